@@ -1,0 +1,267 @@
+"""Every error that Tidemark raises on purpose, in one tree.
+
+    TidemarkError                         exit code
+    ├── ConfigurationError                10   tidemark.yaml is wrong; names file and line
+    ├── NotDeployed                       11   no deployment of that name in this account and Region
+    ├── PolicyNotFound                    12
+    ├── FileSystemNotInPolicy             13
+    ├── MalformedFileSystemId             14
+    ├── FileSystemNotFound                15
+    ├── SessionNotFound                   16
+    ├── IndexNotFound                     17
+    ├── PathNotFound                      18
+    ├── RecoveryPointNotFound             19
+    ├── NoMountTarget                     21
+    ├── VaultNotFound                     22
+    ├── NoCredentials                     23
+    ├── AccessDenied                      24
+    ├── AwsUnreachable                    25   also a repository that does not answer; retried by the state machines
+    ├── AwsThrottled                      26   retried by the state machines
+    ├── BackupJobFailed                   30
+    ├── CopyJobFailed                     31
+    ├── SessionFailed                     32   what a failed run ends with
+    ├── WorkerNotLaunched                 40   retried by the state machines
+    ├── CrawlFailed                       41
+    ├── IndexingFailed                    42
+    ├── LeaseLost                         43   another indexing session has taken the file system over
+    ├── IndexDamaged                      44   a file of an index is missing, truncated or altered
+    ├── IndexFormatNotSupported           45
+    ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
+    └── LocalCloudError                   60   the local cloud did not start or stop
+
+The class name is a contract: Step Functions retries and catches by it. A message is one fact and
+ends with the next step. An error with a message of its own takes what happened as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+class TidemarkError(Exception):
+    """A fact that stops the work, in words that end with the next step."""
+
+    exit_code = 1
+
+
+class ConfigurationError(TidemarkError):
+    """tidemark.yaml cannot be used as it stands."""
+
+    exit_code = 10
+
+
+class NotDeployed(TidemarkError):
+    """No deployment of this name is visible with these credentials."""
+
+    exit_code = 11
+
+    def __init__(self, deployment: str, region: str) -> None:
+        super().__init__(
+            f"no deployment named {deployment} in {region}; deploy it (README, Deploy), "
+            f"or choose another with AWS_REGION and TIDEMARK_DEPLOYMENT"
+        )
+
+
+class PolicyNotFound(TidemarkError):
+    """The deployment has no policy of this name."""
+
+    exit_code = 12
+
+    def __init__(self, policy: str, known: list[str]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(
+            f"no policy named {policy!r}; deployed policies: {names}; "
+            f"use one of them, or add it to tidemark.yaml and deploy again"
+        )
+
+
+class FileSystemNotInPolicy(TidemarkError):
+    """The policy does not protect this file system."""
+
+    exit_code = 13
+
+    def __init__(self, file_system_id: str, policy: str, known: list[str]) -> None:
+        super().__init__(
+            f"policy {policy} does not name {file_system_id}, only {', '.join(known) or 'none'}; "
+            f"add it to the policy in tidemark.yaml and deploy again"
+        )
+
+
+class MalformedFileSystemId(TidemarkError):
+    """Not an EFS file system id at all."""
+
+    exit_code = 14
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} is not a file system id such as fs-0123456789abcdef0; "
+            f"list yours with: aws efs describe-file-systems"
+        )
+
+
+class FileSystemNotFound(TidemarkError):
+    """The id is well formed, but this account and Region have no such file system."""
+
+    exit_code = 15
+
+    def __init__(self, file_system_id: str, region: str) -> None:
+        super().__init__(
+            f"{file_system_id} does not exist in {region}; "
+            f"check the id with: aws efs describe-file-systems --region {region}"
+        )
+
+
+class SessionNotFound(TidemarkError):
+    """No session has this id."""
+
+    exit_code = 16
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"no session {session_id}; list them with: tidemark sessions")
+
+
+class IndexNotFound(TidemarkError):
+    """No complete index has this id, or the file system has none yet."""
+
+    exit_code = 17
+
+
+class PathNotFound(TidemarkError):
+    """The index holds no such directory."""
+
+    exit_code = 18
+
+
+class RecoveryPointNotFound(TidemarkError):
+    """No recovery point has this ARN, or no index describes it."""
+
+    exit_code = 19
+
+
+class NoMountTarget(TidemarkError):
+    """The file system cannot be mounted by anyone."""
+
+    exit_code = 21
+
+    def __init__(self, file_system_id: str) -> None:
+        super().__init__(
+            f"{file_system_id} has no available mount target, so no worker can read it; create one with: "
+            f"aws efs create-mount-target --file-system-id {file_system_id} --subnet-id SUBNET, "
+            f"or set index: false in the policy"
+        )
+
+
+class VaultNotFound(TidemarkError):
+    """A vault named by the policy is not in the Region the policy names it for."""
+
+    exit_code = 22
+
+    def __init__(self, vault: str, region: str) -> None:
+        super().__init__(
+            f"no backup vault named {vault} in {region}; deploy again, create it with: "
+            f"aws backup create-backup-vault --backup-vault-name {vault} --region {region}, "
+            f"or name the Region's own vault in tidemark.yaml"
+        )
+
+
+class NoCredentials(TidemarkError):
+    """The AWS SDK found no usable credentials or Region."""
+
+    exit_code = 23
+
+
+class AccessDenied(TidemarkError):
+    """AWS refused a call."""
+
+    exit_code = 24
+
+
+class AwsUnreachable(TidemarkError):
+    """An AWS endpoint did not answer, or answered that it cannot serve now."""
+
+    exit_code = 25
+
+
+class AwsThrottled(TidemarkError):
+    """AWS asked to come back later, after the SDK's own retries."""
+
+    exit_code = 26
+
+
+class BackupJobFailed(TidemarkError):
+    """AWS Backup ended the backup job without a recovery point."""
+
+    exit_code = 30
+
+
+class CopyJobFailed(TidemarkError):
+    """AWS Backup ended the copy job without a copy."""
+
+    exit_code = 31
+
+
+class SessionFailed(TidemarkError):
+    """A run ended without what it was for; the message says which session and why."""
+
+    exit_code = 32
+
+
+class WorkerNotLaunched(TidemarkError):
+    """ECS or EC2 did not start the worker."""
+
+    exit_code = 40
+
+
+class CrawlFailed(TidemarkError):
+    """The worker could not read the file system at all."""
+
+    exit_code = 41
+
+
+class IndexingFailed(TidemarkError):
+    """An indexing session ended without an index."""
+
+    exit_code = 42
+
+
+class LeaseLost(TidemarkError):
+    """The file system's lease is no longer this indexing session's."""
+
+    exit_code = 43
+
+    def __init__(self, index_id: str) -> None:
+        super().__init__(
+            f"index {index_id} no longer holds its file system's lease: it expired and was taken over, "
+            f"or was already ended; the next session indexes anew, nothing needs to be done"
+        )
+
+
+class IndexDamaged(TidemarkError):
+    """A file of an index is missing, truncated or altered."""
+
+    exit_code = 44
+
+
+class IndexFormatNotSupported(TidemarkError):
+    """The index was written by a newer Tidemark."""
+
+    exit_code = 45
+
+
+class ForeignTag(TidemarkError):
+    """A tag that was not written by this deployment for this file system, or was altered since."""
+
+    exit_code = 50
+
+
+class LocalCloudError(TidemarkError):
+    """The local cloud did not start, deploy or stop."""
+
+    exit_code = 60
+
+
+def error_classes(root: type[TidemarkError] = TidemarkError) -> Iterator[type[TidemarkError]]:
+    """Return every class of the tree, the root first."""
+    yield root
+    for child in root.__subclasses__():
+        yield from error_classes(child)

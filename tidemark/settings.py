@@ -1,0 +1,103 @@
+"""The only reader of the environment.
+
+Each program of Tidemark declares here what it is told through environment variables: the Lambdas by
+`infra/`, the worker by the launching Lambda, the CLI by its user. A field's variable is its name in
+capitals behind `TIDEMARK_`; `infra/` asks `variable_name` for it, so that a name is written once.
+AWS's own variables (credentials, Region, endpoints) are the SDK's business and are not read here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from tidemark.errors import ConfigurationError
+
+PREFIX = "TIDEMARK_"
+
+
+def variable_name(field: str) -> str:
+    """Return the environment variable that carries a settings field."""
+    return PREFIX + field.upper()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _FromEnvironment:
+    """Settings whose fields are read from the variables of their names."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read every field; a field with a default may be missing.
+
+        Raises ConfigurationError naming the variables that are missing or not a number.
+        """
+        source = os.environ if environment is None else environment
+        values: dict[str, str | int] = {}
+        wrong: list[str] = []
+        for field in dataclasses.fields(cls):
+            variable = variable_name(field.name)
+            text = source.get(variable)
+            if text is None:
+                if field.default is dataclasses.MISSING:
+                    wrong.append(variable)
+            elif field.type == "int":
+                if text.isdigit():
+                    values[field.name] = int(text)
+                else:
+                    wrong.append(f"{variable} (not a whole number: {text!r})")
+            else:
+                values[field.name] = text
+        if wrong:
+            raise ConfigurationError(
+                f"environment variables missing or wrong: {', '.join(wrong)}; deploy again, or set them"
+            )
+        return cls(**values)
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that `from_environment` reads back as these settings."""
+        return {variable_name(f.name): str(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LambdaSettings(_FromEnvironment):
+    """What every Lambda of a deployment is told."""
+
+    deployment: str
+    account: str
+    region: str
+    sessions_table: str
+    indexes_table: str
+    repository: str  # s3://bucket/prefix
+    tag_key: str  # ARN of the KMS key that wraps the tags' data keys
+    backup_role: str  # ARN that AWS Backup assumes
+    topic: str  # ARN of the SNS topic for session results
+    indexing_session: str  # ARN of the indexing-session state machine
+    cluster: str  # ARN of the workers' ECS cluster
+    worker_image: str  # URI of the worker's container image
+    worker_task_role: str
+    worker_execution_role: str
+    worker_instance_profile: str  # ARN; for EC2 workers
+    worker_log_group: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings(_FromEnvironment):
+    """What the launching Lambda tells one worker."""
+
+    task_token: str
+    index_id: str
+    account: str
+    region: str
+    file_system_id: str
+    repository: str  # s3://bucket/prefix
+    root: str = "/mnt/efs"  # where the file system is mounted
+    heartbeat_seconds: int = 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CliSettings(_FromEnvironment):
+    """What the CLI takes from its user's environment."""
+
+    deployment: str = "tidemark"
