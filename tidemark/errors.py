@@ -15,7 +15,7 @@
     ├── VaultNotFound                     22
     ├── NoCredentials                     23
     ├── AccessDenied                      24
-    ├── AwsUnreachable                    25   also a repository that does not answer; retried by the state machines
+    ├── AwsUnreachable                    25   the repository too; retried by the state machines
     ├── AwsThrottled                      26   retried by the state machines
     ├── BackupJobFailed                   30
     ├── CopyJobFailed                     31
