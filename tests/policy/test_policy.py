@@ -1,0 +1,90 @@
+"""A policy survives its JSON, and a file system id is told from anything else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemark.errors import MalformedFileSystemId
+from tidemark.policy.policy import CopyTarget, Policy, Schedule, WorkerSettings, check_file_system_id
+
+text = st.text(min_size=1, max_size=30)
+days = st.none() | st.integers(1, 36_500)
+copies = st.builds(CopyTarget, region=text, vault=text, account=st.none() | text, keep_days=days)
+workers = st.builds(
+    WorkerSettings,
+    kind=st.sampled_from(["fargate", "ec2"]),
+    cpu_units=st.integers(256, 16384),
+    memory_mib=st.integers(512, 122_880),
+    instance_type=st.none() | text,
+    subnets=st.lists(text, max_size=3).map(tuple),
+    security_groups=st.lists(text, max_size=3).map(tuple),
+)
+policies = st.builds(
+    Policy,
+    name=text,
+    account=st.none() | text,
+    region=text,
+    file_systems=st.lists(text, min_size=1, max_size=5).map(tuple),
+    vault=text,
+    keep_days=days,
+    copies=st.lists(copies, max_size=3).map(tuple),
+    index=st.booleans(),
+    schedule=st.none() | st.builds(Schedule, expression=text, time_zone=text),
+    worker=workers,
+)
+
+
+@given(policies)
+def test_a_policy_survives_its_json(policy: Policy) -> None:
+    assert Policy.from_json(policy.to_json()) == policy
+
+
+@given(policies)
+def test_a_policy_written_by_a_newer_version_is_still_read(policy: Policy) -> None:
+    fields = json.loads(policy.to_json())
+    for part in (fields, fields["worker"], *fields["copies"]):
+        part["invented_tomorrow"] = 1
+    assert Policy.from_json(json.dumps(fields)) == policy
+
+
+def test_what_has_a_default_may_be_missing_from_the_json() -> None:
+    minimal = {"name": "n", "region": "r", "file_systems": ["fs-01234567"], "vault": "v", "keep_days": None}
+    assert Policy.from_json(json.dumps(minimal)) == Policy(
+        name="n", region="r", file_systems=("fs-01234567",), vault="v", keep_days=None
+    )
+
+
+def test_a_policy_cannot_be_changed_and_can_be_a_key() -> None:
+    policy = Policy(name="n", region="r", file_systems=("fs-01234567",), vault="v", keep_days=1)
+    assert policy in {policy}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        policy.name = "other"  # type: ignore[misc]  # the point of the test
+
+
+@pytest.mark.parametrize("text", ["fs-01234567", "fs-0123456789abcdef0", "fs-" + "a" * 40])
+def test_a_file_system_id_is_returned(text: str) -> None:
+    assert check_file_system_id(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "fs-", "fs-0123456", "fs-" + "a" * 41, "fs-0123456G", "FS-01234567", "fs-01234567\n", " fs-01234567",
+     "vol-01234567", "arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/fs-01234567"],
+)  # fmt: skip
+def test_what_is_no_file_system_id_says_how_to_list_them(text: str) -> None:
+    with pytest.raises(MalformedFileSystemId, match="describe-file-systems"):
+        check_file_system_id(text)
+
+
+def test_the_module_needs_no_pydantic() -> None:
+    program = (
+        "import sys, tidemark.policy.policy; sys.exit(any(m in sys.modules for m in ('pydantic', 'ruamel')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,124 @@
+"""A policy as the Lambdas and the CLI read it: plain values with a JSON form.
+
+`infra/` stores each policy's JSON in the SSM parameter that `policy_parameter` names. Standard library
+only, so that a Lambda's start does not pay for pydantic; the rules for what a user may write are in
+`configuration.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import Any, Literal, Self
+
+from tidemark.errors import MalformedFileSystemId
+
+# Source: botocore's efs model, shape FileSystemId.
+FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
+
+WorkerKind = Literal["fargate", "ec2"]
+
+
+def check_file_system_id(text: str) -> str:
+    """Return `text`, which is an EFS file system id such as `fs-0123456789abcdef0`.
+
+    Raises MalformedFileSystemId otherwise; ARNs are not ids.
+    """
+    if not FILE_SYSTEM_ID.fullmatch(text):
+        raise MalformedFileSystemId(text)
+    return text
+
+
+def policy_parameter(deployment: str, policy: str) -> str:
+    """Return the name of the SSM parameter that holds a policy's JSON."""
+    return f"/{deployment}/policies/{policy}"
+
+
+def resources_parameter(deployment: str) -> str:
+    """Return the name of the SSM parameter that says what a deployment consists of."""
+    return f"/{deployment}/resources"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a policy runs, in EventBridge Scheduler's syntax."""
+
+    expression: str  # cron(...) with six fields, or rate(...)
+    time_zone: str = "UTC"  # IANA name; daylight saving is Scheduler's business
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CopyTarget:
+    """Another vault that gets a copy of each recovery point."""
+
+    region: str
+    vault: str
+    account: str | None = None  # None: the policy's account
+    keep_days: int | None  # None keeps for ever
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """The machine that crawls a file system, and where it stands."""
+
+    kind: WorkerKind = "fargate"
+    cpu_units: int = 1024  # 1024 units are one vCPU; Fargate only
+    memory_mib: int = 2048  # Fargate only
+    instance_type: str | None = None  # EC2 only
+    subnets: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
+    security_groups: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to protect, when, where to and for how long, indexed or not."""
+
+    name: str
+    account: str | None = None  # None: the account of the deployment
+    region: str  # of the file systems and of `vault`
+    file_systems: tuple[str, ...]
+    vault: str
+    keep_days: int | None  # None keeps for ever
+    copies: tuple[CopyTarget, ...] = ()
+    index: bool = True
+    schedule: Schedule | None = None  # None: started by hand only
+    worker: WorkerSettings = WorkerSettings()
+
+    def to_json(self) -> str:
+        """Return the policy as one line of JSON with sorted keys; equal policies give equal text."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the policy that `to_json` wrote.
+
+        Fields that this version does not know are ignored, so that a CLI of yesterday reads a deployment of
+        tomorrow; a missing field without a default is a TypeError, for then the text is no policy.
+        """
+        fields: dict[str, Any] = json.loads(text)
+        schedule = fields.get("schedule")
+        return cls(
+            **_known(cls, fields)
+            | {
+                "file_systems": tuple(fields["file_systems"]),
+                "copies": tuple(CopyTarget(**_known(CopyTarget, copy)) for copy in fields.get("copies", ())),
+                "schedule": Schedule(**_known(Schedule, schedule)) if schedule else None,
+                "worker": _worker(fields.get("worker", {})),
+            }
+        )
+
+
+def _worker(fields: dict[str, Any]) -> WorkerSettings:
+    return WorkerSettings(
+        **_known(WorkerSettings, fields)
+        | {
+            "subnets": tuple(fields.get("subnets", ())),
+            "security_groups": tuple(fields.get("security_groups", ())),
+        }
+    )
+
+
+def _known(cls: type, fields: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(cls)}
+    return {name: value for name, value in fields.items() if name in names}
