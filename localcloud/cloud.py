@@ -1,0 +1,78 @@
+"""What every part of the local cloud gets: `install(cloud)` of each service module takes one of these."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.calls import CallLog
+from localcloud.clock import ScaledClock
+from localcloud.faults import Faults
+from localcloud.processes import ChildProcesses
+
+ACCOUNT_ID = "123456789012"  # moto's account
+
+
+@dataclass(slots=True, kw_only=True)
+class Cloud:
+    """The local cloud inside its server process.
+
+    `install(cloud)` functions run before the server listens. They patch moto and keep the reference; they
+    call no AWS API yet. `at_shutdown` functions run once, in reverse order, before the processes are ended.
+    """
+
+    endpoint_url: str  # http://127.0.0.1:PORT, for every service
+    state_dir: Path  # exists; the user's with --state, else temporary and removed at the end
+    keeps_state: bool  # whether state_dir is the user's
+    clock: ScaledClock
+    faults: Faults
+    account_id: str = ACCOUNT_ID
+    default_region: str = "us-east-1"
+    file_systems: dict[str, Path] = field(default_factory=dict)  # EFS file system id -> its root directory
+    images: dict[str, Path] = field(default_factory=dict)  # image URI as in the template -> build context
+    processes: ChildProcesses = field(default_factory=ChildProcesses)
+    call_log: CallLog = field(default_factory=CallLog)
+    principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
+    _at_shutdown: list[Callable[[], None]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def role_credentials(self, role_arn: str | None, region: str) -> dict[str, str]:
+        """Return the environment that lets a process call this cloud as `role_arn`.
+
+        Fresh keys at each call, so that a call can be told to come from that one process: pass
+        AWS_ACCESS_KEY_ID on to `processes.spawn(access_key=...)`. Holds AWS_ENDPOINT_URL, AWS_REGION,
+        AWS_DEFAULT_REGION and the three keys.
+        """
+        access_key = "ASIA" + secrets.token_hex(8).upper()
+        with self._lock:
+            self.principals[access_key] = role_arn or f"arn:aws:iam::{self.account_id}:root"
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+            "AWS_SESSION_TOKEN": secrets.token_hex(40),
+            # Keeps a laptop's own configuration and instance metadata out of the process.
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+    def principal_of(self, access_key: str) -> str:
+        """Return the ARN of the role that these credentials belong to, or the account's root."""
+        return self.principals.get(access_key, f"arn:aws:iam::{self.account_id}:root")
+
+    def at_shutdown(self, function: Callable[[], None]) -> None:
+        """Have `function` called once when the local cloud ends."""
+        self._at_shutdown.append(function)
+
+    def close(self) -> None:
+        """End every wait, run the shutdown functions, end every process."""
+        self.clock.stop()
+        while self._at_shutdown:
+            self._at_shutdown.pop()()
+        self.processes.close()

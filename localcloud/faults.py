@@ -1,0 +1,147 @@
+"""Faults on demand: the n-th call of an operation fails, is throttled, is late, or kills its caller.
+
+    {"service": "s3", "operation": "PutObject", "match": "parts/", "calls": [3, 3],
+     "action": "fail", "error_code": "InternalError", "status": 500}
+
+Every key but `service`, `operation` and `action` may be left out. A fault is set from Python
+(`LocalCloud.faults.add(Fault(...))`), from a JSON file with a list of them (`--faults FILE`), or by
+`POST /_localcloud/faults` with one of them. Calls are counted from the moment the fault is set, and only
+those that match. Operations of the local cloud's own that can fail without a call, such as the run of
+a backup job, are checked under the names their modules document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from localcloud.clock import ScaledClock
+
+Action = Literal["fail", "throttle", "delay", "kill"]
+ACTIONS: tuple[Action, ...] = ("fail", "throttle", "delay", "kill")
+# The code that each service's own throttling carries, where it is not ThrottlingException.
+THROTTLING_CODES = {"s3": ("SlowDown", 503), "dynamodb": ("ProvisionedThroughputExceededException", 400)}
+
+
+class InjectedFault(Exception):
+    """The call is to fail with this AWS error code."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
+
+
+class KillCaller(Exception):
+    """The process that made the call is to be killed instead of answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong, and when."""
+
+    service: str  # botocore's service name: s3, stepfunctions, backup
+    operation: str  # as in the API: PutObject; * for any
+    action: Action
+    region: str | None = None  # any Region when None
+    match: str = ""  # regular expression, searched in the call's path, query and body
+    principal: str = ""  # regular expression, searched in the ARN of the caller
+    calls: tuple[int, int | None] = (1, None)  # first and last matching call, from 1; None is for ever
+    error_code: str = "InternalFailure"  # for fail
+    message: str = "a fault set in the local cloud"
+    status: int = 500  # HTTP status, for fail
+    seconds: float = 0.0  # real seconds, for delay
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Fault:
+        """Return the fault that a JSON object describes; raises ValueError in words."""
+        unknown = set(value) - set(cls.__dataclass_fields__)
+        missing = {"service", "operation", "action"} - set(value)
+        if unknown or missing:
+            words = [f"unknown {sorted(unknown)}"] * bool(unknown) + [f"missing {sorted(missing)}"] * bool(
+                missing
+            )
+            raise ValueError(f"a fault has keys {sorted(cls.__dataclass_fields__)}: {', '.join(words)}")
+        if value["action"] not in ACTIONS:
+            raise ValueError(f"a fault's action is one of {', '.join(ACTIONS)}, not {value['action']!r}")
+        fields = dict(value)
+        if "calls" in fields:
+            first, last = fields["calls"]
+            fields["calls"] = (int(first), None if last is None else int(last))
+        return cls(**fields)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fault as `from_json` reads it."""
+        return asdict(self)
+
+    def concerns(self, service: str, operation: str, region: str, text: str, principal: str) -> bool:
+        """Whether a call is one that this fault counts."""
+        return (
+            self.service == service
+            and self.operation in ("*", operation)
+            and self.region in (None, region)
+            and re.search(self.match, text) is not None
+            and re.search(self.principal, principal) is not None
+        )
+
+
+@dataclass(slots=True)
+class _Counted:
+    fault: Fault
+    seen: int = 0
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults that are set, with their counts."""
+
+    clock: ScaledClock
+    _set: list[_Counted] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, fault: Fault) -> None:
+        """Set one more fault; counts from now."""
+        with self._lock:
+            self._set.append(_Counted(fault))
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        with self._lock:
+            self._set.clear()
+
+    def load(self, path: Path) -> None:
+        """Set the faults of a JSON file."""
+        for value in json.loads(path.read_text()):
+            self.add(Fault.from_json(value))
+
+    def check(self, service: str, operation: str, region: str, text: str = "", principal: str = "") -> None:
+        """Count a call, and let it fail or wait when a fault says so.
+
+        Raises InjectedFault for fail and throttle, KillCaller for kill. The first fault that strikes wins.
+        """
+        for fault in self._striking(service, operation, region, text, principal):
+            match fault.action:
+                case "delay":
+                    self.clock.sleep_real(fault.seconds)
+                case "kill":
+                    raise KillCaller
+                case "throttle":
+                    code, status = THROTTLING_CODES.get(service, ("ThrottlingException", 400))
+                    raise InjectedFault(code, "Rate exceeded", status)
+                case "fail":
+                    raise InjectedFault(fault.error_code, fault.message, fault.status)
+
+    def _striking(self, service: str, operation: str, region: str, text: str, principal: str) -> list[Fault]:
+        striking = []
+        with self._lock:
+            for counted in self._set:
+                if counted.fault.concerns(service, operation, region, text, principal):
+                    counted.seen += 1
+                    first, last = counted.fault.calls
+                    if first <= counted.seen <= (last or counted.seen):
+                        striking.append(counted.fault)
+        return striking

@@ -1,0 +1,143 @@
+"""The processes that the local cloud starts, and the promise that none outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal
+
+Kind = Literal["function", "worker"]
+REAPER = Path(__file__).with_name("reaper.py")
+
+
+@dataclass(slots=True, kw_only=True)
+class Child:
+    """One process, leader of its own process group."""
+
+    name: str
+    kind: Kind
+    popen: subprocess.Popen[bytes]
+    access_key: str | None  # of the credentials in its environment: tells which process made a call
+    started_at: datetime
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is its group's too."""
+        return self.popen.pid
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and everything it started; nothing happens when it is gone."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+@dataclass(slots=True)
+class ChildProcesses:
+    """Starts processes and ends them all.
+
+    A helper process (reaper.py) kills what is left when this process dies without saying goodbye. That,
+    rather than Linux's PR_SET_PDEATHSIG, works on every Unix and does not fire when merely the thread ends
+    that started the process.
+    """
+
+    _children: dict[int, Child] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _reaper: subprocess.Popen[bytes] | None = None
+    _closed: bool = False
+
+    def spawn(
+        self,
+        command: Sequence[str | Path],
+        *,
+        name: str,
+        kind: Kind,
+        env: Mapping[str, str],
+        cwd: Path,
+        output: IO[bytes] | int | None = None,
+        access_key: str | None = None,
+    ) -> Child:
+        """Start `command` with exactly `env`; standard output and error go to `output`.
+
+        With output=subprocess.PIPE the caller must read `child.popen.stdout`. Call `wait` (or `forget` after
+        reaping) so that the process leaves the list.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the local cloud is shutting down and starts no more processes")
+            popen = subprocess.Popen(
+                [str(part) for part in command],
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if output is None else output,
+                stderr=subprocess.DEVNULL if output is None else subprocess.STDOUT,
+                start_new_session=True,
+            )
+            child = Child(
+                name=name, kind=kind, popen=popen, access_key=access_key, started_at=datetime.now(UTC)
+            )
+            self._children[child.pid] = child
+            self._tell_reaper(f"+{child.pid}")
+        return child
+
+    def wait(self, child: Child, seconds: float | None = None) -> int:
+        """Return the exit code (negative: the signal); raises TimeoutExpired after `seconds`."""
+        code = child.popen.wait(seconds)
+        child.signal(signal.SIGKILL)  # what it started and left behind
+        self.forget(child)
+        return code
+
+    def forget(self, child: Child) -> None:
+        """Take an ended process off the list."""
+        with self._lock:
+            if self._children.pop(child.pid, None):
+                self._tell_reaper(f"-{child.pid}")
+
+    def kill(self, child: Child) -> None:
+        """Kill a process and its group at once and reap it."""
+        child.signal(signal.SIGKILL)
+        self.wait(child)
+
+    def running(self, kind: Kind | None = None) -> list[Child]:
+        """Return the processes that still run, oldest first."""
+        with self._lock:
+            children = [c for c in self._children.values() if kind in (None, c.kind)]
+        return [child for child in children if child.popen.poll() is None]
+
+    def of_access_key(self, access_key: str) -> Child | None:
+        """Return the running process whose credentials these are."""
+        return next((c for c in self.running() if c.access_key == access_key), None)
+
+    def close(self, grace_seconds: float = 2.0) -> None:
+        """End all processes: SIGTERM, then SIGKILL after the grace. Later spawns are refused."""
+        with self._lock:
+            self._closed = True
+            children = list(self._children.values())
+        for child in children:
+            child.signal(signal.SIGTERM if child.kind == "worker" else signal.SIGKILL)
+        for child in children:
+            try:
+                self.wait(child, grace_seconds)
+            except subprocess.TimeoutExpired:
+                self.kill(child)
+        if self._reaper and self._reaper.stdin:
+            self._reaper.stdin.close()
+            self._reaper.wait()
+
+    def _tell_reaper(self, line: str) -> None:
+        if self._reaper is None:
+            self._reaper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(REAPER)], stdin=subprocess.PIPE, start_new_session=True
+            )
+        assert self._reaper.stdin is not None  # noqa: S101  # a pipe was asked for above
+        with contextlib.suppress(BrokenPipeError):
+            self._reaper.stdin.write(line.encode() + b"\n")
+            self._reaper.stdin.flush()
