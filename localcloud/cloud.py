@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from localcloud.calls import CallLog
 from localcloud.clock import ScaledClock
@@ -14,6 +15,30 @@ from localcloud.faults import Faults
 from localcloud.processes import ChildProcesses
 
 ACCOUNT_ID = "123456789012"  # moto's account
+
+
+class AwsError(Exception):
+    """The answer to a call is this error of AWS's; `code` is the shape's name in botocore's model."""
+
+    def __init__(self, code: str, message: str, **members: object) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+        for name, value in members.items():  # further members of the error's shape
+            setattr(self, name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCall:
+    """One call of an operation that the local cloud answers itself."""
+
+    params: dict[str, Any]  # as botocore's input shape names them; blobs are bytes
+    account_id: str
+    region: str
+    principal: str  # ARN of the caller
+
+
+# Returns what botocore's output shape describes (None for an empty answer), or raises AwsError.
+Operation = Callable[[ApiCall], Mapping[str, Any] | None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +61,7 @@ class Cloud:
     processes: ChildProcesses = field(default_factory=ChildProcesses)
     call_log: CallLog = field(default_factory=CallLog)
     principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
+    operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
     _at_shutdown: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -65,6 +91,15 @@ class Cloud:
     def principal_of(self, access_key: str) -> str:
         """Return the ARN of the role that these credentials belong to, or the account's root."""
         return self.principals.get(access_key, f"arn:aws:iam::{self.account_id}:root")
+
+    def answer(self, service: str, **operations: Operation) -> None:
+        """Answer operations here instead of in moto: `cloud.answer("backup", StartBackupJob=start_job)`.
+
+        `service` is botocore's name. Parameters are parsed and answers written by botocore's shapes; faults and
+        the call log are seen to before.
+        """
+        for name, operation in operations.items():
+            self.operations[service, name] = operation
 
     def at_shutdown(self, function: Callable[[], None]) -> None:
         """Have `function` called once when the local cloud ends."""
