@@ -1,1 +1,1 @@
-"""Sessions and the overlap rule: who may index a file system, and which index describes which recovery point."""
+"""Sessions and the overlap rule: who indexes a file system, and which index describes which point."""

@@ -1,0 +1,161 @@
+"""What the table `indexes` holds: a file system's lease, its indexes, and their associations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import cast
+
+from tidemark.sessions.session import FileSystem
+from tidemark.sessions.store import Item, Key, Value
+
+# The sweeper renews a lease every 15 minutes while the indexing execution runs, so a lease outlives three
+# missed sweeps, and a lost execution blocks its file system for no longer than this (I4).
+LEASE_DURATION = timedelta(hours=1)
+
+_LEASE = "lease"
+_INDEX = "index#"
+_ASSOCIATION = "association#"
+# The value of the sparse attribute `lease`; see schema.LEASES.
+LEASE_MARK = "held"
+
+
+class IndexStatus(StrEnum):
+    """Where an indexing session stands; `complete` and `failed` are final."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right of one indexing session to be the only one of its file system (I1)."""
+
+    file_system: FileSystem
+    index_id: str
+    owner: str  # the session that launches the indexing session
+    expires_at: datetime  # UTC
+    sessions: frozenset[str]  # every session whose points get the index, the owner's included
+
+    def is_live(self, now: datetime) -> bool:
+        """Return whether nobody may take the lease over yet."""
+        return now < self.expires_at
+
+    def to_item(self) -> dict[str, Value]:
+        """Return the lease as its item in the table `indexes`."""
+        return {
+            **lease_key(self.file_system),
+            "lease": LEASE_MARK,
+            "index_id": self.index_id,
+            "owner": self.owner,
+            "expires_at": self.expires_at.isoformat(),
+            "sessions": self.sessions,
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> Lease:
+        """Return the lease that an item records."""
+        return cls(
+            file_system=FileSystem.parse(str(item["file_system"])),
+            index_id=str(item["index_id"]),
+            owner=str(item["owner"]),
+            expires_at=datetime.fromisoformat(str(item["expires_at"])),
+            sessions=cast(frozenset[str], item["sessions"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The record of one indexing session and, once complete, of the index it made."""
+
+    file_system: FileSystem
+    index_id: str
+    status: IndexStatus
+    started_at: datetime  # UTC
+    ended_at: datetime | None = None
+    reason: str | None = None  # why it failed, in words
+    sessions: frozenset[str] = frozenset()  # who had attached when it ended; empty while it runs
+    totals: Mapping[str, int | str] = field(default_factory=dict)  # the worker's result; see index_worker
+
+    def to_item(self) -> dict[str, Value]:
+        """Return the index as its item in the table `indexes`."""
+        item: dict[str, Value] = {
+            **index_key(self.file_system, self.index_id),
+            "index_id": self.index_id,
+            "status": self.status.value,
+            "started_at": self.started_at.isoformat(),
+            "totals": dict(self.totals),
+        }
+        if self.ended_at is not None:
+            item["ended_at"] = self.ended_at.isoformat()
+        if self.reason is not None:
+            item["reason"] = self.reason
+        if self.sessions:
+            item["sessions"] = self.sessions
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> Index:
+        """Return the index that an item records."""
+        return cls(
+            file_system=FileSystem.parse(str(item["file_system"])),
+            index_id=str(item["index_id"]),
+            status=IndexStatus(str(item["status"])),
+            started_at=datetime.fromisoformat(str(item["started_at"])),
+            ended_at=datetime.fromisoformat(str(item["ended_at"])) if "ended_at" in item else None,
+            reason=str(item["reason"]) if "reason" in item else None,
+            sessions=cast(frozenset[str], item.get("sessions", frozenset())),
+            totals=cast(Mapping[str, int | str], item.get("totals", {})),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """This recovery point is described by this index. There is at most one for a point (I3)."""
+
+    file_system: FileSystem
+    recovery_point_arn: str
+    index_id: str
+    session_id: str  # the session that made the point
+
+    def to_item(self) -> dict[str, Value]:
+        """Return the association as its item in the table `indexes`."""
+        return {
+            **association_key(self.file_system, self.recovery_point_arn),
+            "recovery_point_arn": self.recovery_point_arn,
+            "index_id": self.index_id,
+            "session_id": self.session_id,
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> Association:
+        """Return the association that an item records."""
+        return cls(
+            file_system=FileSystem.parse(str(item["file_system"])),
+            recovery_point_arn=str(item["recovery_point_arn"]),
+            index_id=str(item["index_id"]),
+            session_id=str(item["session_id"]),
+        )
+
+
+def lease_key(file_system: FileSystem) -> Key:
+    """Return the key of a file system's one lease item."""
+    return {"file_system": str(file_system), "record": _LEASE}
+
+
+def index_key(file_system: FileSystem, index_id: str) -> Key:
+    """Return the key of an index's item."""
+    return {"file_system": str(file_system), "record": _INDEX + index_id}
+
+
+def association_key(file_system: FileSystem, recovery_point_arn: str) -> Key:
+    """Return the key of a recovery point's one association item."""
+    return {"file_system": str(file_system), "record": _ASSOCIATION + recovery_point_arn}
+
+
+def is_index_item(item: Item) -> bool:
+    """Return whether an item of the table `indexes` records an index."""
+    return str(item["record"]).startswith(_INDEX)

@@ -1,0 +1,156 @@
+"""A backup session as it is recorded: one run of one policy for one file system."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, cast
+
+from tidemark.sessions.store import Item, Value
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileSystem:
+    """An EFS file system, whichever account and Region it is in."""
+
+    account: str
+    region: str
+    file_system_id: str
+
+    def __str__(self) -> str:
+        return f"{self.account}/{self.region}/{self.file_system_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> FileSystem:
+        """Return the file system that `str` wrote."""
+        account, region, file_system_id = text.split("/")
+        return cls(account, region, file_system_id)
+
+    @property
+    def arn(self) -> str:
+        """The ARN that AWS Backup knows the file system by."""
+        return (
+            f"arn:{partition_of(self.region)}:elasticfilesystem:{self.region}:{self.account}"
+            f":file-system/{self.file_system_id}"
+        )
+
+
+def partition_of(region: str) -> str:
+    """Return the AWS partition of a Region: aws, aws-cn or aws-us-gov."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+class SessionStatus(StrEnum):
+    """Where a session stands; everything but `running` is final until a redrive."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    WARNING = "warning"  # a recovery point, but a copy or the index is missing
+    FAILED = "failed"  # no recovery point
+    ABORTED = "aborted"  # its execution was stopped from outside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A recovery point, or a copy of one, that a session made."""
+
+    recovery_point_arn: str
+    kind: Literal["backup", "copy"]
+    account: str
+    region: str
+    vault: str
+    job_id: str
+    size_bytes: int
+    completed_at: datetime  # UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is known of one backup session. Its id is the name of its Step Functions execution."""
+
+    session_id: str
+    policy: str
+    file_system: FileSystem
+    execution_arn: str
+    opened_at: datetime  # UTC
+    index_wanted: bool
+    status: SessionStatus = SessionStatus.RUNNING
+    reasons: tuple[str, ...] = ()  # why the status is not success, in words
+    ended_at: datetime | None = None
+    index_id: str | None = None
+    points: tuple[Point, ...] = ()
+    waiting_token: str | None = None  # the task token of its state that waits for the index
+
+    def to_item(self) -> dict[str, Value]:
+        """Return the session as its item in the table `sessions`."""
+        item: dict[str, Value] = {
+            "session_id": self.session_id,
+            "policy": self.policy,
+            "file_system": str(self.file_system),
+            "execution_arn": self.execution_arn,
+            "opened_at": self.opened_at.isoformat(),
+            "month": f"{self.opened_at:%Y-%m}",
+            "index_wanted": self.index_wanted,
+            "status": self.status.value,
+            "reasons": self.reasons,
+            "points": {point.recovery_point_arn: point_to_map(point) for point in self.points},
+        }
+        if self.status is SessionStatus.RUNNING:
+            item["running"] = RUNNING_MARK
+        if self.ended_at is not None:
+            item["ended_at"] = self.ended_at.isoformat()
+        if self.index_id is not None:
+            item["index_id"] = self.index_id
+        if self.waiting_token is not None:
+            item["waiting_token"] = self.waiting_token
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> Session:
+        """Return the session that an item of the table `sessions` records."""
+        ended_at = item.get("ended_at")
+        points = cast(Mapping[str, Mapping[str, object]], item.get("points", {}))
+        return cls(
+            session_id=str(item["session_id"]),
+            policy=str(item["policy"]),
+            file_system=FileSystem.parse(str(item["file_system"])),
+            execution_arn=str(item["execution_arn"]),
+            opened_at=datetime.fromisoformat(str(item["opened_at"])),
+            index_wanted=bool(item["index_wanted"]),
+            status=SessionStatus(str(item["status"])),
+            reasons=tuple(str(reason) for reason in cast(tuple[object, ...], item.get("reasons", ()))),
+            ended_at=None if ended_at is None else datetime.fromisoformat(str(ended_at)),
+            index_id=_optional(item, "index_id"),
+            points=tuple(
+                sorted(
+                    (_point_from_map(entry) for entry in points.values()),
+                    key=lambda point: (point.completed_at, point.recovery_point_arn),
+                )
+            ),
+            waiting_token=_optional(item, "waiting_token"),
+        )
+
+
+# The value of the sparse attribute `running`; see schema.RUNNING.
+RUNNING_MARK = "yes"
+
+
+def point_to_map(point: Point) -> dict[str, object]:
+    """Return the point as its entry in a session's map `points`."""
+    return {**dataclasses.asdict(point), "completed_at": point.completed_at.isoformat()}
+
+
+def _point_from_map(entry: Mapping[str, object]) -> Point:
+    fields = dict(entry)
+    fields["completed_at"] = datetime.fromisoformat(str(entry["completed_at"]))
+    fields["size_bytes"] = int(str(entry["size_bytes"]))
+    return Point(**fields)  # type: ignore[arg-type]  # the map is what point_to_map wrote
+
+
+def _optional(item: Item, attribute: str) -> str | None:
+    return str(item[attribute]) if attribute in item else None
