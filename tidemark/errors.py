@@ -27,6 +27,7 @@
     ├── IndexDamaged                      44   a file of an index is missing, truncated or altered
     ├── IndexFormatNotSupported           45
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
+    ├── TagKeyDamaged                     51   a data key of the tags is missing, or KMS does not open it
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message is one fact and
@@ -252,6 +253,12 @@ class ForeignTag(TidemarkError):
     """A tag that was not written by this deployment for this file system, or was altered since."""
 
     exit_code = 50
+
+
+class TagKeyDamaged(TidemarkError):
+    """A wrapped data key in the repository cannot be used."""
+
+    exit_code = 51
 
 
 class LocalCloudError(TidemarkError):

@@ -1,0 +1,363 @@
+"""Encrypted metadata in the tags of recovery points.
+
+A recovery point tells by itself what it is, also when every table is lost: eight tags carry its
+session, policy, file system, account, Region, creation, retention and index. Who may read tags
+learns none of it, and who may write tags can change none of it unnoticed.
+
+    tidemark                     = <deployment>                              in plain text
+    tidemark:<format>:<v>:<name> = base64url(AES-SIV(value))                 eight times
+
+* `<name>` is base64url(AES-SIV(field name)) with format, key version and deployment authenticated.
+  It is the same on all points of a deployment and key version, so that points can be found by tag key.
+* A value is authenticated together with its tag key, the deployment, the ARN of the file system and
+  (except the session itself) the session. So a value cannot be moved to another field, another file
+  system or another session of the same file system.
+* All eight are always there, `index` as an empty value until it is known: a removed tag is a missing one.
+  What cannot be seen: the whole set replaced by the whole set of another session of the same file system,
+  and an `index` put back to the empty value it had before.
+* `<v>` is the version of the data key (64 bytes: AES-256-SIV), so that keys can be changed: the newest
+  seals, every known one opens. The format and the key version stand in the tag key only, which the
+  value's authentication covers.
+
+AES-SIV (RFC 5297) is deterministic and needs no nonce, which suits tags: writing them again changes nothing.
+Names and values are padded with NUL bytes, so that a length says little.
+Limits (AWS Backup): 10 tags per job, keys <= 128 and values <= 256 of letters, digits, space and +-=._:/@
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import enum
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from tidemark.errors import ForeignTag, TagKeyDamaged
+
+MARKER: Final = "tidemark"  # the plain tag; its value names the deployment
+FORMAT: Final = 1
+KEY_BYTES: Final = 64
+FIELDS: Final = ("session", "policy", "file_system", "account", "region", "created", "retention", "index")
+
+_PREFIX: Final = f"{MARKER}:"
+_NAME_BYTES: Final = 16
+_VALUE_BLOCK: Final = 32
+# 160 padded bytes and 16 of the SIV are 235 characters of base64; the next block would pass 256.
+_MAX_VALUE_BYTES: Final = 160
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PointMetadata:
+    """What a recovery point tells about itself."""
+
+    session: str
+    policy: str
+    file_system: str  # fs-...
+    account: str
+    region: str
+    created: datetime  # when the session opened; whole seconds, UTC
+    retention_days: int | None  # None keeps for ever
+    index: str | None = None  # None until it is known
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TagKey:
+    """One version of a deployment's data key, unwrapped. Keep it in memory only."""
+
+    version: int  # from 1
+    secret: bytes = dataclasses.field(repr=False)
+
+
+class Finding(enum.StrEnum):
+    """What is wrong with a tag, or with the set of them."""
+
+    ALTERED = "altered"  # does not authenticate: changed, or moved from elsewhere
+    MISSING = "missing"
+    MIXED_KEYS = "mixed-keys"  # sealed with another data key than the point's session
+    UNKNOWN_KEY = "unknown-key"  # a key version that this deployment does not have
+    UNKNOWN_FORMAT = "unknown-format"  # written by a newer Tidemark
+    OTHER_DEPLOYMENT = "other-deployment"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TagProblem:
+    """One tag that cannot be trusted, or one that should be there."""
+
+    finding: Finding
+    tag_key: str  # empty for a missing one
+    field: str | None  # one of FIELDS, where that is known
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedTags:
+    """What the tags of one recovery point say, and what is wrong with them."""
+
+    metadata: PointMetadata | None  # only when all eight fields authenticate
+    key_version: int | None  # the data key that sealed them
+    problems: tuple[TagProblem, ...]
+
+    @property
+    def ours(self) -> bool:
+        """Return whether any tag is in Tidemark's format: False for points that others made."""
+        return self.metadata is not None or bool(self.problems)
+
+
+def seal(metadata: PointMetadata, *, file_system: str, key: TagKey, deployment: str) -> dict[str, str]:
+    """Return the nine tags of a recovery point: the marker and one per field. The same input, the same tags.
+
+    `file_system` is the ARN given to StartBackupJob. Raises ValueError when the metadata is of another file
+    system, or holds a NUL or more than 160 bytes in one field, which no name that AWS allows does, or a time
+    without zone.
+    """
+    expected = f":{metadata.region}:{metadata.account}:file-system/{metadata.file_system}"
+    if not file_system.endswith(expected):
+        raise ValueError(f"metadata of {expected} cannot be sealed for {file_system}")
+    tags = {MARKER: deployment}
+    for field, text in _texts(metadata).items():
+        tag_key = name_tag(field, key=key, deployment=deployment)
+        associated = _associated(field, tag_key, file_system, deployment, metadata.session)
+        tags[tag_key] = _encode(AESSIV(key.secret).encrypt(_pad_value(field, text), associated))
+    return tags
+
+
+def seal_index(
+    tags: Mapping[str, str], index_id: str, *, file_system: str, keys: Mapping[int, bytes], deployment: str
+) -> dict[str, str]:
+    """Return the one tag that tells a point its index, sealed with the data key of its other tags.
+
+    Raises ForeignTag when the tags that are there cannot be trusted.
+    """
+    opened = open_tags(tags, file_system=file_system, keys=keys, deployment=deployment)
+    if opened.metadata is None or opened.key_version is None:
+        reasons = "; ".join(problem.message for problem in opened.problems) or "it has no tags of Tidemark"
+        raise ForeignTag(f"the index {index_id} is not written to a point of {file_system}: {reasons}")
+    key = TagKey(version=opened.key_version, secret=keys[opened.key_version])
+    metadata = dataclasses.replace(opened.metadata, index=index_id)
+    tag_key = name_tag("index", key=key, deployment=deployment)
+    return {tag_key: seal(metadata, file_system=file_system, key=key, deployment=deployment)[tag_key]}
+
+
+def name_tag(field: str, *, key: TagKey, deployment: str) -> str:
+    """Return the tag key that carries a field under this data key, for all points of the deployment."""
+    if field not in FIELDS:
+        raise ValueError(f"{field!r} is not a field of the metadata")
+    associated = [b"tidemark tag key", b"%d" % FORMAT, b"%d" % key.version, deployment.encode()]
+    sealed = AESSIV(key.secret).encrypt(field.encode().ljust(_NAME_BYTES, b"\0"), associated)
+    return f"{_PREFIX}{FORMAT}:{key.version}:{_encode(sealed)}"
+
+
+def open_tags(
+    tags: Mapping[str, str], *, file_system: str, keys: Mapping[int, bytes], deployment: str
+) -> OpenedTags:
+    """Return the metadata in a recovery point's tags, and every tag that cannot be trusted.
+
+    `tags` are all tags of the point, `file_system` its ResourceArn, `keys` the data keys by version. The
+    customer's own tags are ignored. A point without any tag of Tidemark has no metadata and no problem.
+    """
+    marker = tags.get(MARKER)
+    ours = {tag_key: value for tag_key, value in tags.items() if tag_key.startswith(_PREFIX)}
+    if marker is None and not ours:
+        return OpenedTags(metadata=None, key_version=None, problems=())
+    names = _names(ours, keys, deployment)
+    if marker is not None and marker != deployment and not names:
+        problem = _problem(
+            Finding.OTHER_DEPLOYMENT,
+            MARKER,
+            None,
+            f"the point was made by the deployment {marker}; read it with TIDEMARK_DEPLOYMENT={marker}",
+        )
+        return OpenedTags(metadata=None, key_version=None, problems=(problem,))
+
+    problems = list(_marker_problems(marker, deployment))
+    problems += [_stranger(tag_key, keys) for tag_key in ours if tag_key not in names]
+    version = max((v for field, v in names.values() if field == "session"), default=None)
+    found: dict[str, str] = {}
+    for tag_key, (field, sealed_with) in names.items():
+        if version is None or sealed_with == version:
+            found[field] = tag_key
+        else:
+            message = f"{field} is sealed with data key {sealed_with}, the session with {version}"
+            problems.append(_problem(Finding.MIXED_KEYS, tag_key, field, message))
+    for field in FIELDS:
+        if field not in found:
+            problems.append(_problem(Finding.MISSING, "", field, f"the tag of {field} is missing"))
+    if version is None:  # nothing can be checked without the session
+        return OpenedTags(metadata=None, key_version=None, problems=tuple(problems))
+    values = {field: (tag_key, ours[tag_key]) for field, tag_key in found.items()}
+    texts, altered = _open_values(values, AESSIV(keys[version]), file_system, deployment)
+    problems += altered
+    whole = len(texts) == len(FIELDS)
+    return OpenedTags(
+        metadata=_metadata(texts) if whole else None,
+        key_version=version if whole else None,
+        problems=tuple(problems),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedTagKey:
+    """One version of the data key as it lies in the repository: wrapped by KMS, useless without it."""
+
+    version: int
+    wrapped: bytes  # KMS's CiphertextBlob
+    encryption_context: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """Return the text of `tag-keys/<version>.json`."""
+        return json.dumps(
+            {
+                "version": self.version,
+                "wrapped": base64.b64encode(self.wrapped).decode(),
+                "encryption_context": dict(self.encryption_context),
+            },
+            indent=2,
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote. Raises TagKeyDamaged."""
+        try:
+            fields = json.loads(text)
+            return cls(
+                version=int(fields["version"]),
+                wrapped=base64.b64decode(fields["wrapped"], validate=True),
+                encryption_context={str(k): str(v) for k, v in fields["encryption_context"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TagKeyDamaged(f"a wrapped key is not readable: {error}") from error
+
+
+def encryption_context(deployment: str, version: int) -> dict[str, str]:
+    """Return what KMS authenticates with a data key: it unwraps for this deployment and version only."""
+    return {
+        "tidemark:deployment": deployment,
+        "tidemark:purpose": "recovery-point-tags",
+        "tidemark:version": str(version),
+    }
+
+
+def _texts(metadata: PointMetadata) -> dict[str, str]:
+    if metadata.created.tzinfo is None:
+        raise ValueError(f"a time without zone cannot be sealed: {metadata.created}")
+    return {
+        "session": metadata.session,
+        "policy": metadata.policy,
+        "file_system": metadata.file_system,
+        "account": metadata.account,
+        "region": metadata.region,
+        "created": metadata.created.astimezone(UTC).isoformat(timespec="seconds"),
+        "retention": "forever" if metadata.retention_days is None else str(metadata.retention_days),
+        "index": metadata.index or "",
+    }
+
+
+def _metadata(texts: Mapping[str, str]) -> PointMetadata:
+    """Read authenticated texts; they are what `_texts` wrote."""
+    return PointMetadata(
+        session=texts["session"],
+        policy=texts["policy"],
+        file_system=texts["file_system"],
+        account=texts["account"],
+        region=texts["region"],
+        created=datetime.fromisoformat(texts["created"]),
+        retention_days=None if texts["retention"] == "forever" else int(texts["retention"]),
+        index=texts["index"] or None,
+    )
+
+
+def _names(ours: Mapping[str, str], keys: Mapping[int, bytes], deployment: str) -> dict[str, tuple[str, int]]:
+    """Return field and key version of every tag key that one of our data keys made."""
+    made = {
+        name_tag(field, key=TagKey(version=version, secret=secret), deployment=deployment): (field, version)
+        for version, secret in keys.items()
+        for field in FIELDS
+    }
+    return {tag_key: made[tag_key] for tag_key in sorted(ours) if tag_key in made}
+
+
+def _open_values(
+    values: Mapping[str, tuple[str, str]], cipher: AESSIV, file_system: str, deployment: str
+) -> tuple[dict[str, str], list[TagProblem]]:
+    """Return the texts that authenticate; `values` are tag key and value by field, `session` among them."""
+    texts: dict[str, str] = {}
+    problems: list[TagProblem] = []
+    for field in FIELDS:  # the session is the first: the others are bound to it
+        if field not in values:
+            continue
+        tag_key, value = values[field]
+        associated = _associated(field, tag_key, file_system, deployment, texts.get("session", ""))
+        text = _open_value(value, cipher, associated)
+        if text is not None:
+            texts[field] = text
+            continue
+        message = f"{field} was altered, or copied from another file system or session"
+        if field == "session":
+            message += "; without it no other field can be checked"
+        problems.append(_problem(Finding.ALTERED, tag_key, field, message))
+        if field == "session":
+            break
+    return texts, problems
+
+
+def _open_value(value: str, cipher: AESSIV, associated: list[bytes]) -> str | None:
+    try:
+        sealed = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+        if _encode(sealed) != value:  # other spellings of the same bytes are changes too
+            return None
+        return cipher.decrypt(sealed, associated).rstrip(b"\0").decode()
+    except (InvalidTag, binascii.Error, ValueError):
+        return None
+
+
+def _associated(field: str, tag_key: str, file_system: str, deployment: str, session: str) -> list[bytes]:
+    texts = ["tidemark tag value", tag_key, deployment, file_system]
+    if field != "session":
+        texts.append(session)
+    return [text.encode() for text in texts]
+
+
+def _marker_problems(marker: str | None, deployment: str) -> Iterator[TagProblem]:
+    if marker is None:
+        yield _problem(
+            Finding.MISSING, MARKER, None, f"the tag {MARKER} that names the deployment is missing"
+        )
+    elif marker != deployment:
+        message = f"the tag {MARKER} names the deployment {marker}, the other tags are of {deployment}"
+        yield _problem(Finding.ALTERED, MARKER, None, message)
+
+
+def _stranger(tag_key: str, keys: Mapping[int, bytes]) -> TagProblem:
+    """Explain a tag key in our format that none of our data keys made."""
+    parts = tag_key.split(":")
+    if len(parts) == 4 and parts[1].isdecimal() and parts[2].isdecimal():
+        if parts[1] != str(FORMAT):
+            message = f"the tag {tag_key} is in format {parts[1]}, this is {FORMAT}; install a newer Tidemark"
+            return _problem(Finding.UNKNOWN_FORMAT, tag_key, None, message)
+        if int(parts[2]) not in keys:
+            message = f"the tag {tag_key} is sealed with a data key that the repository does not hold"
+            return _problem(Finding.UNKNOWN_KEY, tag_key, None, message)
+    message = f"the tag {tag_key} was not made by this deployment, or was altered"
+    return _problem(Finding.ALTERED, tag_key, None, message)
+
+
+def _problem(finding: Finding, tag_key: str, field: str | None, message: str) -> TagProblem:
+    return TagProblem(finding=finding, tag_key=tag_key, field=field, message=message)
+
+
+def _pad_value(field: str, text: str) -> bytes:
+    value = text.encode()
+    if b"\0" in value or len(value) > _MAX_VALUE_BYTES:
+        raise ValueError(f"{field} holds a NUL or is longer than {_MAX_VALUE_BYTES} bytes: {text!r}")
+    blocks = max(1, -(-len(value) // _VALUE_BLOCK))
+    return value.ljust(blocks * _VALUE_BLOCK, b"\0")
+
+
+def _encode(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
