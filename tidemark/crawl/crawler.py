@@ -1,0 +1,65 @@
+"""What every crawler does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from tidemark.crawl.batch import Batch
+
+# What AWS Backup leaves in the root of a file system it restores to; never part of a backup.
+# Source: AWS Backup developer guide, "Restore an Amazon EFS file system".
+RESTORE_DIRECTORIES = (b"aws-backup-restore_*", b"aws-backup-failed-restore_*", b"aws-backup-lost+found")
+
+
+class CrawlStopped(Exception):
+    """`stop` was called: what has been handed over is not the whole file system."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlProgress:
+    """How far a crawl is."""
+
+    entries: int = 0
+    directories: int = 0  # listed to their end
+    directories_queued: int = 0  # seen, not yet listed
+    bytes: int = 0  # apparent sizes of regular files, hard links counted at every name
+    unreadable: int = 0
+    vanished: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlOptions:
+    """How to crawl."""
+
+    exclude: Sequence[bytes] = RESTORE_DIRECTORIES  # glob patterns for directories directly below the root
+    threads: int = 1  # at most this many requests are in flight
+    descriptors: int = 256  # at most about this many directories are open
+    batch_rows: int = 16_384
+
+
+class Crawl(Protocol):
+    """One crawl of one mounted file system.
+
+    It holds to these rules: names are bytes; every path is reached through the open directory above it, so
+    depth has no limit and a symbolic link is never followed; it never leaves the root's file system (a mount
+    point below it is a row, and is not entered); what vanishes or refuses is a `Problem`; queues and open
+    descriptors are bounded. The root itself is not a row.
+    """
+
+    def batches(self) -> Iterator[Batch]:
+        """Crawl, and return every entry once (twice where a directory changes while it is listed).
+
+        Raises CrawlFailed where the root cannot be read, CrawlStopped after `stop`. Call it once.
+        """
+        ...
+
+    def progress(self) -> CrawlProgress:
+        """Return how far the crawl is. May be called from any thread."""
+        ...
+
+    def stop(self) -> None:
+        """Make `batches` end soon. May be called from any thread, and from a signal handler."""
+        ...
+

@@ -1,0 +1,116 @@
+"""Where a repository's files are kept: the little that an index needs of S3 or of a directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from tidemark.errors import ConfigurationError
+
+
+class ObjectMissing(LookupError):
+    """The store has no object of this key. Readers turn it into IndexNotFound or IndexDamaged."""
+
+
+class ObjectExists(Exception):
+    """A conditional put found the key taken."""
+
+
+class Store(Protocol):
+    """Objects by key below one URL. Keys use "/" and are relative to the URL.
+
+    Every method raises a TidemarkError where the store itself fails (denied, unreachable).
+    """
+
+    url: str  # without a slash at its end
+
+    def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
+        """Write an object, whole or not at all. Raises ObjectExists where `only_if_absent` and it is there."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Return an object whole. Raises ObjectMissing."""
+        ...
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Return at most `length` bytes from `offset`: fewer where the object ends before. Raises ObjectMissing."""
+        ...
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """Return the names directly below `prefix` (which ends with "/") that have objects below them, sorted."""
+        ...
+
+
+class FileStore:
+    """A repository in a directory: `file:///path`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.url = directory.absolute().as_uri().rstrip("/")
+
+    def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
+        """Write to a name of its own and then rename, so that no reader ever sees half a file."""
+        path = self._directory / key
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            if only_if_absent:
+                os.link(temporary, path)
+                temporary.unlink()
+            else:
+                temporary.rename(path)
+        except FileExistsError as error:
+            temporary.unlink(missing_ok=True)
+            raise ObjectExists(key) from error
+        except OSError as error:
+            raise _unusable(self.url, error) from error
+
+    def get(self, key: str) -> bytes:
+        """Return a file whole."""
+        try:
+            return (self._directory / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise ObjectMissing(key) from error
+        except OSError as error:
+            raise _unusable(self.url, error) from error
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Return a piece of a file."""
+        try:
+            with (self._directory / key).open("rb", buffering=0) as file:
+                return os.pread(file.fileno(), length, offset)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise ObjectMissing(key) from error
+        except OSError as error:
+            raise _unusable(self.url, error) from error
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """Return the names of the directories below `prefix`."""
+        try:
+            yield from sorted(path.name for path in (self._directory / prefix).iterdir() if path.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _unusable(self.url, error) from error
+
+
+def file_store(url: str) -> FileStore:
+    """Return the store of a `file:///path` URL. Raises ConfigurationError for any other URL."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.scheme != "file" or parts.netloc or not path.startswith("/"):
+        raise ConfigurationError(
+            f"{url!r} is not a repository; write s3://bucket/prefix or file:///path"
+        )
+    return FileStore(Path(path))
+
+
+def _unusable(url: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"the repository {url} cannot be used: {error.strerror}; check the path and its permissions")
