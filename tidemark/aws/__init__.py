@@ -1,0 +1,1 @@
+"""The only package that builds AWS clients and knows AWS's errors."""

@@ -1,0 +1,74 @@
+"""AWS clients: built here, once for each service and Region, and handed to whoever needs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3  # noqa: TID251  (the one place that builds clients)
+from botocore.config import Config
+
+from tidemark import __version__
+
+if TYPE_CHECKING:
+    from mypy_boto3_backup import BackupClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_efs import EFSClient
+    from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
+
+# Standard mode retries throttling and lost connections with jitter; nothing here retries on its own.
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=60,
+    user_agent_extra=f"tidemark/{__version__}",
+)
+
+
+class Clients:
+    """One client for each service and Region; with the SDK's own credentials and endpoints."""
+
+    def __init__(self, session: boto3.Session | None = None) -> None:
+        self._session = session or boto3.Session()
+        self._clients: dict[tuple[str, str | None], Any] = {}
+
+    @property
+    def region(self) -> str | None:
+        """The Region that the environment names, if it names one."""
+        return self._session.region_name
+
+    @overload
+    def of(self, service: Literal["backup"], region: str | None = None) -> BackupClient: ...
+    @overload
+    def of(self, service: Literal["dynamodb"], region: str | None = None) -> DynamoDBClient: ...
+    @overload
+    def of(self, service: Literal["ec2"], region: str | None = None) -> EC2Client: ...
+    @overload
+    def of(self, service: Literal["ecs"], region: str | None = None) -> ECSClient: ...
+    @overload
+    def of(self, service: Literal["efs"], region: str | None = None) -> EFSClient: ...
+    @overload
+    def of(self, service: Literal["kms"], region: str | None = None) -> KMSClient: ...
+    @overload
+    def of(self, service: Literal["s3"], region: str | None = None) -> S3Client: ...
+    @overload
+    def of(self, service: Literal["sns"], region: str | None = None) -> SNSClient: ...
+    @overload
+    def of(self, service: Literal["ssm"], region: str | None = None) -> SSMClient: ...
+    @overload
+    def of(self, service: Literal["stepfunctions"], region: str | None = None) -> SFNClient: ...
+    @overload
+    def of(self, service: Literal["sts"], region: str | None = None) -> STSClient: ...
+
+    def of(self, service: Any, region: str | None = None) -> Any:
+        """Return the client of a service in a Region; None is the environment's Region."""
+        key = (service, region)
+        if key not in self._clients:
+            self._clients[key] = self._session.client(service, region_name=region, config=_CONFIG)
+        return self._clients[key]
