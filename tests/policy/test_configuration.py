@@ -1,0 +1,270 @@
+"""`tidemark.yaml`: what is right is read, what is wrong is told with its line and the way out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from tidemark.errors import ConfigurationError
+from tidemark.policy.configuration import load
+from tidemark.policy.policy import CopyTarget, Policy, Schedule, WorkerSettings
+
+SOURCES = Path(__file__).parents[2]
+
+# A file whose lines the cases below replace by number; each is right as it stands.
+RIGHT = """\
+deployment: tidemark
+region: eu-central-1
+repository:
+  prefix: some/where
+vaults:
+  eu-central-1: tidemark
+  eu-west-1: copies
+policies:
+  nightly:
+    file_systems:
+      - fs-0123456789abcdef0
+    schedule:
+      cron: 0 2 * * ? *
+      time_zone: Europe/Berlin
+    keep: 35 days
+    copies:
+      - region: eu-west-1
+        vault: copies
+        keep: forever
+    index: on
+    worker:
+      type: fargate
+      cpu: 0.5
+      memory: 4 GB
+      network:
+        subnets: [subnet-01234567]
+notifications:
+  email: you@example.com
+"""
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "tidemark.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def problem_of(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(written(folder, text))
+    return str(caught.value).replace(str(folder) + "/", "")
+
+
+def test_the_commented_example_is_right() -> None:
+    configuration = load(SOURCES / "tidemark.yaml")
+    assert [policy.name for policy in configuration.policies] == ["nightly"]
+    assert configuration.keep_on_destroy
+
+
+def test_every_commented_line_of_the_example_is_right_too(tmp_path: Path) -> None:
+    """Uncommented one at a time, for `ec2` and `fargate` exclude each other."""
+    lines = (SOURCES / "tidemark.yaml").read_text().splitlines()
+    tried = 0
+    for number, line in enumerate(lines):
+        bare = line.lstrip().removeprefix("# ")
+        key = bare.split(":")[0]
+        if not line.lstrip().startswith("# ") or key not in (
+            "vault",
+            "index",
+            "worker",
+            "log_days",
+            "keep_on_destroy",
+        ):
+            continue
+        indent = " " * (len(line) - len(line.lstrip()))
+        load(written(tmp_path, "\n".join([*lines[:number], indent + bare, *lines[number + 1 :]])))
+        tried += 1
+    assert tried == 5
+
+
+def test_values_become_a_policy_with_units(tmp_path: Path) -> None:
+    configuration = load(written(tmp_path, RIGHT))
+    assert configuration.vaults == {"eu-central-1": "tidemark", "eu-west-1": "copies"}
+    assert (configuration.bucket, configuration.prefix) == (None, "some/where")
+    assert configuration.email == "you@example.com"
+    assert configuration.policies == (
+        Policy(
+            name="nightly",
+            region="eu-central-1",
+            file_systems=("fs-0123456789abcdef0",),
+            vault="tidemark",
+            keep_days=35,
+            copies=(CopyTarget(region="eu-west-1", vault="copies", keep_days=None),),
+            index=True,
+            schedule=Schedule(expression="cron(0 2 * * ? *)", time_zone="Europe/Berlin"),
+            worker=WorkerSettings(
+                kind="fargate", cpu_units=512, memory_mib=4096, subnets=("subnet-01234567",)
+            ),
+        ),
+    )
+
+
+def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
+    text = """\
+region: eu-central-1
+vaults: {eu-central-1: tidemark}
+worker: {type: ec2}
+policies: {manual: {file_systems: [fs-01234567], keep: 7 years, index: false}}
+"""
+    (policy,) = load(written(tmp_path, text)).policies
+    assert policy.schedule is None
+    assert policy.keep_days == 7 * 365
+    assert (policy.worker.kind, policy.worker.instance_type) == ("ec2", "t4g.medium")
+
+
+# What replaces a line of RIGHT; the line that is named; words of the message, the way out among them.
+WRONG = [
+    (1, "deployment: Tidemark", 1, "2-20 of a-z"),
+    (1, "deployment: a-name-that-is-much-too-long", 1, "2-20 of a-z"),
+    (1, "deplyoment: tidemark", 1, "did you mean 'deployment'"),
+    (1, "colour: blue", 1, "the keys here are deployment, region"),
+    (2, "# no region", 1, "'region' is missing, for example region: eu-central-1"),
+    (2, "region: Frankfurt", 2, "an AWS Region, such as eu-central-1"),
+    (2, "region: eu-north-1", 5, "no vault for eu-north-1, where backups are made; add: eu-north-1"),
+    (4, "  prefix: /some/where/", 4, "none at either end"),
+    (4, "  bucket: My.Bucket", 4, "a bucket name"),
+    (6, "  eu-central-1: a vault", 6, "a vault name"),
+    (7, "  # no second vault", 17, "add under vaults: eu-west-1: copies"),
+    (7, "  eu-west-11: copies", 17, "did you mean eu-west-11"),
+    (9, "  Nightly!:", 9, "a policy name"),
+    (9, f"  {'n' * 31}:", 9, "1-30 of"),
+    (11, "      - vol-01234567", 11, "aws efs describe-file-systems"),
+    (11, "      - fs-01234567\n      - fs-01234567", 12, "named twice; remove one"),
+    (11, "      - 1234", 11, "put it in quotes"),
+    (11, "      # none", 10, "there is no value; write one, for example file_systems"),
+    (13, "      cron: 0 2 * * *", 13, "five fields of a Unix crontab"),
+    (13, "      cron: 0 25 * * ? *", 13, "'25' cannot be hours; it takes 0-23"),
+    (13, "      cron: 0 2 * * * *", 13, "exactly one of day-of-month and day-of-week is '?'"),
+    (13, "      cron: */5 2 * * ? *", 13, "needs them"),
+    (13, "      rate: often", 13, "such as '12 hours'"),
+    (13, "      rate: 12 hours", 14, "remove time_zone, or write a cron"),
+    (13, "      # neither", 12, "one cron or one rate"),
+    (14, "      time_zone: Europe/Berlim", 14, "did you mean Europe/Berlin"),
+    (15, "    keep: 35", 15, "write '35 days'"),
+    (15, "    keep: 0 days", 15, "1 to 36500 days, not 0"),
+    (15, "    keep: 101 years", 15, "or write 'forever'"),
+    (15, "    # no keep", 9, "'keep' is missing, for example keep: 35 days"),
+    (17, "      - region: eu-central-1", 17, "copy to another Region"),
+    (17, "      - region: us-east-1", 17, "add under vaults: us-east-1: copies"),
+    (18, "        vault: tidemark", 18, "vault tidemark is in eu-central-1, not in eu-west-1; write copies"),
+    (18, "        vault: elsewhere", 18, "there is no vault elsewhere; write copies"),
+    (19, "        keep: forever\n      - {region: eu-west-1, keep: 1 day}", 20, "made already; remove one"),
+    (20, "    index: perhaps", 20, "should be true or false"),
+    (22, "      type: lambda", 22, "'fargate' or 'ec2'"),
+    (22, "      type: ec2", 23, "remove cpu"),
+    (22, "      instance_type: m7g.large", 22, "write type: ec2"),
+    (22, "      instance_type: m5.large", 22, "built for arm64"),
+    (23, "      cpu: 3", 24, "Fargate has no task of 3 vCPU; choose one of 0.25, 0.5, 1"),
+    (24, "      memory: 8 GB", 24, "memory is 1 GB to 4 GB in steps of 1 GB"),
+    (24, "      memory: lots", 24, "write it as '2 GB'"),
+    (26, "        subnets: [sn-1]", 26, "a subnet id"),
+    (26, "        subnet: subnet-01234567", 26, "did you mean 'subnets'"),
+    (28, "  email: nobody", 28, "an e-mail address"),
+    (28, "  email: you@example.com\nregion: eu-west-1", 29, 'found duplicate key "region"; write it once'),
+    (28, "  email: [", 29, "this is not YAML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "replacement", "line", "words"), WRONG)
+def test_a_problem_names_its_line_and_the_way_out(
+    tmp_path: Path, number: int, replacement: str, line: int, words: str
+) -> None:
+    lines = RIGHT.splitlines()
+    lines[number - 1] = replacement
+    message = problem_of(tmp_path, "\n".join(lines) + "\n")
+    assert f"tidemark.yaml:{line}: " in message
+    assert words in message
+
+
+def test_all_problems_are_told_at_once_by_line(tmp_path: Path) -> None:
+    text = RIGHT.replace("region: eu-central-1", "region: nowhere", 1).replace("35 days", "35 dyas")
+    message = problem_of(tmp_path, text.replace("index: on", "indx: on"))
+    assert [line.split(": ")[0] for line in message.splitlines()] == [
+        "tidemark.yaml has 3 problems:",
+        "  tidemark.yaml:2",
+        "  tidemark.yaml:15",
+        "  tidemark.yaml:20",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the file is empty"),
+        ("# only a comment\n", "the file is empty"),
+        ("- a\n- list\n", "should be keys with values"),
+        ("just text\n", "should be keys with values"),
+        (b"region: \xff\xfe\n", "not UTF-8 at byte 8"),
+        ("a: &a\n  b: *a\n", "'a' is no key"),
+        ("a: " + "[" * 30 + "]" * 30, "nested too deep"),
+        ("? [a, b]\n: c\n", "is no key"),
+        ("region: !!python/object:os.system x\n", "region"),
+        ("region: eu-central-1\n\tvaults: {}\n", "this is not YAML"),
+        ("1: 2\n", "1"),
+        ("\0", "this is not YAML"),
+    ],
+)
+def test_what_is_hardly_a_configuration_is_refused_in_words(
+    tmp_path: Path, text: str | bytes, words: str
+) -> None:
+    assert words in problem_of(tmp_path, text)
+
+
+def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="TIDEMARK_CONFIG"):
+        load(tmp_path / "none.yaml")
+
+
+def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        load(tmp_path)
+
+
+def test_a_session_id_that_would_not_fit_is_refused_here(tmp_path: Path) -> None:
+    text = RIGHT.replace("nightly", "n" * 30).replace("fs-0123456789abcdef0", "fs-" + "0" * 40)
+    assert "session names get 11 characters too long; shorten the policy's name" in problem_of(tmp_path, text)
+
+
+def test_a_policy_too_long_to_store_is_refused_here(tmp_path: Path) -> None:
+    many = "\n".join(f"      - fs-{number:017x}" for number in range(400))
+    text = RIGHT.replace("      - fs-0123456789abcdef0", many)
+    assert "split its file systems over two policies" in problem_of(tmp_path, text)
+
+
+YAML_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(line=st.integers(0, len(RIGHT.splitlines()) - 1), value=YAML_VALUES)
+def test_no_value_anywhere_ends_in_anything_but_a_configuration_error(
+    tmp_path: Path, line: int, value: object
+) -> None:
+    lines = RIGHT.splitlines()
+    key, colon, _ = lines[line].partition(": ")
+    lines[line] = key + (colon or " ") + json.dumps(value)
+    try:
+        load(written(tmp_path, "\n".join(lines)))
+    except ConfigurationError as error:
+        event(f"{str(error).count('tidemark.yaml:')} problems")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=60) | st.text(alphabet="ab:-?[]{}&*!|>'\"%@`# \n\t", max_size=40).map(str.encode))
+def test_no_bytes_end_in_anything_but_a_configuration_error(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ConfigurationError):
+        load(written(tmp_path, content))

@@ -1,0 +1,279 @@
+"""`tidemark.yaml`: read, checked as a whole, and turned into values.
+
+All problems of a file are told at once, each with its line and the way out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tidemark.policy import fargate, yaml_lines
+from tidemark.policy.models import (
+    ConfigurationFile,
+    CopyPart,
+    NetworkPart,
+    PolicyPart,
+    SchedulePart,
+    WorkerPart,
+)
+from tidemark.policy.policy import CopyTarget, Policy, Schedule, WorkerSettings
+from tidemark.policy.yaml_lines import Document, KeyPath, Problem
+
+LONGEST_SESSION_ID = 80  # it names a Step Functions execution
+LONGEST_POLICY = 8192  # characters of JSON in an advanced SSM parameter
+_TIMESTAMP = "20261122T020000Z"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """One deployment, as `infra/` builds it."""
+
+    deployment: str
+    region: str
+    bucket: str | None  # None: named after deployment, account and Region
+    prefix: str  # of the repository; may be empty, has no slash at either end
+    vaults: Mapping[str, str]  # Region -> vault name
+    policies: tuple[Policy, ...]
+    email: str | None  # who is told of results and alarms
+    log_days: int
+    keep_on_destroy: bool
+
+
+def load(path: Path) -> Configuration:
+    """Return the configuration in the file at `path`.
+
+    Raises ConfigurationError that names file, line and the way out of every problem found.
+    """
+    document = yaml_lines.read(path)
+    if document.values is None:
+        message = (
+            "the file is empty; begin with region, vaults and policies, as the sources' tidemark.yaml does"
+        )
+        raise yaml_lines.failure(path, [Problem(line=1, where="", message=message)])
+    try:
+        file = ConfigurationFile.model_validate(document.values)
+    except ValidationError as error:
+        raise yaml_lines.failure(path, list(_shape_problems(document, error))) from None
+    problems = [document.problem(where, message) for where, message in _cross_problems(file)]
+    if problems:
+        raise yaml_lines.failure(path, problems)
+    return _configuration(file)
+
+
+def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:
+    """Say in our words what pydantic found wrong with single values."""
+    for found in error.errors(include_url=False):
+        where = tuple(part for part in found["loc"] if part != "[key]")
+        match found["type"]:
+            case "extra_forbidden":
+                message = _unknown_key(where)
+            case "missing":
+                message = f"{where[-1]!r} is missing{_example(where)}"
+            case "value_error":
+                message = found["msg"].removeprefix("Value error, ")
+            case _ if found["input"] is None:
+                message = f"there is no value; write one{_example(where)}, or remove the key"
+            case "dict_type" | "model_type":
+                message = f"{_shown(found['input'])} should be keys with values{_example(where)}"
+            case "list_type":
+                message = f"{_shown(found['input'])} should be a list, one item a line behind '- '"
+            case "bool_type" | "bool_parsing":
+                message = f"{_shown(found['input'])} should be true or false"
+            case "string_type":
+                message = f"{_shown(found['input'])} should be text; put it in quotes"
+            case _:
+                message = f"{_shown(found['input'])}: {found['msg'][0].lower()}{found['msg'][1:]}"
+        yield document.problem(where, message)
+
+
+def _unknown_key(where: KeyPath) -> str:
+    model = _model_at(where[:-1])
+    names = list(model.model_fields) if model else []
+    near = difflib.get_close_matches(str(where[-1]), names, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"the keys here are {', '.join(names)}"
+    return f"{where[-1]!r} is no key of tidemark.yaml; {hint}"
+
+
+def _model_at(where: KeyPath) -> type[BaseModel] | None:
+    """Return the model whose keys stand below `where`."""
+    match where:
+        case ():
+            return ConfigurationFile
+        case ("policies", _):
+            return PolicyPart
+        case ("policies", _, "copies", _):
+            return CopyPart
+        case (*_, "worker"):
+            return WorkerPart
+        case (*_, "network"):
+            return NetworkPart
+        case ("policies", _, "schedule"):
+            return SchedulePart
+        case (name,) if name in ConfigurationFile.model_fields:
+            annotation = ConfigurationFile.model_fields[str(name)].annotation
+            candidates = [annotation, *getattr(annotation, "__args__", ())]
+            return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        case _:
+            return None
+
+
+def _example(where: KeyPath) -> str:
+    examples = {
+        "region": "eu-central-1",
+        "keep": "35 days",
+        "file_systems": "[fs-0123456789abcdef0]",
+        "vaults": "{eu-central-1: tidemark}",
+        "policies": "{nightly: {file_systems: [fs-0123456789abcdef0], keep: 35 days}}",
+        "schedule": "{cron: '0 2 * * ? *'}",
+        "email": "you@example.com",
+    }
+    key = str(where[-1]) if where else ""
+    return f", for example {key}: {examples[key]}" if key in examples else ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
+    """Say what is wrong with values that are right by themselves."""
+    if file.region not in file.vaults:
+        yield (
+            ("vaults",),
+            f"there is no vault for {file.region}, where backups are made; add: {file.region}: tidemark",
+        )
+    yield from _worker_problems(("worker",), file.worker)
+    for name, policy in file.policies.items():
+        yield from _policy_problems(("policies", name), file, name, policy)
+
+
+def _policy_problems(
+    where: KeyPath, file: ConfigurationFile, name: str, policy: PolicyPart
+) -> Iterator[tuple[KeyPath, str]]:
+    for number, file_system in enumerate(policy.file_systems):
+        at = (*where, "file_systems", number)
+        if file_system in policy.file_systems[:number]:
+            yield at, f"{file_system} is named twice; remove one"
+        session_id = f"{name}-{file_system}-{_TIMESTAMP}"
+        if len(session_id) > LONGEST_SESSION_ID:
+            too_long = len(session_id) - LONGEST_SESSION_ID
+            yield (
+                at,
+                f"with this id session names get {too_long} characters too long; shorten the policy's name",
+            )
+    if policy.schedule:
+        yield from _schedule_problems((*where, "schedule"), policy.schedule)
+    if policy.worker:
+        yield from _worker_problems((*where, "worker"), policy.worker)
+    seen: set[str] = set()
+    for number, copy in enumerate(policy.copies):
+        yield from _copy_problems((*where, "copies", number), file, copy, seen)
+        seen.add(copy.region)
+    if len(_policy(file, name, policy).to_json()) > LONGEST_POLICY:
+        yield where, "the policy is too long to store; split its file systems over two policies"
+
+
+def _copy_problems(
+    where: KeyPath, file: ConfigurationFile, copy: CopyPart, seen: set[str]
+) -> Iterator[tuple[KeyPath, str]]:
+    known = file.vaults.get(copy.region)
+    vault = copy.vault or known
+    if copy.region == file.region:
+        yield (*where, "region"), f"{copy.region} is where the backup itself is made; copy to another Region"
+    elif copy.region in seen:
+        yield (*where, "region"), f"a copy in {copy.region} is made already; remove one"
+    elif known is None:
+        near = difflib.get_close_matches(copy.region, file.vaults, n=1, cutoff=0.8)
+        hint = f"did you mean {near[0]}? Or " if near else ""
+        name = copy.vault or "tidemark-copies"
+        yield (*where, "region"), f"{copy.region} has no vault; {hint}add under vaults: {copy.region}: {name}"
+    elif vault != known:
+        homes = [region for region, name in file.vaults.items() if name == vault]
+        fact = (
+            f"vault {vault} is in {homes[0]}, not in {copy.region}" if homes else f"there is no vault {vault}"
+        )
+        yield (
+            (*where, "vault"),
+            f"{fact}; write {known}, which is the vault of {copy.region}, or leave vault out",
+        )
+
+
+def _schedule_problems(where: KeyPath, schedule: SchedulePart) -> Iterator[tuple[KeyPath, str]]:
+    if (schedule.cron is None) == (schedule.rate is None):
+        yield where, "a schedule is one cron or one rate; write one of them, for example cron: '0 2 * * ? *'"
+    elif schedule.rate and schedule.time_zone:
+        yield (*where, "time_zone"), "a rate knows no time of day; remove time_zone, or write a cron"
+
+
+def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:
+    if worker.type == "ec2":
+        for key in ("cpu", "memory"):
+            if getattr(worker, key) is not None:
+                yield (*where, key), f"an EC2 worker has the {key} of its instance_type; remove {key}"
+        return
+    if worker.instance_type:
+        yield (
+            (*where, "instance_type"),
+            "a Fargate worker has no instance type; remove it, or write type: ec2",
+        )
+    settings = _worker(worker)
+    try:
+        fargate.check_size(settings.cpu_units, settings.memory_mib)
+    except ValueError as error:
+        yield (*where, "memory" if worker.memory else "cpu"), str(error)
+
+
+def _configuration(file: ConfigurationFile) -> Configuration:
+    return Configuration(
+        deployment=file.deployment,
+        region=file.region,
+        bucket=file.repository.bucket,
+        prefix=file.repository.prefix,
+        vaults=dict(file.vaults),
+        policies=tuple(_policy(file, name, policy) for name, policy in file.policies.items()),
+        email=file.notifications.email if file.notifications else None,
+        log_days=file.log_days,
+        keep_on_destroy=file.keep_on_destroy,
+    )
+
+
+def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
+    return Policy(
+        name=name,
+        region=file.region,
+        file_systems=tuple(policy.file_systems),
+        vault=file.vaults.get(file.region, ""),
+        keep_days=policy.keep,
+        copies=tuple(
+            CopyTarget(
+                region=copy.region, vault=copy.vault or file.vaults.get(copy.region, ""), keep_days=copy.keep
+            )
+            for copy in policy.copies
+        ),
+        index=policy.index,
+        schedule=_schedule(policy.schedule) if policy.schedule else None,
+        worker=_worker(policy.worker or file.worker),
+    )
+
+
+def _schedule(schedule: SchedulePart) -> Schedule:
+    return Schedule(expression=schedule.cron or schedule.rate or "", time_zone=schedule.time_zone or "UTC")
+
+
+def _worker(worker: WorkerPart) -> WorkerSettings:
+    network = worker.network or NetworkPart()
+    return WorkerSettings(
+        kind=worker.type,
+        cpu_units=round((1 if worker.cpu is None else worker.cpu) * 1024),
+        memory_mib=2048 if worker.memory is None else worker.memory,
+        instance_type=worker.instance_type or ("t4g.medium" if worker.type == "ec2" else None),
+        subnets=tuple(network.subnets),
+        security_groups=tuple(network.security_groups),
+    )

@@ -1,0 +1,35 @@
+"""The sizes that a Fargate task can have.
+
+Source: Amazon ECS Developer Guide, "Fargate task definition differences", Linux.
+"""
+
+from __future__ import annotations
+
+# CPU units (1024 are one vCPU) -> MiB of memory
+SIZES: dict[int, tuple[int, ...]] = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4096 + 1, 1024)),
+    1024: tuple(range(2048, 8192 + 1, 1024)),
+    2048: tuple(range(4096, 16384 + 1, 1024)),
+    4096: tuple(range(8192, 30720 + 1, 1024)),
+    8192: tuple(range(16384, 61440 + 1, 4096)),
+    16384: tuple(range(32768, 122880 + 1, 8192)),
+}
+
+
+def check_size(cpu_units: int, memory_mib: int) -> None:
+    """Raise ValueError, with what fits, unless Fargate offers this size."""
+    if cpu_units not in SIZES:
+        offered = ", ".join(f"{units / 1024:g}" for units in SIZES)
+        raise ValueError(f"Fargate has no task of {cpu_units / 1024:g} vCPU; choose one of {offered}")
+    fitting = SIZES[cpu_units]
+    if memory_mib not in fitting:
+        step = f" in steps of {_size(fitting[1] - fitting[0])}" if cpu_units > 256 else ""
+        raise ValueError(
+            f"Fargate has no task of {cpu_units / 1024:g} vCPU with {_size(memory_mib)}; "
+            f"with that cpu, memory is {_size(fitting[0])} to {_size(fitting[-1])}{step}"
+        )
+
+
+def _size(mib: int) -> str:
+    return f"{mib} MB" if mib % 1024 else f"{mib // 1024} GB"

@@ -1,0 +1,252 @@
+"""The shape of `tidemark.yaml`, key by key; also the source of its JSON Schema.
+
+What one value may be is said here; what several of them must be together, in `configuration.py`. The
+descriptions are what an editor shows beside the key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from tidemark.errors import MalformedFileSystemId
+from tidemark.policy import schedule
+from tidemark.policy.policy import FILE_SYSTEM_ID, check_file_system_id
+
+LONGEST_KEEP_DAYS = 36_500  # AWS Backup's retention is 1 day to 100 years
+_DAYS = {"day": 1, "week": 7, "year": 365}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Form:
+    """A string that must match as a whole: a message in words here, the pattern in the JSON Schema."""
+
+    pattern: str
+    what: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {"pattern": f"^{self.pattern}$"}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"{text!r} is not {self.what}")
+        return text
+
+
+def _file_system_id(text: str) -> str:
+    try:
+        return check_file_system_id(text)
+    except MalformedFileSystemId as error:
+        raise ValueError(str(error)) from error
+
+
+def keep_days(text: Any) -> int | None:
+    """Return the days of a text such as `35 days` or `7 years` (of 365 days); None for `forever`.
+
+    Raises ValueError; a bare number is refused, for nobody remembers its unit in a year.
+    Source: AWS Backup Developer Guide, retention is 1 day to 100 years (36,500 days) or always.
+    """
+    if text == "forever":
+        return None
+    match = re.fullmatch(r"([0-9]{1,6}) (day|week|year)s?", text) if isinstance(text, str) else None
+    if not match:
+        hint = f"{text} days" if isinstance(text, int) and not isinstance(text, bool) else "35 days"
+        raise ValueError(f"{text!r} is not a time to keep; write '{hint}', '5 weeks', '7 years' or 'forever'")
+    days = int(match.group(1)) * _DAYS[match.group(2)]
+    if not 1 <= days <= LONGEST_KEEP_DAYS:
+        raise ValueError(f"AWS Backup keeps 1 to {LONGEST_KEEP_DAYS} days, not {days}; or write 'forever'")
+    return days
+
+
+def memory_mib(text: Any) -> int:
+    """Return the MiB of a text such as `2 GB` or `512 MB`. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,6}) ?(GB|MB)", text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"{text!r} is not an amount of memory; write it as '2 GB' or '512 MB'")
+    return int(match.group(1)) * (1024 if match.group(2) == "GB" else 1)
+
+
+# The lengths keep what is built from the names within AWS's limits: the bucket
+# `<deployment>-repository-<account>-<Region>` within 63, a function within 64, and a session id
+# `<policy>-<file system>-<time>`, which names an execution, within 80.
+DeploymentName = Annotated[
+    str,
+    _Form(
+        r"[a-z][a-z0-9-]{0,18}[a-z0-9]",
+        "a deployment name: 2-20 of a-z, 0-9 and '-', beginning with a letter",
+    ),
+]
+PolicyName = Annotated[
+    str,
+    _Form(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?", "a policy name: 1-30 of a-z, 0-9 and '-', such as nightly"),
+]
+RegionName = Annotated[
+    str, _Form(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}", "an AWS Region, such as eu-central-1")
+]
+VaultName = Annotated[str, _Form(r"[a-zA-Z0-9_-]{2,50}", "a vault name: 2-50 letters, digits, '-' and '_'")]
+BucketName = Annotated[
+    str,
+    _Form(
+        r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+        "a bucket name: 3-63 of a-z, 0-9 and '-' (no dots: they break TLS)",
+    ),
+]
+Prefix = Annotated[
+    str,
+    _Form(
+        r"([a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*)?",
+        "a prefix: letters, digits, '_' and '-', parts separated by single slashes, none at either end",
+    ),
+]
+SubnetId = Annotated[str, _Form(r"subnet-[0-9a-f]{8,40}", "a subnet id, such as subnet-0123456789abcdef0")]
+SecurityGroupId = Annotated[
+    str, _Form(r"sg-[0-9a-f]{8,40}", "a security group id, such as sg-0123456789abcdef0")
+]
+GravitonType = Annotated[
+    str,
+    _Form(
+        r"(a1|[a-z]+[0-9]+g[a-z]*)\.[0-9a-z-]+",
+        "a Graviton instance type; the worker image is built for arm64: choose one such as t4g.medium",
+    ),
+]
+EmailAddress = Annotated[str, _Form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+FileSystemId = Annotated[
+    str,
+    AfterValidator(_file_system_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{FILE_SYSTEM_ID.pattern}$"}),
+]
+Keep = Annotated[
+    int | None,
+    BeforeValidator(keep_days),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}),
+]
+Memory = Annotated[
+    int, BeforeValidator(memory_mib), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} ?(GB|MB)$"})
+]
+
+
+class _Part(BaseModel):
+    """No key is ignored: a misspelt one would silently leave a default in force."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RepositoryPart(_Part):
+    """The bucket where indexes live."""
+
+    bucket: BucketName | None = Field(
+        None, description="Name of the bucket. Default: <deployment>-repository-<account>-<Region>."
+    )
+    prefix: Prefix = Field("", description="Everything is written below this prefix.")
+
+
+class SchedulePart(_Part):
+    """One cron or one rate."""
+
+    cron: Annotated[str, AfterValidator(schedule.cron_expression)] | None = Field(
+        None,
+        description="Six fields: minutes hours day-of-month month day-of-week year; one day is '?'.",
+        examples=["0 2 * * ? *"],
+    )
+    rate: Annotated[str, AfterValidator(schedule.rate_expression)] | None = Field(
+        None,
+        description="Every so many minutes, hours or days, beginning with the deployment.",
+        examples=["12 hours"],
+    )
+    time_zone: Annotated[str, AfterValidator(schedule.check_time_zone)] | None = Field(
+        None, description="IANA time zone of the cron fields. Default: UTC.", examples=["Europe/Berlin"]
+    )
+
+
+class CopyPart(_Part):
+    """A copy of each recovery point in another Region."""
+
+    region: RegionName = Field(description="Region of the copy; it needs a vault under `vaults`.")
+    vault: VaultName | None = Field(
+        None, description="Vault of the copy. Default: the Region's under `vaults`."
+    )
+    keep: Keep = Field(description="How long AWS Backup keeps the copy.", examples=["90 days", "forever"])
+
+
+class NetworkPart(_Part):
+    """Where workers stand, instead of a choice made from the file system's mount targets."""
+
+    subnets: list[SubnetId] = Field([], max_length=16, description="Each in a zone with a mount target.")
+    security_groups: list[SecurityGroupId] = Field(
+        [], max_length=5, description="Admitted by the mount targets on port 2049; out on 443."
+    )
+
+
+class WorkerPart(_Part):
+    """The machine that crawls a file system to make an index."""
+
+    type: Literal["fargate", "ec2"] = Field("fargate", description="A Fargate task, or an EC2 instance.")
+    cpu: float | None = Field(None, description="vCPUs of a Fargate task. Default: 1.", examples=[0.5, 1, 4])
+    memory: Memory | None = Field(
+        None, description="Memory of a Fargate task. Default: 2 GB.", examples=["2 GB"]
+    )
+    instance_type: GravitonType | None = Field(None, description="EC2 only. Default: t4g.medium.")
+    network: NetworkPart | None = Field(
+        None, description="Default: chosen from the file system's mount targets."
+    )
+
+
+class PolicyPart(_Part):
+    """What to protect, when, and for how long."""
+
+    file_systems: list[FileSystemId] = Field(min_length=1, description="Ids of EFS file systems in `region`.")
+    schedule: SchedulePart | None = Field(None, description="Default: started by hand only.")
+    keep: Keep = Field(
+        description="How long AWS Backup keeps the recovery points.",
+        examples=["35 days", "7 years", "forever"],
+    )
+    copies: list[CopyPart] = Field([], description="Copies in other Regions.")
+    index: bool = Field(True, description="Whether to catalogue the files of each backup.")
+    worker: WorkerPart | None = Field(None, description="Default: the `worker` of the deployment.")
+
+
+class NotificationsPart(_Part):
+    """Who hears of failed sessions and alarms."""
+
+    email: EmailAddress = Field(description="Gets a mail to confirm the subscription first.")
+
+
+class ConfigurationFile(_Part):
+    """The configuration of one Tidemark deployment."""
+
+    deployment: DeploymentName = Field(
+        "tidemark", description="Begins the name of everything that is deployed."
+    )
+    region: RegionName = Field(description="Region of the deployment and of its file systems.")
+    repository: RepositoryPart = Field(RepositoryPart(), description="Where indexes live.")
+    vaults: dict[RegionName, VaultName] = Field(
+        min_length=1,
+        description="The vault to make in each Region: in `region` for backups, elsewhere for copies.",
+    )
+    policies: dict[PolicyName, PolicyPart] = Field({}, description="Policies by name.")
+    worker: WorkerPart = Field(WorkerPart(), description="The worker of policies that do not name their own.")
+    notifications: NotificationsPart | None = Field(None, description="Default: nobody is told.")
+    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = Field(
+        30, description="Days to keep the logs of functions, state machines and workers."
+    )
+    keep_on_destroy: bool = Field(
+        True, description="Whether `cdk destroy` leaves repository, tables, vaults and their keys in place."
+    )

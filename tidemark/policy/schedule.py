@@ -1,0 +1,132 @@
+"""What EventBridge Scheduler accepts as a recurring schedule.
+
+Source: Amazon EventBridge Scheduler User Guide, "Schedule types". A wrong expression is told here, with the
+field at fault, rather than by a failed deployment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import zoneinfo
+
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+FIELDS = ("minutes", "hours", "day-of-month", "month", "day-of-week", "year")
+BOUNDS = {
+    "minutes": (0, 59),
+    "hours": (0, 23),
+    "day-of-month": (1, 31),
+    "month": (1, 12),
+    "day-of-week": (1, 7),  # 1 is Sunday
+    "year": (1970, 2199),
+}
+WORDS = {"month": MONTHS, "day-of-week": WEEKDAYS}
+EXAMPLE = "for example '0 2 * * ? *' for 02:00 every day"
+
+
+def cron_expression(text: str) -> str:
+    """Return `cron(...)` for six cron fields, which may stand in `cron( )` already.
+
+    Raises ValueError naming the field at fault and what it may hold.
+    """
+    inner = re.fullmatch(r"\s*(?:cron\()?([^()]*?)\)?\s*", text)
+    fields = inner.group(1).upper().split() if inner else []
+    if len(fields) == 5:
+        raise ValueError(
+            f"{text!r} has the five fields of a Unix crontab, Scheduler wants six: {' '.join(FIELDS)}, "
+            f"and '?' as day-of-month or day-of-week; {EXAMPLE}"
+        )
+    if len(fields) != 6:
+        raise ValueError(
+            f"{text!r} is not a cron expression; write six fields: {' '.join(FIELDS)}, {EXAMPLE}"
+        )
+    for name, value in zip(FIELDS, fields, strict=True):
+        _check_field(name, value)
+    if (fields[2] == "?") == (fields[4] == "?"):
+        raise ValueError(f"exactly one of day-of-month and day-of-week is '?' in {text!r}; {EXAMPLE}")
+    return f"cron({' '.join(fields)})"
+
+
+def rate_expression(text: str) -> str:
+    """Return `rate(...)` for a text such as `12 hours`, `1 day` or `rate(12 hours)`.
+
+    Raises ValueError with an example.
+    """
+    match = re.fullmatch(r"\s*(?:rate\()?\s*0*([1-9][0-9]{0,4})\s+(minute|hour|day)s?\s*\)?\s*", text)
+    if not match:
+        raise ValueError(
+            f"{text!r} is not a rate; write a whole number of minutes, hours or days, such as '12 hours'"
+        )
+    count, unit = int(match.group(1)), match.group(2)
+    return f"rate({count} {unit}{'' if count == 1 else 's'})"
+
+
+def check_time_zone(name: str) -> str:
+    """Return `name`, which is an IANA time zone that Scheduler can be given.
+
+    Raises ValueError with the nearest names. A machine without time zone data can only check the form.
+    """
+    known = zoneinfo.available_timezones()
+    if known and name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else "write one such as Europe/Berlin or UTC"
+        raise ValueError(f"{name!r} is not an IANA time zone; {hint}")
+    if not re.fullmatch(r"[A-Za-z0-9_+\-/]{1,50}", name):
+        raise ValueError(f"{name!r} is not an IANA time zone; write one such as Europe/Berlin or UTC")
+    return name
+
+
+def _check_field(name: str, value: str) -> None:
+    """Check one field; it is a list of items separated by commas."""
+    for item in value.split(","):
+        if not _is_item(name, item, alone=item == value):
+            low, high = BOUNDS[name]
+            words = f" or {WORDS[name][0]}-{WORDS[name][-1]}" if name in WORDS else ""
+            raise ValueError(
+                f"{value!r} cannot be {name}; it takes {low}-{high}{words} with , - * /{_letters(name)}"
+            )
+
+
+def _letters(name: str) -> str:
+    return {"day-of-month": " ? L W", "day-of-week": " ? L #"}.get(name, "")
+
+
+def _is_item(name: str, item: str, *, alone: bool) -> bool:
+    if item == "*":
+        return alone
+    if item == "?":
+        return alone and name in ("day-of-month", "day-of-week")
+    if name == "day-of-month" and item in ("L", "LW"):
+        return alone
+    if name == "day-of-month" and item.endswith("W"):
+        return alone and _number(name, item[:-1]) is not None
+    if name == "day-of-week" and item.endswith("L"):
+        return alone and (item == "L" or _number(name, item[:-1]) is not None)
+    if name == "day-of-week" and "#" in item:
+        day, _, week = item.partition("#")
+        return alone and _number(name, day) is not None and week in tuple("12345")
+    return _is_range(name, item)
+
+
+def _is_range(name: str, item: str) -> bool:
+    """`5`, `5-10`, `5/10`, `5-30/10`, `*/10`."""
+    start, slash, step = item.partition("/")
+    if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
+        return False
+    if start == "*":
+        return bool(slash)
+    first, dash, last = start.partition("-")
+    low, high = _number(name, first), _number(name, last) if dash else None
+    return low is not None and (not dash or (high is not None and low <= high))
+
+
+def _number(name: str, text: str) -> int | None:
+    """Return the number of a digit string or of a month's or weekday's name; None out of bounds."""
+    low, high = BOUNDS[name]
+    words = WORDS.get(name, [])
+    if text in words:
+        return words.index(text) + 1
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) if low <= int(text) <= high and len(text) <= 4 else None
