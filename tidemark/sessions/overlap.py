@@ -15,12 +15,12 @@ are in docs/design.md, and tests/sessions/test_interleavings.py holds these func
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from tidemark.errors import LeaseLost, SessionNotFound, TidemarkError
+from tidemark.errors import LeaseLost, TidemarkError
 from tidemark.sessions.indexing import (
     LEASE_DURATION,
     Association,
@@ -28,16 +28,15 @@ from tidemark.sessions.indexing import (
     IndexStatus,
     Lease,
     association_key,
-    index_key,
     lease_key,
 )
+from tidemark.sessions.items import read_index, read_lease, read_session, session_key, update_session
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Point, Session, point_to_map
 from tidemark.sessions.store import (
     Condition,
     ConditionNotMet,
     Delete,
-    Key,
     Put,
     Store,
     Update,
@@ -74,31 +73,6 @@ class Claim:
 
     step: Step
     index_id: str
-
-
-def session_key(session_id: str) -> Key:
-    """Return the key of a session's item."""
-    return {"session_id": session_id}
-
-
-def read_session(store: Store, session_id: str) -> Session:
-    """Return the session as of now; raise SessionNotFound."""
-    item = store.get(SESSIONS, session_key(session_id))
-    if item is None:
-        raise SessionNotFound(session_id)
-    return Session.from_item(item)
-
-
-def read_index(store: Store, file_system: FileSystem, index_id: str) -> Index | None:
-    """Return the record of an index as of now."""
-    item = store.get(INDEXES, index_key(file_system, index_id))
-    return None if item is None else Index.from_item(item)
-
-
-def read_lease(store: Store, file_system: FileSystem) -> Lease | None:
-    """Return the file system's lease as of now, live or expired."""
-    item = store.get(INDEXES, lease_key(file_system))
-    return None if item is None else Lease.from_item(item)
 
 
 def open_session(store: Store, session: Session, now: datetime) -> Session:
@@ -193,23 +167,19 @@ def fail(store: Store, file_system: FileSystem, index_id: str, reason: str, now:
     return _end(store, file_system, index_id, IndexStatus.FAILED, now, reason=reason, totals={})
 
 
-def add_point(store: Store, session_id: str, point: Point) -> Session:
+# Called with a session, one of its points and its index id before their association is written: a crash in
+# between leaves a point that is told its index again, never an association that the point does not know.
+TagPoint = Callable[[Session, Point, str], None]
+
+
+def add_point(store: Store, session_id: str, point: Point, tag_point: TagPoint) -> Session:
     """Record a recovery point or copy on its session, associate it if the index is complete already."""
-    try:
-        store.transact(
-            Update(
-                table=SESSIONS,
-                key=session_key(session_id),
-                conditions=(equal("session_id", session_id),),
-                set={("points", point.recovery_point_arn): point_to_map(point)},
-            )
-        )
-    except ConditionNotMet:
-        raise SessionNotFound(session_id) from None
-    return settle(store, session_id)
+    path = ("points", point.recovery_point_arn)
+    update_session(store, session_id, {path: point_to_map(point)})
+    return settle(store, session_id, tag_point)
 
 
-def settle(store: Store, session_id: str) -> Session:
+def settle(store: Store, session_id: str, tag_point: TagPoint) -> Session:
     """Associate every point of the session with its index if that is complete; return the session as read."""
     session = read_session(store, session_id)
     if session.index_id is None or not session.points:
@@ -217,11 +187,11 @@ def settle(store: Store, session_id: str) -> Session:
     index = read_index(store, session.file_system, session.index_id)
     if index is not None and index.status is IndexStatus.COMPLETE:
         for point in session.points:
-            _associate(store, session, point, index)
+            _associate(store, session, point, index, tag_point)
     return session
 
 
-def _associate(store: Store, session: Session, point: Point, index: Index) -> None:
+def _associate(store: Store, session: Session, point: Point, index: Index, tag_point: TagPoint) -> None:
     association = Association(
         file_system=session.file_system,
         recovery_point_arn=point.recovery_point_arn,
@@ -231,6 +201,7 @@ def _associate(store: Store, session: Session, point: Point, index: Index) -> No
     key = association_key(session.file_system, point.recovery_point_arn)
     if store.get(INDEXES, key) is not None:
         return  # written by whoever came before; a complete index is final, so it can only be the same one
+    tag_point(session, point, index.index_id)
     try:
         store.transact(Put(table=INDEXES, item=association.to_item(), conditions=(absent("record"),)))
     except ConditionNotMet:

@@ -1,0 +1,97 @@
+"""A session's record around the overlap rule: waiting for its index, its end, and lists of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from tidemark.sessions.indexing import LEASE_MARK, Association, Index, Lease, is_index_item
+from tidemark.sessions.items import read_index, read_session, update_session
+from tidemark.sessions.outcome import Outcome
+from tidemark.sessions.schema import (
+    BY_FILE_SYSTEM,
+    BY_MONTH,
+    BY_RECOVERY_POINT,
+    INDEXES,
+    LEASES,
+    RUNNING,
+    SESSIONS,
+)
+from tidemark.sessions.session import RUNNING_MARK, FileSystem, Session, SessionStatus
+from tidemark.sessions.store import Store
+
+
+def wait_for_index(store: Store, session_id: str, task_token: str) -> Index | None:
+    """Leave the task token on the session, then return its index as of now.
+
+    In this order: if the index ends in between, whoever ends it finds the token, or the caller sees the end.
+    """
+    update_session(store, session_id, {"waiting_token": task_token})
+    session = read_session(store, session_id)
+    if session.index_id is None:
+        return None
+    return read_index(store, session.file_system, session.index_id)
+
+
+def close_session(store: Store, session_id: str, outcome: Outcome, now: datetime) -> Session:
+    """Write how the session ended and return it; writing it twice changes nothing but the time."""
+    update_session(
+        store,
+        session_id,
+        {"status": outcome.status.value, "reasons": outcome.reasons, "ended_at": now.isoformat()},
+        remove=("running", "waiting_token"),
+    )
+    return read_session(store, session_id)
+
+
+def reopen_session(store: Store, session_id: str) -> None:
+    """Mark a closed session as running again, for a redrive."""
+    update_session(
+        store,
+        session_id,
+        {"status": SessionStatus.RUNNING.value, "reasons": (), "running": RUNNING_MARK},
+        remove=("ended_at",),
+    )
+
+
+def sessions_of(store: Store, file_system: FileSystem) -> Iterator[Session]:
+    """Return a file system's sessions, newest first. The list may lag by a moment."""
+    for item in store.query(SESSIONS, BY_FILE_SYSTEM, str(file_system), newest_first=True):
+        yield Session.from_item(item)
+
+
+def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Session]:
+    """Return all sessions opened between the two times, newest first. The list may lag by a moment."""
+    year, month = now.year, now.month
+    while (year, month) >= (oldest.year, oldest.month):
+        for item in store.query(SESSIONS, BY_MONTH, f"{year:04}-{month:02}", newest_first=True):
+            session = Session.from_item(item)
+            if session.opened_at < oldest:
+                return
+            yield session
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+
+
+def running_sessions(store: Store) -> Iterator[Session]:
+    """Return the sessions that have not been closed, oldest first. The list may lag by a moment."""
+    for item in store.query(SESSIONS, RUNNING, RUNNING_MARK):
+        yield Session.from_item(item)
+
+
+def leases(store: Store) -> Iterator[Lease]:
+    """Return every file system's lease, live or expired. The list may lag by a moment."""
+    for item in store.query(INDEXES, LEASES, LEASE_MARK):
+        yield Lease.from_item(item)
+
+
+def indexes_of(store: Store, file_system: FileSystem) -> Iterator[Index]:
+    """Return the records of a file system's indexes, oldest first."""
+    for item in store.query(INDEXES, None, str(file_system)):
+        if is_index_item(item):
+            yield Index.from_item(item)
+
+
+def associations_of(store: Store, recovery_point_arn: str) -> Iterator[Association]:
+    """Return the association of a recovery point: one, or none yet. It may lag by a moment."""
+    for item in store.query(INDEXES, BY_RECOVERY_POINT, recovery_point_arn):
+        yield Association.from_item(item)

@@ -1,0 +1,25 @@
+"""Names of sessions and indexes: both name Step Functions executions, so <= 80 characters and no colon."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_MOMENT = "%Y%m%dT%H%M%SZ"
+# Characters that Step Functions allows in execution names and that need no quoting in a shell or a key.
+_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+
+
+def session_id(policy: str, file_system_id: str, moment: datetime) -> str:
+    """Return `nightly-fs-0123-20261122T020000Z`: the same policy, file system and second, the same id."""
+    return f"{policy}-{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}"
+
+
+def index_id(file_system_id: str, moment: datetime, unique: str) -> str:
+    """Return an index id that sorts by time within its file system; `unique` is six hex digits."""
+    return f"{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}-{unique}"
+
+
+def is_session_id(text: str) -> bool:
+    """Return whether the text can be a session's id, so that a mistyped one is not asked for."""
+    return _SESSION_ID.fullmatch(text) is not None

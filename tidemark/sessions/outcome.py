@@ -1,0 +1,47 @@
+"""How a session ended, in a status and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.session import Session, SessionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A session's final status, with a reason for everything that is not as the policy asked."""
+
+    status: SessionStatus
+    reasons: tuple[str, ...]
+
+
+def conclude(
+    session: Session, index: Index | None, *, failure: str | None, problems: Sequence[str]
+) -> Outcome:
+    """Return how the session ended (I3: never silently without an index).
+
+    `failure` is what stopped the session, `problems` what its copies and its index step reported; `index`
+    is the record of the session's index as of now.
+    """
+    reasons = [*problems] if failure is None else [failure, *problems]
+    if session.index_wanted and failure is None:
+        missing = _why_no_index(session, index)
+        if missing is not None:
+            reasons.append(missing)
+    if not any(point.kind == "backup" for point in session.points):
+        return Outcome(status=SessionStatus.FAILED, reasons=tuple(reasons) or ("no recovery point was made",))
+    return Outcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=tuple(reasons))
+
+
+def _why_no_index(session: Session, index: Index | None) -> str | None:
+    if session.index_id is None:
+        return "not indexed: the session has no index; run the policy again"
+    if index is None:
+        return f"not indexed: index {session.index_id} has no record; run the policy again"
+    if index.status is IndexStatus.FAILED:
+        return f"not indexed: index {index.index_id} failed: {index.reason}"
+    if index.status is IndexStatus.RUNNING:
+        return f"not indexed yet: index {index.index_id} is still being made and will be associated then"
+    return None
