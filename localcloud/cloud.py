@@ -41,6 +41,10 @@ class ApiCall:
 Operation = Callable[[ApiCall], Mapping[str, Any] | None]
 
 
+# Gets the JSON body of a request below /_localcloud/, returns JSON; ValueError is answered 400, in words.
+Control = Callable[[dict[str, Any]], object]
+
+
 @dataclass(slots=True, kw_only=True)
 class Cloud:
     """The local cloud inside its server process.
@@ -62,6 +66,7 @@ class Cloud:
     call_log: CallLog = field(default_factory=CallLog)
     principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
+    controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`
     _at_shutdown: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -95,11 +100,15 @@ class Cloud:
     def answer(self, service: str, **operations: Operation) -> None:
         """Answer operations here instead of in moto: `cloud.answer("backup", StartBackupJob=start_job)`.
 
-        `service` is botocore's name. Parameters are parsed and answers written by botocore's shapes; faults and
-        the call log are seen to before.
+        `service` is botocore's name. Parameters are parsed and answers written by botocore's shapes; faults
+        and the call log are seen to before.
         """
         for name, operation in operations.items():
             self.operations[service, name] = operation
+
+    def control(self, method: str, name: str, handler: Control) -> None:
+        """Have `handler` answer `method /_localcloud/name`, for what no AWS API offers (see control.py)."""
+        self.controls[method, name] = handler
 
     def at_shutdown(self, function: Callable[[], None]) -> None:
         """Have `function` called once when the local cloud ends."""

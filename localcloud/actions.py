@@ -1,0 +1,118 @@
+"""From calls to IAM's words: which actions an operation needs, and on which resource, as far as the call tells.
+
+Source: the Service Authorization Reference; only what differs from "prefix:Operation on *" is written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+PREFIXES = {
+    "stepfunctions": "states",
+    "efs": "elasticfilesystem",
+    "resourcegroupstaggingapi": "tag",
+}
+ACTIONS = {
+    ("lambda", "Invoke"): ("lambda:InvokeFunction",),
+    ("s3", "ListObjectsV2"): ("s3:ListBucket",),
+    ("s3", "ListObjects"): ("s3:ListBucket",),
+    ("s3", "HeadBucket"): ("s3:ListBucket",),
+    ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
+    ("s3", "HeadObject"): ("s3:GetObject",),
+    ("s3", "DeleteObjects"): ("s3:DeleteObject",),
+    ("s3", "CreateMultipartUpload"): ("s3:PutObject",),
+    ("s3", "UploadPart"): ("s3:PutObject",),
+    ("s3", "CompleteMultipartUpload"): ("s3:PutObject",),
+    ("s3", "CopyObject"): ("s3:PutObject",),
+    ("s3", "ListBuckets"): ("s3:ListAllMyBuckets",),
+    ("s3", "ListParts"): ("s3:ListMultipartUploadParts",),
+    ("s3", "ListMultipartUploads"): ("s3:ListBucketMultipartUploads",),
+}
+# DynamoDB checks a transaction's parts, not the transaction.
+TRANSACTION_PARTS = {
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+    "Delete": "dynamodb:DeleteItem",
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+    "Get": "dynamodb:GetItem",
+}
+# Parameters that name the resource, by service; looked for in this order.
+ARN_PARAMETERS = (
+    "stateMachineArn",
+    "executionArn",
+    "TopicArn",
+    "taskDefinition",
+    "roleArn",
+    "ResourceArn",
+    "resourceArn",
+)
+
+
+def actions_of(service: str, operation: str, text: str = "") -> tuple[str, ...]:
+    """Return the IAM actions that a call of the operation is checked for."""
+    if service == "dynamodb" and operation.startswith("Transact"):
+        return tuple(action for part, action in TRANSACTION_PARTS.items() if f'"{part}"' in text)
+    return ACTIONS.get((service, operation), (f"{PREFIXES.get(service, service)}:{operation}",))
+
+
+def resource_of(
+    service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
+) -> str:
+    """Return the ARN of the resource that a call names, or * where the call alone does not tell."""
+    params = {**_body(text), **labels}
+    arn = f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:"
+    match service:
+        case "s3" if "Bucket" in params:
+            key = params.get("Key")
+            return f"arn:aws:s3:::{params['Bucket']}" + (f"/{key}" if key else "")
+        case "dynamodb":
+            table = params.get("TableName") or _transaction_table(params)
+            if table:
+                index = f"/index/{params['IndexName']}" if params.get("IndexName") else ""
+                return table if table.startswith("arn:") else f"{arn}table/{table}{index}"
+        case "kms" if params.get("KeyId"):
+            key = str(params["KeyId"])
+            return key if key.startswith("arn:") else f"{arn}key/{key}"
+        case "lambda" if params.get("FunctionName"):
+            name = str(params["FunctionName"])
+            return name if name.startswith("arn:") else f"{arn}function:{name}"
+        case "ssm" if params.get("Name") or params.get("Path"):
+            return f"{arn}parameter/{str(params.get('Name') or params['Path']).lstrip('/')}"
+        case "backup" if params.get("BackupVaultName"):
+            return str(params.get("RecoveryPointArn") or f"{arn}backup-vault:{params['BackupVaultName']}")
+        case "efs" if params.get("FileSystemId"):
+            return f"{arn}file-system/{params['FileSystemId']}"
+        case _:
+            pass
+    for name in ARN_PARAMETERS:
+        value = params.get(name)
+        if isinstance(value, str) and value.startswith("arn:"):
+            return value
+    return "*"
+
+
+def _body(text: str) -> dict[str, Any]:
+    """Return the parameters in a JSON body, or those of a query API."""
+    body = text.partition(" ")[2]
+    if body.startswith("{"):
+        try:
+            value = json.loads(body)
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+    if "Action=" in body:
+        return {name: values[0] for name, values in parse_qs(body).items()}
+    return {}
+
+
+def _transaction_table(params: Mapping[str, Any]) -> str | None:
+    tables = {
+        part["TableName"]
+        for item in params.get("TransactItems", [])
+        for part in item.values()
+        if "TableName" in part
+    }
+    return tables.pop() if len(tables) == 1 else None

@@ -1,0 +1,212 @@
+"""Deploying a synthesized CDK assembly, read as the CDK's command line reads it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError, WaiterError
+
+from localcloud.errors import NotDeployed
+
+BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
+BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+POLL = {"Delay": 1, "MaxAttempts": 600}
+
+
+class MakeClient(Protocol):
+    """As LocalCloud.client."""
+
+    def __call__(self, service: str, region: str | None = None) -> Any: ...  # any service's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """One stack of an assembly."""
+
+    artifact_id: str
+    name: str
+    region: str
+    template: Path
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    depends_on: tuple[str, ...]  # artifact ids
+    assets: tuple[Path, ...]  # asset manifests
+
+
+def deploy(
+    assembly: Path,
+    *,
+    client: MakeClient,
+    account_id: str,
+    default_region: str,
+    register_image: Callable[[str, Path], object],
+) -> dict[str, dict[str, str]]:
+    """Publish the assets, deploy the stacks in the order they need: {stack name: {output name: value}}."""
+    stacks = in_order(read_stacks(assembly, account_id, default_region))
+    for region in dict.fromkeys(stack.region for stack in stacks):
+        client("ssm", region).put_parameter(
+            Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
+        )
+    for stack in stacks:
+        for manifest in stack.assets:
+            _publish(manifest, stack.region, account_id, client, register_image)
+    return {stack.name: _deploy_stack(stack, client("cloudformation", stack.region)) for stack in stacks}
+
+
+def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[Stack]:
+    """Return the stacks of an assembly and of the assemblies nested in it (stages)."""
+    path = assembly / "manifest.json"
+    if not path.is_file():
+        raise NotDeployed(f"{assembly} is no CDK assembly: it has no manifest.json; run: cdk synth")
+    artifacts = json.loads(path.read_text())["artifacts"]
+    stacks = []
+    for artifact_id, artifact in artifacts.items():
+        properties = artifact.get("properties", {})
+        if artifact["type"] == "cdk:cloud-assembly":
+            nested = assembly / properties["directoryName"]
+            stacks += read_stacks(nested, account_id, default_region)
+        if artifact["type"] != "aws:cloudformation:stack":
+            continue
+        account, region = artifact["environment"].removeprefix("aws://").split("/")
+        if account not in ("unknown-account", account_id):
+            raise NotDeployed(
+                f"stack {artifact_id} is for account {account}, and the local cloud is {account_id}; "
+                f"synthesize it without an account, or with CDK_DEFAULT_ACCOUNT={account_id}"
+            )
+        needed = artifact.get("dependencies", [])
+        stacks.append(
+            Stack(
+                artifact_id=artifact_id,
+                name=properties.get("stackName", artifact_id),
+                region=default_region if region == "unknown-region" else region,
+                template=assembly / properties["templateFile"],
+                parameters=properties.get("parameters", {}),
+                tags=properties.get("tags", {}),
+                depends_on=tuple(needed),
+                assets=tuple(
+                    assembly / artifacts[one]["properties"]["file"]
+                    for one in needed
+                    if artifacts[one]["type"] == "cdk:asset-manifest"
+                ),
+            )
+        )
+    return stacks
+
+
+def in_order(stacks: list[Stack]) -> list[Stack]:
+    """Return the stacks so that each comes after those it depends on."""
+    by_id = {stack.artifact_id: stack for stack in stacks}
+    ordered: dict[str, Stack] = {}
+
+    def visit(stack: Stack) -> None:
+        if stack.artifact_id in ordered:
+            return
+        for needed in stack.depends_on:
+            if needed in by_id:
+                visit(by_id[needed])
+        ordered[stack.artifact_id] = stack
+
+    for stack in stacks:
+        visit(stack)
+    return list(ordered.values())
+
+
+def _publish(
+    manifest: Path,
+    region: str,
+    account_id: str,
+    client: MakeClient,
+    register_image: Callable[[str, Path], object],
+) -> None:
+    assets = json.loads(manifest.read_text())
+
+    def filled(text: str) -> str:
+        for name, value in (("AccountId", account_id), ("Region", region), ("Partition", "aws")):
+            text = text.replace(f"${{AWS::{name}}}", value)
+        return text
+
+    for asset in assets.get("files", {}).values():
+        if asset["source"].get("path", "").endswith(".template.json"):
+            continue  # sent as it is
+        source = manifest.parent / asset["source"]["path"]
+        body = _zipped(source) if asset["source"].get("packaging") == "zip" else source.read_bytes()
+        for destination in asset["destinations"].values():
+            s3 = client("s3", destination.get("region", region))
+            bucket = filled(destination["bucketName"])
+            _create_bucket(s3, bucket)
+            s3.put_object(Bucket=bucket, Key=filled(destination["objectKey"]), Body=body)
+    for asset in assets.get("dockerImages", {}).values():
+        directory = (manifest.parent / asset["source"]["directory"]).resolve()
+        for destination in asset["destinations"].values():
+            registry = f"{account_id}.dkr.ecr.{destination.get('region', region)}.amazonaws.com"
+            repository, tag = filled(destination["repositoryName"]), filled(destination["imageTag"])
+            register_image(f"{registry}/{repository}:{tag}", directory)
+
+
+def _create_bucket(s3: Any, name: str) -> None:  # an S3 client
+    region = s3.meta.region_name
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        s3.create_bucket(Bucket=name, **where)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise
+
+
+def _zipped(source: Path) -> bytes:
+    """Return a zip of a directory; stored, because it travels no further than this machine."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:
+        for path in sorted(source.rglob("*")):
+            if path.is_file():
+                info = zipfile.ZipInfo(str(path.relative_to(source)))  # a fixed date: equal bytes, equal hash
+                info.external_attr = (path.stat().st_mode & 0xFFFF) << 16
+                zipped.writestr(info, path.read_bytes())
+    return archive.getvalue()
+
+
+def _deploy_stack(stack: Stack, cloudformation: Any) -> dict[str, str]:  # a CloudFormation client
+    request = {
+        "StackName": stack.name,
+        "TemplateBody": stack.template.read_text(),
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()],
+        "Tags": [{"Key": k, "Value": v} for k, v in stack.tags.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    exists = _describe(cloudformation, stack.name) is not None
+    try:
+        if exists:
+            cloudformation.update_stack(**request)
+        else:
+            cloudformation.create_stack(**request)
+        waiter = cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete")
+        waiter.wait(StackName=stack.name, WaiterConfig=POLL)
+    except WaiterError as error:
+        reasons = "\n".join(f"  {line}" for line in _failures(cloudformation, stack.name))
+        raise NotDeployed(f"stack {stack.name} was not deployed:\n{reasons}") from error
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise NotDeployed(f"stack {stack.name} was not deployed: {error}") from error
+    described = _describe(cloudformation, stack.name) or {}
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:  # a client
+    try:
+        described: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError:
+        return None
+    return described
+
+
+def _failures(cloudformation: Any, name: str) -> Iterator[str]:  # a client
+    for event in reversed(cloudformation.describe_stack_events(StackName=name)["StackEvents"]):
+        if event["ResourceStatus"].endswith("_FAILED"):
+            reason = event.get("ResourceStatusReason", "no reason given")
+            yield f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"

@@ -1,0 +1,217 @@
+"""The local cloud as a Python program sees it: a child process, and what to do with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.request import Request, urlopen
+
+import boto3
+
+from localcloud.assembly import deploy
+from localcloud.errors import ServerNotStarted
+from localcloud.faults import Fault
+
+START_SECONDS = 60  # a slow machine's first start compiles moto
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSystem:
+    """An EFS file system whose content is a directory of this machine."""
+
+    id: str
+    name: str
+    region: str
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """JSON requests to /_localcloud/."""
+
+    endpoint_url: str
+
+    def ask(self, method: str, name: str, value: Mapping[str, Any] | None = None) -> Any:  # JSON
+        body = None if value is None else json.dumps(value).encode()
+        url = f"{self.endpoint_url}/_localcloud/{name}"
+        with urlopen(Request(url, data=body, method=method), timeout=60) as answer:  # noqa: S310  # loopback
+            return json.load(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSwitch:
+    """Sets faults in the running local cloud."""
+
+    _control: _Control
+
+    def add(self, fault: Fault) -> None:
+        """Set one more fault; its calls are counted from now."""
+        self._control.ask("POST", "faults", fault.to_json())
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        self._control.ask("DELETE", "faults")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCloud:
+    """A running local cloud. Made by `start`."""
+
+    endpoint_url: str
+    account_id: str
+    region: str
+    pid: int  # of the server process
+    file_systems: Mapping[str, FileSystem] = field(default_factory=dict)  # by name
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls,
+        *,
+        file_systems: Mapping[str, Path] | None = None,
+        time_scale: float = 1.0,
+        state: Path | None = None,
+        region: str = "us-east-1",
+        port: int = 0,
+        faults: Path | None = None,
+    ) -> Iterator[Self]:
+        """Run a local cloud for the length of a `with` block; nothing of it outlives the block.
+
+        Nor does it outlive this process, however that ends: the server stops when its standard input closes.
+        Raises ServerNotStarted with the last of what the server printed.
+        """
+        command = [sys.executable, "-m", "localcloud", "--ends-with-input"]
+        command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]
+        command += ["--state", str(state)] if state else []
+        command += ["--faults", str(faults)] if faults else []
+        for name, directory in (file_systems or {}).items():
+            command += ["--file-system", f"{name}={directory}"]
+        with tempfile.TemporaryFile() as errors:
+            server = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                # localcloud may be importable only from where this program runs
+                env={**_without_aws(os.environ), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                # an interrupt at the terminal is for this program, which ends the server in its own time
+                start_new_session=True,
+            )
+            assert server.stdin is not None  # noqa: S101  # pipes were asked for
+            assert server.stdout is not None  # noqa: S101
+            try:
+                line = server.stdout.readline()
+                if not line:
+                    errors.seek(0)
+                    last = errors.read().decode(errors="replace").strip()[-2000:]
+                    raise ServerNotStarted(f"the local cloud ended at once:\n{last}")
+                yield cls._from_ready(json.loads(line), file_systems or {})
+            finally:
+                server.stdin.close()
+                try:
+                    server.wait(20)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+                    server.wait()
+                server.stdout.close()
+
+    @classmethod
+    def _from_ready(cls, ready: Mapping[str, Any], directories: Mapping[str, Path]) -> Self:
+        region = ready["region"]
+        return cls(
+            endpoint_url=ready["endpoint_url"],
+            account_id=ready["account"],
+            region=region,
+            pid=ready["pid"],
+            file_systems={
+                name: FileSystem(id=file_system_id, name=name, region=region, directory=Path(directories[name]))
+                for name, file_system_id in ready["file_systems"].items()
+            },
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that send any AWS client here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "AKIALOCALCLOUD000000",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def faults(self) -> FaultSwitch:
+        """Where faults are set."""
+        return FaultSwitch(self._control)
+
+    def session(self) -> boto3.Session:
+        """Return a boto3 session for this cloud; clients need `endpoint_url` too, see `client`."""
+        keys = self.environment
+        return boto3.Session(
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.region,
+        )
+
+    def client(self, service: Any, region: str | None = None) -> Any:  # any service's
+        """Return a boto3 client of this cloud."""
+        return self.session().client(service, region_name=region, endpoint_url=self.endpoint_url)
+
+    def deploy(self, assembly: Path) -> dict[str, dict[str, str]]:
+        """Deploy a synthesized assembly (cdk.out): {stack name: {output name: value}}.
+
+        Raises NotDeployed with the events of the resources that failed.
+        """
+        return deploy(
+            assembly,
+            client=self.client,
+            account_id=self.account_id,
+            default_region=self.region,
+            register_image=lambda uri, path: self._control.ask(
+                "POST", "images", {"uri": uri, "directory": str(path)}
+            ),
+        )
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the AWS calls answered so far, oldest first; keys as in calls.Call."""
+        calls: list[dict[str, Any]] = self._control.ask("GET", "calls")
+        return calls
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Return what runs for the cloud: {"pid", "kind": function or worker, "name"}."""
+        processes: list[dict[str, Any]] = self._control.ask("GET", "processes")
+        return processes
+
+    def worker_processes(self) -> list[dict[str, Any]]:
+        """Return the ECS tasks and EC2 instances that run, as `processes` does."""
+        return [process for process in self.processes() if process["kind"] == "worker"]
+
+    def create_file_system(self, name: str, directory: Path, *, region: str | None = None) -> FileSystem:
+        """Create one more file system."""
+        region = region or self.region
+        value = {"name": name, "directory": str(directory), "region": region}
+        made = self._control.ask("POST", "file-systems", value)
+        return FileSystem(id=made["id"], name=name, region=region, directory=directory)
+
+    def fire_schedule(self, name: str, *, group: str = "default", region: str | None = None) -> None:
+        """Have a schedule's target called now, whatever its expression says."""
+        value = {"name": name, "group": group, "region": region or self.region}
+        self._control.ask("POST", "schedules", value)
+
+    @property
+    def _control(self) -> _Control:
+        return _Control(self.endpoint_url)
+
+
+def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}

@@ -1,0 +1,4 @@
+from localcloud.cloud import Cloud
+
+
+def install(cloud: Cloud) -> None: ...

@@ -1,0 +1,64 @@
+"""What a client asks of the local cloud itself: `/_localcloud/...`, JSON in and out.
+
+GET    /_localcloud/calls         the call log
+GET    /_localcloud/processes     running functions and workers
+POST   /_localcloud/faults        set one fault; DELETE takes all away
+POST   /_localcloud/images        {"uri": image URI, "directory": build context}
+POST   /_localcloud/file-systems  {"name": ..., "directory": ..., "region": ...} -> {"id": ...}
+POST   /_localcloud/schedules     {"name": ..., "group": "default", "region": ...}: fires that schedule now
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from localcloud.cloud import Cloud
+from localcloud.faults import Fault
+
+CONTROL_PATH = "/_localcloud/"
+
+
+def install(cloud: Cloud) -> None:
+    """Offer what needs no module of its own."""
+
+    def processes(_: dict[str, Any]) -> object:
+        return [
+            {"pid": child.pid, "kind": child.kind, "name": child.name} for child in cloud.processes.running()
+        ]
+
+    def image(value: dict[str, Any]) -> None:
+        cloud.images[value["uri"]] = Path(value["directory"])
+
+    cloud.control("GET", "calls", lambda _: [call.to_json() for call in cloud.call_log.all()])
+    cloud.control("GET", "processes", processes)
+    cloud.control("POST", "faults", lambda value: cloud.faults.add(Fault.from_json(value)))
+    cloud.control("DELETE", "faults", lambda _: cloud.faults.clear())
+    cloud.control("POST", "images", image)
+
+
+class ControlApplication:
+    """The WSGI application below CONTROL_PATH."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        handler = self.cloud.controls.get((request.method, request.path.removeprefix(CONTROL_PATH)))
+        if handler is None:
+            response = _json({"error": f"the local cloud has no {request.method} {request.path}"}, 404)
+        else:
+            try:
+                response = _json(handler(json.loads(request.get_data() or b"{}")))
+            except ValueError as error:
+                response = _json({"error": str(error)}, 400)
+        return response(environ, start_response)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(json.dumps(value), status=status, content_type="application/json")

@@ -1,0 +1,15 @@
+"""What the client side raises."""
+
+from __future__ import annotations
+
+
+class LocalCloudError(Exception):
+    """The local cloud did not do what it was asked for; the message is a fact that ends with the next step."""
+
+
+class ServerNotStarted(LocalCloudError):
+    """The server process ended or said nothing."""
+
+
+class NotDeployed(LocalCloudError):
+    """A stack of the assembly could not be deployed."""

@@ -1,0 +1,141 @@
+"""Lambda: moto keeps the functions, AWS's own runtime interface client runs them, each in its own process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.clients import Clients
+from localcloud.clock import ShuttingDown
+from localcloud.cloud import ApiCall, AwsError, Cloud
+from localcloud.functions.logs import FunctionLogs
+from localcloud.functions.pool import Pool
+from localcloud.functions.sandbox import FunctionSettings, Outcome
+
+ASYNC_RETRY_SECONDS = (60, 120)  # source: Lambda developer guide, asynchronous invocation
+
+
+def install(cloud: Cloud) -> None:
+    """Answer Invoke by running the function."""
+    clients = Clients(cloud)
+    pool = Pool(cloud, FunctionLogs(cloud, clients))
+
+    def invoke(call: ApiCall) -> Mapping[str, Any]:
+        settings = _settings(
+            call.account_id, call.region, call.params["FunctionName"], call.params.get("Qualifier")
+        )
+        payload = call.params.get("Payload") or b"{}"
+        _check_json(payload)
+        if call.params.get("InvocationType") == "DryRun":
+            return {"StatusCode": 204}
+        if call.params.get("InvocationType") == "Event":
+            threading.Thread(target=later, args=(settings, payload), daemon=True).start()
+            return {"StatusCode": 202, "Payload": b""}
+        outcome = pool.run(settings, payload)
+        answer: dict[str, Any] = {
+            "StatusCode": 200,
+            "ExecutedVersion": "$LATEST",
+            "Payload": outcome.payload,
+        }
+        if outcome.error:
+            answer["FunctionError"] = outcome.error
+        if call.params.get("LogType") == "Tail":
+            answer["LogResult"] = base64.b64encode(outcome.log_tail[-4096:]).decode()
+        return answer
+
+    def later(settings: FunctionSettings, payload: bytes) -> None:
+        config = _event_invoke_config(settings)
+        outcome = pool.run(settings, payload)
+        try:
+            for wait in ASYNC_RETRY_SECONDS[: config.get("MaximumRetryAttempts", 2)]:
+                if not outcome.error:
+                    return
+                cloud.clock.sleep(wait)
+                outcome = pool.run(settings, payload)
+        except ShuttingDown:
+            return
+        target = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if outcome.error and target:
+            _send(clients, settings, target, _record(settings, payload, outcome))
+
+    cloud.answer("lambda", Invoke=invoke)
+    cloud.at_shutdown(pool.close)
+
+
+def _settings(account_id: str, region: str, name: str, qualifier: str | None) -> FunctionSettings:
+    from moto.awslambda.models import lambda_backends
+
+    if name.startswith("arn:"):
+        parts = name.split(":")
+        region, name = parts[3], parts[6]
+    function = lambda_backends[account_id][region]._lambdas.get_function_by_name_or_arn_with_qualifier(
+        name.split(":")[0], qualifier
+    )
+    if function is None:
+        arn = f"arn:aws:lambda:{region}:{account_id}:function:{name}"
+        raise AwsError("ResourceNotFoundException", f"Function not found: {arn}")
+    return FunctionSettings(
+        arn=function.function_arn,
+        name=function.function_name,
+        region=region,
+        role=function.role,
+        handler=function.handler,
+        timeout=float(function.timeout or 3),
+        memory=int(function.memory_size or 128),
+        environment=dict(function.environment_vars),
+        code_sha=function.code_sha_256,
+        code=function.code_bytes,
+    )
+
+
+def _event_invoke_config(settings: FunctionSettings) -> dict[str, Any]:
+    from moto.awslambda.models import lambda_backends
+
+    account = settings.arn.split(":")[4]
+    function = lambda_backends[account][settings.region].get_function(settings.name)
+    return dict(function.event_invoke_config[0]) if function.event_invoke_config else {}
+
+
+def _check_json(payload: bytes) -> None:
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise AwsError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+        ) from error
+
+
+def _record(settings: FunctionSettings, payload: bytes, outcome: Outcome) -> str:
+    """Return the record of a failed invocation. Source: Lambda developer guide, destinations."""
+    return json.dumps(
+        {
+            "version": "1.0",
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": f"{settings.arn}:$LATEST",
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": 1 + len(ASYNC_RETRY_SECONDS),
+            },
+            "requestPayload": json.loads(payload),
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": outcome.error,
+            },
+            "responsePayload": json.loads(outcome.payload),
+        }
+    )
+
+
+def _send(clients: Clients, settings: FunctionSettings, target: str, record: str) -> None:
+    _, _, _, region, account, *rest = target.split(":")
+    if ":sqs:" in target:
+        sqs = clients.get("sqs", region, settings.role)
+        url = sqs.get_queue_url(QueueName=rest[-1], QueueOwnerAWSAccountId=account)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=record)
+    elif ":sns:" in target:
+        clients.get("sns", region, settings.role).publish(TopicArn=target, Message=record)

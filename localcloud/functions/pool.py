@@ -1,0 +1,81 @@
+"""The few processes that are kept warm."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from localcloud.cloud import AwsError, Cloud
+from localcloud.functions.logs import FunctionLogs
+from localcloud.functions.runtime import AssetNotRunnable, Code
+from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
+
+WARM = 3  # processes of some 40 MB each
+
+
+@dataclass(slots=True)
+class _Shelf:
+    idle: list[Sandbox] = field(default_factory=list)  # least recently used first
+    busy: int = 0
+
+
+class Pool:
+    """Runs functions; as many at once as are asked for, but keeps at most WARM processes when they are done."""
+
+    def __init__(self, cloud: Cloud, logs: FunctionLogs, warm: int = WARM) -> None:
+        self._cloud, self._logs, self._warm = cloud, logs, warm
+        self._code = Code(cloud.state_dir / "functions")
+        self._shelf = _Shelf()
+        self._lock = threading.Lock()
+
+    def run(self, function: FunctionSettings, payload: bytes) -> Outcome:
+        """Return the outcome of one invocation; raises AwsError where the function cannot even be started."""
+        sandbox = self._take(function)
+        try:
+            return sandbox.invoke(payload)
+        finally:
+            self._put_back(sandbox)
+
+    def close(self) -> None:
+        """Forget the idle processes; the local cloud kills them with all others."""
+        with self._lock:
+            self._shelf.idle.clear()
+        self._logs.close()
+
+    def _take(self, function: FunctionSettings) -> Sandbox:
+        with self._lock:
+            shelf = self._shelf
+            warm = next((s for s in reversed(shelf.idle) if s.function.key == function.key), None)
+            if warm:
+                shelf.idle.remove(warm)
+            evicted = []
+            while not warm and shelf.idle and len(shelf.idle) + shelf.busy >= self._warm:
+                evicted.append(shelf.idle.pop(0))
+            shelf.busy += 1
+        for sandbox in evicted:
+            sandbox.close()
+        if warm and warm.alive:
+            return warm
+        try:
+            path = self._code.import_path(function.code_sha, function.code)
+            return Sandbox(
+                self._cloud,
+                function,
+                path,
+                lambda stream, line: self._logs.write(function, stream, line),
+            )
+        except BaseException as error:
+            with self._lock:
+                self._shelf.busy -= 1
+            if isinstance(error, AssetNotRunnable):
+                raise AwsError("InvalidZipFileException", str(error)) from error
+            raise
+
+    def _put_back(self, sandbox: Sandbox) -> None:
+        with self._lock:
+            self._shelf.busy -= 1
+            keep = sandbox.alive and len(self._shelf.idle) + self._shelf.busy < self._warm
+            if keep:
+                self._shelf.idle.append(sandbox)
+        if not keep:
+            sandbox.close()

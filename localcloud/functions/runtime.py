@@ -1,0 +1,115 @@
+"""What a function process can import: its own asset, and what Lambda's Python runtime brings."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import re
+import sysconfig
+import threading
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# What the runtime brings beside Python. Source: Lambda developer guide, "Runtime-included SDK versions".
+RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
+
+
+class AssetNotRunnable(Exception):
+    """The asset cannot be imported on this machine; the message says what would help."""
+
+
+class Code:
+    """Unpacks assets, once each, below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._paths: dict[str, list[Path]] = {}
+
+    def import_path(self, sha: str, archive: bytes) -> list[Path]:
+        """Return the directories for PYTHONPATH, the asset's own (the task root) among them as the second.
+
+        Raises AssetNotRunnable where the asset holds binaries for another machine whose distribution is not
+        installed here in the same version.
+        """
+        with self._lock:
+            if sha not in self._paths:
+                name = re.sub(r"\W", "", sha)[:16]
+                overlay, code = self._directory / f"{name}-overlay", self._directory / name
+                with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
+                    zipped.extractall(code)  # our user's own asset; zipfile keeps it inside
+                _link(foreign_distributions(code), overlay)
+                self._paths[sha] = [overlay, code, self._runtime()]
+            return self._paths[sha]
+
+    def _runtime(self) -> Path:
+        directory = self._directory / "runtime"
+        if not directory.exists():
+            _link(closure(RUNTIME_DISTRIBUTIONS), directory)
+        return directory
+
+
+def closure(names: Iterable[str]) -> dict[str, importlib.metadata.Distribution]:
+    """Return the installed distributions of these names and all that they require, by name."""
+    found: dict[str, importlib.metadata.Distribution] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = importlib.metadata.distribution(name)
+            waiting += [
+                match[0]
+                for requirement in found[name].requires or ()
+                if "extra ==" not in requirement and (match := re.match(r"[\w.-]+", requirement))
+            ]
+    return found
+
+
+def foreign_distributions(code: Path) -> dict[str, importlib.metadata.Distribution]:
+    """Return this machine's own builds of the distributions in `code` that were built for another machine."""
+    own = {}
+    for bundled in importlib.metadata.distributions(path=[str(code)]):
+        tags = re.findall(r"^Tag: (\S+)", bundled.read_text("WHEEL") or "", re.MULTILINE)
+        if any(_fits(tag) for tag in tags) or not tags:
+            continue
+        name = bundled.metadata["Name"]
+        try:
+            installed = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            installed = None
+        if installed is None or installed.version != bundled.version:
+            has = installed.version if installed else "none"
+            raise AssetNotRunnable(
+                f"the asset brings {name} {bundled.version} for {tags[0]}, which this machine cannot import, and "
+                f"{has} is installed here; install the same: pip install {name}=={bundled.version}"
+            )
+        own[name] = installed
+    return own
+
+
+def _fits(tag: str) -> bool:
+    """Whether a wheel's tag (python-abi-platform) suits this interpreter; only what needs no care is taken."""
+    *_, platform = tag.split("-")
+    if platform == "any":
+        return True
+    machine = sysconfig.get_platform().rsplit("-", 1)[-1]
+    version = sysconfig.get_python_version().replace(".", "")
+    return platform.endswith(machine) and ("abi3" in tag or f"cp{version}" in tag)
+
+
+def _link(distributions: dict[str, importlib.metadata.Distribution], directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for distribution in distributions.values():
+        for top in _top_level(distribution):
+            link = directory / top.name
+            if not link.exists():
+                link.symlink_to(top)
+
+
+def _top_level(distribution: importlib.metadata.Distribution) -> Iterator[Path]:
+    """Yield the files and directories beside site-packages' root that a distribution owns."""
+    names = {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
+    root = Path(str(distribution.locate_file("")))
+    for name in sorted(names):
+        yield root / name

@@ -1,0 +1,230 @@
+"""One process that runs one function, and the Runtime API it talks to.
+
+Source of the protocol: Lambda developer guide, "Using the Lambda runtime API".
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from localcloud.cloud import Cloud
+
+EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSettings:
+    """A function as moto holds it."""
+
+    arn: str
+    name: str
+    region: str
+    role: str
+    handler: str
+    timeout: float  # seconds, real ones: the function's work is real
+    memory: int  # MiB; told to the function, not enforced
+    environment: dict[str, str]
+    code_sha: str
+    code: bytes = field(repr=False)  # the zip file
+
+    @property
+    def key(self) -> str:
+        """What must be equal for a warm process to be used again."""
+        rest = (
+            self.arn,
+            self.code_sha,
+            self.role,
+            self.handler,
+            self.timeout,
+            sorted(self.environment.items()),
+        )
+        return json.dumps(rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an invocation came to."""
+
+    payload: bytes  # JSON
+    error: str | None = None  # "Unhandled" where the function failed
+    log_tail: bytes = b""
+
+
+class Sandbox:
+    """A process under awslambdaric. One invocation at a time."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        function: FunctionSettings,
+        path: list[Path],
+        write_log: Callable[[str, str], None],
+    ) -> None:
+        """Start the process; `write_log` gets the log stream's name and each line."""
+        self.function = function
+        self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
+        self._write_log = write_log
+        self._tail: deque[str] = deque(maxlen=100)
+        self._cloud = cloud
+        self._events: queue.Queue[tuple[str, bytes, float]] = queue.Queue()
+        self._outcomes: queue.Queue[tuple[str, Outcome]] = queue.Queue()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 1}, daemon=True).start()
+        environment = self._environment(path)
+        self._child = cloud.processes.spawn(
+            # -S -P: the path below and the standard library are all there is to import, in that order
+            [sys.executable, "-S", "-P", "-m", "awslambdaric", function.handler],
+            name=function.name,
+            kind="function",
+            env=environment,
+            cwd=path[1],
+            output=subprocess.PIPE,
+            access_key=environment["AWS_ACCESS_KEY_ID"],
+        )
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can take another event."""
+        return self._child.popen.poll() is None
+
+    def invoke(self, payload: bytes) -> Outcome:
+        """Return what the function returned or raised; failures of the process are told as Lambda tells them."""
+        request_id = str(uuid.uuid4())
+        started = time.monotonic()
+        self._tail.clear()
+        self._log(f"START RequestId: {request_id} Version: $LATEST")
+        self._events.put((request_id, payload, self.function.timeout))
+        outcome = self._await(request_id, started + self.function.timeout)
+        self._log(f"END RequestId: {request_id}")
+        self._log(f"REPORT RequestId: {request_id}\tDuration: {(time.monotonic() - started) * 1000:.2f} ms")
+        tail = "".join(self._tail).encode()
+        return Outcome(payload=outcome.payload, error=outcome.error, log_tail=tail)
+
+    def close(self) -> None:
+        """Kill the process."""
+        self._cloud.processes.kill(self._child)
+        threading.Thread(target=self._server.shutdown, daemon=True).start()
+        self._server.server_close()
+
+    def _await(self, request_id: str, deadline: float) -> Outcome:
+        while True:
+            try:
+                answered, outcome = self._outcomes.get(timeout=0.05)
+            except queue.Empty:
+                if not self.alive:
+                    return self._last_words(request_id)
+                if time.monotonic() > deadline:
+                    self._child.signal(9)
+                    seconds = f"{self.function.timeout:.2f} seconds"
+                    self._log(f"{request_id} Task timed out after {seconds}")
+                    return _failure(
+                        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds}"
+                    )
+                continue
+            if answered in (request_id, "init"):
+                return outcome
+
+    def _last_words(self, request_id: str) -> Outcome:
+        self._reader.join(EXIT_GRACE_SECONDS)
+        try:
+            return self._outcomes.get_nowait()[1]
+        except queue.Empty:
+            code = self._child.popen.returncode
+            reason = f"signal: {-code}" if code < 0 else f"exit status {code}"
+            return _failure(
+                "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {reason}"
+            )
+
+    def _environment(self, path: list[Path]) -> dict[str, str]:
+        function = self.function
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "PYTHONPATH": ":".join(str(part) for part in path),
+            "PYTHONUNBUFFERED": "1",
+            **self._cloud.role_credentials(function.role, function.region),
+            **function.environment,
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
+            "LAMBDA_TASK_ROOT": str(path[1]),
+            "LAMBDA_RUNTIME_DIR": str(path[2]),
+            "_HANDLER": function.handler,
+        }
+
+    def _read_output(self) -> None:
+        assert self._child.popen.stdout is not None  # noqa: S101  # a pipe was asked for
+        for line in self._child.popen.stdout:
+            self._log(line.decode(errors="replace").rstrip("\n"))
+
+    def _log(self, line: str) -> None:
+        self._tail.append(line + "\n")
+        self._write_log(self.log_stream, line)
+
+    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
+        sandbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:  # http.server's name
+                """Answer .../runtime/invocation/next as soon as there is an event."""
+                request_id, payload, seconds = sandbox._events.get()
+                self.send_response(200)
+                self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
+                self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + seconds) * 1000)))
+                self.send_header("Lambda-Runtime-Invoked-Function-Arn", sandbox.function.arn)
+                self.send_header("Lambda-Runtime-Trace-Id", _trace_id())
+                self._body(payload)
+
+            def do_POST(self) -> None:  # http.server's name
+                """Take .../invocation/ID/response, .../invocation/ID/error or .../init/error."""
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                *_, about, kind = self.path.split("/")
+                error = "Unhandled" if kind == "error" else None
+                sandbox._outcomes.put((about, Outcome(payload=body, error=error)))
+                self.send_response(202)
+                self._body(b'{"status":"OK"}')
+
+            def _body(self, body: bytes) -> None:
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:  # nothing to say
+                pass
+
+        return Handler
+
+
+def _failure(error_type: str, message: str) -> Outcome:
+    return Outcome(
+        payload=json.dumps({"errorType": error_type, "errorMessage": message}).encode(), error="Unhandled"
+    )
+
+
+def _trace_id() -> str:
+    root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+    return f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0"

@@ -1,0 +1,209 @@
+"""The front door: tells what a request asks for, lets faults strike, answers or passes on to moto, records."""
+
+from __future__ import annotations
+
+import io
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import UnknownServiceError
+from moto.core.exceptions import ServiceException
+from moto.core.model import OperationModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from localcloud.actions import actions_of, resource_of
+from localcloud.calls import Call
+from localcloud.cloud import ApiCall, AwsError, Cloud
+from localcloud.control import CONTROL_PATH, ControlApplication
+from localcloud.faults import InjectedFault, KillCaller
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+# Signing names that differ from botocore's names of the services.
+SERVICES = {
+    "states": "stepfunctions",
+    "elasticfilesystem": "efs",
+    "monitoring": "cloudwatch",
+    "tagging": "resourcegroupstaggingapi",
+}
+LARGEST_BODY = 4 * 1024 * 1024  # bodies beyond this are not read for faults and the log: uploads of objects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a request asks for, as far as it can be told."""
+
+    service: str
+    operation: OperationModel
+    labels: dict[str, Any]
+    region: str
+    access_key: str
+
+
+class Gateway:
+    """The WSGI application in front of moto's."""
+
+    def __init__(self, cloud: Cloud, moto: Wsgi) -> None:
+        self.cloud, self.moto = cloud, moto
+        self.control = ControlApplication(cloud)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
+            return self.control(environ, start_response)
+        body = _body(environ)
+        request = Request(environ)
+        asked = _asked(request)
+        if body is not None:  # telling the operation of a query API has read it
+            environ["wsgi.input"] = io.BytesIO(body)
+        if asked is None:
+            return self.moto(environ, start_response)
+        text = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} "
+        text += (body or b"").decode(errors="replace")
+        principal = self.cloud.principal_of(asked.access_key)
+        try:
+            self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
+            operation = self.cloud.operations.get((asked.service, asked.operation.name))
+            if operation is None:
+                return self._from_moto(environ, start_response, asked, principal, text)
+            call = ApiCall(
+                params=_params(request, asked),
+                account_id=self.cloud.account_id,
+                region=asked.region,
+                principal=principal,
+            )
+            response = _answer(request, asked, lambda: operation(call))
+        except InjectedFault as fault:
+            response = _answer(request, asked, _raiser(AwsError(fault.code, fault.message)))
+            response.status_code = fault.status
+        except KillCaller:
+            child = self.cloud.processes.of_access_key(asked.access_key)
+            if child:
+                child.signal(signal.SIGKILL)
+            response = Response(status=500)
+        self._record(asked, principal, text, response.status_code)
+        return response(environ, start_response)
+
+    def _from_moto(
+        self,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+        asked: _Asked,
+        principal: str,
+        text: str,
+    ) -> Iterable[bytes]:
+        def started(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
+            self._record(asked, principal, text, int(status.split()[0]))
+            return start_response(status, headers, *rest)
+
+        return self.moto(environ, started)
+
+    def _record(self, asked: _Asked, principal: str, text: str, status: int) -> None:
+        account, region, operation = self.cloud.account_id, asked.region, asked.operation.name
+        resource = resource_of(asked.service, operation, asked.labels, text, account, region)
+        now = self.cloud.clock.now().timestamp()
+        for action in actions_of(asked.service, operation, text):
+            self.cloud.call_log.add(
+                Call(
+                    time=now,
+                    principal=principal,
+                    service=asked.service,
+                    operation=operation,
+                    action=action,
+                    resource=resource,
+                    region=region,
+                    status=status,
+                )
+            )
+
+
+def _body(environ: dict[str, Any]) -> bytes | None:
+    """Return the request's body, unless it is large, and leave it readable for who comes next."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > LARGEST_BODY:
+        return None
+    body: bytes = environ["wsgi.input"].read(length) if length else b""
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _asked(request: Request) -> _Asked | None:
+    """Return what a signed request asks for; None where it cannot be told (moto will know)."""
+    scope = _credential_scope(request)
+    if scope is None:
+        return None
+    access_key, region, signing_name = scope
+    service = SERVICES.get(signing_name, signing_name)
+    try:
+        operation, labels = get_service_router(service).match(request)
+    except (UnknownServiceError, ServiceException, HTTPException, NotImplementedError):
+        return None
+    return _Asked(service=service, operation=operation, labels=labels, region=region, access_key=access_key)
+
+
+def _credential_scope(request: Request) -> tuple[str, str, str] | None:
+    """Return access key, Region and signing name of a signed or presigned request."""
+    authorization = request.headers.get("Authorization", "")
+    _, found, rest = authorization.partition("Credential=")
+    scope = rest.split(",")[0] if found else request.args.get("X-Amz-Credential", "")
+    parts = scope.split("/")
+    if len(parts) != 5:
+        return None
+    return parts[0], parts[2], parts[3]
+
+
+def _params(request: Request, asked: _Asked) -> dict[str, Any]:
+    model = get_service_model(asked.service)
+    protocol = determine_request_protocol(model, request.content_type)
+    parser = PROTOCOL_PARSERS[protocol](asked.operation, map_type=dict)
+    return parser.parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.get_data(),
+            "url_path": request.path,
+            "url_params": asked.labels,
+        }
+    )
+
+
+def _raiser(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Response:
+    """Run an operation and write what it returns or raises as the service's protocol has it."""
+    protocol = determine_request_protocol(get_service_model(asked.service), request.content_type)
+    serializer = get_serializer_class(asked.service, protocol)(asked.operation)
+    try:
+        result = operation() or {}
+    except AwsError as error:
+        result = _moto_error(error)
+    except ServiceException as error:
+        result = error
+    except Exception as error:  # as AWS: an internal failure answers, it does not hang up
+        traceback.print_exc()
+        result = ServiceException("InternalFailure", f"the local cloud failed: {error!r}")
+    written = serializer.serialize(result)
+    headers = Headers(written["headers"])
+    headers.set("x-amzn-RequestId", f"{time.time_ns():032x}")
+    return Response(written["body"], status=written["status_code"], headers=headers)
+
+
+def _moto_error(error: AwsError) -> ServiceException:
+    known = ServiceException(error.code, error.message)
+    known.__dict__.update({k: v for k, v in vars(error).items() if k not in ("code", "message")})
+    return known

@@ -1,0 +1,57 @@
+"""STS: who is calling, and credentials of a role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from localcloud.cloud import ApiCall, AwsError, Cloud
+
+
+def install(cloud: Cloud) -> None:
+    """Let STS know the credentials that the local cloud hands out."""
+
+    def get_caller_identity(call: ApiCall) -> Mapping[str, Any]:
+        user_id = "AROALOCALCLOUD000000:session" if ":role/" in call.principal else call.account_id
+        return {"UserId": user_id, "Account": call.account_id, "Arn": assumed_role_arn(call.principal)}
+
+    def assume_role(call: ApiCall) -> Mapping[str, Any]:
+        role = call.params["RoleArn"]
+        if not role_exists(role):
+            raise AwsError(
+                "AccessDenied",
+                f"User: {call.principal} is not authorized to perform: sts:AssumeRole on resource: {role}",
+            )
+        environment = cloud.role_credentials(role, call.region)
+        session = call.params["RoleSessionName"]
+        return {
+            "Credentials": {
+                "AccessKeyId": environment["AWS_ACCESS_KEY_ID"],
+                "SecretAccessKey": environment["AWS_SECRET_ACCESS_KEY"],
+                "SessionToken": environment["AWS_SESSION_TOKEN"],
+                "Expiration": cloud.clock.now() + timedelta(seconds=call.params.get("DurationSeconds", 3600)),
+            },
+            "AssumedRoleUser": {
+                "AssumedRoleId": f"AROALOCALCLOUD000000:{session}",
+                "Arn": assumed_role_arn(role, session),
+            },
+        }
+
+    cloud.answer("sts", GetCallerIdentity=get_caller_identity, AssumeRole=assume_role)
+
+
+def assumed_role_arn(principal: str, session: str = "session") -> str:
+    """Return the ARN of a session of a role; other principals as they are."""
+    if ":role/" not in principal:
+        return principal
+    account = principal.split(":")[4]
+    return f"arn:aws:sts::{account}:assumed-role/{principal.rsplit('/', 1)[1]}/{session}"
+
+
+def role_exists(arn: str) -> bool:
+    """Return whether IAM has a role of this ARN."""
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[arn.split(":")[4]]["aws"]
+    return any(role.arn == arn for role in backend.roles.values())

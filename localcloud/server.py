@@ -1,0 +1,138 @@
+"""The server process: moto with everything that is added to it, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.clock import ScaledClock
+from localcloud.cloud import Cloud
+from localcloud.faults import Faults
+
+# Every module that has an `install(cloud)`, in the order in which they are installed.
+MODULES = (
+    "localcloud.control",
+    "localcloud.identity",
+    "localcloud.storage",
+    "localcloud.file_systems",
+    "localcloud.functions",
+    "localcloud.stepfunctions",
+    "localcloud.scheduler",
+    "localcloud.cloudformation",
+    "localcloud.backup",
+    "localcloud.compute",
+    "localcloud.state",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to serve."""
+
+    port: int = 0  # 0: any free one
+    state: Path | None = None  # kept between runs when given
+    time_scale: float = 1.0
+    region: str = "us-east-1"
+    file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
+    faults: Path | None = None  # JSON file of faults
+    ends_with_input: bool = False  # the end of standard input is the end of the server
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM, SIGINT or, with ends_with_input, the end of standard input.
+
+    Prints one line of JSON once requests are answered:
+    {"endpoint_url", "account", "region", "pid", "file_systems": {name: id}}.
+    """
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    if settings.ends_with_input:
+        threading.Thread(target=_await_end_of_input, args=(ended,), daemon=True).start()
+    temporary = None if settings.state else tempfile.mkdtemp(prefix="localcloud-")
+    state_dir = Path(temporary or settings.state or "")
+    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        _run(settings, state_dir, ended)
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+    sys.stdout.flush()
+    # Threads of moto's and of requests in flight may still wait for processes that are gone: no join.
+    os._exit(0)
+
+
+def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # read at import; they take a second and 30 MB
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    from localcloud.gateway import Gateway
+    from localcloud.quiet import QuietHandler
+
+    clock = ScaledClock(settings.time_scale)
+    cloud = Cloud(
+        endpoint_url="",
+        state_dir=state_dir.resolve(),
+        keeps_state=settings.state is not None,
+        clock=clock,
+        faults=Faults(clock),
+        default_region=settings.region,
+    )
+    gateway = Gateway(cloud, DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", settings.port, gateway, threaded=True, request_handler=QuietHandler)
+    cloud.endpoint_url = f"http://127.0.0.1:{server.server_port}"
+    os.environ["MOTO_PORT"] = str(server.server_port)
+    for name in MODULES:
+        _install(name, cloud)
+    if settings.faults:
+        cloud.faults.load(settings.faults)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        print(json.dumps(_ready(cloud, settings)), flush=True)  # noqa: T201  # the line that is promised
+        while not ended.wait(3600):
+            pass
+    finally:
+        with contextlib.suppress(Exception):
+            server.shutdown()
+        cloud.close()
+
+
+def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
+    from localcloud.file_systems import create_file_system
+
+    return {
+        "endpoint_url": cloud.endpoint_url,
+        "account": cloud.account_id,
+        "region": cloud.default_region,
+        "pid": os.getpid(),
+        "file_systems": {
+            name: create_file_system(cloud, name, directory, settings.region)
+            for name, directory in settings.file_systems.items()
+        },
+    }
+
+
+def _await_end_of_input(ended: threading.Event) -> None:
+    while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
+        pass
+    ended.set()
+
+
+def _install(name: str, cloud: Cloud) -> None:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError:
+        return
+    if hasattr(module, "install"):
+        module.install(cloud)
