@@ -11,12 +11,14 @@
     ├── IndexNotFound                     17
     ├── PathNotFound                      18
     ├── RecoveryPointNotFound             19
+    ├── SessionExists                     20
     ├── NoMountTarget                     21
     ├── VaultNotFound                     22
     ├── NoCredentials                     23
     ├── AccessDenied                      24
     ├── AwsUnreachable                    25   the repository too; retried by the state machines
     ├── AwsThrottled                      26   retried by the state machines
+    ├── WorkerNetworkNotFound             27
     ├── BackupJobFailed                   30
     ├── CopyJobFailed                     31
     ├── SessionFailed                     32   what a failed run ends with
@@ -24,6 +26,7 @@
     ├── CrawlFailed                       41
     ├── IndexingFailed                    42
     ├── LeaseLost                         43   another indexing session has taken the file system over
+    ├── WorkerStopped                     46   by SIGTERM; retried by the state machines
     ├── IndexDamaged                      44   a file of an index is missing, truncated or altered
     ├── IndexFormatNotSupported           45
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
@@ -139,6 +142,15 @@ class RecoveryPointNotFound(TidemarkError):
     exit_code = 19
 
 
+class SessionExists(TidemarkError):
+    """Another execution has opened a session of this id already."""
+
+    exit_code = 20
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id} exists already; see it with: tidemark session {session_id}")
+
+
 class NoMountTarget(TidemarkError):
     """The file system cannot be mounted by anyone."""
 
@@ -189,6 +201,19 @@ class AwsThrottled(TidemarkError):
     exit_code = 26
 
 
+class WorkerNetworkNotFound(TidemarkError):
+    """The mount target admits no security group that is known."""
+
+    exit_code = 27
+
+    def __init__(self, file_system_id: str, groups: list[str]) -> None:
+        super().__init__(
+            f"the mount target of {file_system_id} admits nobody in its subnet on port 2049 "
+            f"(security groups: {', '.join(groups) or 'none'}); allow it there, "
+            f"or name the worker's subnets and security groups in tidemark.yaml and deploy again"
+        )
+
+
 class BackupJobFailed(TidemarkError):
     """AWS Backup ended the backup job without a recovery point."""
 
@@ -235,6 +260,12 @@ class LeaseLost(TidemarkError):
             f"index {index_id} no longer holds its file system's lease: it expired and was taken over, "
             f"or was already ended; the next session indexes anew, nothing needs to be done"
         )
+
+
+class WorkerStopped(TidemarkError):
+    """The worker was told to stop before its index was complete."""
+
+    exit_code = 46
 
 
 class IndexDamaged(TidemarkError):

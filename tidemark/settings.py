@@ -16,6 +16,8 @@ from typing import Self
 from tidemark.errors import ConfigurationError
 
 PREFIX = "TIDEMARK_"
+# Where a worker finds the file system; the same in a task definition, on an instance and in the worker.
+MOUNT_POINT = "/mnt/efs"
 
 
 def variable_name(field: str) -> str:
@@ -92,7 +94,7 @@ class WorkerSettings(_FromEnvironment):
     region: str
     file_system_id: str
     repository: str  # s3://bucket/prefix
-    root: str = "/mnt/efs"  # where the file system is mounted
+    root: str = MOUNT_POINT  # where the file system is mounted
     heartbeat_seconds: int = 60
 
 

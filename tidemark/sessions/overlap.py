@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from tidemark.errors import LeaseLost, TidemarkError
+from tidemark.errors import LeaseLost, SessionExists
 from tidemark.sessions.indexing import (
     LEASE_DURATION,
     Association,
@@ -49,15 +49,6 @@ from tidemark.sessions.store import (
 _EXPIRED = (
     "its lease expired and was taken over: the execution was stopped or lost; the next session indexes anew"
 )
-
-
-class SessionExists(TidemarkError):
-    """Another execution has opened a session of this id already."""
-
-    exit_code = 16
-
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} exists already; see it with: tidemark session {session_id}")
 
 
 class Step(StrEnum):

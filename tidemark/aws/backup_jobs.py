@@ -1,0 +1,150 @@
+"""Backup and copy jobs of AWS Backup: started with a token, asked about, and put in our words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.errors import VaultNotFound
+from tidemark.policy.policy import CopyTarget, Policy
+from tidemark.sessions.session import FileSystem, partition_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_backup import BackupClient
+    from mypy_boto3_backup.type_defs import LifecycleTypeDef
+
+# The job may wait for another of the same file system: AWS Backup runs one at a time. The default of AWS
+# Backup; a schedule that fires more often than this would queue jobs without end.
+START_WINDOW_MINUTES = 480
+# Seven days: the longest that a backup of a very large file system is given. Source: StartBackupJob.
+COMPLETE_WINDOW_MINUTES = 10_080
+
+_RUNNING = {"CREATED", "PENDING", "RUNNING", "ABORTING"}
+# A partial recovery point is one that can be restored from; EFS reports files that it could not read so.
+_DONE = {"COMPLETED", "PARTIAL"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """Where a job stands."""
+
+    state: str  # AWS Backup's own word
+    recovery_point_arn: str
+    message: str  # AWS Backup's own words; empty when it said nothing
+    size_bytes: int
+    completed_at: datetime | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether asking again later can bring another answer."""
+        return self.state in _RUNNING
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a recovery point that can be restored from."""
+        return self.state in _DONE
+
+
+def idempotency_token(session_id: str, attempt: int, target: str) -> str:
+    """Return the token of a job: the same session, attempt and vault ask for the same job."""
+    return hashlib.sha256(f"{session_id}\n{attempt}\n{target}".encode()).hexdigest()
+
+
+def vault_arn(target: CopyTarget, account: str) -> str:
+    """Return the ARN of a copy's vault."""
+    partition = partition_of(target.region)
+    return f"arn:{partition}:backup:{target.region}:{target.account or account}:backup-vault:{target.vault}"
+
+
+def start_backup(
+    client: BackupClient,
+    policy: Policy,
+    file_system: FileSystem,
+    *,
+    role: str,
+    token: str,
+    tags: Mapping[str, str],
+) -> tuple[str, str]:
+    """Start the backup job, or find the one this token has started; return its id and its point's ARN.
+
+    Raises VaultNotFound. Source: StartBackupJob; for EFS it answers with the recovery point ARN at once.
+    """
+    try:
+        answer = client.start_backup_job(
+            BackupVaultName=policy.vault,
+            ResourceArn=file_system.arn,
+            IamRoleArn=role,
+            IdempotencyToken=token,
+            StartWindowMinutes=START_WINDOW_MINUTES,
+            CompleteWindowMinutes=COMPLETE_WINDOW_MINUTES,
+            Lifecycle=_lifecycle(policy.keep_days),
+            RecoveryPointTags=dict(tags),
+        )
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            raise VaultNotFound(policy.vault, policy.region) from error
+        raise
+    return answer["BackupJobId"], answer.get("RecoveryPointArn", "")
+
+
+def describe_backup(client: BackupClient, job_id: str) -> JobState:
+    """Return where a backup job stands."""
+    job = client.describe_backup_job(BackupJobId=job_id)
+    return JobState(
+        state=job["State"],
+        recovery_point_arn=job.get("RecoveryPointArn", ""),
+        message=job.get("StatusMessage", ""),
+        size_bytes=job.get("BackupSizeInBytes", 0),
+        completed_at=job.get("CompletionDate"),
+    )
+
+
+def start_copy(
+    client: BackupClient,
+    policy: Policy,
+    target: CopyTarget,
+    *,
+    account: str,
+    recovery_point_arn: str,
+    role: str,
+    token: str,
+) -> str:
+    """Start the copy job of a recovery point, or find the one this token has started; return its id.
+
+    Raises VaultNotFound, for the source's vault as well as for the target's.
+    """
+    try:
+        return client.start_copy_job(
+            RecoveryPointArn=recovery_point_arn,
+            SourceBackupVaultName=policy.vault,
+            DestinationBackupVaultArn=vault_arn(target, account),
+            IamRoleArn=role,
+            IdempotencyToken=token,
+            Lifecycle=_lifecycle(target.keep_days),
+        )["CopyJobId"]
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            raise VaultNotFound(target.vault, target.region) from error
+        raise
+
+
+def describe_copy(client: BackupClient, job_id: str) -> JobState:
+    """Return where a copy job stands; its recovery point is the copy's."""
+    job = client.describe_copy_job(CopyJobId=job_id)["CopyJob"]
+    return JobState(
+        state=job["State"],
+        recovery_point_arn=job.get("DestinationRecoveryPointArn", ""),
+        message=job.get("StatusMessage", ""),
+        size_bytes=job.get("BackupSizeInBytes", 0),
+        completed_at=job.get("CompletionDate"),
+    )
+
+
+def _lifecycle(keep_days: int | None) -> LifecycleTypeDef:
+    return {"DeleteAfterDays": -1 if keep_days is None else keep_days}

@@ -1,0 +1,96 @@
+"""What a deployment consists of, and its policies, as `infra/` left them in SSM parameters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.errors import code_of
+from tidemark.aws.records import Records
+from tidemark.errors import NoCredentials, NotDeployed, PolicyNotFound
+from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
+from tidemark.sessions.session import FileSystem
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The names that a client of a deployment needs."""
+
+    account: str
+    region: str
+    sessions_table: str
+    indexes_table: str
+    repository: str  # s3://bucket/prefix
+    tag_key: str  # ARN of the KMS key that wraps the tags' data keys
+    policy_run: str  # ARN of the state machine
+    backup_session: str  # ARN of the state machine
+    indexing_session: str  # ARN of the state machine
+    vaults: dict[str, str]  # Region -> vault name
+
+    def to_json(self) -> str:
+        """Return the value of the SSM parameter."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the resources that `to_json` wrote; what a later version added is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+
+    def file_system(self, file_system_id: str) -> FileSystem:
+        """Return a file system of the deployment's account and Region."""
+        return FileSystem(self.account, self.region, file_system_id)
+
+    def records(self, clients: Clients) -> Records:
+        """Return the store of the deployment's tables."""
+        names = {"sessions": self.sessions_table, "indexes": self.indexes_table}
+        return Records(clients.of("dynamodb", self.region), lambda table: names[table.suffix])
+
+
+def discover(clients: Clients, deployment: str) -> Resources:
+    """Return the resources of a deployment in the environment's Region.
+
+    Raises NotDeployed, and NoCredentials when the environment names no Region.
+    """
+    if clients.region is None:
+        raise NoCredentials(
+            "no AWS Region is set; set AWS_REGION to the Region of the deployment, such as eu-central-1"
+        )
+    text = _parameter(clients.of("ssm"), resources_parameter(deployment))
+    if text is None:
+        raise NotDeployed(deployment, clients.region)
+    return Resources.from_json(text)
+
+
+def read_policy(client: SSMClient, deployment: str, name: str) -> Policy:
+    """Return a deployed policy; raise PolicyNotFound naming those there are."""
+    text = _parameter(client, policy_parameter(deployment, name)) if name else None
+    if text is None:
+        raise PolicyNotFound(name, policy_names(client, deployment))
+    return Policy.from_json(text)
+
+
+def policy_names(client: SSMClient, deployment: str) -> list[str]:
+    """Return the names of the deployed policies, sorted."""
+    prefix = policy_parameter(deployment, "")
+    pages = client.get_paginator("get_parameters_by_path").paginate(Path=prefix.rstrip("/"))
+    return sorted(
+        parameter["Name"].removeprefix(prefix) for page in pages for parameter in page["Parameters"]
+    )
+
+
+def _parameter(client: SSMClient, name: str) -> str | None:
+    try:
+        return client.get_parameter(Name=name)["Parameter"]["Value"]
+    except ClientError as error:
+        # A name with characters that SSM does not allow is a ValidationException: nothing has that name.
+        if code_of(error) in {"ParameterNotFound", "ValidationException"}:
+            return None
+        raise

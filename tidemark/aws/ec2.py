@@ -1,0 +1,134 @@
+"""The worker on EC2: an instance that mounts the file system, runs the same image and terminates itself."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of, message_of
+from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG, WorkerRequest
+from tidemark.errors import WorkerNotLaunched
+from tidemark.settings import LambdaSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+DEFAULT_INSTANCE_TYPE = "m7g.large"
+# Amazon Linux 2023 for Graviton, whichever is current. Source: EC2, "Reference AMIs using Systems Manager".
+_IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+_SCRATCH_GIB = 30
+_NOT_STARTED = "the instance could not mount the file system or get the image; see its console output"
+# What another attempt, or another hour, can cure.
+_NO_CAPACITY = {
+    "InsufficientInstanceCapacity",
+    "InstanceLimitExceeded",
+    "VcpuLimitExceeded",
+    "SpotMaxPriceTooLow",
+}
+
+
+def run_instance(
+    client: EC2Client, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
+) -> str:
+    """Start one instance and return its id; raise WorkerNotLaunched when EC2 has no room."""
+    try:
+        answer = client.run_instances(
+            ImageId=_IMAGE,
+            InstanceType=request["instance_type"] or DEFAULT_INSTANCE_TYPE,  # type: ignore[arg-type]  # any type's name
+            MinCount=1,
+            MaxCount=1,
+            # One instance for one task token: a retried call answers with the instance that runs.
+            ClientToken=hashlib.sha256(environment.task_token.encode()).hexdigest()[:64],
+            IamInstanceProfile={"Arn": settings.worker_instance_profile},
+            InstanceInitiatedShutdownBehavior="terminate",
+            # Two hops: the container asks for its credentials through the instance's bridge.
+            MetadataOptions={
+                "HttpTokens": "required",
+                "HttpPutResponseHopLimit": 2,
+                "HttpEndpoint": "enabled",
+            },
+            NetworkInterfaces=[
+                {
+                    "DeviceIndex": 0,
+                    "SubnetId": request["subnets"][0],
+                    "Groups": request["security_groups"],
+                    "AssociatePublicIpAddress": False,
+                    "DeleteOnTermination": True,
+                }
+            ],
+            BlockDeviceMappings=[
+                {
+                    "DeviceName": "/dev/xvda",
+                    "Ebs": {
+                        "VolumeSize": _SCRATCH_GIB,
+                        "VolumeType": "gp3",
+                        "Encrypted": True,
+                        "DeleteOnTermination": True,
+                    },
+                }
+            ],
+            TagSpecifications=[
+                {
+                    "ResourceType": resource,
+                    "Tags": [
+                        {"Key": "Name", "Value": f"{settings.deployment}-worker"},
+                        {"Key": DEPLOYMENT_TAG, "Value": settings.deployment},
+                        {"Key": INDEX_TAG, "Value": environment.index_id},
+                    ],
+                }
+                for resource in ("instance", "volume")
+            ],
+            UserData=user_data(settings, environment),
+        )
+    except ClientError as error:
+        if code_of(error) in _NO_CAPACITY:
+            raise WorkerNotLaunched(
+                f"EC2 started no worker for index {environment.index_id}: {message_of(error)}; "
+                f"it is tried again; choose another instance_type in tidemark.yaml if it lasts"
+            ) from error
+        raise
+    return answer["Instances"][0]["InstanceId"]
+
+
+def user_data(settings: LambdaSettings, environment: WorkerSettings) -> str:
+    """Return the script that the instance runs at its first start.
+
+    It ends the instance whatever happens, and answers the task token when the worker could not be started;
+    a running worker answers for itself.
+    """
+    root = shlex.quote(environment.root)
+    image = shlex.quote(settings.worker_image)
+    registry = shlex.quote(settings.worker_image.split("/")[0])
+    region = shlex.quote(settings.region)
+    token = shlex.quote(environment.task_token)
+    variables = " ".join(
+        f"--env {shlex.quote(f'{name}={value}')}"
+        for name, value in {**environment.to_environment(), "AWS_REGION": settings.region}.items()
+    )
+    return f"""#!/bin/bash
+set -euo pipefail
+started=no
+finish() {{
+  if [ "$started" = no ]; then
+    aws stepfunctions send-task-failure --region {region} --task-token {token} \\
+      --error WorkerNotLaunched --cause {shlex.quote(_NOT_STARTED)} || true
+  fi
+  shutdown -h now
+}}
+trap finish EXIT
+dnf install -y amazon-efs-utils docker
+systemctl start docker
+mkdir -p {root} /var/scratch
+mount -t efs -o tls,iam,ro {environment.file_system_id}:/ {root}
+aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}
+docker pull {image}
+started=yes
+docker run --rm --read-only --stop-timeout 60 --volume {root}:{root}:ro --volume /var/scratch:/tmp \\
+  --log-driver awslogs --log-opt awslogs-region={region} \\
+  --log-opt awslogs-group={shlex.quote(settings.worker_log_group)} \\
+  --log-opt awslogs-stream={shlex.quote(environment.index_id)} \\
+  {variables} {image}
+"""

@@ -1,0 +1,151 @@
+"""The worker on Fargate: a task definition for each file system, registered for the run."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG, WorkerRequest, started_by
+from tidemark.errors import WorkerNotLaunched
+from tidemark.policy.policy import WorkerSettings as PolicyWorker
+from tidemark.settings import MOUNT_POINT, LambdaSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_ecs.type_defs import ContainerDefinitionTypeDef
+
+CONTAINER = "worker"
+# 1.4.0 is the first that mounts EFS. Source: ECS, efsVolumeConfiguration.
+PLATFORM_VERSION = "1.4.0"
+# The longest that Fargate grants between SIGTERM and SIGKILL is 120 s; the worker needs 30.
+_STOP_TIMEOUT_SECONDS = 60
+
+
+def task_family(deployment: str, file_system_id: str) -> str:
+    """Return the family of a file system's task definitions."""
+    return f"{deployment}-worker-{file_system_id}"
+
+
+def register_task_definition(
+    client: ECSClient, settings: LambdaSettings, file_system_id: str, index_id: str, worker: PolicyWorker
+) -> str:
+    """Register the task definition that mounts the file system read-only; return its ARN.
+
+    Through its real root, not an access point, so that paths are those AWS Backup restores by; with TLS and
+    IAM, so that the file system's policy can admit the worker alone.
+    """
+    answer = client.register_task_definition(
+        family=task_family(settings.deployment, file_system_id),
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu=str(worker.cpu_units),
+        memory=str(worker.memory_mib),
+        runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+        taskRoleArn=settings.worker_task_role,
+        executionRoleArn=settings.worker_execution_role,
+        volumes=[
+            {
+                "name": "file-system",
+                "efsVolumeConfiguration": {
+                    "fileSystemId": file_system_id,
+                    "rootDirectory": "/",
+                    "transitEncryption": "ENABLED",
+                    "authorizationConfig": {"iam": "ENABLED"},
+                },
+            },
+            {"name": "scratch"},
+        ],
+        containerDefinitions=[_container(settings, file_system_id)],
+        tags=[
+            {"key": DEPLOYMENT_TAG, "value": settings.deployment},
+            {"key": INDEX_TAG, "value": index_id},
+        ],
+    )
+    return answer["taskDefinition"]["taskDefinitionArn"]
+
+
+def _container(settings: LambdaSettings, file_system_id: str) -> ContainerDefinitionTypeDef:
+    return {
+        "name": CONTAINER,
+        "image": settings.worker_image,
+        "essential": True,
+        "readonlyRootFilesystem": True,
+        "stopTimeout": _STOP_TIMEOUT_SECONDS,
+        "mountPoints": [
+            {
+                "sourceVolume": "file-system",
+                "containerPath": MOUNT_POINT,
+                "readOnly": True,
+            },
+            {"sourceVolume": "scratch", "containerPath": "/tmp"},  # noqa: S108  (a volume's mount point)
+        ],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": settings.worker_log_group,
+                "awslogs-region": settings.region,
+                "awslogs-stream-prefix": file_system_id,
+            },
+        },
+    }
+
+
+def run_task(
+    client: ECSClient, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
+) -> str:
+    """Run one task and return its ARN; raise WorkerNotLaunched with ECS's reason."""
+    answer = client.run_task(
+        cluster=settings.cluster,
+        taskDefinition=request["task_definition"],
+        launchType="FARGATE",
+        platformVersion=PLATFORM_VERSION,
+        count=1,
+        # One task for one task token: a retried call answers with the task that runs.
+        clientToken=hashlib.sha256(environment.task_token.encode()).hexdigest()[:64],
+        startedBy=started_by(environment.index_id),
+        networkConfiguration={
+            "awsvpcConfiguration": {
+                "subnets": request["subnets"],
+                "securityGroups": request["security_groups"],
+                "assignPublicIp": "DISABLED",
+            }
+        },
+        overrides={
+            "containerOverrides": [
+                {
+                    "name": CONTAINER,
+                    "environment": [
+                        {"name": name, "value": value} for name, value in environment.to_environment().items()
+                    ],
+                }
+            ]
+        },
+        tags=[
+            {"key": DEPLOYMENT_TAG, "value": settings.deployment},
+            {"key": INDEX_TAG, "value": environment.index_id},
+        ],
+    )
+    # Failures are a normal answer of RunTask, not an exception.
+    if answer["failures"] or not answer["tasks"]:
+        reasons = [
+            f"{failure.get('reason', '?')} {failure.get('detail', '')}".strip()
+            for failure in answer["failures"]
+        ]
+        raise WorkerNotLaunched(
+            f"ECS started no worker for index {environment.index_id}: "
+            f"{'; '.join(reasons) or 'no reason given'}; "
+            f"it is tried again; check the account's Fargate quotas if it lasts"
+        )
+    return answer["tasks"][0]["taskArn"]
+
+
+def deregister_task_definitions(
+    client: ECSClient, settings: LambdaSettings, file_system_id: str
+) -> list[str]:
+    """Deregister every task definition of a file system; return their ARNs."""
+    family = task_family(settings.deployment, file_system_id)
+    pages = client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+    arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
+    for arn in arns:
+        client.deregister_task_definition(taskDefinition=arn)
+    return arns

@@ -1,0 +1,115 @@
+"""Where a worker stands: a subnet and security groups from which the file system can be mounted."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerNetworkNotFound
+from tidemark.policy.policy import WorkerSettings
+from tidemark.sessions.session import FileSystem
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import IpPermissionOutputTypeDef, SecurityGroupTypeDef
+    from mypy_boto3_efs import EFSClient
+    from mypy_boto3_efs.type_defs import MountTargetDescriptionTypeDef
+
+NFS_PORT = 2049
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerNetwork:
+    """What an ECS task or an EC2 instance is given. Never a public address."""
+
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+def available_mount_targets(
+    client: EFSClient, file_system: FileSystem
+) -> list[MountTargetDescriptionTypeDef]:
+    """Return the mount targets that can be mounted now, in a stable order.
+
+    Raises FileSystemNotFound, and NoMountTarget when there is none.
+    """
+    try:
+        pages = client.get_paginator("describe_mount_targets").paginate(
+            FileSystemId=file_system.file_system_id
+        )
+        found = [target for page in pages for target in page["MountTargets"]]
+    except ClientError as error:
+        if code_of(error) == "FileSystemNotFound":
+            raise FileSystemNotFound(file_system.file_system_id, file_system.region) from error
+        raise
+    available = [target for target in found if target["LifeCycleState"] == "available"]
+    if not available:
+        raise NoMountTarget(file_system.file_system_id)
+    return sorted(available, key=lambda target: target["MountTargetId"])
+
+
+def choose_network(
+    efs: EFSClient, ec2: EC2Client, file_system: FileSystem, settings: WorkerSettings
+) -> WorkerNetwork:
+    """Return the worker's network: what the policy names, the rest from the mount targets.
+
+    The subnet is a mount target's own, so that the traffic stays in its Availability Zone. Raises
+    NoMountTarget, FileSystemNotFound, and WorkerNetworkNotFound when no security group is known to be
+    admitted by the mount target.
+    """
+    targets = available_mount_targets(efs, file_system)
+    if settings.subnets and settings.security_groups:
+        return WorkerNetwork(subnets=settings.subnets, security_groups=settings.security_groups)
+    target = targets[0]
+    subnets = settings.subnets or (target["SubnetId"],)
+    if settings.security_groups:
+        return WorkerNetwork(subnets=subnets, security_groups=settings.security_groups)
+    group_ids = efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])[
+        "SecurityGroups"
+    ]
+    groups = ec2.describe_security_groups(GroupIds=group_ids)["SecurityGroups"]
+    subnet = ec2.describe_subnets(SubnetIds=[target["SubnetId"]])["Subnets"][0]
+    chosen = choose_security_groups(groups, subnet_cidr=subnet["CidrBlock"])
+    if chosen is None:
+        raise WorkerNetworkNotFound(file_system.file_system_id, group_ids)
+    return WorkerNetwork(subnets=subnets, security_groups=chosen)
+
+
+def choose_security_groups(
+    mount_target_groups: Sequence[SecurityGroupTypeDef], *, subnet_cidr: str
+) -> tuple[str, ...] | None:
+    """Return the groups to give a worker so that a mount target with these groups admits it on 2049.
+
+    Preferred is a mount target's own group, when it admits itself or the subnet's addresses; else the group
+    that one of them admits. None when nobody in the subnet is admitted.
+    """
+    own = {group["GroupId"] for group in mount_target_groups}
+    admitted: list[str] = []
+    for group in mount_target_groups:
+        for rule in group.get("IpPermissions", []):
+            if not _is_for_nfs(rule):
+                continue
+            if _admits_addresses(rule, subnet_cidr):
+                return (group["GroupId"],)
+            admitted += [pair["GroupId"] for pair in rule.get("UserIdGroupPairs", []) if "GroupId" in pair]
+    for candidate in admitted:
+        if candidate in own:
+            return (candidate,)
+    return (admitted[0],) if admitted else None
+
+
+def _is_for_nfs(rule: IpPermissionOutputTypeDef) -> bool:
+    if rule.get("IpProtocol") == "-1":
+        return True
+    return rule.get("IpProtocol") == "tcp" and rule.get("FromPort", 0) <= NFS_PORT <= rule.get("ToPort", 0)
+
+
+def _admits_addresses(rule: IpPermissionOutputTypeDef, subnet_cidr: str) -> bool:
+    subnet = ipaddress.IPv4Network(subnet_cidr)
+    ranges = [entry["CidrIp"] for entry in rule.get("IpRanges", []) if "CidrIp" in entry]
+    return any(subnet.subnet_of(ipaddress.IPv4Network(allowed, strict=False)) for allowed in ranges)

@@ -1,0 +1,110 @@
+"""The indexing worker as the state machine sees it: prepared, launched, found again and removed.
+
+`fargate.py` and `ec2.py` know how; this module knows which. Every worker carries the id of its index,
+so that one that an aborted execution left behind is found by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from tidemark.aws.clients import Clients
+from tidemark.settings import LambdaSettings
+
+# The tag that every worker carries; `infra/` restricts removal to machines that have it.
+INDEX_TAG = "tidemark:index"
+DEPLOYMENT_TAG = "tidemark:deployment"
+
+
+class WorkerRequest(TypedDict):
+    """What `prepare_worker` found out and `launch_worker` needs, as it passes through the state machine."""
+
+    kind: Literal["fargate", "ec2"]
+    task_definition: str  # ARN; empty for EC2
+    instance_type: str  # empty for Fargate
+    subnets: list[str]
+    security_groups: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningWorker:
+    """A worker that exists now."""
+
+    kind: Literal["fargate", "ec2"]
+    worker_id: str  # task ARN or instance id
+    index_id: str
+
+
+def find_workers(
+    clients: Clients, settings: LambdaSettings, index_id: str | None = None
+) -> Iterator[RunningWorker]:
+    """Return the workers of an index, or of all indexes, that run or start now."""
+    yield from _fargate_workers(clients, settings, index_id)
+    yield from _ec2_workers(clients, settings, index_id)
+
+
+def remove_workers(clients: Clients, settings: LambdaSettings, index_id: str, reason: str) -> list[str]:
+    """Stop every worker of an index; return their ids. None left is no error."""
+    removed = []
+    for worker in find_workers(clients, settings, index_id):
+        remove_worker(clients, settings, worker, reason)
+        removed.append(worker.worker_id)
+    return removed
+
+
+def remove_worker(clients: Clients, settings: LambdaSettings, worker: RunningWorker, reason: str) -> None:
+    """Stop one worker."""
+    if worker.kind == "ec2":
+        clients.of("ec2", settings.region).terminate_instances(InstanceIds=[worker.worker_id])
+    else:
+        ecs = clients.of("ecs", settings.region)
+        ecs.stop_task(cluster=settings.cluster, task=worker.worker_id, reason=reason[:255])
+
+
+def _fargate_workers(
+    clients: Clients, settings: LambdaSettings, index_id: str | None
+) -> Iterator[RunningWorker]:
+    ecs = clients.of("ecs", settings.region)
+    paginator = ecs.get_paginator("list_tasks")
+    pages = (
+        paginator.paginate(cluster=settings.cluster, desiredStatus="RUNNING")
+        if index_id is None
+        else paginator.paginate(
+            cluster=settings.cluster, startedBy=started_by(index_id), desiredStatus="RUNNING"
+        )
+    )
+    for page in pages:
+        if not page["taskArns"]:
+            continue
+        for task in ecs.describe_tasks(cluster=settings.cluster, tasks=page["taskArns"], include=["TAGS"])[
+            "tasks"
+        ]:
+            tags = {tag.get("key"): tag.get("value", "") for tag in task.get("tags", [])}
+            if INDEX_TAG in tags and tags.get(DEPLOYMENT_TAG) == settings.deployment:
+                yield RunningWorker(kind="fargate", worker_id=task["taskArn"], index_id=tags[INDEX_TAG])
+
+
+def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | None) -> Iterator[RunningWorker]:
+    pages = (
+        clients.of("ec2", settings.region)
+        .get_paginator("describe_instances")
+        .paginate(
+            Filters=[
+                {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [settings.deployment]},
+                {"Name": f"tag:{INDEX_TAG}", "Values": [index_id or "*"]},
+                {"Name": "instance-state-name", "Values": ["pending", "running"]},
+            ]
+        )
+    )
+    for page in pages:
+        for reservation in page["Reservations"]:
+            for instance in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+                yield RunningWorker(kind="ec2", worker_id=instance["InstanceId"], index_id=tags[INDEX_TAG])
+
+
+def started_by(index_id: str) -> str:
+    """Return the `startedBy` of an index's tasks. Source: RunTask, at most 128 characters."""
+    return index_id[:128]
