@@ -21,6 +21,7 @@ from localcloud.faults import Faults
 
 # Every module that has an `install(cloud)`, in the order in which they are installed.
 MODULES = (
+    "localcloud.lean",  # before anything imports moto.ec2
     "localcloud.control",
     "localcloud.identity",
     "localcloud.storage",
