@@ -62,4 +62,3 @@ class Crawl(Protocol):
     def stop(self) -> None:
         """Make `batches` end soon. May be called from any thread, and from a signal handler."""
         ...
-

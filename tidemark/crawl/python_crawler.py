@@ -120,7 +120,7 @@ class PythonCrawl:
                         self._work.notify_all()
             if not rows.empty and not self._stopped:
                 self._batches.put(rows.take())
-        except BaseException as failure:  # noqa: BLE001 - handed to the thread that called batches()
+        except BaseException as failure:  # handed to the thread that called batches()
             self._failure = failure
             self._stopped = True
         finally:
@@ -206,9 +206,9 @@ class PythonCrawl:
             kind = stat.S_IFMT(status.st_mode)
             if kind == stat.S_IFDIR:
                 if status.st_dev == self._root.device:
-                    name = os.fsencode(found[row])
-                    path = b"%s%s/" % (directory.path, name)
-                    below.append(Waiting(directory, path, name, status.st_ino))
+                    raw = os.fsencode(found[row])
+                    path = b"%s%s/" % (directory.path, raw)
+                    below.append(Waiting(directory, path, raw, status.st_ino))
             elif kind == stat.S_IFLNK:
                 try:
                     rows.set_target(first + row, os.fsencode(os.readlink(found[row], dir_fd=fd)))

@@ -14,7 +14,7 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 class Rows:
-    """A growing batch. One thread fills it; columns are made in one go, which is far cheaper than row by row."""
+    """A growing batch, filled by one thread. Columns are made in one go: far cheaper than row by row."""
 
     def __init__(self) -> None:
         self._directories: list[bytes] = []

@@ -28,7 +28,7 @@ class Store(Protocol):
     url: str  # without a slash at its end
 
     def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
-        """Write an object, whole or not at all. Raises ObjectExists where `only_if_absent` and it is there."""
+        """Write an object, whole or not at all. With `only_if_absent`, raises ObjectExists if it is there."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -36,11 +36,11 @@ class Store(Protocol):
         ...
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Return at most `length` bytes from `offset`: fewer where the object ends before. Raises ObjectMissing."""
+        """Return `length` bytes from `offset`, fewer where the object ends before. Raises ObjectMissing."""
         ...
 
     def list_folders(self, prefix: str) -> Iterator[str]:
-        """Return the names directly below `prefix` (which ends with "/") that have objects below them, sorted."""
+        """Return the sorted names directly below `prefix` (ends with "/") that have objects below them."""
         ...
 
 
@@ -106,11 +106,11 @@ def file_store(url: str) -> FileStore:
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme != "file" or parts.netloc or not path.startswith("/"):
-        raise ConfigurationError(
-            f"{url!r} is not a repository; write s3://bucket/prefix or file:///path"
-        )
+        raise ConfigurationError(f"{url!r} is not a repository; write s3://bucket/prefix or file:///path")
     return FileStore(Path(path))
 
 
 def _unusable(url: str, error: OSError) -> ConfigurationError:
-    return ConfigurationError(f"the repository {url} cannot be used: {error.strerror}; check the path and its permissions")
+    return ConfigurationError(
+        f"the repository {url} cannot be used: {error.strerror}; check the path and its permissions"
+    )

@@ -1,0 +1,105 @@
+"""A repository in S3: `s3://bucket/prefix`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of, translated
+from tidemark.errors import ConfigurationError
+from tidemark.index.store import ObjectExists, ObjectMissing, Store, file_store
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+
+
+class S3Store:
+    """Objects below a prefix of one bucket. Encryption is the bucket's default."""
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
+        self._client, self._bucket = client, bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
+
+    def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
+        """Write an object; S3 shows it whole or not at all."""
+        condition = {"IfNoneMatch": "*"} if only_if_absent else {}
+        with translated():
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=self._prefix + key,
+                    Body=bytes(body),
+                    **condition,  # type: ignore[arg-type]  # the stubs want each keyword written out
+                )
+            except ClientError as error:
+                # ConditionalRequestConflict: somebody else is writing the same key at this moment.
+                if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                    raise ObjectExists(key) from error
+                self._explain_missing_bucket(error)
+                raise
+
+    def get(self, key: str) -> bytes:
+        """Return an object whole."""
+        return self._get(key, None)
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Return a piece of an object."""
+        return self._get(key, f"bytes={offset}-{offset + length - 1}") if length > 0 else b""
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """Return the names directly below a prefix that have objects below them."""
+        whole = self._prefix + prefix
+        with translated():
+            try:
+                pages = self._client.get_paginator("list_objects_v2").paginate(
+                    Bucket=self._bucket, Prefix=whole, Delimiter="/"
+                )
+                names = [
+                    folder["Prefix"][len(whole) : -1]
+                    for page in pages
+                    for folder in page.get("CommonPrefixes", [])
+                ]
+            except ClientError as error:
+                self._explain_missing_bucket(error)
+                raise
+        yield from sorted(names)
+
+    def _get(self, key: str, byte_range: str | None) -> bytes:
+        wanted = {} if byte_range is None else {"Range": byte_range}
+        with translated():
+            try:
+                answer = self._client.get_object(
+                    Bucket=self._bucket,
+                    Key=self._prefix + key,
+                    **wanted,  # type: ignore[arg-type]  # the stubs want each keyword written out
+                )
+                return answer["Body"].read()
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
+                    raise ObjectMissing(key) from error
+                if code_of(error) == "InvalidRange":  # it begins behind the object's end
+                    return b""
+                self._explain_missing_bucket(error)
+                raise
+
+    def _explain_missing_bucket(self, error: ClientError) -> None:
+        if code_of(error) == "NoSuchBucket":
+            raise ConfigurationError(
+                f"the repository's bucket {self._bucket} does not exist; deploy again, or correct its URL"
+            ) from error
+
+
+def open_store(url: str, client: S3Client) -> Store:
+    """Return the store of a repository's URL, `s3://bucket/prefix` or `file:///path`.
+
+    Nothing is asked of S3 yet. Raises ConfigurationError for any other URL.
+    """
+    if found := _URL.fullmatch(url):
+        return S3Store(client, found["bucket"], found["prefix"] or "")
+    return file_store(url)

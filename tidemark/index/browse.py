@@ -1,0 +1,69 @@
+"""Looking at one directory, or one entry, of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.errors import PathNotFound
+from tidemark.index.entry import Entry
+from tidemark.index.escape import escape
+from tidemark.index.manifest import Key, Manifest
+from tidemark.index.reader import ENTRY_COLUMNS, PartReader, entries
+from tidemark.index.store import Store
+
+
+def list_directory(store: Store, manifest: Manifest, path: str) -> Iterator[Entry]:
+    """Return the entries of one directory, sorted by name; of an empty directory, none.
+
+    `path` is written from the file-system root, as an Entry's `path` shows it, with or without a slash at its
+    end. Raises PathNotFound (before the first entry) where the index has no such directory, IndexDamaged.
+    """
+    directory = f"/{path.strip('/')}/".replace("//", "/")
+    listing = _rows(store, manifest, directory)
+    first = next(listing, None)
+    if first is None and directory != "/":
+        itself = find_entry(store, manifest, directory)
+        if itself is None or itself.type != "d":
+            what = "is not a directory" if itself else "is not"
+            raise PathNotFound(
+                f"{path} {what} in index {manifest.index_id}; look for it with: tidemark search NAME"
+            )
+    return _chain(first, listing)
+
+
+def find_entry(store: Store, manifest: Manifest, path: str) -> Entry | None:
+    """Return the entry of one path, or None where the index has none. Raises IndexDamaged."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    return next(_rows(store, manifest, f"/{parent.strip('/')}/".replace("//", "/"), name), None)
+
+
+def as_shown(path: str) -> str:
+    """Return a path that came from a command line as an index shows it."""
+    return escape(path.encode("utf-8", "surrogateescape"))
+
+
+def _chain(first: Entry | None, rest: Iterator[Entry]) -> Iterator[Entry]:
+    if first is not None:
+        yield first
+        yield from rest
+
+
+def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None) -> Iterator[Entry]:
+    for part in manifest.parts:
+        if not part.first.parent <= parent <= part.last.parent:
+            continue
+        if name is not None and not part.first <= Key(parent=parent, name=name) <= part.last:
+            continue
+        reader = PartReader(store, manifest, part)
+        for row_group in range(reader.row_groups):
+            extent = reader.parents(row_group)
+            if extent is not None and not extent[0] <= parent <= extent[1]:
+                continue
+            rows = reader.read(row_group, ENTRY_COLUMNS)
+            wanted = pc.equal(rows.column("parent"), pa.scalar(parent))
+            if name is not None:
+                wanted = pc.and_(wanted, pc.equal(rows.column("name"), pa.scalar(name)))
+            yield from entries(rows.filter(wanted))

@@ -1,0 +1,87 @@
+"""Which indexes a repository has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from tidemark.errors import IndexDamaged, IndexNotFound
+from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.store import ObjectMissing, Store
+
+_ROOT = "indexes/"
+_AT_ONCE = 16  # requests for manifests in flight
+
+
+def list_indexes(store: Store, file_system_id: str | None = None) -> list[Manifest]:
+    """Return the complete indexes of a repository, or of one file system in it, oldest first.
+
+    Costs one listing per level and one GET per index. An index that is being written, or was left by a
+    crash, has no manifest and is not listed. Raises IndexDamaged where a manifest cannot be read.
+    """
+    identities = list(_identities(store, file_system_id))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        manifests = [
+            manifest for manifest in pool.map(lambda each: _read(store, each), identities) if manifest
+        ]
+    return sorted(manifests, key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
+
+
+def newest_index(store: Store, file_system_id: str) -> Manifest:
+    """Return a file system's newest complete index. Raises IndexNotFound, IndexDamaged."""
+    # An index id holds the moment of its making, so that the newest is the last by name.
+    for identity in sorted(_identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
+        if manifest := _read(store, identity):
+            return manifest
+    raise IndexNotFound(
+        f"{store.url} has no index of {file_system_id}; "
+        f"make one by running a policy that names it, with index: true"
+    )
+
+
+def open_index(store: Store, index_id: str) -> Manifest:
+    """Return the manifest of one index, found by its id alone. Raises IndexNotFound, IndexDamaged."""
+    for identity in _identities(store, index_id.rsplit("-", 2)[0], index_id):
+        if manifest := _read(store, identity):
+            return manifest
+    raise IndexNotFound(f"{store.url} has no complete index {index_id!r}; list them with: tidemark sessions")
+
+
+def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
+    """Return the manifest of an index whose place is known: one GET. Raises IndexNotFound, IndexDamaged."""
+    manifest = _read(store, identity)
+    if manifest is None:
+        raise IndexNotFound(
+            f"{store.url} has no complete index {identity.index_id}; it is running, or has failed"
+        )
+    return manifest
+
+
+def _identities(
+    store: Store, file_system_id: str | None, index_id: str | None = None
+) -> Iterator[IndexIdentity]:
+    """Return what could be an index; only a manifest tells that it is one."""
+    for account in store.list_folders(_ROOT):
+        for region in store.list_folders(f"{_ROOT}{account}/"):
+            below = f"{_ROOT}{account}/{region}/"
+            file_systems = store.list_folders(below) if file_system_id is None else [file_system_id]
+            for file_system in file_systems:
+                ids = store.list_folders(f"{below}{file_system}/") if index_id is None else [index_id]
+                for each in ids:
+                    yield IndexIdentity(
+                        account=account, region=region, file_system_id=file_system, index_id=each
+                    )
+
+
+def _read(store: Store, identity: IndexIdentity) -> Manifest | None:
+    key = f"{identity.prefix}manifest.json"
+    try:
+        manifest = Manifest.from_json(store.get(key), f"{store.url}/{key}")
+    except ObjectMissing:
+        return None
+    if manifest.identity != identity:
+        raise IndexDamaged(
+            f"{store.url}/{key} describes {manifest.identity.prefix} instead of its own place; "
+            f"move it back, or remove it"
+        )
+    return manifest

@@ -1,0 +1,244 @@
+"""The manifest: what an index is, where its files are and how to tell that they are whole.
+
+It is written last. An index without one does not exist; its files are what a crash left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from datetime import datetime
+from typing import Any, Self
+
+from tidemark.errors import IndexDamaged, IndexFormatNotSupported
+from tidemark.index.schema import FORMAT, FORMAT_VERSION
+
+MANIFEST = "manifest.json"
+_SAFE_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Key:
+    """What rows are sorted by. Text compares as its UTF-8 bytes do."""
+
+    parent: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of an index."""
+
+    file: str  # its name beside the manifest
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part(File):
+    """A file of rows. Parts follow each other in order and do not overlap."""
+
+    footer_offset: int  # where the Parquet footer begins; it reaches to the file's end
+    footer_sha256: str  # of those last bytes, which a reader has without reading the whole part
+    first: Key
+    last: Key
+    size_min: int
+    size_max: int
+    mtime_us_min: int
+    mtime_us_max: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over an index. The root itself is not an entry."""
+
+    entries: int
+    files: int  # regular files, every name of a hard-linked one
+    directories: int
+    others: int  # symbolic links, sockets, FIFOs, devices
+    bytes: int  # of regular files, hard-linked ones once
+    unreadable: int
+    vanished: int
+    changed: int  # directories that changed while they were listed
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class IndexIdentity:
+    """Which index, of what. The index id begins with the file system's."""
+
+    account: str
+    region: str
+    file_system_id: str
+    index_id: str
+
+    @property
+    def prefix(self) -> str:
+        """Where the index's files are in the repository; ends with a slash."""
+        return f"indexes/{self.account}/{self.region}/{self.file_system_id}/{self.index_id}/"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One complete index."""
+
+    identity: IndexIdentity
+    crawl_started_at: datetime  # UTC
+    crawl_ended_at: datetime
+    worker: str  # what crawled: program and version
+    previous_index_id: str | None
+    schema_sha256: str
+    totals: Totals
+    parts: tuple[Part, ...]
+    side_files: tuple[File, ...] = ()
+
+    @property
+    def index_id(self) -> str:
+        """The index's id."""
+        return self.identity.index_id
+
+    @property
+    def key(self) -> str:
+        """The manifest's own key in the repository."""
+        return self.identity.prefix + MANIFEST
+
+    def side_file(self, name: str) -> File | None:
+        """Return a side file, or None where the index has none of that name."""
+        return next((file for file in self.side_files if file.file == name), None)
+
+    def to_json(self) -> bytes:
+        """Return the manifest's file. It ends with a digest of itself, so that an altered one is noticed."""
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            **dataclasses.asdict(self.identity),
+            "crawl_started_at": _time_text(self.crawl_started_at),
+            "crawl_ended_at": _time_text(self.crawl_ended_at),
+            "worker": self.worker,
+            "previous_index_id": self.previous_index_id,
+            "schema_sha256": self.schema_sha256,
+            "totals": dataclasses.asdict(self.totals),
+            "parts": [dataclasses.asdict(part) for part in self.parts],
+            "side_files": [dataclasses.asdict(file) for file in self.side_files],
+        }
+        content["manifest_sha256"] = _digest(content)
+        return json.dumps(content, indent=1, ensure_ascii=True).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes, url: str) -> Self:
+        """Read a manifest back. `url` names it in errors.
+
+        Raises IndexDamaged where it is not a whole manifest, IndexFormatNotSupported where a newer Tidemark
+        wrote it.
+        """
+        try:
+            content = json.loads(text)
+            _check_format(content, url)
+            return cls._from_content(content)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise IndexDamaged(
+                f"{url} is not a whole manifest ({reason}); "
+                f"use another index of this file system: tidemark sessions"
+            ) from error
+
+    @classmethod
+    def _from_content(cls, content: dict[str, Any]) -> Self:
+        identity = IndexIdentity(
+            **{field.name: _text(content[field.name]) for field in dataclasses.fields(IndexIdentity)}
+        )
+        previous = content["previous_index_id"]
+        return cls(
+            identity=identity,
+            crawl_started_at=_time(content["crawl_started_at"]),
+            crawl_ended_at=_time(content["crawl_ended_at"]),
+            worker=_text(content["worker"]),
+            previous_index_id=None if previous is None else _text(previous),
+            schema_sha256=_sha256(content["schema_sha256"]),
+            totals=_numbers(Totals, content["totals"]),
+            parts=tuple(_part(part) for part in content["parts"]),
+            side_files=tuple(File(**_file(file)) for file in content["side_files"]),
+        )
+
+
+def _check_format(content: dict[str, Any], url: str) -> None:
+    if content["format"] != FORMAT:
+        raise ValueError("it is of another format")
+    if content["format_version"] != FORMAT_VERSION:
+        raise IndexFormatNotSupported(
+            f"{url} has format version {content['format_version']!r} and this Tidemark reads "
+            f"{FORMAT_VERSION}; install a newer Tidemark"
+        )
+    if content.pop("manifest_sha256") != _digest(content):
+        raise ValueError("its digest is not that of its content")
+
+
+def _part(content: dict[str, Any]) -> Part:
+    names = ("footer_offset", "size_min", "size_max", "mtime_us_min", "mtime_us_max")
+    numbers: dict[str, Any] = {name: _number(content[name]) for name in names}
+    part = Part(
+        **_file(content),
+        **numbers,
+        footer_sha256=_sha256(content["footer_sha256"]),
+        first=_key(content["first"]),
+        last=_key(content["last"]),
+    )
+    if not 0 < part.footer_offset < part.bytes:
+        raise ValueError(f"{part.file}: its footer is outside the file")
+    return part
+
+
+def _file(content: dict[str, Any]) -> dict[str, Any]:
+    name = _text(content["file"])
+    if not _SAFE_FILE.fullmatch(name):  # a manifest must not make its reader open anything else
+        raise ValueError(f"{name!r} is no file name")
+    size, rows = _number(content["bytes"]), _number(content["rows"])
+    if size < 0 or rows < 0:
+        raise ValueError(f"{name}: negative size")
+    return {"file": name, "rows": rows, "bytes": size, "sha256": _sha256(content["sha256"])}
+
+
+def _key(content: dict[str, Any]) -> Key:
+    return Key(parent=_text(content["parent"]), name=_text(content["name"]))
+
+
+def _numbers(kind: type[Totals], content: dict[str, Any]) -> Totals:
+    return kind(**{field.name: _number(content[field.name]) for field in dataclasses.fields(kind)})
+
+
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _sha256(value: object) -> str:
+    if not _SHA256.fullmatch(_text(value)):
+        raise ValueError(f"{value!r} is no SHA-256")
+    return _text(value)
+
+
+def _time(value: object) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone")
+    return moment
+
+
+def _time_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of the content as JSON without spaces, keys sorted, other characters as \\uNNNN."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

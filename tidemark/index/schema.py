@@ -1,0 +1,47 @@
+"""The columns of an index's parts, and how they are encoded. docs/index-format.md explains them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pyarrow as pa
+
+FORMAT = "tidemark-index"
+FORMAT_VERSION = 1
+
+ROW_GROUP_ROWS = 65_536
+PART_ROWS = 16 * ROW_GROUP_ROWS
+
+TIME = pa.timestamp("us", tz="UTC")
+
+PART_SCHEMA = pa.schema(
+    [
+        pa.field("parent", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("parent_raw", pa.binary()),
+        pa.field("name_raw", pa.binary()),
+        pa.field("target_raw", pa.binary()),
+        pa.field("ext", pa.string()),
+        pa.field("type", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("mtime", TIME, nullable=False),
+        pa.field("ctime", TIME),
+        pa.field("uid", pa.int64(), nullable=False),
+        pa.field("gid", pa.int64(), nullable=False),
+        pa.field("mode", pa.int32(), nullable=False),
+        pa.field("nlink", pa.int32(), nullable=False),
+        pa.field("inode", pa.int64()),
+        pa.field("target", pa.string()),
+    ]
+)
+
+# Dictionaries pay for columns of few values. Names, sizes and times are plain: every reader knows that.
+DICTIONARY_COLUMNS = ["parent", "ext", "type", "uid", "gid", "mode", "nlink"]
+
+
+def schema_sha256(schema: pa.Schema) -> str:
+    """Return a digest of names, types and order of the columns, the same for every writer."""
+    text = "\n".join(
+        f"{field.name} {field.type} {'null' if field.nullable else 'required'}" for field in schema
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

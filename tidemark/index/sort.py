@@ -1,0 +1,210 @@
+"""Sorting more rows than fit in memory, bytewise by (parent, name).
+
+Rows gather until they make a run; a run is sorted in memory and written to scratch, and at the end all runs
+are merged. A tree that makes only one run never touches the disk. Directories are sorted once per run, as
+strings; rows then compare a number and a name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+RUN_ROWS = 1 << 19
+_RUN_BYTES = 1 << 28  # of directories' paths, which are what could otherwise grow without bound
+_SLAB_ROWS = 1 << 14
+_RUNS_AT_ONCE = 64  # each holds one slab in memory while it is merged
+
+
+class Sorter:
+    """Takes rows in any order, gives them back sorted and without repetitions.
+
+    A sorted table has the columns that were added, but `parent` is the directory's path: a dictionary array,
+    for a directory's rows are many and its path may be long.
+    """
+
+    def __init__(self, scratch: Path, *, run_rows: int = RUN_ROWS) -> None:
+        self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sort-")
+        self._run_rows = run_rows
+        self._rows: list[pa.RecordBatch] = []
+        self._directories: list[pa.Array] = []
+        self._row_count = self._path_bytes = self._directory_count = self._run_number = 0
+        self._runs: list[Path] = []
+
+    def add(self, rows: pa.RecordBatch, directories: pa.Array) -> None:
+        """Add rows whose `parent` counts in `directories`, strings of which one may be there twice."""
+        parent = pc.add(rows.column("parent"), pa.scalar(self._directory_count, pa.int32()))
+        self._rows.append(rows.set_column(rows.schema.get_field_index("parent"), "parent", parent))
+        self._directories.append(directories)
+        self._directory_count += len(directories)
+        self._row_count += len(rows)
+        self._path_bytes += directories.nbytes
+        if self._row_count >= self._run_rows or self._path_bytes > _RUN_BYTES:
+            self._spill(self._slabs(self._sort_run()))
+
+    def sorted(self) -> Iterator[pa.Table]:
+        """Return every row once, in order, in tables of any size. Call it once."""
+        try:
+            tables = self._slabs(self._sort_run(), rows=self._run_rows) if self._rows else iter(())
+            if self._runs:
+                self._spill(tables)
+                tables = merge([_read(path) for path in self._runs])
+            yield from without_repetitions(tables)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Remove what is in scratch."""
+        self._scratch.cleanup()
+
+    def _sort_run(self) -> pa.Table:
+        paths = pa.concat_arrays(self._directories)
+        rows = pa.Table.from_batches(self._rows)
+        self._rows, self._directories = [], []
+        self._row_count = self._path_bytes = self._directory_count = 0
+        return sort_table(rows, paths)
+
+    def _slabs(self, table: pa.Table, *, rows: int = _SLAB_ROWS) -> Iterator[pa.Table]:
+        for start in range(0, len(table), rows):
+            yield table.slice(start, rows)
+
+    def _spill(self, slabs: Iterator[pa.Table]) -> None:
+        self._runs.append(self._write_run(slabs))
+        if len(self._runs) >= _RUNS_AT_ONCE:
+            merged = self._write_run(merge([_read(path) for path in self._runs]))
+            for path in self._runs:
+                path.unlink()
+            self._runs = [merged]
+
+    def _write_run(self, slabs: Iterator[pa.Table]) -> Path:
+        self._run_number += 1
+        path = Path(self._scratch.name) / f"run-{self._run_number}"
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        writer = None
+        with path.open("wb") as file:
+            for slab in slabs:
+                piece = trimmed(slab)
+                if writer is None:
+                    writer = pa.ipc.new_stream(file, piece.schema, options=options)
+                writer.write_table(piece)
+            if writer is not None:
+                writer.close()
+        return path
+
+
+def sort_table(rows: pa.Table, paths: pa.Array) -> pa.Table:
+    """Return rows in order; their `parent` counts in `paths`, which may name a directory more than once."""
+    rank = pc.cast(pc.subtract(pc.rank(paths, tiebreaker="dense"), 1), pa.int32())
+    code = rank.take(_combined(rows.column("parent")))
+    order = pc.sort_indices(
+        pa.table({"parent": code, "name": rows.column("name")}),
+        sort_keys=[("parent", "ascending"), ("name", "ascending")],
+    )
+    parent = pa.DictionaryArray.from_arrays(code.take(order), paths.take(first_of_each(rank)))
+    return rows.drop_columns(["parent"]).take(order).append_column("parent", parent)
+
+
+def first_of_each(rank: pa.Array) -> pa.Array:
+    """Return, for a dense rank, where each value is found."""
+    order = pc.sort_indices(rank)
+    in_order = rank.take(order)
+    changes = pc.not_equal(in_order[1:], in_order[:-1])
+    return order.filter(pa.concat_arrays([pa.array([True]), changes]))
+
+
+def trimmed(slab: pa.Table) -> pa.Table:
+    """Return a sorted slab as one chunk whose dictionary of parents holds only what the slab refers to."""
+    slab = slab.combine_chunks()
+    parent = _combined(slab.column("parent"))
+    if len(parent) == 0:
+        return slab
+    low, high = parent.indices[0].as_py(), parent.indices[-1].as_py()
+    small = pa.DictionaryArray.from_arrays(
+        pc.subtract(parent.indices, low), parent.dictionary.slice(low, high - low + 1)
+    )
+    return slab.set_column(slab.column_names.index("parent"), "parent", small)
+
+
+def merge(runs: list[Iterator[pa.Table]]) -> Iterator[pa.Table]:
+    """Return the rows of sorted runs in order. Each run's slabs must be `trimmed`."""
+    heads: list[tuple[pa.Table, Iterator[pa.Table]]] = []
+    for run in runs:
+        _advance(heads, None, run)
+    while heads:
+        # Up to the smallest of the slabs' last keys, every run has all its rows in memory.
+        limit = min(_key(slab, len(slab) - 1) for slab, _ in heads)
+        pieces: list[pa.Table] = []
+        rest: list[tuple[pa.Table, Iterator[pa.Table]]] = []
+        for slab, run in heads:
+            cut = 0
+            if _key(slab, 0) <= limit:
+                cut = bisect_right(range(len(slab)), limit, key=_keys(slab))
+                pieces.append(slab.slice(0, cut))
+            _advance(rest, slab.slice(cut) if cut < len(slab) else None, run)
+        yield pieces[0] if len(pieces) == 1 else _sort_pieces(pieces)
+        heads = rest
+
+
+def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Drop a row that has the (parent, name) of the one before: a directory that changes repeats names."""
+    last: tuple[str, str] | None = None
+    for table in tables:
+        parent, name = _combined(table.column("parent")).indices, _combined(table.column("name"))
+        same = pc.and_(pc.equal(parent[1:], parent[:-1]), pc.equal(name[1:], name[:-1]))
+        first_again = last is not None and _key(table, 0) == last
+        last = _key(table, len(table) - 1)
+        if first_again or pc.any(same).as_py():
+            keep = pa.concat_arrays([pa.array([not first_again]), pc.invert(same)])
+            table = table.filter(keep)
+        if len(table):
+            yield table
+
+
+def _sort_pieces(pieces: list[pa.Table]) -> pa.Table:
+    parents = [_combined(trimmed(piece).column("parent")) for piece in pieces]
+    offset = 0
+    codes = []
+    for parent in parents:
+        codes.append(pc.add(parent.indices, pa.scalar(offset, pa.int32())))
+        offset += len(parent.dictionary)
+    names = pa.concat_arrays([parent.dictionary for parent in parents])
+    rows = pa.concat_tables([piece.drop_columns(["parent"]) for piece in pieces])
+    numbered = rows.append_column("parent", pa.concat_arrays(codes))
+    return sort_table(numbered, names)
+
+
+def _advance(
+    heads: list[tuple[pa.Table, Iterator[pa.Table]]], slab: pa.Table | None, run: Iterator[pa.Table]
+) -> None:
+    if slab is None:
+        slab = next(run, None)
+    if slab is not None:
+        heads.append((slab, run))
+
+
+def _key(slab: pa.Table, row: int) -> tuple[str, str]:
+    return slab.column("parent")[row].as_py(), slab.column("name")[row].as_py()
+
+
+def _keys(slab: pa.Table) -> Callable[[int], tuple[str, str]]:
+    return lambda row: _key(slab, row)
+
+
+def _combined(column: Any) -> Any:
+    """Return a column's only array, or its arrays as one."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return column
+
+
+def _read(path: Path) -> Iterator[pa.Table]:
+    with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+        for batch in stream:
+            if len(batch):
+                yield pa.Table.from_batches([batch])

@@ -1,0 +1,61 @@
+"""Sums over an index, made while its rows stream by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.crawl.batch import Problem
+from tidemark.index.manifest import Totals
+
+
+class Counter:
+    """Counts rows and problems. A hard-linked file's size counts once, which takes 8 bytes of memory each."""
+
+    def __init__(self) -> None:
+        self._entries = self._files = self._directories = self._bytes = 0
+        self._problems = {"unreadable": 0, "vanished": 0, "changed": 0}
+        self._links_seen = pa.array([], pa.int64())
+        self._links: list[pa.Table] = []
+        self._links_waiting = 0
+
+    def add(self, rows: pa.RecordBatch, problems: Iterable[Problem]) -> None:
+        """Count one batch."""
+        for problem in problems:
+            self._problems[problem.kind] += 1
+        is_file = pc.equal(rows.column("type"), "f")
+        self._entries += len(rows)
+        self._files += pc.sum(is_file).as_py() or 0
+        self._directories += pc.sum(pc.equal(rows.column("type"), "d")).as_py() or 0
+        linked = pc.and_(is_file, pc.greater(rows.column("nlink"), 1))
+        self._bytes += pc.sum(rows.column("size").filter(pc.and_not(is_file, linked))).as_py() or 0
+        several = pa.table({"inode": rows.column("inode"), "size": rows.column("size")}).filter(linked)
+        if len(several):
+            self._links.append(several)
+            self._links_waiting += len(several)
+        # Each look at what was seen costs its size, so that it is done the less often the larger it is.
+        if self._links_waiting > max(1 << 16, len(self._links_seen)):
+            self._count_links()
+
+    def totals(self) -> Totals:
+        """Return the sums so far."""
+        self._count_links()
+        return Totals(
+            entries=self._entries,
+            files=self._files,
+            directories=self._directories,
+            others=self._entries - self._files - self._directories,
+            bytes=self._bytes,
+            **self._problems,
+        )
+
+    def _count_links(self) -> None:
+        if not self._links:
+            return
+        once = pa.concat_tables(self._links).group_by("inode").aggregate([("size", "max")])
+        new = once.filter(pc.invert(pc.is_in(once.column("inode"), value_set=self._links_seen)))
+        self._bytes += pc.sum(new.column("size_max")).as_py() or 0
+        self._links_seen = pa.concat_arrays([self._links_seen, new.column("inode").combine_chunks()])
+        self._links, self._links_waiting = [], 0
