@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG, WorkerRequest, started_by
@@ -139,13 +140,20 @@ def run_task(
     return answer["tasks"][0]["taskArn"]
 
 
-def deregister_task_definitions(
-    client: ECSClient, settings: LambdaSettings, file_system_id: str
-) -> list[str]:
-    """Deregister every task definition of a file system; return their ARNs."""
-    family = task_family(settings.deployment, file_system_id)
-    pages = client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
-    arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
-    for arn in arns:
-        client.deregister_task_definition(taskDefinition=arn)
-    return arns
+def deregister_task_definition(client: ECSClient, arn: str) -> None:
+    """Take a task definition out of use; one that is out of use already is no error."""
+    client.deregister_task_definition(taskDefinition=arn)
+
+
+def registered_task_definitions(client: ECSClient, settings: LambdaSettings) -> Iterator[tuple[str, str]]:
+    """Return the ARN and the index id of every task definition in use that a worker was registered with."""
+    families = client.get_paginator("list_task_definition_families").paginate(
+        familyPrefix=task_family(settings.deployment, ""), status="ACTIVE"
+    )
+    for family in (name for page in families for name in page["families"]):
+        pages = client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+        for arn in (arn for page in pages for arn in page["taskDefinitionArns"]):
+            answer = client.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            tags = {tag.get("key"): tag.get("value", "") for tag in answer.get("tags", [])}
+            if tags.get(DEPLOYMENT_TAG) == settings.deployment and INDEX_TAG in tags:
+                yield arn, tags[INDEX_TAG]

@@ -1,0 +1,97 @@
+"""What every step shares: logs, traces, metrics, AWS errors in Tidemark's words, and its deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any, TypeVar
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.deployment import read_policy
+from tidemark.aws.errors import translated
+from tidemark.aws.points import PointTags
+from tidemark.aws.records import Records
+from tidemark.errors import TidemarkError
+from tidemark.policy.policy import Policy
+from tidemark.sessions.session import FileSystem
+from tidemark.settings import LambdaSettings
+
+METRICS_NAMESPACE = "Tidemark"
+
+logger = Logger(service="tidemark")
+tracer = Tracer(service="tidemark")
+metrics = Metrics(namespace=METRICS_NAMESPACE, service="tidemark")
+
+
+class Deployment:
+    """The deployment that the function belongs to. One for each sandbox; its clients live as long."""
+
+    def __init__(self, settings: LambdaSettings, clients: Clients) -> None:
+        self.settings = settings
+        self.clients = clients
+
+    @cached_property
+    def records(self) -> Records:
+        """The deployment's two tables."""
+        return Records(
+            self.clients.of("dynamodb", self.settings.region),
+            lambda table: table.table_name(self.settings.deployment),
+        )
+
+    @cached_property
+    def tags(self) -> PointTags:
+        """The tags of the deployment's recovery points."""
+        return PointTags(
+            clients=self.clients,
+            deployment=self.settings.deployment,
+            region=self.settings.region,
+            repository=self.settings.repository,
+            kms_key=self.settings.tag_key,
+        )
+
+    def policy(self, name: str) -> Policy:
+        """Return the policy as it is deployed now; raise PolicyNotFound."""
+        return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
+
+    def file_system(self, file_system_id: str) -> FileSystem:
+        """Return a file system of the deployment's account and Region."""
+        return FileSystem(self.settings.account, self.settings.region, file_system_id)
+
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
+_here: list[Deployment] = []
+
+
+def step(function: Callable[[Event, Deployment], Result]) -> Callable[[Event, Any], Result]:
+    """Return the Lambda handler of a step."""
+
+    @wraps(function)
+    def handle(event: Event, _context: Any) -> Result:
+        logger.info("step begins", extra={"event": _without_token(event)})
+        try:
+            with translated():
+                result = function(event, _deployment())
+        except TidemarkError as error:
+            logger.warning("step ends with %s: %s", type(error).__name__, error)
+            raise
+        logger.info("step ends", extra={"result": result})
+        return result
+
+    traced = tracer.capture_lambda_handler(handle)
+    measured = metrics.log_metrics(traced)
+    handler: Callable[[Event, Any], Result] = logger.inject_lambda_context(measured, clear_state=True)
+    return handler
+
+
+def _without_token(event: Any) -> dict[str, Any]:
+    """Return the event without the right to answer for a state: logs are read by many."""
+    return {name: value for name, value in dict(event).items() if name != "task_token"}
+
+
+def _deployment() -> Deployment:
+    if not _here:
+        _here.append(Deployment(LambdaSettings.from_environment(), Clients()))
+    return _here[0]

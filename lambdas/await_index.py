@@ -1,0 +1,30 @@
+"""backup-session: leave the task token for whoever ends the index; answer it if the end has come."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from tidemark.aws.conclusion import answer_waiting
+from tidemark.errors import IndexingFailed
+from tidemark.sessions.indexing import IndexStatus
+from tidemark.sessions.ledger import wait_for_index
+
+
+class Event(TypedDict):
+    """The session, and the token of its waiting state."""
+
+    session_id: str
+    task_token: str
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> None:
+    """Return nothing: the task token carries the answer. Raise IndexingFailed when there is no index."""
+    index = wait_for_index(deployment.records, event["session_id"], event["task_token"])
+    if index is None:
+        raise IndexingFailed(f"session {event['session_id']} has no index to wait for; run the policy again")
+    if index.status is not IndexStatus.RUNNING:
+        answer_waiting(
+            deployment.clients.of("stepfunctions", deployment.settings.region), event["task_token"], index
+        )

@@ -1,0 +1,56 @@
+"""backup-session: ask how a copy job stands; record the copy when it is there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from lambdas.events import CopyJobValue, SessionValue, job_value
+from tidemark.aws.backup_jobs import describe_copy
+from tidemark.aws.clock import utc_now
+from tidemark.errors import CopyJobFailed
+from tidemark.sessions.overlap import add_point
+from tidemark.sessions.session import Point
+
+
+class Event(TypedDict):
+    """The session and one of its copies."""
+
+    session: SessionValue
+    copy: CopyJobValue
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> CopyJobValue:
+    """Return the job as it stands now; raise CopyJobFailed when it ended without a copy."""
+    policy = deployment.policy(event["session"]["policy"])
+    copy, target = event["copy"], event["copy"]["target"]
+    job = describe_copy(deployment.clients.of("backup", policy.region), copy["job_id"])
+    now = utc_now()
+    if job.is_done:
+        point = Point(
+            recovery_point_arn=job.recovery_point_arn,
+            kind="copy",
+            account=target["account"] or deployment.settings.account,
+            region=target["region"],
+            vault=target["vault"],
+            job_id=copy["job_id"],
+            size_bytes=job.size_bytes,
+            completed_at=job.completed_at or now,
+        )
+        add_point(deployment.records, event["session"]["session_id"], point, deployment.tags.tell_index)
+    elif not job.is_running:
+        raise CopyJobFailed(
+            f"copy to {target['vault']} in {target['region']} ended {job.state}: "
+            f"{job.message or 'AWS Backup gave no reason'}; "
+            f"mend it and run the policy again, or copy the point with: aws backup start-copy-job"
+        )
+    stands = job_value(
+        job_id=copy["job_id"],
+        recovery_point_arn=job.recovery_point_arn,
+        started_at=datetime.fromisoformat(copy["started_at"]),
+        finished=job.is_done,
+        now=now,
+    )
+    return {**stands, "target": target}

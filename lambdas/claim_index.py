@@ -1,0 +1,41 @@
+"""backup-session: take the file system's lease, or share the index that is being made."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from lambdas.events import SessionValue
+from tidemark.aws.clock import utc_now
+from tidemark.sessions.naming import index_id
+from tidemark.sessions.overlap import claim, settle
+
+
+class Event(TypedDict):
+    """The session."""
+
+    session: SessionValue
+
+
+class Result(TypedDict):
+    """What to do: launch the indexing session of this index, or wait for it."""
+
+    step: str  # launch | share
+    index_id: str
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> Result:
+    """Return what the session has to do about its index."""
+    session = event["session"]
+    now = utc_now()
+    answer = claim(
+        deployment.records,
+        session["session_id"],
+        index_id(session["file_system"], now, secrets.token_hex(3)),
+        now,
+    )
+    # The index may have been completed before this session's backup was: nobody else will come by again.
+    settle(deployment.records, session["session_id"], deployment.tags.tell_index)
+    return {"step": answer.step.value, "index_id": answer.index_id}

@@ -1,0 +1,96 @@
+"""backup-session: write how the session ended, and tell whoever wants to know."""
+
+from __future__ import annotations
+
+import json
+from typing import NotRequired, TypedDict
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from lambdas._step import Deployment, metrics, step
+from lambdas.events import Failure, words
+from tidemark.aws.clock import utc_now
+from tidemark.sessions.items import read_index
+from tidemark.sessions.ledger import close_session
+from tidemark.sessions.outcome import Outcome, conclude
+from tidemark.sessions.overlap import settle
+from tidemark.sessions.session import Session
+
+
+class BranchResult(TypedDict):
+    """How a copy or the index step ended; without a failure it went well."""
+
+    failure: NotRequired[Failure]
+
+
+class Event(TypedDict):
+    """The session, with its branches' results, or with what stopped it."""
+
+    session_id: str
+    copies: NotRequired[list[BranchResult]]
+    index: NotRequired[BranchResult]
+    failure: NotRequired[Failure]
+
+
+class Result(TypedDict):
+    """The session's end, as the execution's output."""
+
+    session_id: str
+    status: str
+    reasons: list[str]
+    recovery_points: list[str]
+    index_id: str | None
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> Result:
+    """Return how the session ended, having recorded it."""
+    session = settle(deployment.records, event["session_id"], deployment.tags.tell_index)
+    index = (
+        None
+        if session.index_id is None
+        else read_index(deployment.records, session.file_system, session.index_id)
+    )
+    branches = [*event.get("copies", []), *([event["index"]] if "index" in event else [])]
+    outcome = conclude(
+        session,
+        index,
+        failure=words(event["failure"]) if "failure" in event else None,
+        problems=[words(branch["failure"]) for branch in branches if "failure" in branch],
+    )
+    closed = close_session(deployment.records, session.session_id, outcome, utc_now())
+    _count(closed)
+    _notify(deployment, closed, outcome)
+    return {
+        "session_id": closed.session_id,
+        "status": outcome.status.value,
+        "reasons": list(outcome.reasons),
+        "recovery_points": [point.recovery_point_arn for point in closed.points],
+        "index_id": closed.index_id,
+    }
+
+
+def _count(session: Session) -> None:
+    metrics.add_dimension(name="policy", value=session.policy)
+    metrics.add_metric(name=f"Sessions{session.status.value.title()}", unit=MetricUnit.Count, value=1)
+    if session.ended_at is not None:
+        seconds = (session.ended_at - session.opened_at).total_seconds()
+        metrics.add_metric(name="SessionDuration", unit=MetricUnit.Seconds, value=seconds)
+
+
+def _notify(deployment: Deployment, session: Session, outcome: Outcome) -> None:
+    lines = [
+        f"{session.policy}: {session.file_system.file_system_id} ended with {outcome.status.value}",
+        *(f"  {reason}" for reason in outcome.reasons),
+        f"  {len(session.points)} recovery points; index {session.index_id or 'none'}",
+        f"  more: tidemark session {session.session_id}",
+    ]
+    deployment.clients.of("sns", deployment.settings.region).publish(
+        TopicArn=deployment.settings.topic,
+        Subject=f"Tidemark {outcome.status.value}: {session.policy} {session.file_system.file_system_id}"[
+            :100
+        ],
+        Message=json.dumps({"default": "\n".join(lines)}),
+        MessageStructure="json",
+        MessageAttributes={"status": {"DataType": "String", "StringValue": outcome.status.value}},
+    )

@@ -1,0 +1,47 @@
+"""indexing-session: the index will never be; tell every session that shares it (I4)."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from lambdas.events import Failure, words
+from tidemark.aws.clock import utc_now
+from tidemark.aws.conclusion import announce
+from tidemark.sessions.overlap import fail
+
+
+class Event(TypedDict):
+    """The index and what stopped it."""
+
+    index_id: str
+    file_system: str
+    failure: Failure
+
+
+class Result(TypedDict):
+    """How the index stands; `complete` when it had been completed before."""
+
+    status: str
+    index_id: str
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> Result:
+    """Return how the index ended, having told its sessions."""
+    index = fail(
+        deployment.records,
+        deployment.file_system(event["file_system"]),
+        event["index_id"],
+        words(event["failure"]),
+        utc_now(),
+    )
+    if index is None:
+        return {"status": "failed", "index_id": event["index_id"]}
+    announce(
+        deployment.records,
+        deployment.tags,
+        deployment.clients.of("stepfunctions", deployment.settings.region),
+        index,
+    )
+    return {"status": index.status.value, "index_id": index.index_id}

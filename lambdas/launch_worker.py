@@ -1,0 +1,43 @@
+"""indexing-session: launch the worker and leave it the task token."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._step import Deployment, logger, step
+from tidemark.aws.ec2 import run_instance
+from tidemark.aws.fargate import run_task
+from tidemark.aws.workers import WorkerRequest, remove_workers
+from tidemark.settings import WorkerSettings
+
+
+class Event(TypedDict):
+    """The index, the prepared worker, and the token that the worker answers."""
+
+    task_token: str
+    index_id: str
+    file_system: str
+    worker: WorkerRequest
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> None:
+    """Return nothing: the worker answers. Raise WorkerNotLaunched."""
+    settings, clients = deployment.settings, deployment.clients
+    # An earlier attempt's worker is silent or lost: two of them must not write one index.
+    for worker_id in remove_workers(clients, settings, event["index_id"], "replaced by another worker"):
+        logger.warning("removed a worker of an earlier attempt: %s", worker_id)
+    environment = WorkerSettings(
+        task_token=event["task_token"],
+        index_id=event["index_id"],
+        account=settings.account,
+        region=settings.region,
+        file_system_id=event["file_system"],
+        repository=settings.repository,
+    )
+    request = event["worker"]
+    if request["kind"] == "ec2":
+        worker_id = run_instance(clients.of("ec2", settings.region), settings, request, environment)
+    else:
+        worker_id = run_task(clients.of("ecs", settings.region), settings, request, environment)
+    logger.info("launched worker %s", worker_id)

@@ -1,0 +1,49 @@
+"""backup-session: check what can be checked, then record the session."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TypedDict, cast
+
+from lambdas._step import Deployment, step
+from lambdas.events import CopyTargetValue, SessionValue
+from tidemark.aws.clock import utc_now
+from tidemark.aws.preflight import check_file_system, check_vaults
+from tidemark.policy.policy import check_file_system_id
+from tidemark.sessions.overlap import open_session
+from tidemark.sessions.session import Session
+
+
+class Event(TypedDict):
+    """The input of backup-session, with the execution's name and ARN."""
+
+    session_id: str
+    execution_arn: str
+    policy: str
+    file_system: str
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> SessionValue:
+    """Return the opened session; raise what preflight raises, with nothing written."""
+    policy = deployment.policy(event["policy"])
+    file_system = deployment.file_system(check_file_system_id(event["file_system"]))
+    check_file_system(deployment.clients, policy, file_system)
+    check_vaults(deployment.clients, policy)
+    now = utc_now()
+    session = Session(
+        session_id=event["session_id"],
+        policy=policy.name,
+        file_system=file_system,
+        execution_arn=event["execution_arn"],
+        opened_at=now,
+        index_wanted=policy.index,
+    )
+    opened = open_session(deployment.records, session, now)
+    return {
+        "session_id": opened.session_id,
+        "policy": policy.name,
+        "file_system": file_system.file_system_id,
+        "index_wanted": policy.index,
+        "copies": [cast(CopyTargetValue, asdict(target)) for target in policy.copies],
+    }

@@ -1,0 +1,41 @@
+"""indexing-session: choose the worker's network and register what launches it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from tidemark.aws.fargate import register_task_definition
+from tidemark.aws.network import choose_network
+from tidemark.aws.workers import WorkerRequest
+
+
+class Event(TypedDict):
+    """The input of indexing-session."""
+
+    index_id: str
+    file_system: str
+    policy: str
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> WorkerRequest:
+    """Return what `launch_worker` needs; raise NoMountTarget, WorkerNetworkNotFound."""
+    settings, clients = deployment.settings, deployment.clients
+    worker = deployment.policy(event["policy"]).worker
+    file_system = deployment.file_system(event["file_system"])
+    network = choose_network(
+        clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
+    )
+    task_definition = ""
+    if worker.kind == "fargate":
+        task_definition = register_task_definition(
+            clients.of("ecs", settings.region), settings, event["file_system"], event["index_id"], worker
+        )
+    return {
+        "kind": worker.kind,
+        "task_definition": task_definition,
+        "instance_type": worker.instance_type or "",
+        "subnets": list(network.subnets),
+        "security_groups": list(network.security_groups),
+    }

@@ -1,0 +1,61 @@
+"""policy-run: name one backup session for each file system of the policy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from tidemark.sessions.naming import session_id
+
+# Scheduler delivers at least once: what it delivers again within this time gets the same session names, so
+# that nothing starts twice. Later, the same input is somebody who reruns it from the console: new names.
+_DUPLICATE_WITHIN = timedelta(minutes=15)
+
+
+class Event(TypedDict):
+    """The input of policy-run, with the time that its execution started."""
+
+    policy: str
+    scheduled_time: str | None  # ISO 8601, from Scheduler
+    started_at: str  # ISO 8601
+
+
+class SessionInput(TypedDict):
+    """The name and input of one nested execution."""
+
+    session_id: str
+    policy: str
+    file_system: str
+
+
+class Result(TypedDict):
+    """The sessions to run."""
+
+    sessions: list[SessionInput]
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> Result:
+    """Return the sessions to run; raise PolicyNotFound."""
+    policy = deployment.policy(event["policy"])
+    moment = naming_moment(event["scheduled_time"], event["started_at"])
+    return {
+        "sessions": [
+            {
+                "session_id": session_id(policy.name, file_system, moment),
+                "policy": policy.name,
+                "file_system": file_system,
+            }
+            for file_system in policy.file_systems
+        ]
+    }
+
+
+def naming_moment(scheduled_time: str | None, started_at: str) -> datetime:
+    """Return the time that names the sessions: the scheduled one if the execution belongs to it."""
+    started = datetime.fromisoformat(started_at)
+    if not scheduled_time:
+        return started
+    scheduled = datetime.fromisoformat(scheduled_time)
+    return scheduled if abs(started - scheduled) <= _DUPLICATE_WITHIN else started

@@ -1,0 +1,37 @@
+"""backup-session: start the backup job, with the session's metadata in its tags."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from lambdas.events import JobValue, SessionValue, job_value
+from tidemark.aws.backup_jobs import idempotency_token, start_backup
+from tidemark.aws.clock import utc_now
+from tidemark.sessions.items import read_session
+
+
+class Event(TypedDict):
+    """The session, and how often it has been redriven."""
+
+    session: SessionValue
+    attempt: int
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> JobValue:
+    """Return the job; raise VaultNotFound. Called again, it returns the same job."""
+    policy = deployment.policy(event["session"]["policy"])
+    session = read_session(deployment.records, event["session"]["session_id"])
+    job_id, recovery_point_arn = start_backup(
+        deployment.clients.of("backup", policy.region),
+        policy,
+        session.file_system,
+        role=deployment.settings.backup_role,
+        token=idempotency_token(session.session_id, event["attempt"], policy.vault),
+        tags=deployment.tags.for_new_point(session, retention_days=policy.keep_days),
+    )
+    now = utc_now()
+    return job_value(
+        job_id=job_id, recovery_point_arn=recovery_point_arn, started_at=now, finished=False, now=now
+    )

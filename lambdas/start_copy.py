@@ -1,0 +1,40 @@
+"""backup-session: start one copy of the recovery point."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._step import Deployment, step
+from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, job_value
+from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
+from tidemark.aws.clock import utc_now
+from tidemark.policy.policy import CopyTarget
+
+
+class Event(TypedDict):
+    """The session, its recovery point, and where the copy goes."""
+
+    session: SessionValue
+    attempt: int
+    recovery_point_arn: str
+    target: CopyTargetValue
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> CopyJobValue:
+    """Return the job; raise VaultNotFound. Called again, it returns the same job."""
+    policy = deployment.policy(event["session"]["policy"])
+    target = CopyTarget(**event["target"])
+    account = deployment.settings.account
+    job_id = start_copy(
+        deployment.clients.of("backup", policy.region),
+        policy,
+        target,
+        account=account,
+        recovery_point_arn=event["recovery_point_arn"],
+        role=deployment.settings.backup_role,
+        token=idempotency_token(event["session"]["session_id"], event["attempt"], vault_arn(target, account)),
+    )
+    now = utc_now()
+    job = job_value(job_id=job_id, recovery_point_arn="", started_at=now, finished=False, now=now)
+    return {**job, "target": event["target"]}

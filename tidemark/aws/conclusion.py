@@ -1,0 +1,45 @@
+"""After an index has ended: every session that shares it is associated and, if it waits, answered."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.aws.points import PointTags
+from tidemark.errors import SessionNotFound
+from tidemark.sessions.indexing import Index
+from tidemark.sessions.overlap import settle
+from tidemark.sessions.store import Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+# The state is over: answered before, timed out and asked again, or aborted. Source: SendTaskSuccess.
+_NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+
+
+def announce(store: Store, tags: PointTags, client: SFNClient, index: Index) -> None:
+    """Associate the points of every session that the ended index belongs to, and wake those that wait.
+
+    May be called again: what is done already is found done.
+    """
+    for session_id in sorted(index.sessions):
+        try:
+            session = settle(store, session_id, tags.tell_index)
+        except SessionNotFound:
+            continue  # its record was deleted; its points keep their tags
+        if session.waiting_token is not None:
+            answer_waiting(client, session.waiting_token, index)
+
+
+def answer_waiting(client: SFNClient, task_token: str, index: Index) -> None:
+    """Tell a waiting session how its index ended; a token that nobody waits on is no error."""
+    output = {"status": index.status.value, "index_id": index.index_id, "reason": index.reason}
+    try:
+        client.send_task_success(taskToken=task_token, output=json.dumps(output))
+    except ClientError as error:
+        if code_of(error) not in _NOBODY_WAITS:
+            raise

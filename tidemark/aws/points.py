@@ -1,0 +1,81 @@
+"""The tags of recovery points: sealed when a point is made, and told its index when that is complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.errors import code_of
+from tidemark.aws.tag_keys import TagKeys
+from tidemark.sessions.session import Point, Session
+from tidemark.tags import PointMetadata, open_tags, seal, seal_index
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: cached_property needs a __dict__
+class PointTags:
+    """Writes and reads the tags of one deployment's recovery points."""
+
+    clients: Clients
+    deployment: str
+    region: str
+    repository: str
+    kms_key: str
+
+    @cached_property
+    def keys(self) -> TagKeys:
+        """The deployment's data keys."""
+        return TagKeys(
+            s3=self.clients.of("s3", self.region),
+            kms=self.clients.of("kms", self.region),
+            repository=self.repository,
+            kms_key=self.kms_key,
+            deployment=self.deployment,
+        )
+
+    def for_new_point(self, session: Session, *, retention_days: int | None) -> dict[str, str]:
+        """Return the tags to give StartBackupJob. The same session, the same tags."""
+        metadata = PointMetadata(
+            session=session.session_id,
+            policy=session.policy,
+            file_system=session.file_system.file_system_id,
+            account=session.file_system.account,
+            region=session.file_system.region,
+            created=session.opened_at,
+            retention_days=retention_days,
+            index=session.index_id,
+        )
+        return seal(
+            metadata,
+            file_system=session.file_system.arn,
+            key=self.keys.current(),
+            deployment=self.deployment,
+        )
+
+    def tell_index(self, session: Session, point: Point, index_id: str) -> None:
+        """Write the index id into a point's tags. A point that is deleted already needs none.
+
+        Raises ForeignTag when the point's tags are not the ones its session wrote.
+        """
+        client = self.clients.of("backup", point.region)
+        try:
+            tags = client.list_tags(ResourceArn=point.recovery_point_arn)["Tags"]
+            data_keys = self.keys.all()
+            opened = open_tags(
+                tags, file_system=session.file_system.arn, keys=data_keys, deployment=self.deployment
+            )
+            if opened.metadata is not None and opened.metadata.index == index_id:
+                return
+            sealed = seal_index(
+                tags,
+                index_id,
+                file_system=session.file_system.arn,
+                keys=data_keys,
+                deployment=self.deployment,
+            )
+            client.tag_resource(ResourceArn=point.recovery_point_arn, Tags=sealed)
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
