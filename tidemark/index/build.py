@@ -35,14 +35,15 @@ def build_index(
     scratch: Path,
     now: Callable[[], datetime],
     worker: str,
-    before_manifest: Callable[[], None] = lambda: None,
+    may_continue: Callable[[], None] = lambda: None,
+    may_complete: Callable[[], None] = lambda: None,
     options: BuildOptions = BuildOptions(),
 ) -> Manifest:
     """Crawl, sort, write every part, then the manifest; return it.
 
     `now` is the clock, in UTC. `scratch` is a directory for sorted runs: about 60 bytes for each entry of a
-    tree of more than half a million. `before_manifest` is asked last whether the index may come into being,
-    and says no by raising. Memory does not grow with the number of entries.
+    tree of more than half a million. `may_continue` is asked every second or so and `may_complete` before the
+    manifest comes into being; they say no by raising. Memory does not grow with the number of entries.
 
     Raises CrawlFailed, CrawlStopped, IndexingFailed where the index exists already, what the store raises.
     """
@@ -51,6 +52,7 @@ def build_index(
     sorter = Sorter(scratch, run_rows=options.run_rows)
     try:
         for batch in crawl.batches():
+            may_continue()
             rows = columns(batch)
             counter.add(rows, batch.problems)
             if batch.rows:
@@ -58,6 +60,7 @@ def build_index(
         ended_at = now()
         writer = PartWriter(store, identity.prefix, part_rows=options.part_rows)
         for table in sorter.sorted():
+            may_continue()
             writer.write(table)
         parts = writer.close()
     finally:
@@ -72,7 +75,7 @@ def build_index(
         totals=counter.totals(),
         parts=tuple(parts),
     )
-    before_manifest()
+    may_complete()
     try:
         store.put(manifest.key, manifest.to_json(), only_if_absent=True)
     except ObjectExists as error:

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tidemark.errors import CrawlFailed, LeaseLost, WorkerStopped
+from tidemark.index.catalogue import newest_index
+from tidemark.index.search import search
+from tidemark.index.store import ObjectMissing
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def start(world) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "worker_image.index_worker"],
+        env={**world.environment, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(world) -> tuple[int, str]:
+    with start(world) as worker:
+        output, _ = worker.communicate(timeout=60)
+    return worker.returncode, output
+
+
+def has_manifest(world) -> bool:
+    try:
+        world.store.get(f"{world.prefix}manifest.json")
+    except ObjectMissing:
+        return False
+    return True
+
+
+def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
+    code, output = run(world)
+
+    assert code == 0, output
+    (success,) = world.states.of("SendTaskSuccess")
+    assert success["taskToken"] == "token-1"
+    result = json.loads(success["output"])
+    assert {key: result[key] for key in ("files", "directories", "others", "bytes", "unreadable")} == {
+        "files": 1,
+        "directories": 2,
+        "others": 1,
+        "bytes": 1000,
+        "unreadable": 0,
+    }
+    assert result["manifest_key"] == f"{world.prefix}manifest.json"
+    manifest = newest_index(world.store, world.settings.file_system_id)
+    assert manifest.index_id == result["index_id"]
+    assert [hit.path for hit in search(world.store, manifest, "*.xlsx")] == ["/deep/er/report.xlsx"]
+    progress = json.loads(world.store.get(f"{world.prefix}progress.json"))
+    assert progress["entries"] == 4
+    assert progress["directories_queued"] == 0
+    assert progress["index_id"] == result["index_id"]
+
+
+def test_every_log_line_is_json_even_when_names_are_hostile(world):
+    (world.tree / "evil\n{}\x1b[2J").write_text("")
+    _, output = run(world)
+
+    assert all(json.loads(line)["message"] for line in output.splitlines())
+
+
+@pytest.mark.parametrize("answer", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+def test_a_worker_that_the_session_has_given_up_writes_no_manifest(world, answer):
+    world.states.dead = answer
+
+    code, output = run(world)
+
+    assert code == LeaseLost.exit_code, output
+    assert not has_manifest(world)
+    assert world.states.of("SendTaskSuccess") == world.states.of("SendTaskFailure") == []
+
+
+def test_a_token_that_dies_while_it_crawls_is_noticed_before_the_manifest(world):
+    world.states.dead, world.states.dead_after = "TaskTimedOut", 1
+
+    code, output = run(world)
+
+    assert code == LeaseLost.exit_code, output
+    assert len(world.states.of("SendTaskHeartbeat")) >= 2
+    assert not has_manifest(world)
+
+
+def test_a_root_that_cannot_be_read_is_reported_by_its_name(world):
+    world.environment["TIDEMARK_ROOT"] = str(world.tree / "nothing")
+
+    code, _ = run(world)
+
+    assert code == CrawlFailed.exit_code
+    (failure,) = world.states.of("SendTaskFailure")
+    assert failure["error"] == "CrawlFailed"
+    assert "nothing" in failure["cause"]
+    assert not has_manifest(world)
+
+
+def test_sigterm_ends_it_at_once_and_the_session_is_told(world):
+    wide = world.tree / "wide"
+    wide.mkdir()
+    for number in range(30_000):
+        os.link(world.tree / "deep/er/report.xlsx", wide / str(number))
+    with start(world) as worker:
+        world.states.wait_for("SendTaskHeartbeat")
+        started = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        output, _ = worker.communicate(timeout=30)
+
+    assert worker.returncode == WorkerStopped.exit_code, output
+    assert time.monotonic() - started < 10
+    assert [failure["error"] for failure in world.states.of("SendTaskFailure")] == ["WorkerStopped"]
+    assert not has_manifest(world)
+
+
+def test_settings_that_are_missing_are_named(world):
+    del world.environment["TIDEMARK_TASK_TOKEN"]
+
+    code, output = run(world)
+
+    assert code == 10
+    assert "TIDEMARK_TASK_TOKEN" in output

@@ -1,0 +1,1 @@
+"""The indexing worker: what its container image holds besides `tidemark`."""

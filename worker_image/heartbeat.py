@@ -1,0 +1,131 @@
+"""Telling Step Functions that the worker lives, and everybody how far it is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.crawl.crawler import CrawlProgress
+from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
+from tidemark.index.manifest import IndexIdentity
+from tidemark.index.store import Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+# What Step Functions answers to the token of a step that it no longer waits for.
+# Source: SendTaskHeartbeat, Errors.
+TOKEN_IS_DEAD = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+_LOG = logging.getLogger("tidemark.worker")
+
+
+class Heartbeat:
+    """Beats in a thread of its own until closed; knows whether the work still has a purpose."""
+
+    def __init__(
+        self,
+        states: SFNClient,
+        store: Store,
+        identity: IndexIdentity,
+        *,
+        task_token: str,
+        every_seconds: float,
+        progress: Callable[[], CrawlProgress],
+        stop_crawl: Callable[[], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._states, self._store, self._identity = states, store, identity
+        self._task_token, self._every = task_token, every_seconds
+        self._progress, self._stop_crawl, self._now = progress, stop_crawl, now
+        self._started = time.monotonic()
+        self._closed = threading.Event()
+        self._lost = False
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Beat now, in the caller's thread, and from then on in the heartbeat's. Raises LeaseLost."""
+        self._beat()
+        self.check()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Beat no more, and leave the final progress behind."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self._write_progress()
+
+    def stop(self) -> None:
+        """Make the work end soon: the worker was told to. Safe in a signal handler."""
+        self._stopped = True
+        self._stop_crawl()
+
+    def check(self) -> None:
+        """Return if the work may go on. Raises LeaseLost, WorkerStopped."""
+        if self._lost:
+            raise LeaseLost(self._identity.index_id)
+        if self._stopped:
+            raise worker_stopped(self._identity.index_id)
+
+    def check_now(self) -> None:
+        """Return if Step Functions, asked at this moment, still waits. Raises LeaseLost, WorkerStopped."""
+        self._send()
+        self.check()
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._every):
+            self._beat()
+
+    def _beat(self) -> None:
+        self._send()
+        self._write_progress()
+
+    def _send(self) -> None:
+        try:
+            self._states.send_task_heartbeat(taskToken=self._task_token)
+        except ClientError as error:
+            if code_of(error) in TOKEN_IS_DEAD:
+                self._lost = True
+                self._stop_crawl()
+            else:
+                _LOG.warning("a heartbeat was refused", extra={"reason": str(error)})
+        except BotoCoreError as error:
+            # One lost beat is no reason to end: the session allows for several before it gives up.
+            _LOG.warning("a heartbeat was lost", extra={"reason": str(error)})
+
+    def _write_progress(self) -> None:
+        progress = self._progress()
+        elapsed = time.monotonic() - self._started
+        report = {
+            "index_id": self._identity.index_id,
+            "entries": progress.entries,
+            "directories": progress.directories,
+            "directories_queued": progress.directories_queued,
+            "bytes": progress.bytes,
+            "entries_per_second": round(progress.entries / elapsed) if elapsed > 0 else 0,
+            "elapsed_seconds": round(elapsed, 1),
+            "updated_at": self._now().isoformat(timespec="seconds").replace("+00:00", "Z"),
+        }
+        try:
+            self._store.put(f"{self._identity.prefix}progress.json", json.dumps(report).encode())
+        except (TidemarkError, BotoCoreError, ClientError) as error:
+            # Only a display: where the repository is truly out of reach, writing the parts says so.
+            _LOG.warning("progress could not be written", extra={"reason": str(error)})
+
+
+def worker_stopped(index_id: str) -> WorkerStopped:
+    """Return the error of a worker that was told to stop."""
+    return WorkerStopped(
+        f"the worker of index {index_id} was told to stop before it was done (its task was stopped, or its "
+        f"host taken away); rerun the session"
+    )

@@ -1,0 +1,184 @@
+"""The indexing worker, on Fargate and on EC2: crawl the mounted file system, write its index, report.
+
+`python -m worker_image.index_worker`, told what to do by `settings.WorkerSettings`. The exit code is that of
+the error that the session is told, 0 for a complete index.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidemark import __version__
+from tidemark.aws.clients import Clients
+from tidemark.aws.clock import utc_now
+from tidemark.aws.errors import code_of, translated
+from tidemark.aws.s3_store import open_store
+from tidemark.crawl import open_crawl
+from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
+from tidemark.errors import IndexingFailed, LeaseLost, TidemarkError, WorkerStopped
+from tidemark.index.build import build_index
+from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.settings import WorkerSettings
+from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped
+from worker_image.log import log_json_lines
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from tidemark.index.store import Store
+
+SCRATCH = Path("/tmp")  # noqa: S108 - the only directory that can be written to in the container
+CRAWL_THREADS = 16
+STOP_SECONDS = 20  # ECS kills 30 seconds after SIGTERM; a mount that hangs must not keep us from reporting
+_CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
+
+_LOG = logging.getLogger("tidemark.worker")
+
+
+def main() -> int:
+    """Run the worker that the environment describes; return its exit code."""
+    log_json_lines()
+    try:
+        settings = WorkerSettings.from_environment()
+        clients = Clients()
+        store = open_store(settings.repository, clients.of("s3"))
+        states = clients.of("stepfunctions")
+    except TidemarkError as error:
+        _LOG.error("the worker cannot start", extra={"reason": str(error)})
+        return error.exit_code
+    return run(settings, store=store, states=states, now=utc_now)
+
+
+def run(
+    settings: WorkerSettings,
+    *,
+    store: Store,
+    states: SFNClient,
+    now: Callable[[], datetime],
+    scratch: Path = SCRATCH,
+) -> int:
+    """Make one index and tell the session; return the exit code. Must be called in the main thread."""
+    identity = IndexIdentity(
+        account=settings.account,
+        region=settings.region,
+        file_system_id=settings.file_system_id,
+        index_id=settings.index_id,
+    )
+    crawl = open_crawl(os.fsencode(settings.root), CrawlOptions(threads=CRAWL_THREADS))
+    heartbeat = Heartbeat(
+        states,
+        store,
+        identity,
+        task_token=settings.task_token,
+        every_seconds=settings.heartbeat_seconds,
+        progress=crawl.progress,
+        stop_crawl=crawl.stop,
+        now=now,
+    )
+    _stop_on_sigterm(heartbeat, lambda: _report_failure(states, settings, worker_stopped(settings.index_id)))
+    _LOG.info("indexing starts", extra={"index_id": settings.index_id})
+    try:
+        with translated():
+            heartbeat.start()
+            try:
+                manifest = build_index(
+                    crawl,
+                    store,
+                    identity,
+                    scratch=scratch,
+                    now=now,
+                    worker=f"tidemark/{__version__}",
+                    may_continue=heartbeat.check,
+                    may_complete=heartbeat.check_now,
+                )
+            except CrawlStopped:
+                heartbeat.check()  # says why
+                raise
+            finally:
+                heartbeat.close()
+            states.send_task_success(taskToken=settings.task_token, output=json.dumps(_result(manifest)))
+    except Exception as error:
+        return _fail(states, settings, error)
+    _LOG.info("the index is complete", extra=_result(manifest))
+    return 0
+
+
+def _fail(states: SFNClient, settings: WorkerSettings, error: Exception) -> int:
+    failure = _in_words(error)
+    _LOG.error(
+        "the index was not completed",
+        extra={"error": type(failure).__name__, "reason": str(failure)},
+        exc_info=None if isinstance(error, TidemarkError) else error,
+    )
+    if not isinstance(failure, LeaseLost):
+        _report_failure(states, settings, failure)
+    return failure.exit_code
+
+
+def _in_words(error: Exception) -> TidemarkError:
+    if isinstance(error, TidemarkError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return IndexingFailed(
+            f"the worker could not write to its scratch directory: {error.strerror}; give it more space"
+        )
+    return IndexingFailed(f"{type(error).__name__}: {error}; see the worker's log, then rerun the session")
+
+
+def _result(manifest: Manifest) -> dict[str, str | int]:
+    totals = manifest.totals
+    return {
+        "index_id": manifest.index_id,
+        "manifest_key": manifest.key,
+        "files": totals.files,
+        "directories": totals.directories,
+        "others": totals.others,
+        "bytes": totals.bytes,
+        "unreadable": totals.unreadable,
+        "vanished": totals.vanished,
+        "crawl_started_at": manifest.crawl_started_at.isoformat(),
+        "crawl_ended_at": manifest.crawl_ended_at.isoformat(),
+    }
+
+
+def _report_failure(states: SFNClient, settings: WorkerSettings, failure: TidemarkError) -> None:
+    try:
+        states.send_task_failure(
+            taskToken=settings.task_token, error=type(failure).__name__, cause=str(failure)[:_CAUSE_LENGTH]
+        )
+    except ClientError as error:
+        if code_of(error) not in TOKEN_IS_DEAD:
+            _LOG.warning("the failure could not be reported", extra={"reason": str(error)})
+    except BotoCoreError as error:
+        _LOG.warning("the failure could not be reported", extra={"reason": str(error)})
+
+
+def _stop_on_sigterm(heartbeat: Heartbeat, report: Callable[[], None]) -> None:
+    """Stop in order at the first SIGTERM; leave after STOP_SECONDS in any case."""
+
+    def leave() -> None:
+        report()
+        os._exit(WorkerStopped.exit_code)
+
+    def stop(_signal: int, _frame: object) -> None:
+        heartbeat.stop()
+        timer = threading.Timer(STOP_SECONDS, leave)
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
