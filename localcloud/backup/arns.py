@@ -1,0 +1,65 @@
+"""The ARNs that AWS Backup's operations name."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from localcloud.backup.errors import InvalidParameterValue
+
+ROLE = re.compile(
+    r"^arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?P<path>.*/)?(?P<name>[\w+=,.@-]{1,64})$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultArn:
+    """arn:aws:backup:REGION:ACCOUNT:backup-vault:NAME"""
+
+    region: str
+    account: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"arn:aws:backup:{self.region}:{self.account}:backup-vault:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystemArn:
+    """arn:aws:elasticfilesystem:REGION:ACCOUNT:file-system/ID"""
+
+    region: str
+    account: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"arn:aws:elasticfilesystem:{self.region}:{self.account}:file-system/{self.id}"
+
+
+def parse_vault_arn(text: str) -> VaultArn:
+    """Return the parts; raises InvalidParameterValue."""
+    return VaultArn(*_match(r"backup:([a-z0-9-]+):([0-9]{12}):backup-vault:([a-zA-Z0-9_-]{2,50})", text))
+
+
+def parse_file_system_arn(text: str) -> FileSystemArn:
+    """Return the parts; raises InvalidParameterValue, also for the ARN of anything but a file system."""
+    pattern = r"elasticfilesystem:([a-z0-9-]+):([0-9]{12}):file-system/(fs-[0-9a-f]{8,40})"
+    return FileSystemArn(*_match(pattern, text))
+
+
+def check_recovery_point_arn(text: str) -> None:
+    """Raise InvalidParameterValue unless it is the ARN of a recovery point."""
+    _match(r"backup:([a-z0-9-]+):([0-9]{12}):recovery-point:([0-9A-Fa-f-]{36})", text)
+
+
+def new_recovery_point_arn(region: str, account: str) -> str:
+    """Return the ARN of a recovery point that does not exist yet."""
+    return f"arn:aws:backup:{region}:{account}:recovery-point:{uuid.uuid4()}"
+
+
+def _match(pattern: str, text: str) -> tuple[str, ...]:
+    found = re.fullmatch(rf"arn:aws[a-z-]*:{pattern}", text)
+    if found is None:
+        raise InvalidParameterValue(f"Invalid ARN: {text!r}")
+    return found.groups()

@@ -1,0 +1,52 @@
+"""The errors of AWS Backup's API, as botocore's model names them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from localcloud.cloud import AwsError
+
+
+class BackupError(AwsError):
+    """A refusal; `shape` is what a client's `except client.exceptions.X` sees."""
+
+    shape: ClassVar[str] = "ServiceUnavailableException"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(self.shape, message, Message=message)
+
+
+class ResourceNotFound(BackupError):
+    """A vault, job, recovery point or role that is named does not exist."""
+
+    shape = "ResourceNotFoundException"
+
+
+class InvalidParameterValue(BackupError):
+    """A parameter is out of range, malformed or contradicts another."""
+
+    shape = "InvalidParameterValueException"
+
+
+class MissingParameterValue(BackupError):
+    """A required parameter is absent."""
+
+    shape = "MissingParameterValueException"
+
+
+class InvalidRequest(BackupError):
+    """The request is well formed and makes no sense here."""
+
+    shape = "InvalidRequestException"
+
+
+class InvalidResourceState(BackupError):
+    """The recovery point is busy; later it works."""
+
+    shape = "InvalidResourceStateException"
+
+
+class LimitExceeded(BackupError):
+    """A quota is used up."""
+
+    shape = "LimitExceededException"

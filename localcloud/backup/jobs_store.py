@@ -1,0 +1,53 @@
+"""Jobs on disk, one JSON file each, so that they can be described after a restart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from localcloud.backup.arns import VaultArn
+from localcloud.backup.jobs import BackupJob, CopyJob, Job, RestoreJob
+from localcloud.backup.points_store import write_json
+
+KINDS: dict[str, type[Job]] = {kind.__name__: kind for kind in (BackupJob, CopyJob, RestoreJob)}
+
+
+def save_job(directory: Path, job: Job) -> None:
+    """Write what is known of a job."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_json(directory / f"{job.id}.json", {"kind": type(job).__name__, **_plain(asdict(job))})
+
+
+def load_jobs(directory: Path) -> Iterator[Job]:
+    """Return the jobs of an earlier run, those that had not ended as if they had just been asked for."""
+    for path in sorted(directory.glob("*.json")):
+        value = json.loads(path.read_text())
+        kind = KINDS[value.pop("kind")]
+        names = {field.name: str(field.type) for field in fields(kind)}
+        job = kind(**{name: _restored(names[name], item) for name, item in value.items() if name in names})
+        if job.unfinished:
+            waiting = "PENDING" if kind is RestoreJob else "CREATED"
+            job = kind(**{**_shallow(job), "state": waiting, "initiated_at": None, "due_at": None})
+        yield job
+
+
+def _shallow(job: Job) -> dict[str, Any]:
+    return {field.name: getattr(job, field.name) for field in fields(job)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _restored(kind: str, value: Any) -> Any:
+    if value is not None and kind.startswith("datetime"):
+        return datetime.fromisoformat(value)
+    if kind == "VaultArn":
+        return VaultArn(**value)
+    return tuple(value) if kind.startswith("tuple") else value

@@ -1,0 +1,59 @@
+"""Filters and pages of the List operations."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from localcloud.backup.errors import InvalidParameterValue
+
+PAGE = 1000
+# Filter parameter -> whether a list's member fulfils it.
+FILTERS: dict[str, Callable[[Mapping[str, Any], Any], bool]] = {
+    "ByResourceArn": lambda item, value: item["ResourceArn"] == value,
+    "ByState": lambda item, value: item["State"] == value,
+    "ByStatus": lambda item, value: item["Status"] == value,
+    "ByBackupVaultName": lambda item, value: item["BackupVaultName"] == value,
+    "ByDestinationVaultArn": lambda item, value: item["DestinationBackupVaultArn"] == value,
+    "BySourceRecoveryPointArn": lambda item, value: item["SourceRecoveryPointArn"] == value,
+    "ByResourceType": lambda item, value: item["ResourceType"] == value,
+    "ByAccountId": lambda item, value: value in ("*", item["AccountId"]),
+    "ByCreatedBefore": lambda item, value: item["CreationDate"] < value,
+    "ByCreatedAfter": lambda item, value: item["CreationDate"] > value,
+    "ByCompleteBefore": lambda item, value: _completed(item, lambda moment: moment < value),
+    "ByCompleteAfter": lambda item, value: _completed(item, lambda moment: moment > value),
+    "ByParentJobId": lambda _item, _value: False,  # EFS has no composite backups
+    "ByBackupPlanId": lambda _item, _value: False,  # plans run no jobs here
+    "ByParentRecoveryPointArn": lambda _item, _value: False,
+}
+
+
+def _completed(item: Mapping[str, Any], condition: Callable[[Any], bool]) -> bool:
+    return item.get("CompletionDate") is not None and condition(item["CompletionDate"])
+
+
+def page(items: Sequence[dict[str, Any]], params: Mapping[str, Any], result: str) -> dict[str, Any]:
+    """Return the page of `items` that a List call asks for, named `result`, with NextToken if more follow.
+
+    Raises InvalidParameterValue for a filter that is not known here and for a foreign token.
+    """
+    for name, value in params.items():
+        if name.startswith("By"):
+            if name not in FILTERS:
+                raise InvalidParameterValue(f"{name} is not supported by the local cloud")
+            items = [item for item in items if FILTERS[name](item, value)]
+    start = _offset(params["NextToken"]) if params.get("NextToken") else 0
+    size = params.get("MaxResults") or PAGE
+    answer: dict[str, Any] = {result: list(items[start : start + size])}
+    if start + size < len(items):
+        answer["NextToken"] = base64.urlsafe_b64encode(f"from {start + size}".encode()).decode()
+    return answer
+
+
+def _offset(token: str) -> int:
+    try:
+        return int(base64.urlsafe_b64decode(token).decode().removeprefix("from "))
+    except (ValueError, binascii.Error):
+        raise InvalidParameterValue(f"Invalid NextToken: {token!r}") from None

@@ -1,0 +1,134 @@
+"""Where recovery points are kept: their bytes and what is known of them, side by side.
+
+    STATE/backup/ACCOUNT/REGION/VAULT/UUID/recovery-point.json
+                                          /tree/                  the file system's root
+
+A copy is a second tree of its own, not hard links into the first: then a point is deleted by removing one
+directory, a client that damages one tree damages one point, and file systems that share blocks on copying
+(XFS, Btrfs) make the second tree almost free anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from localcloud.backup.arns import VaultArn
+from localcloud.backup.recovery_points import RecoveryPoint
+
+TIMES = ("created_at", "initiated_at", "completed_at")
+
+
+class PointsStore:
+    """All recovery points of all accounts and Regions; safe to use from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.RLock()
+        self._points: dict[str, RecoveryPoint] = {}
+        for doomed in root.glob("*/*/*/deleting-*"):
+            remove_tree(doomed)
+        for record in root.glob("*/*/*/*/recovery-point.json"):
+            point = _from_json(json.loads(record.read_text()))
+            if point.finished:
+                self._points[point.arn] = point
+            else:  # the server ended while it was being made; its job begins anew
+                remove_tree(record.parent)
+
+    def find(self, arn: str) -> RecoveryPoint | None:
+        """Return the point of this ARN."""
+        with self._lock:
+            return self._points.get(arn)
+
+    def where(self, condition: Callable[[RecoveryPoint], bool]) -> list[RecoveryPoint]:
+        """Return the points that fulfil a condition, newest first."""
+        with self._lock:
+            found = [point for point in self._points.values() if condition(point)]
+        return sorted(found, key=lambda point: (point.initiated_at, point.arn), reverse=True)
+
+    def in_vault(self, vault: VaultArn) -> list[RecoveryPoint]:
+        """Return the points in a vault, newest first."""
+        return self.where(lambda point: point.vault == vault)
+
+    def save(self, point: RecoveryPoint) -> None:
+        """Add a point or write what has changed in it."""
+        directory = self._directory(point)
+        with self._lock:
+            directory.mkdir(parents=True, exist_ok=True)
+            write_json(directory / "recovery-point.json", _to_json(point))
+            self._points[point.arn] = point
+
+    def change(self, arn: str, **changes: Any) -> RecoveryPoint:
+        """Replace fields of a point and save it; raises KeyError when it is gone."""
+        with self._lock:
+            point = replace(self._points[arn], **changes)
+            self.save(point)
+        return point
+
+    def remove(self, point: RecoveryPoint) -> None:
+        """Delete a point; its bytes go soon after."""
+        with self._lock:
+            self._points.pop(point.arn, None)
+            directory = self._directory(point)
+            doomed = directory.with_name(f"deleting-{directory.name}")
+            if directory.exists():
+                directory.rename(doomed)
+        # Removing hundreds of thousands of files takes seconds; no caller waits for that on AWS.
+        threading.Thread(target=remove_tree, args=(doomed,), daemon=True).start()
+
+    def tree(self, point: RecoveryPoint) -> Path:
+        """Return where the bytes of a point are or are to be."""
+        return self._directory(point) / "tree"
+
+    def _directory(self, point: RecoveryPoint) -> Path:
+        vault = point.vault
+        return self.root / vault.account / vault.region / vault.name / point.arn.rsplit(":", 1)[1]
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory tree, also one that is deeper than PATH_MAX or that its owner may not write."""
+    if not directory.exists():
+        return
+    if subprocess.run(["rm", "-rf", "--", directory], check=False, capture_output=True).returncode:
+        for path in _directories(directory):
+            path.chmod(stat.S_IRWXU)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _directories(top: Path) -> Iterator[Path]:
+    top.chmod(stat.S_IRWXU)
+    for path in top.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            yield path
+            yield from _directories(path)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a file that is either whole or not there."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(value, indent=1))
+    partial.replace(path)
+
+
+def _to_json(point: RecoveryPoint) -> dict[str, Any]:
+    value = asdict(point)
+    for name in TIMES:
+        value[name] = value[name].isoformat() if value[name] else None
+    return value
+
+
+def _from_json(value: dict[str, Any]) -> RecoveryPoint:
+    known = {name: item for name, item in value.items() if name in {f.name for f in fields(RecoveryPoint)}}
+    for name in TIMES:
+        known[name] = datetime.fromisoformat(known[name]) if known[name] else None
+    source = known["source_vault"]
+    known |= {"vault": VaultArn(**known["vault"]), "source_vault": VaultArn(**source) if source else None}
+    return RecoveryPoint(**known)

@@ -1,0 +1,84 @@
+"""Puts AWS Backup's jobs and recovery points into the local cloud."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import botocore.session
+from botocore.model import OperationModel
+
+from localcloud.backup.engine import Durations, JobEngine
+from localcloud.backup.job_operations import JobOperations
+from localcloud.backup.jobs import BackupJob, CopyJob
+from localcloud.backup.jobs_store import load_jobs, save_job
+from localcloud.backup.point_operations import PointOperations
+from localcloud.backup.points_store import PointsStore
+from localcloud.backup.shapes import check_answer, check_request
+from localcloud.backup.work import BackupWork, CopyWork
+from localcloud.cloud import ApiCall, Cloud, Operation
+
+
+def install(cloud: Cloud, durations: Durations | None = None) -> None:
+    """Answer AWS Backup's operations on jobs and recovery points.
+
+    `POST /_localcloud/backup-durations` changes how long jobs take from now on, in seconds of AWS's time:
+    {"created": 5, "backup": 600, "copy": 600, "restore": 600}, any of them.
+    """
+    root = cloud.state_dir / "backup"
+    points = PointsStore(root / "points")
+    engine = JobEngine(cloud, durations or Durations())
+    engine.workers[BackupJob] = BackupWork(cloud, points).worker()
+    engine.workers[CopyJob] = CopyWork(cloud, points).worker()
+    if cloud.keeps_state:
+        engine.saved = functools.partial(save_job, root / "jobs")
+    for job in load_jobs(root / "jobs"):
+        engine.submit(job)
+    jobs, held = JobOperations(cloud, engine, points), PointOperations(engine, points)
+    operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
+        "StartBackupJob": jobs.start_backup_job,
+        "DescribeBackupJob": jobs.describe_backup_job,
+        "ListBackupJobs": jobs.list_backup_jobs,
+        "StopBackupJob": jobs.stop_backup_job,
+        "StartCopyJob": jobs.start_copy_job,
+        "DescribeCopyJob": jobs.describe_copy_job,
+        "ListCopyJobs": jobs.list_copy_jobs,
+        "DescribeRecoveryPoint": held.describe_recovery_point,
+        "ListRecoveryPointsByBackupVault": held.list_by_vault,
+        "ListRecoveryPointsByResource": held.list_by_resource,
+        "DeleteRecoveryPoint": held.delete_recovery_point,
+        "UpdateRecoveryPointLifecycle": held.update_lifecycle,
+        "GetRecoveryPointRestoreMetadata": held.restore_metadata,
+        "ListProtectedResources": held.protected_resources,
+        "TagResource": held.tag_resource,
+        "UntagResource": held.untag_resource,
+        "ListTags": held.list_tags,
+        "DescribeBackupVault": held.describe_vault,
+        "ListBackupVaults": held.list_vaults,
+        "DeleteBackupVault": held.delete_vault,
+    }
+    model = botocore.session.get_session().get_service_model("backup")
+    for name, operation in operations.items():
+        cloud.answer("backup", **{name: _held_to_model(model.operation_model(name), operation)})
+    cloud.control("POST", "backup-durations", functools.partial(_set_durations, engine.durations))
+    cloud.at_shutdown(engine.close)
+
+
+def _held_to_model(
+    model: OperationModel, operation: Callable[[ApiCall], Mapping[str, Any] | None]
+) -> Operation:
+    def answer(call: ApiCall) -> Mapping[str, Any]:
+        check_request(model, call.params)
+        return check_answer(model, operation(call) or {})
+
+    return answer
+
+
+def _set_durations(durations: Durations, value: dict[str, Any]) -> None:
+    known = {field.name for field in fields(Durations)}
+    if not set(value) <= known or not all(isinstance(seconds, int | float) for seconds in value.values()):
+        raise ValueError(f"durations are numbers named {', '.join(sorted(known))}")
+    for name, seconds in value.items():
+        setattr(durations, name, float(seconds))

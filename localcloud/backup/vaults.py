@@ -1,0 +1,107 @@
+"""Vaults, file systems and roles: what the jobs need of moto's other services."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from moto.backup.models import backup_backends
+from moto.efs.models import efs_backends
+from moto.iam.models import iam_backends
+
+from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
+from localcloud.backup.errors import InvalidParameterValue, ResourceNotFound
+from localcloud.cloud import Cloud
+
+DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS makes it in every account that uses Backup
+
+
+def vault_named(account: str, region: str, name: str) -> VaultArn:
+    """Return the ARN of an existing vault; raises ResourceNotFound."""
+    vault = VaultArn(region, account, name)
+    moto_vault(vault)
+    return vault
+
+
+def moto_vault(vault: VaultArn) -> Any:  # moto's Vault
+    """Return moto's record of a vault; raises ResourceNotFound."""
+    try:
+        return backup_backends[vault.account][vault.region].vaults[vault.name]
+    except KeyError:
+        raise ResourceNotFound(f"Backup vault {vault.name} cannot be found in {vault.region}") from None
+
+
+def encryption_key(vault: VaultArn) -> str:
+    """Return the ARN of the vault's key: its own, or that of the account's alias aws/backup."""
+    key = moto_vault(vault).encryption_key_arn
+    return str(key or f"arn:aws:kms:{vault.region}:{vault.account}:alias/aws/backup")
+
+
+def describe_vault(vault: VaultArn, points: int) -> dict[str, Any]:
+    """Return a member of ListBackupVaults, which is DescribeBackupVault's answer too."""
+    record = moto_vault(vault)
+    locked_at = record.lock_date
+    return {
+        "BackupVaultName": vault.name,
+        "BackupVaultArn": str(vault),
+        "VaultType": "BACKUP_VAULT",
+        "VaultState": "AVAILABLE",
+        "EncryptionKeyArn": encryption_key(vault),
+        "CreationDate": datetime.fromtimestamp(record.creation_date, UTC),
+        "CreatorRequestId": record.creator_request_id,
+        "NumberOfRecoveryPoints": points,
+        "Locked": record.locked,
+        "MinRetentionDays": record.min_retention_days,
+        "MaxRetentionDays": record.max_retention_days,
+        "LockDate": None if locked_at is None else datetime.fromtimestamp(locked_at, UTC),
+    }
+
+
+def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
+    """Raise InvalidParameterValue when a locked vault does not take points that are kept so long."""
+    record = moto_vault(vault)
+    days = None if delete_after_days == -1 else delete_after_days
+    shortest, longest = record.min_retention_days, record.max_retention_days
+    if (longest is not None and (days is None or days > longest)) or (
+        shortest is not None and days is not None and days < shortest
+    ):
+        raise InvalidParameterValue(
+            f"The retention of the recovery point is outside of the vault lock's {shortest} to {longest} days"
+        )
+
+
+def check_role(role_arn: str) -> None:
+    """Raise InvalidParameterValue unless AWS Backup can assume the role."""
+    found = ROLE.match(role_arn)
+    if found is None:
+        raise InvalidParameterValue(f"Invalid role ARN: {role_arn!r}")
+    if role_arn.endswith(f":role/{DEFAULT_ROLE}"):
+        return
+    roles = iam_backends[found["account"]]["aws"].roles.values()
+    role = next((role for role in roles if role.arn == role_arn), None)
+    policy = role.assume_role_policy_document if role else ""
+    text = policy if isinstance(policy, str) else json.dumps(policy)
+    if "backup.amazonaws.com" not in text:
+        raise InvalidParameterValue(f"IAM Role {role_arn} cannot be assumed by AWS Backup")
+
+
+def file_system_directory(cloud: Cloud, arn: FileSystemArn) -> Path | None:
+    """Return the directory that is the file system's root; None when there is no such file system.
+
+    One that was created through the API and given no directory gets an empty one.
+    """
+    if arn.id not in efs_backends[arn.account][arn.region].file_systems_by_id:
+        return None
+    if arn.id not in cloud.file_systems:
+        directory = cloud.state_dir / "file-systems" / arn.id
+        directory.mkdir(parents=True, exist_ok=True)
+        cloud.file_systems[arn.id] = directory
+    return cloud.file_systems[arn.id]
+
+
+def file_system_tags(arn: FileSystemArn) -> dict[str, str]:
+    """Return the tags that recovery points inherit."""
+    backend = efs_backends[arn.account][arn.region]
+    return {tag["Key"]: tag["Value"] for tag in backend.list_tags_for_resource(arn.id)}

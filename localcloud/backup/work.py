@@ -1,0 +1,125 @@
+"""What backup and copy jobs do when they run, and what is left of them when they have ended."""
+
+from __future__ import annotations
+
+import threading
+
+from localcloud.backup.arns import parse_file_system_arn
+from localcloud.backup.engine import JobFailed, Worker
+from localcloud.backup.jobs import BackupJob, CopyJob
+from localcloud.backup.points_store import PointsStore
+from localcloud.backup.recovery_points import PointStatus, RecoveryPoint
+from localcloud.backup.tags import recovery_point_tags
+from localcloud.backup.trees import copy_tree
+from localcloud.backup.vaults import encryption_key, file_system_directory, file_system_tags
+from localcloud.cloud import Cloud
+
+
+class BackupWork:
+    """Copies a file system's directory into a new recovery point."""
+
+    def __init__(self, cloud: Cloud, points: PointsStore) -> None:
+        self.cloud, self.points = cloud, points
+
+    def worker(self) -> Worker:
+        """Return what the engine calls."""
+        states = ("FAILED", "EXPIRED", "ABORTED", "PARTIAL")
+        return Worker(
+            operation="BackupJob", fault_states=states, begin=self.begin, run=self.run, settle=self.settle
+        )
+
+    def begin(self, job: BackupJob) -> None:
+        """Show the recovery point as CREATING."""
+        started_at = job.initiated_at or job.created_at
+        self.points.save(
+            RecoveryPoint(
+                arn=job.point_arn,
+                vault=job.vault,
+                source_vault=None,
+                resource_arn=job.resource_arn,
+                role_arn=job.role_arn,
+                status="CREATING",
+                created_at=job.created_at,
+                initiated_at=started_at,
+                lifecycle=job.lifecycle,
+                tags=job.tags,
+                encryption_key_arn=encryption_key(job.vault),
+            )
+        )
+
+    def run(self, job: BackupJob, stop: threading.Event) -> int:
+        """Copy the bytes; the file system's tags are read now, as the point is made."""
+        arn = parse_file_system_arn(job.resource_arn)
+        directory = file_system_directory(self.cloud, arn)
+        if directory is None:
+            raise JobFailed(f"The specified EFS file system {arn.id} does not exist.")
+        point = self.points.change(
+            job.point_arn, tags=recovery_point_tags(job.tags, inherited=file_system_tags(arn))
+        )
+        return copy_tree(self.cloud, directory, self.points.tree(point), stop)
+
+    def settle(self, job: BackupJob) -> None:
+        """Complete the recovery point, or remove it."""
+        settle_point(self.points, job)
+
+
+class CopyWork:
+    """Copies a recovery point's tree into another vault."""
+
+    def __init__(self, cloud: Cloud, points: PointsStore) -> None:
+        self.cloud, self.points = cloud, points
+
+    def worker(self) -> Worker:
+        """Return what the engine calls."""
+        states = ("FAILED", "PARTIAL")
+        return Worker(
+            operation="CopyJob", fault_states=states, begin=self.begin, run=self.run, settle=self.settle
+        )
+
+    def begin(self, job: CopyJob) -> None:
+        """Show the copy as CREATING, with its source's tags and creation date."""
+        source = self.points.find(job.source_point_arn)
+        self.points.save(
+            RecoveryPoint(
+                arn=job.point_arn,
+                vault=job.vault,
+                source_vault=job.source_vault,
+                resource_arn=job.resource_arn,
+                role_arn=job.role_arn,
+                status="CREATING",
+                created_at=source.created_at if source else job.created_at,
+                initiated_at=job.initiated_at or job.created_at,
+                lifecycle=job.lifecycle,
+                tags=dict(source.tags) if source else {},
+                encryption_key_arn=encryption_key(job.vault),
+            )
+        )
+
+    def run(self, job: CopyJob, stop: threading.Event) -> int:
+        """Copy the bytes."""
+        source, copy = self.points.find(job.source_point_arn), self.points.find(job.point_arn)
+        if source is None or copy is None:
+            raise JobFailed(f"The recovery point {job.source_point_arn} does not exist any more.")
+        return copy_tree(self.cloud, self.points.tree(source), self.points.tree(copy), stop)
+
+    def settle(self, job: CopyJob) -> None:
+        """Complete the copy, or remove it."""
+        settle_point(self.points, job)
+
+
+def settle_point(points: PointsStore, job: BackupJob | CopyJob) -> None:
+    """Give the point of an ended job its final form: whole, partial, or none at all."""
+    point = points.find(job.point_arn)
+    if point is None:
+        return
+    if job.state not in ("COMPLETED", "PARTIAL"):
+        points.remove(point)
+        return
+    status: PointStatus = "COMPLETED" if job.state == "COMPLETED" else "PARTIAL"
+    points.change(
+        job.point_arn,
+        status=status,
+        size=job.size,
+        completed_at=job.completed_at,
+        status_message=job.status_message,
+    )
