@@ -1,11 +1,15 @@
-"""AWS clients: built here, once for each service and Region, and handed to whoever needs them."""
+"""AWS clients: built here, once for each service and Region, and handed to whoever needs them.
+
+They are botocore's, the same that boto3 wraps. Importing boto3 itself would cost every cold start of a
+Lambda another tenth of a second, for resources and transfers that nothing here uses.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import boto3  # noqa: TID251  (the one place that builds clients)
 from botocore.config import Config
+from botocore.session import Session, get_session
 
 from tidemark import __version__
 
@@ -34,14 +38,15 @@ _CONFIG = Config(
 class Clients:
     """One client for each service and Region; with the SDK's own credentials and endpoints."""
 
-    def __init__(self, session: boto3.Session | None = None) -> None:
-        self._session = session or boto3.Session()
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session or get_session()
         self._clients: dict[tuple[str, str | None], Any] = {}
 
     @property
     def region(self) -> str | None:
         """The Region that the environment names, if it names one."""
-        return self._session.region_name
+        region: str | None = self._session.get_config_variable("region")
+        return region
 
     @overload
     def of(self, service: Literal["backup"], region: str | None = None) -> BackupClient: ...
@@ -70,5 +75,5 @@ class Clients:
         """Return the client of a service in a Region; None is the environment's Region."""
         key = (service, region)
         if key not in self._clients:
-            self._clients[key] = self._session.client(service, region_name=region, config=_CONFIG)
+            self._clients[key] = self._session.create_client(service, region_name=region, config=_CONFIG)
         return self._clients[key]

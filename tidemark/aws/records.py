@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import (  # noqa: TID251  (a data format, not a client)
-    TypeDeserializer,
-    TypeSerializer,
-)
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
@@ -149,34 +145,40 @@ class _Expression:
 
 
 def _to_dynamo(values: Mapping[str, Any]) -> dict[str, Any]:
-    serializer = TypeSerializer()
-    return {name: serializer.serialize(_plain(value)) for name, value in values.items()}
+    return {name: _typed(value) for name, value in values.items()}
 
 
 def _from_dynamo(item: Mapping[str, Any]) -> Item:
-    deserializer = TypeDeserializer()
-    return {name: _rules_own(deserializer.deserialize(value)) for name, value in item.items()}
+    return {name: _untyped(value) for name, value in item.items()}
 
 
-def _plain(value: Any) -> Any:
-    """Return the value in the types that boto3's serializer takes."""
-    if isinstance(value, frozenset):
-        return set(value)
-    if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(entry) for entry in value]
-    return value
+def _typed(value: Any) -> dict[str, Any]:
+    """Return a value of the rules as DynamoDB writes it: the few types that `store.Value` allows."""
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case frozenset():
+            return {"SS": sorted(value)}
+        case Mapping():
+            return {"M": _to_dynamo(value)}
+        case tuple() | list():
+            return {"L": [_typed(entry) for entry in value]}
+    raise TypeError(f"a record cannot hold {type(value).__name__}: {value!r}")
 
 
-def _rules_own(value: Any) -> Any:
-    """Return the value in the types of the rules: no Decimal, nothing mutable."""
-    if isinstance(value, set):
-        return frozenset(value)
-    if isinstance(value, dict):
-        return {name: _rules_own(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return tuple(_rules_own(entry) for entry in value)
-    if hasattr(value, "to_integral_value"):  # Decimal; all our numbers are whole
-        return int(value)
+def _untyped(typed: Mapping[str, Any]) -> Any:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "N":
+            return int(value)
+        case "SS":
+            return frozenset(value)
+        case "M":
+            return _from_dynamo(value)
+        case "L":
+            return tuple(_untyped(entry) for entry in value)
     return value
