@@ -103,3 +103,17 @@ class CliSettings(_FromEnvironment):
     """What the CLI takes from its user's environment."""
 
     deployment: str = "tidemark"
+
+
+def enter_environment(variables: Mapping[str, str]) -> None:
+    """Make this process's environment that of another cloud: what named AWS before is forgotten."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SynthSettings(_FromEnvironment):
+    """What `app.py` takes from its user's environment."""
+
+    config: str = "tidemark.yaml"  # path of the configuration

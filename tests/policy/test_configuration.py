@@ -120,7 +120,7 @@ policies: {manual: {file_systems: [fs-01234567], keep: 7 years, index: false}}
     (policy,) = load(written(tmp_path, text)).policies
     assert policy.schedule is None
     assert policy.keep_days == 7 * 365
-    assert (policy.worker.kind, policy.worker.instance_type) == ("ec2", "t4g.medium")
+    assert (policy.worker.kind, policy.worker.instance_type) == ("ec2", None)
 
 
 # What replaces a line of RIGHT; the line that is named; words of the message, the way out among them.

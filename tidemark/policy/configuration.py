@@ -273,7 +273,7 @@ def _worker(worker: WorkerPart) -> WorkerSettings:
         kind=worker.type,
         cpu_units=round((1 if worker.cpu is None else worker.cpu) * 1024),
         memory_mib=2048 if worker.memory is None else worker.memory,
-        instance_type=worker.instance_type or ("t4g.medium" if worker.type == "ec2" else None),
+        instance_type=worker.instance_type,
         subnets=tuple(network.subnets),
         security_groups=tuple(network.security_groups),
     )

@@ -124,7 +124,7 @@ GravitonType = Annotated[
     str,
     _Form(
         r"(a1|[a-z]+[0-9]+g[a-z]*)\.[0-9a-z-]+",
-        "a Graviton instance type; the worker image is built for arm64: choose one such as t4g.medium",
+        "a Graviton instance type; the worker image is built for arm64: choose one such as m7g.large",
     ),
 ]
 EmailAddress = Annotated[str, _Form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
@@ -203,7 +203,7 @@ class WorkerPart(_Part):
     memory: Memory | None = Field(
         None, description="Memory of a Fargate task. Default: 2 GB.", examples=["2 GB"]
     )
-    instance_type: GravitonType | None = Field(None, description="EC2 only. Default: t4g.medium.")
+    instance_type: GravitonType | None = Field(None, description="EC2 only. Default: m7g.large.")
     network: NetworkPart | None = Field(
         None, description="Default: chosen from the file system's mount targets."
     )

@@ -65,7 +65,7 @@ class WorkerSettings:
     kind: WorkerKind = "fargate"
     cpu_units: int = 1024  # 1024 units are one vCPU; Fargate only
     memory_mib: int = 2048  # Fargate only
-    instance_type: str | None = None  # EC2 only
+    instance_type: str | None = None  # EC2 only; None: the default of `tidemark/aws/ec2.py`
     subnets: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
     security_groups: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
 

@@ -1,0 +1,39 @@
+"""The CDK's entry: `cdk synth`, or `python app.py --output DIR` where there is no `cdk` command.
+
+Reads tidemark.yaml, or the file named by `-c config=FILE`, `--config FILE` or TIDEMARK_CONFIG. Makes no AWS
+call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from infra import node
+
+node.put_on_path()  # before aws_cdk is imported, which starts Node
+
+from infra.synthesis import application, compose, configuration_of  # noqa: E402  (see above)
+from tidemark.errors import TidemarkError  # noqa: E402
+from tidemark.settings import SynthSettings  # noqa: E402
+
+
+def main() -> int:
+    """Synthesize; return 0, or the exit code of the error that was told."""
+    parser = argparse.ArgumentParser(description="Synthesize Tidemark's cloud assembly.")
+    parser.add_argument("--output", type=Path, help="directory of the assembly (default: cdk.out)")
+    parser.add_argument("--config", help="tidemark.yaml to use")
+    arguments = parser.parse_args()
+    try:
+        app = application(outdir=arguments.output)
+        compose(app, configuration_of(app, arguments.config or SynthSettings.from_environment().config))
+        app.synth()
+    except TidemarkError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

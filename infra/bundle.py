@@ -1,0 +1,175 @@
+"""Build the Lambda asset and the worker image's context: without Docker, and equal for equal sources.
+
+    python -m infra.bundle        builds both; needs the network once, for the locked dependencies
+
+`make setup` runs it, so that `cdk synth` finds the dependencies under `build/` and needs no network. Both
+results are directories whose name is the hash of what went into them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tidemark.errors import ConfigurationError
+
+SOURCES = Path(__file__).resolve().parents[1]
+BUILD = SOURCES / "build"
+PLATFORM = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64")
+PYTHON_VERSION = "3.13"
+
+# The Lambda runtime brings boto3 with what boto3 needs; a second botocore would be half of the asset.
+IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
+# `cli` is the user's; the crawl and the index's Parquet are the worker's; only the synth reads tidemark.yaml.
+NOT_IN_LAMBDAS = (
+    "tidemark/cli",
+    "tidemark/crawl",
+    "tidemark/index",
+    "tidemark/workflows",
+    "tidemark/policy/configuration.py",
+    "tidemark/policy/fargate.py",
+    "tidemark/policy/models.py",
+    "tidemark/policy/schedule.py",
+    "tidemark/policy/schema.py",
+    "tidemark/policy/yaml_lines.py",
+)
+NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
+_LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
+_RECIPE = "1"  # raised when the way of bundling changes, so that no cache survives it
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bundle:
+    """A directory to ship, and the hash of what went into it."""
+
+    directory: Path
+    hash: str
+
+
+def lambda_asset() -> Bundle:
+    """Return the one asset of all Lambdas: locked dependencies for arm64, `tidemark/`, `lambdas/`.
+
+    Raises ConfigurationError when the dependencies are not there yet and cannot be fetched.
+    """
+    requirements = SOURCES / "lambdas" / "requirements.txt"
+    files = [*source_files("tidemark", without=NOT_IN_LAMBDAS), *source_files("lambdas")]
+
+    def fill(directory: Path) -> None:
+        shutil.copytree(dependencies(requirements), directory, dirs_exist_ok=True)
+        _copy(files, directory)
+
+    return _bundle("lambda-asset", [requirements, *files], fill)
+
+
+def worker_context() -> Bundle:
+    """Return the build context of the worker's image: `worker_image/` and what it runs of `tidemark/`."""
+    files = [*source_files("tidemark", without=NOT_IN_WORKER), *source_files("worker_image")]
+    return _bundle("worker-context", files, lambda directory: _copy(files, directory))
+
+
+def dependencies(requirements: Path) -> Path:
+    """Return a directory with the locked distributions for Lambda, cached by the lock's content."""
+    wanted = wanted_requirements(requirements.read_text())
+    key = hashlib.sha256("\n".join((_RECIPE, PYTHON_VERSION, *PLATFORM, wanted)).encode()).hexdigest()[:16]
+    return _built("lambda-dependencies", key, lambda directory: _install(wanted, directory))
+
+
+def wanted_requirements(text: str) -> str:
+    """Return a hash-pinned requirements text without the distributions that the runtime brings."""
+    blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)
+    return "".join(
+        block
+        for block in blocks
+        if (name := re.match(r"[A-Za-z0-9._-]+", block)) and name.group().lower() not in IN_THE_RUNTIME
+    )
+
+
+def source_files(package: str, *, without: Iterable[str] = ()) -> list[Path]:
+    """Return a package's files below the sources, sorted, without caches and without what `without` names."""
+    left_out = [SOURCES / path for path in without]
+    return sorted(
+        path
+        for path in (SOURCES / package).rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and path.suffix != ".pyc"
+        and not any(path.is_relative_to(parent) for parent in left_out)
+    )
+
+
+def _bundle(name: str, inputs: list[Path], fill: Callable[[Path], None]) -> Bundle:
+    digest = hashlib.sha256(_RECIPE.encode())
+    for path in inputs:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(SOURCES).as_posix()}\0{len(content)}\0".encode() + content)
+    key = digest.hexdigest()
+    return Bundle(_built(name, key[:16], fill), key)
+
+
+def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:
+    """Return `build/<name>/<key>`, filled once; older ones stay, for another synth may be reading them."""
+    finished = BUILD / name / key
+    if not finished.is_dir():
+        finished.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=finished.parent, prefix=".unfinished-") as scratch:
+            directory = Path(scratch) / "content"
+            directory.mkdir(mode=0o755)
+            fill(directory)
+            # Whoever comes second finds the same content there already.
+            if not finished.is_dir():
+                directory.rename(finished)
+    return finished
+
+
+def _install(wanted: str, directory: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        requirements = Path(scratch) / "requirements.txt"
+        requirements.write_text(wanted)
+        fetched = Path(scratch) / "fetched"
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ]
+        command += ["--require-hashes", "--only-binary=:all:", "--no-compile", *PLATFORM]
+        command += ["--implementation", "cp", "--python-version", PYTHON_VERSION]
+        command += ["--target", str(fetched), "--requirement", str(requirements)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            reason = next(
+                (line for line in result.stderr.splitlines() if "ERROR" in line), result.stderr.strip()
+            )
+            raise ConfigurationError(
+                f"the Lambdas' dependencies could not be fetched ({reason}); "
+                f"run with a package index in reach: python -m infra.bundle"
+            )
+        shutil.copytree(fetched, directory, dirs_exist_ok=True, ignore=_LITTER)
+
+
+def _copy(files: list[Path], directory: Path) -> None:
+    for path in files:
+        target = directory / path.relative_to(SOURCES)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def main() -> None:
+    """Build both and say where they are."""
+    for bundle in (lambda_asset(), worker_context()):
+        size = sum(path.stat().st_size for path in bundle.directory.rglob("*") if path.is_file())
+        sys.stdout.write(f"{bundle.directory.relative_to(SOURCES)}: {size / 1e6:.1f} MB\n")
+
+
+if __name__ == "__main__":
+    main()

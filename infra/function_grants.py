@@ -1,0 +1,315 @@
+"""What each function may do: the table at the end; above it, the words the table is written in.
+
+A function that is missing here is not deployed, and a test compares the table with the files of `lambdas/`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from infra.grants import Grant
+from infra.names import Names
+from infra.notifications import Notifications
+from infra.records import Records
+from infra.repository import Repository
+from infra.workers import Workers
+from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG
+from tidemark.policy.policy import policy_parameter
+
+NO_LEVEL = "These actions have no resource level in IAM."
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionGrants:
+    """Grants by what they are for."""
+
+    names: Names
+    vaults: dict[str, str]  # Region -> name
+    file_systems: list[str]
+    records: Records
+    repository: Repository
+    tag_key: kms.Key
+    backup_role: iam.Role
+    notifications: Notifications
+    workers: Workers
+
+    def read_policies(self) -> list[Grant]:
+        """Read a policy, and list their names to say which there are."""
+        below = policy_parameter(self.names.deployment, "")
+        return [
+            Grant(
+                actions=("ssm:GetParameter", "ssm:GetParametersByPath"),
+                resources=(
+                    self.names.arn("ssm", f"parameter{below.rstrip('/')}"),
+                    self.names.arn("ssm", f"parameter{below}*"),
+                ),
+                why_pattern="An unknown policy is answered with the names of those there are.",
+            )
+        ]
+
+    def seal_tags(self) -> list[Grant]:
+        """Use the tags' data keys, and make the first one."""
+        return [
+            *self.repository.write("tag-keys/"),
+            Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(self.tag_key.key_arn,)),
+        ]
+
+    def tell_points(self) -> list[Grant]:
+        """Read and write the tags of recovery points, to tell them their index."""
+        return [
+            *self.repository.read("tag-keys/"),
+            Grant(actions=("kms:Decrypt",), resources=(self.tag_key.key_arn,)),
+            Grant(
+                actions=("backup:ListTags", "backup:TagResource"),
+                resources=self._points(),
+                why_pattern="AWS Backup makes the ids of recovery points.",
+            ),
+        ]
+
+    def describe_vaults(self) -> list[Grant]:
+        """Check that the vaults are there."""
+        return [Grant(actions=("backup:DescribeBackupVault",), resources=self._vaults())]
+
+    def describe_file_systems(self) -> list[Grant]:
+        """Check the policies' file systems and find their mount targets."""
+        if not self.file_systems:
+            return []
+        return [
+            Grant(
+                actions=(
+                    "elasticfilesystem:DescribeFileSystems",
+                    "elasticfilesystem:DescribeMountTargets",
+                    "elasticfilesystem:DescribeMountTargetSecurityGroups",
+                ),
+                resources=tuple(self.names.file_system_arn(one) for one in self.file_systems),
+            )
+        ]
+
+    def start_backup(self) -> list[Grant]:
+        """Start a backup job into the Region's vault, with tags."""
+        return [
+            Grant(
+                actions=("backup:StartBackupJob",),
+                resources=(self.names.vault_arn(self.names.region, self.vaults[self.names.region]),),
+            ),
+            Grant(
+                actions=("backup:TagResource",),
+                resources=(self.names.recovery_point_arns(self.names.region),),
+                why_pattern="AWS Backup makes the ids of recovery points.",
+            ),
+            self._pass(self.backup_role, "backup.amazonaws.com"),
+        ]
+
+    def start_copy(self) -> list[Grant]:
+        """Start a copy job."""
+        return [
+            Grant(
+                actions=("backup:StartCopyJob",),
+                resources=(self.names.recovery_point_arns(self.names.region),),
+                why_pattern="AWS Backup makes the ids of recovery points.",
+            ),
+            self._pass(self.backup_role, "backup.amazonaws.com"),
+        ]
+
+    def ask_jobs(self) -> list[Grant]:
+        """Ask where a job and its recovery point stand."""
+        return [
+            Grant(
+                actions=("backup:DescribeBackupJob", "backup:DescribeCopyJob"),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            ),
+            Grant(
+                actions=("backup:DescribeRecoveryPoint",),
+                resources=self._points(),
+                why_pattern="AWS Backup makes the ids of recovery points.",
+            ),
+        ]
+
+    def answer_sessions(self) -> list[Grant]:
+        """Wake the sessions that wait for an index."""
+        return [
+            Grant(
+                actions=("states:SendTaskSuccess", "states:SendTaskFailure"),
+                resources=(self.names.state_machine_arn("backup-session"),),
+            )
+        ]
+
+    def look_at_executions(self) -> list[Grant]:
+        """Ask whether an execution still runs."""
+        return [
+            Grant(
+                actions=("states:DescribeExecution",),
+                resources=(
+                    self.names.execution_arns("indexing-session"),
+                    self.names.execution_arns("backup-session"),
+                ),
+                why_pattern="Executions are named at run time; only those of this deployment's machines.",
+            )
+        ]
+
+    def find_network(self) -> list[Grant]:
+        """Find a subnet and a security group for the worker."""
+        return [
+            Grant(
+                actions=("ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            )
+        ]
+
+    def register_task(self) -> list[Grant]:
+        """Register the task definition that mounts the file system."""
+        return [
+            Grant(
+                actions=("ecs:RegisterTaskDefinition", "ecs:TagResource"),
+                resources=(self._task_definitions(),),
+                why_pattern="Task definitions are registered at run time, in this deployment's families.",
+            ),
+            self._pass(self.workers.task_role, "ecs-tasks.amazonaws.com"),
+            self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
+        ]
+
+    def launch(self) -> list[Grant]:
+        """Run one Fargate task or one EC2 instance, tagged as ours."""
+        return [
+            Grant(
+                actions=("ecs:RunTask",),
+                resources=(self._task_definitions(),),
+                conditions=self._in_cluster(),
+                why_pattern="Task definitions are registered at run time, in this deployment's families.",
+            ),
+            Grant(
+                actions=("ecs:TagResource",),
+                resources=(self._tasks(),),
+                why_pattern="ECS makes the ids of tasks; only those of this deployment's cluster.",
+            ),
+            self._pass(self.workers.task_role, "ecs-tasks.amazonaws.com"),
+            self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
+            *self._launch_instance(),
+        ]
+
+    def remove(self) -> list[Grant]:
+        """Find and stop workers of this deployment, and remove their task definitions."""
+        return [
+            Grant(
+                actions=("ecs:ListTasks",),
+                resources=("*",),
+                conditions=self._in_cluster(),
+                why_pattern="ecs:ListTasks is restricted by its condition; Fargate has no hosts to name.",
+            ),
+            Grant(
+                actions=("ecs:DescribeTasks", "ecs:StopTask"),
+                resources=(self._tasks(),),
+                why_pattern="ECS makes the ids of tasks; only those of this deployment's cluster.",
+            ),
+            Grant(
+                actions=("ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ec2:DescribeInstances"),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            ),
+            Grant(
+                actions=("ec2:TerminateInstances",),
+                resources=(self.names.arn("ec2", "instance/*"),),
+                conditions={
+                    "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment},
+                    "Null": {f"aws:ResourceTag/{INDEX_TAG}": "false"},
+                },
+                why_pattern="EC2 makes the ids of instances; only those with this deployment's tags.",
+            ),
+        ]
+
+    def _launch_instance(self) -> list[Grant]:
+        arn = self.names.arn
+        return [
+            Grant(
+                actions=("ec2:RunInstances",),
+                resources=(arn("ec2", "instance/*"), arn("ec2", "volume/*")),
+                conditions={"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": self.names.deployment}},
+                why_pattern="EC2 makes the ids of instances and volumes; only with this deployment's tag.",
+            ),
+            Grant(
+                actions=("ec2:RunInstances",),
+                resources=(
+                    arn("ec2", "network-interface/*"),
+                    arn("ec2", "subnet/*"),
+                    arn("ec2", "security-group/*"),
+                    f"arn:aws:ec2:{self.names.region}::image/*",
+                ),
+                why_pattern="Subnet and groups come from the mount targets, the image from Amazon.",
+            ),
+            Grant(
+                actions=("ec2:CreateTags",),
+                resources=(arn("ec2", "instance/*"), arn("ec2", "volume/*")),
+                conditions={"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+                why_pattern="EC2 makes the ids; tags can be set only while instances and volumes are made.",
+            ),
+            Grant(
+                actions=("ssm:GetParameters",),
+                resources=(
+                    f"arn:aws:ssm:{self.names.region}::parameter/aws/service/ami-amazon-linux-latest/*",
+                ),
+                why_pattern="Amazon's public parameters that name its current images.",
+            ),
+            self._pass(self.workers.instance_role, "ec2.amazonaws.com"),
+        ]
+
+    def _vaults(self) -> tuple[str, ...]:
+        return tuple(self.names.vault_arn(region, name) for region, name in self.vaults.items())
+
+    def _points(self) -> tuple[str, ...]:
+        return tuple(self.names.recovery_point_arns(region) for region in self.vaults)
+
+    def _task_definitions(self) -> str:
+        return self.names.arn("ecs", f"task-definition/{self.names.named('worker-')}*")
+
+    def _tasks(self) -> str:
+        return self.names.arn("ecs", f"task/{self.workers.cluster_name}/*")
+
+    def _in_cluster(self) -> dict[str, dict[str, str]]:
+        return {"ArnEquals": {"ecs:cluster": self.names.arn("ecs", f"cluster/{self.workers.cluster_name}")}}
+
+    def _pass(self, passed: iam.Role, service: str) -> Grant:
+        return Grant(
+            actions=("iam:PassRole",),
+            resources=(passed.role_arn,),
+            conditions={"StringEquals": {"iam:PassedToService": service}},
+        )
+
+    def table(self) -> dict[str, list[Grant]]:
+        """Return what each function may do, by the name of its file."""
+        records = self.records.grant()
+        settle = [*records, *self.tell_points(), *self.answer_sessions()]
+        preflight = [*self.read_policies(), *self.describe_vaults(), *self.describe_file_systems()]
+        return {
+            # policy-run
+            "resolve_policy": [*self.read_policies()],
+            "fail_policy_run": [],
+            # backup-session
+            "open_session": [*records, *preflight],
+            "start_backup": [*records, *preflight, *self.seal_tags(), *self.start_backup()],
+            "check_backup": [*settle, *self.ask_jobs()],
+            "start_copy": [*records, *self.read_policies(), *self.start_copy()],
+            "check_copy": [*settle, *self.ask_jobs()],
+            "claim_index": [*settle],
+            "await_index": [*settle],
+            "close_session": [*settle, *self.read_policies(), *self.notifications.publish()],
+            "fail_session": [*records],
+            # indexing-session
+            "prepare_worker": [
+                *records,
+                *self.read_policies(),
+                *self.describe_file_systems(),
+                *self.find_network(),
+                *self.register_task(),
+            ],
+            "launch_worker": [*records, *self.read_policies(), *self.launch(), *self.remove()],
+            "complete_index": [*settle],
+            "fail_index": [*settle],
+            "remove_worker": [*self.remove()],
+            # every 15 minutes
+            "sweep": [*settle, *self.look_at_executions(), *self.remove(), *self.notifications.publish()],
+        }

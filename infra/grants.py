@@ -1,0 +1,82 @@
+"""What a role may do: statements as values, with a reason wherever a resource is a pattern.
+
+CDK's own `grant` methods write wildcard actions (`s3:GetObject*`), so every statement here is written out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.nag import acknowledge
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Actions on resources, and why the resources are a pattern where they are one."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    why_pattern: str | None = None
+
+    def statement(self) -> iam.PolicyStatement:
+        """Return the grant as the CDK's statement."""
+        return iam.PolicyStatement(
+            actions=list(self.actions),
+            resources=list(self.resources),
+            conditions=dict(self.conditions) or None,
+        )
+
+
+def role(
+    scope: Construct,
+    identifier: str,
+    *,
+    assumed_by: iam.IPrincipal,
+    description: str,
+    grants: Iterable[Grant],
+    managed_policies: list[iam.IManagedPolicy] | None = None,
+) -> iam.Role:
+    """Return a role that may do exactly what `grants` say, with a nag acknowledgement for each pattern.
+
+    The statements stand in the role itself: it is never there without them, nor they without it.
+    """
+    grants = list(grants)
+    document = iam.PolicyDocument(statements=[grant.statement() for grant in grants])
+    made = iam.Role(
+        scope,
+        identifier,
+        assumed_by=assumed_by,
+        description=description,
+        inline_policies={"grants": document} if grants else None,
+        managed_policies=managed_policies,
+    )
+    for grant in grants:
+        for resource in grant.resources:
+            text = _as_nag_writes_it(Stack.of(scope).resolve(resource))
+            if "*" in text:
+                if grant.why_pattern is None:
+                    raise ValueError(
+                        f"{text} is a pattern, but nothing says why; give {grant.actions} a why_pattern"
+                    )
+                acknowledge(made, f"AwsSolutions-IAM5[Resource::{text}]", grant.why_pattern)
+    return made
+
+
+def _as_nag_writes_it(resolved: Any) -> str:
+    """Return a resolved CloudFormation value as cdk-nag names it in a finding: `arn:<AWS::Partition>:...`."""
+    match resolved:
+        case {"Ref": name}:
+            return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(_as_nag_writes_it(part) for part in parts)
+        case _:
+            return str(resolved)

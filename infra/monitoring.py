@@ -1,0 +1,121 @@
+"""Alarms that call somebody, and a dashboard for whoever comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.names import Names
+from infra.notifications import Notifications
+
+METRICS_NAMESPACE = "Tidemark"
+METRICS_DIMENSIONS = {"service": "tidemark"}  # what Powertools adds to each metric of lambdas/
+PERIOD = Duration.minutes(5)
+
+
+class Monitoring(Construct):
+    """Three alarms and one dashboard."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        identifier: str,
+        *,
+        names: Names,
+        notifications: Notifications,
+        machines: Mapping[str, sfn.StateMachine],
+        functions: Mapping[str, lambda_.Function],
+        dead_letters: sqs.Queue,
+    ) -> None:
+        super().__init__(scope, identifier)
+        self._names = names
+        self._tell = actions.SnsAction(notifications.topic)
+        failed = machines["backup-session"].metric_failed(period=PERIOD, statistic="Sum")
+        expired = cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name="ExpiredLeases",
+            dimensions_map=METRICS_DIMENSIONS,
+            period=PERIOD,
+            statistic="Sum",
+        )
+        waiting = dead_letters.metric_approximate_number_of_messages_visible(
+            period=PERIOD, statistic="Maximum"
+        )
+        self._alarm(
+            "failed-session",
+            failed,
+            "A backup session failed: a file system has no new recovery point. See: tidemark sessions",
+        )
+        self._alarm(
+            "expired-lease",
+            expired,
+            "An indexing session fell silent and was given up. The next session indexes anew; look for the "
+            "worker's end in its log.",
+        )
+        self._alarm(
+            "dead-letters",
+            waiting,
+            "A schedule could not start its target. The queue's messages say which; use: tidemark run",
+        )
+        self._dashboard(machines, functions, expired, waiting)
+
+    def _alarm(self, name: str, metric: cloudwatch.IMetric, description: str) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=self._names.named(name),
+            alarm_description=description,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._tell)
+
+    def _dashboard(
+        self,
+        machines: Mapping[str, sfn.StateMachine],
+        functions: Mapping[str, lambda_.Function],
+        *health: cloudwatch.IMetric,
+    ) -> None:
+        hour = Duration.hours(1)
+        executions = [
+            cloudwatch.GraphWidget(
+                title=name,
+                left=[
+                    machine.metric_started(period=hour, statistic="Sum"),
+                    machine.metric_succeeded(period=hour, statistic="Sum"),
+                    machine.metric_failed(period=hour, statistic="Sum"),
+                ],
+                right=[machine.metric_time(period=hour)],
+                width=8,
+            )
+            for name, machine in machines.items()
+        ]
+        errors = cloudwatch.GraphWidget(
+            title="Errors of functions",
+            left=[function.metric_errors(period=hour) for function in functions.values()],
+            width=16,
+        )
+        self.dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=self._names.deployment,
+            widgets=[
+                executions,
+                [
+                    errors,
+                    cloudwatch.GraphWidget(
+                        title="Expired leases and dead letters", left=list(health), width=8
+                    ),
+                ],
+            ],
+        )

@@ -1,0 +1,55 @@
+"""Names and ARNs of what a deployment consists of.
+
+They are built from the deployment's name, not taken from the resources, where the resource itself would
+close a circle: a state machine names its functions, and functions may use that state machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aws_cdk import Aws
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Of one deployment in one Region; account and partition are those it gets deployed into."""
+
+    deployment: str
+    region: str
+
+    def named(self, suffix: str) -> str:
+        """Return `<deployment>-<suffix>`."""
+        return f"{self.deployment}-{suffix}"
+
+    def function(self, file: str) -> str:
+        """Return the name of the function in `lambdas/<file>.py`."""
+        return self.named(file.replace("_", "-"))
+
+    def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
+        """Return an ARN in the deployment's account and, unless named, its Region."""
+        return f"arn:{Aws.PARTITION}:{service}:{region or self.region}:{Aws.ACCOUNT_ID}:{resource}"
+
+    def function_arn(self, file: str) -> str:
+        """Return the ARN of the function in `lambdas/<file>.py`."""
+        return self.arn("lambda", f"function:{self.function(file)}")
+
+    def state_machine_arn(self, workflow: str) -> str:
+        """Return the ARN of the state machine in `tidemark/workflows/<workflow>.asl.json`."""
+        return self.arn("states", f"stateMachine:{self.named(workflow)}")
+
+    def execution_arns(self, workflow: str) -> str:
+        """Return the pattern of a state machine's executions; their names are made at run time."""
+        return self.arn("states", f"execution:{self.named(workflow)}:*")
+
+    def vault_arn(self, region: str, vault: str) -> str:
+        """Return the ARN of a backup vault."""
+        return self.arn("backup", f"backup-vault:{vault}", region=region)
+
+    def recovery_point_arns(self, region: str) -> str:
+        """Return the pattern of a Region's recovery points; their ids are made by AWS Backup."""
+        return self.arn("backup", "recovery-point:*", region=region)
+
+    def file_system_arn(self, file_system_id: str) -> str:
+        """Return the ARN of an EFS file system."""
+        return self.arn("elasticfilesystem", f"file-system/{file_system_id}")

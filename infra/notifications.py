@@ -1,0 +1,52 @@
+"""The topic that tells of sessions and alarms."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.grants import Grant
+from infra.keys import key
+from infra.names import Names
+
+
+class Notifications(Construct):
+    """An encrypted topic, and one mail address if the configuration names one.
+
+    Its key also encrypts the dead-letter queue: both hold messages, never data of a file system.
+    """
+
+    def __init__(self, scope: Construct, identifier: str, *, names: Names, email: str | None) -> None:
+        super().__init__(scope, identifier)
+        self.key = key(
+            self, "Key", description=f"Tidemark {names.deployment}: messages", removal=RemovalPolicy.DESTROY
+        )
+        self.topic = sns.Topic(
+            self, "Topic", topic_name=names.named("results"), master_key=self.key, enforce_ssl=True
+        )
+        cloudwatch = iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        )
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"], principals=[cloudwatch], resources=[self.topic.topic_arn]
+            )
+        )
+        # Source: Amazon SNS Developer Guide, "Compatibility of event sources with encrypted topics".
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["kms:GenerateDataKey", "kms:Decrypt"], principals=[cloudwatch], resources=["*"]
+            )
+        )
+        if email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+
+    def publish(self) -> list[Grant]:
+        """Return what telling the topic needs."""
+        return [
+            Grant(actions=("sns:Publish",), resources=(self.topic.topic_arn,)),
+            Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(self.key.key_arn,)),
+        ]

@@ -1,0 +1,70 @@
+"""The two tables, from the declarations that the product reads and writes by."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from infra.grants import Grant
+from infra.keys import key
+from infra.names import Names
+from tidemark.sessions.schema import TABLES, TableSchema
+
+READ = ("dynamodb:GetItem", "dynamodb:Query")
+WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
+
+
+class Records(Construct):
+    """Sessions, leases, indexes and associations in DynamoDB, under a key of their own."""
+
+    def __init__(self, scope: Construct, identifier: str, *, names: Names, removal: RemovalPolicy) -> None:
+        super().__init__(scope, identifier)
+        self._names = names
+        self.key = key(self, "Key", description=f"Tidemark {names.deployment}: tables", removal=removal)
+        self._tables = {schema.suffix: self._table(schema, removal) for schema in TABLES}
+
+    def grant(self) -> list[Grant]:
+        """Return what a function needs to read and write the tables and their secondary indexes."""
+        resources: list[str] = []
+        for schema in TABLES:
+            arn = self._tables[schema.suffix].table_arn
+            resources += [arn, *(f"{arn}/index/{index.name}" for index in schema.secondary_indexes)]
+        return [
+            Grant(actions=READ + WRITE, resources=tuple(resources)),
+            # DynamoDB uses the table's key in its caller's name.
+            Grant(
+                actions=("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
+                resources=(self.key.key_arn,),
+                conditions={
+                    "StringEquals": {"kms:ViaService": f"dynamodb.{self._names.region}.amazonaws.com"},
+                },
+            ),
+        ]
+
+    def _table(self, schema: TableSchema, removal: RemovalPolicy) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            schema.suffix.capitalize(),
+            table_name=schema.table_name(self._names.deployment),
+            partition_key=_string(schema.partition_key),
+            sort_key=_string(schema.sort_key) if schema.sort_key else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=removal,
+        )
+        for index in schema.secondary_indexes:
+            table.add_global_secondary_index(
+                index_name=index.name,
+                partition_key=_string(index.partition_key),
+                sort_key=_string(index.sort_key),
+            )
+        return table
+
+
+def _string(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

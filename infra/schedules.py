@@ -1,0 +1,102 @@
+"""What starts by itself: each policy with a schedule, and the sweeper."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.grants import Grant, role
+from infra.nag import acknowledge
+from infra.names import Names
+from infra.notifications import Notifications
+from tidemark.policy.policy import Policy, Schedule
+
+SWEEP_EVERY = Schedule(expression="rate(15 minutes)")
+# A nightly backup that starts in the afternoon helps nobody; the dead-letter queue's alarm tells instead.
+LATEST = Duration.hours(6)
+RETRIES = 30
+
+
+class Schedules(Construct):
+    """EventBridge Scheduler's schedules in a group of their own; what cannot be started lands in a queue."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        identifier: str,
+        *,
+        names: Names,
+        policies: tuple[Policy, ...],
+        notifications: Notifications,
+        policy_run_arn: str,
+        sweep_arn: str,
+    ) -> None:
+        super().__init__(scope, identifier)
+        self._names = names
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            queue_name=names.named("dead-letters"),
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=notifications.key,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        acknowledge(
+            self.dead_letters, "AwsSolutions-SQS3", "This is the dead-letter queue; an alarm watches it."
+        )
+        self._group = scheduler.CfnScheduleGroup(self, "Group", name=names.deployment)
+        self._role = role(
+            self,
+            "Role",
+            assumed_by=self._scheduler(),
+            description="What EventBridge Scheduler may do: start policies and the sweeper",
+            grants=[
+                Grant(actions=("states:StartExecution",), resources=(policy_run_arn,)),
+                Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn,)),
+                Grant(actions=("sqs:SendMessage",), resources=(self.dead_letters.queue_arn,)),
+                Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(notifications.key.key_arn,)),
+            ],
+        )
+        for policy in policies:
+            if policy.schedule:
+                # The scheduled time, not the attempt's: what is delivered twice starts one session.
+                run = {"policy": policy.name, "scheduled_time": "<aws.scheduler.scheduled-time>"}
+                self._schedule(f"policy-{policy.name}", policy.schedule, policy_run_arn, run)
+        self._schedule("sweep", SWEEP_EVERY, sweep_arn, {})
+
+    def _schedule(self, name: str, when: Schedule, target_arn: str, message: dict[str, str]) -> None:
+        schedule = scheduler.CfnSchedule(
+            self,
+            name,
+            name=self._names.named(name),
+            group_name=self._names.deployment,
+            schedule_expression=when.expression,
+            schedule_expression_timezone=when.time_zone,
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=target_arn,
+                role_arn=self._role.role_arn,
+                input=json.dumps(message),
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                    arn=self.dead_letters.queue_arn
+                ),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=int(LATEST.to_seconds()), maximum_retry_attempts=RETRIES
+                ),
+            ),
+        )
+        schedule.add_resource_dependency(self._group)
+
+    def _scheduler(self) -> iam.ServicePrincipal:
+        """Source: EventBridge Scheduler User Guide, "Confused deputy prevention"."""
+        group = self._names.arn("scheduler", f"schedule-group/{self._names.deployment}")
+        return iam.ServicePrincipal(
+            "scheduler.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group}},
+        )

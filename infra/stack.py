@@ -1,0 +1,201 @@
+"""The stacks of a deployment. They only compose."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.backup_role import backup_role
+from infra.bundle import Bundle
+from infra.function_grants import FunctionGrants
+from infra.functions import Functions
+from infra.keys import key
+from infra.monitoring import Monitoring
+from infra.names import Names
+from infra.notifications import Notifications
+from infra.parameters import Parameters
+from infra.records import Records
+from infra.repository import Repository
+from infra.schedules import Schedules
+from infra.vault import Vault
+from infra.workers import Workers
+from infra.workflows import Workflows
+from tidemark.policy.configuration import Configuration
+from tidemark.sessions.schema import INDEXES, SESSIONS
+from tidemark.settings import LambdaSettings
+
+RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+class CopyStack(Stack):
+    """The vault of copies in one other Region."""
+
+    def __init__(self, scope: Construct, *, configuration: Configuration, region: str) -> None:
+        super().__init__(
+            scope,
+            f"Tidemark-{configuration.deployment}-{region}",
+            env=Environment(region=region),
+            description=f"Tidemark {configuration.deployment}: copies of recovery points in {region}",
+        )
+        Vault(
+            self,
+            "Vault",
+            deployment=configuration.deployment,
+            name=configuration.vaults[region],
+            removal=removal_policy(configuration),
+        )
+
+
+class TidemarkStack(Stack):
+    """Everything of a deployment but the vaults of copies."""
+
+    def __init__(
+        self, scope: Construct, *, configuration: Configuration, lambda_asset: Bundle, worker_context: Bundle
+    ) -> None:
+        super().__init__(
+            scope,
+            f"Tidemark-{configuration.deployment}",
+            env=Environment(region=configuration.region),
+            description=f"Tidemark {configuration.deployment}: backups of EFS and what is in them",
+        )
+        names = Names(deployment=configuration.deployment, region=configuration.region)
+        vaults = dict(configuration.vaults)
+        file_systems = sorted({one for policy in configuration.policies for one in policy.file_systems})
+        removal = removal_policy(configuration)
+        retention = RETENTION[configuration.log_days]
+
+        records = Records(self, "Records", names=names, removal=removal)
+        repository = Repository(
+            self,
+            "Repository",
+            names=names,
+            bucket_name=configuration.bucket,
+            prefix=configuration.prefix,
+            removal=removal,
+        )
+        tag_key = key(
+            self,
+            "TagKey",
+            description=f"Tidemark {names.deployment}: tags of recovery points",
+            removal=removal,
+        )
+        Vault(self, "Vault", deployment=names.deployment, name=vaults[names.region], removal=removal)
+        backups = backup_role(self, "BackupRole")
+        notifications = Notifications(self, "Notifications", names=names, email=configuration.email)
+        workers = Workers(
+            self,
+            "Workers",
+            names=names,
+            context=worker_context,
+            repository=repository,
+            file_systems=file_systems,
+            log_retention=retention,
+        )
+        settings = LambdaSettings(
+            deployment=names.deployment,
+            account=Aws.ACCOUNT_ID,
+            region=names.region,
+            sessions_table=SESSIONS.table_name(names.deployment),
+            indexes_table=INDEXES.table_name(names.deployment),
+            repository=repository.url,
+            tag_key=tag_key.key_arn,
+            backup_role=backups.role_arn,
+            topic=notifications.topic.topic_arn,
+            indexing_session=names.state_machine_arn("indexing-session"),
+            cluster=workers.cluster.attr_arn,
+            worker_image=workers.image.image_uri,
+            worker_task_role=workers.task_role.role_arn,
+            worker_execution_role=workers.execution_role.role_arn,
+            worker_instance_profile=workers.instance_profile.attr_arn,
+            worker_log_group=workers.log_group.log_group_name,
+        )
+        grants = FunctionGrants(
+            names=names,
+            vaults=vaults,
+            file_systems=file_systems,
+            records=records,
+            repository=repository,
+            tag_key=tag_key,
+            backup_role=backups,
+            notifications=notifications,
+            workers=workers,
+        )
+        functions = Functions(
+            self,
+            "Functions",
+            names=names,
+            asset=lambda_asset,
+            settings=settings,
+            grants=grants.table(),
+            log_retention=retention,
+        )
+        workflows = Workflows(
+            self, "Workflows", names=names, functions=functions.by_file, log_retention=retention
+        )
+        schedules = Schedules(
+            self,
+            "Schedules",
+            names=names,
+            policies=configuration.policies,
+            notifications=notifications,
+            policy_run_arn=workflows.by_name["policy-run"].state_machine_arn,
+            sweep_arn=functions.by_file["sweep"].function_arn,
+        )
+        Parameters(
+            self,
+            "Parameters",
+            names=names,
+            settings=settings,
+            vaults=vaults,
+            policies=configuration.policies,
+        )
+        Monitoring(
+            self,
+            "Monitoring",
+            names=names,
+            notifications=notifications,
+            machines=workflows.by_name,
+            functions=functions.by_file,
+            dead_letters=schedules.dead_letters,
+        )
+        self._tell(names, settings, workflows, schedules)
+
+    def _tell(
+        self, names: Names, settings: LambdaSettings, workflows: Workflows, schedules: Schedules
+    ) -> None:
+        console = f"https://{names.region}.console.aws.amazon.com"
+        policy_run = workflows.by_name["policy-run"].state_machine_arn
+        outputs = {
+            "Deployment": ("The name to give the CLI in TIDEMARK_DEPLOYMENT", names.deployment),
+            "RepositoryUrl": ("Where indexes are written", settings.repository),
+            "PolicyRunStateMachine": ("The state machine that runs a policy", policy_run),
+            "PolicyRunConsole": (
+                "Start or rerun a policy in the console",
+                f"{console}/states/home?region={names.region}#/statemachines/view/{policy_run}",
+            ),
+            "DashboardConsole": (
+                "Sessions and errors at a glance",
+                f"{console}/cloudwatch/home?region={names.region}#dashboards:name={names.deployment}",
+            ),
+            "ResultsTopic": ("Subscribe to hear of failed sessions and alarms", settings.topic),
+            "DeadLetterQueue": ("Schedules that could not start", schedules.dead_letters.queue_url),
+        }
+        for identifier, (description, value) in outputs.items():
+            CfnOutput(self, identifier, description=description, value=value)
+
+
+def removal_policy(configuration: Configuration) -> RemovalPolicy:
+    """Return what `cdk destroy` does with everything that holds a user's data, and with its keys."""
+    return RemovalPolicy.RETAIN if configuration.keep_on_destroy else RemovalPolicy.DESTROY

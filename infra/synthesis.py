@@ -1,0 +1,50 @@
+"""From a configuration to a cloud assembly; the one way, for `cdk`, the local cloud and the tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra import bundle
+from infra.stack import CopyStack, TidemarkStack
+from tidemark.policy.configuration import Configuration, load
+
+CONFIGURATION_CONTEXT = "config"  # cdk synth -c config=FILE
+
+
+def application(*, outdir: Path | None = None) -> App:
+    """Return an empty app with the feature flags of cdk.json, which only `cdk` reads by itself."""
+    flags = json.loads((bundle.SOURCES / "cdk.json").read_text())["context"]
+    return App(
+        context=flags,
+        outdir=str(outdir) if outdir else None,
+        analytics_reporting=False,
+        tree_metadata=False,
+    )
+
+
+def compose(app: App, configuration: Configuration) -> TidemarkStack:
+    """Add the stacks of a deployment and the rules they are checked by; return the main one.
+
+    Raises ConfigurationError when the Lambdas' dependencies have to be fetched and cannot.
+    """
+    main = TidemarkStack(
+        app,
+        configuration=configuration,
+        lambda_asset=bundle.lambda_asset(),
+        worker_context=bundle.worker_context(),
+    )
+    for region in configuration.vaults:
+        if region != configuration.region:
+            # Copies first: a session must find its copies' vaults from the first minute on.
+            main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return main
+
+
+def configuration_of(app: App, named: str) -> Configuration:
+    """Return the configuration in the file that `-c config=FILE` names, or else in `named`."""
+    return load(Path(str(app.node.try_get_context(CONFIGURATION_CONTEXT) or named)))

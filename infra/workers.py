@@ -1,0 +1,141 @@
+"""What a worker needs to be there before it is launched: cluster, image, roles, logs."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.bundle import Bundle
+from infra.grants import Grant, role
+from infra.names import Names
+from infra.repository import Repository
+
+
+class Workers(Construct):
+    """The workers' surroundings. Task definitions and instances are made for each crawl, by `lambdas/`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        identifier: str,
+        *,
+        names: Names,
+        context: Bundle,
+        repository: Repository,
+        file_systems: list[str],
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, identifier)
+        self._names = names
+        # The plain resource: the CDK's own Cluster would make a VPC, and workers stand in the file system's.
+        self.cluster_name = names.named("workers")
+        self.cluster = ecs.CfnCluster(
+            self,
+            "Cluster",
+            cluster_name=self.cluster_name,
+            cluster_settings=[
+                ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="enabled")
+            ],
+        )
+        self.image = ecr_assets.DockerImageAsset(
+            self,
+            "Image",
+            directory=str(context.directory),
+            file="worker_image/Dockerfile",
+            platform=ecr_assets.Platform.LINUX_ARM64,
+        )
+        self.log_group = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/{names.deployment}/worker",
+            retention=log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        crawl = [
+            *repository.write(f"indexes/{Aws.ACCOUNT_ID}/"),
+            *self._mount(file_systems),
+            # The task token names the execution; an answer without it reaches nothing.
+            Grant(
+                actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
+                resources=(names.state_machine_arn("indexing-session"),),
+            ),
+        ]
+        start = [*self._pull(), *self._log()]
+        self.task_role = role(
+            self,
+            "TaskRole",
+            assumed_by=self._tasks(),
+            description="What a Fargate worker may do: read its file system, write its index",
+            grants=crawl,
+        )
+        self.execution_role = role(
+            self,
+            "ExecutionRole",
+            assumed_by=self._tasks(),
+            description="What ECS may do to start a worker: pull the image, write the log",
+            grants=start,
+        )
+        self.instance_role = role(
+            self,
+            "InstanceRole",
+            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+            description="What an EC2 worker may do: both of the above",
+            grants=[*crawl, *start],
+        )
+        self.instance_profile = iam.CfnInstanceProfile(
+            self, "InstanceProfile", roles=[self.instance_role.role_name]
+        )
+
+    def _tasks(self) -> iam.ServicePrincipal:
+        """Return ECS's tasks, of this account and Region only.
+
+        Source: Amazon ECS Developer Guide, "Amazon ECS task IAM role", confused deputy.
+        """
+        return iam.ServicePrincipal(
+            "ecs-tasks.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "ArnLike": {"aws:SourceArn": self._names.arn("ecs", "*")},
+            },
+        )
+
+    def _mount(self, file_systems: list[str]) -> list[Grant]:
+        if not file_systems:
+            return []
+        return [
+            Grant(
+                # No ClientWrite: read-only. Root, or directories of others would be missed silently.
+                actions=("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"),
+                resources=tuple(self._names.file_system_arn(identifier) for identifier in file_systems),
+            )
+        ]
+
+    def _pull(self) -> list[Grant]:
+        return [
+            Grant(
+                actions=("ecr:GetAuthorizationToken",),
+                resources=("*",),
+                why_pattern="ecr:GetAuthorizationToken has no resource level in IAM.",
+            ),
+            Grant(
+                actions=(
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:GetDownloadUrlForLayer",
+                ),
+                resources=(self.image.repository.repository_arn,),
+            ),
+        ]
+
+    def _log(self) -> list[Grant]:
+        return [
+            Grant(
+                actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+                resources=(self.log_group.log_group_arn,),
+                why_pattern="The ARN of a log group ends with :*, which stands for its streams.",
+            )
+        ]

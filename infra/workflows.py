@@ -1,0 +1,122 @@
+"""The three state machines, from `tidemark/workflows/*.asl.json` as they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.grants import Grant, role
+from infra.names import Names
+
+DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
+WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+class Workflows(Construct):
+    """The state machines by name; each may invoke the functions and start the machine it names, no more."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        identifier: str,
+        *,
+        names: Names,
+        functions: Mapping[str, lambda_.Function],
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, identifier)
+        self._names = names
+        self._log_retention = log_retention
+        values = {f"{_camel(file)}Function": function.function_arn for file, function in functions.items()}
+        values |= {f"{_camel(name)}StateMachine": names.state_machine_arn(name) for name in WORKFLOWS}
+        self.by_name = {name: self._machine(name, values) for name in WORKFLOWS}
+
+    def _machine(self, name: str, values: Mapping[str, str]) -> sfn.StateMachine:
+        definition = (DIRECTORY / f"{name}.asl.json").read_text()
+        used = sorted(set(PLACEHOLDER.findall(definition)))
+        log_group = logs.LogGroup(
+            self,
+            f"{_camel(name)}Log",
+            # Step Functions writes to this prefix without a resource policy that grows with every log group.
+            log_group_name=f"/aws/vendedlogs/states/{self._names.named(name)}",
+            retention=self._log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        functions = [values[placeholder] for placeholder in used if placeholder.endswith("Function")]
+        nested = [workflow for workflow in WORKFLOWS if f"{_camel(workflow)}StateMachine" in used]
+        run_as = role(
+            self,
+            f"{_camel(name)}Role",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            description=f"What the state machine {self._names.named(name)} may do",
+            grants=[
+                Grant(actions=("lambda:InvokeFunction",), resources=tuple(functions)),
+                *(grant for workflow in nested for grant in self._run_nested(workflow)),
+                *_observe(),
+            ],
+        )
+        return sfn.StateMachine(
+            self,
+            _camel(name),
+            state_machine_name=self._names.named(name),
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_substitutions={placeholder: values[placeholder] for placeholder in used},
+            role=run_as.without_policy_updates(),
+            tracing_enabled=True,
+            # Events without their data, which holds task tokens; the console's history has it for 90 days.
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+        )
+
+    def _run_nested(self, workflow: str) -> list[Grant]:
+        """Source: AWS Step Functions Developer Guide, IAM policies for startExecution.sync."""
+        return [
+            Grant(actions=("states:StartExecution",), resources=(self._names.state_machine_arn(workflow),)),
+            Grant(
+                actions=("states:DescribeExecution", "states:StopExecution"),
+                resources=(self._names.execution_arns(workflow),),
+                why_pattern="Executions are named at run time; only those of the nested machine.",
+            ),
+            Grant(
+                actions=("events:PutTargets", "events:PutRule", "events:DescribeRule"),
+                resources=(
+                    self._names.arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"),
+                ),
+            ),
+        ]
+
+
+def _observe() -> list[Grant]:
+    return [
+        Grant(
+            actions=(
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+                "xray:PutTraceSegments",
+                "xray:PutTelemetryRecords",
+                "xray:GetSamplingRules",
+                "xray:GetSamplingTargets",
+            ),
+            resources=("*",),
+            why_pattern="Log delivery and traces of Step Functions have no resource level in IAM.",
+        )
+    ]
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in re.split("[-_]", name))
