@@ -1,0 +1,288 @@
+"""What every crawler must do; each test runs on each crawler."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+from array import array
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.crawl.trees import Row, found_by_find
+from tidemark.crawl.batch import BytesColumn
+from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
+from tidemark.crawl.python_crawler import PythonCrawl
+from tidemark.errors import CrawlFailed
+
+CRAWLERS = [PythonCrawl]
+TYPES = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
+
+
+@pytest.fixture(params=CRAWLERS)
+def crawler(request):
+    return request.param
+
+
+def strings(column: BytesColumn) -> list[bytes]:
+    offsets = memoryview(column.offsets).cast("B").cast("i")
+    data = bytes(column.data)
+    return [data[start:end] for start, end in pairwise(offsets)]
+
+
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def numbers(buffer, code: str) -> list[int]:
+    return array(code, bytes(buffer)).tolist()
+
+
+def rows_of(crawl) -> tuple[list[Row], list]:
+    rows, problems = [], []
+    for batch in crawl.batches():
+        directories = strings(batch.directories)
+        modes = numbers(batch.mode, "i")
+        rows += [
+            Row(directories[directory] + name, TYPES[mode >> 12], mode & 0o7777, *rest)
+            for directory, name, mode, *rest in zip(
+                numbers(batch.directory, "i"),
+                strings(batch.names),
+                modes,
+                numbers(batch.nlink, "i"),
+                numbers(batch.uid, "q"),
+                numbers(batch.gid, "q"),
+                numbers(batch.size, "q"),
+                numbers(batch.inode, "q"),
+                numbers(batch.mtime_us, "q"),
+                numbers(batch.ctime_us, "q"),
+                strings(batch.targets),
+                strict=True,
+            )
+        ]
+        problems += batch.problems
+    return sorted(rows), problems
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize("descriptors", [1, 256])
+@pytest.mark.parametrize("batch_rows", [1, 16_384])
+def test_rows_equal_those_of_find_on_every_field(crawler, pitfalls, threads, descriptors, batch_rows):
+    options = CrawlOptions(threads=threads, descriptors=descriptors, batch_rows=batch_rows)
+
+    rows, problems = rows_of(crawler(os.fsencode(pitfalls), options))
+
+    assert rows == found_by_find(pitfalls)
+    assert problems == []
+
+
+def test_nanoseconds_are_what_the_microseconds_leave_out(crawler, tmp_path):
+    (tmp_path / "file").write_text("")
+    os.utime(tmp_path / "file", ns=(0, -1_000_000_001))
+
+    (batch,) = crawler(os.fsencode(tmp_path), CrawlOptions()).batches()
+
+    (microseconds,), (rest,) = numbers(batch.mtime_us, "q"), numbers(batch.mtime_ns, "h")
+    assert microseconds * 1000 + rest == -1_000_000_001
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_open_descriptors_stay_bounded(crawler, tmp_path, threads):
+    deep = tmp_path
+    for level in range(60):
+        for sibling in range(4):
+            (deep / f"sibling{sibling}").mkdir()
+        deep = deep / f"level{level}"
+        deep.mkdir()
+    before = open_descriptors()
+    most = 0
+    for _ in crawler(
+        os.fsencode(tmp_path), CrawlOptions(threads=threads, descriptors=8, batch_rows=1)
+    ).batches():
+        most = max(most, open_descriptors())
+
+    assert most - before <= 8 + 3 * threads + 2
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_what_aws_backup_restored_is_left_out_of_the_root_only(crawler, tmp_path, threads):
+    for name in (
+        "aws-backup-restore_2026",
+        "aws-backup-failed-restore_2026",
+        "aws-backup-lost+found",
+        "kept",
+    ):
+        (tmp_path / name / "aws-backup-restore_inside").mkdir(parents=True)
+    (tmp_path / "aws-backup-restore_file").write_text("somebody's own")
+
+    rows, _ = rows_of(crawler(os.fsencode(tmp_path), CrawlOptions(threads=threads)))
+
+    assert [row.path for row in rows] == [
+        b"/aws-backup-restore_file",
+        b"/kept",
+        b"/kept/aws-backup-restore_inside",
+    ]
+
+
+def test_an_empty_root_has_no_rows(crawler, tmp_path):
+    assert rows_of(crawler(os.fsencode(tmp_path), CrawlOptions())) == ([], [])
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_progress_ends_with_the_truth(crawler, pitfalls, threads):
+    crawl = crawler(os.fsencode(pitfalls), CrawlOptions(threads=threads))
+    rows, _ = rows_of(crawl)
+
+    progress = crawl.progress()
+
+    assert progress.entries == len(rows)
+    assert progress.directories == sum(row.type == "d" for row in rows) + 1
+    assert progress.directories_queued == 0
+    assert progress.bytes == sum(row.size for row in rows if row.type == "f")
+
+
+def test_a_root_that_is_not_there_fails_the_crawl(crawler, tmp_path):
+    with pytest.raises(CrawlFailed, match="No such file"):
+        list(crawler(os.fsencode(tmp_path / "nothing"), CrawlOptions()).batches())
+
+
+def test_a_root_that_is_a_file_fails_the_crawl(crawler, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CrawlFailed):
+        list(crawler(os.fsencode(tmp_path / "file"), CrawlOptions()).batches())
+
+
+def test_a_stopped_crawl_says_that_it_is_not_whole(crawler, pitfalls):
+    crawl = crawler(os.fsencode(pitfalls), CrawlOptions(batch_rows=1))
+    batches = crawl.batches()
+    next(batches)
+    crawl.stop()
+    with pytest.raises(CrawlStopped):
+        list(batches)
+    assert threading.active_count() == 1
+
+
+def test_a_crawl_that_nobody_reads_on_ends_its_threads(crawler, pitfalls):
+    before = open_descriptors()
+    batches = crawler(os.fsencode(pitfalls), CrawlOptions(batch_rows=1, threads=8)).batches()
+    next(batches)
+    batches.close()
+    assert threading.active_count() == 1
+    assert open_descriptors() == before
+
+
+def test_a_mount_point_is_a_row_and_is_not_entered(crawler):
+    """/dev has others mounted in it wherever there is a kernel."""
+    rows, _ = rows_of(crawler(b"/dev", CrawlOptions()))
+    device = Path("/dev").stat().st_dev
+    others = [
+        b"/" + os.fsencode(path.name) for path in Path("/dev").iterdir() if _is_other_mount(path, device)
+    ]
+    assert others, "this machine has nothing mounted below /dev"
+    for other in others:
+        assert [row.path for row in rows if row.path.startswith(other)] == [other]
+
+
+def _is_other_mount(path: Path, device: int) -> bool:
+    status = path.lstat()
+    return path.is_dir() and not path.is_symlink() and status.st_dev != device
+
+
+AS_NOBODY = """
+import os, sys
+from tidemark.crawl.crawler import CrawlOptions
+from tidemark.crawl import open_crawl
+import tidemark.crawl.%(module)s as module
+crawl = module.%(name)s(os.fsencode(sys.argv[1]), CrawlOptions(threads=%(threads)d))
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for batch in crawl.batches():
+    for problem in batch.problems:
+        print(problem.path, problem.operation, problem.errno, problem.kind)
+print(crawl.progress().entries, crawl.progress().unreadable)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_directories_that_refuse_are_recorded_and_the_rest_is_read(crawler, tmp_path_factory, threads):
+    root = Path(os.path.realpath(tmp_path_factory.mktemp("refusing", numbered=True)))
+    for above in [root, *root.parents][:3]:  # the temporary directory of a run is its owner's alone
+        above.chmod(above.stat().st_mode | 0o711)
+    root.chmod(0o755)
+    (root / "open").mkdir()
+    (root / "open" / "file").write_text("")
+    (root / "closed").mkdir(mode=0o700)
+    (root / "closed" / "hidden").write_text("")
+    (root / "names only").mkdir()
+    (root / "names only" / "file").write_text("")
+    (root / "names only").chmod(0o744)
+    (root / "closed").chmod(0o300)
+    if os.geteuid() != 0:
+        (root / "names only").chmod(0o400)
+    program = AS_NOBODY % {
+        "module": crawler.__module__.rsplit(".", 1)[1],
+        "name": crawler.__name__,
+        "threads": threads,
+    }
+
+    run = subprocess.run(
+        [sys.executable, "-c", program, root],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    (root / "names only").chmod(0o755)
+    (root / "closed").chmod(0o755)
+
+    *problems, counts = run.stdout.splitlines()
+    assert sorted(problems) == [
+        f"b'/closed/' open {errno.EACCES} unreadable",
+        f"b'/names only/file' stat {errno.EACCES} unreadable",
+    ]
+    assert counts == "4 2"
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_entries_that_come_and_go_never_fail_the_crawl(crawler, tmp_path, threads):
+    for number in range(20):
+        (tmp_path / f"kept{number}").mkdir()
+    done = threading.Event()
+
+    def disturb() -> None:
+        while not done.is_set():
+            for number in range(20):
+                fickle = tmp_path / f"kept{number}" / "fickle"
+                fickle.mkdir()
+                (fickle / "file").write_text("")
+                (fickle / "file").unlink()
+                fickle.rmdir()
+
+    disturber = threading.Thread(target=disturb)
+    disturber.start()
+    try:
+        for _ in range(20):
+            rows, problems = rows_of(crawler(os.fsencode(tmp_path), CrawlOptions(threads=threads)))
+            assert {b"/kept%d" % number for number in range(20)} <= {row.path for row in rows}
+            assert {problem.kind for problem in problems} <= {"vanished", "changed"}
+    finally:
+        done.set()
+        disturber.join()
+
+
+def test_a_directory_that_changes_while_it_is_listed_is_flagged(crawler, tmp_path):
+    for number in range(5000):
+        (tmp_path / f"{number}").write_text("")
+    crawl = crawler(os.fsencode(tmp_path), CrawlOptions(batch_rows=1))
+    problems = []
+    for batch in crawl.batches():
+        (tmp_path / "new").touch()
+        (tmp_path / "new").unlink()
+        problems += batch.problems
+
+    assert [(problem.path, problem.kind, problem.errno) for problem in problems] == [(b"/", "changed", 0)]
