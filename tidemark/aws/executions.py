@@ -1,12 +1,15 @@
-"""Executions of the state machines: whether one runs, and where to see it."""
+"""Executions of the state machines: started, asked about, and where to see them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
+from tidemark.sessions.session import partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -34,7 +37,35 @@ def ended_as(client: SFNClient, execution: str) -> str | None:
     return None if status in _ALIVE else status
 
 
+def start(client: SFNClient, state_machine_arn: str, name: str | None, request: Mapping[str, str]) -> str:
+    """Start an execution, under a name of Step Functions' choice if none is given; return its ARN."""
+    text = json.dumps(request)
+    if name is None:
+        return client.start_execution(stateMachineArn=state_machine_arn, input=text)["executionArn"]
+    return client.start_execution(stateMachineArn=state_machine_arn, name=name, input=text)["executionArn"]
+
+
+def failure_of(client: SFNClient, execution: str) -> str | None:
+    """Return why an execution failed, in the words of whatever raised it; None if it said nothing."""
+    answer = client.describe_execution(executionArn=execution)
+    cause = answer.get("cause")
+    try:
+        fields = json.loads(cause or "")
+    except ValueError:
+        return cause or answer.get("error")
+    # A function that raised puts its message into JSON. Source: Lambda, function errors.
+    return str(fields["errorMessage"]) if isinstance(fields, dict) and "errorMessage" in fields else cause
+
+
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+
 def console_url(execution: str) -> str:
     """Return the address of an execution in the AWS console."""
     region = execution.split(":")[3]
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution}"
+    host = _CONSOLES[partition_of(region)]
+    return f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/{execution}"

@@ -1,0 +1,31 @@
+"""How a command's help is laid out: as Unix manuals do, without types and braces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperArgument, TyperCommand
+
+
+class Command(TyperCommand):
+    """A command whose arguments are shown by their names alone: `tidemark run [OPTIONS] POLICY`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words after the command's name in its usage line."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options."""
+        parameters = self.get_params(ctx)
+        arguments = [
+            (each.display_name_raw, each.help or "") for each in parameters if isinstance(each, TyperArgument)
+        ]
+        options = [
+            record
+            for each in parameters
+            if not isinstance(each, TyperArgument) and (record := each.get_help_record(ctx))
+        ]
+        for heading, rows in (("Arguments", arguments), ("Options", options)):
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)

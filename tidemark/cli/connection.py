@@ -1,0 +1,97 @@
+"""What the commands reach: the deployment that the environment names, with the user's own credentials."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.deployment import Resources, discover, read_policy
+from tidemark.aws.s3_store import open_store
+from tidemark.aws.tag_keys import TagKeys
+from tidemark.cli.steps import View
+from tidemark.errors import PolicyNotFound
+from tidemark.index.store import ObjectMissing
+from tidemark.index.store import Store as Repository
+from tidemark.policy.policy import Policy
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.items import read_index, read_lease, read_session
+from tidemark.sessions.session import Session
+from tidemark.sessions.store import Store
+from tidemark.settings import CliSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """One deployment, as its user reaches it."""
+
+    deployment: str
+    clients: Clients
+    resources: Resources
+
+    @cached_property
+    def records(self) -> Store:
+        """The deployment's tables."""
+        return self.resources.records(self.clients)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The deployment's repository."""
+        return open_store(self.resources.repository, self.clients.of("s3", self.resources.region))
+
+    @property
+    def tag_keys(self) -> TagKeys:
+        """The data keys of the deployment's tags."""
+        return TagKeys(
+            s3=self.clients.of("s3", self.resources.region),
+            kms=self.clients.of("kms", self.resources.region),
+            repository=self.resources.repository,
+            kms_key=self.resources.tag_key,
+            deployment=self.deployment,
+        )
+
+    def policy(self, name: str) -> Policy:
+        """Return a deployed policy; raise PolicyNotFound."""
+        return read_policy(self.clients.of("ssm", self.resources.region), self.deployment, name)
+
+    def policy_if_any(self, name: str) -> Policy | None:
+        """Return a policy, or None when it is not deployed any more."""
+        try:
+            return self.policy(name)
+        except PolicyNotFound:
+            return None
+
+    def view(self, session_id: str, policy: Policy | None) -> View:
+        """Return what is known of a session now; raise SessionNotFound."""
+        session = read_session(self.records, session_id)
+        index = self.index_of(session)
+        owner = progress = None
+        if index is not None and index.status is IndexStatus.RUNNING:
+            lease = read_lease(self.records, session.file_system)
+            owner = lease.owner if lease is not None and lease.index_id == index.index_id else None
+            progress = self.progress(index)
+        return View(session=session, policy=policy, index=index, owner=owner, progress=progress)
+
+    def index_of(self, session: Session) -> Index | None:
+        """Return the record of the session's index, if it has one."""
+        if session.index_id is None:
+            return None
+        return read_index(self.records, session.file_system, session.index_id)
+
+    def progress(self, index: Index) -> Mapping[str, Any] | None:
+        """Return what the worker last wrote about its crawl, or None before its first heartbeat."""
+        try:
+            text = self.repository.get(f"indexes/{index.file_system}/{index.index_id}/progress.json")
+            return cast(Mapping[str, Any], json.loads(text))
+        except (ObjectMissing, ValueError):
+            return None
+
+
+def connect() -> Connection:
+    """Find the deployment; raise NotDeployed or NoCredentials."""
+    deployment = CliSettings.from_environment().deployment
+    clients = Clients()
+    return Connection(deployment=deployment, clients=clients, resources=discover(clients, deployment))

@@ -1,0 +1,245 @@
+"""tidemark demo"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.aws.clock import utc_now
+from tidemark.cli import run, session, terminal
+from tidemark.cli.connection import Connection
+from tidemark.cli.follow import follow
+from tidemark.cli.run import Started
+from tidemark.cli.search import entry_line
+from tidemark.cli.steps import View
+from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, in_silence, workbench
+from tidemark.errors import IndexingFailed, SessionNotFound
+from tidemark.index.catalogue import open_index
+from tidemark.index.manifest import Manifest
+from tidemark.policy.policy import Policy
+from tidemark.sessions.indexing import IndexStatus
+from tidemark.sessions.ledger import associations_of
+
+NAME = "demo"  # of the file system and of its policy
+TIME_SCALE = 0.02
+_INTERVAL = 0.25  # seconds between two looks at a session; the local cloud is fast
+_HOLD_SECONDS = 6.0  # longer than the next session takes to open
+_SAMPLE = 5
+
+HELP = f"""Show the main job on this machine, with your own files.
+
+Runs AWS on this machine, deploys the same CDK template that goes to AWS, and runs a policy for a file
+system that holds DIR. Then it shows what happens when a session meets an indexing session that still
+runs. Backups are real copies in a temporary directory: they take the space of DIR four times while it
+runs. DIR is only read.
+
+JSON, of the first session (the others are not run): session_id, status, recovery_point_arn, copies[]
+with recovery_point_arn, region, vault; index with index_id, location, files, directories, bytes,
+unreadable; associations[] with recovery_point_arn, index_id. The Regions are {REGION} and {COPY_REGION}.
+"""
+
+
+def demo(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="What to back up. Default: the Python installation.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """See HELP."""
+    root = (directory or Path(sys.base_prefix)).expanduser().absolute()
+    out = terminal.console()
+    say = in_silence if as_json else terminal.working(out)
+    with workbench({NAME: root}, time_scale=TIME_SCALE, say=say) as bench:
+        connection = bench.connection
+        policy = connection.policy(NAME)
+        if as_json:
+            view = _run(connection, policy, Console(quiet=True))
+            terminal.print_json(_document(connection, view))
+            return
+        _heading(out, f"A session: back up {root}, copy to {COPY_REGION}, index")
+        out.print(terminal.commands((f"tidemark run {NAME} --wait", "")))
+        view = _run(connection, policy, out)
+        out.print()
+        session.show(out, connection, view)
+        manifest = _manifest(connection, view)
+        _show_search(out, connection, manifest)
+        _show_overlap(out, bench, policy)
+    _show_next(out, root)
+
+
+def _run(connection: Connection, policy: Policy, out: Console) -> View:
+    """Run the policy once and return the session as it ended; raise SessionFailed."""
+    started = _start(connection, policy)
+    follower = run.watch(connection, policy, started, interval=_INTERVAL, to=out)
+    run.conclude(connection, started, follower)
+    return follower.views[0]
+
+
+def _start(connection: Connection, policy: Policy) -> Started:
+    run.preflight(connection, policy, None)
+    return run.start(connection, policy, None)
+
+
+def _manifest(connection: Connection, view: View) -> Manifest:
+    if view.index is None or view.index.status is not IndexStatus.COMPLETE:
+        raise IndexingFailed(
+            f"session {view.session.session_id} has no index: {'; '.join(view.session.reasons)}"
+        )
+    return open_index(connection.repository, view.index.index_id)
+
+
+def _show_search(out: Console, connection: Connection, manifest: Manifest) -> None:
+    pattern = _sample_pattern(connection, manifest)
+    _heading(out, "Search the backup, straight from the repository")
+    out.print(terminal.commands((f"tidemark search '{pattern}'", "")))
+    from tidemark.index.search import search
+
+    begun = utc_now()
+    found = list(search(connection.repository, manifest, pattern))
+    took = terminal.duration(utc_now() - begun)
+    for entry in found[:_SAMPLE]:
+        out.print(entry_line(entry, entry.path), soft_wrap=True)
+    rest = len(found) - _SAMPLE
+    out.print(
+        Text(
+            f"{f'and {rest:,} more; ' if rest > 0 else ''}{manifest.totals.entries:,} names read in {took}",
+            "dim",
+        )
+    )
+
+
+def _sample_pattern(connection: Connection, manifest: Manifest) -> str:
+    """Return a glob of the first plain extension in the index, so that the search finds something."""
+    from tidemark.index.search import search
+
+    for entry in search(connection.repository, manifest, "*.*"):
+        if entry.type == "f" and entry.ext and entry.ext.isascii() and entry.ext.isalnum():
+            return f"*.{entry.name.rpartition('.')[2]}"
+    return "*"
+
+
+def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
+    connection = bench.connection
+    _heading(out, "A session that meets an indexing session which still runs")
+    out.print(
+        f"This directory is crawled in a moment, so the local cloud is told to hold the worker's last write\n"
+        f"back for {_HOLD_SECONDS:.0f} s. Meanwhile the policy is run once more.",
+        style=terminal.QUIET,
+    )
+    from localcloud.faults import Fault
+
+    hold = Fault(
+        service="s3",
+        operation="PutObject",
+        action="delay",
+        match=r"manifest\.json",
+        calls=(1, 1),
+        seconds=_HOLD_SECONDS,
+    )
+    bench.cloud.faults.add(hold)
+    first = _start(connection, policy)
+    _await_crawl(connection, policy, first)
+    second = _start(connection, policy)
+    both = Started(execution_arn=second.execution_arn, sessions=first.sessions | second.sessions)
+    follower = run.watch(connection, policy, both, interval=_INTERVAL, to=out)
+    run.conclude(connection, both, follower)
+    bench.cloud.faults.clear()
+    _print_shared(out, connection, follower.views)
+
+
+def _await_crawl(connection: Connection, policy: Policy, started: Started) -> None:
+    """Return when the session's index is being made."""
+    (name,) = started.sessions
+
+    def crawls() -> bool:
+        try:
+            view = connection.view(name, policy)
+        except SessionNotFound:
+            return False
+        return view.ended or (view.index is not None and view.index.status is IndexStatus.RUNNING)
+
+    follow(connection, [(name, policy)], interval=_INTERVAL, until=crawls, to=Console(quiet=True))
+
+
+def _print_shared(out: Console, connection: Connection, views: list[View]) -> None:
+    described = {
+        association.recovery_point_arn: association.index_id
+        for view in views
+        for point in view.session.points
+        for association in associations_of(connection.records, point.recovery_point_arn)
+    }
+    indexes = sorted(set(described.values()))
+    out.print()
+    if len(indexes) == 1:
+        out.print(
+            Text.assemble(
+                "One crawl for both: index ",
+                (indexes[0], terminal.STRONG),
+                f"\ndescribes the {len(described)} recovery points and copies of the two sessions.",
+            ),
+            soft_wrap=True,
+        )
+    else:  # a machine so slow that the first index was complete before the second session opened
+        out.print(
+            f"The second session opened too late to meet the first one's crawl: {len(indexes)} indexes.",
+            style=terminal.CAREFUL,
+        )
+
+
+def _show_next(out: Console, root: Path) -> None:
+    _heading(out, "What to try next")
+    out.print(
+        terminal.commands(
+            (f"tidemark local up --file-system demo={shlex.quote(str(root))}", ""),
+        ),
+        soft_wrap=True,
+    )
+    out.print(
+        "    the same cloud, to stay: for the other commands, and for the AWS CLI", style=terminal.QUIET
+    )
+    out.print(
+        terminal.commands(("tidemark --help", "all commands"), ("README.md, Deploy", "into an AWS account"))
+    )
+    out.print("\nThe local cloud of this demo is gone, with everything in it.", style=terminal.QUIET)
+
+
+def _heading(out: Console, text: str) -> None:
+    out.print()
+    out.print(text, style=terminal.STRONG)
+
+
+def _document(connection: Connection, view: View) -> dict[str, Any]:
+    session, manifest = view.session, _manifest(connection, view)
+    backup = next(point for point in session.points if point.kind == "backup")
+    return {
+        "session_id": session.session_id,
+        "status": session.status.value,
+        "recovery_point_arn": backup.recovery_point_arn,
+        "copies": [
+            {"recovery_point_arn": point.recovery_point_arn, "region": point.region, "vault": point.vault}
+            for point in session.points
+            if point.kind == "copy"
+        ],
+        "index": {
+            "index_id": manifest.index_id,
+            "location": f"{connection.repository.url}/{manifest.identity.prefix}",
+            "files": manifest.totals.files,
+            "directories": manifest.totals.directories,
+            "bytes": manifest.totals.bytes,
+            "unreadable": manifest.totals.unreadable,
+        },
+        "associations": [
+            {"recovery_point_arn": found.recovery_point_arn, "index_id": found.index_id}
+            for point in session.points
+            for found in associations_of(connection.records, point.recovery_point_arn)
+        ],
+    }

@@ -1,0 +1,117 @@
+"""Watching sessions until they end: live on a terminal, else a line for each change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from tidemark.aws.clock import utc_now
+from tidemark.cli import terminal
+from tidemark.cli.connection import Connection
+from tidemark.cli.steps import STATUS_STYLES, State, StepsTable, View, line, steps
+from tidemark.errors import SessionNotFound
+from tidemark.policy.policy import Policy
+
+# The worker writes its progress once a minute, a backup takes minutes: two seconds look alive, and are cheap.
+INTERVAL_SECONDS = 2.0
+
+
+class Follower:
+    """Shows some sessions and knows when all have ended."""
+
+    def __init__(self, connection: Connection, sessions: Sequence[tuple[str, Policy | None]]) -> None:
+        self._connection = connection
+        self._policies = dict(sessions)
+        self._views: dict[str, View] = {}
+        self._tables = {session_id: StepsTable() for session_id in self._policies}
+
+    def look(self) -> None:
+        """Read the sessions that have not ended yet once more."""
+        for session_id, policy in self._policies.items():
+            seen = self._views.get(session_id)
+            if seen is not None and seen.ended:
+                continue
+            try:
+                self._views[session_id] = self._connection.view(session_id, policy)
+            except SessionNotFound:
+                continue  # its execution has not opened it yet
+
+    @property
+    def views(self) -> list[View]:
+        """What was read last, of the sessions that have been opened."""
+        return list(self._views.values())
+
+    @property
+    def ended(self) -> bool:
+        """Whether every session has been opened and closed."""
+        return len(self._views) == len(self._policies) and all(view.ended for view in self.views)
+
+    def __rich__(self) -> RenderableType:
+        """Render all sessions; rich asks again for each frame."""
+        now = utc_now()
+        shown: list[RenderableType] = []
+        for session_id, table in self._tables.items():
+            view = self._views.get(session_id)
+            shown.append(_heading(session_id, view))
+            if view is not None:
+                shown.append(table.render(steps(view, now)))
+        return Group(*shown)
+
+    def changes(self, said: set[tuple[str, str, State]]) -> Iterator[str]:
+        """Return a line for each step that has come to a state it was not `said` to be in."""
+        for view in self.views:
+            for step in steps(view, utc_now()):
+                if step.state is State.WAITING:
+                    continue
+                key = (view.session.session_id, step.name, step.state)
+                if key not in said:
+                    said.add(key)
+                    yield f"{terminal.clock(utc_now())}  {line(step)}"
+
+
+def follow(
+    connection: Connection,
+    sessions: Sequence[tuple[str, Policy | None]],
+    *,
+    interval: float = INTERVAL_SECONDS,
+    until: Callable[[], bool] = lambda: False,
+    to: Console | None = None,
+) -> Follower:
+    """Show sessions on standard error until all have ended, or `until` says so; return what was seen last."""
+    follower = Follower(connection, sessions)
+    out = to or terminal.console(stderr=True)
+    if out.is_terminal:
+        with Live(follower, console=out, refresh_per_second=10):
+            _watch(follower, interval, until, lambda: None)
+    else:
+        said: set[tuple[str, str, State]] = set()
+
+        def show() -> None:
+            for text in follower.changes(said):
+                out.print(text, soft_wrap=True)
+
+        _watch(follower, interval, until, show)
+    return follower
+
+
+def _watch(
+    follower: Follower, interval: float, until: Callable[[], bool], show: Callable[[], object]
+) -> None:
+    while True:
+        stop = until()  # asked first, so that what was seen last is from after it
+        follower.look()
+        show()
+        if follower.ended or stop:
+            return
+        time.sleep(interval)
+
+
+def _heading(session_id: str, view: View | None) -> Text:
+    if view is None:
+        return Text.assemble(session_id, ("  is being opened", terminal.QUIET))
+    status = view.session.status
+    return Text.assemble((session_id, terminal.STRONG), "  ", (status.value, STATUS_STYLES[status]))

@@ -1,0 +1,119 @@
+"""tidemark local up"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, workbench
+from tidemark.errors import ConfigurationError
+
+HELP = """Run AWS on this machine, with Tidemark deployed in it, until Ctrl-C.
+
+Each NAME becomes an EFS file system whose content is DIR, and a policy that backs it up, copies it to
+another Region and indexes it. The local cloud listens on loopback only; it serves the AWS CLI and SDKs,
+too. It reads the directories and writes nothing into them. Backups are real copies: they take the space
+of DIR, twice.
+"""
+
+
+def up(
+    file_system: Annotated[
+        list[str],
+        typer.Option(
+            "--file-system", metavar="NAME=DIR", help="A file system and its content; may be repeated."
+        ),
+    ],
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Keep repository and vaults here for the next time."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: any free one.")
+    ] = 4566,
+    time_scale: Annotated[
+        float,
+        typer.Option(
+            "--time-scale", metavar="X", min=0.0001, max=1, help="Seconds that a second of AWS takes."
+        ),
+    ] = 0.05,
+) -> None:
+    """See HELP."""
+    directories = _directories(file_system)
+    err = terminal.console(stderr=True)
+    ended = threading.Event()
+    _end_on_signal(ended)
+    with workbench(
+        directories,
+        time_scale=time_scale,
+        port=port,
+        state=None if state is None else state.absolute(),
+        say=terminal.working(err),
+    ) as bench:
+        _print_ready(terminal.console(), bench)
+        ended.wait()
+        err.print("Stopping.")
+
+
+def _directories(texts: list[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, separator, directory = text.partition("=")
+        if not separator or not directory:
+            raise ConfigurationError(
+                f"{text!r} is not NAME=DIR; write for example: --file-system home=/home/me"
+            )
+        if name in found:
+            raise ConfigurationError(f"two file systems are named {name!r}; give each a name of its own")
+        found[name] = Path(directory).expanduser().absolute()
+    return found
+
+
+def _end_on_signal(ended: threading.Event) -> None:
+    """End with the block instead of in it: Ctrl-C while the cloud starts still interrupts at once."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+        if number == signal.SIGINT:
+            signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def _print_ready(out: Console, bench: Workbench) -> None:
+    name, first = next(iter(bench.cloud.file_systems.items()))
+    out.print()
+    out.print(f"The local cloud is up in {REGION} and {COPY_REGION}:", style=terminal.STRONG)
+    for each in bench.cloud.file_systems.values():
+        out.print(
+            Text.assemble(
+                "  policy ", (each.name, terminal.STRONG), f"  {each.id}  ", (str(each.directory), "dim")
+            ),
+            soft_wrap=True,
+        )
+    out.print("\nIn another terminal:", style=terminal.STRONG)
+    for variable, value in bench.environment.items():
+        out.print(f"  export {variable}={value}", soft_wrap=True)
+    out.print("\nThen try:", style=terminal.STRONG)
+    out.print(
+        terminal.commands(
+            (f"tidemark run {name} --wait", "back it up, copy it, index it"),
+            ("tidemark sessions", "what has run"),
+            (f"tidemark recovery-points {first.id}", ""),
+            ("tidemark search '*.py'", "find files in the backup"),
+            (f"tidemark ls {first.id}:/", "browse it"),
+            ("aws stepfunctions list-state-machines", "any AWS client works"),
+        ),
+        soft_wrap=True,
+    )
+    out.print("\nCtrl-C stops it.")
+    sys.stdout.flush()

@@ -1,0 +1,136 @@
+"""tidemark recovery-points"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.aws.recovery_points import RecoveryPoint, recovery_points_of
+from tidemark.cli import terminal
+from tidemark.cli.connection import Connection, connect
+from tidemark.policy.policy import check_file_system_id
+from tidemark.sessions.ledger import associations_of
+from tidemark.tags import PointMetadata
+
+HELP = """List the recovery points and copies of a file system.
+
+What a point says of itself stands in its encrypted tags. Tags that were altered, or copied from
+elsewhere, are reported and never believed. Costs one listing for each vault, and one request for the
+tags of each point.
+
+JSON: {"recovery_points": [...]}, each with recovery_point_arn, kind, region, vault, status, size_bytes,
+created_at, delete_at (null: kept for ever), index_id (null: none describes it), made_by ("tidemark",
+"other" or "unknown": its tags cannot be trusted), metadata (or null) with session_id, policy,
+file_system, account, region, created_at, retention_days, index_id; problems[] with finding, tag_key,
+field, message.
+"""
+
+
+def recovery_points(
+    file_system: Annotated[
+        str, typer.Argument(metavar="FILE-SYSTEM", help="Its id, such as fs-0123456789abcdef0.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    check_file_system_id(file_system)
+    connection = connect()
+    points = recovery_points_of(
+        connection.clients,
+        connection.resources.file_system(file_system),
+        vaults=connection.resources.vaults,
+        keys=connection.tag_keys.all(),
+        deployment=connection.deployment,
+    )
+    indexes = {point.recovery_point_arn: _index_of(connection, point) for point in points}
+    if as_json:
+        terminal.print_json(
+            {"recovery_points": [_document(point, indexes[point.recovery_point_arn]) for point in points]}
+        )
+        return
+    if not points:
+        vaults = ", ".join(f"{vault} ({region})" for region, vault in connection.resources.vaults.items())
+        terminal.console(stderr=True).print(
+            f"No recovery points of {file_system} in {vaults}.", soft_wrap=True
+        )
+        return
+    out = terminal.console()
+    for number, point in enumerate(points):
+        if number:
+            out.print()
+        _print(out, point, indexes[point.recovery_point_arn])
+
+
+def _index_of(connection: Connection, point: RecoveryPoint) -> str | None:
+    association = next(associations_of(connection.records, point.recovery_point_arn), None)
+    return None if association is None else association.index_id
+
+
+def _made_by(point: RecoveryPoint) -> str:
+    if point.tags.metadata is not None:
+        return "tidemark"
+    return "unknown" if point.tags.problems else "other"
+
+
+def _print(out: Console, point: RecoveryPoint, index_id: str | None) -> None:
+    kind = "copy" if point.is_copy else "backup"
+    kept = "kept for ever" if point.delete_at is None else f"kept until {point.delete_at:%Y-%m-%d}"
+    heading = Text.assemble(
+        (f"{terminal.moment(point.created_at)}  {kind} in {point.region}", terminal.STRONG),
+        f"  {terminal.size(point.size_bytes)}, {kept}",
+    )
+    if point.status not in ("AVAILABLE", "COMPLETED"):
+        heading.append(f", {point.status.lower()}", style=terminal.CAREFUL)
+    out.print(heading, soft_wrap=True)
+    metadata = point.tags.metadata
+    facts: dict[str, str | Text | None] = {"  point": point.recovery_point_arn, "  vault": point.vault}
+    if metadata is not None:
+        facts["  session"] = terminal.printable(metadata.session)
+    elif not point.tags.problems:
+        facts["  made by"] = Text("someone else: it has no tags of Tidemark", terminal.QUIET)
+    facts["  index"] = index_id or Text("none", terminal.QUIET)
+    terminal.print_facts(out, facts)
+    for problem in point.tags.problems:
+        warning = ("  ! ", terminal.BAD), (terminal.printable(problem.message), terminal.BAD)
+        out.print(Text.assemble(*warning), soft_wrap=True)
+
+
+def _document(point: RecoveryPoint, index_id: str | None) -> dict[str, Any]:
+    return {
+        "recovery_point_arn": point.recovery_point_arn,
+        "kind": "copy" if point.is_copy else "backup",
+        "region": point.region,
+        "vault": point.vault,
+        "status": point.status,
+        "size_bytes": point.size_bytes,
+        "created_at": terminal.json_time(point.created_at),
+        "delete_at": terminal.json_time(point.delete_at),
+        "index_id": index_id,
+        "made_by": _made_by(point),
+        "metadata": None if point.tags.metadata is None else _metadata(point.tags.metadata),
+        "problems": [
+            {
+                "finding": problem.finding.value,
+                "tag_key": problem.tag_key or None,
+                "field": problem.field,
+                "message": problem.message,
+            }
+            for problem in point.tags.problems
+        ],
+    }
+
+
+def _metadata(metadata: PointMetadata) -> dict[str, Any]:
+    return {
+        "session_id": metadata.session,
+        "policy": metadata.policy,
+        "file_system": metadata.file_system,
+        "account": metadata.account,
+        "region": metadata.region,
+        "created_at": terminal.json_time(metadata.created),
+        "retention_days": metadata.retention_days,
+        "index_id": metadata.index,
+    }

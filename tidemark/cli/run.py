@@ -1,0 +1,178 @@
+"""tidemark run"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.aws import executions
+from tidemark.aws.clock import utc_now
+from tidemark.aws.preflight import check_file_system, check_vaults
+from tidemark.cli import terminal
+from tidemark.cli.connection import Connection, connect
+from tidemark.cli.documents import session_json
+from tidemark.cli.follow import INTERVAL_SECONDS, Follower, follow
+from tidemark.cli.steps import STATUS_STYLES
+from tidemark.errors import SessionFailed, TidemarkError
+from tidemark.policy.policy import Policy, check_file_system_id
+from tidemark.sessions.naming import session_id
+from tidemark.sessions.session import SessionStatus
+
+HELP = """Back up a policy's file systems now.
+
+What can be checked is checked first: the policy, the file systems, their mount targets and every vault.
+If one of these is wrong, nothing is started. With --wait, shows the steps until every session has ended,
+and ends with code 32 if one failed; stopping it does not stop the sessions.
+
+JSON: execution_arn, console_url, sessions[] with session_id and file_system; with --wait all fields of
+"tidemark session".
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A run that has been started, and the sessions that it consists of."""
+
+    execution_arn: str
+    sessions: dict[str, str]  # session id -> file system id
+
+
+def run(
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy's name in tidemark.yaml.")],
+    file_system: Annotated[
+        str | None, typer.Option("--file-system", metavar="ID", help="Only this one of its file systems.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show the steps until it has ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    if file_system is not None:
+        check_file_system_id(file_system)
+    connection = connect()
+    deployed = connection.policy(policy)
+    preflight(connection, deployed, file_system)
+    started = start(connection, deployed, file_system)
+    link = executions.console_url(started.execution_arn)
+    err = terminal.console(stderr=True)
+    if wait:
+        err.print(Text(link, terminal.QUIET), soft_wrap=True)
+        try:
+            follower = watch(connection, deployed, started)
+        except KeyboardInterrupt:
+            raise StoppedWatching(list(started.sessions)) from None
+    if as_json:
+        seen = (
+            {view.session.session_id: session_json(view.session) for view in follower.views} if wait else {}
+        )
+        terminal.print_json(
+            {
+                "execution_arn": started.execution_arn,
+                "console_url": link,
+                "sessions": [
+                    seen.get(name, {"session_id": name, "file_system": system})
+                    for name, system in started.sessions.items()
+                ],
+            }
+        )
+    elif not wait:
+        _print_started(policy, started, link)
+    if wait:
+        conclude(connection, started, follower)
+
+
+def preflight(connection: Connection, policy: Policy, file_system: str | None) -> None:
+    """Return if the policy can be run, for one of its file systems or for all."""
+    for each in policy.file_systems if file_system is None else (file_system,):
+        check_file_system(connection.clients, policy, connection.resources.file_system(each))
+    check_vaults(connection.clients, policy)
+
+
+def start(connection: Connection, policy: Policy, file_system: str | None) -> Started:
+    """Start the policy for all of its file systems, or for one."""
+    resources = connection.resources
+    client = connection.clients.of("stepfunctions", resources.region)
+    now = utc_now()
+    if file_system is None:
+        # The time names the sessions, so that they can be followed before they exist.
+        request = {"policy": policy.name, "scheduled_time": now.isoformat(timespec="seconds")}
+        arn = executions.start(client, resources.policy_run, None, request)
+        sessions = {session_id(policy.name, each, now): each for each in policy.file_systems}
+    else:
+        name = session_id(policy.name, file_system, now)
+        request = {"policy": policy.name, "file_system": file_system}
+        arn = executions.start(client, resources.backup_session, name, request)
+        sessions = {name: file_system}
+    return Started(execution_arn=arn, sessions=sessions)
+
+
+def conclude(connection: Connection, started: Started, follower: Follower) -> None:
+    """Say how the sessions ended; raise SessionFailed if one of them did not end with a recovery point."""
+    err = terminal.console(stderr=True)
+    views = {view.session.session_id: view for view in follower.views}
+    failed: list[str] = []
+    for name in started.sessions:
+        view = views.get(name)
+        if view is None or not view.ended:
+            failed.append(f"{name}: {_reason(connection, started)}")
+            continue
+        status = view.session.status
+        for reason in view.session.reasons:
+            err.print(
+                Text.assemble((f"{status.value}: ", STATUS_STYLES[status]), terminal.printable(reason)),
+                soft_wrap=True,
+            )
+        if status in (SessionStatus.FAILED, SessionStatus.ABORTED):
+            failed.append(f"{name}: {'; '.join(view.session.reasons) or status.value}")
+    if failed:
+        raise SessionFailed(
+            "\n".join(failed) + "\nrerun it when the cause is gone, or redrive it in the console"
+        )
+
+
+def _reason(connection: Connection, started: Started) -> str:
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    said = executions.failure_of(client, started.execution_arn)
+    return said or "its execution ended before it opened the session"
+
+
+def watch(
+    connection: Connection,
+    policy: Policy,
+    started: Started,
+    *,
+    interval: float = INTERVAL_SECONDS,
+    to: Console | None = None,
+) -> Follower:
+    """Show the sessions until all have ended, or the execution that runs them has."""
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    return follow(
+        connection,
+        [(name, policy) for name in started.sessions],
+        interval=interval,
+        until=lambda: executions.ended_as(client, started.execution_arn) is not None,
+        to=to,
+    )
+
+
+class StoppedWatching(TidemarkError):
+    """The user has stopped watching; the sessions go on."""
+
+    exit_code = 130
+
+    def __init__(self, session_ids: list[str]) -> None:
+        super().__init__(f"stopped watching; the run goes on: tidemark session {session_ids[0]} --watch")
+
+
+def _print_started(policy: str, started: Started, link: str) -> None:
+    out = terminal.console()
+    out.print(f"Started policy {policy}: {terminal.count(len(started.sessions), 'session')}.")
+    for name in started.sessions:
+        out.print(Text(f"  {name}", terminal.STRONG), soft_wrap=True)
+    out.print(Text(f"  {link}", terminal.QUIET), soft_wrap=True)
+    out.print("Follow it with:")
+    for name in started.sessions:
+        out.print(terminal.commands((f"tidemark session {name} --watch", "")), soft_wrap=True)

@@ -1,0 +1,99 @@
+"""tidemark session"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.aws.clock import utc_now
+from tidemark.cli import terminal
+from tidemark.cli.connection import Connection, connect
+from tidemark.cli.documents import POINT_FIELDS, SESSION_FIELDS, index_json, session_json
+from tidemark.cli.follow import follow
+from tidemark.cli.steps import STATUS_STYLES, StepsTable, View, steps
+from tidemark.errors import SessionNotFound
+from tidemark.sessions.ledger import associations_of
+from tidemark.sessions.naming import is_session_id
+
+HELP = f"""Show one backup session in full.
+
+With --watch, shows its steps and the worker's progress until it ends.
+
+JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; index (or null) with index_id, status,
+started_at, ended_at, reason, sessions[], files, directories, others, bytes, unreadable; progress (or
+null) as the worker wrote it; associations[] with recovery_point_arn, index_id. With --watch, it is
+printed when the session ends.
+"""
+
+
+def session(
+    session_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The session's id, from: tidemark sessions")
+    ],
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    if not is_session_id(session_id):
+        raise SessionNotFound(terminal.printable(session_id))
+    connection = connect()
+    view = connection.view(session_id, None)
+    policy = connection.policy_if_any(view.session.policy)
+    view = View(
+        session=view.session, policy=policy, index=view.index, owner=view.owner, progress=view.progress
+    )
+    if watch and not view.ended:
+        follow(connection, [(session_id, policy)])
+        view = connection.view(session_id, policy)
+    if as_json:
+        terminal.print_json(_document(connection, view))
+        return
+    show(terminal.console(), connection, view)
+
+
+def show(out: Console, connection: Connection, view: View) -> None:
+    """Print a session for people."""
+    session = view.session
+    now = utc_now()
+    system = session.file_system
+    took = terminal.duration((session.ended_at or now) - session.opened_at)
+    terminal.print_facts(
+        out,
+        {
+            "session": Text(session.session_id, terminal.STRONG),
+            "status": Text(session.status.value, STATUS_STYLES[session.status]),
+            "policy": session.policy,
+            "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
+            "opened": f"{terminal.moment(session.opened_at)} UTC",
+            "ended": f"{terminal.moment(session.ended_at)} UTC, after {took}" if view.ended else None,
+            "index": session.index_id,
+        },
+    )
+    out.print()
+    out.print(StepsTable().render(steps(view, now)))
+    for reason in session.reasons:
+        out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)), soft_wrap=True)
+    for point in session.points:
+        described = any(associations_of(connection.records, point.recovery_point_arn))
+        out.print()
+        where = f"{point.kind} in {point.region}, vault {point.vault}"
+        note = "" if described or not session.index_wanted else "; no index describes it"
+        out.print(Text.assemble(where, (note, terminal.CAREFUL)))
+        out.print(Text(f"  {point.recovery_point_arn}", terminal.QUIET), soft_wrap=True)
+
+
+def _document(connection: Connection, view: View) -> dict[str, object]:
+    associations = [
+        {"recovery_point_arn": found.recovery_point_arn, "index_id": found.index_id}
+        for point in view.session.points
+        for found in associations_of(connection.records, point.recovery_point_arn)
+    ]
+    return {
+        **session_json(view.session),
+        "index": None if view.index is None else index_json(view.index),
+        "progress": None if view.progress is None else dict(view.progress),
+        "associations": associations,
+    }

@@ -1,0 +1,81 @@
+"""tidemark sessions"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tidemark.aws.clock import utc_now
+from tidemark.cli import terminal
+from tidemark.cli.connection import Connection, connect
+from tidemark.cli.documents import POINT_FIELDS, SESSION_FIELDS, session_json
+from tidemark.cli.steps import STATUS_STYLES
+from tidemark.policy.policy import check_file_system_id
+from tidemark.sessions.ledger import sessions_of, sessions_since
+from tidemark.sessions.session import Session
+
+_A_YEAR = timedelta(days=366)
+
+HELP = f"""List backup sessions, newest first.
+
+Reads the sessions of the past year, one query for each month until enough are found.
+
+JSON: {{"sessions": [...]}}, each with {SESSION_FIELDS}; each point with {POINT_FIELDS}.
+"""
+
+
+def sessions(
+    file_system: Annotated[
+        str | None, typer.Option("--file-system", metavar="ID", help="Only those of this file system.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option("--policy", metavar="NAME", help="Only those of this policy.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    if file_system is not None:
+        check_file_system_id(file_system)
+    connection = connect()
+    now = utc_now()
+    found = list(islice(_matching(connection, file_system, policy, now), limit))
+    if as_json:
+        terminal.print_json({"sessions": [session_json(session) for session in found]})
+        return
+    if not found:
+        _print_nothing(file_system, policy)
+        return
+    table = terminal.table("session", "status", "took", "points", right=("took", "points"))
+    for session in found:
+        table.add_row(
+            session.session_id,
+            Text(session.status.value, STATUS_STYLES[session.status]),
+            terminal.duration((session.ended_at or now) - session.opened_at),
+            str(len(session.points)) if session.points else "-",
+        )
+    terminal.console().print(table)
+
+
+def _matching(
+    connection: Connection, file_system: str | None, policy: str | None, now: datetime
+) -> Iterator[Session]:
+    if file_system is None:
+        found = sessions_since(connection.records, now - _A_YEAR, now)
+    else:
+        found = sessions_of(connection.records, connection.resources.file_system(file_system))
+    return (session for session in found if policy in (None, session.policy))
+
+
+def _print_nothing(file_system: str | None, policy: str | None) -> None:
+    wanted = [f"of {file_system}"] * (file_system is not None) + [f"of policy {policy}"] * (
+        policy is not None
+    )
+    err = terminal.console(stderr=True)
+    err.print(" ".join(["No sessions", *wanted, "yet. Start one with:"]))
+    err.print(terminal.commands((f"tidemark run {policy or 'POLICY'}", "")))

@@ -1,0 +1,185 @@
+"""A session's progress as a person wants to know it, read from its records and its index's progress.
+
+The records say what is done; what must be going on follows from the order of the work. So nothing here asks
+AWS Backup or Step Functions, and watching a session costs two or three small reads each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from tidemark.cli.terminal import BAD, CAREFUL, GOOD, QUIET, count, duration, printable, size
+from tidemark.policy.policy import CopyTarget, Policy
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.session import Point, Session, SessionStatus
+
+
+class State(StrEnum):
+    """Where a step stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a session."""
+
+    name: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that is known of a session at one moment."""
+
+    session: Session
+    policy: Policy | None  # None when it is no longer deployed
+    index: Index | None
+    owner: str | None  # the session that launched the index's worker, while that is known
+    progress: Mapping[str, float | int | str] | None  # the worker's progress.json
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session has been closed."""
+        return self.session.status is not SessionStatus.RUNNING
+
+    @property
+    def shared(self) -> bool:
+        """Whether the index is made by another session's worker."""
+        return self.owner is not None and self.owner != self.session.session_id
+
+
+def steps(view: View, now: datetime) -> list[Step]:
+    """Return the steps of a session, in the order in which they are done."""
+    session = view.session
+    backup = next((point for point in session.points if point.kind == "backup"), None)
+    since = duration((session.ended_at or now) - session.opened_at)
+    found = [_backup(backup, ended=view.ended, since=since)]
+    copies = [point for point in session.points if point.kind == "copy"]
+    for target in view.policy.copies if view.policy else ():
+        made = next((point for point in copies if _is_of(point, target)), None)
+        found.append(_copy(made, target.region, backed_up=backup is not None, ended=view.ended))
+        copies = [point for point in copies if point is not made]
+    found += [_copy(point, point.region, backed_up=True, ended=view.ended) for point in copies]
+    if session.index_wanted:
+        found.append(_index(view, backed_up=backup is not None))
+    return found
+
+
+def _is_of(point: Point, target: CopyTarget) -> bool:
+    return (
+        point.region == target.region
+        and point.vault == target.vault
+        and target.account in (None, point.account)
+    )
+
+
+def _backup(point: Point | None, *, ended: bool, since: str) -> Step:
+    if point is not None:
+        return Step(name="backup", state=State.DONE, detail=_where(point))
+    if ended:
+        return Step(name="backup", state=State.FAILED, detail="no recovery point")
+    return Step(name="backup", state=State.RUNNING, detail=f"AWS Backup is at work, {since} so far")
+
+
+def _copy(point: Point | None, region: str, *, backed_up: bool, ended: bool) -> Step:
+    name = f"copy to {region}"
+    if point is not None:
+        return Step(name=name, state=State.DONE, detail=_where(point))
+    if ended:
+        return Step(name=name, state=State.FAILED, detail="no copy")
+    if backed_up:
+        return Step(name=name, state=State.RUNNING, detail="AWS Backup is at work")
+    return Step(name=name, state=State.WAITING, detail="after the backup")
+
+
+def _where(point: Point) -> str:
+    return f"{size(point.size_bytes)} in vault {point.vault}"
+
+
+def _index(view: View, *, backed_up: bool) -> Step:
+    index = view.index
+    if index is None:
+        if view.ended:
+            return Step(name="index", state=State.FAILED, detail="no index")
+        detail = "a worker is being started" if backed_up else "after the backup"
+        return Step(name="index", state=State.RUNNING if backed_up else State.WAITING, detail=detail)
+    if index.status is IndexStatus.FAILED:
+        return Step(name="index", state=State.FAILED, detail=printable(index.reason or "failed"))
+    if index.status is IndexStatus.COMPLETE:
+        return Step(name="index", state=State.DONE, detail=_totals(index, view))
+    return Step(name="index", state=State.RUNNING, detail=_crawling(view))
+
+
+def _totals(index: Index, view: View) -> str:
+    files, directories = int(index.totals.get("files", 0)), int(index.totals.get("directories", 0))
+    text = f"{count(files, 'file')}, {count(directories, 'directory', 'directories')}"
+    unreadable = int(index.totals.get("unreadable", 0))
+    if unreadable:
+        text += f", {unreadable:,} unreadable"
+    others = len(index.sessions - {view.session.session_id})
+    return text + (f"; shared with {count(others, 'other session')}" if others else "")
+
+
+def _crawling(view: View) -> str:
+    whose = f"made by session {view.owner}; shared" if view.shared else None
+    if view.progress is None:
+        return whose or "the worker is starting"
+    entries, rate = int(view.progress["entries"]), float(view.progress["entries_per_second"])
+    queued = int(view.progress["directories_queued"])
+    text = (
+        f"{count(entries, 'entry', 'entries')}, {rate:,.0f}/s, "
+        f"{count(queued, 'directory', 'directories')} to go"
+    )
+    return f"{text}; shared" if whose else text
+
+
+_MARKS = {
+    State.WAITING: Text("·", QUIET),
+    State.DONE: Text("✓", GOOD),
+    State.FAILED: Text("✗", BAD),
+}
+_STYLES = {State.WAITING: QUIET, State.RUNNING: "", State.DONE: "", State.FAILED: BAD}
+
+STATUS_STYLES = {
+    SessionStatus.RUNNING: "cyan",
+    SessionStatus.SUCCESS: GOOD,
+    SessionStatus.WARNING: CAREFUL,
+    SessionStatus.FAILED: BAD,
+    SessionStatus.ABORTED: BAD,
+}
+
+
+class StepsTable:
+    """The steps as a table with a mark at each; one object for a live display, so that its spinners turn."""
+
+    def __init__(self) -> None:
+        self._spinner = Spinner("dots", style="cyan")
+
+    def render(self, found: list[Step]) -> Table:
+        """Return the table for the steps as they are now."""
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(width=1)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for step in found:
+            mark = self._spinner if step.state is State.RUNNING else _MARKS[step.state]
+            style = _STYLES[step.state]
+            table.add_row(mark, Text(step.name, style), Text(step.detail, style or QUIET))
+        return table
+
+
+def line(step: Step) -> str:
+    """Return a step as one line of a log, for where nothing can be redrawn."""
+    return f"{step.name}: {step.state}, {step.detail}"

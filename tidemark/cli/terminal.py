@@ -1,0 +1,173 @@
+"""How anything is shown: to people by rich, to programs as JSON.
+
+Names of files, and whatever else comes from outside, is data. On its way to a terminal everything in it that
+could move the cursor, change colours or reorder text is shown as `\\xNN`, one for each byte, as the index
+shows bytes that are not text; such a path can be typed back into a command as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tidemark.aws.clock import utc_now
+from tidemark.index.escape import unescape
+
+# Control, format (which reorder or hide text), surrogate, private use, unassigned; line and paragraph ends.
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+GOOD, BAD, CAREFUL, QUIET, STRONG = "green", "red", "yellow", "dim", "bold"
+
+
+class _Console(Console):
+    """A console that interprets nothing in the text, and leaves a broken pipe to `main`."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for people; a pipe or file gets whole lines, however long."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 10_000
+    return _Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def printable(text: str) -> str:
+    """Return the text with everything that a terminal might obey, or hide, as `\\xNN` bytes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        _as_bytes(character) if unicodedata.category(character) in _UNSAFE else character
+        for character in text
+    )
+
+
+def printable_lines(text: str) -> str:
+    """Return a message of ours that may hold names of others: its own line ends stay."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def typed(text: str) -> bytes:
+    r"""Return the bytes that a path or pattern on the command line means; `\xNN` is one byte."""
+    raw = text.encode("utf-8", "surrogateescape")
+    return unescape(raw.decode("utf-8", "backslashreplace"))
+
+
+def _as_bytes(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document in ASCII, so that it is safe on a terminal, too."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """Return an empty table without lines; the columns named in `right` are aligned to the right."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET)
+    for column in columns:
+        made.add_column(
+            column, no_wrap=True, justify="right" if column in right else "left", overflow="ellipsis"
+        )
+    return made
+
+
+def working(to: Console) -> Callable[[str], AbstractContextManager[object]]:
+    """Return what says that something is going on, and how long it took when it is done."""
+
+    @contextmanager
+    def say(what: str) -> Iterator[None]:
+        begun = utc_now()
+        with to.status(Text(what)):
+            yield
+        took = duration(utc_now() - begun)
+        to.print(Text.assemble(("✓ ", GOOD), f"{what:<36}", (f"{took:>6}", QUIET)))
+
+    return say
+
+
+def print_facts(to: Console, facts: Mapping[str, str | Text | None]) -> None:
+    """Print names and values, one a line, aligned; a value of None is left out."""
+    width = max((len(name) for name, value in facts.items() if value is not None), default=0)
+    for name, value in facts.items():
+        if value is not None:
+            line = Text.assemble((f"{name:<{width}}", QUIET), "  ", value)
+            to.print(line, soft_wrap=True)
+
+
+def size(number: int) -> str:
+    """Return a number of bytes for people: `0 B`, `999 B`, `1.2 kB`, `34 GB`; units of 1000, as AWS bills."""
+    if number < 1000:
+        return f"{number} B"
+    amount = float(number)
+    for unit in ("kB", "MB", "GB", "TB", "PB", "EB"):
+        amount /= 1000
+        if amount < 9.95:
+            return f"{amount:.1f} {unit}"
+        if amount < 999.5 or unit == "EB":
+            return f"{amount:.0f} {unit}"
+    raise AssertionError(number)
+
+
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """Return `1 file`, `12,345 files`."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time in UTC to the second, `2026-11-22 02:00:00`; a dash for none."""
+    return "-" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def clock(time: datetime) -> str:
+    """Return the time of day in UTC: `02:00:00`."""
+    return f"{time.astimezone(UTC):%H:%M:%S}"
+
+
+def json_time(time: datetime | None) -> str | None:
+    """Return a time as programs read it: ISO 8601 in UTC, to the second."""
+    return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def duration(span: timedelta) -> str:
+    """Return `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 04 h`."""
+    seconds = max(span.total_seconds(), 0)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
+
+
+def kept(days: int | None) -> str:
+    """Return how long something is kept, in words."""
+    return "for ever" if days is None else count(days, "day")
+
+
+def commands(*lines: tuple[str, str]) -> Text:
+    """Return what to try next: commands with what each of them does, aligned where that fits 80 columns."""
+    width = max(len(command) for command, _ in lines)
+    text = Text()
+    for number, (command, meaning) in enumerate(lines):
+        if number:
+            text.append("\n")
+        text.append("  ")
+        text.append(command, style="cyan")
+        if meaning:
+            text.append(" " * (width - len(command) + 2) + meaning, style=QUIET)
+    return text

@@ -1,0 +1,149 @@
+"""A local cloud with Tidemark deployed in it, from the same template that goes to AWS.
+
+`demo` and `local up` share it: the local cloud starts, a tidemark.yaml is written for its file systems,
+app.py synthesizes, and the assembly is deployed. From then on this process reaches the local cloud as its
+user would reach AWS: through the environment.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemark.cli.connection import Connection, connect
+from tidemark.errors import ConfigurationError, LocalCloudError
+from tidemark.settings import enter_environment
+
+if TYPE_CHECKING:
+    from localcloud.client import LocalCloud
+
+SOURCES = Path(__file__).resolve().parents[2]
+REGION, COPY_REGION = "eu-central-1", "eu-west-1"
+# What the configuration takes as a policy's name.
+_POLICY_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """A running local cloud with Tidemark in it."""
+
+    cloud: LocalCloud
+    connection: Connection
+    environment: Mapping[str, str]  # what other programs need to reach it
+    configuration: Path  # the tidemark.yaml that was written
+
+
+# Says what is being done, for the length of the `with` block.
+Say = Callable[[str], AbstractContextManager[object]]
+
+
+def in_silence(_: str) -> AbstractContextManager[object]:
+    """Say nothing."""
+    return nullcontext()
+
+
+@contextmanager
+def workbench(
+    directories: Mapping[str, Path],
+    *,
+    time_scale: float,
+    port: int = 0,
+    state: Path | None = None,
+    say: Say = in_silence,
+) -> Iterator[Workbench]:
+    """Run a local cloud with one file system and one policy for each name, until the block ends.
+
+    Raises ConfigurationError for a name or directory that cannot be one, LocalCloudError when something does
+    not start.
+    """
+    from localcloud.client import LocalCloud  # boto3 takes a fifth of a second
+
+    for name, directory in directories.items():
+        _check(name, directory)
+    with tempfile.TemporaryDirectory(prefix="tidemark-") as scratch:
+        cloud_run = LocalCloud.start(
+            file_systems=directories, time_scale=time_scale, state=state, region=REGION, port=port
+        )
+        with _in_our_words(), say("Starting the local cloud"):
+            cloud = cloud_run.__enter__()
+        try:
+            written = Path(scratch) / "tidemark.yaml"
+            written.write_text(configuration({name: one.id for name, one in cloud.file_systems.items()}))
+            with say("Synthesizing the CDK application"):
+                synthesize(written, Path(scratch) / "cdk.out")
+            with say("Deploying it"), _in_our_words():
+                cloud.deploy(Path(scratch) / "cdk.out")
+            enter_environment(cloud.environment)
+            yield Workbench(
+                cloud=cloud,
+                connection=connect(),
+                environment=cloud.environment,
+                configuration=written,
+            )
+        finally:
+            cloud_run.__exit__(None, None, None)
+
+
+def configuration(file_systems: Mapping[str, str]) -> str:
+    """Return a tidemark.yaml with a policy for each name and file-system id: one copy Region, indexed."""
+    lines = [
+        "# Written for a local cloud; a deployment to AWS has its own, see the tidemark.yaml of the sources.",
+        f"region: {REGION}",
+        "vaults:",
+        f"  {REGION}: tidemark",
+        f"  {COPY_REGION}: tidemark-copies",
+        "policies:",
+    ]
+    for name, file_system_id in file_systems.items():
+        lines += [
+            f'  "{name}":',
+            f"    file_systems: [{file_system_id}]",
+            "    keep: 35 days",
+            f"    copies: [{{region: {COPY_REGION}, keep: 90 days}}]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def synthesize(configuration_file: Path, assembly: Path) -> None:
+    """Write the CDK assembly of a configuration, with app.py as `cdk synth` runs it."""
+    app = SOURCES / "app.py"
+    if not app.is_file():
+        raise LocalCloudError(
+            f"the CDK application is not at {app}: run tidemark from a clone of its sources (README)"
+        )
+    result = subprocess.run(
+        [sys.executable, str(app), "--config", str(configuration_file), "--output", str(assembly)],
+        cwd=SOURCES,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        last = "\n".join(f"  {line}" for line in result.stderr.strip().splitlines()[-12:])
+        raise LocalCloudError(f"the CDK application was not synthesized; {app} said:\n{last}")
+
+
+def _check(name: str, directory: Path) -> None:
+    if not _POLICY_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r} cannot name a file system and its policy: take 1-30 of a-z, 0-9 and '-', such as home"
+        )
+    if not directory.is_dir():
+        raise ConfigurationError(f"{directory} is not a directory; name one whose files can be read")
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    from localcloud.errors import LocalCloudError as CloudError
+
+    try:
+        yield
+    except CloudError as error:
+        raise LocalCloudError(str(error)) from error
