@@ -13,7 +13,7 @@ from tidemark.index.catalogue import newest_index
 from tidemark.index.columns import columns, directories
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.parts import PartWriter
-from tidemark.index.schema import PART_ROWS, PART_SCHEMA, schema_sha256
+from tidemark.index.schema import PART_ROWS, PART_SCHEMA, ROW_GROUP_ROWS, schema_sha256
 from tidemark.index.sort import RUN_ROWS, Sorter
 from tidemark.index.store import ObjectExists, Store
 from tidemark.index.totals import Counter
@@ -25,6 +25,7 @@ class BuildOptions:
 
     run_rows: int = RUN_ROWS
     part_rows: int = PART_ROWS
+    row_group_rows: int = ROW_GROUP_ROWS
 
 
 def build_index(
@@ -58,7 +59,9 @@ def build_index(
             if batch.rows:
                 sorter.add(rows, directories(batch))
         ended_at = now()
-        writer = PartWriter(store, identity.prefix, part_rows=options.part_rows)
+        writer = PartWriter(
+            store, identity.prefix, part_rows=options.part_rows, row_group_rows=options.row_group_rows
+        )
         for table in sorter.sorted():
             may_continue()
             writer.write(table)

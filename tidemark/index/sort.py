@@ -51,11 +51,12 @@ class Sorter:
     def sorted(self) -> Iterator[pa.Table]:
         """Return every row once, in order, in tables of any size. Call it once."""
         try:
-            tables = self._slabs(self._sort_run(), rows=self._run_rows) if self._rows else iter(())
-            if self._runs:
-                self._spill(tables)
-                tables = merge([_read(path) for path in self._runs])
-            yield from without_repetitions(tables)
+            if not self._runs:
+                yield from without_repetitions(iter([self._sort_run()] if self._rows else []))
+                return
+            if self._rows:
+                self._spill(self._slabs(self._sort_run()))
+            yield from without_repetitions(merge([_read(path) for path in self._runs]))
         finally:
             self.close()
 
@@ -70,9 +71,9 @@ class Sorter:
         self._row_count = self._path_bytes = self._directory_count = 0
         return sort_table(rows, paths)
 
-    def _slabs(self, table: pa.Table, *, rows: int = _SLAB_ROWS) -> Iterator[pa.Table]:
-        for start in range(0, len(table), rows):
-            yield table.slice(start, rows)
+    def _slabs(self, table: pa.Table) -> Iterator[pa.Table]:
+        for start in range(0, len(table), _SLAB_ROWS):
+            yield table.slice(start, _SLAB_ROWS)
 
     def _spill(self, slabs: Iterator[pa.Table]) -> None:
         self._runs.append(self._write_run(slabs))

@@ -1,0 +1,131 @@
+"""Indexes of made-up rows, for tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.crawl.trees import Row
+from tidemark.crawl.batch import Batch, Problem
+from tidemark.crawl.crawler import CrawlProgress
+from tidemark.crawl.rows import Rows
+from tidemark.index.build import BuildOptions, build_index
+from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.store import Store
+
+FILE_SYSTEM = "fs-0123456789abcdef0"
+FORMATS = {
+    "f": 0o100000,
+    "d": 0o040000,
+    "l": 0o120000,
+    "p": 0o010000,
+    "s": 0o140000,
+    "c": 0o020000,
+    "b": 0o060000,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Status:
+    st_mode: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_ino: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+
+
+class RowsCrawl:
+    """A crawl that hands out given rows, in batches of a size."""
+
+    def __init__(self, rows: Sequence[Row], problems: Sequence[Problem] = (), batch_rows: int = 1000) -> None:
+        self._rows, self._problems, self._batch_rows = rows, problems, batch_rows
+
+    def batches(self) -> Iterator[Batch]:
+        rows = Rows()
+        for problem in self._problems:
+            rows.add_problem(problem)
+        for row in self._rows:
+            parent, _, name = row.path.rpartition(b"/")
+            status = _Status(
+                FORMATS[row.type] | row.mode,
+                row.nlink,
+                row.uid,
+                row.gid,
+                row.size,
+                row.inode,
+                row.mtime_us * 1000,
+                row.ctime_us * 1000,
+            )
+            number = rows.add_directory(parent + b"/", [name.decode("utf-8", "surrogateescape")], [status])
+            if row.type == "l":
+                rows.set_target(number, row.target)
+            if len(rows) >= self._batch_rows:
+                yield rows.take()
+        if not rows.empty:
+            yield rows.take()
+
+    def progress(self) -> CrawlProgress:
+        return CrawlProgress(entries=len(self._rows))
+
+    def stop(self) -> None:
+        pass
+
+
+def row(path: str | bytes, **fields: object) -> Row:
+    """Return a small file, but for what is said."""
+    raw = path.encode() if isinstance(path, str) else path
+    usual = {
+        "type": "f",
+        "mode": 0o644,
+        "nlink": 1,
+        "uid": 1000,
+        "gid": 1000,
+        "size": 10,
+        "inode": 7,
+        "mtime_us": 1_700_000_000_000_000,
+        "ctime_us": 1_700_000_000_000_000,
+        "target": b"",
+    }
+    return Row(path=raw, **{**usual, **fields})
+
+
+def directory(path: str | bytes, **fields: object) -> Row:
+    return row(path, **{"type": "d", "mode": 0o755, "nlink": 2, "size": 4096, **fields})
+
+
+def index_rows(
+    store: Store,
+    scratch: Path,
+    rows: Sequence[Row],
+    *,
+    number: int = 1,
+    batch_rows: int = 1000,
+    **options: int,
+) -> Manifest:
+    """Build an index of rows; `number` tells it from others of the same file system, and orders them."""
+    return index_crawl(store, scratch, RowsCrawl(rows, batch_rows=batch_rows), number=number, **options)
+
+
+def index_crawl(store: Store, scratch: Path, crawl: object, *, number: int = 1, **options: int) -> Manifest:
+    """Build an index of a crawl."""
+    moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=number)
+    identity = IndexIdentity(
+        account="123456789012",
+        region="eu-central-1",
+        file_system_id=FILE_SYSTEM,
+        index_id=f"{FILE_SYSTEM}-{moment:%Y%m%dT%H%M%SZ}-{number:06x}",
+    )
+    return build_index(
+        crawl,
+        store,
+        identity,
+        scratch=scratch,
+        now=lambda: moment,
+        worker="test",
+        options=BuildOptions(**options),
+    )
