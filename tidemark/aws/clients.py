@@ -39,7 +39,7 @@ class Clients:
     """One client for each service and Region; with the SDK's own credentials and endpoints."""
 
     def __init__(self, session: Session | None = None) -> None:
-        self._session = session or get_session()
+        self._session = session or _new_session()
         self._clients: dict[tuple[str, str | None], Any] = {}
 
     @property
@@ -77,3 +77,10 @@ class Clients:
         if key not in self._clients:
             self._clients[key] = self._session.create_client(service, region_name=region, config=_CONFIG)
         return self._clients[key]
+
+
+def _new_session() -> Session:
+    """Return a session that takes AWS_REGION, as every SDK but botocore does, and then AWS_DEFAULT_REGION."""
+    session = get_session()
+    session.session_var_map["region"] = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+    return session
