@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from typer.core import TyperArgument, TyperCommand
+
+# Typer's way to say what a number may be: "; x>=0", "; 0<=x<=65535". The error says it when it matters.
+_RANGE = re.compile(r"; [0-9.<=]*x[0-9.<>=]*(?=[;\]])")
 
 
 class Command(TyperCommand):
@@ -21,7 +25,7 @@ class Command(TyperCommand):
             (each.display_name_raw, each.help or "") for each in parameters if isinstance(each, TyperArgument)
         ]
         options = [
-            record
+            (record[0], _RANGE.sub("", record[1]))
             for each in parameters
             if not isinstance(each, TyperArgument) and (record := each.get_help_record(ctx))
         ]

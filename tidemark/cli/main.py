@@ -26,13 +26,9 @@ from tidemark.cli import (
     sessions,
     terminal,
 )
+from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
 from tidemark.cli.command import Command
 from tidemark.errors import TidemarkError
-
-USAGE = 2  # what every Unix command ends with when it was called wrongly
-INTERRUPTED = 130  # 128 + SIGINT
-PIPE_CLOSED = 141  # 128 + SIGPIPE
-DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 app = typer.Typer(
     name="tidemark",

@@ -13,11 +13,12 @@ from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.preflight import check_file_system, check_vaults
 from tidemark.cli import terminal
+from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import session_json
 from tidemark.cli.follow import INTERVAL_SECONDS, Follower, follow
 from tidemark.cli.steps import STATUS_STYLES
-from tidemark.errors import SessionFailed, TidemarkError
+from tidemark.errors import SessionFailed
 from tidemark.policy.policy import Policy, check_file_system_id
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.session import SessionStatus
@@ -63,7 +64,8 @@ def run(
         try:
             follower = watch(connection, deployed, started)
         except KeyboardInterrupt:
-            raise StoppedWatching(list(started.sessions)) from None
+            _print_stopped(started)
+            raise typer.Exit(INTERRUPTED) from None
     if as_json:
         seen = (
             {view.session.session_id: session_json(view.session) for view in follower.views} if wait else {}
@@ -158,13 +160,11 @@ def watch(
     )
 
 
-class StoppedWatching(TidemarkError):
-    """The user has stopped watching; the sessions go on."""
-
-    exit_code = 130
-
-    def __init__(self, session_ids: list[str]) -> None:
-        super().__init__(f"stopped watching; the run goes on: tidemark session {session_ids[0]} --watch")
+def _print_stopped(started: Started) -> None:
+    name = next(iter(started.sessions))
+    terminal.console(stderr=True).print(
+        f"stopped watching; the run goes on, see: tidemark session {name} --watch", soft_wrap=True
+    )
 
 
 def _print_started(policy: str, started: Started, link: str) -> None:

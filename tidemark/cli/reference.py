@@ -1,0 +1,88 @@
+"""Writes docs/cli.md from the commands' own help: `python -m tidemark.cli.reference`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
+from tidemark.cli.main import app
+from tidemark.errors import error_classes
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+
+_OPENING = """# Commands
+
+<!-- Written by `python -m tidemark.cli.reference` from the commands' own help; a test fails when it is stale. -->
+
+The answer of a command goes to standard output, what accompanies it to standard error. With `--json` standard
+output is one JSON document in ASCII with the field names given here; times are ISO 8601 in UTC, sizes are
+bytes. File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so.
+"""  # noqa: E501 - the comment is one line of Markdown
+
+
+def reference() -> str:
+    """Return the text of docs/cli.md."""
+    sections = [_OPENING, _section(typer.main.get_command(app), ["tidemark"])]
+    sections += [_section(command, path) for path, command in commands()]
+    return "\n".join([*sections, _exit_codes()])
+
+
+def commands() -> Iterator[tuple[list[str], Any]]:
+    """Return every command with its path: ["tidemark", "local", "up"]."""
+    yield from _below(typer.main.get_command(app), ["tidemark"])
+
+
+def _below(group: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _below(command, [*path, name])
+        else:
+            yield [*path, name], command
+
+
+def _section(command: Any, path: list[str]) -> str:
+    parent = None
+    for name in path[:-1]:
+        parent = typer.Context(typer.main.get_command(app), info_name=name, parent=parent)
+    context = typer.Context(
+        command, info_name=path[-1], parent=parent, help_option_names=["-h", "--help"], terminal_width=80
+    )
+    return f"## {' '.join(path)}\n\n```text\n{context.get_help().strip()}\n```\n"
+
+
+def _exit_codes() -> str:
+    rows = [
+        (0, "", "Done."),
+        (USAGE, "", "The command was called wrongly."),
+        (DEFECT, "", "A defect of Tidemark; the message names the file that says where."),
+        (INTERRUPTED, "", "Stopped with Ctrl-C."),
+        (PIPE_CLOSED, "", "Whoever read the output has stopped reading."),
+    ]
+    rows += [
+        (error.exit_code, f"`{error.__name__}`", inspect.getdoc(error) or "")
+        for error in error_classes()
+        if error.exit_code != 1
+    ]
+    lines = [
+        f"| {code} | {name} | {said.splitlines()[0]} |"
+        for code, name, said in sorted(rows, key=lambda row: row[0])
+    ]
+    return "\n".join(
+        ["## Exit codes", "", "| code | error | |", "|---|---|---|", *lines, ""],
+    )
+
+
+def main() -> None:
+    """Write the file."""
+    FILE.write_text(reference())
+    sys.stdout.write(f"{FILE}\n")
+
+
+if __name__ == "__main__":
+    main()
