@@ -1,0 +1,66 @@
+"""What containers print: to a file, and from there to CloudWatch Logs."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.clients import Clients
+from localcloud.cloud import Cloud
+
+LARGEST_BATCH = 1000  # events; far below PutLogEvents' 10,000 and, with short lines, its 1 MiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogTarget:
+    """A stream of the awslogs driver."""
+
+    group: str
+    stream: str
+    region: str
+    role_arn: str | None  # in whose name it is written
+
+
+@dataclass(slots=True, kw_only=True)
+class LogShipper:
+    """Sends the lines that a file grows by; call `ship` now and then, and once at the end."""
+
+    cloud: Cloud
+    clients: Clients
+    path: Path
+    target: LogTarget | None  # None: the lines stay in the file
+    _offset: int = 0
+    _stream_made: bool = field(default=False)
+
+    def ship(self, *, last: bool = False) -> None:
+        """Send the whole lines since the last call, at the end the unfinished one too.
+
+        Lines that cannot be sent (a fault set on logs) are tried again at the next call.
+        """
+        if self.target is None or not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        if not last:
+            new = new[: new.rfind(b"\n") + 1]
+        if not new:
+            return
+        with contextlib.suppress(ClientError, BotoCoreError):
+            self._send(self.target, new.decode(errors="replace").splitlines())
+            self._offset += len(new)
+
+    def _send(self, target: LogTarget, lines: list[str]) -> None:
+        logs = self.clients.get("logs", target.region, target.role_arn)
+        names = {"logGroupName": target.group, "logStreamName": target.stream}
+        if not self._stream_made:
+            with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+                logs.create_log_stream(**names)
+            self._stream_made = True
+        now = int(self.cloud.clock.now().timestamp() * 1000)
+        events = [{"timestamp": now, "message": line} for line in lines if line]
+        for start in range(0, len(events), LARGEST_BATCH):
+            logs.put_log_events(**names, logEvents=events[start : start + LARGEST_BATCH])

@@ -1,0 +1,99 @@
+"""Whether a network interface could mount an EFS file system.
+
+Source: EFS user guide, "Troubleshooting mount issues", and the stopped-task errors of ECS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.efs.models import efs_backends
+
+from localcloud.cloud import Cloud
+
+NFS_PORT = 2049
+
+
+class CannotMount(Exception):
+    """The mount fails; the message is the mount helper's."""
+
+
+def mountable_directory(
+    cloud: Cloud,
+    file_system_id: str,
+    *,
+    region: str,
+    subnet_id: str | None,
+    security_groups: Collection[str],
+) -> Path:
+    """Return the directory of a file system as seen from a subnet; raises CannotMount.
+
+    There must be an available mount target in the subnet's Availability Zone, and one of its security groups
+    must admit the client's on port 2049.
+    """
+    backend = efs_backends[cloud.account_id][region]
+    if file_system_id not in backend.file_systems_by_id:
+        raise CannotMount(_unresolved(file_system_id, region))
+    subnets = ec2_backends[cloud.account_id][region]
+    zone = subnets.get_subnet(subnet_id).availability_zone if subnet_id else None
+    targets = [
+        target
+        for target in backend.mount_targets_by_id.values()
+        if target.file_system_id == file_system_id
+        and target.life_cycle_state == "available"
+        and zone in (None, target.availability_zone_name)
+    ]
+    if not targets:
+        raise CannotMount(_unresolved(file_system_id, region))
+    if not any(_admits(cloud, region, target, security_groups, subnet_id) for target in targets):
+        raise CannotMount(
+            f"Connection timed out: no security group of the mount target of {file_system_id} admits the "
+            f"client's on port {NFS_PORT}"
+        )
+    if file_system_id not in cloud.file_systems:
+        directory = cloud.state_dir / "file-systems" / file_system_id
+        directory.mkdir(parents=True, exist_ok=True)
+        cloud.file_systems[file_system_id] = directory
+    return cloud.file_systems[file_system_id]
+
+
+def _unresolved(file_system_id: str, region: str) -> str:
+    return (
+        f'Failed to resolve "{file_system_id}.efs.{region}.amazonaws.com" - check that your file system ID '
+        "is correct, and ensure that the VPC has an EFS mount target for this file system ID."
+    )
+
+
+def _admits(cloud: Cloud, region: str, target: Any, clients: Collection[str], subnet_id: str | None) -> bool:
+    groups = target.security_groups or []
+    backend = ec2_backends[cloud.account_id][region]
+    for group in filter(None, (backend.get_security_group_from_id(group_id) for group_id in groups)):
+        # A VPC's default group admits its own members; moto gives it no rule that says so.
+        if group.name == "default" and group.id in clients:
+            return True
+        for rule in group.ingress_rules:
+            if _covers_nfs(rule) and (
+                any(source.get("GroupId") in clients for source in rule.source_groups)
+                or any(_in_range(backend, source, subnet_id) for source in rule.ip_ranges)
+            ):
+                return True
+    return not groups
+
+
+def _covers_nfs(rule: Any) -> bool:
+    if str(rule.ip_protocol) == "-1":
+        return True
+    if str(rule.ip_protocol) not in ("tcp", "6"):
+        return False
+    return int(rule.from_port) <= NFS_PORT <= int(rule.to_port)
+
+
+def _in_range(backend: Any, source: Any, subnet_id: str | None) -> bool:
+    cidr = source.get("CidrIp") if isinstance(source, dict) else source
+    if not cidr or subnet_id is None:
+        return bool(cidr)
+    return IPv4Network(backend.get_subnet(subnet_id).cidr_block).subnet_of(IPv4Network(cidr))

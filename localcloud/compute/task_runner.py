@@ -1,0 +1,261 @@
+"""The life of a task, in a thread of its own.
+
+    PROVISIONING -> PENDING -> RUNNING -> DEPROVISIONING -> STOPPED
+                        a volume, image or role that does not work ends it before RUNNING
+
+Faults, under the service `ecs` (`match` is searched in "TASK-DEFINITION-ARN STARTED-BY", `principal` in the
+task role's ARN), beside those of the API calls:
+    operation="ContainerStart", action="fail": the n-th task stops before its container runs, with
+        TaskFailedToStart and "ERROR-CODE: MESSAGE", such as CannotPullContainerError
+    operation="ContainerSecond", action="kill": SIGKILL when the containers of such tasks have run for n
+        seconds (real ones; counted per task and second). "fail" interrupts the task as Fargate Spot does
+A worker is killed at its n-th call of an AWS operation by a fault of action "kill" on that operation, with
+`principal` the task role's name.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from localcloud.clients import Clients
+from localcloud.clock import ShuttingDown
+from localcloud.cloud import Cloud
+from localcloud.compute.containers import ContainerRun, Mount, host_command
+from localcloud.compute.dockerfile import NoSuchImage
+from localcloud.compute.logs import LogShipper, LogTarget
+from localcloud.compute.mount_targets import CannotMount, mountable_directory
+from localcloud.compute.roles import assumable
+from localcloud.compute.tasks import Container, StopRequest, Task
+from localcloud.faults import InjectedFault, KillCaller
+
+PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
+PENDING_SECONDS = 20.0
+DEPROVISIONING_SECONDS = 10.0
+STOP_TIMEOUT_SECONDS = 30.0
+SHORTEST_GRACE = 2.0  # real seconds between SIGTERM and SIGKILL, however time is scaled
+POLL_SECONDS = 0.05
+
+
+class TaskNotStarted(Exception):
+    """The task cannot run; the message is its stoppedReason."""
+
+
+class TaskRunner:
+    """Runs tasks."""
+
+    def __init__(self, cloud: Cloud, clients: Clients) -> None:
+        self.cloud, self.clients = cloud, clients
+
+    def run(self, task: Task) -> None:
+        """Take a task from PROVISIONING to STOPPED."""
+        try:
+            self._wait(task, PROVISIONING_SECONDS)
+            task.last_status = "PENDING"
+            self._wait(task, PENDING_SECONDS)
+            if not task.stop_requested.is_set():
+                self._run_containers(task)
+            self._stop(task, task.stop_request or StopRequest(code="UserInitiated", reason=""))
+        except (TaskNotStarted, NoSuchImage) as error:
+            self._stop(task, StopRequest(code="TaskFailedToStart", reason=str(error)))
+        except ShuttingDown:
+            return
+        except Exception as error:  # a task's thread must say how it ended, else the task runs for ever
+            traceback.print_exc()
+            self._stop(
+                task, StopRequest(code="TaskFailedToStart", reason=f"the local cloud failed: {error!r}")
+            )
+
+    def _wait(self, task: Task, aws_seconds: float) -> None:
+        until = time.monotonic() + self.cloud.clock.seconds(aws_seconds)
+        while time.monotonic() < until and not task.stop_requested.is_set():
+            self.cloud.clock.sleep_real(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
+
+    def _run_containers(self, task: Task) -> None:
+        self._check_start(task)
+        directory = self.cloud.state_dir / "tasks" / task.id
+        volumes = self._volumes(task, directory)
+        shippers = []
+        try:
+            for container in task.containers:  # one by one: those started before a failure must be ended
+                shipper = self._start(task, container, volumes, directory / container.name)
+                shippers += [shipper]
+            task.last_status = "RUNNING"
+            task.moments["startedAt"] = self.cloud.clock.now()
+            self._supervise(task, shippers)
+        finally:
+            for container in task.containers:
+                if container.child:
+                    self._end(container)
+            for shipper in shippers:
+                shipper.ship(last=True)
+
+    def _check_start(self, task: Task) -> None:
+        for role in (_role(task, "task_role_arn"), _role(task, "execution_role_arn")):
+            if role and not assumable(role, "ecs-tasks.amazonaws.com"):
+                raise TaskNotStarted(
+                    f"ECS was unable to assume the role '{role}' that was provided for this task. Please "
+                    "verify that the role being passed has the proper trust relationship and permissions."
+                )
+        try:
+            self._check_fault(task, "ContainerStart")
+        except InjectedFault as fault:
+            raise TaskNotStarted(f"{fault.code}: {fault.message}") from None
+        except KillCaller:
+            raise TaskNotStarted("InternalError: a fault set in the local cloud") from None
+
+    def _volumes(self, task: Task, directory: Path) -> dict[str, Path]:
+        """Return the directory of each volume of the task definition."""
+        volumes: dict[str, Path] = {}
+        for volume in task.definition.volumes:
+            efs = volume.get("efsVolumeConfiguration")
+            if efs is None:
+                volumes[volume["name"]] = directory / "volumes" / volume["name"]
+                volumes[volume["name"]].mkdir(parents=True)
+                continue
+            try:
+                root = mountable_directory(
+                    self.cloud,
+                    efs["fileSystemId"],
+                    region=task.region,
+                    subnet_id=task.subnets[0] if task.subnets else None,
+                    security_groups=task.security_groups,
+                )
+            except CannotMount as error:
+                raise TaskNotStarted(
+                    "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: "
+                    f"stderr: {error} : unsuccessful EFS utils command execution; code: 1"
+                ) from None
+            volumes[volume["name"]] = root / efs.get("rootDirectory", "/").strip("/")
+        return volumes
+
+    def _start(
+        self, task: Task, container: Container, volumes: dict[str, Path], directory: Path
+    ) -> LogShipper:
+        definition, override = container.definition, task.override(container)
+        context = self.cloud.images.get(definition["image"])
+        if context is None:
+            raise TaskNotStarted(
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+                f"{definition['image']}: not found"
+            )
+        target = self._log_target(task, definition)
+        credentials = self.cloud.role_credentials(_role(task, "task_role_arn"), task.region)
+        scratch = directory / "scratch"
+        scratch.mkdir(parents=True)
+        run = ContainerRun(
+            context=context,
+            entry_point=definition.get("entryPoint"),
+            command=override.get("command") or definition.get("command"),
+            environment={**_variables(definition), **_variables(override)},
+            mounts=[
+                Mount(container_path=mount["containerPath"], directory=volumes[mount["sourceVolume"]])
+                for mount in definition.get("mountPoints", [])
+            ],
+        )
+        host = host_command(run, credentials, scratch)
+        log = directory / "output.log"
+        with log.open("ab") as output:
+            container.child = self.cloud.processes.spawn(
+                host.command,
+                name=f"ecs:{task.id}",
+                kind="worker",
+                env=host.environment,
+                cwd=scratch,
+                output=output,
+                access_key=credentials["AWS_ACCESS_KEY_ID"],
+            )
+        container.last_status = "RUNNING"
+        return LogShipper(cloud=self.cloud, clients=self.clients, path=log, target=target)
+
+    def _log_target(self, task: Task, definition: dict[str, Any]) -> LogTarget | None:
+        configuration = definition.get("logConfiguration") or {}
+        if configuration.get("logDriver") != "awslogs":
+            return None
+        from moto.logs.models import logs_backends
+
+        options = configuration.get("options", {})
+        group, region = options["awslogs-group"], options.get("awslogs-region", task.region)
+        if group not in logs_backends[self.cloud.account_id][region].groups:
+            raise TaskNotStarted(
+                "ResourceInitializationError: failed to validate logger args: create stream has been retried "
+                "1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified "
+                f"log group does not exist: {group}"
+            )
+        stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{definition['name']}/{task.id}"
+        role = _role(task, "execution_role_arn")
+        return LogTarget(group=group, stream=stream, region=region, role_arn=role)
+
+    def _supervise(self, task: Task, shippers: list[LogShipper]) -> None:
+        """Wait for the first essential container's end, or for StopTask."""
+        next_second = time.monotonic() + 1
+        while not task.stop_requested.is_set():
+            for container in task.containers:
+                essential = container.definition.get("essential", True)
+                if essential and container.child and container.child.popen.poll() is not None:
+                    reason = "Essential container in task exited"
+                    task.stop_request = StopRequest(code="EssentialContainerExited", reason=reason)
+                    return
+            if time.monotonic() >= next_second:
+                next_second += 1
+                for shipper in shippers:
+                    shipper.ship()
+                self._strike(task)
+            self.cloud.clock.sleep_real(POLL_SECONDS)
+
+    def _strike(self, task: Task) -> None:
+        try:
+            self._check_fault(task, "ContainerSecond")
+        except KillCaller:
+            for container in task.containers:
+                if container.child:
+                    container.child.signal(signal.SIGKILL)
+        except InjectedFault as fault:
+            task.stop_request = StopRequest(code="SpotInterruption", reason=fault.message)
+            task.stop_requested.set()
+
+    def _check_fault(self, task: Task, operation: str) -> None:
+        text = f"{task.definition.arn} {task.started_by or ''}"
+        role = _role(task, "task_role_arn") or ""
+        self.cloud.faults.check("ecs", operation, task.region, text, role)
+
+    def _end(self, container: Container) -> None:
+        """See a container's process to its end: SIGTERM, then SIGKILL after its stopTimeout."""
+        assert container.child is not None  # noqa: S101  # the callers have looked
+        child = container.child
+        grace = self.cloud.clock.seconds(container.definition.get("stopTimeout") or STOP_TIMEOUT_SECONDS)
+        if child.popen.poll() is None:
+            child.signal(signal.SIGTERM)
+        try:
+            code = self.cloud.processes.wait(child, max(grace, SHORTEST_GRACE))
+        except subprocess.TimeoutExpired:
+            child.signal(signal.SIGKILL)
+            code = self.cloud.processes.wait(child)
+        container.exit_code = 128 - code if code < 0 else code
+
+    def _stop(self, task: Task, request: StopRequest) -> None:
+        now = self.cloud.clock.now()
+        task.desired_status = "STOPPED"
+        task.stop_code, task.stopped_reason = request.code, request.reason
+        task.moments["stoppingAt"] = now
+        task.moments["executionStoppedAt"] = now
+        for container in task.containers:
+            container.last_status = "STOPPED"
+        task.last_status = "DEPROVISIONING"
+        self.cloud.clock.sleep(DEPROVISIONING_SECONDS)
+        task.moments["stoppedAt"] = self.cloud.clock.now()
+        task.last_status = "STOPPED"
+
+
+def _variables(definition: dict[str, Any]) -> dict[str, str]:
+    return {variable["name"]: variable["value"] for variable in definition.get("environment", [])}
+
+
+def _role(task: Task, name: str) -> str | None:
+    """Return a role of the task: RunTask's override, else the task definition's."""
+    override = {"task_role_arn": "taskRoleArn", "execution_role_arn": "executionRoleArn"}[name]
+    return task.overrides.get(override) or getattr(task.definition, name, None)
