@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
+from aws_cdk import App
 
 from infra import bundle
 from infra.stack import CopyStack, TidemarkStack
@@ -15,19 +14,24 @@ from tidemark.policy.configuration import Configuration, load
 CONFIGURATION_CONTEXT = "config"  # cdk synth -c config=FILE
 
 
-def application(*, outdir: Path | None = None) -> App:
-    """Return an empty app with the feature flags of cdk.json, which only `cdk` reads by itself."""
+def application(*, outdir: Path | None = None, check_templates: bool = False) -> App:
+    """Return an empty app with the feature flags of cdk.json, which only `cdk` reads by itself.
+
+    The CDK's own check of templates takes a third of a synth and can find nothing new in equal templates; the
+    tests switch it on, beside cdk-nag and cfn-lint.
+    """
     flags = json.loads((bundle.SOURCES / "cdk.json").read_text())["context"]
     return App(
         context=flags,
         outdir=str(outdir) if outdir else None,
         analytics_reporting=False,
+        builtin_cloud_formation_validation=check_templates,
         tree_metadata=False,
     )
 
 
 def compose(app: App, configuration: Configuration) -> TidemarkStack:
-    """Add the stacks of a deployment and the rules they are checked by; return the main one.
+    """Add the stacks of a deployment; return the main one.
 
     Raises ConfigurationError when the Lambdas' dependencies have to be fetched and cannot.
     """
@@ -41,7 +45,6 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
         if region != configuration.region:
             # Copies first: a session must find its copies' vaults from the first minute on.
             main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return main
 
 
