@@ -62,13 +62,9 @@ class FileStore:
                 file.flush()
                 os.fsync(file.fileno())
             if only_if_absent:
-                os.link(temporary, path)
-                temporary.unlink()
+                _link(temporary, path)
             else:
                 temporary.rename(path)
-        except FileExistsError as error:
-            temporary.unlink(missing_ok=True)
-            raise ObjectExists(key) from error
         except OSError as error:
             raise _unusable(self.url, error) from error
 
@@ -108,6 +104,16 @@ def file_store(url: str) -> FileStore:
     if parts.scheme != "file" or parts.netloc or not path.startswith("/"):
         raise ConfigurationError(f"{url!r} is not a repository; write s3://bucket/prefix or file:///path")
     return FileStore(Path(path))
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give a file its name unless the name is taken, in one step. Raises ObjectExists."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise ObjectExists(path.name) from error
+    finally:
+        temporary.unlink()
 
 
 def _unusable(url: str, error: OSError) -> ConfigurationError:

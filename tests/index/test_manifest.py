@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.index.building import index_rows, row
+from tidemark.errors import IndexDamaged, IndexFormatNotSupported
+from tidemark.index.manifest import Manifest
+
+
+@pytest.fixture
+def manifest(store, tmp_path) -> Manifest:
+    return index_rows(
+        store, tmp_path, [row(b"/dir\xff/a"), row("/\U0001f30a\n")], part_rows=1, row_group_rows=1
+    )
+
+
+def sealed(content: dict) -> bytes:
+    """Give a content the digest that the format document describes, worked out independently."""
+    content = {key: value for key, value in content.items() if key != "manifest_sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**content, "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}).encode()
+
+
+def test_json_and_back_is_the_identity(manifest):
+    assert Manifest.from_json(manifest.to_json(), "url") == manifest
+    assert json.loads(sealed(json.loads(manifest.to_json()))) == json.loads(manifest.to_json())
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_altered_bytes_never_pass_and_never_crash(manifest, data):
+    text = bytearray(manifest.to_json())
+    at = data.draw(st.integers(0, len(text) - 1))
+    text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    if _means(bytes(text)) != _means(manifest.to_json()):
+        with pytest.raises((IndexDamaged, IndexFormatNotSupported), match="url"):
+            Manifest.from_json(bytes(text), "url")
+
+
+def _means(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def _places(content: object, path: tuple = ()) -> list[tuple]:
+    below = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
+    return [path] * bool(path) + [place for key, value in below for place in _places(value, (*path, key))]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_manifest_with_a_right_digest_and_wrong_content_never_crashes(manifest, data):
+    content = json.loads(manifest.to_json())
+    place = data.draw(st.sampled_from(_places(content)))
+    holder = content
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = data.draw(JSON)
+    try:
+        Manifest.from_json(sealed(content), "url")
+    except (IndexDamaged, IndexFormatNotSupported) as error:
+        assert "url" in str(error)  # noqa: PT017 - whether it is refused at all depends on the draw
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}']
+)
+def test_what_is_no_manifest_is_named(text):
+    with pytest.raises(IndexDamaged, match=r"s3://b/x/manifest\.json is not a whole manifest"):
+        Manifest.from_json(text, "s3://b/x/manifest.json")
+
+
+def test_a_newer_format_asks_for_a_newer_tidemark(manifest):
+    content = json.loads(manifest.to_json())
+    content["format_version"] = 2
+    with pytest.raises(IndexFormatNotSupported, match="newer Tidemark"):
+        Manifest.from_json(sealed(content), "url")
+
+
+@pytest.mark.parametrize("name", ["../other/part-00000.parquet", "/etc/passwd", "", "a/b", "a\n", ".hidden"])
+def test_a_manifest_cannot_make_its_reader_open_anything_else(manifest, name):
+    content = json.loads(manifest.to_json())
+    content["parts"][0]["file"] = name
+    with pytest.raises(IndexDamaged):
+        Manifest.from_json(sealed(content), "url")

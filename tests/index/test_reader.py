@@ -1,0 +1,90 @@
+"""Files of an index that are missing, cut or altered: always named, never a gap, never a crash."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.index.building import index_rows, row
+from tidemark.errors import IndexDamaged
+from tidemark.index.browse import list_directory
+from tidemark.index.search import search
+from tidemark.index.store import FileStore
+
+NAMES = [f"{number:04}{hashlib.sha256(b'%d' % number).hexdigest()[:12]}" for number in range(400)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    top = tmp_path_factory.mktemp("damage")
+    store = FileStore(top)
+    rows = [row(f"/d/{name}", size=number) for number, name in enumerate(NAMES)]
+    manifest = index_rows(store, top, rows, part_rows=200, row_group_rows=50)
+    return store, manifest
+
+
+@pytest.fixture
+def damaged(whole):
+    """Return a function that replaces the second part; the part is whole again afterwards."""
+    store, manifest = whole
+    key = manifest.identity.prefix + manifest.parts[1].file
+    body = store.get(key)
+    path = store._directory / key
+    yield body, path.write_bytes
+    path.write_bytes(body)
+
+
+def everything(whole) -> list[str]:
+    store, manifest = whole
+    return [entry.name for entry in search(store, manifest, "")]
+
+
+def test_a_missing_part_is_named(whole, damaged):
+    store, manifest = whole
+    (store._directory / manifest.identity.prefix / manifest.parts[1].file).unlink()
+    with pytest.raises(IndexDamaged, match=r"file:///.*/part-00001\.parquet is missing"):
+        everything(whole)
+    with pytest.raises(IndexDamaged, match=r"part-00001\.parquet is missing"):
+        list(list_directory(store, manifest, "/d"))
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 100, 0.5, -1])
+def test_a_truncated_part_is_named(whole, damaged, length):
+    body, replace = damaged
+    replace(body[: int(len(body) * length) if isinstance(length, float) else length])
+    with pytest.raises(IndexDamaged, match=r"part-00001\.parquet is damaged"):
+        everything(whole)
+
+
+def test_a_part_that_has_grown_is_named(whole, damaged):
+    body, replace = damaged
+    replace(body + b"x")
+    with pytest.raises(IndexDamaged, match=r"part-00001\.parquet is damaged"):
+        everything(whole)
+
+
+def test_a_part_of_another_index_is_named(whole, damaged):
+    store, manifest = whole
+    _, replace = damaged
+    replace(store.get(manifest.identity.prefix + manifest.parts[0].file))
+    with pytest.raises(IndexDamaged, match=r"part-00001\.parquet is damaged"):
+        everything(whole)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_altered_bytes_are_noticed_or_were_of_no_consequence(whole, damaged, data):
+    body, replace = damaged
+    altered = bytearray(body)
+    for _ in range(data.draw(st.integers(1, 3))):
+        altered[data.draw(st.integers(0, len(body) - 1))] ^= data.draw(st.integers(1, 255))
+    replace(bytes(altered))
+    try:
+        names = everything(whole)
+    except IndexDamaged as error:
+        assert "part-00001.parquet" in str(error)  # noqa: PT017 - a page header may hold bytes nobody uses
+    else:
+        assert names == NAMES

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.index.building import directory, index_rows, row
+from tidemark.index.search import search
+
+LETTERS = st.sampled_from("ab[]!^-*?\\.+$x(){}|&~ \n") | st.sampled_from("éß")
+
+
+def paths(store, manifest, pattern, **options) -> list[str]:
+    return [hit.path for hit in search(store, manifest, pattern, **options)]
+
+
+def test_a_substring_and_a_glob_find_names_not_paths(store, tmp_path):
+    rows = [
+        directory("/reports"),
+        row("/reports/may.xlsx"),
+        row("/reports/june.xlsx"),
+        row("/xlsx"),
+        row("/a/REPORT"),
+    ]
+    manifest = index_rows(store, tmp_path, rows, part_rows=2, row_group_rows=1)
+
+    assert paths(store, manifest, "xlsx") == ["/xlsx", "/reports/june.xlsx", "/reports/may.xlsx"]
+    assert paths(store, manifest, "*.xlsx") == ["/reports/june.xlsx", "/reports/may.xlsx"]
+    assert paths(store, manifest, "report") == ["/reports"]
+    assert paths(store, manifest, "report", ignore_case=True) == ["/reports", "/a/REPORT"]
+    assert paths(store, manifest, "m?y.*") == ["/reports/may.xlsx"]
+    assert paths(store, manifest, "nothing") == []
+
+
+def test_hits_carry_every_field(store, tmp_path):
+    wanted = row(
+        b"/d \xff/l \xfe", type="l", target=b"t", uid=4_000_000_000, nlink=2, inode=5, mtime_us=1, ctime_us=2
+    )
+    manifest = index_rows(store, tmp_path, [wanted])
+
+    (hit,) = search(store, manifest, "l ")
+
+    assert hit.raw_path == wanted.path
+    assert hit.path == r"/d \xff/l \xfe"
+    assert (hit.type, hit.mode, hit.uid, hit.nlink, hit.inode) == ("l", 0o644, 4_000_000_000, 2, 5)
+    assert (hit.mtime_us, hit.ctime_us, hit.target, hit.ext) == (1, 2, "t", None)
+    assert hit.mtime.isoformat() == "1970-01-01T00:00:00.000001+00:00"
+
+
+@pytest.mark.parametrize(("microseconds", "year"), [(2**63 - 1, 9999), (-(2**63), 1)])
+def test_times_beyond_the_calendar_are_shown_at_its_ends(store, tmp_path, microseconds, year):
+    manifest = index_rows(store, tmp_path, [row("/a", mtime_us=microseconds)])
+    (hit,) = search(store, manifest, "a")
+    assert hit.mtime_us == microseconds
+    assert hit.mtime.year == year
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(st.text(LETTERS, min_size=1, max_size=5), unique=True, max_size=8),
+    pattern=st.text(LETTERS, max_size=5),
+)
+def test_hits_are_those_of_fnmatch_or_of_in(tmp_path_factory, names, pattern):
+    from tidemark.index.store import FileStore
+
+    names = [name for name in names if name not in (".", "..")]
+    scratch = tmp_path_factory.mktemp("search")
+    manifest = index_rows(FileStore(scratch), scratch, [row(f"/{name}") for name in names])
+
+    found = {hit.raw_path.decode()[1:] for hit in search(FileStore(scratch), manifest, pattern)}
+
+    if any(wild in pattern for wild in "*?["):
+        expected = {name for name in names if fnmatchcase(name, pattern.replace("[^", "[!"))}
+    else:
+        expected = {name for name in names if pattern in name}
+    assert found == expected
