@@ -1,10 +1,10 @@
 """AWS on one machine.
 
-    from localcloud import LocalCloud
+from localcloud import LocalCloud
 
-    with LocalCloud.start(file_systems={"home": Path("/home")}, time_scale=0.02) as cloud:
-        outputs = cloud.deploy(Path("cdk.out"))
-        cloud.client("stepfunctions").start_execution(...)
+with LocalCloud.start(file_systems={"home": Path("/home")}, time_scale=0.02) as cloud:
+    outputs = cloud.deploy(Path("cdk.out"))
+    cloud.client("stepfunctions").start_execution(...)
 """
 
 from localcloud.client import FileSystem, LocalCloud

@@ -20,6 +20,13 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--time-scale", type=float, default=1.0, metavar="X", help="0.02 makes an hour of AWS last 72 s"
     )
+    options.add_argument(
+        "--timeout-scale",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="the same for TimeoutSeconds and HeartbeatSeconds, which wait for real work; never below 2 s",
+    )
     options.add_argument("--region", default="us-east-1", help="the Region of stacks that name none")
     options.add_argument(
         "--file-system",
@@ -56,6 +63,7 @@ def main() -> None:
             port=options.port,
             state=options.state,
             time_scale=options.time_scale,
+            timeout_scale=options.timeout_scale,
             region=options.region,
             file_systems=dict(options.file_system),
             faults=options.faults,

@@ -78,6 +78,7 @@ class LocalCloud:
         *,
         file_systems: Mapping[str, Path] | None = None,
         time_scale: float = 1.0,
+        timeout_scale: float = 1.0,
         state: Path | None = None,
         region: str = "us-east-1",
         port: int = 0,
@@ -85,11 +86,14 @@ class LocalCloud:
     ) -> Iterator[Self]:
         """Run a local cloud for the length of a `with` block; nothing of it outlives the block.
 
-        Nor does it outlive this process, however that ends: the server stops when its standard input closes.
+        `time_scale` shortens waits, retries, jobs and schedules (0.02 makes an hour last 72 s);
+        `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
+        Nor does the cloud outlive this process, however that ends: the server stops when its standard input closes.
         Raises ServerNotStarted with the last of what the server printed.
         """
         command = [sys.executable, "-m", "localcloud", "--ends-with-input"]
         command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]
+        command += ["--timeout-scale", str(timeout_scale)]
         command += ["--state", str(state)] if state else []
         command += ["--faults", str(faults)] if faults else []
         for name, directory in (file_systems or {}).items():
@@ -132,7 +136,9 @@ class LocalCloud:
             region=region,
             pid=ready["pid"],
             file_systems={
-                name: FileSystem(id=file_system_id, name=name, region=region, directory=Path(directories[name]))
+                name: FileSystem(
+                    id=file_system_id, name=name, region=region, directory=Path(directories[name])
+                )
                 for name, file_system_id in ready["file_systems"].items()
             },
         )

@@ -58,6 +58,7 @@ class Cloud:
     keeps_state: bool  # whether state_dir is the user's
     clock: ScaledClock
     faults: Faults
+    timeout_scale: float = 1.0  # of TimeoutSeconds and HeartbeatSeconds: what they wait for is real work
     account_id: str = ACCOUNT_ID
     default_region: str = "us-east-1"
     file_systems: dict[str, Path] = field(default_factory=dict)  # EFS file system id -> its root directory

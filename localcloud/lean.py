@@ -13,7 +13,7 @@ def install(cloud: Cloud) -> None:
 
     load_resource = moto.utilities.utils.load_resource
 
-    def load(resource: str) -> Any:  # noqa: ANN401  # JSON
+    def load(resource: str) -> Any:  # JSON
         return [] if "instance_type_offerings" in resource else load_resource(resource)
 
     moto.utilities.utils.load_resource = load

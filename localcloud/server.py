@@ -43,6 +43,7 @@ class Settings:
     port: int = 0  # 0: any free one
     state: Path | None = None  # kept between runs when given
     time_scale: float = 1.0
+    timeout_scale: float = 1.0
     region: str = "us-east-1"
     file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
     faults: Path | None = None  # JSON file of faults
@@ -88,6 +89,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         keeps_state=settings.state is not None,
         clock=clock,
         faults=Faults(clock),
+        timeout_scale=settings.timeout_scale,
         default_region=settings.region,
     )
     gateway = Gateway(cloud, DomainDispatcherApplication(create_backend_app))

@@ -1,4 +1,31 @@
+"""Step Functions: state machines in JSONata, executed here.
+
+moto has an interpreter too. This one stands in its place because what a local cloud is for hangs on what
+moto's lacks: JSONata, redrive, time that can be scaled, tokens and heartbeats without races, aborts that
+end at once, and a second less for every definition it parses.
+
+Left out: JSONPath definitions (refused when created), activities, versions and aliases, express workflows'
+own API, Map's ItemReader, ItemBatcher and ResultWriter (distributed mode runs like inline mode).
+"""
+
+from __future__ import annotations
+
+from localcloud.clients import Clients
 from localcloud.cloud import Cloud
+from localcloud.stepfunctions.api import StepFunctions
+from localcloud.stepfunctions.integrations import Integrations
+from localcloud.stepfunctions.scope import Machinery
+from localcloud.stepfunctions.tokens import Tokens
 
 
-def install(cloud: Cloud) -> None: ...
+def install(cloud: Cloud) -> None:
+    """Answer Step Functions' operations."""
+    machinery = Machinery(
+        clock=cloud.clock,
+        timeout_scale=cloud.timeout_scale,
+        tokens=Tokens(),
+        integrations=Integrations(Clients(cloud)),
+    )
+    api = StepFunctions(machinery)
+    cloud.answer("stepfunctions", **api.operations())
+    cloud.at_shutdown(api.close)

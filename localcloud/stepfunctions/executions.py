@@ -1,0 +1,196 @@
+"""Executions: from start to end, and on again with a redrive."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from localcloud.cloud import AwsError
+from localcloud.stepfunctions.failures import StateFailed
+from localcloud.stepfunctions.history import MOST_EVENTS, History, TooManyEvents, as_json
+from localcloud.stepfunctions.interpreter import run_program
+from localcloud.stepfunctions.machines import StateMachine
+from localcloud.stepfunctions.scope import Checkpoint, Machinery, Scope
+from localcloud.stepfunctions.signals import Ended, Signal
+
+REDRIVABLE = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution:
+    """One execution of a state machine, as the machine was at its start."""
+
+    arn: str
+    name: str
+    machine: StateMachine  # a snapshot
+    region: str
+    input: str
+    machinery: Machinery
+    started_at: datetime
+    history: History
+    status: str = "RUNNING"
+    ended_at: datetime | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    redrives: int = 0
+    redriven_at: datetime | None = None
+    _checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    _signal: Signal = field(default_factory=Signal)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def start(self) -> None:
+        """Run in a thread."""
+        self.history.add(
+            "ExecutionStarted",
+            "executionStartedEventDetails",
+            input=self.input,
+            roleArn=self.machine.role_arn,
+        )
+        self._go()
+
+    def stop(self, error: str | None, cause: str | None) -> datetime:
+        """Abort if running (no Catch runs) and return the end's time."""
+        with self._lock:
+            if self.status == "RUNNING":
+                self.history.add("ExecutionAborted", "executionAbortedEventDetails", error=error, cause=cause)
+                self._end("ABORTED", error=error, cause=cause)
+                self._signal.set()
+            assert self.ended_at is not None  # noqa: S101  # whatever does not run has ended
+            return self.ended_at
+
+    def redrive(self) -> datetime:
+        """Go on from the state that failed, was aborted or timed out, with its input and the variables it had.
+
+        As on AWS, branches of a Parallel and iterations of a Map that had succeeded are not run again, and
+        the attempts of Retry count anew. Raises AwsError where nothing can be redriven.
+        """
+        with self._lock:
+            if self.status not in REDRIVABLE:
+                raise AwsError(
+                    "ExecutionNotRedrivable",
+                    f"Execution is {self.status} and cannot be redriven: '{self.arn}'",
+                )
+            self.redrives += 1
+            self.redriven_at = self.machinery.clock.now()
+            self.history.add("ExecutionRedriven", "executionRedrivenEventDetails", redriveCount=self.redrives)
+            self.status, self.ended_at, self.error, self.cause = "RUNNING", None, None, None
+            self._checkpoint = copy.deepcopy(self._checkpoint)  # threads of the old run may still hold theirs
+            self._signal = Signal()
+            self._go()
+            return self.redriven_at
+
+    def describe(self) -> dict[str, Any]:
+        """Return DescribeExecution's answer."""
+        with self._lock:
+            redrivable = self.status in REDRIVABLE
+            described = {
+                **self.summary(),
+                "input": self.input,
+                "inputDetails": {"included": True},
+                "output": self.output,
+                "outputDetails": {"included": True} if self.output is not None else None,
+                "error": self.error,
+                "cause": self.cause,
+                "redriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE",
+                "redriveStatusReason": None
+                if redrivable
+                else f"Execution is {self.status} and cannot be redriven",
+            }
+            return {name: value for name, value in described.items() if value is not None}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the execution as ListExecutions has it."""
+        summary = {
+            "executionArn": self.arn,
+            "stateMachineArn": self.machine.arn,
+            "name": self.name,
+            "status": self.status,
+            "startDate": self.started_at,
+            "stopDate": self.ended_at,
+            "redriveCount": self.redrives,
+            "redriveDate": self.redriven_at,
+        }
+        return {name: value for name, value in summary.items() if value is not None}
+
+    def _go(self) -> None:
+        program, signal = self.machine.program, self._signal
+        threading.Thread(target=self._run, args=(signal,), name=self.name, daemon=True).start()
+        if "TimeoutSeconds" in program:
+            timer = threading.Timer(
+                self.machinery.timeout(program["TimeoutSeconds"]), self._time_out, args=(signal,)
+            )
+            timer.daemon = True
+            timer.start()
+
+    def _run(self, signal: Signal) -> None:
+        scope = Scope(
+            machinery=self.machinery,
+            history=self.history,
+            signal=signal,
+            role_arn=self.machine.role_arn,
+            region=self.region,
+            context=self._context(),
+        )
+        try:
+            output = run_program(self.machine.program, json.loads(self.input), scope, self._checkpoint)
+        except Ended:
+            return
+        except StateFailed as failure:
+            self._fail(signal, failure)
+        except TooManyEvents:
+            cause = f"The execution reached the maximum number of history events ({MOST_EVENTS})."
+            self._fail(signal, StateFailed("States.Runtime", cause))
+        except Exception as error:
+            self._fail(signal, StateFailed("States.Runtime", repr(error)))
+        else:
+            with self._lock:
+                if signal is self._signal and self.status == "RUNNING":
+                    text = as_json(output)
+                    self.history.add("ExecutionSucceeded", "executionSucceededEventDetails", output=text)
+                    self._end("SUCCEEDED", output=text)
+
+    def _context(self) -> dict[str, Any]:
+        execution = {
+            "Id": self.arn,
+            "Input": json.loads(self.input),
+            "Name": self.name,
+            "RoleArn": self.machine.role_arn,
+            "StartTime": _iso(self.started_at),
+            "RedriveCount": self.redrives,
+        }
+        if self.redriven_at:
+            execution["RedriveTime"] = _iso(self.redriven_at)
+        return {
+            "Execution": execution,
+            "StateMachine": {"Id": self.machine.arn, "Name": self.machine.name},
+        }
+
+    def _fail(self, signal: Signal, failure: StateFailed) -> None:
+        with self._lock:
+            if signal is self._signal and self.status == "RUNNING":
+                details = {"error": failure.error, "cause": failure.cause}
+                self.history.add("ExecutionFailed", "executionFailedEventDetails", **details)
+                self._end("FAILED", **details)
+                signal.set()
+
+    def _time_out(self, signal: Signal) -> None:
+        with self._lock:
+            if signal is self._signal and self.status == "RUNNING":
+                self.history.add("ExecutionTimedOut", "executionTimedOutEventDetails", error="States.Timeout")
+                self._end("TIMED_OUT", error="States.Timeout")
+                signal.set()
+
+    def _end(
+        self, status: str, *, output: str | None = None, error: str | None = None, cause: str | None = None
+    ) -> None:
+        self.status, self.output, self.error, self.cause = status, output, error, cause
+        self.ended_at = self.machinery.clock.now()
+
+
+def _iso(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,54 @@
+"""The events of one execution."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+MOST_EVENTS = 25_000  # source: Step Functions quotas
+
+
+class TooManyEvents(Exception):
+    """The execution has used up its events."""
+
+
+def as_json(value: object) -> str:
+    """Return JSON as Step Functions writes it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(slots=True)
+class History:
+    """Events in the order they happened, shaped as GetExecutionHistory returns them."""
+
+    now: Callable[[], datetime]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, kind: str, details: str | None = None, **members: Any) -> None:  # JSON
+        """Append an event; `details` is the name of its details' member, None members are left out."""
+        with self._lock:
+            if len(self.events) >= MOST_EVENTS and not kind.startswith("Execution"):
+                raise TooManyEvents
+            number = len(self.events) + 1
+            event = {
+                "timestamp": self.now(),
+                "type": kind,
+                "id": number,
+                "previousEventId": number - 1,
+            }
+            if details:
+                event[details] = {name: value for name, value in members.items() if value is not None}
+            self.events.append(event)
+
+    def entered(self, state_type: str, name: str, value: object) -> None:
+        """Record that a state was entered: one transition."""
+        self.add(f"{state_type}StateEntered", "stateEnteredEventDetails", name=name, input=as_json(value))
+
+    def exited(self, state_type: str, name: str, value: object) -> None:
+        """Record that a state was left with an output."""
+        self.add(f"{state_type}StateExited", "stateExitedEventDetails", name=name, output=as_json(value))

@@ -1,0 +1,242 @@
+"""What a Task state can call: optimized integrations and the AWS SDK's operations.
+
+Source: Step Functions developer guide, "Integrating services with Step Functions".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.response import StreamingBody
+
+from localcloud.clients import Clients
+from localcloud.stepfunctions.failures import StateFailed
+from localcloud.stepfunctions.history import as_json
+from localcloud.stepfunctions.scope import Scope
+from localcloud.stepfunctions.signals import Ended, Signal
+
+CALLBACK, SYNC, SYNC2 = "waitForTaskToken", "sync", "sync:2"
+POLL_SECONDS = 0.25  # real ones
+# Names in aws-sdk resources that are not botocore's.
+SDK_SERVICES = {
+    "sfn": "stepfunctions",
+    "states": "stepfunctions",
+    "cloudwatchlogs": "logs",
+    "eventbridge": "events",
+}
+# How the Java SDK spells services, which is what aws-sdk errors begin with; else the name capitalized.
+SDK_ERROR_NAMES = {
+    "dynamodb": "DynamoDb",
+    "cloudwatchlogs": "CloudWatchLogs",
+    "cloudwatch": "CloudWatch",
+    "eventbridge": "EventBridge",
+    "cloudformation": "CloudFormation",
+}
+OPTIMIZED_ERROR_NAMES = {
+    "states": "StepFunctions",
+    "dynamodb": "DynamoDB",
+    "ecs": "ECS",
+    "sns": "SNS",
+    "sqs": "SQS",
+    "events": "EventBridge",
+    "lambda": "Lambda",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """The Resource of a Task state, taken apart."""
+
+    service: str  # as in the history's resourceType: lambda, states, aws-sdk:dynamodb
+    action: str  # as in the history's resource: invoke, startExecution.sync:2
+    operation: str  # invoke, startExecution
+    pattern: str | None  # waitForTaskToken, sync, sync:2, None
+    function: str | None = None  # a Lambda function's ARN used as the Resource
+
+    @classmethod
+    def parse(cls, arn: str) -> Resource:
+        """Return a Resource field's parts; raises ValueError."""
+        if re.match(r"arn:aws:lambda:[^:]*:\d+:function:", arn):
+            return cls(service="lambda", action="invoke", operation="invoke", pattern=None, function=arn)
+        found = re.fullmatch(
+            r"arn:aws:states:[^:]*:[^:]*:((?:aws-sdk:)?[\w-]+):(\w+)(?:\.(waitForTaskToken|sync:2|sync))?",
+            arn,
+        )
+        if not found:
+            raise ValueError(f"the local cloud cannot call {arn}")
+        service, operation, pattern = found.groups()
+        action = f"{operation}.{pattern}" if pattern else operation
+        return cls(service=service, action=action, operation=operation, pattern=pattern)
+
+
+class Integrations:
+    """Calls services in the name of the state machine's role."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def call(self, resource: Resource, arguments: Any, scope: Scope, signal: Signal) -> Any:  # JSON
+        """Return the integration's result as JSON; raises StateFailed with the error name that AWS gives."""
+        if resource.function:
+            arguments = {"FunctionName": resource.function, "Payload": arguments}
+        sdk = resource.service.removeprefix("aws-sdk:")
+        client = self._clients.get(SDK_SERVICES.get(sdk, sdk), scope.region, scope.role_arn)
+        try:
+            answer = _ask(client, resource, arguments)
+        except ClientError as error:
+            raise StateFailed(_error_name(resource, client, error), _error_cause(resource, error)) from error
+        except BotoCoreError as error:  # the parameters do not fit the operation
+            raise StateFailed("States.Runtime", str(error)) from error
+        match resource.service, resource.pattern:
+            case "lambda", _:
+                answer = _function_result(answer)
+                return answer["Payload"] if resource.function else answer
+            case "states", "sync" | "sync:2":
+                return _await_execution(client, answer["ExecutionArn"], resource.pattern == SYNC2, signal)
+            case "ecs", "sync":
+                return _await_task(client, arguments, answer, signal)
+        return answer
+
+
+def _ask(client: Any, resource: Resource, arguments: Mapping[str, Any]) -> Any:  # JSON
+    method = xform_name(resource.operation[0].upper() + resource.operation[1:])
+    by_method: dict[str, str] = client.meta.method_to_api_mapping
+    if method not in by_method:
+        raise StateFailed("States.Runtime", f"{resource.service} has no operation {resource.operation}")
+    model = client.meta.service_model.operation_model(by_method[method])
+    params = to_request(arguments, model.input_shape) if model.input_shape else {}
+    answer = getattr(client, method)(**params)
+    answer.pop("ResponseMetadata", None)
+    return from_response(answer, model.output_shape)
+
+
+def to_request(value: Any, shape: Shape) -> Any:  # JSON
+    """Return a JSON value as botocore takes it: members by the shape's case, blobs as bytes, text as text."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = {name.lower(): name for name in shape.members}
+        named = {members.get(key.lower(), key): inner for key, inner in value.items()}
+        return {
+            key: to_request(inner, shape.members[key]) if key in shape.members else inner
+            for key, inner in named.items()
+        }
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [to_request(inner, shape.member) for inner in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {key: to_request(inner, shape.value) for key, inner in value.items()}
+    if shape.type_name == "blob" and not isinstance(value, bytes):
+        return (value if isinstance(value, str) and not _is_payload(shape) else as_json(value)).encode()
+    if shape.type_name == "string" and not isinstance(value, str):
+        return as_json(value)
+    return value
+
+
+def _is_payload(shape: Shape) -> bool:
+    return shape.name == "Blob" and bool(shape.metadata.get("sensitive"))  # lambda:invoke's Payload is JSON
+
+
+def from_response(value: Any, shape: Shape | None) -> Any:  # JSON
+    """Return botocore's answer as the JSON that Step Functions makes of it: PascalCase, times in ISO 8601."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        return {
+            key[0].upper() + key[1:]: from_response(inner, shape.members.get(key))
+            for key, inner in value.items()
+        }
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [from_response(inner, shape.member) for inner in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {key: from_response(inner, shape.value) for key, inner in value.items()}
+    if isinstance(value, StreamingBody):
+        value = value.read()
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value
+
+
+def _function_result(answer: dict[str, Any]) -> dict[str, Any]:
+    payload = answer.get("Payload", "")
+    try:
+        payload = json.loads(payload)
+    except ValueError:
+        pass
+    if answer.get("FunctionError"):
+        error = payload.get("errorType") if isinstance(payload, dict) else None
+        raise StateFailed(error or "Exception", as_json(payload))
+    return {**answer, "Payload": payload}
+
+
+def _error_name(resource: Resource, client: Any, error: ClientError) -> str:  # any service's
+    code = error.response["Error"]["Code"]
+    if resource.service.startswith("aws-sdk:"):
+        sdk = resource.service.removeprefix("aws-sdk:").lower()
+        service = SDK_ERROR_NAMES.get(sdk, sdk.capitalize())
+        modelled = code in {shape.name for shape in client.meta.service_model.error_shapes}
+        code = code if modelled else service
+    else:
+        service = OPTIMIZED_ERROR_NAMES.get(resource.service, resource.service.capitalize())
+    return f"{service}.{code}" if code.endswith("Exception") else f"{service}.{code}Exception"
+
+
+def _error_cause(resource: Resource, error: ClientError) -> str:
+    metadata = error.response["ResponseMetadata"]
+    service = resource.service.removeprefix("aws-sdk:").capitalize()
+    return (
+        f"{error.response['Error']['Message']} (Service: {service}, "
+        f"Status Code: {metadata['HTTPStatusCode']}, Request ID: {metadata.get('RequestId', '-')})"
+    )
+
+
+def _await_execution(client: Any, arn: str, parsed: bool, signal: Signal) -> dict[str, Any]:
+    """Return the description of a nested execution once it has succeeded; stops it when we are stopped."""
+    shape = client.meta.service_model.operation_model("DescribeExecution").output_shape
+    try:
+        while (described := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            signal.sleep(POLL_SECONDS)
+    except Ended:
+        client.stop_execution(executionArn=arn, cause="the task that started it was ended")
+        raise
+    described.pop("ResponseMetadata", None)
+    result: dict[str, Any] = from_response(described, shape)
+    for name in ("StartDate", "StopDate"):
+        result[name] = int(described[name[0].lower() + name[1:]].timestamp() * 1000)
+    for name in ("Input", "Output") if parsed else ():
+        if name in result:
+            result[name] = json.loads(result[name])
+    if result["Status"] != "SUCCEEDED":
+        raise StateFailed("States.TaskFailed", as_json(result))
+    return result
+
+
+def _await_task(
+    client: Any,  # ECS
+    arguments: Mapping[str, Any],
+    started: Mapping[str, Any],
+    signal: Signal,
+) -> dict[str, Any]:
+    """Return the description of an ECS task once it has stopped with exit code 0."""
+    if not started.get("Tasks"):
+        raise StateFailed("States.TaskFailed", as_json(started.get("Failures", [])))
+    arn, cluster = started["Tasks"][0]["TaskArn"], arguments.get("Cluster", "default")
+    shape = client.meta.service_model.operation_model("DescribeTasks").output_shape
+    try:
+        while True:
+            answer = client.describe_tasks(cluster=cluster, tasks=[arn])
+            if answer["tasks"][0]["lastStatus"] == "STOPPED":
+                break
+            signal.sleep(POLL_SECONDS)
+    except Ended:
+        client.stop_task(cluster=cluster, task=arn)
+        raise
+    task: dict[str, Any] = from_response({"tasks": answer["tasks"]}, shape)["Tasks"][0]
+    if any(container.get("ExitCode", 0) for container in task.get("Containers", ())):
+        raise StateFailed("States.TaskFailed", as_json(task))
+    return task

@@ -1,0 +1,58 @@
+"""State machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from localcloud.cloud import AwsError
+from localcloud.stepfunctions.definition import BadDefinition, parse_definition
+
+
+@dataclass(slots=True, kw_only=True)
+class StateMachine:
+    """A state machine as it is now."""
+
+    arn: str
+    name: str
+    definition: str
+    role_arn: str
+    type: str
+    created_at: datetime
+    settings: dict[str, Any]  # logging, tracing and encryption: stored, without effect
+    program: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.program = parsed(self.definition)
+
+    def describe(self) -> dict[str, Any]:
+        """Return DescribeStateMachine's answer."""
+        described = {
+            **self.summary(),
+            "status": "ACTIVE",
+            "definition": self.definition,
+            "roleArn": self.role_arn,
+            "description": self.program.get("Comment"),
+            "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+            "tracingConfiguration": {"enabled": False},
+            **self.settings,
+        }
+        return {name: value for name, value in described.items() if value is not None}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the machine as ListStateMachines has it."""
+        return {
+            "stateMachineArn": self.arn,
+            "name": self.name,
+            "type": self.type,
+            "creationDate": self.created_at,
+        }
+
+
+def parsed(definition: str) -> dict[str, Any]:
+    """Return a definition's program; raises AwsError InvalidDefinition."""
+    try:
+        return parse_definition(definition)
+    except BadDefinition as error:
+        raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from error

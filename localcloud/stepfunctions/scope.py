@@ -1,0 +1,89 @@
+"""What the states of one program (the machine, a branch, an iteration) share while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localcloud.clock import ScaledClock
+from localcloud.stepfunctions.expressions import evaluate
+from localcloud.stepfunctions.failures import StateFailed
+from localcloud.stepfunctions.history import History
+from localcloud.stepfunctions.signals import Signal
+from localcloud.stepfunctions.tokens import Tokens
+
+if TYPE_CHECKING:
+    from localcloud.stepfunctions.integrations import Integrations
+
+SHORTEST_TIMEOUT = 2.0  # real seconds; below, scaled time-outs would strike healthy work
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """Where a program stands, so that a redrive can go on from there.
+
+    Written at every state's entry. `inner` holds the checkpoints of the branches or iterations of the
+    state, and `output` is set (`done`) once the program has ended.
+    """
+
+    state: str | None = None
+    value: Any = None  # the state's input
+    variables: dict[str, Any] = field(default_factory=dict)
+    inner: dict[int, Checkpoint] = field(default_factory=dict)
+    done: bool = False
+    output: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machinery:
+    """What all executions share."""
+
+    clock: ScaledClock
+    timeout_scale: float
+    tokens: Tokens
+    integrations: Integrations
+
+    def timeout(self, aws_seconds: float) -> float:
+        """Return the real seconds of a TimeoutSeconds or HeartbeatSeconds."""
+        scaled = aws_seconds * self.timeout_scale
+        return max(scaled, min(SHORTEST_TIMEOUT, aws_seconds))
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """One running program."""
+
+    machinery: Machinery
+    history: History
+    signal: Signal
+    role_arn: str
+    region: str
+    context: dict[str, Any]  # $states.context, without State and Task
+    outer: Mapping[str, Any] = field(default_factory=dict)  # variables that can be read, not assigned
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def inner(self, signal: Signal, **context: Any) -> Scope:  # JSON
+        """Return the scope of a branch or iteration of the present state."""
+        return Scope(
+            machinery=self.machinery,
+            history=self.history,
+            signal=signal,
+            role_arn=self.role_arn,
+            region=self.region,
+            context={**self.context, **context},
+            outer={**self.outer, **self.variables},
+        )
+
+    def evaluate(self, template: Any, field_name: str, states: Mapping[str, Any]) -> Any:  # JSON
+        """Return a template's value; `states` are the members of `$states` beside the context's."""
+        context = {**self.context, **states.get("context", {})}
+        bindings = {**self.outer, **self.variables, "states": {**states, "context": context}}
+        return evaluate(template, bindings, field_name)
+
+    def assign(self, values: Mapping[str, Any]) -> None:
+        """Set variables; raises StateFailed for one of an outer program."""
+        for name in values:
+            if name in self.outer:
+                raise StateFailed("States.Runtime", f"variable {name} belongs to an outer scope")
+        self.variables.update(values)

@@ -1,0 +1,133 @@
+"""Task states: one attempt, its time-out, its heartbeats, its token."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localcloud.stepfunctions.failures import StateFailed
+from localcloud.stepfunctions.history import as_json
+from localcloud.stepfunctions.integrations import CALLBACK, Resource
+from localcloud.stepfunctions.signals import Ended
+from localcloud.stepfunctions.tokens import Waiting
+
+if TYPE_CHECKING:
+    from localcloud.stepfunctions.interpreter import _State
+
+DEFAULT_TIMEOUT = 99_999_999  # seconds
+
+
+@dataclass(slots=True)
+class _Work:
+    """What runs in a thread of its own, so that a time-out or an abort need not wait for it."""
+
+    ended: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    failure: StateFailed | None = None
+
+
+def run_task(state: _State) -> Any:  # JSON
+    """Return the result of one attempt; raises StateFailed."""
+    scope, definition = state.scope, state.definition
+    resource = Resource.parse(definition["Resource"])
+    token, waiting = scope.machinery.tokens.create() if resource.pattern == CALLBACK else (None, None)
+    states = state._states()
+    if token:
+        states["context"]["Task"] = {"Token": token}
+    arguments = scope.evaluate(definition.get("Arguments", state.input), "Arguments", states)
+    timeout = int(scope.evaluate(definition.get("TimeoutSeconds", DEFAULT_TIMEOUT), "TimeoutSeconds", states))
+    heartbeat = scope.evaluate(definition.get("HeartbeatSeconds"), "HeartbeatSeconds", states)
+    names = {"resourceType": resource.service, "resource": resource.action}
+    scope.history.add(
+        "TaskScheduled",
+        "taskScheduledEventDetails",
+        **names,
+        region=scope.region,
+        parameters=as_json(arguments),
+        timeoutInSeconds=timeout if timeout != DEFAULT_TIMEOUT else None,
+        heartbeatInSeconds=None if heartbeat is None else int(heartbeat),
+    )
+    scope.history.add("TaskStarted", "taskStartedEventDetails", **names)
+    deadline = time.monotonic() + scope.machinery.timeout(timeout)
+    try:
+        result = _call(state, resource, arguments, deadline)
+        if waiting:
+            scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(result))
+            beat = None if heartbeat is None else scope.machinery.timeout(float(heartbeat))
+            result = _await_token(state, waiting, deadline, beat)
+    except StateFailed as failure:
+        timed_out = failure.error in ("States.Timeout", "States.HeartbeatTimeout")
+        scope.history.add(
+            "TaskTimedOut" if timed_out else "TaskFailed",
+            "taskTimedOutEventDetails" if timed_out else "taskFailedEventDetails",
+            **names,
+            error=failure.error,
+            cause=failure.cause,
+        )
+        raise
+    finally:
+        if waiting:
+            scope.machinery.tokens.close(waiting)
+    scope.history.add("TaskSucceeded", "taskSucceededEventDetails", **names, output=as_json(result))
+    return result
+
+
+def _call(state: _State, resource: Resource, arguments: Any, deadline: float) -> Any:  # JSON
+    """Return the integration's answer, or raise States.Timeout at the deadline."""
+    work = _Work()
+    signal = state.scope.signal.child()
+
+    def call() -> None:
+        try:
+            work.result = state.scope.machinery.integrations.call(resource, arguments, state.scope, signal)
+        except StateFailed as failure:
+            work.failure = failure
+        except Ended:
+            return  # nobody waits any more
+        except Exception as error:
+            work.failure = StateFailed("States.TaskFailed", repr(error))
+        finally:
+            work.ended.set()
+
+    threading.Thread(target=call, daemon=True).start()
+    if not state.scope.signal.wait(work.ended, _left(deadline)):
+        signal.set()
+        raise StateFailed("States.Timeout")
+    if work.failure:
+        raise work.failure
+    return work.result
+
+
+def _await_token(
+    state: _State,
+    waiting: Waiting,
+    deadline: float,
+    heartbeat: float | None,  # real seconds
+) -> Any:  # JSON
+    beats, silent_at = waiting.beats, _after(heartbeat)
+    while not waiting.answered:
+        waiting.changed.clear()
+        if waiting.answered:
+            break
+        if waiting.beats != beats:
+            beats, silent_at = waiting.beats, _after(heartbeat)
+        state.scope.signal.wait(waiting.changed, min(_left(deadline), _left(silent_at)))
+        if waiting.answered or waiting.beats != beats:
+            continue
+        if _left(deadline) <= 0:
+            raise StateFailed("States.Timeout")
+        if _left(silent_at) <= 0:
+            raise StateFailed("States.HeartbeatTimeout")
+    if waiting.failure:
+        raise waiting.failure
+    return waiting.result
+
+
+def _left(deadline: float) -> float:
+    return min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
+
+
+def _after(seconds: float | None) -> float:
+    return float("inf") if seconds is None else time.monotonic() + seconds
