@@ -6,6 +6,7 @@ import io
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -190,20 +191,14 @@ def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Re
     serializer = get_serializer_class(asked.service, protocol)(asked.operation)
     try:
         result = operation() or {}
-    except AwsError as error:
-        result = _moto_error(error)
-    except ServiceException as error:
+    except (AwsError, ServiceException) as error:
         result = error
     except Exception as error:  # as AWS: an internal failure answers, it does not hang up
         traceback.print_exc()
-        result = ServiceException("InternalFailure", f"the local cloud failed: {error!r}")
-    written = serializer.serialize(result)
+        result = AwsError("InternalFailure", f"the local cloud failed: {error!r}")
+    with warnings.catch_warnings():  # moto warns of codes, such as ValidationError, that botocore does not model
+        warnings.simplefilter("ignore")
+        written = serializer.serialize(result)
     headers = Headers(written["headers"])
     headers.set("x-amzn-RequestId", f"{time.time_ns():032x}")
     return Response(written["body"], status=written["status_code"], headers=headers)
-
-
-def _moto_error(error: AwsError) -> ServiceException:
-    known = ServiceException(error.code, error.message)
-    known.__dict__.update({k: v for k, v in vars(error).items() if k not in ("code", "message")})
-    return known

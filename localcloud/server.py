@@ -97,7 +97,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
     cloud.endpoint_url = f"http://127.0.0.1:{server.server_port}"
     os.environ["MOTO_PORT"] = str(server.server_port)
     for name in MODULES:
-        _install(name, cloud)
+        importlib.import_module(name).install(cloud)
     if settings.faults:
         cloud.faults.load(settings.faults)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -131,11 +131,3 @@ def _await_end_of_input(ended: threading.Event) -> None:
         pass
     ended.set()
 
-
-def _install(name: str, cloud: Cloud) -> None:
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError:
-        return
-    if hasattr(module, "install"):
-        module.install(cloud)

@@ -1,0 +1,124 @@
+"""What a resource type is to the local cloud: how to create, update and delete one by AWS's own APIs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore import xform_name
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from localcloud.clients import Clients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource that exists."""
+
+    ref: str  # what Ref returns
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # what GetAtt returns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a resource is to be."""
+
+    clients: Clients
+    properties: Mapping[str, Any]
+    stack_name: str
+    logical_id: str
+    account_id: str
+    region: str
+    adopts: bool  # whether one of the same name, kept from an earlier run, is to be taken over
+    before: Resource | None = None  # at an update or a deletion
+
+    def client(self, service: str) -> Any:  # noqa: ANN401  # any service's
+        """Return a client in the stack's Region."""
+        return self.clients.get(service, self.region)
+
+    def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Call an operation with the properties that it knows, in its spelling; `params` come first.
+
+        A parameter given as None is left out.
+        """
+        client = self.client(service)
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        fitting = fit(self.properties, shape) if shape else {}
+        chosen = {key: value for key, value in {**fitting, **params}.items() if value is not None}
+        answer: dict[str, Any] = getattr(client, xform_name(operation))(**chosen)
+        return answer
+
+    def name(self, prop: str, longest: int = 64) -> str:
+        """Return the physical name: as given, as it was, or stack, logical id and something random."""
+        if prop in self.properties:
+            return str(self.properties[prop])
+        if self.before:
+            return self.before.ref
+        suffix = secrets.token_hex(6)
+        return f"{f'{self.stack_name}-{self.logical_id}'[: longest - 13]}-{suffix}"
+
+    def arn(self, service: str, rest: str) -> str:
+        """Return an ARN in the stack's account and Region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{rest}"
+
+    def tags(self) -> dict[str, str] | None:
+        """Return the Tags property as a mapping, whichever way it is written; None without tags."""
+        tags = self.properties.get("Tags")
+        if isinstance(tags, list):
+            return {tag["Key"]: tag["Value"] for tag in tags} or None
+        return dict(tags) if tags else None
+
+    def tag_list(self, key: str = "Key", value: str = "Value") -> list[dict[str, str]] | None:
+        """Return the Tags property as a list in an API's spelling; None without tags."""
+        tags = self.tags()
+        return [{key: k, value: v} for k, v in tags.items()] if tags else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceType:
+    """How resources of a type come, change and go."""
+
+    create: Callable[[Request], Resource]
+    update: Callable[[Request], Resource] | None = None  # None: created once more, over the old one
+    delete: Callable[[Request], object] | None = None  # None: forgotten
+    names: tuple[str, ...] = ()  # properties whose change means another resource
+
+
+def fit(value: Any, shape: Shape) -> Any:  # noqa: ANN401  # JSON
+    """Return the part of a CloudFormation value that an API's shape knows, in its spelling and types.
+
+    CloudFormation writes numbers and booleans as strings at times, names in PascalCase always, and policy
+    documents as objects where the API wants their text.
+    """
+    if isinstance(shape, StructureShape):
+        members = {name.lower(): name for name in shape.members}
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            members[key.lower()]: fit(inner, shape.members[members[key.lower()]])
+            for key, inner in value.items()
+            if key.lower() in members
+        }
+    if isinstance(shape, ListShape):
+        return [fit(inner, shape.member) for inner in (value if isinstance(value, list) else [value])]
+    if isinstance(shape, MapShape):
+        return {key: fit(inner, shape.value) for key, inner in value.items()} if isinstance(value, dict) else value
+    match shape.type_name:
+        case "string":
+            return json.dumps(value) if isinstance(value, dict | list) else _text(value)
+        case "integer" | "long":
+            return int(value)
+        case "double" | "float":
+            return float(value)
+        case "boolean":
+            return value if isinstance(value, bool) else str(value).lower() == "true"
+        case "blob":
+            return value.encode() if isinstance(value, str) else value
+    return value
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,250 @@
+"""Stacks: from a template to resources, and what happened on the way."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.clients import Clients
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.resources import Request, Resource
+from localcloud.cloudformation.template import NO_VALUE, TemplateError, Values, creation_order
+from localcloud.cloudformation.types import RESOURCE_TYPES, STORED_TYPES, stored
+
+SSM_PARAMETER = "AWS::SSM::Parameter::Value<"
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """One resource of a stack as it stands."""
+
+    type: str
+    properties: dict[str, Any]
+    resource: Resource
+    retained: bool  # whether it outlives the stack
+    status: str = "CREATE_COMPLETE"
+    changed_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Stack:
+    """A stack in one Region."""
+
+    cloud: Cloud
+    clients: Clients
+    name: str
+    region: str
+    exports: dict[str, str]  # of the Region, shared by its stacks
+    id: str = ""
+    status: str = "CREATE_IN_PROGRESS"
+    reason: str | None = None
+    created_at: datetime | None = None
+    changed_at: datetime | None = None
+    template: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, Standing] = field(default_factory=dict)  # by logical id, in the order of creation
+    outputs: list[dict[str, str]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)  # oldest first
+
+    def __post_init__(self) -> None:
+        account = self.cloud.account_id
+        self.id = f"arn:aws:cloudformation:{self.region}:{account}:stack/{self.name}/{uuid.uuid4()}"
+        self.created_at = self.cloud.clock.now()
+
+    def create(self) -> None:
+        """Create everything; on a failure take it away again, keeping the events."""
+        self._stack_event("CREATE_IN_PROGRESS")
+        if self._apply():
+            self._stack_event("CREATE_COMPLETE")
+            return
+        self._stack_event("ROLLBACK_IN_PROGRESS")
+        self._delete_all()
+        self._stack_event("ROLLBACK_COMPLETE")
+
+    def update(self) -> None:
+        """Bring the resources to the present template and parameters.
+
+        What a failed update has changed stays changed: unlike AWS, nothing is rolled back.
+        """
+        self.changed_at = self.cloud.clock.now()
+        self._stack_event("UPDATE_IN_PROGRESS")
+        self._stack_event("UPDATE_COMPLETE" if self._apply() else "UPDATE_ROLLBACK_COMPLETE")
+
+    def delete(self) -> None:
+        """Take everything away that is not to be retained."""
+        self._stack_event("DELETE_IN_PROGRESS")
+        self._delete_all()
+        self._stack_event("DELETE_COMPLETE")
+
+    def _apply(self) -> bool:
+        """Create, update and delete resources as needed; False after the first failure."""
+        definitions = self.template.get("Resources", {})
+        values = self._values()
+        logical_id = self.name
+        try:
+            order = [one for one in creation_order(definitions) if values.wanted(definitions[one])]
+            for logical_id in order:
+                self._bring(logical_id, definitions[logical_id], values)
+            for logical_id in [one for one in reversed(self.standing) if one not in order]:
+                self._remove(logical_id)
+            logical_id = self.name
+            self._set_outputs(values)
+        except (TemplateError, ClientError, BotoCoreError, KeyError, ValueError, TypeError) as error:
+            words = repr(error) if isinstance(error, KeyError | TypeError) else str(error)
+            kind = definitions.get(logical_id, {}).get("Type", "AWS::CloudFormation::Stack")
+            verb = "UPDATE" if logical_id in self.standing else "CREATE"
+            self._event(logical_id, kind, f"{verb}_FAILED", None, words)
+            return False
+        return True
+
+    def _values(self) -> Values:
+        def ssm(name: str) -> str:
+            value: str = self.clients.get("ssm", self.region).get_parameter(Name=name)["Parameter"]["Value"]
+            return value
+
+        def export(name: str) -> str:
+            if name not in self.exports:
+                raise TemplateError(f"No export named {name} found")
+            return self.exports[name]
+
+        parameters = {}
+        for name, declared in self.template.get("Parameters", {}).items():
+            value = self.parameters.get(name, declared.get("Default"))
+            if value is None:
+                raise TemplateError(f"Parameters: [{name}] must have values")
+            if declared["Type"].startswith(SSM_PARAMETER):
+                value = ssm(value)
+            elif declared["Type"] == "CommaDelimitedList" or declared["Type"].startswith("List<"):
+                value = str(value).split(",")
+            parameters[name] = value
+        pseudo = {
+            "AWS::AccountId": self.cloud.account_id,
+            "AWS::Region": self.region,
+            "AWS::Partition": "aws",
+            "AWS::StackName": self.name,
+            "AWS::StackId": self.id,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        return Values(
+            template=self.template, pseudo=pseudo, parameters=parameters, export=export, ssm=ssm
+        )
+
+    def _bring(self, logical_id: str, definition: Mapping[str, Any], values: Values) -> None:
+        """Make one resource what the template says."""
+        kind = definition["Type"]
+        properties = values.value(definition.get("Properties", {}))
+        if properties is NO_VALUE:
+            properties = {}
+        old = self.standing.get(logical_id)
+        if old and old.type == kind and old.properties == properties:
+            values.made[logical_id] = old.resource
+            return
+        known = RESOURCE_TYPES.get(kind)
+        if known is None and not (kind in STORED_TYPES or kind.startswith("Custom::")):
+            raise TemplateError(f"the local cloud does not know {kind}")
+        replaced = known is not None and old is not None and any(
+            old.properties.get(name) != properties.get(name) for name in known.names
+        )
+        verb = "UPDATE" if old else "CREATE"
+        before = old.resource if old and old.type == kind and not replaced else None
+        self._event(logical_id, kind, f"{verb}_IN_PROGRESS", before)
+        request = self._request(logical_id, properties, before)
+        if known is None:
+            resource = stored(request)
+        elif before and known.update:
+            resource = known.update(request)
+        else:
+            resource = known.create(request)
+        if old and replaced:
+            self._remove(logical_id, announce=False)
+        values.made[logical_id] = resource
+        self.standing[logical_id] = Standing(
+            type=kind,
+            properties=properties,
+            resource=resource,
+            retained=definition.get("DeletionPolicy", "Delete").startswith("Retain"),
+            status=f"{verb}_COMPLETE",
+            changed_at=self.cloud.clock.now(),
+        )
+        self._event(logical_id, kind, f"{verb}_COMPLETE", resource)
+
+    def _remove(self, logical_id: str, *, announce: bool = True) -> None:
+        standing = self.standing.pop(logical_id)
+        known = RESOURCE_TYPES.get(standing.type)
+        if standing.retained:
+            status = "DELETE_SKIPPED"
+        else:
+            status = "DELETE_COMPLETE"
+            if known and known.delete:
+                try:
+                    known.delete(self._request(logical_id, standing.properties, standing.resource))
+                except ClientError as error:
+                    if not _is_gone(error):
+                        raise
+        if announce:
+            self._event(logical_id, standing.type, status, standing.resource)
+
+    def _delete_all(self) -> None:
+        for logical_id in list(reversed(self.standing)):
+            self._remove(logical_id)
+        for output in self.outputs:
+            self.exports.pop(output.get("ExportName", ""), None)
+
+    def _request(self, logical_id: str, properties: Mapping[str, Any], before: Resource | None) -> Request:
+        return Request(
+            clients=self.clients,
+            properties=properties,
+            stack_name=self.name,
+            logical_id=logical_id,
+            account_id=self.cloud.account_id,
+            region=self.region,
+            adopts=self.cloud.keeps_state,
+            before=before,
+        )
+
+    def _set_outputs(self, values: Values) -> None:
+        self.outputs = []
+        for key, definition in self.template.get("Outputs", {}).items():
+            if not values.wanted(definition):
+                continue
+            value = values.value(definition["Value"])
+            output = {"OutputKey": key, "OutputValue": value if isinstance(value, str) else json.dumps(value)}
+            if "Description" in definition:
+                output["Description"] = definition["Description"]
+            if "Export" in definition:
+                output["ExportName"] = values.value(definition["Export"]["Name"])
+                self.exports[output["ExportName"]] = output["OutputValue"]
+            self.outputs.append(output)
+
+    def _stack_event(self, status: str) -> None:
+        self._event(self.name, "AWS::CloudFormation::Stack", status, Resource(ref=self.id))
+        self.status = status  # after the event, which a client that waits for the status will want to read
+
+    def _event(
+        self, logical_id: str, kind: str, status: str, resource: Resource | None, reason: str | None = None
+    ) -> None:
+        event = {
+            "StackId": self.id,
+            "EventId": str(uuid.uuid4()),
+            "StackName": self.name,
+            "LogicalResourceId": logical_id,
+            "PhysicalResourceId": resource.ref if resource else "",
+            "ResourceType": kind,
+            "Timestamp": self.cloud.clock.now(),
+            "ResourceStatus": status,
+        }
+        if reason:
+            event["ResourceStatusReason"] = self.reason = reason
+        self.events.append(event)
+
+
+def _is_gone(error: ClientError) -> bool:
+    code = error.response["Error"]["Code"]
+    return "NotFound" in code or "NoSuch" in code or "NonExistent" in code or "DoesNotExist" in code
