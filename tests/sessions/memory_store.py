@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 
 from tidemark.sessions.schema import SecondaryIndex, TableSchema
 from tidemark.sessions.store import (
@@ -20,7 +19,7 @@ from tidemark.sessions.store import (
 
 
 class MemoryStore:
-    """The two tables as dictionaries. An item whose last attribute went is an item still, as in DynamoDB."""
+    """The two tables as dictionaries whose items are never changed, only replaced. An item whose last attribute went is an item still, as in DynamoDB."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[tuple[str, ...], dict]] = {}
@@ -34,7 +33,8 @@ class MemoryStore:
         return tuple(str(values[name]) for name in names)
 
     def get(self, table: TableSchema, key: Key) -> Item | None:
-        return deepcopy(self._table(table).get(self._key(table, key)))
+        found = self._table(table).get(self._key(table, key))
+        return None if found is None else dict(found)
 
     def transact(self, *writes: Write) -> None:
         keys = [(w.table.suffix, self._key(w.table, w.item if isinstance(w, Put) else w.key)) for w in writes]
@@ -46,16 +46,16 @@ class MemoryStore:
         for write, (_, key) in zip(writes, keys, strict=True):
             table = self._table(write.table)
             if isinstance(write, Put):
-                table[key] = deepcopy(dict(write.item))
+                table[key] = dict(write.item)
             elif isinstance(write, Delete):
                 table.pop(key, None)
             elif isinstance(write, Update):
-                item = table.setdefault(key, dict(write.key))
+                item = table[key] = dict(table.get(key, write.key))
                 for path, value in write.set.items():
                     if isinstance(path, tuple):
-                        item[path[0]] = {**item[path[0]], path[1]: deepcopy(value)}
+                        item[path[0]] = {**item[path[0]], path[1]: value}
                     else:
-                        item[path] = deepcopy(value)
+                        item[path] = value
                 for name, members in write.add.items():
                     item[name] = frozenset(item.get(name, frozenset())) | members
                 for name in write.remove:
