@@ -12,7 +12,7 @@ from pathlib import Path
 
 from infra import node
 
-node.put_on_path()  # before aws_cdk is imported, which starts Node
+node.use_for_jsii()  # before aws_cdk is imported, which starts Node
 
 from infra.synthesis import application, compose, configuration_of  # noqa: E402  (see above)
 from tidemark.errors import TidemarkError  # noqa: E402

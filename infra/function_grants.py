@@ -114,26 +114,19 @@ class FunctionGrants:
             self._pass(self.backup_role, "backup.amazonaws.com"),
         ]
 
-    def ask_jobs(self) -> list[Grant]:
-        """Ask where a job and its recovery point stand."""
-        return [
-            Grant(
-                actions=("backup:DescribeBackupJob", "backup:DescribeCopyJob"),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            ),
-            Grant(
-                actions=("backup:DescribeRecoveryPoint",),
-                resources=self._points(),
-                why_pattern="AWS Backup makes the ids of recovery points.",
-            ),
-        ]
+    def ask_backup_jobs(self) -> list[Grant]:
+        """Ask where a backup job stands."""
+        return [Grant(actions=("backup:DescribeBackupJob",), resources=("*",), why_pattern=NO_LEVEL)]
+
+    def ask_copy_jobs(self) -> list[Grant]:
+        """Ask where a copy job stands."""
+        return [Grant(actions=("backup:DescribeCopyJob",), resources=("*",), why_pattern=NO_LEVEL)]
 
     def answer_sessions(self) -> list[Grant]:
         """Wake the sessions that wait for an index."""
         return [
             Grant(
-                actions=("states:SendTaskSuccess", "states:SendTaskFailure"),
+                actions=("states:SendTaskSuccess",),
                 resources=(self.names.state_machine_arn("backup-session"),),
             )
         ]
@@ -192,8 +185,8 @@ class FunctionGrants:
             *self._launch_instance(),
         ]
 
-    def remove(self) -> list[Grant]:
-        """Find and stop workers of this deployment, and remove their task definitions."""
+    def remove_workers(self) -> list[Grant]:
+        """Find and stop workers of this deployment."""
         return [
             Grant(
                 actions=("ecs:ListTasks",),
@@ -206,11 +199,7 @@ class FunctionGrants:
                 resources=(self._tasks(),),
                 why_pattern="ECS makes the ids of tasks; only those of this deployment's cluster.",
             ),
-            Grant(
-                actions=("ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ec2:DescribeInstances"),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            ),
+            Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
             Grant(
                 actions=("ec2:TerminateInstances",),
                 resources=(self.names.arn("ec2", "instance/*"),),
@@ -220,6 +209,24 @@ class FunctionGrants:
                 },
                 why_pattern="EC2 makes the ids of instances; only those with this deployment's tags.",
             ),
+        ]
+
+    def deregister_tasks(self) -> list[Grant]:
+        """Deregister task definitions."""
+        return [Grant(actions=("ecs:DeregisterTaskDefinition",), resources=("*",), why_pattern=NO_LEVEL)]
+
+    def find_task_definitions(self) -> list[Grant]:
+        """Find the task definitions that were left behind."""
+        return [
+            Grant(
+                actions=(
+                    "ecs:ListTaskDefinitionFamilies",
+                    "ecs:ListTaskDefinitions",
+                    "ecs:DescribeTaskDefinition",
+                ),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            )
         ]
 
     def _launch_instance(self) -> list[Grant]:
@@ -237,7 +244,7 @@ class FunctionGrants:
                     arn("ec2", "network-interface/*"),
                     arn("ec2", "subnet/*"),
                     arn("ec2", "security-group/*"),
-                    f"arn:aws:ec2:{self.names.region}::image/*",
+                    self.names.amazons_arn("ec2", "image/*"),
                 ),
                 why_pattern="Subnet and groups come from the mount targets, the image from Amazon.",
             ),
@@ -249,9 +256,7 @@ class FunctionGrants:
             ),
             Grant(
                 actions=("ssm:GetParameters",),
-                resources=(
-                    f"arn:aws:ssm:{self.names.region}::parameter/aws/service/ami-amazon-linux-latest/*",
-                ),
+                resources=(self.names.amazons_arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*"),),
                 why_pattern="Amazon's public parameters that name its current images.",
             ),
             self._pass(self.workers.instance_role, "ec2.amazonaws.com"),
@@ -281,35 +286,46 @@ class FunctionGrants:
 
     def table(self) -> dict[str, list[Grant]]:
         """Return what each function may do, by the name of its file."""
-        records = self.records.grant()
-        settle = [*records, *self.tell_points(), *self.answer_sessions()]
-        preflight = [*self.read_policies(), *self.describe_vaults(), *self.describe_file_systems()]
+        records, policies = self.records.grant(), self.read_policies()
+        # A session's points are recorded, or its index has ended: each writes its half and reads the other's.
+        settle = [*records, *self.tell_points()]
         return {
             # policy-run
-            "resolve_policy": [*self.read_policies()],
+            "resolve_policy": policies,
             "fail_policy_run": [],
             # backup-session
-            "open_session": [*records, *preflight],
-            "start_backup": [*records, *preflight, *self.seal_tags(), *self.start_backup()],
-            "check_backup": [*settle, *self.ask_jobs()],
-            "start_copy": [*records, *self.read_policies(), *self.start_copy()],
-            "check_copy": [*settle, *self.ask_jobs()],
-            "claim_index": [*settle],
-            "await_index": [*settle],
-            "close_session": [*settle, *self.read_policies(), *self.notifications.publish()],
-            "fail_session": [*records],
+            "open_session": [
+                *records,
+                *policies,
+                *self.describe_vaults(),
+                *self.describe_file_systems(),
+            ],
+            "start_backup": [*records, *policies, *self.seal_tags(), *self.start_backup()],
+            "check_backup": [*settle, *policies, *self.ask_backup_jobs()],
+            "start_copy": [*policies, *self.start_copy()],
+            "check_copy": [*settle, *policies, *self.ask_copy_jobs()],
+            "claim_index": settle,
+            "await_index": [*records, *self.answer_sessions()],
+            "close_session": [*settle, *self.notifications.publish()],
+            "fail_session": records,
             # indexing-session
             "prepare_worker": [
-                *records,
-                *self.read_policies(),
+                *policies,
                 *self.describe_file_systems(),
                 *self.find_network(),
                 *self.register_task(),
             ],
-            "launch_worker": [*records, *self.read_policies(), *self.launch(), *self.remove()],
-            "complete_index": [*settle],
-            "fail_index": [*settle],
-            "remove_worker": [*self.remove()],
+            "launch_worker": [*self.launch(), *self.remove_workers()],
+            "complete_index": [*settle, *self.answer_sessions()],
+            "fail_index": [*settle, *self.answer_sessions()],
+            "remove_worker": [*self.remove_workers(), *self.deregister_tasks()],
             # every 15 minutes
-            "sweep": [*settle, *self.look_at_executions(), *self.remove(), *self.notifications.publish()],
+            "sweep": [
+                *settle,
+                *self.answer_sessions(),
+                *self.look_at_executions(),
+                *self.remove_workers(),
+                *self.find_task_definitions(),
+                *self.deregister_tasks(),
+            ],
         }

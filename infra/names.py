@@ -30,6 +30,10 @@ class Names:
         """Return an ARN in the deployment's account and, unless named, its Region."""
         return f"arn:{Aws.PARTITION}:{service}:{region or self.region}:{Aws.ACCOUNT_ID}:{resource}"
 
+    def amazons_arn(self, service: str, resource: str) -> str:
+        """Return an ARN of something that Amazon offers to every account in the deployment's Region."""
+        return f"arn:{Aws.PARTITION}:{service}:{self.region}::{resource}"
+
     def function_arn(self, file: str) -> str:
         """Return the ARN of the function in `lambdas/<file>.py`."""
         return self.arn("lambda", f"function:{self.function(file)}")

@@ -233,7 +233,7 @@ def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
 
 def test_a_session_id_that_would_not_fit_is_refused_here(tmp_path: Path) -> None:
     text = RIGHT.replace("nightly", "n" * 30).replace("fs-0123456789abcdef0", "fs-" + "0" * 40)
-    assert "session names get 11 characters too long; shorten the policy's name" in problem_of(tmp_path, text)
+    assert "session names get 15 characters too long; shorten the policy's name" in problem_of(tmp_path, text)
 
 
 def test_a_policy_too_long_to_store_is_refused_here(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # it names a Step Functions execution
 LONGEST_POLICY = 8192  # characters of JSON in an advanced SSM parameter
-_TIMESTAMP = "20261122T020000Z"
+_MOMENT = "20261122T020000Z-r99"  # reruns of a session count behind its time
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ def _policy_problems(
         at = (*where, "file_systems", number)
         if file_system in policy.file_systems[:number]:
             yield at, f"{file_system} is named twice; remove one"
-        session_id = f"{name}-{file_system}-{_TIMESTAMP}"
+        session_id = f"{name}-{file_system}-{_MOMENT}"
         if len(session_id) > LONGEST_SESSION_ID:
             too_long = len(session_id) - LONGEST_SESSION_ID
             yield (

@@ -1,0 +1,81 @@
+"""One synthesis for all tests of `infra/`, with every check that the CDK and cdk-nag have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra import node
+from tests.infra.template import Template
+
+node.use_for_jsii()
+
+CONFIGURATION = """\
+deployment: cellar
+region: eu-central-1
+repository:
+  prefix: some/where
+vaults:
+  eu-central-1: wine
+  eu-west-1: wine-copies
+  us-east-1: spare
+policies:
+  nightly:
+    file_systems: [fs-0123456789abcdef0, fs-0123456789abcdef1]
+    schedule: {cron: 0 2 * * ? *, time_zone: Europe/Berlin}
+    keep: 35 days
+    copies: [{region: eu-west-1, keep: 90 days}]
+  hourly:
+    file_systems: [fs-0123456789abcdef1]
+    schedule: {rate: 1 hour}
+    keep: 2 days
+    index: false
+  by-hand:
+    file_systems: [fs-0123456789abcdef2]
+    keep: forever
+    worker: {type: ec2}
+notifications: {email: you@example.com}
+log_days: 14
+"""
+
+
+@pytest.fixture(scope="session")
+def configuration_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration with everything in it that changes what is deployed."""
+    path = tmp_path_factory.mktemp("configuration") / "tidemark.yaml"
+    path.write_text(CONFIGURATION)
+    return path
+
+
+@pytest.fixture(scope="session")
+def assembly(configuration_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cloud assembly; a finding of cdk-nag or of the CDK's own check ends the synthesis."""
+    from aws_cdk import Validations
+    from cdk_nag import AwsSolutionsChecks
+
+    from infra.synthesis import application, compose
+    from tidemark.policy.configuration import load
+
+    outdir = tmp_path_factory.mktemp("assembly")
+    app = application(outdir=outdir, check_templates=True)
+    compose(app, load(configuration_file))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    return outdir
+
+
+@pytest.fixture(scope="session")
+def templates(assembly: Path) -> dict[str, Template]:
+    """Every template by the name of its stack."""
+    suffix = ".template.json"
+    return {
+        path.name.removesuffix(suffix): json.loads(path.read_text()) for path in assembly.glob(f"*{suffix}")
+    }
+
+
+@pytest.fixture(scope="session")
+def main(templates: dict[str, Template]) -> Template:
+    """The template of the stack that holds everything but the vaults of copies."""
+    return templates["Tidemark-cellar"]

@@ -1,0 +1,128 @@
+"""The Lambda asset: complete, small, for Lambda's processor, and the same for the same sources."""
+
+from __future__ import annotations
+
+import ast
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra import bundle
+
+
+@pytest.fixture(scope="module")
+def asset() -> bundle.Bundle:
+    return bundle.lambda_asset()
+
+
+def test_the_asset_is_at_most_25_mb_zipped(asset: bundle.Bundle) -> None:
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(asset.directory.rglob("*")):
+            archive.write(path, path.relative_to(asset.directory))
+    size = len(zipped.getvalue())
+    print(f"Lambda asset: {size / 1e6:.1f} MB zipped")
+    assert size <= 25_000_000
+
+
+def test_extension_modules_are_for_arm64_and_say_so(asset: bundle.Bundle) -> None:
+    modules = list(asset.directory.rglob("*.so"))
+    assert modules
+    for module in modules:
+        elf = module.read_bytes()[:20]
+        assert elf[:4] == b"\x7fELF"
+        assert int.from_bytes(elf[18:20], "little") == 0xB7, f"{module.name} is not AArch64"
+    wheels = {path.parent.name: path.read_text() for path in asset.directory.glob("*.dist-info/WHEEL")}
+    assert any("aarch64" in text for name, text in wheels.items() if name.startswith("cryptography-"))
+    assert all((asset.directory / name / "RECORD").exists() for name in wheels)
+
+
+def test_every_import_of_ours_is_in_the_asset(asset: bundle.Bundle) -> None:
+    missing = {
+        (path.relative_to(asset.directory).as_posix(), module)
+        for package in ("lambdas", "tidemark")
+        for path in (asset.directory / package).rglob("*.py")
+        for module in _imports(path)
+        if module.split(".")[0] in ("tidemark", "lambdas")
+        and not (asset.directory / module.replace(".", "/")).with_suffix(".py").exists()
+        and not (asset.directory / module.replace(".", "/")).is_dir()
+    }
+    # The repository's store is the CLI's and the worker's; no function imports it.
+    assert {module for file, module in missing if file != "tidemark/aws/s3_store.py"} == set()
+
+
+def test_no_function_imports_what_lambdas_do_not_ship(asset: bundle.Bundle) -> None:
+    reached: set[str] = set()
+    waiting = [f"lambdas.{path.stem}" for path in (asset.directory / "lambdas").glob("*.py")]
+    while waiting:
+        module = waiting.pop()
+        path = (asset.directory / module.replace(".", "/")).with_suffix(".py")
+        if module in reached or not path.exists():
+            continue
+        reached.add(module)
+        waiting += _imports(path)
+    assert "tidemark.aws.records" in reached
+    assert "tidemark.aws.s3_store" not in reached
+
+
+def test_what_lambda_brings_and_what_nobody_runs_is_left_out(asset: bundle.Bundle) -> None:
+    names = {path.name for path in asset.directory.iterdir()}
+    assert names.isdisjoint({"boto3", "botocore", "urllib3", "pyarrow", "pydantic", "bin"})
+    assert not list(asset.directory.rglob("*.pyc"))
+    assert not (asset.directory / "tidemark" / "cli").exists()
+
+
+def test_the_same_sources_give_the_same_asset_and_others_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("tidemark", "lambdas", "worker_image"):
+        shutil.copytree(bundle.SOURCES / package, tmp_path / package)
+    before = bundle.lambda_asset(), bundle.worker_context()
+    monkeypatch.setattr(bundle, "SOURCES", tmp_path)
+    monkeypatch.setattr(bundle, "dependencies", lambda _: tmp_path / "lambdas")
+    monkeypatch.setattr(bundle, "BUILD", tmp_path / "build")
+    assert (bundle.lambda_asset().hash, bundle.worker_context().hash) == tuple(b.hash for b in before)
+    with (tmp_path / "tidemark" / "tags.py").open("a") as changed:
+        changed.write("# changed\n")
+    assert bundle.lambda_asset().hash != before[0].hash
+    (tmp_path / "tidemark" / "cli" / "new.py").write_text("")
+    assert bundle.worker_context() == bundle.worker_context()
+
+
+def test_requirements_keep_their_hashes_without_what_the_runtime_brings() -> None:
+    head = "# made by a tool\n"
+    brought = "botocore==1 \\\n    --hash=sha256:aa\n    # via x\n"
+    wanted = "wrapt==2 ; sys_platform == 'linux' \\\n    --hash=sha256:bb\n"
+    assert bundle.wanted_requirements(head + brought + wanted) == wanted
+
+
+def _imports(path: Path) -> list[str]:
+    found: list[str] = []
+    for node in _run_at_import(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+            found += [
+                f"{node.module}.{alias.name}" for alias in node.names if _is_module(node.module, alias.name)
+            ]
+    return found
+
+
+def _is_module(package: str, name: str) -> bool:
+    return (bundle.SOURCES / package.replace(".", "/") / f"{name}.py").exists()
+
+
+def _run_at_import(tree: ast.Module) -> list[ast.stmt]:
+    """Return the statements that run; what stands under TYPE_CHECKING does not."""
+    kept = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    hidden = {
+        inner
+        for node in kept
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return [node for node in kept if node not in hidden]

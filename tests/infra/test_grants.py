@@ -1,0 +1,115 @@
+"""No role may do more than it names: against IAM's own list of actions and their resources."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cfnlint
+import pytest
+
+from tests.infra.template import Template, as_list, resources, statements, text_of
+
+# The Service Authorization Reference, as cfn-lint carries it.
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text()
+)
+# What the reference gives no resource for, but the CDK's own grant names the state machine: see the note in
+# docs/first-day-on-aws.md.
+NAMED_ALL_THE_SAME = {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"}
+# What has a resource level but cannot be named: a condition restricts it instead.
+RESTRICTED_BY_CONDITION = {"ecs:ListTasks"}
+
+
+def test_no_statement_of_a_role_has_a_wildcard_action(templates: dict[str, Template]) -> None:
+    for template in templates.values():
+        for role, statement in statements(template):
+            assert statement["Effect"] == "Allow", role
+            assert all("*" not in action for action in as_list(statement["Action"])), (role, statement)
+
+
+def test_every_action_exists(main: Template) -> None:
+    for role, statement in statements(main):
+        for action in as_list(statement["Action"]):
+            service, name = action.split(":")
+            assert name.lower() in REFERENCE[service]["Actions"], (role, action)
+
+
+def test_a_star_stands_only_where_iam_has_no_resource_level(main: Template) -> None:
+    for role, statement in statements(main):
+        for action in as_list(statement["Action"]):
+            service, name = action.split(":")
+            has_level = bool((REFERENCE[service]["Actions"][name.lower()] or {}).get("Resources"))
+            stars = "*" in as_list(statement["Resource"])
+            if action in RESTRICTED_BY_CONDITION:
+                assert statement["Condition"], (role, action)
+            elif action not in NAMED_ALL_THE_SAME:
+                assert stars == (not has_level), (role, action)
+
+
+def test_a_pattern_of_resources_stays_within_the_deployment(main: Template) -> None:
+    """Its names, its vaults' Regions, its conditions; what is left is said here with its reason."""
+    elsewhere = {
+        # made by AWS under ids of its own, in this account
+        r"arn:<AWS::Partition>:backup:(eu-central-1|eu-west-1|us-east-1):<AWS::AccountId>:recovery-point:\*",
+        # where a worker stands comes from the file system's mount targets
+        r"arn:<AWS::Partition>:ec2:eu-central-1:<AWS::AccountId>:(subnet|security-group|network-interface)/\*",
+        r"arn:<AWS::Partition>:ec2:eu-central-1::image/\*",
+        r"arn:<AWS::Partition>:ssm:eu-central-1::parameter/aws/service/ami-amazon-linux-latest/\*",
+    }
+    for role, statement in statements(main):
+        for resource in map(text_of, as_list(statement["Resource"])):
+            if "*" not in resource or resource == "*" or statement.get("Condition"):
+                continue
+            ours = "cellar" in resource or resource.startswith("<")
+            assert ours or any(re.fullmatch(pattern, resource) for pattern in elsewhere), (role, resource)
+
+
+def test_a_role_is_passed_only_to_the_service_it_is_for(main: Template) -> None:
+    passed = [
+        statement for _, statement in statements(main) if "iam:PassRole" in as_list(statement["Action"])
+    ]
+    assert passed
+    for statement in passed:
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert all(text_of(resource).startswith("<") for resource in as_list(statement["Resource"]))
+
+
+@pytest.mark.parametrize("role", ["WorkersTaskRole", "WorkersInstanceRole"])
+def test_a_worker_writes_only_below_its_accounts_indexes(main: Template, role: str) -> None:
+    written = {
+        text_of(resource)
+        for identifier, statement in statements(main)
+        if identifier.startswith(role) and "s3:PutObject" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    (pattern,) = written
+    assert re.fullmatch(r"<RepositoryBucket\w+\.Arn>/some/where/indexes/<AWS::AccountId>/\*", pattern)
+
+
+def test_a_worker_can_neither_write_nor_name_another_file_system(main: Template) -> None:
+    for identifier, statement in statements(main):
+        actions = [a for a in as_list(statement["Action"]) if a.startswith("elasticfilesystem:Client")]
+        if not actions:
+            continue
+        assert identifier.startswith("Workers")
+        assert set(actions) == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"}
+        assert {text_of(r).rpartition("/")[2] for r in as_list(statement["Resource"])} == {
+            f"fs-0123456789abcdef{number}" for number in range(3)
+        }
+
+
+def test_nobody_may_delete_recovery_points_indexes_or_keys(main: Template) -> None:
+    forbidden = re.compile(
+        r"(backup|s3|kms|dynamodb):(Delete(?!Item)|ScheduleKeyDeletion|DisableKey|Put.*Policy)\w*"
+    )
+    for role, statement in statements(main):
+        assert not [a for a in as_list(statement["Action"]) if forbidden.fullmatch(a)], role
+
+
+def test_a_role_fits_into_iams_limit(main: Template) -> None:
+    for identifier, role in resources(main, "AWS::IAM::Role").items():
+        size = sum(len(json.dumps(policy["PolicyDocument"])) for policy in role.get("Policies", []))
+        assert size < 10_240, identifier

@@ -1,0 +1,113 @@
+"""The state machines as they stand in the sources: valid, and every name in them exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import node
+from infra.workflows import DIRECTORY, PLACEHOLDER, WORKFLOWS
+from tests.infra.template import Template, as_list, resources, statements, text_of
+from tidemark.errors import error_classes
+
+SOURCES = Path(__file__).parents[2]
+# Source: Step Functions Developer Guide, "Error names" and "Lambda service exceptions".
+AWS_ERRORS = re.compile(
+    r"States\.(ALL|Timeout|TaskFailed|HeartbeatTimeout|DataLimitExceeded|QueryEvaluationError|Permissions)"
+    r"|Lambda\.(ServiceException|AWSLambdaException|SdkClientException|TooManyRequestsException|Unknown)"
+    r"|Sandbox\.Timedout"
+    r"|StepFunctions\.(ExecutionAlreadyExists|ExecutionLimitExceeded|Throttling)Exception"
+)
+
+
+def test_every_definition_is_deployed() -> None:
+    assert sorted(path.name for path in DIRECTORY.glob("*.json")) == sorted(
+        f"{name}.asl.json" for name in WORKFLOWS
+    )
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_definition_is_valid_as_it_stands(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    validator = SOURCES / "node_modules" / ".bin" / "asl-validator"
+    assert validator.exists(), "run: make setup"
+    code = node.run("node", str(validator), "--json-path", str(DIRECTORY / f"{name}.asl.json"))
+    assert code == 0, capfd.readouterr()
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_error_retried_or_caught_can_be_raised(name: str) -> None:
+    ours = {error.__name__ for error in error_classes()}
+    definition = json.loads((DIRECTORY / f"{name}.asl.json").read_text())
+    unknown = {
+        error
+        for found in _values_of("ErrorEquals", definition)
+        for error in found
+        if error not in ours and not AWS_ERRORS.fullmatch(error)
+    }
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_placeholder_gets_a_value(main: Template, name: str) -> None:
+    machine = _machine(main, name)
+    assert set(machine["DefinitionSubstitutions"]) == set(PLACEHOLDER.findall(machine["DefinitionString"]))
+    assert json.loads(machine["DefinitionString"]) == json.loads((DIRECTORY / f"{name}.asl.json").read_text())
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_machine_may_invoke_the_functions_it_names_and_no_other(main: Template, name: str) -> None:
+    machine = _machine(main, name)
+    named = {
+        text_of(value)
+        for placeholder, value in machine["DefinitionSubstitutions"].items()
+        if placeholder.endswith("Function")
+    }
+    role = machine["RoleArn"]["Fn::GetAtt"][0]
+    allowed = {
+        text_of(resource)
+        for identifier, statement in statements(main)
+        if identifier == role and "lambda:InvokeFunction" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    assert allowed == named
+
+
+def test_every_function_but_the_sweeper_belongs_to_a_machine(main: Template) -> None:
+    used = {
+        text_of(value)
+        for name in WORKFLOWS
+        for value in _machine(main, name)["DefinitionSubstitutions"].values()
+    }
+    unused = [
+        function["Handler"]
+        for identifier, function in resources(main, "AWS::Lambda::Function").items()
+        if f"<{identifier}.Arn>" not in used
+    ]
+    assert unused == ["lambdas.sweep.handler"]
+
+
+def test_machines_are_traced_and_log_every_event_without_its_data(main: Template) -> None:
+    for machine in resources(main, "AWS::StepFunctions::StateMachine").values():
+        assert machine["TracingConfiguration"] == {"Enabled": True}
+        assert machine["LoggingConfiguration"]["Level"] == "ALL"
+        assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False, "the data holds task tokens"
+
+
+def _machine(main: Template, name: str) -> dict[str, Any]:
+    machines = resources(main, "AWS::StepFunctions::StateMachine").values()
+    return next(machine for machine in machines if machine["StateMachineName"] == f"cellar-{name}")
+
+
+def _values_of(key: str, node: Any) -> Iterator[Any]:
+    if isinstance(node, dict):
+        if key in node:
+            yield node[key]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _values_of(key, child)
