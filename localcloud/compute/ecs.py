@@ -47,7 +47,8 @@ class TaskOperations:
             if token and (call.region, token) in self._answers:
                 earlier, tasks = self._answers[call.region, token]
                 if earlier != request:
-                    raise AwsError("ConflictException", "The clientToken was used with other parameters")
+                    message = "The clientToken was used with other parameters"
+                    raise AwsError("ConflictException", message, resourceIds=[t.arn for t in tasks])
                 return {"tasks": [task.description(with_tags=True) for task in tasks], "failures": []}
             tasks = [self._task(call) for _ in range(self._checked_count(params))]
             try:

@@ -7,8 +7,9 @@ from localcloud.cloud import Cloud
 
 
 def install(cloud: Cloud) -> None:
-    """Answer ECS's operations on tasks."""
+    """Answer ECS's operations on tasks, and let EC2's instances boot."""
     from localcloud.compute.ecs import TaskOperations
+    from localcloud.compute.instances import Machines
     from localcloud.compute.task_definitions import install_checks
     from localcloud.compute.task_runner import TaskRunner
 
@@ -22,3 +23,4 @@ def install(cloud: Cloud) -> None:
         ListTasks=tasks.list_tasks,
     )
     install_checks()
+    Machines(cloud, clients).install()

@@ -1,0 +1,258 @@
+"""The commands that an instance's start script finds in its PATH instead of a machine's own.
+
+Run as `python instance_commands.py NAME ARGUMENT...` in the environment of the script; the directory
+LOCALCLOUD_INSTANCE holds `instance.json` (see instances.py) and what the commands leave for each other:
+    root/            what the script makes with mkdir, as if it were /
+    mounts.json      mount point -> directory
+    containers/      N.log, N.json (where the log goes) and N.pid of each `docker run`
+    shutdown         exists once the script has asked for it
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+INSTANCE = Path(os.environ.get("LOCALCLOUD_INSTANCE", "/nonexistent"))
+DOCKER_SWITCHES = {
+    "--rm",
+    "--read-only",
+    "--init",
+    "--privileged",
+    "-i",
+    "-t",
+    "-it",
+    "--interactive",
+    "--tty",
+}
+DOCKER_VALUES = {
+    "--env": "env",
+    "-e": "env",
+    "--volume": "volume",
+    "-v": "volume",
+    "--log-opt": "log-opt",
+    "--log-driver": "log-driver",
+    "--entrypoint": "entrypoint",
+    **dict.fromkeys(
+        ("--stop-timeout", "--name", "--network", "--user", "-u", "--memory", "--cpus", "--tmpfs"), ""
+    ),
+    **dict.fromkeys(("--ulimit", "--platform", "--pull", "--cap-drop", "--security-opt"), ""),
+}
+METADATA = {"instance-id": "id", "placement/region": "region", "placement/availability-zone": "zone"}
+
+
+def settings() -> dict[str, Any]:
+    """Return what the instance knows."""
+    known: dict[str, Any] = json.loads((INSTANCE / "instance.json").read_text())
+    return known
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End with a message on standard error."""
+    sys.stderr.write(message + "\n")
+    sys.exit(code)
+
+
+def nothing(_: list[str]) -> None:
+    """dnf, systemctl, ...: what they would bring is there."""
+
+
+def shutdown(_: list[str]) -> None:
+    """Ask for the machine's end."""
+    (INSTANCE / "shutdown").touch()
+
+
+def mkdir(arguments: list[str]) -> None:
+    """Make directories below the instance's own root."""
+    for path in (argument for argument in arguments if not argument.startswith("-")):
+        (INSTANCE / "root" / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+
+
+def mount(arguments: list[str]) -> None:
+    """`mount -t efs -o OPTIONS FILE-SYSTEM:/PATH DIRECTORY`: remember it."""
+    places: list[str] = []
+    words = iter(arguments)
+    kind = ""
+    for word in words:
+        if word in ("-t", "-o"):
+            value = next(words)
+            kind = value if word == "-t" else kind
+        else:
+            places.append(word)
+    if kind != "efs" or len(places) != 2:  # what and where
+        fail(f"mount: {' '.join(arguments)}: the local cloud mounts EFS file systems only", 32)
+    source, target = places
+    if not (INSTANCE / "root" / target.lstrip("/")).is_dir():
+        fail(f"mount: {target}: mount point does not exist.", 32)
+    file_system, _, path = source.partition(":")
+    found = settings()["file_systems"].get(file_system, {"error": f'Failed to resolve "{file_system}"'})
+    if "error" in found:
+        fail(found["error"])
+    mounts = _mounts()
+    mounts[target.rstrip("/")] = str(Path(found["directory"]) / path.lstrip("/"))
+    (INSTANCE / "mounts.json").write_text(json.dumps(mounts))
+
+
+def umount(arguments: list[str]) -> None:
+    """Forget a mount."""
+    mounts = _mounts()
+    mounts.pop(arguments[-1].rstrip("/"), None)
+    (INSTANCE / "mounts.json").write_text(json.dumps(mounts))
+
+
+def docker(arguments: list[str]) -> None:
+    """`docker login | pull IMAGE | run [OPTIONS] IMAGE [COMMAND]`."""
+    match arguments[:1]:
+        case ["login"]:
+            sys.stdin.read()
+        case ["pull"]:
+            _context(arguments[-1])
+        case ["run"]:
+            docker_run(arguments[1:])
+        case _:
+            fail(f"docker: the local cloud has no docker {' '.join(arguments)}", 125)
+
+
+def docker_run(arguments: list[str]) -> None:
+    """Run the container's process; what it prints goes to a file of its own."""
+    options: dict[str, list[str]] = {name: [] for name in DOCKER_VALUES.values()}
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        name, given, value = rest.pop(0).partition("=")
+        if name in DOCKER_SWITCHES:
+            continue
+        if name not in DOCKER_VALUES:
+            fail(f"unknown flag: {name}", 125)
+        options[DOCKER_VALUES[name]].append(value if given else rest.pop(0))
+    if not rest:
+        fail('"docker run" requires at least 1 argument.', 125)
+    image, command = rest[0], rest[1:]
+    context = _context(image)
+    sys.path.insert(0, settings()["python_path"])
+    from localcloud.compute.containers import ContainerRun, Mount, host_command
+
+    number = len(list((INSTANCE / "containers").glob("*.json"))) + 1
+    scratch = INSTANCE / "containers" / f"{number}.scratch"
+    scratch.mkdir()
+    run = ContainerRun(
+        context=Path(context),
+        entry_point=options["entrypoint"] or None,
+        command=command or None,
+        environment=dict(_pairs(options["env"])),
+        mounts=[
+            Mount(container_path=volume.split(":")[1], directory=_on_instance(volume.split(":")[0]))
+            for volume in options["volume"]
+        ],
+    )
+    credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    host = host_command(run, credentials, scratch)
+    log = {"driver": (options["log-driver"] or ["json-file"])[-1], **dict(_pairs(options["log-opt"]))}
+    (INSTANCE / "containers" / f"{number}.json").write_text(json.dumps(log))
+    with (INSTANCE / "containers" / f"{number}.log").open("ab") as output:
+        process = subprocess.Popen(
+            host.command, env=host.environment, cwd=scratch, stdout=output, stderr=output
+        )
+    (INSTANCE / "containers" / f"{number}.pid").write_text(str(process.pid))
+    code = process.wait()
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def aws(arguments: list[str]) -> None:
+    """`aws SERVICE OPERATION --parameter value ...` through botocore's model."""
+    if arguments[:2] == ["ecr", "get-login-password"]:
+        sys.stdout.write("password\n")
+        return
+    import botocore.session
+    from botocore import xform_name
+    from botocore.exceptions import ClientError
+
+    service, operation, options = arguments[0], arguments[1], _options(arguments[2:])
+    session = botocore.session.get_session()
+    client = session.create_client(service, region_name=options.pop("region", None))
+    names = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
+    if operation not in names:
+        fail(f"aws: {service} has no operation {operation}", 252)
+    shape = client.meta.service_model.operation_model(names[operation]).input_shape
+    members = {
+        xform_name(name, "-"): (name, member) for name, member in (shape.members if shape else {}).items()
+    }
+    params = {}
+    for option, value in options.items():
+        name, member = members[option]
+        params[name] = value if member.type_name == "string" else json.loads(value)
+    try:
+        answer = getattr(client, xform_name(names[operation]))(**params)
+    except ClientError as error:
+        fail(str(error), 254)
+    answer.pop("ResponseMetadata", None)
+    if answer:
+        sys.stdout.write(json.dumps(answer, indent=4, default=str) + "\n")
+
+
+def curl(arguments: list[str]) -> None:
+    """The instance metadata service; nothing else is reachable."""
+    url = next((one for one in arguments if "://" in one), "")
+    path = url.partition("169.254.169.254/latest/")[2].rstrip("/")
+    if path == "api/token":
+        sys.stdout.write("token")
+    elif path.removeprefix("meta-data/") in METADATA:
+        sys.stdout.write(str(settings()[METADATA[path.removeprefix("meta-data/")]]))
+    else:
+        fail(f"curl: (6) Could not resolve host: {url}", 6)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    **dict.fromkeys(("dnf", "yum", "systemctl", "service", "amazon-linux-extras", "modprobe"), nothing),
+    **dict.fromkeys(("shutdown", "poweroff", "halt"), shutdown),
+    "mkdir": mkdir,
+    "mount": mount,
+    "umount": umount,
+    "docker": docker,
+    "aws": aws,
+    "curl": curl,
+}
+
+
+def _mounts() -> dict[str, str]:
+    path = INSTANCE / "mounts.json"
+    mounts: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return mounts
+
+
+def _on_instance(path: str) -> Path:
+    """Return the directory that a path of the instance is on this machine."""
+    for target, directory in _mounts().items():
+        if path == target or path.startswith(target + "/"):
+            return Path(directory + path[len(target) :])
+    return INSTANCE / "root" / path.lstrip("/")
+
+
+def _context(image: str) -> str:
+    context = settings()["images"].get(image)
+    if context is None:
+        fail(f"Error response from daemon: manifest for {image} not found: manifest unknown")
+    return str(context)
+
+
+def _pairs(values: list[str]) -> Iterator[tuple[str, str]]:
+    for value in values:
+        name, _, rest = value.partition("=")
+        yield name, rest
+
+
+def _options(arguments: list[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    rest = list(arguments)
+    while rest:
+        name, given, value = rest.pop(0).removeprefix("--").partition("=")
+        options[name] = value if given else rest.pop(0)
+    return options
+
+
+if __name__ == "__main__":
+    COMMANDS[sys.argv[1]](sys.argv[2:])

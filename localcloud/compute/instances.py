@@ -1,0 +1,254 @@
+"""EC2 instances that run their user data: a shell script, as a process of this machine.
+
+moto keeps the records. What is added: the script of RunInstances' UserData runs with the commands of
+instance_commands.py in its PATH and the credentials of the instance profile's role; `shutdown` in it stops or
+terminates the instance as InstanceInitiatedShutdownBehavior says; TerminateInstances and StopInstances kill
+its processes; a repeated ClientToken launches nothing new; GetConsoleOutput has what the script printed.
+
+Fault: service="ec2", operation="InstanceSecond", action="kill" kills (SIGKILL) the containers of instances
+that have run for n seconds (real ones), and their script goes on; `match` is searched in the instance id and
+its tags' values, `principal` in the role's ARN. A fault of action "kill" on a call that the worker makes
+kills its script too, and counts as the script's end: the instance shuts down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
+from moto.ec2.models.instances import Instance
+from moto.ec2.responses.general import General
+from moto.ec2.responses.instances import InstanceResponse
+from moto.efs.models import efs_backends
+
+from localcloud.clients import Clients
+from localcloud.clock import ShuttingDown
+from localcloud.cloud import Cloud
+from localcloud.compute import instance_commands
+from localcloud.compute.logs import LogShipper, LogTarget
+from localcloud.compute.mount_targets import CannotMount, mountable_directory
+from localcloud.compute.roles import assumable, role_of_instance_profile
+from localcloud.faults import InjectedFault, KillCaller
+from localcloud.processes import Child
+
+BOOT_SECONDS = 30.0  # of AWS's time, until user data runs
+POLL_SECONDS = 0.05
+COMMAND = """#!/bin/sh
+exec {python} -P {script} {name} "$@"
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Machine:
+    """What runs for one instance."""
+
+    instance: Any  # moto's
+    directory: Path
+    role: str | None
+    child: Child | None = None
+    ended: threading.Event = field(default_factory=threading.Event)  # stopped or terminated
+
+
+class Machines:
+    """All instances that run something."""
+
+    def __init__(self, cloud: Cloud, clients: Clients) -> None:
+        self.cloud, self.clients = cloud, clients
+        self._machines: dict[str, Machine] = {}
+        self._launched: dict[tuple[str, str], Any] = {}  # (Region, client token) -> reservation
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        """Patch moto's EC2."""
+        run_instances, console = InstanceResponse.run_instances, General.get_console_output
+        machines = self
+
+        def run(response: Any) -> Any:
+            token = response._get_param("ClientToken")
+            with machines._lock:
+                if token and (response.region, token) in machines._launched:
+                    return ActionResult(machines._launched[response.region, token])
+                answer = run_instances(response)
+                if token:
+                    machines._launched[response.region, token] = answer.result
+            for instance in answer.result.instances:
+                machines.start(instance)
+            return answer
+
+        def get_console_output(response: Any) -> Any:
+            answer = console(response)
+            machine = machines._machines.get(answer.result["InstanceId"])
+            text = machine.directory / "console.log" if machine else None
+            printed = text.read_text(errors="replace") if text and text.exists() else ""
+            answer.result["Output"] = Base64EncodedString.from_raw_string(printed[-65536:])
+            return answer
+
+        InstanceResponse.run_instances = run
+        General.get_console_output = get_console_output
+        for name in ("terminate", "stop"):
+            setattr(Instance, name, self._ending(getattr(Instance, name)))
+
+    def start(self, instance: Any) -> None:
+        """Boot an instance in a thread of its own."""
+        profile = (instance.iam_instance_profile or {}).get("Arn")
+        machine = Machine(
+            instance=instance,
+            directory=self.cloud.state_dir / "instances" / instance.id,
+            role=role_of_instance_profile(self.cloud.account_id, profile) if profile else None,
+        )
+        self._machines[instance.id] = machine
+        threading.Thread(target=self._run, args=(machine,), name=instance.id, daemon=True).start()
+
+    def _ending(self, original: Any) -> Any:
+        def end(instance: Any) -> Any:
+            machine = self._machines.get(instance.id)
+            if machine:
+                machine.ended.set()
+                if machine.child:
+                    machine.child.signal(signal.SIGKILL)
+            return original(instance)
+
+        return end
+
+    def _run(self, machine: Machine) -> None:
+        try:
+            if machine.ended.wait(self.cloud.clock.seconds(BOOT_SECONDS)) or self.cloud.clock.stopping:
+                return
+            script = machine.instance.user_data.decode() if machine.instance.user_data else ""
+            if script.startswith("#!"):
+                self._run_script(machine, script)
+        except ShuttingDown:
+            return
+        except Exception:
+            traceback.print_exc()
+
+    def _run_script(self, machine: Machine, script: str) -> None:
+        directory = machine.directory
+        for name in ("root", "bin", "containers"):
+            (directory / name).mkdir(parents=True)
+        (directory / "user-data").write_text(script)
+        (directory / "instance.json").write_text(json.dumps(self._settings(machine)))
+        for name in instance_commands.COMMANDS:
+            command = directory / "bin" / name
+            words = {"python": sys.executable, "script": instance_commands.__file__, "name": name}
+            command.write_text(COMMAND.format(**{key: shlex.quote(word) for key, word in words.items()}))
+            command.chmod(0o755)
+        environment = {
+            "PATH": f"{directory / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "LANG": "C.UTF-8",
+            "HOME": str(directory / "root"),
+            "LOCALCLOUD_INSTANCE": str(directory),
+            **self._credentials(machine),
+        }
+        with (directory / "console.log").open("ab") as console:
+            machine.child = self.cloud.processes.spawn(
+                [*shlex.split(script.splitlines()[0].removeprefix("#!")), directory / "user-data"],
+                name=f"ec2:{machine.instance.id}",
+                kind="worker",
+                env=environment,
+                cwd=directory / "root",
+                output=console,
+                access_key=environment.get("AWS_ACCESS_KEY_ID"),
+            )
+        self._supervise(machine, machine.child)
+
+    def _settings(self, machine: Machine) -> dict[str, Any]:
+        instance, region = machine.instance, machine.instance.region_name
+        file_systems = {}
+        for file_system in efs_backends[self.cloud.account_id][region].file_systems_by_id:
+            try:
+                found = mountable_directory(
+                    self.cloud,
+                    file_system,
+                    region=region,
+                    subnet_id=instance.subnet_id,
+                    security_groups=[group for nic in instance.nics.values() for group in _groups(nic)],
+                )
+                file_systems[file_system] = {"directory": str(found)}
+            except CannotMount as error:
+                file_systems[file_system] = {"error": str(error)}
+        return {
+            "id": instance.id,
+            "region": region,
+            "zone": instance.availability_zone,
+            "file_systems": file_systems,
+            "images": {uri: str(context) for uri, context in self.cloud.images.items()},
+            "python_path": str(Path(__file__).parents[2]),
+        }
+
+    def _credentials(self, machine: Machine) -> dict[str, str]:
+        """Return what the metadata service would give; nothing without a role that EC2 may assume."""
+        environment = self.cloud.role_credentials(machine.role, machine.instance.region_name)
+        if machine.role and assumable(machine.role, "ec2.amazonaws.com"):
+            return environment
+        without = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return {name: value for name, value in environment.items() if name not in without}
+
+    def _supervise(self, machine: Machine, child: Child) -> None:
+        shippers: dict[Path, LogShipper] = {}
+        next_second = time.monotonic() + 1
+        try:
+            while child.popen.poll() is None and not (machine.directory / "shutdown").exists():
+                if time.monotonic() >= next_second:
+                    next_second += 1
+                    self._ship(machine, shippers)
+                    self._strike(machine)
+                self.cloud.clock.sleep_real(POLL_SECONDS)
+            if child.popen.poll() is None:
+                child.signal(signal.SIGTERM)  # what shutdown does to what still runs
+                with contextlib.suppress(Exception):
+                    child.popen.wait(2)
+        finally:
+            child.signal(signal.SIGKILL)
+            code = self.cloud.processes.wait(child)
+            self._ship(machine, shippers, last=True)
+        killed = code == -signal.SIGKILL
+        if not machine.ended.is_set() and (killed or (machine.directory / "shutdown").exists()):
+            instance = machine.instance
+            if instance.instance_initiated_shutdown_behavior == "terminate":
+                instance.terminate()
+            else:
+                instance.stop()
+
+    def _ship(self, machine: Machine, shippers: dict[Path, LogShipper], *, last: bool = False) -> None:
+        for record in (machine.directory / "containers").glob("*.json"):
+            if record not in shippers:
+                log = json.loads(record.read_text() or "{}")
+                target = None
+                if log.get("driver") == "awslogs" and machine.role:
+                    target = LogTarget(
+                        group=log["awslogs-group"],
+                        stream=log.get("awslogs-stream", record.stem),
+                        region=log.get("awslogs-region", machine.instance.region_name),
+                        role_arn=machine.role,
+                    )
+                shippers[record] = LogShipper(
+                    cloud=self.cloud, clients=self.clients, path=record.with_suffix(".log"), target=target
+                )
+            shippers[record].ship(last=last)
+
+    def _strike(self, machine: Machine) -> None:
+        instance = machine.instance
+        text = " ".join([instance.id, *(tag["value"] for tag in instance.get_tags())])
+        try:
+            self.cloud.faults.check("ec2", "InstanceSecond", instance.region_name, text, machine.role or "")
+        except (KillCaller, InjectedFault):
+            for record in (machine.directory / "containers").glob("*.pid"):
+                with contextlib.suppress(ProcessLookupError, ValueError):
+                    os.kill(int(record.read_text()), signal.SIGKILL)
+
+
+def _groups(interface: Any) -> list[str]:
+    return [group.id if hasattr(group, "id") else str(group) for group in interface.group_set]
