@@ -16,7 +16,7 @@ from localcloud.errors import NotDeployed
 
 BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-POLL = {"Delay": 1, "MaxAttempts": 600}
+POLL = {"Delay": 0.1, "MaxAttempts": 6000}
 
 
 class MakeClient(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -217,6 +218,11 @@ class LocalCloud:
     @property
     def _control(self) -> _Control:
         return _Control(self.endpoint_url)
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    return boto3.Session()
 
 
 def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from localcloud.cloud import Cloud
+from localcloud.lean import service_description
+
+_LOCK = threading.Lock()  # making a client is not thread-safe, using one is
 
 
 class Clients:
@@ -16,17 +21,14 @@ class Clients:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self._session = botocore.session.Session()
-        self._clients: dict[tuple[str, str, str | None], Any] = {}
-        self._lock = threading.Lock()  # making a client is not thread-safe, using one is
 
-    def get(self, service: str, region: str, role_arn: str | None = None) -> Any:  # any service's
-        """Return a client without retries whose calls are logged as the role's (the account's root if None)."""
+    def get(self, service: str, region: str, role_arn: str | None = None) -> Any:  # noqa: ANN401  # any service's
+        """Return a client without retries; its calls are logged as the role's, or the account's root's."""
         key = (service, region, role_arn)
-        with self._lock:
-            if key not in self._clients:
+        with _LOCK:
+            if key not in self.cloud.kept_clients:
                 environment = self.cloud.role_credentials(role_arn, region)
-                self._clients[key] = self._session.create_client(
+                self.cloud.kept_clients[key] = _session().create_client(
                     service,
                     region_name=region,
                     endpoint_url=self.cloud.endpoint_url,
@@ -37,4 +39,20 @@ class Clients:
                         retries={"total_max_attempts": 1}, read_timeout=1000, max_pool_connections=50
                     ),
                 )
-            return self._clients[key]
+            return self.cloud.kept_clients[key]
+
+
+class _SharedModels(Loader):
+    """Takes service models from moto, which has them in memory to tell operations apart."""
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:  # noqa: ANN401
+        if type_name == "service-2":
+            return service_description(service_name)
+        return super().load_service_model(service_name, type_name, api_version)
+
+
+@functools.cache
+def _session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.register_component("data_loader", _SharedModels())
+    return session

@@ -68,6 +68,7 @@ class Cloud:
     principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
     controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`
+    kept_clients: dict[tuple[str, str, str | None], Any] = field(default_factory=dict)  # of clients.Clients
     _at_shutdown: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -1,19 +1,47 @@
-"""Keeps moto small: what it reads into memory at import and hardly anybody asks for is left out."""
+"""Keeps the server small and quick to start: leaves out what moto and botocore load and nobody here needs."""
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
 
 
 def install(cloud: Cloud) -> None:
-    """Import moto's EC2 without its lists of which instance type is offered where: 60 MB and a second."""
+    """Lighten what is loaded from now on; comes before anything else of moto."""
+    _models_without_documentation()
+    _ec2_without_offerings()
+
+
+def _models_without_documentation() -> None:
+    """Load botocore's service models as plain dicts, without their documentation: half the memory."""
+    from botocore.loaders import JSONFileLoader
+
+    def load_file(self: JSONFileLoader, full_path: str, open_method: Callable[..., Any]) -> Any:  # noqa: ANN401
+        if not Path(full_path).is_file():
+            return None
+        with open_method(full_path, "rb") as file:
+            return json.loads(file.read(), object_pairs_hook=_without_documentation)
+
+    JSONFileLoader._load_file = load_file
+
+
+def _without_documentation(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # A member of a shape may be named so too: that is no text.
+    return {key: "" if key == "documentation" and isinstance(value, str) else value for key, value in pairs}
+
+
+def _ec2_without_offerings() -> None:
+    """Import moto's EC2 without its lists of which instance type is offered where: 50 MB."""
     import moto.utilities.utils
 
     load_resource = moto.utilities.utils.load_resource
 
-    def load(resource: str) -> Any:  # JSON
+    def load(resource: str) -> Any:  # noqa: ANN401  # JSON
         return [] if "instance_type_offerings" in resource else load_resource(resource)
 
     moto.utilities.utils.load_resource = load
@@ -21,3 +49,12 @@ def install(cloud: Cloud) -> None:
         import moto.ec2.models
     finally:
         moto.utilities.utils.load_resource = load_resource
+
+
+@functools.cache
+def service_description(name: str) -> dict[str, Any]:
+    """Return a service's model as moto has loaded it already."""
+    from moto.core.utils import get_service_model
+
+    description: dict[str, Any] = get_service_model(name)._service_description
+    return description
