@@ -10,7 +10,7 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
-from tidemark.cli.search import entry_line
+from tidemark.cli.search import entry_line, index_of
 from tidemark.errors import RecoveryPointNotFound
 from tidemark.index.catalogue import newest_index, open_index
 from tidemark.index.escape import escape
@@ -70,4 +70,4 @@ def _index(connection: Connection, source: str) -> Manifest:
         return open_index(connection.repository, association.index_id)
     if FILE_SYSTEM_ID.fullmatch(source):
         return newest_index(connection.repository, source)
-    return open_index(connection.repository, source)
+    return index_of(connection.repository, source)

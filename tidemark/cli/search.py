@@ -19,6 +19,7 @@ from tidemark.index.entry import Entry
 from tidemark.index.manifest import Manifest
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
+from tidemark.sessions.naming import is_index_id
 
 HELP = f"""Find files and folders by name in an index.
 
@@ -75,7 +76,7 @@ def search(
 def choose(repository: Store, file_system: str | None, index: str | None) -> list[Manifest]:
     """Return the indexes to search: the one given, else the newest of the file system or of each."""
     if index is not None:
-        manifest = open_index(repository, index)
+        manifest = index_of(repository, index)
         if file_system not in (None, manifest.identity.file_system_id):
             raise IndexNotFound(f"index {index} is not of {file_system}; leave one of the two options out")
         return [manifest]
@@ -87,6 +88,16 @@ def choose(repository: Store, file_system: str | None, index: str | None) -> lis
             f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true)"
         )
     return list(newest.values())
+
+
+def index_of(repository: Store, index_id: str) -> Manifest:
+    """Return an index by its id; raise IndexNotFound, also for what cannot be an id."""
+    if not is_index_id(index_id):
+        raise IndexNotFound(
+            f"{terminal.printable(index_id)!r} is not an index id such as "
+            f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; see a session's with: tidemark session ID"
+        )
+    return open_index(repository, index_id)
 
 
 def _print_json(manifests: list[Manifest], hits: Iterator[tuple[Manifest, Entry]], limit: int) -> None:

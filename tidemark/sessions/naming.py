@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 _MOMENT = "%Y%m%dT%H%M%SZ"
 # Characters that Step Functions allows in execution names and that need no quoting in a shell or a key.
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_INDEX_ID = re.compile(r"fs-[0-9a-f]{8,40}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 
 
 def session_id(policy: str, file_system_id: str, moment: datetime) -> str:
@@ -23,3 +24,8 @@ def index_id(file_system_id: str, moment: datetime, unique: str) -> str:
 def is_session_id(text: str) -> bool:
     """Return whether the text can be a session's id, so that a mistyped one is not asked for."""
     return _SESSION_ID.fullmatch(text) is not None
+
+
+def is_index_id(text: str) -> bool:
+    """Return whether the text can be an index's id, so that anything else is not looked for as a key."""
+    return _INDEX_ID.fullmatch(text) is not None

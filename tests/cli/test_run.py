@@ -1,0 +1,143 @@
+"""tidemark run: everything that can be wrong is told before anything is started."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.cli.conftest import COPY_REGION, REGION
+from tidemark.policy.policy import policy_parameter
+
+
+def executions(deployment):
+    states = deployment.clients.of("stepfunctions")
+    return [
+        execution
+        for machine in (deployment.resources.policy_run, deployment.resources.backup_session)
+        for execution in states.list_executions(stateMachineArn=machine)["executions"]
+    ]
+
+
+def deploy(deployment, **fields):
+    policy = dataclasses.replace(deployment.policy, **fields)
+    deployment.clients.of("ssm").put_parameter(
+        Name=policy_parameter("tidemark", policy.name), Value=policy.to_json(), Overwrite=True
+    )
+
+
+@pytest.fixture
+def own(deployment):
+    """The file system that exists; the policy names it alone."""
+    deploy(deployment, file_systems=(deployment.file_system.file_system_id,))
+    return deployment.file_system.file_system_id
+
+
+def test_a_policy_is_started_and_its_sessions_are_named(tidemark, deployment, own):
+    result = tidemark("run", "nightly")
+    assert result.code == 0, result.err
+    assert f"  nightly-{own}-20" in result.out
+    assert "tidemark session nightly-" in result.out
+    assert "https://eu-central-1.console.aws.amazon.com/states/" in result.out
+    (execution,) = executions(deployment)
+    assert execution["stateMachineArn"] == deployment.resources.policy_run
+
+
+def test_one_file_system_is_started_under_its_session_id(tidemark, deployment, own):
+    result = tidemark("run", "nightly", "--file-system", own, "--json")
+    assert result.code == 0, result.err
+    (session,) = result.document["sessions"]
+    (execution,) = executions(deployment)
+    assert execution["stateMachineArn"] == deployment.resources.backup_session
+    assert execution["name"] == session["session_id"]
+    assert session["file_system"] == own
+    assert result.document["execution_arn"] == execution["executionArn"]
+
+
+def test_an_execution_that_ends_without_a_session_is_a_failure(tidemark, deployment, own, monkeypatch):
+    monkeypatch.setattr("tidemark.aws.executions.ended_as", lambda *_: "FAILED")
+    result = tidemark("run", "nightly", "--wait")
+    assert result.code == 32
+    assert "its execution ended before it opened the session" in result.err
+
+
+def refused(tidemark, deployment, code, *arguments):
+    result = tidemark("run", *arguments)
+    assert result.code == code, result
+    assert result.out == ""
+    assert "Traceback" not in result.err
+    assert executions(deployment) == []
+    return result.err
+
+
+def test_an_unknown_policy(tidemark, deployment):
+    said = refused(tidemark, deployment, 12, "nighty")
+    assert "deployed policies: nightly" in said
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "\x1b[2J"])
+def test_a_name_that_no_policy_can_have(tidemark, deployment, name):
+    said = refused(tidemark, deployment, 12, name)
+    assert "\x1b" not in said
+
+
+def test_a_malformed_file_system_id(tidemark, deployment):
+    assert "describe-file-systems" in refused(tidemark, deployment, 14, "nightly", "--file-system", "fs-XYZ")
+
+
+def test_a_foreign_file_system(tidemark, deployment):
+    said = refused(tidemark, deployment, 13, "nightly", "--file-system", "fs-ffffffffffffffff0")
+    assert "add it to the policy" in said
+
+
+def test_a_file_system_that_is_gone(tidemark, deployment):
+    refused(tidemark, deployment, 15, "nightly")  # the policy's second one was never made
+
+
+def test_no_mount_target(tidemark, deployment, own):
+    efs = deployment.clients.of("efs")
+    for target in efs.describe_mount_targets(FileSystemId=own)["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    assert "create-mount-target" in refused(tidemark, deployment, 21, "nightly")
+
+
+def test_a_missing_vault(tidemark, deployment, own):
+    deployment.clients.of("backup", REGION).delete_backup_vault(BackupVaultName="tidemark")
+    assert f"in {REGION}" in refused(tidemark, deployment, 22, "nightly")
+
+
+def test_a_vault_that_is_in_another_region(tidemark, deployment, own):
+    deployment.clients.of("backup", COPY_REGION).delete_backup_vault(BackupVaultName="copies")
+    deployment.clients.of("backup", REGION).create_backup_vault(BackupVaultName="copies")
+    assert f"no backup vault named copies in {COPY_REGION}" in refused(tidemark, deployment, 22, "nightly")
+
+
+def test_no_deployment(tidemark, aws, monkeypatch):
+    result = tidemark("run", "nightly")
+    assert result.code == 11
+    monkeypatch.setenv("TIDEMARK_DEPLOYMENT", "other")
+    assert "no deployment named other in eu-central-1" in tidemark("run", "nightly").err
+
+
+def test_no_credentials(tidemark, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", REGION)
+    result = tidemark("run", "nightly")
+    assert result.code == 23
+    assert "aws configure" in result.err
+
+
+def test_no_region(tidemark):
+    result = tidemark("run", "nightly")
+    assert result.code == 23
+    assert "AWS_REGION" in result.err
+
+
+def test_nobody_answers(tidemark, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    result = tidemark("run", "nightly")
+    assert result.code == 25
+    assert "AWS_ENDPOINT_URL" in result.err

@@ -1,0 +1,175 @@
+"""tidemark search and tidemark ls: what is in an index, harmlessly shown."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.cli.conftest import NOW
+from tests.index.building import FILE_SYSTEM, directory, index_rows, row
+from tidemark.sessions.overlap import claim, complete, settle
+
+EVIL = b"/etc/\x1b]0;owned\x07\n.conf"
+LATIN = b"/etc/caf\xe9.conf"
+
+
+@pytest.fixture
+def index(deployment, tmp_path):
+    rows = [
+        directory("/empty"),
+        directory("/etc"),
+        row("/etc/app.conf", size=1_500_000),
+        row(EVIL),
+        row(LATIN),
+        row("/etc/link", type="l", target=b"app.conf"),
+        row("/etc/pipe", type="p"),
+        row("/readme.txt"),
+    ]
+    index_rows(deployment.store, tmp_path, [row("/old.conf")], number=1)
+    return index_rows(deployment.store, tmp_path, rows, number=2).index_id
+
+
+def test_names_are_found_in_the_newest_index_only(tidemark, index):
+    result = tidemark("search", ".conf")
+    assert result.code == 0, result.err
+    assert len(result.out.splitlines()) == 3
+    assert "1.5 MB  /etc/app.conf" in result.out
+    assert "old.conf" not in result.out
+    assert index in result.err
+
+
+def test_nothing_in_a_name_reaches_the_terminal(tidemark, index):
+    out = tidemark("search", "owned").out
+    assert "\x1b" not in out
+    assert r"/etc/\x1b]0;owned\x07\x0a.conf" in out
+
+
+def test_a_name_that_is_not_text_can_be_searched_as_it_is_shown(tidemark, index):
+    assert r"caf\xe9.conf" in tidemark("search", r"f\xe9.").out
+    assert r"caf\xe9.conf" in tidemark("search", "f\udce9.").out
+
+
+def test_json_holds_the_true_bytes(tidemark, index):
+    document = tidemark("search", "*.conf", "--json").document
+    assert [one["index_id"] for one in document["indexes"]] == [index]
+    assert document["more"] is False
+    by_path = {entry["path"]: entry for entry in document["entries"]}
+    assert by_path["/etc/app.conf"]["path_base64"] is None
+    assert base64.b64decode(by_path[r"/etc/caf\xe9.conf"]["path_base64"]) == LATIN
+    assert EVIL.decode() in by_path
+    assert set(by_path["/etc/app.conf"]) == {
+        "index_id",
+        "path",
+        "path_base64",
+        "type",
+        "size_bytes",
+        "modified_at",
+        "changed_at",
+        "uid",
+        "gid",
+        "mode",
+        "links",
+        "inode",
+        "target",
+    }
+
+
+def test_print0_gives_true_bytes(deployment, index, capfdbinary):
+    from tidemark.cli.main import call
+
+    assert call(["search", "*.conf", "--print0", "--limit", "0"]) == 0
+    import sys
+
+    sys.stdout.flush()
+    assert set(capfdbinary.readouterr().out.split(b"\0")) == {b"/etc/app.conf", EVIL, LATIN, b""}
+
+
+def test_a_limit_says_that_there_is_more(tidemark, index):
+    result = tidemark("search", "*", "--limit", "2")
+    assert len(result.out.splitlines()) == 2
+    assert "--limit 0 shows all" in result.err
+    assert tidemark("search", "*", "--limit", "2", "--json").document["more"] is True
+    assert tidemark("search", "*", "--limit", "8", "--json").document["more"] is False
+
+
+def test_no_hit_is_said_and_no_error(tidemark, index):
+    result = tidemark("search", "nowhere")
+    assert (result.code, result.out) == (0, "")
+    assert "'nowhere'" in result.err
+
+
+def test_case_matters_unless_told(tidemark, index):
+    assert tidemark("search", "README").out == ""
+    assert "readme.txt" in tidemark("search", "README", "-i").out
+
+
+def test_what_cannot_be_searched(tidemark, deployment, index):
+    assert tidemark("search", "x", "--index", "fs-0-nothing").code == 17
+    assert tidemark("search", "x", "--file-system", "fs-ffffffffffffffff0").code == 17
+    assert tidemark("search", "x", "--file-system", "fs-ffffffffffffffff0", "--index", index).code == 17
+    assert tidemark("search", "x", "--file-system", "nonsense").code == 14
+    assert tidemark("search", "").code == 2
+
+
+def test_a_repository_without_any_index(tidemark, deployment):
+    result = tidemark("search", "x")
+    assert result.code == 17
+    assert "tidemark run" in result.err
+
+
+def test_a_repository_whose_bucket_is_gone(tidemark, deployment):
+    deployment.clients.of("s3").delete_bucket(Bucket="repository")
+    result = tidemark("search", "x")
+    assert result.code == 10
+    assert "does not exist" in result.err
+
+
+def test_a_directory_is_listed(tidemark, index):
+    result = tidemark("ls", f"{index}:/etc")
+    assert result.code == 0, result.err
+    assert [line.split("  ")[-1].split(" ")[0] for line in result.out.splitlines()][:1] != []
+    assert "link -> app.conf" in result.out
+    assert "(FIFO)" in result.out
+    assert "\x1b" not in result.out
+    assert len(result.out.splitlines()) == 5
+
+
+def test_a_directory_of_a_file_systems_newest_index_and_of_the_root(tidemark, index):
+    for where in (f"{FILE_SYSTEM}:/", FILE_SYSTEM, index):
+        out = tidemark("ls", where).out
+        assert [line.rsplit("  ", 1)[1] for line in out.splitlines()] == ["empty/", "etc/", "readme.txt"]
+
+
+def test_an_empty_directory_says_so(tidemark, index):
+    result = tidemark("ls", f"{index}:/empty")
+    assert (result.code, result.out) == (0, "")
+    assert "empty" in result.err
+
+
+def test_ls_as_json(tidemark, index):
+    document = tidemark("ls", f"{index}:/etc/", "--json").document
+    assert document["index_id"] == index
+    assert len(document["entries"]) == 5
+
+
+def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
+    session = deployment.session("s-1", points=(deployment.point(),))
+    arn = deployment.point().recovery_point_arn
+    assert tidemark("ls", f"{arn}:/").code == 19
+    made = index_rows(deployment.store, tmp_path, [row("/a")], number=3).index_id
+    claimed = claim(deployment.records, session.session_id, made, NOW)
+    complete(deployment.records, deployment.file_system, claimed.index_id, {}, NOW)
+    settle(deployment.records, "s-1", lambda *_: None)
+    result = tidemark("ls", f"{arn}:/")
+    assert result.code == 0, result.err
+    assert result.out.endswith("a\n")
+
+
+def test_what_cannot_be_listed(tidemark, index):
+    assert tidemark("ls", f"{index}:/nowhere").code == 18
+    assert tidemark("ls", f"{index}:/readme.txt").code == 18
+    assert tidemark("ls", "nonsense:/").code == 17
+    assert tidemark("ls", ":/").code == 17
+    assert tidemark("ls", "\x1b[2J:/").code == 17
+    assert "\x1b" not in tidemark("ls", "\x1b[2J:/").err

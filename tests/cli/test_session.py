@@ -1,0 +1,72 @@
+"""tidemark session"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from tests.cli.conftest import NOW
+from tests.cli.test_sessions import FIELDS
+from tidemark.sessions.overlap import claim, complete, settle
+from tidemark.sessions.session import SessionStatus
+
+
+def tag_nothing(*_: object) -> None:
+    """The points of these tests have no tags."""
+
+
+def indexed(deployment, name, **fields):
+    """Record a session whose index is being made."""
+    session = deployment.session(name, points=(deployment.point(),), **fields)
+    return claim(deployment.records, session.session_id, f"{session.file_system.file_system_id}-i", NOW)
+
+
+def test_an_unknown_session(tidemark, deployment):
+    for name in ("nothing", "a b", "\x1b[2J"):
+        result = tidemark("session", name)
+        assert result.code == 16
+        assert "tidemark sessions" in result.err
+        assert "\x1b" not in result.err
+
+
+def test_a_running_one_shows_its_steps_and_the_workers_progress(tidemark, deployment):
+    claimed = indexed(deployment, "s-1", age=timedelta(minutes=3))
+    progress = {"entries": 1200, "directories_queued": 3, "entries_per_second": 400.0}
+    key = f"indexes/{deployment.file_system}/{claimed.index_id}/progress.json"
+    deployment.store.put(key, json.dumps(progress).encode())
+    result = tidemark("session", "s-1")
+    assert result.code == 0, result.err
+    assert "1.2 MB in vault tidemark" in result.out
+    assert "1,200 entries, 400/s, 3 directories to go" in result.out
+    assert "no index describes it" in result.out
+    document = tidemark("session", "s-1", "--json").document
+    assert document["progress"] == progress
+    assert document["index"]["status"] == "running"
+    assert document["associations"] == []
+
+
+def test_a_complete_one_names_its_index_and_associations(tidemark, deployment):
+    claimed = indexed(deployment, "s-1", status=SessionStatus.SUCCESS, ended_at=NOW)
+    totals = {"files": 10, "directories": 2, "others": 0, "bytes": 99, "unreadable": 0}
+    complete(deployment.records, deployment.file_system, claimed.index_id, totals, NOW)
+    settle(deployment.records, "s-1", tag_nothing)
+    result = tidemark("session", "s-1", "--watch")
+    assert "10 files, 2 directories" in result.out
+    assert "no index describes it" not in result.out
+    document = tidemark("session", "s-1", "--json").document
+    assert set(document) == FIELDS | {"index", "progress", "associations"}
+    assert document["index"]["files"] == 10
+    assert document["progress"] is None
+    assert document["associations"] == [
+        {"recovery_point_arn": deployment.point().recovery_point_arn, "index_id": claimed.index_id}
+    ]
+
+
+def test_reasons_are_shown_and_cannot_move_the_cursor(tidemark, deployment):
+    deployment.session("s-1", status=SessionStatus.WARNING, ended_at=NOW, reasons=("copy \x1b[2J failed",))
+    assert r"! copy \x1b[2J failed" in tidemark("session", "s-1").out
+
+
+def test_a_policy_that_is_gone_is_no_error(tidemark, deployment):
+    deployment.session("s-1", policy="gone")
+    assert tidemark("session", "s-1").code == 0

@@ -1,0 +1,79 @@
+"""tidemark sessions"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.cli.conftest import COPY_REGION
+from tidemark.sessions.session import SessionStatus
+
+FIELDS = {
+    "session_id",
+    "policy",
+    "account",
+    "region",
+    "file_system",
+    "status",
+    "reasons",
+    "opened_at",
+    "ended_at",
+    "index_wanted",
+    "index_id",
+    "execution_arn",
+    "points",
+}
+
+
+def test_nothing_yet_says_how_to_begin(tidemark, deployment):
+    result = tidemark("sessions")
+    assert result.code == 0
+    assert result.out == ""
+    assert "tidemark run POLICY" in result.err
+    assert "of policy weekly" in tidemark("sessions", "--policy", "weekly").err
+    assert tidemark("sessions", "--json").document == {"sessions": []}
+
+
+def test_the_newest_are_first_across_months(tidemark, deployment):
+    for days in (200, 40, 1):
+        deployment.session(f"s-{days}", age=timedelta(days=days))
+    result = tidemark("sessions")
+    assert [line.split()[0] for line in result.out.splitlines()] == ["session", "s-1", "s-40", "s-200"]
+    assert [s["session_id"] for s in tidemark("sessions", "--limit", "2", "--json").document["sessions"]] == [
+        "s-1",
+        "s-40",
+    ]
+
+
+def test_filters(tidemark, deployment):
+    deployment.session("a")
+    deployment.session("b", policy="weekly")
+    other = deployment.resources.file_system("fs-ffffffffffffffff0")
+    deployment.session("c", file_system=other)
+
+    def found(*arguments):
+        return {s["session_id"] for s in tidemark("sessions", "--json", *arguments).document["sessions"]}
+
+    assert found() == {"a", "b", "c"}
+    assert found("--policy", "weekly") == {"b"}
+    assert found("--file-system", "fs-ffffffffffffffff0") == {"c"}
+    assert found("--file-system", "fs-ffffffffffffffff0", "--policy", "weekly") == set()
+    assert tidemark("sessions", "--file-system", "nonsense").code == 14
+
+
+def test_the_documented_fields_are_there(tidemark, deployment):
+    copy = deployment.point(2, kind="copy", region=COPY_REGION, vault="copies")
+    deployment.session("a", points=(deployment.point(), copy), status=SessionStatus.WARNING, reasons=("why",))
+    (session,) = tidemark("sessions", "--json").document["sessions"]
+    assert set(session) == FIELDS
+    assert session["status"] == "warning"
+    assert session["opened_at"].endswith("Z")
+    assert set(session["points"][0]) == {
+        "recovery_point_arn",
+        "kind",
+        "account",
+        "region",
+        "vault",
+        "job_id",
+        "size_bytes",
+        "completed_at",
+    }

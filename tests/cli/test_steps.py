@@ -1,0 +1,151 @@
+"""The steps of a session, from its records."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tidemark.cli.steps import State, StepsTable, View, line, steps
+from tidemark.cli.terminal import console
+from tidemark.policy.policy import CopyTarget, Policy
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
+
+OPENED = datetime(2026, 11, 22, 2, tzinfo=UTC)
+NOW = OPENED + timedelta(seconds=75)
+FILE_SYSTEM = FileSystem("123456789012", "eu-central-1", "fs-0123456789abcdef0")
+POLICY = Policy(
+    name="nightly",
+    region="eu-central-1",
+    file_systems=(FILE_SYSTEM.file_system_id,),
+    vault="tidemark",
+    keep_days=35,
+    copies=(CopyTarget(region="eu-west-1", vault="copies", keep_days=None),),
+)
+SESSION = Session(
+    session_id="nightly-1",
+    policy="nightly",
+    file_system=FILE_SYSTEM,
+    execution_arn="arn:aws:states:eu-central-1:123456789012:execution:x:nightly-1",
+    opened_at=OPENED,
+    index_wanted=True,
+)
+INDEX = Index(file_system=FILE_SYSTEM, index_id="fs-i", status=IndexStatus.RUNNING, started_at=OPENED)
+PROGRESS = {
+    "entries": 12_345,
+    "directories": 900,
+    "directories_queued": 7,
+    "bytes": 5,
+    "entries_per_second": 4567.8,
+    "elapsed_seconds": 2.7,
+}
+
+
+def point(kind="backup", region="eu-central-1", vault="tidemark") -> Point:
+    return Point(
+        recovery_point_arn=f"arn:aws:backup:{region}:123456789012:recovery-point:1",
+        kind=kind,
+        account="123456789012",
+        region=region,
+        vault=vault,
+        job_id="job",
+        size_bytes=1_200_000,
+        completed_at=NOW,
+    )
+
+
+def view(*, policy=POLICY, index=None, owner=None, progress=None, **fields) -> View:
+    session = dataclasses.replace(SESSION, **fields)
+    return View(session=session, policy=policy, index=index, owner=owner, progress=progress)
+
+
+def told(shown: View) -> list[tuple[str, str, str]]:
+    return [(step.name, step.state.value, step.detail) for step in steps(shown, NOW)]
+
+
+BACKED_UP = (point(),)
+COPIED = (point(), point("copy", "eu-west-1", "copies"))
+
+
+def test_a_session_that_has_just_opened():
+    assert told(view()) == [
+        ("backup", "running", "AWS Backup is at work, 1 min 15 s so far"),
+        ("copy to eu-west-1", "waiting", "after the backup"),
+        ("index", "waiting", "after the backup"),
+    ]
+
+
+def test_copies_and_index_go_on_side_by_side():
+    assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=PROGRESS)) == [
+        ("backup", "done", "1.2 MB in vault tidemark"),
+        ("copy to eu-west-1", "running", "AWS Backup is at work"),
+        ("index", "running", "12,345 entries, 4,568/s, 7 directories to go"),
+    ]
+
+
+def test_the_worker_that_has_not_written_yet_is_starting():
+    assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i"))[2][2] == "the worker is starting"
+
+
+def test_an_index_of_another_session_is_said_to_be_shared():
+    shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-0")
+    assert told(shown)[2] == ("index", "running", "made by session nightly-0; shared")
+    shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-0", progress=PROGRESS)
+    assert told(shown)[2][2].endswith("; shared")
+    shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-1", progress=PROGRESS)
+    assert "shared" not in told(shown)[2][2]
+
+
+def test_a_complete_session():
+    totals = {"files": 1, "directories": 1234, "unreadable": 2}
+    index = dataclasses.replace(
+        INDEX, status=IndexStatus.COMPLETE, totals=totals, sessions=frozenset({"nightly-1", "nightly-2"})
+    )
+    shown = view(points=COPIED, index=index, index_id="fs-i", status=SessionStatus.SUCCESS, ended_at=NOW)
+    assert told(shown) == [
+        ("backup", "done", "1.2 MB in vault tidemark"),
+        ("copy to eu-west-1", "done", "1.2 MB in vault copies"),
+        ("index", "done", "1 file, 1,234 directories, 2 unreadable; shared with 1 other session"),
+    ]
+
+
+def test_what_is_missing_at_the_end_has_failed():
+    shown = view(status=SessionStatus.FAILED, ended_at=NOW)
+    assert [state for _, state, _ in told(shown)] == ["failed", "failed", "failed"]
+
+
+def test_a_failed_index_says_why_and_its_reason_cannot_move_the_cursor():
+    index = dataclasses.replace(INDEX, status=IndexStatus.FAILED, reason="worker died\x1b[2J")
+    assert told(view(points=BACKED_UP, index=index, index_id="fs-i"))[2] == (
+        "index",
+        "failed",
+        r"worker died\x1b[2J",
+    )
+
+
+def test_without_an_index_wanted_there_is_no_such_step():
+    assert [name for name, _, _ in told(view(index_wanted=False))] == ["backup", "copy to eu-west-1"]
+
+
+def test_copies_are_shown_also_when_the_policy_is_gone():
+    assert [name for name, _, _ in told(view(policy=None, points=COPIED, index_wanted=False))] == [
+        "backup",
+        "copy to eu-west-1",
+    ]
+
+
+def test_a_copy_in_the_same_region_is_told_from_the_backup():
+    target = CopyTarget(region="eu-central-1", vault="second", keep_days=None)
+    policy = dataclasses.replace(POLICY, copies=(target,))
+    shown = view(policy=policy, points=(point(), point("copy", vault="second")), index_wanted=False)
+    assert [state for _, state, _ in told(shown)] == ["done", "done"]
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_a_look(state, capsys):
+    shown = [dataclasses.replace(step, state=state) for step in steps(view(), NOW)]
+    console().print(StepsTable().render(shown))
+    assert "copy to eu-west-1" in capsys.readouterr().out
+    assert line(shown[0]).startswith(f"backup: {state.value}, ")
