@@ -24,7 +24,7 @@ def install(cloud: Cloud) -> None:
 
 
 def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:
-    """Return the id of a new EFS file system that holds `directory`, with one mount target in the default VPC.
+    """Return the id of a new EFS file system that holds `directory`, with a mount target in the default VPC.
 
     The id follows from name and Region, so that recovery points kept from an earlier run still belong to it.
     """
@@ -42,8 +42,18 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
     backend.file_systems_by_id[file_system_id] = file_system
     cloud.file_systems[file_system_id] = directory.resolve()
     subnet = min(ec2.describe_subnets()["Subnets"], key=lambda one: str(one["AvailabilityZone"]))
+    _admit_members_of_the_default_group(ec2, subnet["VpcId"])
     efs.create_mount_target(FileSystemId=file_system_id, SubnetId=subnet["SubnetId"])
     return file_system_id
+
+
+def _admit_members_of_the_default_group(ec2: Any, vpc_id: str) -> None:
+    """Give the VPC's default security group its own rule: it admits itself. moto leaves that out."""
+    only_default = [{"Name": "vpc-id", "Values": [vpc_id]}, {"Name": "group-name", "Values": ["default"]}]
+    (group,) = ec2.describe_security_groups(Filters=only_default)["SecurityGroups"]
+    if not group["IpPermissions"]:
+        itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group["GroupId"]}]}
+        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[itself])
 
 
 def _default_security_groups() -> None:

@@ -1,0 +1,56 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both do all of their own set-up.
+PYTHON ?= python3
+DIR ?=
+BIN := .venv/bin
+UV := $(BIN)/uv
+LOCKS := requirements.txt requirements-dev.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
+
+.PHONY: help demo test check setup lock synth docs bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: setup ## The main job on this machine; DIR=/some/tree chooses what to back up
+	@$(BIN)/tidemark demo $(if $(DIR),"$(DIR)")
+
+test: setup ## All tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: setup ## What CI runs beside the tests: format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: .venv/.ready node_modules/.ready ## The virtual environment, with the command line at .venv/bin/tidemark
+
+.venv/.ready: $(LOCKS) pyproject.toml $(wildcard setup.py tidemark/crawl/*.c)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tidemark needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@echo "Setting up .venv (once; about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
+	@$(UV) pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt
+	@$(UV) pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m infra.bundle
+	@touch $@
+
+node_modules/.ready: package-lock.json .venv/.ready
+	@$(BIN)/python -m infra.node npm ci --silent --no-fund --no-audit
+	@touch $@
+
+synth: setup ## The CloudFormation templates in cdk.out
+	$(BIN)/python -m infra.node npx cdk synth --quiet
+
+lock: ## Choose versions anew and write them with hashes
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-setup.in -o requirements-setup.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements.in -o requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-dev.in -o requirements-dev.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes lambdas/requirements.in -c requirements.txt -o lambdas/requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes worker_image/requirements.in -c requirements.txt -o worker_image/requirements.txt
+
+docs: setup ## Write the generated documents again
+	$(BIN)/python -m tidemark.cli.reference
+
+clean: ## Remove everything that setup and runs made
+	rm -rf .venv node_modules build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
