@@ -1,4 +1,4 @@
-"""From calls to IAM's words: which actions an operation needs, and on which resource, as far as the call tells.
+"""From calls to IAM's words: which actions an operation needs, and on which resource, where the call tells.
 
 Source: the Service Authorization Reference; only what differs from "prefix:Operation on *" is written here.
 """

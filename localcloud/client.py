@@ -89,8 +89,8 @@ class LocalCloud:
 
         `time_scale` shortens waits, retries, jobs and schedules (0.02 makes an hour last 72 s);
         `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
-        Nor does the cloud outlive this process, however that ends: the server stops when its standard input closes.
-        Raises ServerNotStarted with the last of what the server printed.
+        Nor does the cloud outlive this process, however that ends: the server stops when its standard input
+        closes. Raises ServerNotStarted with the last of what the server printed.
         """
         command = [sys.executable, "-m", "localcloud", "--ends-with-input"]
         command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]

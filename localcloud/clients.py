@@ -22,7 +22,7 @@ class Clients:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    def get(self, service: str, region: str, role_arn: str | None = None) -> Any:  # noqa: ANN401  # any service's
+    def get(self, service: str, region: str, role_arn: str | None = None) -> Any:  # any service's
         """Return a client without retries; its calls are logged as the role's, or the account's root's."""
         key = (service, region, role_arn)
         with _LOCK:
@@ -45,7 +45,7 @@ class Clients:
 class _SharedModels(Loader):
     """Takes service models from moto, which has them in memory to tell operations apart."""
 
-    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:  # noqa: ANN401
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         if type_name == "service-2":
             return service_description(service_name)
         return super().load_service_model(service_name, type_name, api_version)

@@ -57,7 +57,8 @@ class ControlApplication:
                 response = _json(handler(json.loads(request.get_data() or b"{}")))
             except ValueError as error:
                 response = _json({"error": str(error)}, 400)
-        return response(environ, start_response)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LocalCloudError(Exception):
-    """The local cloud did not do what it was asked for; the message is a fact that ends with the next step."""
+    """The local cloud did not do what it was asked for; the message ends with the next step."""
 
 
 class ServerNotStarted(LocalCloudError):

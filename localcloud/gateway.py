@@ -1,4 +1,4 @@
-"""The front door: tells what a request asks for, lets faults strike, answers or passes on to moto, records."""
+"""The front door: tells what a request asks for, lets faults strike, answers or asks moto, records."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ class Gateway:
                 child.signal(signal.SIGKILL)
             response = Response(status=500)
         self._record(asked, principal, text, response.status_code)
-        return response(environ, start_response)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
 
     def _from_moto(
         self,
@@ -166,7 +167,7 @@ def _params(request: Request, asked: _Asked) -> dict[str, Any]:
     model = get_service_model(asked.service)
     protocol = determine_request_protocol(model, request.content_type)
     parser = PROTOCOL_PARSERS[protocol](asked.operation, map_type=dict)
-    return parser.parse(
+    params: dict[str, Any] = parser.parse(
         {
             "method": request.method,
             "values": request.values,
@@ -176,6 +177,7 @@ def _params(request: Request, asked: _Asked) -> dict[str, Any]:
             "url_params": asked.labels,
         }
     )
+    return params
 
 
 def _raiser(error: Exception) -> Callable[[], None]:
@@ -196,7 +198,9 @@ def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Re
     except Exception as error:  # as AWS: an internal failure answers, it does not hang up
         traceback.print_exc()
         result = AwsError("InternalFailure", f"the local cloud failed: {error!r}")
-    with warnings.catch_warnings():  # moto warns of codes, such as ValidationError, that botocore does not model
+    with (
+        warnings.catch_warnings()
+    ):  # moto warns of codes, such as ValidationError, that botocore does not model
         warnings.simplefilter("ignore")
         written = serializer.serialize(result)
     headers = Headers(written["headers"])

@@ -21,13 +21,13 @@ def _models_without_documentation() -> None:
     """Load botocore's service models as plain dicts, without their documentation: half the memory."""
     from botocore.loaders import JSONFileLoader
 
-    def load_file(self: JSONFileLoader, full_path: str, open_method: Callable[..., Any]) -> Any:  # noqa: ANN401
+    def load_file(self: JSONFileLoader, full_path: str, open_method: Callable[..., Any]) -> Any:
         if not Path(full_path).is_file():
             return None
         with open_method(full_path, "rb") as file:
             return json.loads(file.read(), object_pairs_hook=_without_documentation)
 
-    JSONFileLoader._load_file = load_file
+    JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # its stubs leave private names out
 
 
 def _without_documentation(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _ec2_without_offerings() -> None:
 
     load_resource = moto.utilities.utils.load_resource
 
-    def load(resource: str) -> Any:  # noqa: ANN401  # JSON
+    def load(resource: str) -> Any:  # JSON
         return [] if "instance_type_offerings" in resource else load_resource(resource)
 
     moto.utilities.utils.load_resource = load

@@ -130,4 +130,3 @@ def _await_end_of_input(ended: threading.Event) -> None:
     while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
         pass
     ended.set()
-

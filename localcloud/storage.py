@@ -17,9 +17,8 @@ def _conditional_statements() -> None:
 
     moto applies them as if they had none: the usual "deny what is not TLS" would deny everything.
     """
-    from moto.s3.models import FakeBucket
-
     from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
 
     def get_permission(self: FakeBucket, action: str, resource: str) -> object:
         document = json.loads(self.policy or '{"Statement": []}')

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from localcloud.clients import Clients
 from localcloud.cloud import ApiCall, AwsError, Cloud, Operation
@@ -81,9 +82,13 @@ class CloudFormation:
         """UpdateStack."""
         stack = self._find(call, call.params["StackName"])
         if "IN_PROGRESS" in stack.status:
-            raise AwsError("ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+            raise AwsError(
+                "ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated."
+            )
         if stack.status == "ROLLBACK_COMPLETE":
-            raise AwsError("ValidationError", f"Stack:{stack.id} is in ROLLBACK_COMPLETE state: delete it first.")
+            raise AwsError(
+                "ValidationError", f"Stack:{stack.id} is in ROLLBACK_COMPLETE state: delete it first."
+            )
         before = (stack.template, stack.parameters, stack.tags)
         self._set(stack, call)
         if before == (stack.template, stack.parameters, stack.tags) and stack.status.endswith("E_COMPLETE"):
@@ -110,7 +115,9 @@ class CloudFormation:
     def describe(self, call: ApiCall) -> Answer:
         """DescribeStacks."""
         name = call.params.get("StackName")
-        return {"Stacks": [_description(one) for one in ([self._find(call, name)] if name else self._here(call))]}
+        return {
+            "Stacks": [_description(one) for one in ([self._find(call, name)] if name else self._here(call))]
+        }
 
     def describe_events(self, call: ApiCall) -> Answer:
         """DescribeStackEvents, newest first."""
@@ -151,7 +158,8 @@ class CloudFormation:
             self._new(call, name).status = "REVIEW_IN_PROGRESS"
         stack = self._find(call, name)
         change_set_name = call.params["ChangeSetName"]
-        arn = f"arn:aws:cloudformation:{call.region}:{call.account_id}:changeSet/{change_set_name}/{uuid.uuid4()}"
+        here = f"arn:aws:cloudformation:{call.region}:{call.account_id}"
+        arn = f"{here}:changeSet/{change_set_name}/{uuid.uuid4()}"
         self._change_sets[arn] = ChangeSet(
             id=arn,
             name=change_set_name,
@@ -177,7 +185,8 @@ class CloudFormation:
         if change.changes:
             executed = "EXECUTE_COMPLETE" if change.executed else "AVAILABLE"
             return {**answer, "Status": "CREATE_COMPLETE", "ExecutionStatus": executed}
-        reason = "The submitted information didn't contain changes. Submit different information to create a change set."
+        # The words by which the CDK's command line knows that there is nothing to do.
+        reason = "The submitted information didn't contain changes."
         return {**answer, "Status": "FAILED", "StatusReason": reason, "ExecutionStatus": "UNAVAILABLE"}
 
     def execute_change_set(self, call: ApiCall) -> None:
@@ -220,19 +229,18 @@ class CloudFormation:
             if ".s3." in url:  # https://BUCKET.s3.REGION.amazonaws.com/KEY
                 bucket, key = url.split("://", 1)[1].split(".s3.")[0], url.split("amazonaws.com/", 1)[1]
             text = self._clients.get("s3", call.region).get_object(Bucket=bucket, Key=key)["Body"].read()
-        try:
-            template = yaml.safe_load(text or "")
-        except yaml.YAMLError as error:
-            raise AwsError("ValidationError", f"Template format error: {error}") from error
+        template = _parsed(text or "")
         if not isinstance(template, dict) or "Resources" not in template:
-            raise AwsError("ValidationError", "Template format error: At least one Resources member must be defined.")
+            raise AwsError(
+                "ValidationError", "Template format error: At least one Resources member must be defined."
+            )
         return template
 
     def _find(self, call: ApiCall, name: str) -> Stack:
         for stack in [*self._stacks.values(), *self._deleted.values()]:
-            if stack.region == call.region and name in (stack.id, stack.name) and name not in self._deleted:
-                if stack.id not in self._deleted:
-                    return stack
+            lives = stack.id not in self._deleted
+            if lives and stack.region == call.region and name in (stack.id, stack.name):
+                return stack
         if name in self._deleted:
             return self._deleted[name]
         raise AwsError("ValidationError", f"Stack with id {name} does not exist")
@@ -262,6 +270,18 @@ class CloudFormation:
             if name == change.id or (name == change.name and stack in (change.stack.name, change.stack.id)):
                 return change
         raise AwsError("ChangeSetNotFoundException", f"ChangeSet [{name}] does not exist")
+
+
+def _parsed(text: str | bytes) -> Any:  # JSON
+    """Return a template's value; `cdk deploy` sends YAML."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise AwsError("ValidationError", f"Template format error: {error}") from error
 
 
 def _in_background(work: Callable[[], None]) -> None:

@@ -35,11 +35,11 @@ class Request:
     adopts: bool  # whether one of the same name, kept from an earlier run, is to be taken over
     before: Resource | None = None  # at an update or a deletion
 
-    def client(self, service: str) -> Any:  # noqa: ANN401  # any service's
+    def client(self, service: str) -> Any:  # any service's
         """Return a client in the stack's Region."""
         return self.clients.get(service, self.region)
 
-    def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:  # noqa: ANN401
+    def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         """Call an operation with the properties that it knows, in its spelling; `params` come first.
 
         A parameter given as None is left out.
@@ -87,7 +87,7 @@ class ResourceType:
     names: tuple[str, ...] = ()  # properties whose change means another resource
 
 
-def fit(value: Any, shape: Shape) -> Any:  # noqa: ANN401  # JSON
+def fit(value: Any, shape: Shape) -> Any:  # JSON
     """Return the part of a CloudFormation value that an API's shape knows, in its spelling and types.
 
     CloudFormation writes numbers and booleans as strings at times, names in PascalCase always, and policy
@@ -105,7 +105,11 @@ def fit(value: Any, shape: Shape) -> Any:  # noqa: ANN401  # JSON
     if isinstance(shape, ListShape):
         return [fit(inner, shape.member) for inner in (value if isinstance(value, list) else [value])]
     if isinstance(shape, MapShape):
-        return {key: fit(inner, shape.value) for key, inner in value.items()} if isinstance(value, dict) else value
+        return (
+            {key: fit(inner, shape.value) for key, inner in value.items()}
+            if isinstance(value, dict)
+            else value
+        )
     match shape.type_name:
         case "string":
             return json.dumps(value) if isinstance(value, dict | list) else _text(value)

@@ -132,9 +132,7 @@ class Stack:
             "AWS::StackId": self.id,
             "AWS::URLSuffix": "amazonaws.com",
         }
-        return Values(
-            template=self.template, pseudo=pseudo, parameters=parameters, export=export, ssm=ssm
-        )
+        return Values(template=self.template, pseudo=pseudo, parameters=parameters, export=export, ssm=ssm)
 
     def _bring(self, logical_id: str, definition: Mapping[str, Any], values: Values) -> None:
         """Make one resource what the template says."""
@@ -149,8 +147,10 @@ class Stack:
         known = RESOURCE_TYPES.get(kind)
         if known is None and not (kind in STORED_TYPES or kind.startswith("Custom::")):
             raise TemplateError(f"the local cloud does not know {kind}")
-        replaced = known is not None and old is not None and any(
-            old.properties.get(name) != properties.get(name) for name in known.names
+        replaced = (
+            known is not None
+            and old is not None
+            and any(old.properties.get(name) != properties.get(name) for name in known.names)
         )
         verb = "UPDATE" if old else "CREATE"
         before = old.resource if old and old.type == kind and not replaced else None

@@ -24,8 +24,13 @@ class TemplateError(Exception):
 class Made(Protocol):
     """A resource that exists."""
 
-    ref: str
-    attributes: Mapping[str, Any]
+    @property
+    def ref(self) -> str:
+        """What Ref returns."""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What GetAtt returns."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,7 +44,7 @@ class Values:
     ssm: Callable[[str], str]  # the value of an SSM parameter
     made: dict[str, Made] = field(default_factory=dict)  # by logical id
 
-    def value(self, node: Any) -> Any:  # noqa: ANN401  # JSON
+    def value(self, node: Any) -> Any:  # JSON
         """Return a node of the template with all functions applied; NO_VALUE for AWS::NoValue."""
         if isinstance(node, dict):
             if len(node) == 1:
@@ -55,7 +60,7 @@ class Values:
             return _RESOLVE.sub(lambda found: self.ssm(found[1]), node)
         return node
 
-    def condition(self, node: Any) -> bool:  # noqa: ANN401  # JSON
+    def condition(self, node: Any) -> bool:  # JSON
         """Return whether a condition (a name or an expression) holds."""
         if isinstance(node, str):
             return self.condition(self.template["Conditions"][node])
@@ -78,7 +83,7 @@ class Values:
         """Return whether a resource or output is to exist."""
         return "Condition" not in definition or self.condition(definition["Condition"])
 
-    def _ref(self, name: str) -> Any:  # noqa: ANN401  # JSON
+    def _ref(self, name: str) -> Any:  # JSON
         if name == "AWS::NoValue":
             return NO_VALUE
         for known in (self.pseudo, self.parameters):
@@ -88,14 +93,14 @@ class Values:
             return self.made[name].ref
         raise TemplateError(f"Unresolved resource dependencies [{name}]")
 
-    def _get_att(self, argument: Any) -> Any:  # noqa: ANN401  # JSON
+    def _get_att(self, argument: Any) -> Any:  # JSON
         logical_id, name = argument.split(".", 1) if isinstance(argument, str) else argument
         resource = self.made.get(logical_id)
         if resource is None or name not in resource.attributes:
             raise TemplateError(f"{logical_id} has no attribute {name} here")
         return resource.attributes[name]
 
-    def _sub(self, argument: Any) -> str:  # noqa: ANN401  # JSON
+    def _sub(self, argument: Any) -> str:  # JSON
         text, own = (argument, {}) if isinstance(argument, str) else argument
 
         def replace(found: re.Match[str]) -> str:
@@ -108,14 +113,14 @@ class Values:
 
         return _SUB.sub(replace, text)
 
-    def _find_in_map(self, argument: list[Any]) -> Any:  # noqa: ANN401  # JSON
+    def _find_in_map(self, argument: list[Any]) -> Any:  # JSON
         name, first, second = map(self.value, argument[:3])
         try:
             return self.template["Mappings"][name][first][second]
         except KeyError as error:
             raise TemplateError(f"no {first}/{second} in mapping {name}") from error
 
-    def _if(self, argument: list[Any]) -> Any:  # noqa: ANN401  # JSON
+    def _if(self, argument: list[Any]) -> Any:  # JSON
         condition, yes, no = argument
         return self.value(yes if self.condition(condition) else no)
 
@@ -137,7 +142,7 @@ _FUNCTIONS: dict[str, Callable[[Values, Any], Any]] = {
 }
 
 
-def references(node: Any) -> Iterator[str]:  # noqa: ANN401  # JSON
+def references(node: Any) -> Iterator[str]:  # JSON
     """Yield the logical ids (and other names) that a node refers to."""
     if isinstance(node, dict):
         for key, inner in node.items():

@@ -75,7 +75,8 @@ def _share_code() -> None:
     """
     from moto.awslambda import models
 
-    read, known = models._s3_content, {}
+    read = models._s3_content
+    known: dict[str, Any] = {}
 
     def content(key: Any) -> Any:  # moto's S3 key -> bytes, size, hashes
         if key.etag not in known:

@@ -20,7 +20,7 @@ class _Shelf:
 
 
 class Pool:
-    """Runs functions; as many at once as are asked for, but keeps at most WARM processes when they are done."""
+    """Runs functions: as many at once as are asked for, and keeps at most WARM processes afterwards."""
 
     def __init__(self, cloud: Cloud, logs: FunctionLogs, warm: int = WARM) -> None:
         self._cloud, self._logs, self._warm = cloud, logs, warm

@@ -81,15 +81,15 @@ def foreign_distributions(code: Path) -> dict[str, importlib.metadata.Distributi
         if installed is None or installed.version != bundled.version:
             has = installed.version if installed else "none"
             raise AssetNotRunnable(
-                f"the asset brings {name} {bundled.version} for {tags[0]}, which this machine cannot import, and "
-                f"{has} is installed here; install the same: pip install {name}=={bundled.version}"
+                f"the asset brings {name} {bundled.version} for {tags[0]}, which this machine cannot import, "
+                f"and {has} is installed here; install the same: pip install {name}=={bundled.version}"
             )
         own[name] = installed
     return own
 
 
 def _fits(tag: str) -> bool:
-    """Whether a wheel's tag (python-abi-platform) suits this interpreter; only what needs no care is taken."""
+    """Whether a wheel's tag (python-abi-platform) suits this interpreter without any doubt."""
     *_, platform = tag.split("-")
     if platform == "any":
         return True

@@ -102,7 +102,7 @@ class Sandbox:
         return self._child.popen.poll() is None
 
     def invoke(self, payload: bytes) -> Outcome:
-        """Return what the function returned or raised; failures of the process are told as Lambda tells them."""
+        """Return what the function returned or raised, or what Lambda says when its process fails."""
         request_id = str(uuid.uuid4())
         started = time.monotonic()
         self._tail.clear()

@@ -64,7 +64,7 @@ class Execution:
             return self.ended_at
 
     def redrive(self) -> datetime:
-        """Go on from the state that failed, was aborted or timed out, with its input and the variables it had.
+        """Go on from the state that failed, was aborted or timed out, with its input and its variables.
 
         As on AWS, branches of a Parallel and iterations of a Map that had succeeded are not run again, and
         the attempts of Retry count anew. Raises AwsError where nothing can be redriven.
@@ -73,7 +73,7 @@ class Execution:
             if self.status not in REDRIVABLE:
                 raise AwsError(
                     "ExecutionNotRedrivable",
-                    f"Execution is {self.status} and cannot be redriven: '{self.arn}'",
+                    f"it is {self.status} and cannot be redriven: '{self.arn}'",
                 )
             self.redrives += 1
             self.redriven_at = self.machinery.clock.now()

@@ -70,8 +70,8 @@ def _evaluate(expression: str, bindings: Mapping[str, Any], field: str) -> Any: 
     if value is _UNDEFINED:
         raise StateFailed(
             "States.QueryEvaluationError",
-            f"The JSONata expression '{expression.strip()}' specified for the field '{field}' returned nothing "
-            "(undefined).",
+            f"The JSONata expression '{expression.strip()}' specified for the field '{field}' returned "
+            "nothing (undefined).",
         )
     return value
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.model import ListShape, MapShape, Shape, StructureShape
-from botocore.response import StreamingBody
 
 from localcloud.clients import Clients
+from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json, from_response
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.scope import Scope
@@ -25,13 +23,6 @@ from localcloud.stepfunctions.signals import Ended, Signal
 
 CALLBACK, SYNC, SYNC2 = "waitForTaskToken", "sync", "sync:2"
 POLL_SECONDS = 0.25  # real ones
-# Names in aws-sdk resources that are not botocore's.
-SDK_SERVICES = {
-    "sfn": "stepfunctions",
-    "states": "stepfunctions",
-    "cloudwatchlogs": "logs",
-    "eventbridge": "events",
-}
 # How the Java SDK spells services, which is what aws-sdk errors begin with; else the name capitalized.
 SDK_ERROR_NAMES = {
     "dynamodb": "DynamoDb",
@@ -90,10 +81,10 @@ class Integrations:
         sdk = resource.service.removeprefix("aws-sdk:")
         client = self._clients.get(SDK_SERVICES.get(sdk, sdk), scope.region, scope.role_arn)
         try:
-            answer = _ask(client, resource, arguments)
+            answer = call_as_json(client, resource.operation, arguments)
         except ClientError as error:
             raise StateFailed(_error_name(resource, client, error), _error_cause(resource, error)) from error
-        except BotoCoreError as error:  # the parameters do not fit the operation
+        except (BotoCoreError, NoSuchOperation) as error:  # the parameters do not fit the operation
             raise StateFailed("States.Runtime", str(error)) from error
         match resource.service, resource.pattern:
             case "lambda", _:
@@ -106,68 +97,10 @@ class Integrations:
         return answer
 
 
-def _ask(client: Any, resource: Resource, arguments: Mapping[str, Any]) -> Any:  # JSON
-    method = xform_name(resource.operation[0].upper() + resource.operation[1:])
-    by_method: dict[str, str] = client.meta.method_to_api_mapping
-    if method not in by_method:
-        raise StateFailed("States.Runtime", f"{resource.service} has no operation {resource.operation}")
-    model = client.meta.service_model.operation_model(by_method[method])
-    params = to_request(arguments, model.input_shape) if model.input_shape else {}
-    answer = getattr(client, method)(**params)
-    answer.pop("ResponseMetadata", None)
-    return from_response(answer, model.output_shape)
-
-
-def to_request(value: Any, shape: Shape) -> Any:  # JSON
-    """Return a JSON value as botocore takes it: members by the shape's case, blobs as bytes, text as text."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        members = {name.lower(): name for name in shape.members}
-        named = {members.get(key.lower(), key): inner for key, inner in value.items()}
-        return {
-            key: to_request(inner, shape.members[key]) if key in shape.members else inner
-            for key, inner in named.items()
-        }
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [to_request(inner, shape.member) for inner in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: to_request(inner, shape.value) for key, inner in value.items()}
-    if shape.type_name == "blob" and not isinstance(value, bytes):
-        return (value if isinstance(value, str) and not _is_payload(shape) else as_json(value)).encode()
-    if shape.type_name == "string" and not isinstance(value, str):
-        return as_json(value)
-    return value
-
-
-def _is_payload(shape: Shape) -> bool:
-    return shape.name == "Blob" and bool(shape.metadata.get("sensitive"))  # lambda:invoke's Payload is JSON
-
-
-def from_response(value: Any, shape: Shape | None) -> Any:  # JSON
-    """Return botocore's answer as the JSON that Step Functions makes of it: PascalCase, times in ISO 8601."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        return {
-            key[0].upper() + key[1:]: from_response(inner, shape.members.get(key))
-            for key, inner in value.items()
-        }
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [from_response(inner, shape.member) for inner in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: from_response(inner, shape.value) for key, inner in value.items()}
-    if isinstance(value, StreamingBody):
-        value = value.read()
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
-
-
 def _function_result(answer: dict[str, Any]) -> dict[str, Any]:
     payload = answer.get("Payload", "")
-    try:
+    with suppress(ValueError):  # else it is text
         payload = json.loads(payload)
-    except ValueError:
-        pass
     if answer.get("FunctionError"):
         error = payload.get("errorType") if isinstance(payload, dict) else None
         raise StateFailed(error or "Exception", as_json(payload))

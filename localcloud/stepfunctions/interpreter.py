@@ -124,7 +124,7 @@ class _State:
             if not isinstance(met, bool):
                 raise StateFailed(
                     "States.QueryEvaluationError",
-                    f"The Condition of Choices[{index}] of state '{self.name}' is {as_json(met)}, not a boolean",
+                    f"The Condition of Choices[{index}] of state '{self.name}' is no boolean: {as_json(met)}",
                 )
             if met:
                 # A rule's own Output and Assign stand instead of the state's.

@@ -107,19 +107,18 @@ def _await_token(
     heartbeat: float | None,  # real seconds
 ) -> Any:  # JSON
     beats, silent_at = waiting.beats, _after(heartbeat)
-    while not waiting.answered:
-        waiting.changed.clear()
-        if waiting.answered:
+    while True:
+        waiting.changed.clear()  # before the look, so that nothing that comes after it is missed
+        answered, now_beats = waiting.state()
+        if answered:
             break
-        if waiting.beats != beats:
-            beats, silent_at = waiting.beats, _after(heartbeat)
-        state.scope.signal.wait(waiting.changed, min(_left(deadline), _left(silent_at)))
-        if waiting.answered or waiting.beats != beats:
-            continue
-        if _left(deadline) <= 0:
+        if now_beats != beats:
+            beats, silent_at = now_beats, _after(heartbeat)
+        elif _left(deadline) <= 0:
             raise StateFailed("States.Timeout")
-        if _left(silent_at) <= 0:
+        elif _left(silent_at) <= 0:
             raise StateFailed("States.HeartbeatTimeout")
+        state.scope.signal.wait(waiting.changed, min(_left(deadline), _left(silent_at)))
     if waiting.failure:
         raise waiting.failure
     return waiting.result

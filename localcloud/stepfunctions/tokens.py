@@ -23,6 +23,10 @@ class Waiting:
     answered: bool = False
     closed: bool = False
 
+    def state(self) -> tuple[bool, int]:
+        """Return whether there is an answer, and the number of heartbeats."""
+        return self.answered, self.beats
+
 
 @dataclass(slots=True)
 class Tokens:

@@ -94,9 +94,7 @@ def _cluster(request: Request) -> Resource:
 
 def _task_definition(request: Request) -> Resource:
     family = request.properties.get("Family") or request.name("Family", 255)
-    made = request.call(
-        "ecs", "RegisterTaskDefinition", family=family, tags=request.tag_list("key", "value")
-    )
+    made = request.call("ecs", "RegisterTaskDefinition", family=family, tags=request.tag_list("key", "value"))
     arn = made["taskDefinition"]["taskDefinitionArn"]
     return Resource(ref=arn, attributes={"TaskDefinitionArn": arn})
 
@@ -113,7 +111,9 @@ COMPUTE = {
         delete=lambda r: r.client("lambda").delete_function(FunctionName=_ref(r)),
         names=("FunctionName",),
     ),
-    "AWS::Lambda::Permission": ResourceType(create=_permission, names=("FunctionName", "Action", "Principal")),
+    "AWS::Lambda::Permission": ResourceType(
+        create=_permission, names=("FunctionName", "Action", "Principal")
+    ),
     "AWS::Lambda::EventInvokeConfig": ResourceType(create=_event_invoke_config),
     "AWS::Lambda::Version": ResourceType(create=_version),
     "AWS::StepFunctions::StateMachine": ResourceType(

@@ -69,7 +69,7 @@ def _configure_table(request: Request, name: str) -> Resource:
 def _here(request: Request) -> Mapping[str, Any]:
     """Return a table's properties, those of the replica in this Region (of a GlobalTable) among them."""
     replicas = request.properties.get("Replicas", ())
-    mine = next((one for one in replicas if one["Region"] == request.region), {})
+    mine: Mapping[str, Any] = next((one for one in replicas if one["Region"] == request.region), {})
     return {**request.properties, **mine}
 
 
@@ -156,7 +156,9 @@ def _bucket_policy(request: Request) -> Resource:
 
 
 def _create_key(request: Request) -> Resource:
-    made = request.call("kms", "CreateKey", Policy=_key_policy(request), Tags=request.tag_list("TagKey", "TagValue"))
+    made = request.call(
+        "kms", "CreateKey", Policy=_key_policy(request), Tags=request.tag_list("TagKey", "TagValue")
+    )
     key = made["KeyMetadata"]
     if request.properties.get("EnableKeyRotation"):
         request.client("kms").enable_key_rotation(KeyId=key["KeyId"])

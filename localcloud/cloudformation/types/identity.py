@@ -117,9 +117,7 @@ def _ref(request: Request) -> str:
 
 IDENTITY = {
     "AWS::IAM::Role": ResourceType(create=_role, delete=_delete_role, names=("RoleName",)),
-    "AWS::IAM::Policy": ResourceType(
-        create=_policy, delete=_delete_policy, names=("PolicyName", "Roles")
-    ),
+    "AWS::IAM::Policy": ResourceType(create=_policy, delete=_delete_policy, names=("PolicyName", "Roles")),
     "AWS::IAM::ManagedPolicy": ResourceType(
         create=_managed_policy, delete=_delete_managed_policy, names=("ManagedPolicyName",)
     ),

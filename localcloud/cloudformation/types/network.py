@@ -89,7 +89,7 @@ def _subnet(request: Request) -> Resource:
     return Resource(ref=subnet["SubnetId"], attributes=attributes)
 
 
-def _default_vpc(ec2: Any) -> str:  # noqa: ANN401  # an EC2 client
+def _default_vpc(ec2: Any) -> str:  # an EC2 client
     filters = [{"Name": "is-default", "Values": ["true"]}]
     vpc: str = ec2.describe_vpcs(Filters=filters)["Vpcs"][0]["VpcId"]
     return vpc

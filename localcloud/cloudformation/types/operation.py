@@ -47,7 +47,9 @@ def _vault(request: Request) -> Resource:
     if policy := properties.get("AccessPolicy"):
         backup.put_backup_vault_access_policy(BackupVaultName=name, Policy=json.dumps(policy))
     if lock := properties.get("LockConfiguration"):
-        backup.put_backup_vault_lock_configuration(BackupVaultName=name, **{k: int(v) for k, v in lock.items()})
+        backup.put_backup_vault_lock_configuration(
+            BackupVaultName=name, **{k: int(v) for k, v in lock.items()}
+        )
     arn = request.arn("backup", f"backup-vault:{name}")
     return Resource(ref=name, attributes={"BackupVaultArn": arn, "BackupVaultName": name})
 

@@ -60,7 +60,8 @@ class Machines:
     def start(self, definition: dict[str, Any], value: Any = None, name: str | None = None) -> str:
         arn = self.create(definition)
         params = {"name": name} if name else {}
-        return self("StartExecution", stateMachineArn=arn, input=json.dumps(value or {}), **params)["executionArn"]
+        started = self("StartExecution", stateMachineArn=arn, input=json.dumps(value or {}), **params)
+        return started["executionArn"]
 
     def wait(self, arn: str, seconds: float = 10) -> dict[str, Any]:
         end = time.monotonic() + seconds
@@ -81,7 +82,8 @@ class Machines:
         return self("GetExecutionHistory", executionArn=arn)["events"]
 
     def entered(self, arn: str) -> list[str]:
-        return [e["stateEnteredEventDetails"]["name"] for e in self.events(arn) if e["type"].endswith("Entered")]
+        entered = [event for event in self.events(arn) if event["type"].endswith("Entered")]
+        return [event["stateEnteredEventDetails"]["name"] for event in entered]
 
 
 @pytest.fixture

@@ -164,12 +164,17 @@ def test_an_update_leaves_running_executions_alone(machines: Any) -> None:
         ({"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}, "StartAt"),
         ({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}, "'B'"),
         ({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}, "Next or End"),
-        ({"StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% 1 + %}", "End": True}}}, "/States/A"),
+        (
+            {"StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% 1 + %}", "End": True}}},
+            "/States/A",
+        ),
         ({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "x", "End": True}}}, "cannot call"),
     ],
 )
 def test_a_bad_definition_is_refused_by_name(machines: Any, definition: Any, says: str) -> None:
-    text = definition if isinstance(definition, str) else json.dumps({"QueryLanguage": "JSONata", **definition})
+    text = (
+        definition if isinstance(definition, str) else json.dumps({"QueryLanguage": "JSONata", **definition})
+    )
     with pytest.raises(AwsError) as refused:
         machines("CreateStateMachine", name="bad", definition=text, roleArn="r")
     assert refused.value.code == "InvalidDefinition"

@@ -37,9 +37,7 @@ def test_assign_and_output_both_see_the_old_variables(machines: Any) -> None:
     assert machines.output(definition) == {"n": 2, "text": 'say "hi"\n', "before": 1}
 
 
-@pytest.mark.parametrize(
-    ("value", "way"), [({"n": 1}, "small"), ({"n": 50}, "large"), ({"n": 5}, "neither")]
-)
+@pytest.mark.parametrize(("value", "way"), [({"n": 1}, "small"), ({"n": 50}, "large"), ({"n": 5}, "neither")])
 def test_choice_takes_the_first_rule_that_is_true_with_its_own_assign(
     machines: Any, value: Any, way: str
 ) -> None:
@@ -68,7 +66,9 @@ def test_no_choice_matched_is_an_error_of_its_own(machines: Any) -> None:
 
 
 def test_an_expression_without_a_value_fails_and_names_its_field(machines: Any) -> None:
-    described = machines.run(one({"Type": "Pass", "Output": {"a": "{% $states.input.missing %}"}, "End": True}))
+    described = machines.run(
+        one({"Type": "Pass", "Output": {"a": "{% $states.input.missing %}"}, "End": True})
+    )
     assert described["error"] == "States.QueryEvaluationError"
     assert "Output/a" in described["cause"]
     assert "undefined" in described["cause"]
@@ -258,7 +258,11 @@ def test_a_machine_that_takes_too_long_times_out(machines: Any) -> None:
 
 
 def test_data_beyond_the_limit_is_refused(machines: Any) -> None:
-    state = {"Type": "Pass", "Output": "{% $join($map([1..30000], function($i){'0123456789'})) %}", "End": True}
+    state = {
+        "Type": "Pass",
+        "Output": "{% $join($map([1..30000], function($i){'0123456789'})) %}",
+        "End": True,
+    }
     assert machines.run(one(state))["error"] == "States.DataLimitExceeded"
 
 

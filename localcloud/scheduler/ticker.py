@@ -1,0 +1,119 @@
+"""Looks at the schedules again and again, and fires what is due."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from localcloud.clock import ShuttingDown
+from localcloud.cloud import Cloud
+from localcloud.scheduler.expressions import BadExpression, next_time
+from localcloud.scheduler.targets import Schedule, Targets
+
+LOOK_SECONDS = 0.2  # real ones
+
+
+@dataclass(slots=True)
+class _Watched:
+    anchor: datetime
+    expression: tuple[str, str]  # with its zone
+    due: datetime | None
+
+
+class Ticker:
+    """Knows of every schedule when it is due next."""
+
+    def __init__(self, cloud: Cloud, targets: Targets) -> None:
+        self._cloud, self._targets = cloud, targets
+        self._watched: dict[str, _Watched] = {}  # by ARN
+
+    def run(self) -> None:
+        """Look until the local cloud ends."""
+        try:
+            while True:
+                self._cloud.clock.sleep_real(LOOK_SECONDS)
+                self.look(self._cloud.clock.calendar())
+        except ShuttingDown:
+            return
+
+    def look(self, now: datetime) -> None:
+        """Fire what is due."""
+        present = set()
+        for schedule in self._schedules():
+            present.add(schedule.arn)
+            if schedule.state == "ENABLED":
+                self._look_at(schedule, now)
+            else:
+                self._watched.pop(schedule.arn, None)
+        for arn in self._watched.keys() - present:
+            del self._watched[arn]
+
+    def find(self, region: str, group: str, name: str) -> Schedule | None:
+        """Return a schedule."""
+        found = (s for s in self._schedules() if (s.region, s.group, s.name) == (region, group, name))
+        return next(found, None)
+
+    def _look_at(self, schedule: Schedule, now: datetime) -> None:
+        expression = (schedule.expression, schedule.zone)
+        watched = self._watched.get(schedule.arn)
+        if watched is None or watched.expression != expression:
+            anchor = schedule.start or now
+            watched = _Watched(anchor, expression, None)
+            self._watched[schedule.arn] = watched
+            watched.due = self._next(schedule, watched, max(anchor, now) - timedelta(microseconds=1))
+        while watched.due and watched.due <= now:
+            due, watched.due = watched.due, self._next(schedule, watched, watched.due)
+            if watched.due and watched.due <= now:
+                continue  # what came due at once, because the calendar runs fast, is one call
+            window = timedelta(minutes=schedule.window_minutes) * random.random()  # noqa: S311  # no secret
+            threading.Thread(
+                target=self._targets.fire_later, args=(schedule, due, window), daemon=True
+            ).start()
+
+    def _next(self, schedule: Schedule, watched: _Watched, after: datetime) -> datetime | None:
+        try:
+            due = next_time(schedule.expression, schedule.zone, watched.anchor, after)
+        except BadExpression:
+            return None  # moto has taken it; it never fires
+        return None if due is None or (schedule.end and due > schedule.end) else due
+
+    def _schedules(self) -> list[Schedule]:
+        from moto.scheduler.models import scheduler_backends
+
+        return [
+            _read(schedule, region)
+            for region, backend in list(scheduler_backends[self._cloud.account_id].items())
+            for group in list(backend.schedule_groups.values())
+            for schedule in list(group.schedules.values())
+        ]
+
+
+def _read(schedule: Any, region: str) -> Schedule:  # moto's
+    window = schedule.flexible_time_window
+    return Schedule(
+        arn=schedule.arn,
+        name=schedule.name,
+        group=schedule.group_name,
+        region=region,
+        expression=schedule.schedule_expression,
+        zone=schedule.schedule_expression_timezone,
+        state=schedule.state,
+        start=_time(schedule.start_date),
+        end=_time(schedule.end_date),
+        window_minutes=window.get("MaximumWindowInMinutes", 0) if window["Mode"] == "FLEXIBLE" else 0,
+        target=schedule.target,
+        deletes_itself=getattr(schedule, "action_after_completion", None) == "DELETE",
+    )
+
+
+def _time(value: Any) -> datetime | None:  # as moto keeps it
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except ValueError:
+        found = datetime.fromisoformat(str(value))
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
