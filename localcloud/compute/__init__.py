@@ -4,6 +4,31 @@ There is no container engine: an image is its build context, its Dockerfile says
 system would be mounted, environment and arguments name the file system's directory instead.
 """
 
-from localcloud.compute.service import install
+from __future__ import annotations
 
-__all__ = ["install"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+
+
+def install(cloud: Cloud) -> None:
+    """Answer ECS's operations on tasks, and let EC2's instances boot."""
+    # Imported here, because the commands of instances import from this package too, and quickly.
+    from localcloud.clients import Clients
+    from localcloud.compute.ecs import TaskOperations
+    from localcloud.compute.instances import Machines
+    from localcloud.compute.task_definitions import install_checks
+    from localcloud.compute.task_runner import TaskRunner
+
+    clients = Clients(cloud)
+    tasks = TaskOperations(cloud, TaskRunner(cloud, clients))
+    cloud.answer(
+        "ecs",
+        RunTask=tasks.run_task,
+        DescribeTasks=tasks.describe_tasks,
+        StopTask=tasks.stop_task,
+        ListTasks=tasks.list_tasks,
+    )
+    install_checks()
+    Machines(cloud, clients).install()

@@ -76,10 +76,8 @@ def _admits(cloud: Cloud, region: str, target: Any, clients: Collection[str], su
         if group.name == "default" and group.id in clients:
             return True
         for rule in group.ingress_rules:
-            if _covers_nfs(rule) and (
-                any(source.get("GroupId") in clients for source in rule.source_groups)
-                or any(_in_range(backend, source, subnet_id) for source in rule.ip_ranges)
-            ):
+            admitted = rule.source_group.get("GroupId") in clients or _in_range(backend, rule, subnet_id)
+            if admitted and _covers_nfs(rule):
                 return True
     return not groups
 
@@ -92,8 +90,8 @@ def _covers_nfs(rule: Any) -> bool:
     return int(rule.from_port) <= NFS_PORT <= int(rule.to_port)
 
 
-def _in_range(backend: Any, source: Any, subnet_id: str | None) -> bool:
-    cidr = source.get("CidrIp") if isinstance(source, dict) else source
+def _in_range(backend: Any, rule: Any, subnet_id: str | None) -> bool:
+    cidr = rule.ip_range.get("CidrIp")
     if not cidr or subnet_id is None:
         return bool(cidr)
     return IPv4Network(backend.get_subnet(subnet_id).cidr_block).subnet_of(IPv4Network(cidr))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,13 @@ class Site:
     role_name: str
     profile_arn: str
     subnet: str
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client; making one takes longer than a call."""
+        if service not in self._clients:
+            self._clients[service] = self.cloud.client(service)
+        return self._clients[service]
 
     @property
     def file_system(self) -> str:
@@ -110,5 +117,5 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> Any:
         answer = condition()
         if answer:
             return answer
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise AssertionError(f"still not after {seconds} s")

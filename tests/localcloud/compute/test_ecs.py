@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import psutil
@@ -51,7 +52,7 @@ def register(site: Site, **changes: Any) -> str:
             }
         ],
     }
-    answer = site.cloud.client("ecs").register_task_definition(**{**definition, **changes})
+    answer = site.client("ecs").register_task_definition(**{**definition, **changes})
     return answer["taskDefinition"]["taskDefinitionArn"]
 
 
@@ -66,11 +67,11 @@ def run(
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": [site.subnet]}},
         "overrides": {"containerOverrides": [{"name": "worker", "environment": variables}]},
     }
-    return site.cloud.client("ecs").run_task(**{**request, **changes})
+    return site.client("ecs").run_task(**{**request, **changes})
 
 
 def describe(site: Site, arn: str) -> dict[str, Any]:
-    answer = site.cloud.client("ecs").describe_tasks(cluster="main", tasks=[arn], include=["TAGS"])
+    answer = site.client("ecs").describe_tasks(cluster="main", tasks=[arn], include=["TAGS"])
     return answer["tasks"][0]
 
 
@@ -94,7 +95,7 @@ def running(site: Site, arn: str) -> psutil.Process:
 
 
 def logged(site: Site, arn: str) -> list[str]:
-    events = site.cloud.client("logs").filter_log_events(
+    events = site.client("logs").filter_log_events(
         logGroupName="/program", logStreamNames=[f"p/worker/{arn.rsplit('/', 1)[1]}"]
     )
     return [event["message"] for event in events["events"]]
@@ -132,7 +133,7 @@ def test_stop_task_ends_an_obedient_program_with_its_own_exit_code(site: Site) -
     arn = run(site, register(site), {"ORDER": "obey"})["tasks"][0]["taskArn"]
     process = running(site, arn)
     wait_for(lambda: "started" in logged(site, arn))
-    site.cloud.client("ecs").stop_task(cluster="main", task=arn, reason="enough")
+    site.client("ecs").stop_task(cluster="main", task=arn, reason="enough")
     task = stopped(site, arn)
     assert task["containers"][0]["exitCode"] == 7
     assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "enough")
@@ -144,7 +145,7 @@ def test_stop_task_kills_a_program_that_ignores_the_signal(site: Site) -> None:
     arn = run(site, register(site), {"ORDER": "ignore"})["tasks"][0]["taskArn"]
     process = running(site, arn)
     wait_for(lambda: "started" in logged(site, arn))
-    site.cloud.client("ecs").stop_task(cluster="main", task=arn)
+    site.client("ecs").stop_task(cluster="main", task=arn)
     assert stopped(site, arn)["containers"][0]["exitCode"] == 137
     assert not process.is_running()
 
@@ -155,12 +156,12 @@ def test_the_same_client_token_runs_one_task(site: Site) -> None:
     assert [task["taskArn"] for task in first["tasks"]] == [task["taskArn"] for task in again["tasks"]]
     with pytest.raises(ClientError, match="ConflictException"):
         run(site, definition, {"ORDER": "obey"}, clientToken="one")
-    site.cloud.client("ecs").stop_task(cluster="main", task=first["tasks"][0]["taskArn"])
+    site.client("ecs").stop_task(cluster="main", task=first["tasks"][0]["taskArn"])
     stopped(site, first["tasks"][0]["taskArn"])
 
 
 def test_list_tasks_finds_by_started_by_until_the_task_is_to_stop(site: Site) -> None:
-    ecs = site.cloud.client("ecs")
+    ecs = site.client("ecs")
     arn = run(site, register(site), {"ORDER": "wait"}, startedBy="lister")["tasks"][0]["taskArn"]
     assert ecs.list_tasks(cluster="main", startedBy="lister")["taskArns"] == [arn]
     ecs.stop_task(cluster="main", task=arn)
@@ -182,7 +183,7 @@ def test_a_placement_fault_is_a_normal_answer_with_failures(site: Site) -> None:
 
 
 def test_a_worker_is_killed_at_its_nth_call(site: Site) -> None:
-    site.cloud.client("s3").create_bucket(
+    site.client("s3").create_bucket(
         Bucket="kills", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
     site.cloud.faults.add(
@@ -192,7 +193,7 @@ def test_a_worker_is_killed_at_its_nth_call(site: Site) -> None:
     task = stopped(site, arn)
     site.cloud.faults.clear()
     assert task["containers"][0]["exitCode"] == 137
-    assert site.cloud.client("s3").list_objects_v2(Bucket="kills")["KeyCount"] == 4
+    assert site.client("s3").list_objects_v2(Bucket="kills")["KeyCount"] == 4
 
 
 def test_a_worker_is_killed_after_seconds(site: Site) -> None:
@@ -215,10 +216,10 @@ def test_a_worker_is_killed_after_seconds(site: Site) -> None:
     ],
 )
 def test_a_task_that_cannot_start_says_why(site: Site, changes: dict[str, str], reason: str) -> None:
-    definition = site.cloud.client("ecs").describe_task_definition(taskDefinition=register(site))
+    definition = site.client("ecs").describe_task_definition(taskDefinition=register(site))
     described = definition["taskDefinition"]
     container, network = described["containerDefinitions"][0], {"subnets": [site.subnet]}
-    ec2 = site.cloud.client("ec2")
+    ec2 = site.client("ec2")
     if "fileSystemId" in changes:
         described["volumes"][0]["efsVolumeConfiguration"]["fileSystemId"] = changes["fileSystemId"]
     if "image" in changes:
@@ -249,6 +250,43 @@ def test_a_task_that_cannot_start_says_why(site: Site, changes: dict[str, str], 
     assert task["stopCode"] == "TaskFailedToStart"
     assert reason in task["stoppedReason"]
     assert "exitCode" not in task["containers"][0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "mounts"),
+    [
+        ({"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "UserIdGroupPairs": "clients"}, True),
+        ({"IpProtocol": "tcp", "FromPort": 2000, "ToPort": 3000, "IpRanges": "172.31.0.0/16"}, True),
+        ({"IpProtocol": "-1", "IpRanges": "0.0.0.0/0"}, True),
+        ({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": "0.0.0.0/0"}, False),
+        ({"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "IpRanges": "10.0.0.0/8"}, False),
+        ({"IpProtocol": "udp", "FromPort": 2049, "ToPort": 2049, "IpRanges": "0.0.0.0/0"}, False),
+    ],
+)
+def test_the_mount_targets_security_group_decides_who_mounts(
+    site: Site, rule: dict[str, Any], mounts: bool
+) -> None:
+    ec2, efs = site.client("ec2"), site.client("efs")
+    vpc = ec2.describe_subnets(SubnetIds=[site.subnet])["Subnets"][0]["VpcId"]
+    clients, target = (
+        ec2.create_security_group(GroupName=f"{name}-{uuid.uuid4()}", Description=name, VpcId=vpc)["GroupId"]
+        for name in ("clients", "target")
+    )
+    permission = dict(rule)
+    if "UserIdGroupPairs" in rule:
+        permission["UserIdGroupPairs"] = [{"GroupId": clients}]
+    if "IpRanges" in rule:
+        permission["IpRanges"] = [{"CidrIp": rule["IpRanges"]}]
+    ec2.authorize_security_group_ingress(GroupId=target, IpPermissions=[permission])
+    mount_target = efs.describe_mount_targets(FileSystemId=site.file_system)["MountTargets"][0]
+    where = {"MountTargetId": mount_target["MountTargetId"]}
+    before = efs.describe_mount_target_security_groups(**where)["SecurityGroups"]
+    efs.modify_mount_target_security_groups(**where, SecurityGroups=[target])
+    network = {"awsvpcConfiguration": {"subnets": [site.subnet], "securityGroups": [clients]}}
+    arn = run(site, register(site), {"ORDER": "nothing"}, networkConfiguration=network)["tasks"][0]["taskArn"]
+    task = stopped(site, arn)
+    efs.modify_mount_target_security_groups(**where, SecurityGroups=before)
+    assert task["stopCode"] == ("EssentialContainerExited" if mounts else "TaskFailedToStart")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ docker run --rm --read-only --stop-timeout 60 --volume /mnt/efs:/mnt/efs:ro --vo
 
 def launch(site: Site, stream: str, *, order: str = "report", script: str = SCRIPT, **changes: Any) -> str:
     user_data = script.format(file_system=site.file_system, image=IMAGE, stream=stream, order=order)
-    site.cloud.client("logs").create_log_stream(logGroupName="/program", logStreamName=stream)
+    site.client("logs").create_log_stream(logGroupName="/program", logStreamName=stream)
     request = {
         "ImageId": "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
         "InstanceType": "m7g.large",
@@ -45,27 +45,27 @@ def launch(site: Site, stream: str, *, order: str = "report", script: str = SCRI
         "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": stream}]}],
         "UserData": user_data,
     }
-    return site.cloud.client("ec2").run_instances(**{**request, **changes})["Instances"][0]["InstanceId"]
+    return site.client("ec2").run_instances(**{**request, **changes})["Instances"][0]["InstanceId"]
 
 
 def groups(site: Site) -> list[str]:
-    efs = site.cloud.client("efs")
+    efs = site.client("efs")
     target = efs.describe_mount_targets(FileSystemId=site.file_system)["MountTargets"][0]
     return efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])["SecurityGroups"]
 
 
 def state(site: Site, instance: str) -> str:
-    answer = site.cloud.client("ec2").describe_instances(InstanceIds=[instance])
+    answer = site.client("ec2").describe_instances(InstanceIds=[instance])
     return answer["Reservations"][0]["Instances"][0]["State"]["Name"]
 
 
 def logged(site: Site, stream: str) -> list[str]:
-    events = site.cloud.client("logs").filter_log_events(logGroupName="/program", logStreamNames=[stream])
+    events = site.client("logs").filter_log_events(logGroupName="/program", logStreamNames=[stream])
     return [event["message"] for event in events["events"]]
 
 
 def console(site: Site, instance: str) -> str:
-    return site.cloud.client("ec2").get_console_output(InstanceId=instance)["Output"]
+    return site.client("ec2").get_console_output(InstanceId=instance)["Output"]
 
 
 def processes(site: Site, instance: str) -> list[psutil.Process]:
@@ -90,7 +90,7 @@ def test_terminate_instances_kills_everything_that_runs(site: Site) -> None:
     instance = launch(site, "long", order="wait")
     running = wait_for(lambda: processes(site, instance) if "started" in logged(site, "long") else None)
     assert len(running) >= 2
-    site.cloud.client("ec2").terminate_instances(InstanceIds=[instance])
+    site.client("ec2").terminate_instances(InstanceIds=[instance])
     wait_for(lambda: not any(process.is_running() for process in running))
     assert state(site, instance) == "terminated"
 
@@ -114,7 +114,7 @@ def test_an_unknown_file_system_ends_the_script_with_the_mount_helpers_words(sit
 def test_the_same_client_token_launches_one_instance(site: Site) -> None:
     first = launch(site, "token-1", order="wait", ClientToken="once")
     again = launch(site, "token-2", order="wait", ClientToken="once")
-    site.cloud.client("ec2").terminate_instances(InstanceIds=[first])
+    site.client("ec2").terminate_instances(InstanceIds=[first])
     assert first == again
 
 
