@@ -23,6 +23,7 @@ from tidemark.sessions.schema import TABLES
 from tidemark.sessions.session import FileSystem, Point, Session
 
 REGION, COPY_REGION, ACCOUNT = "eu-central-1", "eu-west-1", "123456789012"
+OWN = "fs-00000000000000001"  # the policy's first file system; the second is the one of the made-up indexes
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -119,38 +120,25 @@ def aws(monkeypatch: pytest.MonkeyPatch, clients_of_moto: Clients) -> Iterator[C
 
 @pytest.fixture
 def deployment(aws: Clients) -> Deployment:
-    """What `cdk deploy` leaves behind, less the functions: one policy with one copy Region."""
-    efs, ec2 = aws.of("efs"), aws.of("ec2")
-    file_system = efs.create_file_system(CreationToken="one")["FileSystemId"]
-    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    efs.create_mount_target(FileSystemId=file_system, SubnetId=subnet)
-    aws.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
-    aws.of("backup", COPY_REGION).create_backup_vault(BackupVaultName="copies")
+    """What the reading commands need of a deployment: its parameters, tables and repository."""
     aws.of("s3").create_bucket(Bucket="repository", CreateBucketConfiguration={"LocationConstraint": REGION})
-    machines = {
-        name: aws.of("stepfunctions").create_state_machine(
-            name=f"tidemark-{name}",
-            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
-            roleArn=f"arn:aws:iam::{ACCOUNT}:role/states",
-        )["stateMachineArn"]
-        for name in ("policy-run", "backup-session", "indexing-session")
-    }
+    machines = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:tidemark"
     resources = Resources(
         account=ACCOUNT,
         region=REGION,
         sessions_table="tidemark-sessions",
         indexes_table="tidemark-indexes",
         repository="s3://repository/below",
-        tag_key=aws.of("kms").create_key()["KeyMetadata"]["Arn"],
-        policy_run=machines["policy-run"],
-        backup_session=machines["backup-session"],
-        indexing_session=machines["indexing-session"],
+        tag_key=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/none",
+        policy_run=f"{machines}-policy-run",
+        backup_session=f"{machines}-backup-session",
+        indexing_session=f"{machines}-indexing-session",
         vaults={REGION: "tidemark", COPY_REGION: "copies"},
     )
     policy = Policy(
         name="nightly",
         region=REGION,
-        file_systems=(file_system, INDEXED),
+        file_systems=(OWN, INDEXED),
         vault="tidemark",
         keep_days=35,
         copies=(CopyTarget(region=COPY_REGION, vault="copies", keep_days=90),),
@@ -159,9 +147,7 @@ def deployment(aws: Clients) -> Deployment:
     ssm = aws.of("ssm")
     ssm.put_parameter(Name=resources_parameter("tidemark"), Value=resources.to_json(), Type="String")
     ssm.put_parameter(Name=policy_parameter("tidemark", "nightly"), Value=policy.to_json(), Type="String")
-    return Deployment(
-        clients=aws, resources=resources, policy=policy, file_system=resources.file_system(file_system)
-    )
+    return Deployment(clients=aws, resources=resources, policy=policy, file_system=resources.file_system(OWN))
 
 
 def _tables(aws: Clients) -> None:

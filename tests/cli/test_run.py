@@ -27,10 +27,29 @@ def deploy(deployment, **fields):
 
 
 @pytest.fixture
+def deployment(deployment):
+    """What a run needs, too: vaults and state machines."""
+    aws, resources = deployment.clients, deployment.resources
+    aws.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
+    aws.of("backup", COPY_REGION).create_backup_vault(BackupVaultName="copies")
+    for machine in (resources.policy_run, resources.backup_session):
+        aws.of("stepfunctions").create_state_machine(
+            name=machine.rpartition(":")[2],
+            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}',
+            roleArn=f"arn:aws:iam::{resources.account}:role/states",
+        )
+    return deployment
+
+
+@pytest.fixture
 def own(deployment):
-    """The file system that exists; the policy names it alone."""
-    deploy(deployment, file_systems=(deployment.file_system.file_system_id,))
-    return deployment.file_system.file_system_id
+    """A file system that can be mounted; the policy names it alone."""
+    efs, ec2 = deployment.clients.of("efs"), deployment.clients.of("ec2")
+    made = efs.create_file_system(CreationToken="one")["FileSystemId"]
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
+    deploy(deployment, file_systems=(made,))
+    return made
 
 
 def test_a_policy_is_started_and_its_sessions_are_named(tidemark, deployment, own):
@@ -91,7 +110,7 @@ def test_a_foreign_file_system(tidemark, deployment):
 
 
 def test_a_file_system_that_is_gone(tidemark, deployment):
-    refused(tidemark, deployment, 15, "nightly")  # the policy's second one was never made
+    refused(tidemark, deployment, 15, "nightly")
 
 
 def test_no_mount_target(tidemark, deployment, own):
