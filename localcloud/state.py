@@ -1,9 +1,236 @@
-"""S3: what moto does otherwise than AWS."""
+"""What `--state DIR` keeps between runs: S3 buckets with their objects, DynamoDB tables, KMS keys.
+
+Recovery points are kept by localcloud/backup in the same directory. Everything else (stacks, functions, state
+machines, executions, parameters) is deployed again; a stack that is deployed over kept state takes over the
+buckets, tables, keys and vaults of the same names.
+
+    moto.json              the version of moto whose objects are kept
+    s3.pickle, ...         one file per service, replaced as a whole
+    objects/<sha256>       the content of each S3 object, written once
+
+Written two seconds after a change at the latest, and at the end. Pickles run code when they are read: use
+only directories of your own.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import io
+import json
+import pickle
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localcloud.clock import ShuttingDown
 from localcloud.cloud import Cloud
+
+SAVE_SECONDS = 2.0
+READING = ("Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Select", "Encrypt", "Decrypt")
+ATTEMPTS = 5  # a dict may grow while it is written
+
+
+class StateNotReadable(Exception):
+    """The state directory cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """How to get and set what a service keeps."""
+
+    get: Callable[[str], Any]  # account id -> something to pickle
+    put: Callable[[str, Any], None]
 
 
 def install(cloud: Cloud) -> None:
-    """Nothing yet."""
+    """Load what was kept, and keep it from now on; nothing without --state."""
+    if not cloud.keeps_state:
+        return
+    store = _Store(cloud)
+    store.load()
+    threading.Thread(target=store.run, daemon=True).start()
+    cloud.at_shutdown(store.save)
+
+
+@dataclass(slots=True)
+class _Store:
+    cloud: Cloud
+    seen_calls: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def directory(self) -> Path:
+        return self.cloud.state_dir
+
+    def load(self) -> None:
+        """Put back what the directory holds. Raises StateNotReadable."""
+        version = importlib.metadata.version("moto")
+        marker = self.directory / "moto.json"
+        if marker.exists() and (kept := json.loads(marker.read_text())["moto"]) != version:
+            raise StateNotReadable(
+                f"{self.directory} was written with moto {kept}, and this is {version}; "
+                f"start with another --state directory, or install moto=={kept}"
+            )
+        marker.write_text(json.dumps({"moto": version}))
+        objects = self.directory / "objects"
+        objects.mkdir(exist_ok=True)
+        for name, part in PARTS.items():
+            path = self.directory / f"{name}.pickle"
+            if path.exists():
+                part.put(self.cloud.account_id, _Unpickler(path, objects).load())
+
+    def run(self) -> None:
+        """Save after changes, until the local cloud ends."""
+        try:
+            while True:
+                self.cloud.clock.sleep_real(SAVE_SECONDS)
+                if self._changed():
+                    self.save()
+        except ShuttingDown:
+            return
+
+    def save(self) -> None:
+        """Write everything."""
+        with self._lock:
+            used: set[str] = set()
+            for name, part in PARTS.items():
+                path = self.directory / f"{name}.pickle"
+                written = path.with_suffix(".new")
+                written.write_bytes(self._pickled(part, used))
+                written.replace(path)
+            for content in (self.directory / "objects").iterdir():
+                if content.name not in used:
+                    content.unlink()
+
+    def _changed(self) -> bool:
+        calls = self.cloud.call_log.all()[self.seen_calls :]
+        self.seen_calls += len(calls)
+        return any(call.service in PARTS and not call.operation.startswith(READING) for call in calls)
+
+    def _pickled(self, part: _Part, used: set[str]) -> bytes:
+        for attempt in range(ATTEMPTS):
+            buffer = io.BytesIO()
+            try:
+                _Pickler(buffer, self.directory / "objects", used).dump(part.get(self.cloud.account_id))
+            except RuntimeError:  # changed size during iteration
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        return buffer.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Writes S3 contents to files of their own, and private keys as PEM."""
+
+    def __init__(self, buffer: io.BytesIO, objects: Path, used: set[str]) -> None:
+        super().__init__(buffer)
+        self._objects, self._used = objects, used
+
+    def persistent_id(self, obj: object) -> tuple[str, Any] | None:
+        """Return what stands in the pickle for an object that it cannot hold."""
+        from cryptography.hazmat.primitives import serialization
+        from moto.s3.models import FakeKey
+
+        if isinstance(obj, FakeKey):
+            return "s3", (type(obj), self._without_content(obj), self._content(obj))
+        if hasattr(obj, "private_bytes"):
+            pem = obj.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            return "private-key", pem
+        return None
+
+    def _without_content(self, key: Any) -> dict[str, Any]:  # moto's FakeKey
+        return {name: value for name, value in vars(key).items() if name not in ("_value_buffer", "lock")}
+
+    def _content(self, key: Any) -> str:
+        """Return the name of the file that holds an object's content, written if need be."""
+        known = getattr(key, "localcloud_content", None)
+        if known is None or known[0] != key.etag:
+            value = key.value
+            digest = hashlib.sha256(value).hexdigest()
+            path = self._objects / digest
+            if not path.exists():
+                written = path.with_suffix(".new")
+                written.write_bytes(value)
+                written.replace(path)
+            known = key.localcloud_content = (key.etag, digest)
+        self._used.add(known[1])
+        return str(known[1])
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, path: Path, objects: Path) -> None:
+        super().__init__(io.BytesIO(path.read_bytes()))
+        self._objects = objects
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Return the object that `persistent_id` described."""
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        kind, value = pid
+        if kind == "private-key":
+            return load_pem_private_key(value, password=None)
+        cls, members, digest = value
+        key = cls.__new__(cls)
+        key.__setstate__({**members, "value": (self._objects / digest).read_bytes()})
+        return key
+
+
+def _get_buckets(account_id: str) -> Any:
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends[account_id]["aws"]
+    # The CDK's asset buckets are filled anew by every deployment.
+    buckets = {name: bucket for name, bucket in backend.buckets.items() if not name.startswith("cdk-")}
+    return buckets, backend.tagger
+
+
+def _put_buckets(account_id: str, kept: Any) -> None:
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends[account_id]["aws"]
+    backend.buckets, backend.tagger = kept
+    for name in backend.buckets:
+        s3_backends.bucket_accounts[name] = (backend.partition, account_id)
+
+
+def _get_tables(account_id: str) -> Any:
+    from moto.dynamodb.models import dynamodb_backends
+
+    return {region: backend.tables for region, backend in list(dynamodb_backends[account_id].items())}
+
+
+def _put_tables(account_id: str, kept: Any) -> None:
+    from moto.dynamodb.models import dynamodb_backends
+
+    for region, tables in kept.items():
+        dynamodb_backends[account_id][region].tables = tables
+
+
+def _get_keys(account_id: str) -> Any:
+    from moto.kms.models import kms_backends
+
+    backends = list(kms_backends[account_id].items())
+    return {region: (backend.keys, backend.tagger) for region, backend in backends}
+
+
+def _put_keys(account_id: str, kept: Any) -> None:
+    from moto.kms.models import kms_backends
+
+    for region, (keys, tagger) in kept.items():
+        kms_backends[account_id][region].keys = keys
+        kms_backends[account_id][region].tagger = tagger
+
+
+PARTS = {
+    "s3": _Part(_get_buckets, _put_buckets),
+    "dynamodb": _Part(_get_tables, _put_tables),
+    "kms": _Part(_get_keys, _put_keys),
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import re
+import shutil
 import sysconfig
 import threading
 import zipfile
@@ -23,6 +24,7 @@ class Code:
     """Unpacks assets, once each, below one directory."""
 
     def __init__(self, directory: Path) -> None:
+        shutil.rmtree(directory, ignore_errors=True)  # of an earlier run with the same --state
         self._directory = directory
         self._lock = threading.Lock()
         self._paths: dict[str, list[Path]] = {}

@@ -156,13 +156,30 @@ def _bucket_policy(request: Request) -> Resource:
 
 
 def _create_key(request: Request) -> Resource:
-    made = request.call(
-        "kms", "CreateKey", Policy=_key_policy(request), Tags=request.tag_list("TagKey", "TagValue")
-    )
-    key = made["KeyMetadata"]
+    kms = request.client("kms")
+    # As on AWS, where such tags come with every resource of a stack; here they tell a kept key's owner.
+    mine = {
+        "aws:cloudformation:stack-name": request.stack_name,
+        "aws:cloudformation:logical-id": request.logical_id,
+    }
+    kept = _key_with_tags(kms, mine) if request.adopts else None
+    if kept is None:
+        tags = [{"TagKey": k, "TagValue": v} for k, v in {**mine, **(request.tags() or {})}.items()]
+        key = request.call("kms", "CreateKey", Policy=_key_policy(request), Tags=tags)["KeyMetadata"]
+    else:
+        key = kms.describe_key(KeyId=kept)["KeyMetadata"]
     if request.properties.get("EnableKeyRotation"):
-        request.client("kms").enable_key_rotation(KeyId=key["KeyId"])
+        kms.enable_key_rotation(KeyId=key["KeyId"])
     return Resource(ref=key["KeyId"], attributes={"Arn": key["Arn"], "KeyId": key["KeyId"]})
+
+
+def _key_with_tags(kms: Any, wanted: Mapping[str, str]) -> str | None:  # a KMS client
+    for key in kms.list_keys()["Keys"]:
+        tags = kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]
+        if wanted.items() <= {tag["TagKey"]: tag["TagValue"] for tag in tags}.items():
+            found: str = key["KeyId"]
+            return found
+    return None
 
 
 def _update_key(request: Request) -> Resource:
