@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -42,28 +44,50 @@ log_days: 14
 
 
 @pytest.fixture(scope="session")
-def configuration_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that is the same for all processes of a run with pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+    directory = common / "synthesized"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def configuration_file(shared: Path) -> Path:
     """A configuration with everything in it that changes what is deployed."""
-    path = tmp_path_factory.mktemp("configuration") / "tidemark.yaml"
+    path = shared / "tidemark.yaml"
     path.write_text(CONFIGURATION)
     return path
 
 
 @pytest.fixture(scope="session")
-def assembly(configuration_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cloud assembly; a finding of cdk-nag or of the CDK's own check ends the synthesis."""
+def assembly(configuration_file: Path, shared: Path) -> Path:
+    """The cloud assembly; a finding of cdk-nag or of the CDK's own check ends the synthesis.
+
+    The first process makes it; the others wait.
+    """
+    finished = shared / "cdk.out"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            unfinished = shared / "unfinished"
+            _synthesize(configuration_file, unfinished)
+            unfinished.rename(finished)
+    return finished
+
+
+def _synthesize(configuration_file: Path, outdir: Path) -> None:
     from aws_cdk import Validations
     from cdk_nag import AwsSolutionsChecks
 
     from infra.synthesis import application, compose
     from tidemark.policy.configuration import load
 
-    outdir = tmp_path_factory.mktemp("assembly")
     app = application(outdir=outdir, check_templates=True)
     compose(app, load(configuration_file))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
-    return outdir
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ field at fault, rather than by a failed deployment.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import zoneinfo
 
@@ -67,7 +68,7 @@ def check_time_zone(name: str) -> str:
 
     Raises ValueError with the nearest names. A machine without time zone data can only check the form.
     """
-    known = zoneinfo.available_timezones()
+    known = _time_zones()
     if known and name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(near)}?" if near else "write one such as Europe/Berlin or UTC"
@@ -75,6 +76,11 @@ def check_time_zone(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_+\-/]{1,50}", name):
         raise ValueError(f"{name!r} is not an IANA time zone; write one such as Europe/Berlin or UTC")
     return name
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _check_field(name: str, value: str) -> None:
