@@ -1,141 +1,420 @@
-"""Runs several actors against one store in every order, up to a number of preemptions.
+"""Runs actors against one store in every order, as a search through states instead of through runs.
 
-An actor is a plain function that calls the store. It runs in a greenlet, and every call of the store is
-a point where another actor may go on instead. The explorer replays the whole run for each schedule, so a
-run must not depend on anything but the order. Preemption-bounded search (Musuvathi and Qadeer, 2007):
-most races need one or two preemptions, and switching where an actor ends or waits costs none. A run that
-comes to a state where another has been, with the same store and every actor having seen the same, is cut.
+An actor is a chain of steps, as a state machine is a chain of Lambdas. A step is a plain function that
+calls the store; apart from its arguments it knows nothing but the answers to its calls. So an actor's whole
+state is its step, the arguments, and those answers, and what it does next is found by running the step
+again on the same answers until it asks for one more. That is computed once for each such state, and a
+state of everything (all items, all actors) is visited once, however many orders lead to it.
+
+Every call that reaches AWS is a point where any other actor may go on. Where even that is too much, the
+search can be bounded by preemptions (Musuvathi and Qadeer, 2007): switching away from an actor that could
+go on costs one, switching where it ends or waits costs none.
+
+A crash is a step whose write was made and whose answer was lost: the step runs again. A twin is a step that
+was delivered twice: both run, and the second's result is ignored. How many of either is a bound, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from greenlet import getcurrent, greenlet
+from tests.sessions.memory_store import ItemKey, item_key, keys_of, outcome
+from tidemark.sessions.schema import TableSchema
+from tidemark.sessions.store import ConditionNotMet, Item, Key, Write
+
+Variables = tuple[Any, ...]
+Next = tuple[str, Variables] | None  # the step that follows and its arguments; None ends the actor
+Step = Callable[..., Next]
+
+_ITEMS = 64  # no scenario has more; fixed, so that equal states are equal tuples
+_ACTORS = 16
+_NOT_STARTED, _ENDED = 0, 1
+_WRITTEN, _REFUSED = True, False
+_NEXT_HOUR = 10  # more attempts than an hour has
 
 
-class Crash(BaseException):
-    """The process that ran the call is gone."""
+class _Pause(BaseException):
+    """The step has come to a call whose answer is not known yet."""
 
 
-@dataclass
-class Run:
-    """One run: actors by name, in the order they were started."""
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What an actor does next. Exactly one of the groups is set."""
 
-    actors: dict[str, greenlet] = field(default_factory=dict)
-    waits: dict[str, Callable[[], bool]] = field(default_factory=dict)
-    crash_at: tuple[str, int] | None = None
-    calls: dict[str, int] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)
-    trace: list[str] = field(default_factory=list)
-    current: str = ""
-    steps: int = 0
-    _scheduler: greenlet = field(default_factory=getcurrent)
+    text: str
+    reads: int = -1
+    writes: tuple[Write, ...] = ()
+    keys: tuple[int, ...] = ()
+    other: tuple[int, Item] | None = None  # the number of an item in neither table, the item
+    is_note: bool = False
+    starts: tuple[int, int] | None = None  # the actor's slot, its state
+    awaits_item: int = -1
+    awaits_end: tuple[int, ...] = ()
+    asks_running: int = -1
 
-    def start(self, name: str, function: Callable[[], Any]) -> None:
+
+class Left(NamedTuple):
+    """What is left of the bounds."""
+
+    crashes: int
+    twins: int
+    hours: int
+
+
+class State(NamedTuple):
+    """Everything, by number."""
+
+    items: int
+    actors: tuple[int, ...]
+    left: Left
+
+    def moved(self, slot: int, actor: int) -> State:
+        """Return this state with one actor in another."""
+        actors = self.actors
+        return State(self.items, (*actors[:slot], actor, *actors[slot + 1 :]), self.left)
+
+
+class Aws:
+    """What a step calls: the store, and the little of Step Functions that the sessions need."""
+
+    def __init__(self, explorer: Explorer, attempt: int, answers: tuple[Any, ...]) -> None:
+        self._explorer = explorer
+        self._answers = iter(answers)
+        self.attempt = attempt  # how often the step has been run before
+
+    def _answer(self, call: Callable[[], _Call]) -> Any:
+        for answer in self._answers:
+            return answer
+        raise _Pause(call())
+
+    def get(self, table: TableSchema, key: Key) -> Item | None:
+        return self.read(item_key(table, key))
+
+    def read(self, key: ItemKey) -> Item | None:
+        explorer = self._explorer
+        number = explorer.key_number(key)
+        found = self._answer(lambda: _Call(f"read {'/'.join(key)}", reads=number))
+        return explorer.item(found)
+
+    def transact(self, *writes: Write) -> None:
+        explorer = self._explorer
+
+        def call() -> _Call:
+            keys = keys_of(writes)
+            text = " + ".join(f"{type(w).__name__} {'/'.join(k)}" for w, k in zip(writes, keys, strict=True))
+            return _Call(text, writes=writes, keys=tuple(explorer.key_number(key) for key in keys))
+
+        if not self._answer(call):
+            raise ConditionNotMet
+
+    def write(self, key: ItemKey, item: Item) -> None:
+        """Write an item that is in neither table."""
+        number = self._explorer.key_number(key)
+        self._answer(lambda: _Call(f"write {'/'.join(key)}", other=(number, item)))
+
+    def note(self, key: ItemKey, item: Item) -> None:
+        """Write an item that no step reads, so that it does not matter when."""
+        number = self._explorer.key_number(key)
+        self._answer(lambda: _Call(f"note {'/'.join(key)}", other=(number, item), is_note=True))
+
+    def start(self, actor: str, step: str, variables: Variables) -> None:
         """Start another actor; starting a name twice starts it once, as Step Functions does."""
-        if name not in self.actors:
-            self.actors[name] = greenlet(function, parent=self._scheduler)
+        explorer = self._explorer
+        begin = (explorer.slot(actor), explorer.begin(step, variables))
+        self._answer(lambda: _Call(f"start {actor}", starts=begin))
 
-    def point(self) -> None:
-        """Let the scheduler choose who goes on."""
-        if getcurrent() is self._scheduler:
-            return
-        self._count()
-        self._scheduler.switch()
+    def join(self, *actors: str) -> None:
+        """Wait until the actors have ended."""
+        slots = tuple(self._explorer.slot(actor) for actor in actors)
+        self._answer(lambda: _Call(f"join {actors}", awaits_end=slots))
 
-    def answer_point(self) -> None:
-        """A crash here loses the answer of a write that was made."""
-        self._count()
+    def wait(self, key: ItemKey) -> None:
+        """Wait until the item is noted. When everything rests for an hour, the step is run again."""
+        number = self._explorer.key_number(key)
+        self._answer(lambda: _Call(f"wait for {'/'.join(key)}", awaits_item=number))
 
-    def _count(self) -> None:
-        self.calls[self.current] = self.calls.get(self.current, 0) + 1
-        if self.crash_at == (self.current, self.calls[self.current]):
-            raise Crash
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Do not go on before the condition holds."""
-        while not condition():
-            self.waits[self.current] = condition
-            self._scheduler.switch()
-        self.waits.pop(self.current, None)
-
-    def runnable(self) -> list[str]:
-        """Return who can go on, in a stable order."""
-        return [
-            name
-            for name, actor in self.actors.items()
-            if not actor.dead and (name not in self.waits or self.waits[name]())
-        ]
-
-    def blocked(self) -> list[str]:
-        """Return who waits for something that has not come."""
-        return [name for name, actor in self.actors.items() if not actor.dead]
-
-    def saw(self, value: object) -> None:
-        """Note what the current actor learned: with its code, that is all its state."""
-        self.seen[self.current] = hash((self.seen.get(self.current), value))
-
-    def state(self) -> int:
-        """Return what distinguishes the actors' states from those of another run."""
-        return hash((self.current, tuple(sorted(self.seen.items())), tuple(sorted(self.calls.items()))))
-
-    def restart(self) -> None:
-        """Forget what ran so far: it was the preparation, in one fixed order."""
-        self.actors, self.waits, self.calls, self.trace, self.steps = {}, {}, {}, [], 0
-
-    def follow(self, choices: list[str], check: Callable[[], None]) -> Iterator[list[str]]:
-        """Run by `choices`, then by default; yield at every step who could go on."""
-        while runnable := self.runnable():
-            yield runnable
-            default = self.current if self.current in runnable else runnable[0]
-            self.current = choices[self.steps] if self.steps < len(choices) else default
-            self.steps += 1
-            self.trace.append(self.current)
-            self.actors[self.current].switch()
-            check()
+    def is_running(self, actor: str) -> bool:
+        slot = self._explorer.slot(actor)
+        return bool(self._answer(lambda: _Call(f"ask whether {actor} runs", asks_running=slot)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """A fresh run, what must hold after every step and at its end, and the state of all but the actors."""
+    """What runs at once, how much may go wrong, and what must hold all the same."""
 
-    run: Run
-    after_every_step: Callable[[], None]
-    at_end: Callable[[], None]
-    state: Callable[[], object]
+    steps: Mapping[str, Step]
+    actors: Mapping[str, tuple[str, Variables]]
+    after_every_write: Callable[[Mapping[ItemKey, Item]], None]
+    at_end: Callable[[Mapping[ItemKey, Item], frozenset[str]], None]  # the items, and who was started
+    preemptions: int | None = None  # None: every order
+    crashes: int = 0
+    twins: int = 0
+    # How often everything may rest while an actor waits: each time an hour passes, `at_rest` are started,
+    # and who waited asks again.
+    hours: int = 0
+    at_rest: Mapping[str, tuple[str, Variables]] = field(default_factory=dict)
 
 
-def explore(make: Callable[[], Scenario], preemptions: int) -> int:
-    """Run every schedule with at most so many preemptions; return how many there were.
+class Explorer:
+    """One search. States of actors, keys and items are numbered as they are met."""
 
-    A failing check raises with the schedule that led to it.
-    """
-    pending: list[tuple[list[str], int]] = [([], preemptions)]
-    visited: dict[object, int] = {}
-    runs = 0
-    while pending:
-        prefix, budget = pending.pop()
-        scenario = make()
-        run = scenario.run
-        runs += 1
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._keys: dict[ItemKey, int] = {}
+        self._slots: dict[str, int] = {}
+        self._items: list[Item | None] = [None]
+        self._item_numbers: dict[str, int] = {}
+        self._actor_states: list[tuple[str, Variables, int, tuple[Any, ...]]] = []
+        self._actor_numbers: dict[object, int] = {}
+        self._calls: list[_Call | None] = []
+        self._answered: dict[tuple[int, Any], int] = {}
+        self._all_items: list[tuple[int, ...]] = []
+        self._all_numbers: dict[tuple[int, ...], int] = {}
+        self._written: dict[tuple[int, int], int] = {}
+        self._checked: set[int] = set()
+        self._came_from: dict[tuple[State, int], tuple[tuple[State, int], str] | None] = {}
+        for _ in (_NOT_STARTED, _ENDED):
+            self._actor_states.append(("", (), 0, ()))
+            self._calls.append(None)
+
+    # numbers
+
+    def key_number(self, key: ItemKey) -> int:
+        return self._keys.setdefault(key, len(self._keys))
+
+    def slot(self, actor: str) -> int:
+        return self._slots.setdefault(actor, len(self._slots))
+
+    def item(self, number: int) -> Item | None:
+        return self._items[number]
+
+    def _item_number(self, item: Item | None) -> int:
+        if item is None:
+            return 0
+        text = repr(_canonical(item))
+        if text not in self._item_numbers:
+            self._item_numbers[text] = len(self._items)
+            self._items.append(item)
+        return self._item_numbers[text]
+
+    def begin(self, step: str, variables: Variables, attempt: int = 0) -> int:
+        """Return the state of an actor that is about to begin a step."""
+        return self._actor(step, variables, attempt, ())
+
+    def _actor(self, step: str, variables: Variables, attempt: int, answers: tuple[Any, ...]) -> int:
+        """Return the number of an actor's state, having run it to its next call."""
+        state = (step, variables, attempt, answers)
+        known = self._actor_numbers.get(state)
+        if known is not None:
+            return known
         try:
-            for runnable in run.follow(prefix, scenario.after_every_step):
-                if run.steps < len(prefix):
-                    continue
-                state = (run.state(), scenario.state())
-                if visited.get(state, -1) >= budget:
-                    break
-                visited[state] = budget
-                default = run.current if run.current in runnable else runnable[0]
-                cost = 1 if run.current in runnable else 0
-                for other in runnable:
-                    if other != default and cost <= budget:
-                        pending.append(([*run.trace, other], budget - cost))
+            following = self._scenario.steps[step.removesuffix("'")](Aws(self, attempt, answers), *variables)
+        except _Pause as pause:
+            number = len(self._actor_states)
+            self._actor_states.append(state)
+            self._calls.append(pause.args[0])
+        else:
+            number = _ENDED if following is None or step.endswith("'") else self._actor(*following, 0, ())
+        self._actor_numbers[state] = number
+        return number
+
+    def _after(self, actor: int, answer: Any) -> int:
+        known = self._answered.get((actor, answer))
+        if known is None:
+            step, variables, attempt, answers = self._actor_states[actor]
+            known = self._answered[actor, answer] = self._actor(step, variables, attempt, (*answers, answer))
+        return known
+
+    # the search
+
+    def run(self) -> int:
+        """Visit every state; return how many there were.
+
+        A failing check raises with the order that led to it.
+        """
+        scenario = self._scenario
+        actors = [_NOT_STARTED] * _ACTORS
+        for name, (step, variables) in scenario.actors.items():
+            actors[self.slot(name)] = self.begin(step, variables)
+        left = Left(scenario.crashes, scenario.twins, scenario.hours)
+        bounded = scenario.preemptions is not None
+        start = (State(self._items_number((0,) * _ITEMS), tuple(actors), left), -1)
+        budgets = {start: scenario.preemptions or 0}
+        self._came_from[start] = None
+        pending = [start]
+        while pending:
+            node = pending.pop()
+            state, current = node
+            budget = budgets[node]
+            try:
+                self._check_items(state.items)
+                moves = self._moves(state) or self._an_hour_later(state)
+                if not moves:
+                    self._check_end(state)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\norder:\n{self._order(node)}") from error
+            can_go_on = bounded and any(move[0] == current for move in moves)
+            for slot, text, after in moves:
+                remaining = budget - (can_go_on and slot != current)
+                following = (after, slot if bounded else -1)
+                if remaining >= 0 and budgets.get(following, -1) < remaining:
+                    budgets[following] = remaining
+                    self._came_from[following] = (node, text)
+                    pending.append(following)
+        return len(budgets)
+
+    def _check_items(self, items: int) -> None:
+        if items not in self._checked:
+            self._checked.add(items)
+            self._scenario.after_every_write(self._view(items))
+
+    def _check_end(self, state: State) -> None:
+        waiting = [name for name, slot in self._slots.items() if state.actors[slot] > _ENDED]
+        assert not waiting, f"lost wake-up: {waiting} wait for ever"
+        started = frozenset(name for name, slot in self._slots.items() if state.actors[slot])
+        self._scenario.at_end(self._view(state.items), started)
+
+    def _moves(self, state: State) -> list[tuple[int, str, State]]:
+        """Return who can go on, doing what, and what is then."""
+        moves: list[tuple[int, str, State]] = []
+        items, actors, left = state
+        values = self._all_items[items]
+        for slot, actor in enumerate(actors):
+            call = self._calls[actor]
+            if call is None:
+                continue
+            if left.twins:
+                self._twin(moves, state, actor)
+            if call.reads >= 0:
+                moves.append((slot, call.text, state.moved(slot, self._after(actor, values[call.reads]))))
+            elif call.writes:
+                self._write(moves, state, slot, actor, call)
+            elif call.asks_running >= 0:
+                running = actors[call.asks_running] > _ENDED
+                moves.append((slot, call.text, state.moved(slot, self._after(actor, running))))
+            elif call.other is not None and not call.is_note:
+                after = state.moved(slot, self._after(actor, None))
+                moves.append((slot, call.text, after._replace(items=self._changed(items, (call.other,)))))
             else:
-                scenario.at_end()
-        except AssertionError as error:
-            raise AssertionError(f"{error}\nschedule: {' '.join(run.trace)}") from error
-    return runs
+                after = self._at_once(state, slot, actor, call)
+                if after is not None:
+                    return [(slot, call.text, after)]
+        return moves
+
+    def _at_once(self, state: State, slot: int, actor: int, call: _Call) -> State | None:
+        """Return what is after a call that commutes with every other: no need to try the others first.
+
+        None: it waits for what has not come.
+        """
+        after = state.moved(slot, self._after(actor, None))
+        if call.other is not None:
+            return after._replace(items=self._changed(state.items, (call.other,)))
+        if call.starts is not None:
+            started, begin = call.starts
+            return after if after.actors[started] != _NOT_STARTED else after.moved(started, begin)
+        if call.awaits_item >= 0:
+            come = self._all_items[state.items][call.awaits_item] or self._is_twin(actor)
+        else:
+            come = all(state.actors[awaited] <= _ENDED for awaited in call.awaits_end)
+        return after if come else None
+
+    def _write(
+        self, moves: list[tuple[int, str, State]], state: State, slot: int, actor: int, call: _Call
+    ) -> None:
+        known = (actor, state.items)
+        if known not in self._written:
+            values = self._all_items[state.items]
+            result = outcome(call.writes, [self._items[values[key]] for key in call.keys])
+            self._written[known] = (
+                -1 if result is None else self._changed(state.items, tuple(zip(call.keys, result, strict=True)))
+            )
+        items = self._written[known]
+        if items < 0:
+            moves.append((slot, f"{call.text}: refused", state.moved(slot, self._after(actor, _REFUSED))))
+            return
+        after = state.moved(slot, self._after(actor, _WRITTEN))
+        moves.append((slot, call.text, after._replace(items=items)))
+        if state.left.crashes:
+            step, variables, attempt, _ = self._actor_states[actor]
+            crashed = state.moved(slot, self.begin(step, variables, attempt + 1))
+            left = state.left._replace(crashes=state.left.crashes - 1)
+            text = f"{call.text}: its answer is lost"
+            moves.append((slot, text, crashed._replace(items=items, left=left)))
+
+    def _twin(self, moves: list[tuple[int, str, State]], state: State, actor: int) -> None:
+        """Add the move that delivers the step that begins a second time."""
+        step, variables, attempt, answers = self._actor_states[actor]
+        if answers or self._is_twin(actor):
+            return
+        twin = self.slot(f"twin of {step} {variables}")
+        second = self.begin(f"{step}'", variables, attempt + 1)
+        left = state.left._replace(twins=state.left.twins - 1)
+        moves.append((twin, "delivered twice", state.moved(twin, second)._replace(left=left)))
+
+    def _is_twin(self, actor: int) -> bool:
+        return self._actor_states[actor][0].endswith("'")
+
+    def _an_hour_later(self, state: State) -> list[tuple[int, str, State]]:
+        """Return the move at rest: who waits asks again, and what runs every now and then is started."""
+        actors = list(state.actors)
+        waits = [
+            (slot, actor)
+            for slot, actor in enumerate(actors)
+            if (call := self._calls[actor]) is not None and call.awaits_item >= 0
+        ]
+        if not waits or not state.left.hours:
+            return []
+        for slot, actor in waits:
+            step, variables, attempt, _ = self._actor_states[actor]
+            actors[slot] = self.begin(step, variables, attempt + _NEXT_HOUR)
+        for name, (step, variables) in self._scenario.at_rest.items():
+            actors[self.slot(f"{name} {state.left.hours}")] = self.begin(step, variables)
+        left = state.left._replace(hours=state.left.hours - 1)
+        return [(waits[0][0], "an hour passes", State(state.items, tuple(actors), left))]
+
+    def _items_number(self, values: tuple[int, ...]) -> int:
+        known = self._all_numbers.get(values)
+        if known is None:
+            known = self._all_numbers[values] = len(self._all_items)
+            self._all_items.append(values)
+        return known
+
+    def _changed(self, items: int, changes: tuple[tuple[int, Item | None], ...]) -> int:
+        values = list(self._all_items[items])
+        for key, item in changes:
+            values[key] = self._item_number(item)
+        return self._items_number(tuple(values))
+
+    def _view(self, items: int) -> dict[ItemKey, Item]:
+        values = self._all_items[items]
+        return {key: item for key, number in self._keys.items() if (item := self._items[values[number]])}
+
+    def _order(self, node: tuple[State, int]) -> str:
+        names = {slot: name for name, slot in self._slots.items()}
+        lines: list[str] = []
+        while (came_from := self._came_from[node]) is not None:
+            before, text = came_from
+            moved = [
+                names[slot]
+                for slot, (was, now) in enumerate(zip(before[0].actors, node[0].actors, strict=True))
+                if was != now and was != _NOT_STARTED
+            ]
+            lines.append(f"  {' '.join(moved)}: {text}")
+            node = before
+        return "\n".join(reversed(lines))
+
+
+def _canonical(value: Any) -> Any:
+    """Return the value in a form whose text is the same for equal values."""
+    if isinstance(value, Mapping):
+        return sorted((name, _canonical(entry)) for name, entry in value.items())
+    if isinstance(value, frozenset):
+        return ("set", sorted(value))
+    return value
+
+
+def explore(scenario: Scenario) -> int:
+    """Visit every state of the scenario; return how many there were. AssertionError names the order."""
+    return Explorer(scenario).run()

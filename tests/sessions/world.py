@@ -1,0 +1,272 @@
+"""The state machines around the overlap rule: each step is the body of a Lambda, with AWS reduced to items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import ModuleType
+from typing import Any, Literal
+
+from tests.sessions.explorer import Aws, Next, Step
+from tests.sessions.memory_store import ItemKey
+from tidemark.errors import LeaseLost
+from tidemark.sessions import items, ledger, overlap
+from tidemark.sessions.indexing import (
+    LEASE_DURATION,
+    Association,
+    Index,
+    IndexStatus,
+    Lease,
+    association_key,
+    index_key,
+)
+from tidemark.sessions.outcome import Outcome, conclude
+from tidemark.sessions.schema import INDEXES, SESSIONS
+from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
+from tidemark.sessions.store import Item
+
+FS = FileSystem("111122223333", "eu-central-1", "fs-0123456789abcdef0")
+START = datetime(2026, 11, 22, 2, tzinfo=UTC)
+AFTER_EXPIRY = START + LEASE_DURATION + timedelta(seconds=1)
+GRACE = timedelta(minutes=10)  # of the sweeper
+
+# Items that stand for what is not in the two tables.
+CLOCK: ItemKey = ("clock",)
+
+
+@dataclass(frozen=True)
+class World:
+    """The steps of the state machines, and what must hold of everything they write."""
+
+    ends: Literal["complete", "fail", "lost"]  # how the workers end
+    clock_moves: bool = False  # an hour may pass at any moment
+    rule: ModuleType = overlap
+    records: ModuleType = ledger
+    met: set[str] = field(default_factory=set)  # what has happened in some order, so that no test is vacuous
+
+    @property
+    def steps(self) -> Mapping[str, Step]:
+        """Every step by its name."""
+        return {
+            "open": self.open,
+            "backup": self.backup,
+            "fork": self.fork,
+            "copy": self.copy,
+            "claim": self.claim,
+            "launch": self.launch,
+            "await": self.await_index,
+            "close": self.close,
+            "fail backup": self.fail_backup,
+            "redrive": self.redrive,
+            "lost": self.lost,
+            "complete": self.complete,
+            "fail": self.fail,
+            "sweep": self.sweep,
+            "sweep late": lambda aws: self.sweep(aws, late=True),
+            "tick": self.tick,
+        }
+
+    # backup-session
+
+    def open(self, aws: Aws, name: str, after: str = "backup") -> Next:
+        now = self._now(aws)
+        opened = self.rule.open_session(aws, new_session(name), now)
+        if opened.index_id is not None:
+            aws.note(("attached at open", name), {"index_id": opened.index_id})
+        return after, (name,)
+
+    def backup(self, aws: Aws, name: str) -> Next:
+        self.rule.add_point(aws, name, point(name, "backup"), partial(_tag, aws))
+        return "fork", (name,)
+
+    def fork(self, aws: Aws, name: str) -> Next:
+        aws.start(f"{name}/copy", "copy", (name,))
+        aws.start(f"{name}/index", "claim", (name,))
+        aws.join(f"{name}/copy", f"{name}/index")
+        return "close", (name,)
+
+    def copy(self, aws: Aws, name: str) -> Next:
+        self.rule.add_point(aws, name, point(name, "copy"), partial(_tag, aws))
+        return None
+
+    def claim(self, aws: Aws, name: str) -> Next:
+        now = self._now(aws)
+        answer = self.rule.claim(aws, name, f"index-of-{name}-{aws.attempt}", now)
+        self.rule.settle(aws, name, partial(_tag, aws))
+        return ("launch" if answer.step is overlap.Step.LAUNCH else "await"), (name, answer.index_id)
+
+    def launch(self, aws: Aws, name: str, index_id: str) -> Next:
+        aws.start(f"indexing/{index_id}", self.ends, (index_id,))
+        return "await", (name, index_id)
+
+    def await_index(self, aws: Aws, name: str, _index_id: str) -> Next:
+        token = f"token {aws.attempt} of {name}"
+        index = self.records.wait_for_index(aws, name, token)
+        assert index is not None, f"{name} has claimed an index that has no record"
+        if index.status is IndexStatus.RUNNING:
+            aws.wait(("answered", token))
+        return None
+
+    def close(self, aws: Aws, name: str) -> Next:
+        session = self.rule.settle(aws, name, partial(_tag, aws))
+        index = items.read_index(aws, FS, session.index_id) if session.index_id else None
+        self.records.close_session(aws, name, conclude(session, index, failure=None, problems=()), START)
+        return None
+
+    def fail_backup(self, aws: Aws, name: str) -> Next:
+        """The backup job failed, and so has the session."""
+        failed = Outcome(status=SessionStatus.FAILED, reasons=("the backup job failed",))
+        self.records.close_session(aws, name, failed, START)
+        return "redrive", (name,)
+
+    def redrive(self, aws: Aws, name: str) -> Next:
+        self.records.reopen_session(aws, name)
+        return "backup", (name,)
+
+    # indexing-session
+
+    def lost(self, _aws: Aws, _index_id: str) -> Next:
+        """The execution was aborted: it leaves everything behind."""
+        return None
+
+    def complete(self, aws: Aws, index_id: str) -> Next:
+        now = self._now(aws)
+        try:
+            index = self.rule.complete(aws, FS, index_id, {"files": 1}, now)
+        except LeaseLost:
+            self.met.add("a worker comes back after its lease was taken over")
+            return "fail", (index_id,)
+        self._announce(aws, index)
+        return None
+
+    def fail(self, aws: Aws, index_id: str) -> Next:
+        now = self._now(aws)
+        index = self.rule.fail(aws, FS, index_id, "the worker failed", now)
+        if index is not None:
+            self._announce(aws, index)
+        return None
+
+    def _announce(self, aws: Aws, index: Index) -> None:
+        if len(index.sessions) > 1:
+            self.met.add("an index is shared")
+        for session_id in sorted(index.sessions):
+            session = self.rule.settle(aws, session_id, partial(_tag, aws))
+            if session.waiting_token is not None:
+                aws.note(("answered", session.waiting_token), {"index_id": index.index_id})
+
+    # beside them
+
+    def sweep(self, aws: Aws, late: bool = False) -> Next:
+        """`late`: the sweep comes after everything has rested for longer than a lease lasts."""
+        now = AFTER_EXPIRY if late else self._now(aws)
+        lease = items.read_lease(aws, FS)
+        if lease is None:
+            return None
+        if aws.is_running(f"indexing/{lease.index_id}"):
+            self.met.add("the sweeper renews")
+            self.rule.renew(aws, lease, now)
+        elif now - (lease.expires_at - LEASE_DURATION) >= GRACE:
+            self.met.add("the sweeper gives an index up")
+            index = self.rule.fail(aws, FS, lease.index_id, "its execution was aborted", now)
+            if index is not None:
+                self._announce(aws, index)
+        return None
+
+    def tick(self, aws: Aws) -> Next:
+        """More time passes than a lease lasts."""
+        aws.write(CLOCK, {"now": AFTER_EXPIRY.isoformat()})
+        return None
+
+    def _now(self, aws: Aws) -> datetime:
+        if not self.clock_moves:
+            return START
+        item = aws.read(CLOCK)
+        return START if item is None else AFTER_EXPIRY
+
+    def at_end(self, stored: Mapping[ItemKey, Item], started: frozenset[str]) -> None:
+        """Hold what every actor has left behind, when all have ended, to I2, I3 and I4."""
+        found = {key[1]: Session.from_item(item) for key, item in stored.items() if key[0] == SESSIONS.suffix}
+        for name, session in found.items():
+            assert session.status is not SessionStatus.RUNNING
+            assert {made.kind for made in session.points} == {"backup", "copy"}
+            index = _index(stored, session.index_id)
+            for made in session.points:
+                _check_point(stored, session, index, made)
+            if index is None or index.status is not IndexStatus.COMPLETE:
+                assert session.reasons, f"I3/I4: {name} is silently without an index"
+            if ("attached at open", name) in stored:
+                shared = _index(stored, str(stored["attached at open", name]["index_id"]))
+                assert shared is not None
+                own = [actor for actor in started if actor.startswith(f"indexing/index-of-{name}-")]
+                if shared.status is IndexStatus.FAILED:
+                    if own:
+                        self.met.add("a session indexes anew after its shared index failed")
+                else:
+                    assert own == [], f"I2: {name} met {shared.index_id} and launched {own}"
+                    assert session.index_id == shared.index_id, f"I2: {name} met {shared.index_id}"
+
+
+def after_every_write(stored: Mapping[ItemKey, Item]) -> None:
+    """Hold the records to I1 and I5."""
+    leases = [Lease.from_item(item) for key, item in stored.items() if key[2:] == ("lease",)]
+    indexes = {item["index_id"]: item for item in _of_kind(stored, "index#")}
+    running = [index_id for index_id, item in indexes.items() if item["status"] == "running"]
+    assert len(running) <= 1, f"I1: two indexing sessions run at once: {running}"
+    assert running == [lease.index_id for lease in leases], "the lease and the running index differ"
+    for lease in leases:
+        assert lease.owner in lease.sessions, "an owner without its index"
+    for item in _of_kind(stored, "association#"):
+        assert indexes[item["index_id"]]["status"] == "complete", "I5: the associated index is not complete"
+        tag = stored["tag", str(item["recovery_point_arn"])]
+        assert tag["index_id"] == item["index_id"], "an association that the point's tags do not know"
+
+
+def _check_point(stored: Mapping[ItemKey, Item], session: Session, index: Index | None, made: Point) -> None:
+    key = association_key(FS, made.recovery_point_arn)
+    item = stored.get((INDEXES.suffix, *key.values()))
+    if index is None or index.status is not IndexStatus.COMPLETE:
+        assert item is None, f"{made.kind} of {session.session_id} has an index that its session does not have"
+        return
+    assert item is not None, f"I3: {made.kind} of {session.session_id} has no index"
+    assert Association.from_item(item).index_id == index.index_id, "I3"
+
+
+def _tag(aws: Aws, _session: Session, made: Point, index_id: str) -> None:
+    aws.note(("tag", made.recovery_point_arn), {"index_id": index_id})
+
+
+def _index(stored: Mapping[ItemKey, Item], index_id: str | None) -> Index | None:
+    item = stored.get((INDEXES.suffix, *index_key(FS, index_id).values())) if index_id else None
+    return None if item is None else Index.from_item(item)
+
+
+def _of_kind(stored: Mapping[ItemKey, Item], kind: str) -> list[Item]:
+    return [item for key, item in stored.items() if key[0] == INDEXES.suffix and key[2].startswith(kind)]
+
+
+def new_session(name: str) -> Session:
+    """Return the session that `name` is about to open."""
+    return Session(
+        session_id=name,
+        policy="nightly",
+        file_system=FS,
+        execution_arn=f"arn:{name}",
+        opened_at=START,
+        index_wanted=True,
+    )
+
+
+def point(session: str, kind: Literal["backup", "copy"]) -> Point:
+    """Return a point of a session."""
+    return Point(
+        recovery_point_arn=f"arn:{session}:{kind}",
+        kind=kind,
+        account=FS.account,
+        region=FS.region,
+        vault="vault",
+        job_id="job",
+        size_bytes=1,
+        completed_at=START,
+    )
