@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tidemark.index.store import Store
 
 SCRATCH = Path("/tmp")  # noqa: S108 - the only directory that can be written to in the container
-CRAWL_THREADS = 16
+CRAWL_THREADS = 64  # an NFSv4.1 mount has as many slots; more would wait for each other
 STOP_SECONDS = 20  # ECS kills 30 seconds after SIGTERM; a mount that hangs must not keep us from reporting
 _CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
 

@@ -25,22 +25,30 @@ def instructions() -> list[tuple[str, str]]:
 def image(tmp_path_factory) -> tuple[Path, dict[str, str], list[str]]:
     """Carry the Dockerfile out; return the working directory, its ENV and the entry point."""
     top = tmp_path_factory.mktemp("image")
-    work, environment, entry_point = top / "root", {}, []
+    stages: dict[str, Path] = {}
+    root = work = top
+    environment, entry_point = {}, []
     venv.create(top / "python", with_pip=True, symlinks=True)
     path = f"{top / 'python' / 'bin'}:/usr/bin:/bin"
     for instruction, rest in instructions():
         match instruction:
+            case "FROM":
+                name = rest.split(" AS ")[-1]
+                root = work = stages[name] = top / f"stage{len(stages)}"
+                environment = {}
             case "WORKDIR":
-                work = top / "root" / rest.strip("/")
+                work = root / rest.strip("/")
                 work.mkdir(parents=True)
             case "COPY":
                 source, target = (word for word in rest.split() if not word.startswith("--"))
-                if (REPOSITORY / source).is_dir():
+                stage = re.search(r"--from=(\S+)", rest)
+                copied = stages[stage[1]] / source.strip("/") if stage else REPOSITORY / source
+                if copied.is_dir():
                     ignore = shutil.ignore_patterns("__pycache__", "*.so")
-                    shutil.copytree(REPOSITORY / source, work / target, ignore=ignore, dirs_exist_ok=True)
+                    shutil.copytree(copied, work / target, ignore=ignore, dirs_exist_ok=True)
                 else:
                     (work / target).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(REPOSITORY / source, work / target)
+                    shutil.copy(copied, work / target)
             case "RUN":
                 run = subprocess.run(
                     ["sh", "-ec", rest],
@@ -55,7 +63,7 @@ def image(tmp_path_factory) -> tuple[Path, dict[str, str], list[str]]:
                 environment |= dict(re.findall(r"(\w+)=(\S+)", rest))
             case "ENTRYPOINT":
                 entry_point = json.loads(rest)
-            case "FROM" | "USER":
+            case "USER":
                 pass
             case _:
                 pytest.fail(f"this test does not know {instruction}")
@@ -93,9 +101,16 @@ def test_the_image_holds_no_cdk_no_moto_and_no_duckdb(image):
     assert not re.search(r"^(aws-cdk|moto|duckdb|constructs|typer)", listing, re.MULTILINE), listing
 
 
+def test_the_image_crawls_with_the_c_core(image):
+    work, environment, _ = image
+    program = "from tidemark.crawl import open_crawl; print(type(open_crawl(b'/')).__name__)"
+    run = subprocess.run(
+        ["python", "-c", program], cwd=work, env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "CCrawl\n"
+
+
 def test_the_base_image_is_pinned_to_a_patch_release():
     bases = [rest for instruction, rest in instructions() if instruction == "FROM"]
     assert bases
-    assert all(re.match(r"python:3\.\d+\.\d+-slim-\w+( AS \w+)?$", base) for base in bases)
-
-
+    assert all(re.match(r"python:3\.\d+\.\d+(-slim)?-\w+( AS \w+)?$", base) for base in bases)

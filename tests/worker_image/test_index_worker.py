@@ -118,7 +118,7 @@ def test_sigterm_ends_it_at_once_and_the_session_is_told(world):
         output, _ = worker.communicate(timeout=30)
 
     assert worker.returncode == WorkerStopped.exit_code, output
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25
     assert [failure["error"] for failure in world.states.of("SendTaskFailure")] == ["WorkerStopped"]
     assert not has_manifest(world)
 

@@ -12,6 +12,8 @@ from tidemark.crawl.batch import Batch
 # Source: AWS Backup developer guide, "Restore an Amazon EFS file system".
 RESTORE_DIRECTORIES = (b"aws-backup-restore_*", b"aws-backup-failed-restore_*", b"aws-backup-lost+found")
 
+ROOT = b"/"
+
 
 class CrawlStopped(Exception):
     """`stop` was called: what has been handed over is not the whole file system."""
@@ -33,10 +35,12 @@ class CrawlProgress:
 class CrawlOptions:
     """How to crawl."""
 
-    exclude: Sequence[bytes] = RESTORE_DIRECTORIES  # glob patterns for directories directly below the root
+    # Glob patterns of directories' whole paths, without a slash at either end; `*` and `?` stop at slashes.
+    exclude: Sequence[bytes] = RESTORE_DIRECTORIES
     threads: int = 1  # at most this many requests are in flight
     descriptors: int = 256  # at most about this many directories are open
     batch_rows: int = 16_384
+    operations_per_second: int | None = None  # of metadata; EFS bills and throttles them
 
 
 class Crawl(Protocol):
@@ -51,7 +55,19 @@ class Crawl(Protocol):
     def batches(self) -> Iterator[Batch]:
         """Crawl, and return every entry once (twice where a directory changes while it is listed).
 
-        Raises CrawlFailed where the root cannot be read, CrawlStopped after `stop`. Call it once.
+        Ends when all is listed, or soon after `pause`; then it may be called again, to go on.
+        Raises CrawlFailed where the root cannot be read, CrawlStopped after `stop`.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Begin no further directory, so that `batches` ends. May be called from any thread."""
+        ...
+
+    def pending(self) -> Iterator[bytes]:
+        """Return, while `batches` is not running, the directories that are yet to be listed: none at the end.
+
+        A crawl that starts with them finds what this one would have found.
         """
         ...
 

@@ -7,24 +7,27 @@ directory hands chunks of it to idle threads: over a network, the stats of one d
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import queue
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from errno import ENOENT, ENOTDIR, ESTALE
-from fnmatch import fnmatchcase
 from itertools import islice
 
 from tidemark.crawl.batch import Batch, Problem
-from tidemark.crawl.crawler import CrawlOptions, CrawlProgress, CrawlStopped
+from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
+from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import OpenDirectory, Waiting, open_root, open_waiting
+from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows, regular_bytes
 from tidemark.errors import CrawlFailed
 
 _CHUNK_ALONE, _CHUNK_SHARED = 1024, 32  # names read, then asked for, at a time
+_BATCH_BYTES = 1 << 24  # of paths
+_DIRS_IN_MEMORY = 65_536
+_MOST_THREADS = 32  # more only wait for the interpreter's lock
 _GONE = frozenset({ENOENT, ESTALE, ENOTDIR})
 
 
@@ -37,19 +40,24 @@ class _Chunk:
 class PythonCrawl:
     """See `crawler.Crawl`."""
 
-    def __init__(self, root: bytes, options: CrawlOptions) -> None:
+    def __init__(self, root: bytes, options: CrawlOptions, pending: Iterable[bytes] = (ROOT,)) -> None:
         self._root_path = root
+        self._root = self._device = -1
         self._options = options
+        self._excluded = Excluded(options.exclude)
+        self._pace = Pace(options.operations_per_second, lambda: self._stopped)
         self._chunk = _CHUNK_ALONE if options.threads == 1 else _CHUNK_SHARED
+        self._deferred = Deferred(pending)
         self._work = threading.Condition()
-        self._stack: list[Waiting | _Chunk] = []
-        self._chunks_waiting = 0
+        self._dirs: list[Waiting] = []
+        self._chunks: list[_Chunk] = []
         self._busy = 0
         self._open = 0
-        self._stopped = False
+        self._paused = self._stopped = False
         self._failure: BaseException | None = None
         self._batches: queue.Queue[Batch | None] = queue.Queue(maxsize=4)
-        self._entries = self._directories = self._queued = self._bytes = self._unreadable = self._vanished = 0
+        self._entries = self._directories = self._bytes = self._unreadable = self._vanished = 0
+        self._queued = len(self._deferred)
 
     def progress(self) -> CrawlProgress:
         """Return how far the crawl is."""
@@ -62,6 +70,14 @@ class PythonCrawl:
             vanished=self._vanished,
         )
 
+    def pause(self) -> None:
+        """Begin no further directory."""
+        self._paused = True
+
+    def pending(self) -> Iterator[bytes]:
+        """Return the directories that are yet to be listed."""
+        return iter(self._deferred)
+
     def stop(self) -> None:
         """Make `batches` end; no lock is taken, for a signal handler may interrupt its holder."""
         self._stopped = True
@@ -70,17 +86,30 @@ class PythonCrawl:
         """Crawl."""
         try:
             self._root = open_root(self._root_path)
+            self._device = os.fstat(self._root).st_dev
         except OSError as error:
             raise CrawlFailed(
                 f"{os.fsdecode(self._root_path)} cannot be read: {error.strerror}; "
                 f"check that it is mounted and that root on it is not squashed (ClientRootAccess)"
             ) from error
-        self._stack.append(Waiting(self._root, b"/", b".", 0))
-        self._root.users += 1
-        self._open = 1
+        self._paused = False
+        try:
+            while not self._stopped and not self._paused and (paths := self._deferred.take()):
+                self._dirs = [Waiting(None, path) for path in paths]
+                yield from self._until_the_end()
+        finally:
+            os.close(self._root)
+            if not self._deferred:
+                self._deferred.close()
+        if self._failure is not None:
+            raise self._failure
+        if self._stopped:
+            raise CrawlStopped
+
+    def _until_the_end(self) -> Iterator[Batch]:
         threads = [
             threading.Thread(target=self._run, name=f"crawl-{number}", daemon=True)
-            for number in range(self._options.threads)
+            for number in range(min(self._options.threads, _MOST_THREADS))
         ]
         for thread in threads:
             thread.start()
@@ -98,26 +127,26 @@ class PythonCrawl:
                 running -= self._batches.get() is None
             for thread in threads:
                 thread.join()
-            self._release_rest()
-        if self._failure is not None:
-            raise self._failure
-        if self._stopped:
-            raise CrawlStopped
+            for chunk in self._chunks:  # left by a stop
+                self._release(chunk.directory)
+            for waiting in self._dirs:  # or by a pause
+                self._deferred.add(waiting.path + b"\0")
+                self._release(waiting.parent)
+            self._chunks, self._dirs = [], []
 
     def _run(self) -> None:
         rows = Rows()
         try:
             while (work := self._take()) is not None:
-                try:
-                    if isinstance(work, Waiting):
-                        self._list(work, rows)
-                    else:
-                        self._stat(work.directory, work.names, rows)
-                        self._release(work.directory)
-                finally:
-                    with self._work:
-                        self._busy -= 1
-                        self._work.notify_all()
+                if isinstance(work, Waiting):
+                    self._list(work, rows)
+                    self._release(work.parent)
+                else:
+                    self._stat(work.directory, work.names, rows)
+                    self._release(work.directory)
+                with self._work:
+                    self._busy -= 1
+                    self._work.notify_all()
             if not rows.empty and not self._stopped:
                 self._batches.put(rows.take())
         except BaseException as failure:  # handed to the thread that called batches()
@@ -129,37 +158,39 @@ class PythonCrawl:
     def _take(self) -> Waiting | _Chunk | None:
         with self._work:
             while not self._stopped:
-                if self._stack:
-                    work = self._stack.pop()
-                    self._chunks_waiting -= isinstance(work, _Chunk)
+                work: Waiting | _Chunk | None = None
+                if self._chunks:
+                    work = self._chunks.pop()
+                elif self._dirs and not self._paused:
+                    work = self._dirs.pop()
+                if work is not None:
                     self._busy += 1
                     return work
                 if not self._busy:
                     return None
-                self._work.wait(0.5)  # and look at _stopped, which is set without a notification
+                self._work.wait(0.5)  # and look at what is set without a notification
             return None
 
     def _list(self, waiting: Waiting, rows: Rows) -> None:
+        self._pace.wait(2)
         try:
-            fd, before = open_waiting(waiting, self._root)
+            fd = open_waiting(waiting, self._root)
         except OSError as error:
             self._problem(rows, waiting.path, "open", error)
             with self._work:
-                self._queued -= waiting.path != b"/"
+                self._queued -= 1
             return
-        finally:
-            if waiting.parent is not None:
-                self._release(waiting.parent)
-        directory = OpenDirectory(waiting.path, fd, before.st_dev)
+        directory = OpenDirectory(waiting.path, fd)
         with self._work:
             self._open += 1
         try:
-            if before.st_dev == self._root.device:
+            before = os.fstat(fd)
+            if before.st_dev == self._device:  # else a mount that appeared only now
                 self._list_open(directory, before, rows)
         finally:
             with self._work:
                 self._directories += 1
-                self._queued -= waiting.path != b"/"
+                self._queued -= 1
             self._release(directory)
 
     def _list_open(self, directory: OpenDirectory, before: os.stat_result, rows: Rows) -> None:
@@ -180,43 +211,46 @@ class PythonCrawl:
         if self._options.threads == 1:
             return False
         with self._work:
-            if self._chunks_waiting >= 2 * self._options.threads:
+            if len(self._chunks) >= 2 * self._options.threads:
                 return False
             directory.users += 1
-            self._chunks_waiting += 1
-            self._stack.append(_Chunk(directory, names))
+            self._chunks.append(_Chunk(directory, names))
             self._work.notify()
         return True
 
     def _stat(self, directory: OpenDirectory, names: list[str], rows: Rows) -> None:
         stats: list[os.stat_result] = []
         found: list[str] = []
-        fd = directory.fd
+        below: list[Waiting] = []
+        self._pace.wait(len(names))
         for name in names:
             try:
-                stats.append(os.stat(name, dir_fd=fd, follow_symlinks=False))
-                found.append(name)
+                status = os.stat(name, dir_fd=directory.fd, follow_symlinks=False)
             except OSError as error:
                 self._problem(rows, directory.path + os.fsencode(name), "stat", error)
-        if directory.path == b"/":
-            found, stats = self._without_excluded(found, stats)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                path = directory.path + os.fsencode(name)
+                if self._excluded(path[1:]):
+                    continue
+                if status.st_dev == self._device:
+                    below.append(Waiting(directory, path + b"/"))
+            stats.append(status)
+            found.append(name)
         first = rows.add_directory(directory.path, found, stats)
-        below: list[Waiting] = []
         for row, status in enumerate(stats):
-            kind = stat.S_IFMT(status.st_mode)
-            if kind == stat.S_IFDIR:
-                if status.st_dev == self._root.device:
-                    raw = os.fsencode(found[row])
-                    path = b"%s%s/" % (directory.path, raw)
-                    below.append(Waiting(directory, path, raw, status.st_ino))
-            elif kind == stat.S_IFLNK:
-                try:
-                    rows.set_target(first + row, os.fsencode(os.readlink(found[row], dir_fd=fd)))
-                except OSError as error:
-                    self._problem(rows, directory.path + os.fsencode(found[row]), "readlink", error)
+            if stat.S_ISLNK(status.st_mode):
+                self._read_link(directory, found[row], first + row, rows)
         self._push(directory, below, len(stats), regular_bytes(stats))
-        if len(rows) >= self._options.batch_rows:
+        if len(rows) >= self._options.batch_rows or rows.path_bytes > _BATCH_BYTES:
             self._batches.put(rows.take())
+
+    def _read_link(self, directory: OpenDirectory, name: str, row: int, rows: Rows) -> None:
+        self._pace.wait()
+        try:
+            rows.set_target(row, os.fsencode(os.readlink(name, dir_fd=directory.fd)))
+        except OSError as error:
+            self._problem(rows, directory.path + os.fsencode(name), "readlink", error)
 
     def _push(self, directory: OpenDirectory, below: list[Waiting], entries: int, size: int) -> None:
         with self._work:
@@ -225,26 +259,18 @@ class PythonCrawl:
             self._queued += len(below)
             if not below:
                 return
+            if len(self._dirs) >= _DIRS_IN_MEMORY:
+                self._deferred.add(b"".join(waiting.path + b"\0" for waiting in below))
+                return
             if self._open > self._options.descriptors:
-                below = [dataclasses.replace(waiting, parent=None) for waiting in below]
+                below = [Waiting(None, waiting.path) for waiting in below]
             else:
                 directory.users += len(below)
-            self._stack += below
+            self._dirs += below
             self._work.notify_all()
 
-    def _without_excluded(
-        self, names: list[str], stats: list[os.stat_result]
-    ) -> tuple[list[str], list[os.stat_result]]:
-        kept = [
-            number
-            for number, status in enumerate(stats)
-            if not stat.S_ISDIR(status.st_mode)
-            or not any(fnmatchcase(os.fsencode(names[number]), glob) for glob in self._options.exclude)
-        ]
-        return [names[number] for number in kept], [stats[number] for number in kept]
-
     def _problem(self, rows: Rows, path: bytes, operation: str, error: OSError) -> None:
-        gone = error.errno is None or error.errno in _GONE
+        gone = error.errno in _GONE
         with self._work:
             self._vanished += gone
             self._unreadable += not gone
@@ -252,23 +278,16 @@ class PythonCrawl:
             Problem(
                 path=path,
                 operation=operation,  # type: ignore[arg-type]  # the callers write the literals
-                errno=error.errno or ENOENT,
+                errno=error.errno or 0,
                 kind="vanished" if gone else "unreadable",
             )
         )
 
-    def _release(self, directory: OpenDirectory) -> None:
+    def _release(self, directory: OpenDirectory | None) -> None:
+        if directory is None:
+            return
         with self._work:
             directory.users -= 1
             if directory.users == 0:
                 os.close(directory.fd)
                 self._open -= 1
-
-    def _release_rest(self) -> None:
-        for work in self._stack:
-            directory = work.parent if isinstance(work, Waiting) else work.directory
-            if directory is not None:
-                self._release(directory)
-        self._stack.clear()
-        with contextlib.suppress(OSError):
-            self._release(self._root)

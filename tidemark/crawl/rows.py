@@ -19,6 +19,7 @@ class Rows:
     def __init__(self) -> None:
         self._directories: list[bytes] = []
         self._directory = array("i")
+        self.path_bytes = 0  # of directories and targets: what a batch's memory could otherwise grow with
         self._names: list[str] = []  # as os.fsdecode gives them
         self._stats: list[os.stat_result] = []
         self._targets: dict[int, bytes] = {}
@@ -37,6 +38,7 @@ class Rows:
         first = len(self._names)
         self._directory.extend([len(self._directories)] * len(names))
         self._directories.append(path)
+        self.path_bytes += len(path)
         self._names += names
         self._stats += stats
         return first
@@ -44,6 +46,7 @@ class Rows:
     def set_target(self, row: int, target: bytes) -> None:
         """Say where a symbolic link points."""
         self._targets[row] = target
+        self.path_bytes += len(target)
 
     def add_problem(self, problem: Problem) -> None:
         """Add what could not be read."""
