@@ -93,6 +93,11 @@ class JobEngine:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def remember(self, job: Job) -> None:
+        """Take over a job that has ended in an earlier run."""
+        with self._lock:
+            self._save(job)
+
     def submit(self, job: J) -> J:
         """Take a new job on, and return it; returns the earlier one when the request's token was used before.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from localcloud.backup.jobs import BackupJob, CopyJob, Job, RestoreJob
 from localcloud.backup.points_store import write_json
 
 KINDS: dict[str, type[Job]] = {kind.__name__: kind for kind in (BackupJob, CopyJob, RestoreJob)}
+INTERRUPTED = "The local cloud ended while the job ran."
 
 
 def save_job(directory: Path, job: Job) -> None:
@@ -23,20 +24,15 @@ def save_job(directory: Path, job: Job) -> None:
 
 
 def load_jobs(directory: Path) -> Iterator[Job]:
-    """Return the jobs of an earlier run, those that had not ended as if they had just been asked for."""
+    """Return the jobs of an earlier run; those that its end interrupted have FAILED."""
     for path in sorted(directory.glob("*.json")):
         value = json.loads(path.read_text())
         kind = KINDS[value.pop("kind")]
         names = {field.name: str(field.type) for field in fields(kind)}
         job = kind(**{name: _restored(names[name], item) for name, item in value.items() if name in names})
         if job.unfinished:
-            waiting = "PENDING" if kind is RestoreJob else "CREATED"
-            job = kind(**{**_shallow(job), "state": waiting, "initiated_at": None, "due_at": None})
+            job = replace(job, state="FAILED", status_message=INTERRUPTED)
         yield job
-
-
-def _shallow(job: Job) -> dict[str, Any]:
-    return {field.name: getattr(job, field.name) for field in fields(job)}
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.backup.errors import InvalidParameterValue
@@ -43,6 +44,8 @@ def page(items: Sequence[dict[str, Any]], params: Mapping[str, Any], result: str
         if name.startswith("By"):
             if name not in FILTERS:
                 raise InvalidParameterValue(f"{name} is not supported by the local cloud")
+            if isinstance(value, datetime) and value.tzinfo is None:  # as the query's parser leaves it
+                value = value.replace(tzinfo=UTC)
             items = [item for item in items if FILTERS[name](item, value)]
     start = _offset(params["NextToken"]) if params.get("NextToken") else 0
     size = params.get("MaxResults") or PAGE

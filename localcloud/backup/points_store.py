@@ -40,7 +40,7 @@ class PointsStore:
             point = _from_json(json.loads(record.read_text()))
             if point.finished:
                 self._points[point.arn] = point
-            else:  # the server ended while it was being made; its job begins anew
+            else:  # the server ended while it was being made; its job has failed
                 remove_tree(record.parent)
 
     def find(self, arn: str) -> RecoveryPoint | None:

@@ -35,7 +35,7 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
     if cloud.keeps_state:
         engine.saved = functools.partial(save_job, root / "jobs")
     for job in load_jobs(root / "jobs"):
-        engine.submit(job)
+        engine.remember(job)
     jobs, held = JobOperations(cloud, engine, points), PointOperations(engine, points)
     operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
         "StartBackupJob": jobs.start_backup_job,
