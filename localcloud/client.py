@@ -105,8 +105,7 @@ class LocalCloud:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                # localcloud may be importable only from where this program runs
-                env={**_without_aws(os.environ), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                env=_server_environment(),
                 # an interrupt at the terminal is for this program, which ends the server in its own time
                 start_new_session=True,
             )
@@ -225,5 +224,9 @@ def _session() -> boto3.Session:
     return boto3.Session()
 
 
-def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+def _server_environment() -> dict[str, str]:
+    # moto's modules take four seconds to compile, which is done once only if it may be written down
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    ours = {name: value for name, value in kept.items() if not name.startswith("AWS_")}
+    # localcloud may be importable only from where this program runs
+    return {**ours, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from localcloud.clients import Clients
 from localcloud.cloud import Cloud
 
 
@@ -28,32 +27,30 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
 
     The id follows from name and Region, so that recovery points kept from an earlier run still belong to it.
     """
+    from moto.ec2.models import ec2_backends
     from moto.efs.models import efs_backends
 
-    clients = Clients(cloud)
-    efs, ec2 = clients.get("efs", region), clients.get("ec2", region)
-    made = efs.create_file_system(
-        CreationToken=f"localcloud-{name}", Encrypted=True, Tags=[{"Key": "Name", "Value": name}]
+    backend = efs_backends[cloud.account_id][region]
+    file_system = backend.create_file_system(
+        creation_token=f"localcloud-{name}",
+        performance_mode="generalPurpose",
+        encrypted=True,
+        kms_key_id=None,
+        throughput_mode="elastic",
+        provisioned_throughput_in_mibps=None,
+        availability_zone_name=None,
+        backup=False,
+        tags=[],
     )
     file_system_id = "fs-" + hashlib.sha256(f"{region}/{name}".encode()).hexdigest()[:17]
-    backend = efs_backends[cloud.account_id][region]
-    file_system = backend.file_systems_by_id.pop(made["FileSystemId"])
+    del backend.file_systems_by_id[file_system.file_system_id]
     file_system.file_system_id = file_system_id
     backend.file_systems_by_id[file_system_id] = file_system
+    backend.tagging_service.tag_resource(file_system_id, [{"Key": "Name", "Value": name}])
     cloud.file_systems[file_system_id] = directory.resolve()
-    subnet = min(ec2.describe_subnets()["Subnets"], key=lambda one: str(one["AvailabilityZone"]))
-    _admit_members_of_the_default_group(ec2, subnet["VpcId"])
-    efs.create_mount_target(FileSystemId=file_system_id, SubnetId=subnet["SubnetId"])
+    subnets = ec2_backends[cloud.account_id][region].get_default_subnets()
+    backend.create_mount_target(file_system_id, subnets[min(subnets)].id)
     return file_system_id
-
-
-def _admit_members_of_the_default_group(ec2: Any, vpc_id: str) -> None:
-    """Give the VPC's default security group its own rule: it admits itself. moto leaves that out."""
-    only_default = [{"Name": "vpc-id", "Values": [vpc_id]}, {"Name": "group-name", "Values": ["default"]}]
-    (group,) = ec2.describe_security_groups(Filters=only_default)["SecurityGroups"]
-    if not group["IpPermissions"]:
-        itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group["GroupId"]}]}
-        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[itself])
 
 
 def _default_security_groups() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
+
+_DOCUMENTATION = re.compile(rb'"documentation"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 
 def install(cloud: Cloud) -> None:
@@ -25,14 +28,9 @@ def _models_without_documentation() -> None:
         if not Path(full_path).is_file():
             return None
         with open_method(full_path, "rb") as file:
-            return json.loads(file.read(), object_pairs_hook=_without_documentation)
+            return json.loads(_DOCUMENTATION.sub(b'"documentation":""', file.read()))
 
     JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # its stubs leave private names out
-
-
-def _without_documentation(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # A member of a shape may be named so too: that is no text.
-    return {key: "" if key == "documentation" and isinstance(value, str) else value for key, value in pairs}
 
 
 def _ec2_without_offerings() -> None:
