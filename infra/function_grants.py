@@ -73,20 +73,9 @@ class FunctionGrants:
         """Check that the vaults are there."""
         return [Grant(actions=("backup:DescribeBackupVault",), resources=self._vaults())]
 
-    def describe_file_systems(self) -> list[Grant]:
-        """Check the policies' file systems and find their mount targets."""
-        if not self.file_systems:
-            return []
-        return [
-            Grant(
-                actions=(
-                    "elasticfilesystem:DescribeFileSystems",
-                    "elasticfilesystem:DescribeMountTargets",
-                    "elasticfilesystem:DescribeMountTargetSecurityGroups",
-                ),
-                resources=tuple(self.names.file_system_arn(one) for one in self.file_systems),
-            )
-        ]
+    def check_file_systems(self) -> list[Grant]:
+        """Check that the policies' file systems are there and can be mounted."""
+        return self._on_file_systems("DescribeFileSystems", "DescribeMountTargets")
 
     def start_backup(self) -> list[Grant]:
         """Start a backup job into the Region's vault, with tags."""
@@ -145,13 +134,14 @@ class FunctionGrants:
         ]
 
     def find_network(self) -> list[Grant]:
-        """Find a subnet and a security group for the worker."""
+        """Find a subnet and a security group for the worker, from the mount targets."""
         return [
+            *self._on_file_systems("DescribeMountTargets", "DescribeMountTargetSecurityGroups"),
             Grant(
                 actions=("ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
                 resources=("*",),
                 why_pattern=NO_LEVEL,
-            )
+            ),
         ]
 
     def register_task(self) -> list[Grant]:
@@ -262,6 +252,16 @@ class FunctionGrants:
             self._pass(self.workers.instance_role, "ec2.amazonaws.com"),
         ]
 
+    def _on_file_systems(self, *operations: str) -> list[Grant]:
+        if not self.file_systems:
+            return []
+        actions = tuple(f"elasticfilesystem:{operation}" for operation in operations)
+        return [
+            Grant(
+                actions=actions, resources=tuple(self.names.file_system_arn(one) for one in self.file_systems)
+            )
+        ]
+
     def _vaults(self) -> tuple[str, ...]:
         return tuple(self.names.vault_arn(region, name) for region, name in self.vaults.items())
 
@@ -286,7 +286,7 @@ class FunctionGrants:
 
     def table(self) -> dict[str, list[Grant]]:
         """Return what each function may do, by the name of its file."""
-        records, policies = self.records.grant(), self.read_policies()
+        records, policies = self.records.change(), self.read_policies()
         # A session's points are recorded, or its index has ended: each writes its half and reads the other's.
         settle = [*records, *self.tell_points()]
         return {
@@ -294,12 +294,7 @@ class FunctionGrants:
             "resolve_policy": policies,
             "fail_policy_run": [],
             # backup-session
-            "open_session": [
-                *records,
-                *policies,
-                *self.describe_vaults(),
-                *self.describe_file_systems(),
-            ],
+            "open_session": [*records, *policies, *self.describe_vaults(), *self.check_file_systems()],
             "start_backup": [*records, *policies, *self.seal_tags(), *self.start_backup()],
             "check_backup": [*settle, *policies, *self.ask_backup_jobs()],
             "start_copy": [*policies, *self.start_copy()],
@@ -309,12 +304,7 @@ class FunctionGrants:
             "close_session": [*settle, *self.notifications.publish()],
             "fail_session": records,
             # indexing-session
-            "prepare_worker": [
-                *policies,
-                *self.describe_file_systems(),
-                *self.find_network(),
-                *self.register_task(),
-            ],
+            "prepare_worker": [*policies, *self.find_network(), *self.register_task()],
             "launch_worker": [*self.launch(), *self.remove_workers()],
             "complete_index": [*settle, *self.answer_sessions()],
             "fail_index": [*settle, *self.answer_sessions()],
@@ -322,6 +312,7 @@ class FunctionGrants:
             # every 15 minutes
             "sweep": [
                 *settle,
+                *self.records.search(),
                 *self.answer_sessions(),
                 *self.look_at_executions(),
                 *self.remove_workers(),

@@ -11,8 +11,13 @@ from infra.keys import key
 from infra.names import Names
 from tidemark.sessions.schema import TABLES, TableSchema
 
-READ = ("dynamodb:GetItem", "dynamodb:Query")
-WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
+ITEMS = (
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:ConditionCheckItem",
+)
 
 
 class Records(Construct):
@@ -24,14 +29,11 @@ class Records(Construct):
         self.key = key(self, "Key", description=f"Tidemark {names.deployment}: tables", removal=removal)
         self._tables = {schema.suffix: self._table(schema, removal) for schema in TABLES}
 
-    def grant(self) -> list[Grant]:
-        """Return what a function needs to read and write the tables and their secondary indexes."""
-        resources: list[str] = []
-        for schema in TABLES:
-            arn = self._tables[schema.suffix].table_arn
-            resources += [arn, *(f"{arn}/index/{index.name}" for index in schema.secondary_indexes)]
+    def change(self) -> list[Grant]:
+        """Return what reading and writing single items needs."""
+        arns = tuple(self._tables[schema.suffix].table_arn for schema in TABLES)
         return [
-            Grant(actions=READ + WRITE, resources=tuple(resources)),
+            Grant(actions=ITEMS, resources=arns),
             # DynamoDB uses the table's key in its caller's name.
             Grant(
                 actions=("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
@@ -41,6 +43,15 @@ class Records(Construct):
                 },
             ),
         ]
+
+    def search(self) -> list[Grant]:
+        """Return what reading the secondary indexes needs, beside `change`."""
+        arns = tuple(
+            f"{self._tables[schema.suffix].table_arn}/index/{index.name}"
+            for schema in TABLES
+            for index in schema.secondary_indexes
+        )
+        return [Grant(actions=("dynamodb:Query",), resources=arns)]
 
     def _table(self, schema: TableSchema, removal: RemovalPolicy) -> dynamodb.Table:
         table = dynamodb.Table(

@@ -53,6 +53,7 @@ class Workflows(Construct):
         )
         functions = [values[placeholder] for placeholder in used if placeholder.endswith("Function")]
         nested = [workflow for workflow in WORKFLOWS if f"{_camel(workflow)}StateMachine" in used]
+        waited_for = nested if "states:startExecution.sync" in definition else []
         run_as = role(
             self,
             f"{_camel(name)}Role",
@@ -60,7 +61,8 @@ class Workflows(Construct):
             description=f"What the state machine {self._names.named(name)} may do",
             grants=[
                 Grant(actions=("lambda:InvokeFunction",), resources=tuple(functions)),
-                *(grant for workflow in nested for grant in self._run_nested(workflow)),
+                *(self._start(workflow) for workflow in nested),
+                *(grant for workflow in waited_for for grant in self._wait_for(workflow)),
                 *_observe(),
             ],
         )
@@ -77,10 +79,12 @@ class Workflows(Construct):
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
         )
 
-    def _run_nested(self, workflow: str) -> list[Grant]:
+    def _start(self, workflow: str) -> Grant:
+        return Grant(actions=("states:StartExecution",), resources=(self._names.state_machine_arn(workflow),))
+
+    def _wait_for(self, workflow: str) -> list[Grant]:
         """Source: AWS Step Functions Developer Guide, IAM policies for startExecution.sync."""
         return [
-            Grant(actions=("states:StartExecution",), resources=(self._names.state_machine_arn(workflow),)),
             Grant(
                 actions=("states:DescribeExecution", "states:StopExecution"),
                 resources=(self._names.execution_arns(workflow),),
