@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli import run, session, terminal
+from tidemark.cli import recovery_points, run, terminal
 from tidemark.cli.connection import Connection
 from tidemark.cli.follow import follow
 from tidemark.cli.run import Started
@@ -27,7 +27,7 @@ from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.ledger import associations_of
 
 NAME = "demo"  # of the file system and of its policy
-TIME_SCALE = 0.02
+TIME_SCALE = 0.005
 _INTERVAL = 0.25  # seconds between two looks at a session; the local cloud is fast
 _HOLD_SECONDS = 6.0  # longer than the next session takes to open
 _SAMPLE = 5
@@ -68,8 +68,7 @@ def demo(
         _heading(out, f"A session: back up {root}, copy to {COPY_REGION}, index")
         out.print(terminal.commands((f"tidemark run {NAME} --wait", "")))
         view = _run(connection, policy, out)
-        out.print()
-        session.show(out, connection, view)
+        _show_points(out, connection, bench.cloud.file_systems[NAME].id)
         manifest = _manifest(connection, view)
         _show_search(out, connection, manifest)
         _show_overlap(out, bench, policy)
@@ -95,6 +94,12 @@ def _manifest(connection: Connection, view: View) -> Manifest:
             f"session {view.session.session_id} has no index: {'; '.join(view.session.reasons)}"
         )
     return open_index(connection.repository, view.index.index_id)
+
+
+def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
+    _heading(out, "What AWS Backup has now, by the encrypted tags of the points themselves")
+    out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
+    recovery_points.show(out, recovery_points.find(connection, file_system_id))
 
 
 def _show_search(out: Console, connection: Connection, manifest: Manifest) -> None:
@@ -131,8 +136,9 @@ def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
     connection = bench.connection
     _heading(out, "A session that meets an indexing session which still runs")
     out.print(
-        f"This directory is crawled in a moment, so the local cloud is told to hold the worker's last write\n"
-        f"back for {_HOLD_SECONDS:.0f} s. Meanwhile the policy is run once more.",
+        f"This directory is crawled in a moment. So that the first crawl still runs when\n"
+        f"the second session begins, the local cloud was told to hold the worker's last\n"
+        f"write back for {_HOLD_SECONDS:.0f} s. Nothing else is staged.",
         style=terminal.QUIET,
     )
     from localcloud.faults import Fault
@@ -147,7 +153,8 @@ def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
     )
     bench.cloud.faults.add(hold)
     first = _start(connection, policy)
-    _await_crawl(connection, policy, first)
+    with terminal.working(out)("The first of the two backs up; its crawl begins"):
+        _await_crawl(connection, policy, first)
     second = _start(connection, policy)
     both = Started(execution_arn=second.execution_arn, sessions=first.sessions | second.sessions)
     follower = run.watch(connection, policy, both, interval=_INTERVAL, to=out)
@@ -196,10 +203,11 @@ def _print_shared(out: Console, connection: Connection, views: list[View]) -> No
 
 
 def _show_next(out: Console, root: Path) -> None:
+    tidemark = terminal.program()
     _heading(out, "What to try next")
     out.print(
         terminal.commands(
-            (f"tidemark local up --file-system demo={shlex.quote(str(root))}", ""),
+            (f"{tidemark} local up --file-system demo={shlex.quote(str(root))}", ""),
         ),
         soft_wrap=True,
     )
@@ -207,7 +215,9 @@ def _show_next(out: Console, root: Path) -> None:
         "    the same cloud, to stay: for the other commands, and for the AWS CLI", style=terminal.QUIET
     )
     out.print(
-        terminal.commands(("tidemark --help", "all commands"), ("README.md, Deploy", "into an AWS account"))
+        terminal.commands(
+            (f"{tidemark} --help", "all commands"), ("README.md, Deploy", "into an AWS account")
+        )
     )
     out.print("\nThe local cloud of this demo is gone, with everything in it.", style=terminal.QUIET)
 

@@ -61,16 +61,25 @@ class Follower:
                 shown.append(table.render(steps(view, now)))
         return Group(*shown)
 
-    def changes(self, said: set[tuple[str, str, State]]) -> Iterator[str]:
+    def changes(self, said: set[tuple[str, str, str]]) -> Iterator[str]:
         """Return a line for each step that has come to a state it was not `said` to be in."""
+        now = utc_now()
         for view in self.views:
-            for step in steps(view, utc_now()):
-                if step.state is State.WAITING:
-                    continue
-                key = (view.session.session_id, step.name, step.state)
-                if key not in said:
-                    said.add(key)
-                    yield f"{terminal.clock(utc_now())}  {line(step)}"
+            session = view.session
+            # One session needs no name; several are told apart by the time at the end of theirs.
+            whose = f"{session.session_id.rpartition('-')[2]}  " if len(self._policies) > 1 else ""
+            lines = {
+                (step.name, step.state.value): line(step)
+                for step in steps(view, now)
+                if step.state is not State.WAITING
+            }
+            if view.ended:
+                took = terminal.duration((session.ended_at or now) - session.opened_at)
+                lines["session", session.status.value] = f"session: {session.status.value}, after {took}"
+            for key, text in lines.items():
+                if (session.session_id, *key) not in said:
+                    said.add((session.session_id, *key))
+                    yield f"{terminal.clock(now)}  {whose}{text}"
 
 
 def follow(
@@ -88,7 +97,7 @@ def follow(
         with Live(follower, console=out, refresh_per_second=10):
             _watch(follower, interval, until, lambda: None)
     else:
-        said: set[tuple[str, str, State]] = set()
+        said: set[tuple[str, str, str]] = set()
 
         def show() -> None:
             for text in follower.changes(said):
@@ -113,5 +122,11 @@ def _watch(
 def _heading(session_id: str, view: View | None) -> Text:
     if view is None:
         return Text.assemble(session_id, ("  is being opened", terminal.QUIET))
-    status = view.session.status
-    return Text.assemble((session_id, terminal.STRONG), "  ", (status.value, STATUS_STYLES[status]))
+    session = view.session
+    took = terminal.duration((session.ended_at or utc_now()) - session.opened_at)
+    return Text.assemble(
+        (session_id, terminal.STRONG),
+        "  ",
+        (session.status.value, STATUS_STYLES[session.status]),
+        (f", {took}", terminal.QUIET),
+    )

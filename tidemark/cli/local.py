@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -50,8 +48,6 @@ def up(
     """See HELP."""
     directories = _directories(file_system)
     err = terminal.console(stderr=True)
-    ended = threading.Event()
-    _end_on_signal(ended)
     with workbench(
         directories,
         time_scale=time_scale,
@@ -60,8 +56,10 @@ def up(
         say=terminal.working(err),
     ) as bench:
         _print_ready(terminal.console(), bench)
-        ended.wait()
-        err.print("Stopping.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            err.print("Stopping.")
 
 
 def _directories(texts: list[str]) -> dict[str, Path]:
@@ -78,18 +76,8 @@ def _directories(texts: list[str]) -> dict[str, Path]:
     return found
 
 
-def _end_on_signal(ended: threading.Event) -> None:
-    """End with the block instead of in it: Ctrl-C while the cloud starts still interrupts at once."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
-        if number == signal.SIGINT:
-            signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGTERM, end)
-
-
 def _print_ready(out: Console, bench: Workbench) -> None:
+    tidemark = terminal.program()
     name, first = next(iter(bench.cloud.file_systems.items()))
     out.print()
     out.print(f"The local cloud is up in {REGION} and {COPY_REGION}:", style=terminal.STRONG)
@@ -106,11 +94,11 @@ def _print_ready(out: Console, bench: Workbench) -> None:
     out.print("\nThen try:", style=terminal.STRONG)
     out.print(
         terminal.commands(
-            (f"tidemark run {name} --wait", "back it up, copy it, index it"),
-            ("tidemark sessions", "what has run"),
-            (f"tidemark recovery-points {first.id}", ""),
-            ("tidemark search '*.py'", "find files in the backup"),
-            (f"tidemark ls {first.id}:/", "browse it"),
+            (f"{tidemark} run {name} --wait", "back it up, copy it, index it"),
+            (f"{tidemark} sessions", "what has run"),
+            (f"{tidemark} recovery-points {first.id}", ""),
+            (f"{tidemark} search '*.py'", "find files in the backup"),
+            (f"{tidemark} ls {first.id}:/", "browse it"),
             ("aws stepfunctions list-state-machines", "any AWS client works"),
         ),
         soft_wrap=True,

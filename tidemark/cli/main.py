@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -84,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal without UTF-8 gets escapes, not an error
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # so that a local cloud is ended, not orphaned
     code = call(list(sys.argv[1:] if arguments is None else arguments))
     try:
         sys.stdout.flush()
@@ -117,7 +120,7 @@ def call(arguments: list[str]) -> int:
 
 def _complain(message: str) -> None:
     text = Text.assemble(("tidemark: ", terminal.BAD), terminal.printable_lines(message))
-    terminal.console(stderr=True).print(text, soft_wrap=True)
+    terminal.console(stderr=True).print(text)
 
 
 def _usage(error: TyperException) -> int:

@@ -38,18 +38,9 @@ def recovery_points(
     """See HELP."""
     check_file_system_id(file_system)
     connection = connect()
-    points = recovery_points_of(
-        connection.clients,
-        connection.resources.file_system(file_system),
-        vaults=connection.resources.vaults,
-        keys=connection.tag_keys.all(),
-        deployment=connection.deployment,
-    )
-    indexes = {point.recovery_point_arn: _index_of(connection, point) for point in points}
+    points = find(connection, file_system)
     if as_json:
-        terminal.print_json(
-            {"recovery_points": [_document(point, indexes[point.recovery_point_arn]) for point in points]}
-        )
+        terminal.print_json({"recovery_points": [_document(point, index) for point, index in points]})
         return
     if not points:
         vaults = ", ".join(f"{vault} ({region})" for region, vault in connection.resources.vaults.items())
@@ -57,11 +48,27 @@ def recovery_points(
             f"No recovery points of {file_system} in {vaults}.", soft_wrap=True
         )
         return
-    out = terminal.console()
-    for number, point in enumerate(points):
+    show(terminal.console(), points)
+
+
+def find(connection: Connection, file_system: str) -> list[tuple[RecoveryPoint, str | None]]:
+    """Return a file system's points, each with the id of the index that describes it."""
+    points = recovery_points_of(
+        connection.clients,
+        connection.resources.file_system(file_system),
+        vaults=connection.resources.vaults,
+        keys=connection.tag_keys.all(),
+        deployment=connection.deployment,
+    )
+    return [(point, _index_of(connection, point)) for point in points]
+
+
+def show(out: Console, points: list[tuple[RecoveryPoint, str | None]]) -> None:
+    """Print points for people."""
+    for number, (point, index_id) in enumerate(points):
         if number:
             out.print()
-        _print(out, point, indexes[point.recovery_point_arn])
+        _print(out, point, index_id)
 
 
 def _index_of(connection: Connection, point: RecoveryPoint) -> str | None:
@@ -89,7 +96,9 @@ def _print(out: Console, point: RecoveryPoint, index_id: str | None) -> None:
     facts: dict[str, str | Text | None] = {"  point": point.recovery_point_arn, "  vault": point.vault}
     if metadata is not None:
         facts["  session"] = terminal.printable(metadata.session)
-    elif not point.tags.problems:
+    elif point.tags.problems:
+        facts["  session"] = Text("not shown: the point's tags cannot be trusted", terminal.CAREFUL)
+    else:
         facts["  made by"] = Text("someone else: it has no tags of Tidemark", terminal.QUIET)
     facts["  index"] = index_id or Text("none", terminal.QUIET)
     terminal.print_facts(out, facts)

@@ -123,10 +123,7 @@ def conclude(connection: Connection, started: Started, follower: Follower) -> No
             continue
         status = view.session.status
         for reason in view.session.reasons:
-            err.print(
-                Text.assemble((f"{status.value}: ", STATUS_STYLES[status]), terminal.printable(reason)),
-                soft_wrap=True,
-            )
+            err.print(Text.assemble((f"{status.value}: ", STATUS_STYLES[status]), terminal.printable(reason)))
         if status in (SessionStatus.FAILED, SessionStatus.ABORTED):
             failed.append(f"{name}: {'; '.join(view.session.reasons) or status.value}")
     if failed:

@@ -75,7 +75,7 @@ def show(out: Console, connection: Connection, view: View) -> None:
     out.print()
     out.print(StepsTable().render(steps(view, now)))
     for reason in session.reasons:
-        out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)), soft_wrap=True)
+        out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)))
     for point in session.points:
         described = any(associations_of(connection.records, point.recovery_point_arn))
         out.print()

@@ -7,12 +7,15 @@ shows bytes that are not text; such a path can be typed back into a command as i
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
@@ -91,7 +94,7 @@ def working(to: Console) -> Callable[[str], AbstractContextManager[object]]:
         with to.status(Text(what)):
             yield
         took = duration(utc_now() - begun)
-        to.print(Text.assemble(("✓ ", GOOD), f"{what:<36}", (f"{took:>6}", QUIET)))
+        to.print(Text.assemble(("✓ ", GOOD), f"{what:<48}", (f"{took:>6}", QUIET)))
 
     return say
 
@@ -157,6 +160,16 @@ def duration(span: timedelta) -> str:
 def kept(days: int | None) -> str:
     """Return how long something is kept, in words."""
     return "for ever" if days is None else count(days, "day")
+
+
+def program() -> str:
+    """Return how this program can be called: `tidemark`, or its path where the shell would not find it."""
+    here = Path(sys.argv[0])
+    if shutil.which("tidemark") or here.name != "tidemark":
+        return "tidemark"
+    with contextlib.suppress(ValueError):
+        return str(here.absolute().relative_to(Path.cwd()))
+    return str(here.absolute())
 
 
 def commands(*lines: tuple[str, str]) -> Text:
