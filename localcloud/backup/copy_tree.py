@@ -1,8 +1,9 @@
 """Copies a directory tree as AWS Backup copies an EFS file system.
 
-Run as a script, `copy_tree.py SOURCE DESTINATION`, in a process of its own: a large tree must not hold up the
-server's other threads, and a job is stopped by a signal. DESTINATION must not exist. The last line of the
-output is a JSON object of counts (`Counts`). Exit code 0, or 1 with the reason on standard error.
+Run as a script, `copy_tree.py SOURCE DESTINATION [ITEM...]`, in a process of its own: a large tree must not
+hold up the server's other threads, and a job is stopped by a signal. DESTINATION must not exist. With ITEMs,
+paths relative to SOURCE, only those are copied, with what is below them and the directories above. The last
+line of the output is a JSON object of counts (`Counts`). Exit code 0, or 1 with the reason on standard error.
 
 Copied: regular files with their holes and hard links, directories, symbolic links (never followed), modes,
 owners where the process may set them, and modification times to the nanosecond. Left out: sockets, FIFOs and
@@ -15,12 +16,14 @@ that takes a directory's place is never followed.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import resource
 import stat
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # NONBLOCK: a FIFO may have taken the file's place
@@ -69,29 +72,58 @@ class TreeCopier:
 
     def copy(self, source: bytes, destination: bytes) -> Counts:
         """Copy the directory `source` to the new directory `destination`; raises OSError when it cannot."""
-        top = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
         os.mkdir(destination, 0o700)  # noqa: PTH102  # bytes, which pathlib cannot hold
-        self._enter(_Level(b"", os.fstat(top), top, os.open(destination, READ_DIRECTORY)))
+        self._levels.append(self._top(source, destination))
+        self._copy_entries(self._levels[0])
+        self._finish()
+        return self.counts
+
+    def copy_items(self, source: bytes, destination: bytes, items: Iterable[bytes]) -> Counts:
+        """Copy some paths below `source`; raises OSError, FileNotFoundError among them."""
+        wanted = {item.strip(b"/") for item in items}
+        os.mkdir(destination, 0o700)  # noqa: PTH102  # bytes, which pathlib cannot hold
+        for item in sorted(wanted):
+            above = item.split(b"/")[:-1]
+            if any(b"/".join(above[:depth]) in wanted for depth in range(1, len(above) + 1)):
+                continue  # comes with the directory it is in
+            self._levels.append(self._top(source, destination))
+            for name in above:
+                status = os.stat(name, dir_fd=self._levels[-1].source, follow_symlinks=False)
+                self._levels.append(self._below(self._levels[-1], name, status))
+            name = item.rsplit(b"/", 1)[-1]
+            status = os.stat(name, dir_fd=self._levels[-1].source, follow_symlinks=False)
+            self._copy_entry(self._levels[-1], name, status)
+            self._finish()
+        return self.counts
+
+    def _finish(self) -> None:
         while self._levels:
             if self._levels[-1].pending:
                 self._descend(*self._levels[-1].pending.pop())
             else:
                 self._leave(self._levels.pop())
-        return self.counts
+
+    def _top(self, source: bytes, destination: bytes) -> _Level:
+        top = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
+        return _Level(b"", os.fstat(top), top, os.open(destination, READ_DIRECTORY))
+
+    def _below(self, parent: _Level, name: bytes, status: os.stat_result) -> _Level:
+        source = os.open(name, READ_DIRECTORY, dir_fd=parent.source)
+        with contextlib.suppress(FileExistsError):  # made for an earlier item
+            os.mkdir(name, 0o700, dir_fd=parent.destination)
+            self.counts.directories += 1
+        return _Level(name, status, source, os.open(name, READ_DIRECTORY, dir_fd=parent.destination))
 
     def _descend(self, name: bytes, status: os.stat_result) -> None:
-        parent = self._levels[-1]
         try:
-            source = os.open(name, READ_DIRECTORY, dir_fd=parent.source)
+            level = self._below(self._levels[-1], name, status)
         except OSError as error:
             self._leave_out(error)
             return
-        self.counts.directories += 1
-        os.mkdir(name, 0o700, dir_fd=parent.destination)
-        self._enter(_Level(name, status, source, os.open(name, READ_DIRECTORY, dir_fd=parent.destination)))
-
-    def _enter(self, level: _Level) -> None:
         self._levels.append(level)
+        self._copy_entries(level)
+
+    def _copy_entries(self, level: _Level) -> None:
         with os.scandir(level.source) as entries:
             for entry in entries:
                 try:
@@ -104,8 +136,7 @@ class TreeCopier:
         os.fchmod(level.destination, stat.S_IMODE(level.status.st_mode))
         os.utime(level.destination, ns=(level.status.st_atime_ns, level.status.st_mtime_ns))
         os.close(level.source)
-        if self._levels:  # the top's stays open: `_path` is relative to it
-            os.close(level.destination)
+        os.close(level.destination)
 
     def _copy_entry(self, level: _Level, name: bytes, status: os.stat_result) -> None:
         kind = stat.S_IFMT(status.st_mode)
@@ -219,9 +250,10 @@ def main() -> int:
     os.umask(0)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # two descriptors per level of depth
-    source, destination = (os.fsencode(argument) for argument in sys.argv[1:])
+    source, destination, *items = (os.fsencode(argument) for argument in sys.argv[1:])
     try:
-        counts = TreeCopier().copy(source, destination)
+        copier = TreeCopier()
+        counts = copier.copy_items(source, destination, items) if items else copier.copy(source, destination)
     except OSError as error:
         sys.stderr.write(f"the file system cannot be copied: {error}\n")
         return 1

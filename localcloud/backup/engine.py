@@ -173,7 +173,8 @@ class JobEngine:
             self._end(job, Outcome(state="EXPIRED", message=STILL_BUSY))
             return
         soonest = job.created_at + timedelta(seconds=self.cloud.clock.seconds(self.durations.created))
-        if now >= soonest and not self._busy(job.resource_arn):
+        # Only backups and copies exclude each other. Source: AWS Backup's quotas.
+        if now >= soonest and (isinstance(job, RestoreJob) or not self._busy(job.resource_arn)):
             self._begin(job, now)
 
     def _advance_running(self, job: Job, now: datetime) -> None:
@@ -193,7 +194,10 @@ class JobEngine:
 
     def _busy(self, resource_arn: str) -> bool:
         return any(
-            job.resource_arn == resource_arn and job.unfinished and job.state not in WAITING
+            job.resource_arn == resource_arn
+            and job.unfinished
+            and job.state not in WAITING
+            and not isinstance(job, RestoreJob)
             for job in self._jobs.values()
         )
 

@@ -12,10 +12,11 @@ from botocore.model import OperationModel
 
 from localcloud.backup.engine import Durations, JobEngine
 from localcloud.backup.job_operations import JobOperations
-from localcloud.backup.jobs import BackupJob, CopyJob
+from localcloud.backup.jobs import BackupJob, CopyJob, RestoreJob
 from localcloud.backup.jobs_store import load_jobs, save_job
 from localcloud.backup.point_operations import PointOperations
 from localcloud.backup.points_store import PointsStore
+from localcloud.backup.restore_operations import RestoreOperations
 from localcloud.backup.shapes import check_answer, check_request
 from localcloud.backup.work import BackupWork, CopyWork
 from localcloud.cloud import ApiCall, Cloud, Operation
@@ -36,6 +37,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         engine.saved = functools.partial(save_job, root / "jobs")
     for job in load_jobs(root / "jobs"):
         engine.remember(job)
+    restores = RestoreOperations(cloud, engine, points)
+    engine.workers[RestoreJob] = restores.worker()
     jobs, held = JobOperations(cloud, engine, points), PointOperations(engine, points)
     operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
         "StartBackupJob": jobs.start_backup_job,
@@ -45,6 +48,10 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "StartCopyJob": jobs.start_copy_job,
         "DescribeCopyJob": jobs.describe_copy_job,
         "ListCopyJobs": jobs.list_copy_jobs,
+        "StartRestoreJob": restores.start_restore_job,
+        "DescribeRestoreJob": restores.describe_restore_job,
+        "GetRestoreJobMetadata": restores.restore_job_metadata,
+        "ListRestoreJobs": restores.list_restore_jobs,
         "DescribeRecoveryPoint": held.describe_recovery_point,
         "ListRecoveryPointsByBackupVault": held.list_by_vault,
         "ListRecoveryPointsByResource": held.list_by_resource,

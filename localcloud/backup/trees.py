@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.backup.engine import JobFailed
@@ -16,14 +17,16 @@ from localcloud.cloud import Cloud
 COPIER = Path(__file__).with_name("copy_tree.py")
 
 
-def copy_tree(cloud: Cloud, source: Path, destination: Path, stop: threading.Event) -> int:
-    """Copy `source` to the new directory `destination`; returns the bytes of its files.
+def copy_tree(
+    cloud: Cloud, source: Path, destination: Path, stop: threading.Event, items: Sequence[str] = ()
+) -> int:
+    """Copy `source`, or only some `items` in it, to the new directory `destination`; returns the bytes.
 
     Ends early, with an incomplete copy, once `stop` is set. Raises JobFailed with the reason, such as a full
     disk.
     """
     child = cloud.processes.spawn(
-        [sys.executable, "-I", "-S", COPIER, source, destination],
+        [sys.executable, "-I", "-S", COPIER, source, destination, *items],
         name=f"copy {destination.parent.name}",
         kind="function",  # killed at once at the end, unlike a worker
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},

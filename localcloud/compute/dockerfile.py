@@ -96,7 +96,8 @@ def _variables(arguments: str, config: ImageConfig) -> dict[str, str]:
     first = arguments.split(maxsplit=1)[0]
     if "=" not in first:  # ENV NAME the whole rest
         return {first: _expand(arguments[len(first) :].strip(), config.environment)}
-    pairs = (word.partition("=") for word in shlex.split(arguments))
+    escaped = arguments.replace("\\$", "\\\\$")  # left for `_expand`, which knows what it means
+    pairs = (word.partition("=") for word in shlex.split(escaped))
     return {name: _expand(value, config.environment) for name, _, value in pairs}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,18 +75,23 @@ class Site:
 
 
 @pytest.fixture(scope="package")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A cloud of its own: these tests set faults, and their tasks need not last."""
-    with LocalCloud.start(
-        file_systems={"home": tmp_path_factory.mktemp("home")}, time_scale=0.002, region="eu-central-1"
-    ) as running:
-        yield running
+    with open_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
-@pytest.fixture(scope="package")
-def site(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    context: Path = tmp_path_factory.mktemp("image")
-    (context / "program").mkdir()
+@contextmanager
+def open_site(directory: Path) -> Iterator[Site]:
+    """Run a local cloud with all that a task or an instance needs."""
+    home = directory / "home"
+    home.mkdir()
+    with LocalCloud.start(file_systems={"home": home}, time_scale=0.002, region="eu-central-1") as cloud:
+        yield _furnished(cloud, directory / "image")
+
+
+def _furnished(cloud: LocalCloud, context: Path) -> Site:
+    (context / "program").mkdir(parents=True)
     (context / "program" / "__init__.py").touch()
     (context / "program" / "main.py").write_text(PROGRAM)
     (context / "Dockerfile").write_text(DOCKERFILE)
