@@ -43,7 +43,7 @@ def copy_tree(
 
     threading.Thread(target=stop_child, daemon=True).start()
     try:
-        output, _ = child.popen.communicate()
+        output = child.popen.stdout.read() if child.popen.stdout else b""
         code = cloud.processes.wait(child)
     finally:
         finished.set()
