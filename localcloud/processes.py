@@ -12,10 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
-Kind = Literal["function", "worker"]
+Kind = Literal["function", "runtime", "worker"]
 REAPER = Path(__file__).with_name("reaper.py")
+
+
+class Process(Protocol):
+    """What is used of a subprocess.Popen."""
+
+    pid: int
+    returncode: int | None
+    stdout: IO[bytes] | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +35,7 @@ class Child:
 
     name: str
     kind: Kind
-    popen: subprocess.Popen[bytes]
+    popen: Process
     access_key: str | None  # of the credentials in its environment: tells which process made a call
     started_at: datetime
 
@@ -63,6 +74,7 @@ class ChildProcesses:
         cwd: Path,
         output: IO[bytes] | int | None = None,
         access_key: str | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> Child:
         """Start `command` with exactly `env`; standard output and error go to `output`.
 
@@ -76,16 +88,24 @@ class ChildProcesses:
                 [str(part) for part in command],
                 env=dict(env),
                 cwd=cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.DEVNULL if output is None else output,
                 stderr=subprocess.DEVNULL if output is None else subprocess.STDOUT,
                 start_new_session=True,
             )
-            child = Child(
-                name=name, kind=kind, popen=popen, access_key=access_key, started_at=datetime.now(UTC)
-            )
-            self._children[child.pid] = child
-            self._tell_reaper(f"+{child.pid}")
+            return self._adopt(popen, name, kind, access_key)
+
+    def adopt(self, process: Process, *, name: str, kind: Kind, access_key: str | None = None) -> Child:
+        """Take in a process that leads its own group and was started by one of ours."""
+        with self._lock:
+            return self._adopt(process, name, kind, access_key)
+
+    def _adopt(self, process: Process, name: str, kind: Kind, access_key: str | None) -> Child:
+        child = Child(
+            name=name, kind=kind, popen=process, access_key=access_key, started_at=datetime.now(UTC)
+        )
+        self._children[child.pid] = child
+        self._tell_reaper(f"+{child.pid}")
         return child
 
     def wait(self, child: Child, seconds: float | None = None) -> int:

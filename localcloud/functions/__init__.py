@@ -88,17 +88,17 @@ def _share_code() -> None:
 
 
 def _settings(account_id: str, region: str, name: str, qualifier: str | None) -> FunctionSettings:
+    from moto.awslambda.exceptions import UnknownFunctionException
     from moto.awslambda.models import lambda_backends
 
     if name.startswith("arn:"):
         parts = name.split(":")
         region, name = parts[3], parts[6]
-    function = lambda_backends[account_id][region]._lambdas.get_function_by_name_or_arn_with_qualifier(
-        name.split(":")[0], qualifier
-    )
-    if function is None:
+    try:
+        function = lambda_backends[account_id][region].get_function(name.split(":")[0], qualifier)
+    except UnknownFunctionException as error:
         arn = f"arn:aws:lambda:{region}:{account_id}:function:{name}"
-        raise AwsError("ResourceNotFoundException", f"Function not found: {arn}")
+        raise AwsError("ResourceNotFoundException", f"Function not found: {arn}") from error
     return FunctionSettings(
         arn=function.function_arn,
         name=function.function_name,
@@ -118,7 +118,7 @@ def _event_invoke_config(settings: FunctionSettings) -> dict[str, Any]:
 
     account = settings.arn.split(":")[4]
     function = lambda_backends[account][settings.region].get_function(settings.name)
-    return dict(function.event_invoke_config[0]) if function.event_invoke_config else {}
+    return dict(function.event_invoke_config[-1].config) if function.event_invoke_config else {}
 
 
 def _check_json(payload: bytes) -> None:

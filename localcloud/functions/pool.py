@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from localcloud.cloud import AwsError, Cloud
 from localcloud.functions.logs import FunctionLogs
+from localcloud.functions.nursery import Nursery
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
 
-WARM = 3  # processes of some 40 MB each
+WARM = 8  # processes of some 15 MB each beside what they share
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Pool:
         self._cloud, self._logs, self._warm = cloud, logs, warm
         self._code = Code(cloud.state_dir / "functions")
         self._shelf = _Shelf()
+        self._nurseries: dict[Path, Nursery] = {}
         self._lock = threading.Lock()
 
     def run(self, function: FunctionSettings, payload: bytes) -> Outcome:
@@ -62,6 +65,7 @@ class Pool:
                 self._cloud,
                 function,
                 path,
+                self._nursery(path),
                 lambda stream, line: self._logs.write(function, stream, line),
             )
         except BaseException as error:
@@ -70,6 +74,14 @@ class Pool:
             if isinstance(error, AssetNotRunnable):
                 raise AwsError("InvalidZipFileException", str(error)) from error
             raise
+
+    def _nursery(self, path: list[Path]) -> Nursery:
+        """Return the nursery of an asset. Assets differ in what they can import, so each has its own."""
+        with self._lock:
+            nursery = self._nurseries.get(path[1])
+            if nursery is None or not nursery.alive:
+                nursery = self._nurseries[path[1]] = Nursery(self._cloud.processes, path)
+            return nursery
 
     def _put_back(self, sandbox: Sandbox) -> None:
         with self._lock:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import queue
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -19,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from localcloud.cloud import Cloud
+from localcloud.functions.nursery import Nursery
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
 
@@ -69,9 +68,10 @@ class Sandbox:
         cloud: Cloud,
         function: FunctionSettings,
         path: list[Path],
+        nursery: Nursery,
         write_log: Callable[[str, str], None],
     ) -> None:
-        """Start the process; `write_log` gets the log stream's name and each line."""
+        """Have the process forked; `write_log` gets the log stream's name and each line."""
         self.function = function
         self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
         self._write_log = write_log
@@ -83,14 +83,10 @@ class Sandbox:
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 1}, daemon=True).start()
         environment = self._environment(path)
-        self._child = cloud.processes.spawn(
-            # -S -P: the path below and the standard library are all there is to import, in that order
-            [sys.executable, "-S", "-P", "-m", "awslambdaric", function.handler],
+        self._child = cloud.processes.adopt(
+            nursery.bear(function.handler, environment, path[1]),
             name=function.name,
             kind="function",
-            env=environment,
-            cwd=path[1],
-            output=subprocess.PIPE,
             access_key=environment["AWS_ACCESS_KEY_ID"],
         )
         self._reader = threading.Thread(target=self._read_output, daemon=True)
@@ -143,7 +139,7 @@ class Sandbox:
         try:
             return self._outcomes.get_nowait()[1]
         except queue.Empty:
-            code = self._child.popen.returncode
+            code = self._child.popen.returncode or 0
             reason = f"signal: {-code}" if code < 0 else f"exit status {code}"
             return _failure(
                 "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {reason}"

@@ -1,0 +1,116 @@
+"""Runs as a process of its own: imports what Lambda's runtime brings, then forks one child per sandbox.
+
+A function's process begins with what the runtime brings, and the largest part of that, botocore, is the
+same for all. Importing it once and forking halves a cold start and shares the memory. Nothing of the
+function's own is imported before the fork: environment, directory and handler are set in the child.
+
+It is spoken to through its standard input, a socket. A request is one line of JSON, with the file
+descriptor for the child's output beside it: {"handler", "environment", "directory"}. The answers are lines:
+{"born": pid} for each request, in order, and {"died": pid, "code": returncode} for each end of a child.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+PIECE_BYTES = 1 << 16
+
+
+def main() -> None:
+    """Serve requests until the other side closes the socket; then end every child."""
+    server = socket.socket(fileno=os.dup(0))
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write)
+    # To be there after the fork. Not awslambdaric: importing it connects to the Runtime API.
+
+    import botocore.client
+    import botocore.session  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # so that the children's collector does not copy these pages
+    children: set[int] = set()
+    while True:
+        ready, _, _ = select.select([server.fileno(), wake_read], [], [])
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            for pid, code in ended():
+                children.discard(pid)
+                tell(server, {"died": pid, "code": code})
+        if server.fileno() in ready:
+            message, descriptors, _, _ = socket.recv_fds(server, PIECE_BYTES, 1)
+            while message and not message.endswith(b"\n"):
+                message += server.recv(PIECE_BYTES)
+            if not message:
+                break
+            pid = os.fork()
+            if pid == 0:
+                server.close()
+                os.close(wake_read)
+                os.close(wake_write)
+                live(json.loads(message), descriptors[0])
+            os.close(descriptors[0])
+            children.add(pid)
+            tell(server, {"born": pid})
+    for pid in children:
+        os.killpg(pid, signal.SIGKILL)
+
+
+def ended() -> list[tuple[int, int]]:
+    """Return process id and return code (negative: the signal) of every child that has ended."""
+    found: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if pid == 0:
+            return found
+        found.append((pid, os.waitstatus_to_exitcode(status)))
+
+
+def tell(server: socket.socket, answer: dict[str, int]) -> None:
+    """Send one line."""
+    server.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def live(request: dict[str, Any], output: int) -> None:
+    """Be the function's process; does not return."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(nowhere)
+    os.close(output)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    os.chdir(request["directory"])
+    code = 1
+    try:
+        from awslambdaric.__main__ import main as run
+
+        run(["", request["handler"]])
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
