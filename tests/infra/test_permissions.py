@@ -82,10 +82,10 @@ def _run_policy(cloud: LocalCloud) -> None:
     )
     execution = states.start_execution(stateMachineArn=machine, input='{"policy": "nightly"}')["executionArn"]
     deadline = time.monotonic() + 120
-    while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+    while (state := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
         assert time.monotonic() < deadline, "the session does not end"
         time.sleep(0.5)
-    assert status == "SUCCEEDED"
+    assert state["status"] == "SUCCEEDED", state.get("cause")
 
 
 def _statements(cloud: LocalCloud) -> Statements:
