@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,11 +20,12 @@ from tidemark.cli.search import entry_line
 from tidemark.cli.steps import View
 from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, in_silence, workbench
 from tidemark.errors import IndexingFailed, SessionNotFound
-from tidemark.index.catalogue import open_index
-from tidemark.index.manifest import Manifest
 from tidemark.policy.policy import Policy
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.ledger import associations_of
+
+if TYPE_CHECKING:
+    from tidemark.index.manifest import Manifest
 
 NAME = "demo"  # of the file system and of its policy
 TIME_SCALE = 0.005
@@ -89,6 +90,8 @@ def _start(connection: Connection, policy: Policy) -> Started:
 
 
 def _manifest(connection: Connection, view: View) -> Manifest:
+    from tidemark.index.catalogue import open_index
+
     if view.index is None or view.index.status is not IndexStatus.COMPLETE:
         raise IndexingFailed(
             f"session {view.session.session_id} has no index: {'; '.join(view.session.reasons)}"

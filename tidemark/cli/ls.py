@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -12,11 +12,12 @@ from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.search import entry_line, index_of
 from tidemark.errors import RecoveryPointNotFound
-from tidemark.index.catalogue import newest_index, open_index
 from tidemark.index.escape import escape
-from tidemark.index.manifest import Manifest
 from tidemark.policy.policy import FILE_SYSTEM_ID
 from tidemark.sessions.ledger import associations_of
+
+if TYPE_CHECKING:
+    from tidemark.index.manifest import Manifest
 
 HELP = f"""List one directory as it was in a backup.
 
@@ -33,7 +34,7 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    from tidemark.index.browse import list_directory  # pyarrow takes a tenth of a second
+    from tidemark.index.browse import list_directory
 
     source, separator, path = where.partition(":/")
     directory = escape(terminal.typed(f"/{path}" if separator else "/"))
@@ -60,6 +61,8 @@ def ls(
 
 def _index(connection: Connection, source: str) -> Manifest:
     """Return the index that an index id, a recovery point's ARN or a file system's id stands for."""
+    from tidemark.index.catalogue import newest_index, open_index
+
     if source.startswith("arn:"):
         association = next(associations_of(connection.records, source), None)
         if association is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -14,12 +14,13 @@ from tidemark.cli import terminal
 from tidemark.cli.connection import connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.errors import IndexNotFound
-from tidemark.index.catalogue import list_indexes, newest_index, open_index
 from tidemark.index.entry import Entry
-from tidemark.index.manifest import Manifest
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.naming import is_index_id
+
+if TYPE_CHECKING:  # what reads indexes takes a tenth of a second to import; other commands do without
+    from tidemark.index.manifest import Manifest
 
 HELP = f"""Find files and folders by name in an index.
 
@@ -54,7 +55,7 @@ def search(
         raise typer.BadParameter(
             "it is empty; to list a directory, use: tidemark ls INDEX:/", param_hint="PATTERN"
         )
-    from tidemark.index.search import search as names_like  # pyarrow takes a tenth of a second
+    from tidemark.index.search import search as names_like
 
     repository = connect().repository
     manifests = choose(repository, file_system, index)
@@ -75,6 +76,8 @@ def search(
 
 def choose(repository: Store, file_system: str | None, index: str | None) -> list[Manifest]:
     """Return the indexes to search: the one given, else the newest of the file system or of each."""
+    from tidemark.index.catalogue import list_indexes, newest_index
+
     if index is not None:
         manifest = index_of(repository, index)
         if file_system not in (None, manifest.identity.file_system_id):
@@ -92,6 +95,8 @@ def choose(repository: Store, file_system: str | None, index: str | None) -> lis
 
 def index_of(repository: Store, index_id: str) -> Manifest:
     """Return an index by its id; raise IndexNotFound, also for what cannot be an id."""
+    from tidemark.index.catalogue import open_index
+
     if not is_index_id(index_id):
         raise IndexNotFound(
             f"{terminal.printable(index_id)!r} is not an index id such as "

@@ -1,0 +1,113 @@
+"""The recovery points of a file system, with AWS Backup's answers by botocore's own shapes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from botocore.session import get_session
+from botocore.stub import Stubber
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.recovery_points import recovery_points_of
+from tidemark.errors import VaultNotFound
+from tidemark.sessions.session import FileSystem
+
+HOME, AWAY = "eu-central-1", "eu-west-1"
+FILE_SYSTEM = FileSystem("123456789012", HOME, "fs-0123456789abcdef0")
+EARLY, LATE = datetime(2026, 11, 21, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+def stubs():
+    session = get_session()
+    session.set_credentials("testing", "testing")
+    clients = Clients(session)
+    stubs = {region: Stubber(clients.of("backup", region)) for region in (HOME, AWAY)}
+    for stub in stubs.values():
+        stub.activate()
+    return clients, stubs
+
+
+def point(number, region, created, **fields):
+    arn = f"arn:aws:backup:{region}:123456789012:recovery-point:{number}"
+    return {"RecoveryPointArn": arn, "Status": "COMPLETED", "CreationDate": created} | fields
+
+
+def listed(stub, vault, *pages):
+    for number, points in enumerate(pages):
+        following = {} if number + 1 == len(pages) else {"NextToken": str(number)}
+        expected = {"BackupVaultName": vault, "ByResourceArn": FILE_SYSTEM.arn}
+        expected |= {"NextToken": str(number - 1)} if number else {}
+        stub.add_response(
+            "list_recovery_points_by_backup_vault", {"RecoveryPoints": points} | following, expected
+        )
+
+
+def tagged(stub, number, region, tags, **fields):
+    arn = f"arn:aws:backup:{region}:123456789012:recovery-point:{number}"
+    stub.add_response("list_tags", {"Tags": tags} | fields.pop("answer", {}), {"ResourceArn": arn} | fields)
+
+
+def find(clients):
+    return recovery_points_of(
+        clients,
+        FILE_SYSTEM,
+        vaults={HOME: "tidemark", AWAY: "copies"},
+        keys={1: bytes(64)},
+        deployment="tidemark",
+    )
+
+
+def test_points_of_every_region_come_newest_first_and_copies_after_their_originals(stubs):
+    clients, stubs = stubs
+    lifecycle = {"CalculatedLifecycle": {"DeleteAt": LATE}, "BackupSizeInBytes": 7}
+    listed(stubs[HOME], "tidemark", [point(1, HOME, EARLY)], [point(2, HOME, LATE, **lifecycle)])
+    listed(stubs[AWAY], "copies", [point(3, AWAY, LATE), point(4, AWAY, EARLY)])
+    for number, region in ((1, HOME), (2, HOME), (3, AWAY), (4, AWAY)):
+        tagged(stubs[region], number, region, {"Name": "x"})
+    found = find(clients)
+    assert [(each.recovery_point_arn[-1], each.is_copy) for each in found] == [
+        ("2", False),
+        ("3", True),
+        ("1", False),
+        ("4", True),
+    ]
+    assert (found[0].size_bytes, found[0].delete_at) == (7, LATE)
+    assert found[2].delete_at is None
+    assert not found[0].tags.ours
+
+
+def test_tags_are_read_to_their_last_page(stubs):
+    clients, stubs = stubs
+    listed(stubs[HOME], "tidemark", [point(1, HOME, LATE)])
+    listed(stubs[AWAY], "copies", [])
+    tagged(stubs[HOME], 1, HOME, {"Name": "x"}, answer={"NextToken": "more"})
+    tagged(stubs[HOME], 1, HOME, {"tidemark": "other"}, NextToken="more")
+    (found,) = find(clients)
+    assert found.tags.ours
+
+
+def test_a_point_deleted_meanwhile_has_no_tags(stubs):
+    clients, stubs = stubs
+    listed(stubs[HOME], "tidemark", [point(1, HOME, LATE)])
+    listed(stubs[AWAY], "copies", [])
+    stubs[HOME].add_client_error("list_tags", "ResourceNotFoundException")
+    (found,) = find(clients)
+    assert not found.tags.ours
+
+
+def test_a_copy_in_the_same_region_is_told_by_its_source(stubs):
+    clients, stubs = stubs
+    source = f"arn:aws:backup:{HOME}:123456789012:backup-vault:first"
+    listed(stubs[HOME], "tidemark", [point(1, HOME, LATE, SourceBackupVaultArn=source)])
+    listed(stubs[AWAY], "copies", [])
+    tagged(stubs[HOME], 1, HOME, {})
+    assert find(clients)[0].is_copy
+
+
+def test_a_missing_vault_is_named_with_its_region(stubs):
+    clients, stubs = stubs
+    stubs[HOME].add_client_error("list_recovery_points_by_backup_vault", "ResourceNotFoundException")
+    with pytest.raises(VaultNotFound, match=f"tidemark in {HOME}"):
+        find(clients)

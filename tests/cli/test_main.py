@@ -1,0 +1,118 @@
+"""What becomes of everything that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tidemark import __version__
+from tidemark.cli.main import call
+from tidemark.errors import TidemarkError, error_classes
+
+
+def test_the_version(tidemark):
+    assert tidemark("--version").out == f"tidemark {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["local"]])
+def test_without_a_command_the_help_is_shown(tidemark, arguments):
+    result = tidemark(*arguments)
+    assert result.code == 2
+    assert "Commands:" in result.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rum"], ["run"], ["run", "a", "b"], ["ls", "--frob"], ["sessions", "--limit", "0"]]
+)
+def test_a_wrong_call_says_what_and_where_to_look(tidemark, arguments):
+    result = tidemark(*arguments)
+    assert result.code == 2
+    assert result.err.startswith("tidemark: ")
+    assert "try: tidemark" in result.err
+
+
+@pytest.mark.parametrize("error", list(error_classes()), ids=lambda error: error.__name__)
+def test_every_error_ends_with_its_own_code(tidemark, monkeypatch, error):
+    raised = TidemarkError.__new__(error)
+    Exception.__init__(raised, "a fact; a next step\x1b[2J")
+    monkeypatch.setattr("tidemark.cli.sessions.connect", lambda: raise_(raised))
+    result = tidemark("sessions")
+    assert result.code == error.exit_code
+    assert result.err == "tidemark: a fact; a next step\\x1b[2J\n"
+    assert result.out == ""
+
+
+def test_a_defect_is_told_in_a_sentence_with_a_file_for_the_report(tidemark, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tidemark.cli.sessions.connect", lambda: {}["nothing"])
+    result = tidemark("sessions")
+    assert result.code == 70
+    assert "Traceback" not in result.err
+    (report,) = tmp_path.iterdir()
+    assert str(report) in result.err
+    assert "KeyError" in report.read_text()
+
+
+def test_ctrl_c_is_no_traceback(tidemark, monkeypatch):
+    monkeypatch.setattr("tidemark.cli.sessions.connect", lambda: raise_(KeyboardInterrupt()))
+    result = tidemark("sessions")
+    assert (result.code, result.err) == (130, "tidemark: stopped\n")
+
+
+def test_whoever_stops_reading_gets_no_complaint():
+    program = "import sys; from tidemark.cli.main import main; main(['--help'])"
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert ended.stderr == b""
+    assert ended.returncode == 141
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_what_is_running_with_its_cleaning_up(number):
+    program = (
+        "import time, tidemark.cli.sessions as s\n"
+        "def connect():\n"
+        "    try:\n"
+        "        print('ready', flush=True); time.sleep(60)\n"
+        "    finally:\n"
+        "        print('cleaned up', flush=True)\n"
+        "s.connect = connect\n"
+        "from tidemark.cli.main import main; main(['sessions'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "cleaned up\n", "tidemark: stopped\n")
+
+
+def test_help_needs_no_aws_and_no_pyarrow():
+    program = (
+        "import sys; from tidemark.cli.main import call; call(['--help']);"
+        "sys.exit(any(name in sys.modules for name in ('boto3', 'pyarrow', 'moto', 'pydantic')))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+def test_call_returns_the_code_of_help():
+    assert call(["run", "--help"]) == 0

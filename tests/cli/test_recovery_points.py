@@ -1,0 +1,110 @@
+"""tidemark recovery-points: what the tags say, what is wrong with them, and what others made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.cli.conftest import COPY_REGION, OWN, REGION
+from tidemark.aws.recovery_points import RecoveryPoint
+from tidemark.tags import OpenedTags, PointMetadata, TagKey, open_tags, seal
+
+ARN = f"arn:aws:elasticfilesystem:{REGION}:123456789012:file-system/{OWN}"
+METADATA = PointMetadata(
+    session="nightly-1",
+    policy="nightly",
+    file_system=OWN,
+    account="123456789012",
+    region=REGION,
+    created=datetime(2026, 11, 22, 2, tzinfo=UTC),
+    retention_days=35,
+)
+KEY = TagKey(version=1, secret=bytes(64))
+TAGS = seal(METADATA, file_system=ARN, key=KEY, deployment="tidemark")
+
+
+def opened(tags: dict[str, str]) -> OpenedTags:
+    return open_tags(tags, file_system=ARN, keys={1: KEY.secret}, deployment="tidemark")
+
+
+def point(number: int, tags: dict[str, str], **fields: object) -> RecoveryPoint:
+    usual = {
+        "recovery_point_arn": f"arn:aws:backup:{REGION}:123456789012:recovery-point:{number:08}",
+        "region": REGION,
+        "vault": "tidemark",
+        "status": "COMPLETED",
+        "created_at": datetime(2026, 11, 22, 2, 10, tzinfo=UTC),
+        "delete_at": datetime(2026, 12, 27, 2, 10, tzinfo=UTC),
+        "size_bytes": 1_234_567,
+        "is_copy": False,
+        "tags": opened(tags),
+    }
+    return RecoveryPoint(**usual | fields)
+
+
+@pytest.fixture
+def points(deployment, monkeypatch):
+    """Have AWS Backup answer with these points; moto has none."""
+    found: list[RecoveryPoint] = []
+    monkeypatch.setattr("tidemark.cli.recovery_points.recovery_points_of", lambda *_, **__: found)
+    monkeypatch.setattr("tidemark.aws.tag_keys.TagKeys.all", lambda _: {1: KEY.secret})
+    return found
+
+
+def test_none_yet_names_the_vaults_that_were_looked_in(tidemark, points):
+    result = tidemark("recovery-points", OWN)
+    assert (result.code, result.out) == (0, "")
+    assert "tidemark (eu-central-1), copies (eu-west-1)" in result.err
+    assert tidemark("recovery-points", OWN, "--json").document == {"recovery_points": []}
+
+
+def test_what_a_point_says_of_itself(tidemark, points):
+    points += [
+        point(1, TAGS),
+        point(2, TAGS, region=COPY_REGION, vault="copies", is_copy=True, delete_at=None),
+    ]
+    out = tidemark("recovery-points", OWN).out
+    assert "2026-11-22 02:10:00  backup in eu-central-1  1.2 MB, kept until 2026-12-27" in out
+    assert "copy in eu-west-1  1.2 MB, kept for ever" in out
+    assert "session  nightly-1" in out
+    first, second = tidemark("recovery-points", OWN, "--json").document["recovery_points"]
+    assert first["made_by"] == "tidemark"
+    assert first["metadata"] == {
+        "session_id": "nightly-1",
+        "policy": "nightly",
+        "file_system": OWN,
+        "account": "123456789012",
+        "region": REGION,
+        "created_at": "2026-11-22T02:00:00Z",
+        "retention_days": 35,
+        "index_id": None,
+    }
+    assert first["problems"] == []
+    assert (second["kind"], second["delete_at"]) == ("copy", None)
+
+
+def test_altered_tags_are_reported_and_not_believed(tidemark, points):
+    name = sorted(TAGS)[2]
+    points.append(point(1, TAGS | {name: TAGS[name][:-1] + "_"}))
+    out = tidemark("recovery-points", OWN).out
+    assert "nightly-1" not in out
+    assert "cannot be trusted" in out
+    assert "  ! " in out
+    (only,) = tidemark("recovery-points", OWN, "--json").document["recovery_points"]
+    assert (only["made_by"], only["metadata"]) == ("unknown", None)
+    assert only["problems"][0]["finding"] == "altered"
+    assert only["problems"][0]["tag_key"] == name
+
+
+def test_points_that_others_made_are_listed_as_such(tidemark, points):
+    points.append(point(1, {"Name": "by hand"}, status="PARTIAL"))
+    out = tidemark("recovery-points", OWN).out
+    assert "someone else" in out
+    assert "partial" in out
+    (only,) = tidemark("recovery-points", OWN, "--json").document["recovery_points"]
+    assert (only["made_by"], only["problems"]) == ("other", [])
+
+
+def test_a_malformed_id(tidemark):
+    assert tidemark("recovery-points", "fs-XYZ").code == 14

@@ -1,0 +1,60 @@
+"""What `demo` and `local up` share, as far as it needs no cloud."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidemark.cli import workbench
+from tidemark.errors import ConfigurationError, LocalCloudError
+from tidemark.policy.configuration import load
+
+IDS = {"home": "fs-0123456789abcdef0", "0": "fs-0123456789abcdef1", "true": "fs-0123456789abcdef2"}
+
+
+def test_the_written_configuration_is_a_valid_one(tmp_path):
+    path = tmp_path / "tidemark.yaml"
+    path.write_text(workbench.configuration(IDS))
+    loaded = load(path)
+    assert {policy.name: policy.file_systems for policy in loaded.policies} == {
+        name: (file_system,) for name, file_system in IDS.items()
+    }
+    for policy in loaded.policies:
+        assert policy.index
+        assert policy.schedule is None
+        assert [copy.region for copy in policy.copies] == [workbench.COPY_REGION]
+    assert set(loaded.vaults) == {workbench.REGION, workbench.COPY_REGION}
+
+
+@pytest.mark.parametrize(
+    "text", ["home", "home=", "=x", "home=/nowhere/at/all", "Home=.", "a b=.", "a/../b=."]
+)
+def test_what_is_no_file_system_starts_nothing(tidemark, text, monkeypatch):
+    monkeypatch.setattr("localcloud.client.LocalCloud.start", None)
+    result = tidemark("local", "up", "--file-system", text)
+    assert result.code == ConfigurationError.exit_code, result
+    assert "Traceback" not in result.err
+
+
+def test_two_file_systems_of_one_name(tidemark):
+    result = tidemark("local", "up", "--file-system", "a=.", "--file-system", "a=/")
+    assert result.code == ConfigurationError.exit_code
+    assert "a name of its own" in result.err
+
+
+def test_the_demo_of_a_directory_that_is_not_there(tidemark):
+    result = tidemark("demo", "/nowhere/at/all")
+    assert result.code == ConfigurationError.exit_code
+    assert "/nowhere/at/all is not a directory" in result.err
+
+
+def test_without_the_sources_the_message_says_where_to_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(workbench, "SOURCES", tmp_path)
+    with pytest.raises(LocalCloudError, match="clone"):
+        workbench.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")
+
+
+def test_a_failed_synthesis_shows_its_last_words(tmp_path, monkeypatch):
+    (tmp_path / "app.py").write_text("raise SystemExit('no node here')")
+    monkeypatch.setattr(workbench, "SOURCES", tmp_path)
+    with pytest.raises(LocalCloudError, match="no node here"):
+        workbench.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")
