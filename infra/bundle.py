@@ -42,6 +42,7 @@ NOT_IN_LAMBDAS = (
 )
 NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
 _LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
+KEPT = 8  # of each kind, under build/
 _RECIPE = "1"  # raised when the way of bundling changes, so that no cache survives it
 
 
@@ -114,7 +115,7 @@ def _bundle(name: str, inputs: list[Path], fill: Callable[[Path], None]) -> Bund
 
 
 def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:
-    """Return `build/<name>/<key>`, filled once; older ones stay, for another synth may be reading them."""
+    """Return `build/<name>/<key>`, filled once; some older ones stay, which another synth may be reading."""
     finished = BUILD / name / key
     if not finished.is_dir():
         finished.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +126,14 @@ def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:
             # Whoever comes second finds the same content there already.
             if not finished.is_dir():
                 directory.rename(finished)
+        _forget_old(finished.parent)
     return finished
+
+
+def _forget_old(directory: Path) -> None:
+    built = [path for path in directory.iterdir() if not path.name.startswith(".")]
+    for path in sorted(built, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _install(wanted: str, directory: Path) -> None:

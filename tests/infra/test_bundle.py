@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -90,6 +91,18 @@ def test_the_same_sources_give_the_same_asset_and_others_another(
     assert bundle.lambda_asset().hash != before[0].hash
     (tmp_path / "tidemark" / "cli" / "new.py").write_text("")
     assert bundle.worker_context() == bundle.worker_context()
+
+
+def test_old_bundles_are_forgotten_but_not_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "BUILD", tmp_path)
+    for number in range(bundle.KEPT + 3):
+        made = bundle._built("kind", f"key{number}", lambda directory: (directory / "file").touch())
+        os.utime(made, (number, number))
+    left = {path.name for path in (tmp_path / "kind").iterdir()}
+    assert len(left) == bundle.KEPT
+    assert f"key{bundle.KEPT + 2}" in left
 
 
 def test_requirements_keep_their_hashes_without_what_the_runtime_brings() -> None:

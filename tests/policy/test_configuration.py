@@ -134,6 +134,8 @@ WRONG = [
     (2, "region: eu-north-1", 5, "no vault for eu-north-1, where backups are made; add: eu-north-1"),
     (4, "  prefix: /some/where/", 4, "none at either end"),
     (4, "  bucket: My.Bucket", 4, "a bucket name"),
+    (4, "  prefx: some", 4, "did you mean 'prefix'"),
+    (28, "  mail: you@example.com", 28, "did you mean 'email'"),
     (6, "  eu-central-1: a vault", 6, "a vault name"),
     (7, "  # no second vault", 17, "add under vaults: eu-west-1: copies"),
     (7, "  eu-west-11: copies", 17, "did you mean eu-west-11"),
