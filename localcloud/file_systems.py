@@ -53,6 +53,19 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
     return file_system_id
 
 
+def _admit_its_members(ec2_backend: Any, group: Any) -> None:
+    """Give a default security group the rule that every one has: it admits itself. moto leaves that out."""
+    if not group.ingress_rules:
+        ec2_backend.authorize_security_group_ingress(
+            group.id,
+            ip_protocol="-1",
+            from_port=None,
+            to_port=None,
+            ip_ranges=[],
+            source_groups=[{"GroupId": group.id}],
+        )
+
+
 def _default_security_groups() -> None:
     """Make a mount target without security groups take its VPC's default one.
 
@@ -72,6 +85,7 @@ def _default_security_groups() -> None:
         if not security_groups:
             subnet = self.ec2_backend.get_subnet(subnet_id)
             group = self.ec2_backend.get_default_security_group(subnet.vpc_id)
+            _admit_its_members(self.ec2_backend, group)
             security_groups = [group.id]
         return create_mount_target(self, file_system_id, subnet_id, ip_address, security_groups)
 
