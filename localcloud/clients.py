@@ -46,7 +46,8 @@ class _SharedModels(Loader):
     """Takes service models from moto, which has them in memory to tell operations apart."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        if type_name == "service-2":
+        # botocore's S3 client rewrites the paths in its model, by which moto tells operations apart
+        if type_name == "service-2" and service_name != "s3":
             return service_description(service_name)
         return super().load_service_model(service_name, type_name, api_version)
 

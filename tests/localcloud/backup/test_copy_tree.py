@@ -59,6 +59,20 @@ def test_hard_links_stay_links_and_holes_stay_holes(tmp_path: Path) -> None:
     assert (destination / "sparse").stat().st_blocks <= 2 * (source / "sparse").stat().st_blocks
 
 
+def test_a_linked_copy_has_the_same_files_in_directories_of_its_own(tmp_path: Path) -> None:
+    source, first, second = (tmp_path / name for name in ("source", "first", "second"))
+    source.mkdir()
+    make_tree(source)
+    run_copy(source, first)
+    command = [sys.executable, "-I", "-S", copy_tree.__file__, "--link", str(first), str(second)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert listing(second) == listing(first)
+    one, other = first / "docs" / "a.txt", second / "docs" / "a.txt"
+    assert one.stat().st_ino == other.stat().st_ino
+    subprocess.run(["rm", "-rf", first], check=True)
+    assert other.read_text() == (source / "docs" / "a.txt").read_text()
+
+
 def test_a_tree_deeper_than_path_max_is_copied_whole(tmp_path: Path) -> None:
     source, destination = tmp_path / "source", tmp_path / "destination"
     source.mkdir()

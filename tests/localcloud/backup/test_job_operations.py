@@ -70,6 +70,8 @@ def test_a_copy_in_another_region_has_bytes_tags_and_creation_date_of_its_source
     assert (copied["ResourceArn"], copied["Lifecycle"]) == (source["ResourceArn"], {"DeleteAfterDays": 90})
     assert there.list_tags(ResourceArn=arn)["Tags"] == backups.client().list_tags(ResourceArn=point)["Tags"]
     assert backups.tree(arn) != backups.tree(point)
+    assert copied["BackupSizeInBytes"] == source["BackupSizeInBytes"]
+    backups.client().delete_recovery_point(BackupVaultName="main", RecoveryPointArn=point)
     assert same(backups.tree(arn), backups.cloud.file_systems["home"].directory)
 
 
