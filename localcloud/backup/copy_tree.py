@@ -1,9 +1,11 @@
 """Copies a directory tree as AWS Backup copies an EFS file system.
 
-Run as a script, `copy_tree.py SOURCE DESTINATION [ITEM...]`, in a process of its own: a large tree must not
-hold up the server's other threads, and a job is stopped by a signal. DESTINATION must not exist. With ITEMs,
-paths relative to SOURCE, only those are copied, with what is below them and the directories above. The last
-line of the output is a JSON object of counts (`Counts`). Exit code 0, or 1 with the reason on standard error.
+Run as a script, `copy_tree.py [--link] SOURCE DESTINATION [ITEM...]`, in a process of its own: a large tree
+must not hold up the server's other threads, and a job is stopped by a signal. DESTINATION must not exist.
+With ITEMs, paths relative to SOURCE, only those are copied, with what is below them and the directories
+above. With --link, files become hard links to SOURCE's, for trees that nobody changes any more. The last
+line of the output is a JSON object of counts (`Counts`). Exit code 0, or 1 with the reason on standard
+error.
 
 Copied: regular files with their holes and hard links, directories, symbolic links (never followed), modes,
 owners where the process may set them, and modification times to the nanosecond. Left out: sockets, FIFOs and
@@ -43,7 +45,7 @@ class Counts:
     files: int = 0  # names of regular files; hard links count once per name
     directories: int = 0  # without the root
     links: int = 0
-    bytes: int = 0  # apparent size, hard-linked files once
+    bytes: int = 0  # apparent size, hard-linked files once; none with --link
     special: int = 0  # sockets, FIFOs, devices
     vanished: int = 0
     unreadable: int = 0
@@ -64,6 +66,7 @@ class _Level:
 class TreeCopier:
     """One copy of one tree."""
 
+    link: bool = False
     counts: Counts = field(default_factory=Counts)
     _levels: list[_Level] = field(default_factory=list)
     _first_names: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -143,7 +146,9 @@ class TreeCopier:
         if kind == stat.S_IFDIR:
             level.pending.append((name, status))
         elif kind == stat.S_IFREG:
-            if status.st_nlink == 1 or not self._link_to_first(level, name, status):
+            if self.link:
+                os.link(name, name, src_dir_fd=level.source, dst_dir_fd=level.destination)
+            elif status.st_nlink == 1 or not self._link_to_first(level, name, status):
                 self._copy_file(level, name, status)
             self.counts.files += 1
         elif kind == stat.S_IFLNK:
@@ -250,9 +255,10 @@ def main() -> int:
     os.umask(0)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # two descriptors per level of depth
-    source, destination, *items = (os.fsencode(argument) for argument in sys.argv[1:])
+    arguments = [os.fsencode(argument) for argument in sys.argv[1:]]
+    copier = TreeCopier(link=arguments[0] == b"--link")
+    source, destination, *items = arguments[copier.link :]
     try:
-        copier = TreeCopier()
         counts = copier.copy_items(source, destination, items) if items else copier.copy(source, destination)
     except OSError as error:
         sys.stderr.write(f"the file system cannot be copied: {error}\n")

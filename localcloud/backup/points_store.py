@@ -3,9 +3,9 @@
     STATE/backup/ACCOUNT/REGION/VAULT/UUID/recovery-point.json
                                           /tree/                  the file system's root
 
-A copy is a second tree of its own, not hard links into the first: then a point is deleted by removing one
-directory, a client that damages one tree damages one point, and file systems that share blocks on copying
-(XFS, Btrfs) make the second tree almost free anyway.
+A copy in another vault is a tree of its own whose files are hard links to the first one's. Nobody changes a
+file in a vault, so that either point can be deleted without the other; for large trees it takes a fraction
+of the time and none of the space. What damages a file of one point (a test, a disk) damages its copies too.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class RestoreOperations:
         moment = self.cloud.clock.now().strftime("%Y-%m-%dT%H-%M-%S-%f")[:-3] + "Z"
         target = directory / f"{RESTORED}_{moment}"
         try:
-            return copy_tree(self.cloud, self.points.tree(point), target, stop, job.items)
+            return copy_tree(self.cloud, self.points.tree(point), target, stop, items=job.items)
         except JobFailed:
             if target.exists():
                 target.rename(directory / f"{FAILED}_{moment}")

@@ -18,15 +18,23 @@ COPIER = Path(__file__).with_name("copy_tree.py")
 
 
 def copy_tree(
-    cloud: Cloud, source: Path, destination: Path, stop: threading.Event, items: Sequence[str] = ()
+    cloud: Cloud,
+    source: Path,
+    destination: Path,
+    stop: threading.Event,
+    *,
+    items: Sequence[str] = (),
+    link: bool = False,
 ) -> int:
     """Copy `source`, or only some `items` in it, to the new directory `destination`; returns the bytes.
+
+    With `link`, files become hard links, for which no bytes are copied.
 
     Ends early, with an incomplete copy, once `stop` is set. Raises JobFailed with the reason, such as a full
     disk.
     """
     child = cloud.processes.spawn(
-        [sys.executable, "-I", "-S", COPIER, source, destination, *items],
+        [sys.executable, "-I", "-S", COPIER, *["--link"] * link, source, destination, *items],
         name=f"copy {destination.parent.name}",
         kind="function",  # killed at once at the end, unlike a worker
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},

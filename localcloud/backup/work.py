@@ -96,11 +96,12 @@ class CopyWork:
         )
 
     def run(self, job: CopyJob, stop: threading.Event) -> int:
-        """Copy the bytes."""
+        """Make a second tree of the same files."""
         source, copy = self.points.find(job.source_point_arn), self.points.find(job.point_arn)
         if source is None or copy is None:
             raise JobFailed(f"The recovery point {job.source_point_arn} does not exist any more.")
-        return copy_tree(self.cloud, self.points.tree(source), self.points.tree(copy), stop)
+        copy_tree(self.cloud, self.points.tree(source), self.points.tree(copy), stop, link=True)
+        return source.size
 
     def settle(self, job: CopyJob) -> None:
         """Complete the copy, or remove it."""
