@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +23,7 @@ from tidemark.cli.follow import follow
 from tidemark.cli.run import Started
 from tidemark.cli.search import entry_line
 from tidemark.cli.steps import View
-from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, in_silence, workbench
+from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, in_silence, workbench
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
 from tidemark.sessions.indexing import IndexStatus
@@ -28,17 +33,20 @@ if TYPE_CHECKING:
     from tidemark.index.manifest import Manifest
 
 NAME = "demo"  # of the file system and of its policy
+SMALL = "small"  # of another, for when DIR is large
+_SOURCES = Path(__file__).resolve().parents[1]
 TIME_SCALE = 0.005
 _INTERVAL = 0.25  # seconds between two looks at a session; the local cloud is fast
 _HOLD_SECONDS = 6.0  # longer than the next session takes to open
+_QUICK = timedelta(seconds=20)  # a session that takes longer is not run twice more
 _SAMPLE = 5
 
 HELP = f"""Show the main job on this machine, with your own files.
 
 Runs AWS on this machine, deploys the same CDK template that goes to AWS, and runs a policy for a file
 system that holds DIR. Then it shows what happens when a session meets an indexing session that still
-runs. Backups are real copies in a temporary directory: they take the space of DIR four times while it
-runs. DIR is only read.
+runs. Backups are real copies in a temporary directory: they take the space of DIR two to six times
+while it runs. DIR is only read.
 
 JSON, of the first session (the others are not run): session_id, status, recovery_point_arn, copies[]
 with recovery_point_arn, region, vault; index with index_id, location, files, directories, bytes,
@@ -50,30 +58,47 @@ def demo(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="DIR", help="What to back up. Default: the Python installation.", show_default=False
+            metavar="DIR", help="What to back up. Default: the Python standard library.", show_default=False
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
-    root = (directory or Path(sys.base_prefix)).expanduser().absolute()
     out = terminal.console()
     say = in_silence if as_json else terminal.working(out)
-    with workbench({NAME: root}, time_scale=TIME_SCALE, say=say) as bench:
+    with (
+        _root(directory, say) as root,
+        workbench({NAME: root, SMALL: _SOURCES}, time_scale=TIME_SCALE, say=say) as bench,
+    ):
         connection = bench.connection
         policy = connection.policy(NAME)
         if as_json:
             view = _run(connection, policy, Console(quiet=True))
             terminal.print_json(_document(connection, view))
             return
-        _heading(out, f"A session: back up {root}, copy to {COPY_REGION}, index")
+        what = str(root) if directory else "the Python standard library"
+        _heading(out, f"A session: back up {what}, copy, index")
         out.print(terminal.commands((f"tidemark run {NAME} --wait", "")))
         view = _run(connection, policy, out)
         _show_points(out, connection, bench.cloud.file_systems[NAME].id)
-        manifest = _manifest(connection, view)
-        _show_search(out, connection, manifest)
-        _show_overlap(out, bench, policy)
-    _show_next(out, root)
+        _show_search(out, connection, _manifest(connection, view))
+        quick = view.session.ended_at is not None and view.session.ended_at - view.session.opened_at < _QUICK
+        _show_overlap(out, bench, policy if quick else connection.policy(SMALL))
+    _show_next(out, directory)
+
+
+@contextmanager
+def _root(directory: Path | None, say: Say) -> Iterator[Path]:
+    """Return the directory to back up: the user's, or what every machine has, of a size that is quick."""
+    if directory is not None:
+        yield directory.expanduser().absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="tidemark-") as scratch:
+        library = Path(scratch) / "python"
+        others = shutil.ignore_patterns("site-packages", "dist-packages", "__pycache__")
+        with say("Copying the Python standard library"):
+            shutil.copytree(sysconfig.get_path("stdlib"), library, symlinks=True, ignore=others)
+        yield library
 
 
 def _run(connection: Connection, policy: Policy, out: Console) -> View:
@@ -138,6 +163,8 @@ def _sample_pattern(connection: Connection, manifest: Manifest) -> str:
 def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
     connection = bench.connection
     _heading(out, "A session that meets an indexing session which still runs")
+    if policy.name == SMALL:
+        out.print("To be quick, on a small file system: Tidemark's own sources.", style=terminal.QUIET)
     out.print(
         f"This directory is crawled in a moment. So that the first crawl still runs when\n"
         f"the second session begins, the local cloud was told to hold the worker's last\n"
@@ -205,12 +232,12 @@ def _print_shared(out: Console, connection: Connection, views: list[View]) -> No
         )
 
 
-def _show_next(out: Console, root: Path) -> None:
+def _show_next(out: Console, directory: Path | None) -> None:
     tidemark = terminal.program()
     _heading(out, "What to try next")
     out.print(
         terminal.commands(
-            (f"{tidemark} local up --file-system demo={shlex.quote(str(root))}", ""),
+            (f"{tidemark} local up --file-system home={shlex.quote(str(directory or '/some/tree'))}", ""),
         ),
         soft_wrap=True,
     )
