@@ -37,7 +37,7 @@ def test_the_newest_are_first_across_months(tidemark, deployment):
     for days in (200, 40, 1):
         deployment.session(f"s-{days}", age=timedelta(days=days))
     result = tidemark("sessions")
-    assert [line.split()[0] for line in result.out.splitlines()] == ["session", "s-1", "s-40", "s-200"]
+    assert [line.split()[-1] for line in result.out.splitlines()] == ["session", "s-1", "s-40", "s-200"]
     assert [s["session_id"] for s in tidemark("sessions", "--limit", "2", "--json").document["sessions"]] == [
         "s-1",
         "s-40",

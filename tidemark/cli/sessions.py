@@ -51,15 +51,18 @@ def sessions(
     if not found:
         _print_nothing(file_system, policy)
         return
-    table = terminal.table("session", "status", "took", "points", right=("took", "points"))
+    out = terminal.console()
+    out.print(Text(f"{'status':<8} {'took':>12} {'points':>7}  session", terminal.QUIET))
     for session in found:
-        table.add_row(
-            session.session_id,
-            Text(session.status.value, STATUS_STYLES[session.status]),
-            terminal.duration((session.ended_at or now) - session.opened_at),
-            str(len(session.points)) if session.points else "-",
+        took = terminal.duration((session.ended_at or now) - session.opened_at)
+        # The id comes last and whole, however narrow the terminal: it is what other commands are given.
+        out.print(
+            Text.assemble(
+                (f"{session.status.value:<8}", STATUS_STYLES[session.status]),
+                f" {took:>12} {len(session.points) or '-':>7}  {session.session_id}",
+            ),
+            soft_wrap=True,
         )
-    terminal.console().print(table)
 
 
 def _matching(

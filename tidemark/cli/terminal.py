@@ -12,14 +12,13 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
@@ -73,16 +72,6 @@ def _as_bytes(character: str) -> str:
 def print_json(value: object) -> None:
     """Print one JSON document in ASCII, so that it is safe on a terminal, too."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
-
-
-def table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """Return an empty table without lines; the columns named in `right` are aligned to the right."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET)
-    for column in columns:
-        made.add_column(
-            column, no_wrap=True, justify="right" if column in right else "left", overflow="ellipsis"
-        )
-    return made
 
 
 def working(to: Console) -> Callable[[str], AbstractContextManager[object]]:
