@@ -16,8 +16,10 @@ was delivered twice: both run, and the second's result is ignored. How many of e
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tests.sessions.memory_store import ItemKey, item_key, keys_of, outcome
@@ -48,11 +50,11 @@ class _Call:
     writes: tuple[Write, ...] = ()
     keys: tuple[int, ...] = ()
     other: tuple[int, Item] | None = None  # the number of an item in neither table, the item
-    is_note: bool = False
     starts: tuple[int, int] | None = None  # the actor's slot, its state
     awaits_item: int = -1
     awaits_end: tuple[int, ...] = ()
     asks_running: int = -1
+    at_once: bool = False  # it commutes with every other call
 
 
 class Left(NamedTuple):
@@ -69,19 +71,24 @@ class State(NamedTuple):
     items: int
     actors: tuple[int, ...]
     left: Left
+    current: int  # the slot of the actor that moved last; -1 where that does not matter
 
     def moved(self, slot: int, actor: int) -> State:
-        """Return this state with one actor in another."""
+        """Return this state with one actor moved on."""
         actors = self.actors
-        return State(self.items, (*actors[:slot], actor, *actors[slot + 1 :]), self.left)
+        return State(self.items, (*actors[:slot], actor, *actors[slot + 1 :]), self.left, slot)
+
+
+Move = tuple[int, str, State]  # the slot of the actor, what it does, and what is then
 
 
 class Aws:
     """What a step calls: the store, and the little of Step Functions that the sessions need."""
 
-    def __init__(self, explorer: Explorer, attempt: int, answers: tuple[Any, ...]) -> None:
+    def __init__(self, explorer: Explorer, attempt: int, answers: tuple[Any, ...], *, is_twin: bool) -> None:
         self._explorer = explorer
         self._answers = iter(answers)
+        self.is_twin = is_twin  # delivered a second time: what the step returns is ignored
         self.attempt = attempt  # how often the step has been run before
 
     def _answer(self, call: Callable[[], _Call]) -> Any:
@@ -117,23 +124,23 @@ class Aws:
     def note(self, key: ItemKey, item: Item) -> None:
         """Write an item that no step reads, so that it does not matter when."""
         number = self._explorer.key_number(key)
-        self._answer(lambda: _Call(f"note {'/'.join(key)}", other=(number, item), is_note=True))
+        self._answer(lambda: _Call(f"note {'/'.join(key)}", other=(number, item), at_once=True))
 
     def start(self, actor: str, step: str, variables: Variables) -> None:
         """Start another actor; starting a name twice starts it once, as Step Functions does."""
         explorer = self._explorer
         begin = (explorer.slot(actor), explorer.begin(step, variables))
-        self._answer(lambda: _Call(f"start {actor}", starts=begin))
+        self._answer(lambda: _Call(f"start {actor}", starts=begin, at_once=True))
 
     def join(self, *actors: str) -> None:
         """Wait until the actors have ended."""
         slots = tuple(self._explorer.slot(actor) for actor in actors)
-        self._answer(lambda: _Call(f"join {actors}", awaits_end=slots))
+        self._answer(lambda: _Call(f"join {actors}", awaits_end=slots, at_once=True))
 
     def wait(self, key: ItemKey) -> None:
         """Wait until the item is noted. When everything rests for an hour, the step is run again."""
         number = self._explorer.key_number(key)
-        self._answer(lambda: _Call(f"wait for {'/'.join(key)}", awaits_item=number))
+        self._answer(lambda: _Call(f"wait for {'/'.join(key)}", awaits_item=number, at_once=True))
 
     def is_running(self, actor: str) -> bool:
         slot = self._explorer.slot(actor)
@@ -155,6 +162,8 @@ class Scenario:
     # and who waited asks again.
     hours: int = 0
     at_rest: Mapping[str, tuple[str, Variables]] = field(default_factory=dict)
+    # Actors that differ in their names only: without loss, each begins after the one before it has begun.
+    alike: tuple[str, ...] = ()
 
 
 class Explorer:
@@ -174,7 +183,8 @@ class Explorer:
         self._all_numbers: dict[tuple[int, ...], int] = {}
         self._written: dict[tuple[int, int], int] = {}
         self._checked: set[int] = set()
-        self._came_from: dict[tuple[State, int], tuple[tuple[State, int], str] | None] = {}
+        self._unbegun: tuple[int, ...] = ()
+        self._alike: list[tuple[int, int]] = []
         for _ in (_NOT_STARTED, _ENDED):
             self._actor_states.append(("", (), 0, ()))
             self._calls.append(None)
@@ -210,7 +220,8 @@ class Explorer:
         if known is not None:
             return known
         try:
-            following = self._scenario.steps[step.removesuffix("'")](Aws(self, attempt, answers), *variables)
+            aws = Aws(self, attempt, answers, is_twin=step.endswith("'"))
+            following = self._scenario.steps[step.removesuffix("'")](aws, *variables)
         except _Pause as pause:
             number = len(self._actor_states)
             self._actor_states.append(state)
@@ -239,29 +250,31 @@ class Explorer:
         for name, (step, variables) in scenario.actors.items():
             actors[self.slot(name)] = self.begin(step, variables)
         left = Left(scenario.crashes, scenario.twins, scenario.hours)
+        self._unbegun = tuple(actors)
+        self._alike = [(self.slot(one), self.slot(other)) for one, other in pairwise(scenario.alike)]
         bounded = scenario.preemptions is not None
-        start = (State(self._items_number((0,) * _ITEMS), tuple(actors), left), -1)
+        start = State(self._items_number((0,) * _ITEMS), tuple(actors), left, -1)
         budgets = {start: scenario.preemptions or 0}
-        self._came_from[start] = None
+        came_from: dict[State, State] = {}
         pending = [start]
         while pending:
-            node = pending.pop()
-            state, current = node
-            budget = budgets[node]
+            state = pending.pop()
+            budget = budgets[state]
             try:
                 self._check_items(state.items)
-                moves = self._moves(state) or self._an_hour_later(state)
+                moves = self._moves(state, only_current=bounded and not budget) or self._an_hour_later(state)
                 if not moves:
                     self._check_end(state)
             except AssertionError as error:
-                raise AssertionError(f"{error}\norder:\n{self._order(node)}") from error
+                raise AssertionError(f"{error}\norder:\n{self._order(state, came_from)}") from error
+            current = state.current
             can_go_on = bounded and any(move[0] == current for move in moves)
-            for slot, text, after in moves:
+            for slot, _, after in moves:
                 remaining = budget - (can_go_on and slot != current)
-                following = (after, slot if bounded else -1)
+                following = after if bounded else after._replace(current=-1)
                 if remaining >= 0 and budgets.get(following, -1) < remaining:
                     budgets[following] = remaining
-                    self._came_from[following] = (node, text)
+                    came_from[following] = state
                     pending.append(following)
         return len(budgets)
 
@@ -276,59 +289,69 @@ class Explorer:
         started = frozenset(name for name, slot in self._slots.items() if state.actors[slot])
         self._scenario.at_end(self._view(state.items), started)
 
-    def _moves(self, state: State) -> list[tuple[int, str, State]]:
-        """Return who can go on, doing what, and what is then."""
-        moves: list[tuple[int, str, State]] = []
-        items, actors, left = state
-        values = self._all_items[items]
-        for slot, actor in enumerate(actors):
+    def _moves(self, state: State, *, only_current: bool = False) -> list[Move]:
+        """Return who can go on, doing what, and what is then; perhaps only the current actor, if it can."""
+        moves: list[Move] = []
+        for slot, actor in enumerate(state.actors):
             call = self._calls[actor]
-            if call is None:
-                continue
-            if left.twins:
-                self._twin(moves, state, actor)
-            if call.reads >= 0:
-                moves.append((slot, call.text, state.moved(slot, self._after(actor, values[call.reads]))))
-            elif call.writes:
-                self._write(moves, state, slot, actor, call)
-            elif call.asks_running >= 0:
-                running = actors[call.asks_running] > _ENDED
-                moves.append((slot, call.text, state.moved(slot, self._after(actor, running))))
-            elif call.other is not None and not call.is_note:
-                after = state.moved(slot, self._after(actor, None))
-                moves.append((slot, call.text, after._replace(items=self._changed(items, (call.other,)))))
-            else:
-                after = self._at_once(state, slot, actor, call)
-                if after is not None:
-                    return [(slot, call.text, after)]
+            if call is not None and call.at_once and self._has_come(state, actor, call):
+                # It commutes with every other call, so there is no need to try the others first.
+                return [(slot, call.text, self._at_once(state, slot, actor, call))]
+        if only_current and state.current >= 0:
+            self._try(moves, state, state.current)
+        if not moves:
+            held = {after for before, after in self._alike if state.actors[before] == self._unbegun[before]}
+            for slot, actor in enumerate(state.actors):
+                if actor > _ENDED and slot not in held:
+                    self._try(moves, state, slot)
         return moves
 
-    def _at_once(self, state: State, slot: int, actor: int, call: _Call) -> State | None:
-        """Return what is after a call that commutes with every other: no need to try the others first.
+    def _try(self, moves: list[Move], state: State, slot: int) -> None:
+        """Add the moves of one actor."""
+        actor = state.actors[slot]
+        call = self._calls[actor]
+        if call is None or call.at_once:
+            return
+        if state.left.twins:
+            self._twin(moves, state, actor)
+        if call.writes:
+            self._write(moves, state, slot, actor, call)
+            return
+        if call.reads >= 0:
+            answer: Any = self._all_items[state.items][call.reads]
+        else:
+            answer = state.actors[call.asks_running] > _ENDED if call.asks_running >= 0 else None
+        after = state.moved(slot, self._after(actor, answer))
+        if call.other is not None:
+            after = after._replace(items=self._changed(state.items, (call.other,)))
+        moves.append((slot, call.text, after))
 
-        None: it waits for what has not come.
-        """
+    def _has_come(self, state: State, actor: int, call: _Call) -> bool:
+        """Return whether what the actor waits for is there."""
+        if call.awaits_item >= 0:
+            return bool(self._all_items[state.items][call.awaits_item]) or self._is_twin(actor)
+        return all(state.actors[awaited] <= _ENDED for awaited in call.awaits_end)
+
+    def _at_once(self, state: State, slot: int, actor: int, call: _Call) -> State:
         after = state.moved(slot, self._after(actor, None))
         if call.other is not None:
             return after._replace(items=self._changed(state.items, (call.other,)))
-        if call.starts is not None:
-            started, begin = call.starts
-            return after if after.actors[started] != _NOT_STARTED else after.moved(started, begin)
-        if call.awaits_item >= 0:
-            come = self._all_items[state.items][call.awaits_item] or self._is_twin(actor)
-        else:
-            come = all(state.actors[awaited] <= _ENDED for awaited in call.awaits_end)
-        return after if come else None
+        if call.starts is not None and after.actors[call.starts[0]] == _NOT_STARTED:
+            # Whoever was current goes on: to start an actor is not to switch to it.
+            return after.moved(*call.starts)._replace(current=slot)
+        return after
 
     def _write(
-        self, moves: list[tuple[int, str, State]], state: State, slot: int, actor: int, call: _Call
+        self, moves: list[Move], state: State, slot: int, actor: int, call: _Call
     ) -> None:
         known = (actor, state.items)
         if known not in self._written:
             values = self._all_items[state.items]
             result = outcome(call.writes, [self._items[values[key]] for key in call.keys])
             self._written[known] = (
-                -1 if result is None else self._changed(state.items, tuple(zip(call.keys, result, strict=True)))
+                -1
+                if result is None
+                else self._changed(state.items, tuple(zip(call.keys, result, strict=True)))
             )
         items = self._written[known]
         if items < 0:
@@ -343,20 +366,20 @@ class Explorer:
             text = f"{call.text}: its answer is lost"
             moves.append((slot, text, crashed._replace(items=items, left=left)))
 
-    def _twin(self, moves: list[tuple[int, str, State]], state: State, actor: int) -> None:
+    def _twin(self, moves: list[Move], state: State, actor: int) -> None:
         """Add the move that delivers the step that begins a second time."""
         step, variables, attempt, answers = self._actor_states[actor]
         if answers or self._is_twin(actor):
             return
-        twin = self.slot(f"twin of {step} {variables}")
+        twin = self.slot(f"twin {state.left.twins}")
         second = self.begin(f"{step}'", variables, attempt + 1)
         left = state.left._replace(twins=state.left.twins - 1)
-        moves.append((twin, "delivered twice", state.moved(twin, second)._replace(left=left)))
+        moves.append((twin, f"delivers {step} {variables} twice", state.moved(twin, second)._replace(left=left)))
 
     def _is_twin(self, actor: int) -> bool:
         return self._actor_states[actor][0].endswith("'")
 
-    def _an_hour_later(self, state: State) -> list[tuple[int, str, State]]:
+    def _an_hour_later(self, state: State) -> list[Move]:
         """Return the move at rest: who waits asks again, and what runs every now and then is started."""
         actors = list(state.actors)
         waits = [
@@ -372,7 +395,7 @@ class Explorer:
         for name, (step, variables) in self._scenario.at_rest.items():
             actors[self.slot(f"{name} {state.left.hours}")] = self.begin(step, variables)
         left = state.left._replace(hours=state.left.hours - 1)
-        return [(waits[0][0], "an hour passes", State(state.items, tuple(actors), left))]
+        return [(waits[0][0], "an hour passes", State(state.items, tuple(actors), left, -1))]
 
     def _items_number(self, values: tuple[int, ...]) -> int:
         known = self._all_numbers.get(values)
@@ -391,18 +414,15 @@ class Explorer:
         values = self._all_items[items]
         return {key: item for key, number in self._keys.items() if (item := self._items[values[number]])}
 
-    def _order(self, node: tuple[State, int]) -> str:
+    def _order(self, state: State, came_from: Mapping[State, State]) -> str:
         names = {slot: name for name, slot in self._slots.items()}
         lines: list[str] = []
-        while (came_from := self._came_from[node]) is not None:
-            before, text = came_from
-            moved = [
-                names[slot]
-                for slot, (was, now) in enumerate(zip(before[0].actors, node[0].actors, strict=True))
-                if was != now and was != _NOT_STARTED
-            ]
-            lines.append(f"  {' '.join(moved)}: {text}")
-            node = before
+        while (before := came_from.get(state)) is not None:
+            moves = self._moves(before) or self._an_hour_later(before)
+            lines += [
+                f"  {names[slot]}: {text}" for slot, text, after in moves if after[:3] == state[:3]
+            ][:1]
+            state = before
         return "\n".join(reversed(lines))
 
 
@@ -417,4 +437,8 @@ def _canonical(value: Any) -> Any:
 
 def explore(scenario: Scenario) -> int:
     """Visit every state of the scenario; return how many there were. AssertionError names the order."""
-    return Explorer(scenario).run()
+    gc.disable()  # millions of small tuples, none of them in a cycle
+    try:
+        return Explorer(scenario).run()
+    finally:
+        gc.enable()

@@ -30,6 +30,7 @@ from tidemark.sessions.store import Item
 FS = FileSystem("111122223333", "eu-central-1", "fs-0123456789abcdef0")
 START = datetime(2026, 11, 22, 2, tzinfo=UTC)
 AFTER_EXPIRY = START + LEASE_DURATION + timedelta(seconds=1)
+LATER = AFTER_EXPIRY + LEASE_DURATION + timedelta(seconds=1)
 GRACE = timedelta(minutes=10)  # of the sweeper
 
 # Items that stand for what is not in the two tables.
@@ -42,6 +43,8 @@ class World:
 
     ends: Literal["complete", "fail", "lost"]  # how the workers end
     clock_moves: bool = False  # an hour may pass at any moment
+    copies: bool = True  # each session makes a copy beside its index step
+    close_settles: bool = True
     rule: ModuleType = overlap
     records: ModuleType = ledger
     met: set[str] = field(default_factory=set)  # what has happened in some order, so that no test is vacuous
@@ -64,7 +67,7 @@ class World:
             "complete": self.complete,
             "fail": self.fail,
             "sweep": self.sweep,
-            "sweep late": lambda aws: self.sweep(aws, late=True),
+            "late sweep": partial(self.sweep, late=True),
             "tick": self.tick,
         }
 
@@ -73,7 +76,7 @@ class World:
     def open(self, aws: Aws, name: str, after: str = "backup") -> Next:
         now = self._now(aws)
         opened = self.rule.open_session(aws, new_session(name), now)
-        if opened.index_id is not None:
+        if opened.index_id is not None and not aws.is_twin:
             aws.note(("attached at open", name), {"index_id": opened.index_id})
         return after, (name,)
 
@@ -82,9 +85,10 @@ class World:
         return "fork", (name,)
 
     def fork(self, aws: Aws, name: str) -> Next:
-        aws.start(f"{name}/copy", "copy", (name,))
-        aws.start(f"{name}/index", "claim", (name,))
-        aws.join(f"{name}/copy", f"{name}/index")
+        branches = {f"{name}/index": "claim"} | ({f"{name}/copy": "copy"} if self.copies else {})
+        for branch, step in branches.items():
+            aws.start(branch, step, (name,))
+        aws.join(*branches)
         return "close", (name,)
 
     def copy(self, aws: Aws, name: str) -> Next:
@@ -95,7 +99,7 @@ class World:
         now = self._now(aws)
         answer = self.rule.claim(aws, name, f"index-of-{name}-{aws.attempt}", now)
         self.rule.settle(aws, name, partial(_tag, aws))
-        return ("launch" if answer.step is overlap.Step.LAUNCH else "await"), (name, answer.index_id)
+        return ("launch" if answer.step == overlap.Step.LAUNCH else "await"), (name, answer.index_id)
 
     def launch(self, aws: Aws, name: str, index_id: str) -> Next:
         aws.start(f"indexing/{index_id}", self.ends, (index_id,))
@@ -110,7 +114,9 @@ class World:
         return None
 
     def close(self, aws: Aws, name: str) -> Next:
-        session = self.rule.settle(aws, name, partial(_tag, aws))
+        if self.close_settles:
+            self.rule.settle(aws, name, partial(_tag, aws))
+        session = items.read_session(aws, name)
         index = items.read_index(aws, FS, session.index_id) if session.index_id else None
         self.records.close_session(aws, name, conclude(session, index, failure=None, problems=()), START)
         return None
@@ -158,9 +164,9 @@ class World:
 
     # beside them
 
-    def sweep(self, aws: Aws, late: bool = False) -> Next:
-        """`late`: the sweep comes after everything has rested for longer than a lease lasts."""
-        now = AFTER_EXPIRY if late else self._now(aws)
+    def sweep(self, aws: Aws, *, late: bool = False) -> Next:
+        """`late`: the sweep comes after everything has rested for longer than any lease lasts."""
+        now = LATER if late else self._now(aws)
         lease = items.read_lease(aws, FS)
         if lease is None:
             return None
@@ -190,7 +196,7 @@ class World:
         found = {key[1]: Session.from_item(item) for key, item in stored.items() if key[0] == SESSIONS.suffix}
         for name, session in found.items():
             assert session.status is not SessionStatus.RUNNING
-            assert {made.kind for made in session.points} == {"backup", "copy"}
+            assert {made.kind for made in session.points} == ({"backup", "copy"} if self.copies else {"backup"})
             index = _index(stored, session.index_id)
             for made in session.points:
                 _check_point(stored, session, index, made)
@@ -217,17 +223,27 @@ def after_every_write(stored: Mapping[ItemKey, Item]) -> None:
     assert running == [lease.index_id for lease in leases], "the lease and the running index differ"
     for lease in leases:
         assert lease.owner in lease.sessions, "an owner without its index"
+    for key, item in stored.items():
+        if key[0] == SESSIONS.suffix and "index_id" in item:
+            assert key[1] in _attached(indexes, leases, str(item["index_id"])), f"{key[1]} will not be told"
     for item in _of_kind(stored, "association#"):
         assert indexes[item["index_id"]]["status"] == "complete", "I5: the associated index is not complete"
         tag = stored["tag", str(item["recovery_point_arn"])]
         assert tag["index_id"] == item["index_id"], "an association that the point's tags do not know"
 
 
+def _attached(indexes: Mapping[Any, Item], leases: list[Lease], index_id: str) -> frozenset[str]:
+    index = Index.from_item(indexes[index_id])
+    return leases[0].sessions if index.status is IndexStatus.RUNNING else index.sessions
+
+
 def _check_point(stored: Mapping[ItemKey, Item], session: Session, index: Index | None, made: Point) -> None:
     key = association_key(FS, made.recovery_point_arn)
     item = stored.get((INDEXES.suffix, *key.values()))
     if index is None or index.status is not IndexStatus.COMPLETE:
-        assert item is None, f"{made.kind} of {session.session_id} has an index that its session does not have"
+        assert item is None, (
+            f"{made.kind} of {session.session_id} has an index that its session does not have"
+        )
         return
     assert item is not None, f"I3: {made.kind} of {session.session_id} has no index"
     assert Association.from_item(item).index_id == index.index_id, "I3"
