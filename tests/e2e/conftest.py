@@ -1,0 +1,151 @@
+"""One local cloud with Tidemark deployed in it, from the template that goes to AWS, for all tests here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+from tests.crawl.trees import make_pitfalls
+from tidemark.cli.workbench import configuration, synthesize
+
+TIDEMARK = Path(sys.executable).with_name("tidemark")
+SECONDS = 240  # for a session on a busy machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a command of the CLI printed and returned."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """The deployment, as a user and as an independent AWS client see it."""
+
+    cloud: LocalCloud
+    outputs: dict[str, dict[str, str]]
+    directories: dict[str, Path]
+    home: Path  # an empty HOME for the CLI
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def tidemark(self, *arguments: str, **environment: str | None) -> Answer:
+        """Run the CLI as its user would; None takes a variable away."""
+        variables = {
+            **self.cloud.environment,
+            "HOME": str(self.home),
+            "PATH": os.environ["PATH"],
+            **environment,
+        }
+        result = subprocess.run(
+            [TIDEMARK, *arguments],
+            env={name: value for name, value in variables.items() if value is not None},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Answer(code=result.returncode, out=result.stdout, err=result.stderr)
+
+    def run(self, policy: str) -> dict[str, Any]:
+        """Run a policy of one file system and return its session, which must have a recovery point."""
+        answer = self.tidemark("run", policy, "--wait", "--json")
+        assert answer.code == 0, answer.err
+        (session,) = answer.json["sessions"]
+        return session
+
+    def start(self, policy: str) -> str:
+        """Start a policy of one file system and return the session's id."""
+        answer = self.tidemark("run", policy, "--json")
+        assert answer.code == 0, answer.err
+        return answer.json["sessions"][0]["session_id"]
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        answer = self.tidemark("session", session_id, "--json")
+        assert answer.code == 0, answer.err
+        return answer.json
+
+    def ended(self, session_id: str) -> dict[str, Any]:
+        """Return a session when it has ended."""
+        return until(lambda: self.session(session_id), lambda session: session["status"] != "running")
+
+    def machine(self, name: str) -> str:
+        return f"arn:aws:states:{self.cloud.region}:{self.cloud.account_id}:stateMachine:tidemark-{name}"
+
+    def executions(self, name: str) -> dict[str, str]:
+        """Return the names of a state machine's executions with their ARNs."""
+        pages = (
+            self.cloud.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(stateMachineArn=self.machine(name))
+        )
+        return {one["name"]: one["executionArn"] for page in pages for one in page["executions"]}
+
+    def records(self, table: str) -> list[dict[str, Any]]:
+        """Return a table's items, by a client that is not ours."""
+        resource = self.cloud.session().resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
+        return resource.Table(f"tidemark-{table}").scan(ConsistentRead=True)["Items"]
+
+    def associations(self) -> dict[str, str]:
+        return {
+            item["recovery_point_arn"]: item["index_id"]
+            for item in self.records("indexes")
+            if item["record"].startswith("association#")
+        }
+
+    def sweep(self) -> None:
+        """Invoke the sweeper as Scheduler does."""
+        answer = self.cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def until(ask: Callable[[], Any], enough: Callable[[Any], bool], seconds: float = SECONDS) -> Any:
+    """Ask until the answer is enough."""
+    end = time.monotonic() + seconds
+    while not enough(answer := ask()):
+        assert time.monotonic() < end, f"still {answer} after {seconds} s"
+        time.sleep(0.2)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    root = tmp_path_factory.mktemp("e2e")
+    directories = {name: root / name for name in ("home", "team", "bare")}
+    for directory in directories.values():
+        directory.mkdir()
+        (directory / "readme.txt").write_text(directory.name)
+    make_pitfalls(directories["home"])
+    home = root / "nobody"
+    home.mkdir()
+    # Heartbeats are shortened to 30 s, so that a dead worker is noticed within a test's patience.
+    with LocalCloud.start(
+        file_systems=directories, time_scale=0.01, timeout_scale=0.1, region="eu-central-1"
+    ) as cloud:
+        written = root / "tidemark.yaml"
+        written.write_text(configuration({name: one.id for name, one in cloud.file_systems.items()}))
+        synthesize(written, root / "cdk.out")
+        outputs = cloud.deploy(root / "cdk.out")
+        yield Deployed(cloud=cloud, outputs=outputs, directories=directories, home=home)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(deployed: Deployed) -> Iterator[None]:
+    yield
+    deployed.cloud.faults.clear()
