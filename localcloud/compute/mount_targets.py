@@ -72,9 +72,6 @@ def _admits(cloud: Cloud, region: str, target: Any, clients: Collection[str], su
     groups = target.security_groups or []
     backend = ec2_backends[cloud.account_id][region]
     for group in filter(None, (backend.get_security_group_from_id(group_id) for group_id in groups)):
-        # A VPC's default group admits its own members; moto gives it no rule that says so.
-        if group.name == "default" and group.id in clients:
-            return True
         for rule in group.ingress_rules:
             admitted = rule.source_group.get("GroupId") in clients or _in_range(backend, rule, subnet_id)
             if admitted and _covers_nfs(rule):
