@@ -24,6 +24,7 @@ STORED_TYPES = frozenset(
     {
         "AWS::CDK::Metadata",
         "AWS::CloudFormation::WaitConditionHandle",
+        "AWS::CloudWatch::CompositeAlarm",  # moto has none
         "AWS::ECR::Repository",
         "AWS::Lambda::Alias",
         "AWS::Logs::MetricFilter",

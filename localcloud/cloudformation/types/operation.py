@@ -23,12 +23,6 @@ def _alarm(request: Request) -> Resource:
     return Resource(ref=name, attributes={"Arn": request.arn("cloudwatch", f"alarm:{name}")})
 
 
-def _composite_alarm(request: Request) -> Resource:
-    name = request.name("AlarmName", 255)
-    request.call("cloudwatch", "PutCompositeAlarm", AlarmName=name, Tags=request.tag_list())
-    return Resource(ref=name, attributes={"Arn": request.arn("cloudwatch", f"alarm:{name}")})
-
-
 def _dashboard(request: Request) -> Resource:
     name = request.name("DashboardName", 255)
     request.call("cloudwatch", "PutDashboard", DashboardName=name)
@@ -70,9 +64,6 @@ OPERATION = {
         names=("LogGroupName",),
     ),
     "AWS::CloudWatch::Alarm": ResourceType(create=_alarm, delete=_delete_alarm, names=("AlarmName",)),
-    "AWS::CloudWatch::CompositeAlarm": ResourceType(
-        create=_composite_alarm, delete=_delete_alarm, names=("AlarmName",)
-    ),
     "AWS::CloudWatch::Dashboard": ResourceType(
         create=_dashboard,
         delete=lambda r: r.client("cloudwatch").delete_dashboards(DashboardNames=[_ref(r)]),
