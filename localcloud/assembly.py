@@ -50,13 +50,19 @@ def deploy(
     """Publish the assets, deploy the stacks in the order they need: {stack name: {output name: value}}."""
     stacks = in_order(read_stacks(assembly, account_id, default_region))
     for region in dict.fromkeys(stack.region for stack in stacks):
-        client("ssm", region).put_parameter(
-            Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
-        )
+        bootstrap(region, client=client, account_id=account_id)
     for stack in stacks:
         for manifest in stack.assets:
             _publish(manifest, stack.region, account_id, client, register_image)
     return {stack.name: _deploy_stack(stack, client("cloudformation", stack.region)) for stack in stacks}
+
+
+def bootstrap(region: str, *, client: MakeClient, account_id: str) -> None:
+    """Make a Region ready for assemblies, as `cdk bootstrap` does: version parameter and assets bucket."""
+    client("ssm", region).put_parameter(
+        Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
+    )
+    _create_bucket(client("s3", region), f"cdk-hnb659fds-assets-{account_id}-{region}")
 
 
 def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[Stack]:

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 
-from localcloud.assembly import deploy
+from localcloud.assembly import bootstrap, deploy
 from localcloud.errors import ServerNotStarted
 from localcloud.faults import Fault
 
@@ -187,6 +187,13 @@ class LocalCloud:
                 "POST", "images", {"uri": uri, "directory": str(path)}
             ),
         )
+
+    def bootstrap(self, region: str | None = None) -> None:
+        """Make a Region ready for the CDK's own command line, which `deploy` does by itself.
+
+        `cdk deploy` then works with `environment` and AWS_ENDPOINT_URL_S3, for stacks without Docker images.
+        """
+        bootstrap(region or self.region, client=self.client, account_id=self.account_id)
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the AWS calls answered so far, oldest first; keys as in calls.Call."""
