@@ -109,7 +109,7 @@ def test_an_index_of_a_tree_equals_find_on_every_field(store, tmp_path, pitfalls
     assert totals.bytes == sum({each.inode: each.size for each in expected if each.type == "f"}.values())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=rows_strategy(),
     batch_rows=st.integers(1, 8),
@@ -136,7 +136,7 @@ def test_reading_gives_back_what_was_written(
     assert sorted(read_rows(store, manifest)) == shown(rows)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows_strategy(), run_rows=st.integers(1, 8))
 def test_rows_are_in_order_and_the_manifest_says_where_parts_begin_and_end(tmp_path_factory, rows, run_rows):
     scratch = tmp_path_factory.mktemp("order")

@@ -57,7 +57,7 @@ def test_times_beyond_the_calendar_are_shown_at_its_ends(store, tmp_path, micros
     assert hit.mtime.year == year
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(st.text(LETTERS, min_size=1, max_size=5), unique=True, max_size=8),
     pattern=st.text(LETTERS, max_size=5),

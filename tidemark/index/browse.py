@@ -59,7 +59,7 @@ def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None
             continue
         reader = PartReader(store, manifest, part)
         for row_group in range(reader.row_groups):
-            extent = reader.parents(row_group)
+            extent = reader.extent(row_group, "parent")
             if extent is not None and not extent[0] <= parent <= extent[1]:
                 continue
             rows = reader.read(row_group, ENTRY_COLUMNS)

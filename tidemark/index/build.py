@@ -1,22 +1,31 @@
-"""Crawling a file system into an index: batches in, sorted parts and a manifest out."""
+"""Crawling a file system into an index: batches in; sorted parts, side files and a manifest out."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
 
 from tidemark.crawl.crawler import Crawl
-from tidemark.errors import IndexingFailed, IndexNotFound
+from tidemark.errors import IndexDamaged, IndexingFailed, IndexNotFound
 from tidemark.index.catalogue import newest_index
+from tidemark.index.changes import ChangesBuilder
 from tidemark.index.columns import columns, directories
-from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.dirs import DirsBuilder
+from tidemark.index.groups import row_groups
+from tidemark.index.manifest import File, IndexIdentity, Manifest
 from tidemark.index.parts import PartWriter
+from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.schema import PART_ROWS, PART_SCHEMA, ROW_GROUP_ROWS, schema_sha256
 from tidemark.index.sort import RUN_ROWS, Sorter
 from tidemark.index.store import ObjectExists, Store
+from tidemark.index.top import TopBuilder
 from tidemark.index.totals import Counter
+from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,12 @@ class BuildOptions:
     run_rows: int = RUN_ROWS
     part_rows: int = PART_ROWS
     row_group_rows: int = ROW_GROUP_ROWS
+    block_rows: int = BLOCK_ROWS
+
+
+class _SideBuilder(Protocol):
+    def add(self, rows: pa.Table) -> None: ...
+    def close(self, store: Store, prefix: str) -> File: ...
 
 
 def build_index(
@@ -40,7 +55,7 @@ def build_index(
     may_complete: Callable[[], None] = lambda: None,
     options: BuildOptions = BuildOptions(),
 ) -> Manifest:
-    """Crawl, sort, write every part, then the manifest; return it.
+    """Crawl, sort, write every file, then the manifest; return it.
 
     `now` is the clock, in UTC. `scratch` is a directory for sorted runs: about 60 bytes for each entry of a
     tree of more than half a million. `may_continue` is asked every second or so and `may_complete` before the
@@ -49,34 +64,22 @@ def build_index(
     Raises CrawlFailed, CrawlStopped, IndexingFailed where the index exists already, what the store raises.
     """
     started_at = now()
-    counter = Counter()
+    problems = ProblemsBuilder()
     sorter = Sorter(scratch, run_rows=options.run_rows)
     try:
         for batch in crawl.batches():
             may_continue()
-            rows = columns(batch)
-            counter.add(rows, batch.problems)
+            problems.add(batch.problems)
             if batch.rows:
-                sorter.add(rows, directories(batch))
+                sorter.add(columns(batch), directories(batch))
         ended_at = now()
-        writer = PartWriter(
-            store, identity.prefix, part_rows=options.part_rows, row_group_rows=options.row_group_rows
+        manifest = _write(
+            sorter, store, identity, problems, scratch=scratch, may_continue=may_continue, options=options
         )
-        for table in sorter.sorted():
-            may_continue()
-            writer.write(table)
-        parts = writer.close()
     finally:
         sorter.close()
-    manifest = Manifest(
-        identity=identity,
-        crawl_started_at=started_at,
-        crawl_ended_at=ended_at,
-        worker=worker,
-        previous_index_id=_previous(store, identity),
-        schema_sha256=schema_sha256(PART_SCHEMA),
-        totals=counter.totals(),
-        parts=tuple(parts),
+    manifest = dataclasses.replace(
+        manifest, crawl_started_at=started_at, crawl_ended_at=ended_at, worker=worker
     )
     may_complete()
     try:
@@ -88,8 +91,77 @@ def build_index(
     return manifest
 
 
-def _previous(store: Store, identity: IndexIdentity) -> str | None:
+def _write(
+    sorter: Sorter,
+    store: Store,
+    identity: IndexIdentity,
+    problems: ProblemsBuilder,
+    *,
+    scratch: Path,
+    may_continue: Callable[[], None],
+    options: BuildOptions,
+) -> Manifest:
+    """Write every file but the manifest, and return it without what only the crawl knows."""
+    previous = _previous(store, identity)
+    changes = _Changes(store, previous)
+    sides: list[_SideBuilder] = [
+        DirsBuilder(scratch),
+        TrigramsBuilder(scratch, block_rows=options.block_rows),
+        TopBuilder(),
+    ]
+    parts = PartWriter(store, identity.prefix, part_rows=options.part_rows)
+    counter = Counter()
+    for rows in row_groups(sorter.sorted(), options.row_group_rows):
+        may_continue()
+        parts.add(rows)
+        counter.add(rows)
+        changes.add(rows)
+        for side in sides:
+            side.add(rows)
+    files = [side.close(store, identity.prefix) for side in sides]
+    files += changes.close(store, identity.prefix)
+    files.append(problems.close(store, identity.prefix))
+    never = datetime.min.replace(tzinfo=UTC)
+    return Manifest(
+        identity=identity,
+        crawl_started_at=never,
+        crawl_ended_at=never,
+        worker="",
+        previous_index_id=previous.index_id if previous else None,
+        schema_sha256=schema_sha256(PART_SCHEMA),
+        totals=counter.totals(**problems.counts),
+        parts=tuple(parts.close()),
+        side_files=tuple(files),
+    )
+
+
+class _Changes:
+    """Changes against the previous index; none are written where that index turns out to be damaged."""
+
+    def __init__(self, store: Store, previous: Manifest | None) -> None:
+        self._builder: ChangesBuilder | None = None
+        if previous is not None:
+            try:
+                self._builder = ChangesBuilder(store, previous)
+            except IndexDamaged:
+                self._builder = None
+
+    def add(self, rows: pa.Table) -> None:
+        if self._builder is not None:
+            try:
+                self._builder.add(rows)
+            except IndexDamaged:
+                self._builder = None
+
+    def close(self, store: Store, prefix: str) -> list[File]:
+        try:
+            return [self._builder.close(store, prefix)] if self._builder else []
+        except IndexDamaged:
+            return []
+
+
+def _previous(store: Store, identity: IndexIdentity) -> Manifest | None:
     try:
-        return newest_index(store, identity.file_system_id).index_id
-    except IndexNotFound:
+        return newest_index(store, identity.file_system_id)
+    except (IndexNotFound, IndexDamaged):
         return None

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.index.escape import escape, is_utf8, unescape
-from tidemark.index.schema import TIME
+from tidemark.index.schema import PART_SCHEMA, TIME
 
 _TYPE_OF_FORMAT = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
 _TYPES = pa.array([_TYPE_OF_FORMAT.get(number, "f") for number in range(16)])
@@ -27,7 +27,10 @@ def columns(batch: Batch) -> pa.RecordBatch:
     rows = batch.rows
     name = _text(batch.names)
     mode = _numbers(pa.int32(), rows, batch.mode)
-    kind = pc.take(_TYPES, pc.shift_right(pc.bit_wise_and(mode, 0xF000), 12))
+    kind = pc.take(
+        _TYPES,
+        pc.shift_right(pc.bit_wise_and(mode, pa.scalar(0xF000, pa.int32())), pa.scalar(12, pa.int32())),
+    )
     if memoryview(batch.targets.data).nbytes:
         target = _text(batch.targets)
         is_link = pc.not_equal(pc.binary_length(target), 0)
@@ -49,7 +52,7 @@ def columns(batch: Batch) -> pa.RecordBatch:
             "ctime": pc.if_else(pc.equal(mtime, ctime), pa.scalar(None, TIME), ctime),
             "uid": _numbers(pa.int64(), rows, batch.uid),
             "gid": _numbers(pa.int64(), rows, batch.gid),
-            "mode": pc.bit_wise_and(mode, 0o7777),
+            "mode": pc.bit_wise_and(mode, pa.scalar(0o7777, pa.int32())),
             "nlink": nlink,
             # A random 64-bit number costs 8 bytes a row, so it is kept where it tells something: which names
             # are one file, and (a directory has two links) which directory was renamed.
@@ -87,6 +90,26 @@ def raw_column(text: pa.Array) -> pa.Array:
         return pa.nulls(len(text), pa.binary())
     raws = [None if value is None else unescape(value) for value in text.to_pylist()]
     return pa.array([None if raw is None or is_utf8(raw) else raw for raw in raws], pa.binary())
+
+
+def with_raw_columns(rows: pa.Table) -> pa.Table:
+    """Return rows with the columns that parts have and rows in memory do not: the true bytes of odd names."""
+    parent = rows.column("parent").combine_chunks()
+    if isinstance(parent, pa.DictionaryArray):
+        raw = raw_column(parent.dictionary)
+        parent_raw = (
+            pa.nulls(len(parent), pa.binary()) if raw.null_count == len(raw) else raw.take(parent.indices)
+        )
+    else:
+        parent_raw = raw_column(parent)
+    return pa.table(
+        {
+            **{column: rows.column(column) for column in rows.column_names},
+            "parent_raw": parent_raw,
+            "name_raw": raw_column(rows.column("name").combine_chunks()),
+            "target_raw": raw_column(rows.column("target").combine_chunks()),
+        }
+    ).select(PART_SCHEMA.names)
 
 
 def _extension(name: pa.Array, kind: pa.Array) -> pa.Array:

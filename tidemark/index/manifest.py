@@ -36,14 +36,14 @@ class File:
     rows: int
     bytes: int
     sha256: str
+    footer_offset: int  # where the Parquet footer (of trigrams.bin, its table) begins, up to the file's end
+    footer_sha256: str  # of those last bytes, which a reader has without reading the whole file
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Part(File):
     """A file of rows. Parts follow each other in order and do not overlap."""
 
-    footer_offset: int  # where the Parquet footer begins; it reaches to the file's end
-    footer_sha256: str  # of those last bytes, which a reader has without reading the whole part
     first: Key
     last: Key
     size_min: int
@@ -177,18 +177,14 @@ def _check_format(content: dict[str, Any], url: str) -> None:
 
 
 def _part(content: dict[str, Any]) -> Part:
-    names = ("footer_offset", "size_min", "size_max", "mtime_us_min", "mtime_us_max")
+    names = ("size_min", "size_max", "mtime_us_min", "mtime_us_max")
     numbers: dict[str, Any] = {name: _number(content[name]) for name in names}
-    part = Part(
+    return Part(
         **_file(content),
         **numbers,
-        footer_sha256=_sha256(content["footer_sha256"]),
         first=_key(content["first"]),
         last=_key(content["last"]),
     )
-    if not 0 < part.footer_offset < part.bytes:
-        raise ValueError(f"{part.file}: its footer is outside the file")
-    return part
 
 
 def _file(content: dict[str, Any]) -> dict[str, Any]:
@@ -196,9 +192,17 @@ def _file(content: dict[str, Any]) -> dict[str, Any]:
     if not _SAFE_FILE.fullmatch(name):  # a manifest must not make its reader open anything else
         raise ValueError(f"{name!r} is no file name")
     size, rows = _number(content["bytes"]), _number(content["rows"])
-    if size < 0 or rows < 0:
-        raise ValueError(f"{name}: negative size")
-    return {"file": name, "rows": rows, "bytes": size, "sha256": _sha256(content["sha256"])}
+    footer_offset = _number(content["footer_offset"])
+    if rows < 0 or not 0 <= footer_offset < size:
+        raise ValueError(f"{name}: its footer is outside the file")
+    return {
+        "file": name,
+        "rows": rows,
+        "bytes": size,
+        "sha256": _sha256(content["sha256"]),
+        "footer_offset": footer_offset,
+        "footer_sha256": _sha256(content["footer_sha256"]),
+    }
 
 
 def _key(content: dict[str, Any]) -> Key:

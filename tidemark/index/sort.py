@@ -127,7 +127,7 @@ def trimmed(slab: pa.Table) -> pa.Table:
         return slab
     low, high = parent.indices[0].as_py(), parent.indices[-1].as_py()
     small = pa.DictionaryArray.from_arrays(
-        pc.subtract(parent.indices, low), parent.dictionary.slice(low, high - low + 1)
+        pc.subtract(parent.indices, pa.scalar(low, pa.int32())), parent.dictionary.slice(low, high - low + 1)
     )
     return slab.set_column(slab.column_names.index("parent"), "parent", small)
 
@@ -148,7 +148,7 @@ def merge(runs: list[Iterator[pa.Table]]) -> Iterator[pa.Table]:
                 cut = bisect_right(range(len(slab)), limit, key=_keys(slab))
                 pieces.append(slab.slice(0, cut))
             _advance(rest, slab.slice(cut) if cut < len(slab) else None, run)
-        yield pieces[0] if len(pieces) == 1 else _sort_pieces(pieces)
+        yield pieces[0] if len(pieces) == 1 else sort_pieces(pieces)
         heads = rest
 
 
@@ -167,7 +167,8 @@ def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             yield table
 
 
-def _sort_pieces(pieces: list[pa.Table]) -> pa.Table:
+def sort_pieces(pieces: list[pa.Table]) -> pa.Table:
+    """Return the rows of some sorted tables in order; of rows with one key, those of earlier tables first."""
     parents = [_combined(trimmed(piece).column("parent")) for piece in pieces]
     offset = 0
     codes = []

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.crawl.batch import Problem
 from tidemark.index.manifest import Totals
 
 
 class Counter:
-    """Counts rows and problems. A hard-linked file's size counts once, which takes 8 bytes of memory each."""
+    """Counts rows. A hard-linked file's size counts once, which takes 8 bytes of memory each."""
 
     def __init__(self) -> None:
         self._entries = self._files = self._directories = self._bytes = 0
-        self._problems = {"unreadable": 0, "vanished": 0, "changed": 0}
         self._links_seen = pa.array([], pa.int64())
         self._links: list[pa.Table] = []
         self._links_waiting = 0
 
-    def add(self, rows: pa.RecordBatch, problems: Iterable[Problem]) -> None:
-        """Count one batch."""
-        for problem in problems:
-            self._problems[problem.kind] += 1
+    def add(self, rows: pa.Table) -> None:
+        """Count some rows."""
         is_file = pc.equal(rows.column("type"), "f")
         self._entries += len(rows)
         self._files += pc.sum(is_file).as_py() or 0
@@ -39,8 +33,8 @@ class Counter:
         if self._links_waiting > max(1 << 16, len(self._links_seen)):
             self._count_links()
 
-    def totals(self) -> Totals:
-        """Return the sums so far."""
+    def totals(self, *, unreadable: int = 0, vanished: int = 0, changed: int = 0) -> Totals:
+        """Return the sums so far, with what was counted elsewhere."""
         self._count_links()
         return Totals(
             entries=self._entries,
@@ -48,7 +42,9 @@ class Counter:
             directories=self._directories,
             others=self._entries - self._files - self._directories,
             bytes=self._bytes,
-            **self._problems,
+            unreadable=unreadable,
+            vanished=vanished,
+            changed=changed,
         )
 
     def _count_links(self) -> None:

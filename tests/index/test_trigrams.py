@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.index.building import index_rows, row
+from tidemark.errors import IndexDamaged
+from tidemark.index.store import FileStore
+from tidemark.index.trigrams import Trigrams
+
+LETTERS = st.sampled_from("abcAB\n") | st.sampled_from("éÉßı")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(st.text(LETTERS, min_size=1, max_size=8), unique=True, min_size=1, max_size=40),
+    needle=st.text(LETTERS, min_size=1, max_size=5),
+    block_rows=st.integers(1, 10),
+    group=st.integers(1, 10),
+)
+def test_every_block_that_holds_the_needle_is_among_those_named(
+    tmp_path_factory, names, needle, block_rows, group
+):
+    scratch = tmp_path_factory.mktemp("trigrams")
+    store = FileStore(scratch / "repository")
+    rows = [row(f"/{name}") for name in names]
+    manifest = index_rows(store, scratch, rows, block_rows=block_rows, row_group_rows=group)
+    trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
+
+    blocks = trigrams.blocks_of([needle])
+
+    in_order = sorted(name.encode() for name in names)
+    holding = {number // block_rows for number, name in enumerate(in_order) if needle.encode() in name}
+    if len(needle.encode()) < 3:
+        assert blocks is None
+    else:
+        assert blocks is not None
+        assert holding <= set(blocks)
+        assert set(blocks) <= set(range(-(-len(names) // block_rows)))
+
+
+def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("tidemark.index.trigrams._RUN_POSTINGS", 500)  # several runs, through scratch
+    monkeypatch.setattr("tidemark.index.trigrams._POSTINGS_A_BUCKET", 50)
+    chance = random.Random(1)  # noqa: S311 - names of a test
+    names = ["".join(chance.choices("abcdefghijkl", k=12)) for _ in range(2000)]
+    names[1234] = "needle in a haystack"
+    names = sorted(set(names))
+    manifest = index_rows(
+        store, tmp_path, [row(f"/{name}") for name in names], block_rows=20, row_group_rows=100
+    )
+    trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
+
+    assert trigrams.blocks_of(["haystack"]) == [names.index("needle in a haystack") // 20]
+    assert trigrams.blocks_of(["haystack", "NEEDLE"]) == [names.index("needle in a haystack") // 20]
+    assert trigrams.blocks_of(["haystick"]) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["repository"]  # scratch is clean
+
+
+@pytest.mark.parametrize("at", [0, 5, 30, -1, -20])
+def test_a_damaged_file_is_named(store, tmp_path, at):
+    manifest = index_rows(store, tmp_path, [row("/abcdef")])
+    path = store._directory / manifest.identity.prefix / "trigrams.bin"
+    body = bytearray(path.read_bytes())
+    body[at] ^= 0xFF
+    path.write_bytes(body)
+    with pytest.raises(IndexDamaged, match=r"trigrams\.bin is damaged"):
+        Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of(["abcdef"])

@@ -1,0 +1,136 @@
+"""changes.parquet: what became of the file system's previous index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.index.columns import with_raw_columns
+from tidemark.index.files import SideFileWriter
+from tidemark.index.manifest import File, Key, Manifest
+from tidemark.index.reader import ROW_COLUMNS, PartReader
+from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
+from tidemark.index.sort import sort_pieces, trimmed
+from tidemark.index.store import Store
+
+CHANGES = "changes.parquet"
+ADDED, MODIFIED, DELETED = "A", "M", "D"
+CHANGES_SCHEMA = pa.schema([pa.field("op", pa.string(), nullable=False), *PART_SCHEMA])
+# What a change is. A row that differs in nothing else is the same entry.
+COMPARED = ("type", "size", "mtime", "ctime", "uid", "gid", "mode", "nlink", "inode", "target")
+_ROW_GROUP_ROWS = 65_536
+
+
+def sorted_rows(store: Store, manifest: Manifest) -> Iterator[pa.Table]:
+    """Return all rows of an index in order, a row group at a time, `trimmed`. Raises IndexDamaged."""
+    for part in manifest.parts:
+        reader = PartReader(store, manifest, part)
+        for row_group in range(reader.row_groups):
+            yield with_parent_dictionary(reader.read(row_group, ROW_COLUMNS))
+
+
+def with_parent_dictionary(rows: pa.Table) -> pa.Table:
+    """Return rows read from a part as they are while an index is built: `parent` is a sorted dictionary."""
+    parent = rows.column("parent").combine_chunks().dictionary_encode()
+    return pa.table({**{name: rows.column(name) for name in rows.column_names}, "parent": parent})
+
+
+def compare(old: list[pa.Table], new: list[pa.Table]) -> pa.Table:
+    """Return what changed between sorted runs of rows: `op`, and the row after it, of a deletion before."""
+    tagged = [
+        _tagged(table, MODIFIED if which else DELETED) for which in (0, 1) for table in (old, new)[which]
+    ]
+    # The sort is stable, so that of two rows with one key the old one comes first.
+    rows = sort_pieces(tagged) if len(tagged) > 1 else tagged[0]
+    parent, name = rows.column("parent").combine_chunks(), rows.column("name").combine_chunks()
+    pair = pc.and_(pc.equal(parent.indices[1:], parent.indices[:-1]), pc.equal(name[1:], name[:-1]))
+    no = pa.array([False])
+    has_old = pa.concat_arrays([no, pair])  # a new row behind its old one
+    has_new = pa.concat_arrays([pair, no])
+    differs = pa.concat_arrays([no, _differs(rows)])
+    is_new = pc.equal(rows.column("op"), MODIFIED)
+    added = pc.and_not(is_new, has_old)
+    modified = pc.and_(pc.and_(is_new, has_old), differs)
+    deleted = pc.and_not(pc.invert(is_new), has_new)
+    op = pc.if_else(added, ADDED, rows.column("op"))
+    return rows.set_column(rows.column_names.index("op"), "op", op).filter(
+        pc.or_(pc.or_(added, modified), deleted)
+    )
+
+
+class ChangesBuilder:
+    """Compares sorted rows with those of the previous index while they stream by."""
+
+    def __init__(self, store: Store, previous: Manifest | None) -> None:
+        self._old = sorted_rows(store, previous) if previous else iter(())
+        self._head: pa.Table | None = next(self._old, None)
+        self._writer = SideFileWriter(CHANGES, CHANGES_SCHEMA, dictionary_columns=["op", *DICTIONARY_COLUMNS])
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Add a row group, `trimmed`. Raises IndexDamaged where the previous index is."""
+        limit = _key(rows, len(rows) - 1)
+        old: list[pa.Table] = []
+        while self._head is not None and _key(self._head, 0) <= limit:
+            cut = _rows_up_to(self._head, limit)
+            old.append(self._head.slice(0, cut))
+            self._head = self._head.slice(cut) if cut < len(self._head) else next(self._old, None)
+        self._keep(compare(old, [rows.select(ROW_COLUMNS)]))
+
+    def close(self, store: Store, prefix: str) -> File:
+        """Put the file."""
+        while self._head is not None:
+            self._keep(compare([self._head], []))
+            self._head = next(self._old, None)
+        self._flush()
+        return self._writer.close(store, prefix)
+
+    def _keep(self, changes: pa.Table) -> None:
+        if len(changes):
+            place = changes.column_names.index("parent")
+            plain = changes.set_column(place, "parent", changes.column("parent").cast(pa.string()))
+            self._waiting.append(plain.select(["op", *ROW_COLUMNS]))
+            self._waiting_rows += len(changes)
+        if self._waiting_rows >= _ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            rows = pa.concat_tables(self._waiting).combine_chunks()
+            raw = with_raw_columns(rows)
+            self._writer.write(raw.append_column("op", rows.column("op")))
+            self._waiting, self._waiting_rows = [], 0
+
+
+def _tagged(rows: pa.Table, op: str) -> pa.Table:
+    tagged = trimmed(rows).append_column("op", pa.repeat(pa.scalar(op), len(rows)))
+    return tagged.select(["op", *ROW_COLUMNS])
+
+
+def _differs(rows: pa.Table) -> pa.Array:
+    """Tell of each row but the first whether it differs from the one before."""
+    found = pa.repeat(pa.scalar(False), max(len(rows) - 1, 0))
+    for name in COMPARED:
+        column = rows.column(name).combine_chunks()
+        here, before = column[1:], column[:-1]
+        unequal = pc.fill_null(pc.not_equal(here, before), False)
+        found = pc.or_(found, pc.or_(unequal, pc.xor(pc.is_null(here), pc.is_null(before))))
+    return found
+
+
+def _key(rows: pa.Table, row: int) -> Key:
+    return Key(parent=rows.column("parent")[row].as_py(), name=rows.column("name")[row].as_py())
+
+
+def _rows_up_to(rows: pa.Table, limit: Key) -> int:
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if _key(rows, middle) <= limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,193 @@
+"""dirs.parquet: for every directory, what is in it and below it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.index.files import SideFileWriter
+from tidemark.index.manifest import File
+from tidemark.index.schema import TIME
+from tidemark.index.sort import Sorter, trimmed
+from tidemark.index.store import Store
+
+DIRS = "dirs.parquet"
+DIRS_SCHEMA = pa.schema(
+    [
+        pa.field("parent", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("entries", pa.int64(), nullable=False),
+        pa.field("files", pa.int64(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("subtree_entries", pa.int64(), nullable=False),
+        pa.field("subtree_files", pa.int64(), nullable=False),
+        pa.field("subtree_bytes", pa.int64(), nullable=False),
+        pa.field("subtree_mtime", TIME),
+    ]
+)
+_ROW_GROUP_ROWS = 16_384
+_MARK = (
+    "\0"  # behind a directory's name, for the row that stands in where the directory turns out to be empty
+)
+_NUMBERS = [name for name in DIRS_SCHEMA.names if name not in ("parent", "name")]
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """A directory whose subtree is passing by."""
+
+    path: str
+    entries: int
+    files: int
+    bytes: int
+    mtime: int
+    subtree_entries: int = 0
+    subtree_files: int = 0
+    subtree_bytes: int = 0
+
+
+class DirsBuilder:
+    """Sums directories up while sorted rows stream by.
+
+    Rows are sorted so that a directory's subtree follows it without a gap: a stack of the directories that
+    are still open is all the memory this takes. A directory is finished after those below it, which sort
+    behind it, so the rows are sorted once more, through scratch where they are many.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._sorter = Sorter(scratch)
+        self._stack: list[_Open] = []
+        self._done: list[tuple[str, str, int, int, int, int, int, int, int | None]] = []
+
+    def add(self, rows: pa.Table) -> None:
+        """Add a row group, `trimmed`."""
+        parent = rows.column("parent").chunk(0)
+        kind = rows.column("type")
+        is_file = pc.equal(kind, "f")
+        sums = (
+            pa.table(
+                {
+                    "code": parent.indices,
+                    "files": is_file.cast(pa.int64()),
+                    "bytes": pc.if_else(is_file, rows.column("size"), 0),
+                    "mtime": rows.column("mtime").cast(pa.int64()),
+                }
+            )
+            .group_by("code", use_threads=False)
+            .aggregate([("files", "count"), ("files", "sum"), ("bytes", "sum"), ("mtime", "max")])
+        )
+        self._add_empty(rows, parent, kind)
+        names = parent.dictionary.to_pylist()
+        columns = ("code", "files_count", "files_sum", "bytes_sum", "mtime_max")
+        for code, *values in zip(*(sums.column(name).to_pylist() for name in columns), strict=True):
+            self._enter(names[code], *values)
+
+    def close(self, store: Store, prefix: str) -> File:
+        """Put the file."""
+        while self._stack:
+            self._leave()
+        self._flush()
+        writer = SideFileWriter(DIRS, DIRS_SCHEMA, dictionary_columns=["parent"])
+        waiting: list[pa.Table] = []
+        for table in _without_stand_ins(self._sorter.sorted()):
+            waiting.append(table)
+            if sum(map(len, waiting)) >= _ROW_GROUP_ROWS:
+                whole = pa.concat_tables(waiting)
+                end = len(whole) - len(whole) % _ROW_GROUP_ROWS
+                for start in range(0, end, _ROW_GROUP_ROWS):
+                    writer.write(whole.slice(start, _ROW_GROUP_ROWS))
+                waiting = [whole.slice(end)]
+        if waiting:
+            writer.write(pa.concat_tables(waiting))
+        return writer.close(store, prefix)
+
+    def _add_empty(self, rows: pa.Table, parent: pa.DictionaryArray, kind: pa.ChunkedArray) -> None:
+        below = pa.table({"parent": parent.indices, "name": rows.column("name")}).filter(pc.equal(kind, "d"))
+        if len(below):
+            name = pc.binary_join_element_wise(below.column("name"), _MARK, "")
+            columns = {"parent": below.column("parent").combine_chunks(), "name": name.combine_chunks()}
+            zero = pa.nulls(len(below), pa.int64()).fill_null(0)
+            numbers = {column: zero for column in _NUMBERS if column != "subtree_mtime"}
+            rows = pa.table({**columns, **numbers, "subtree_mtime": pa.nulls(len(below), pa.int64())})
+            self._sorter.add(rows.to_batches()[0], parent.dictionary)
+
+    def _enter(self, path: str, entries: int, files: int, size: int, mtime: int) -> None:
+        while self._stack and not path.startswith(self._stack[-1].path):
+            self._leave()
+        if self._stack and self._stack[-1].path == path:  # its rows go on in another row group
+            top = self._stack[-1]
+            top.entries += entries
+            top.files += files
+            top.bytes += size
+            top.mtime = max(top.mtime, mtime)
+        else:
+            self._stack.append(_Open(path, entries, files, size, mtime))
+
+    def _leave(self) -> None:
+        done = self._stack.pop()
+        entries, files = done.subtree_entries + done.entries, done.subtree_files + done.files
+        size = done.subtree_bytes + done.bytes
+        if self._stack:
+            above = self._stack[-1]
+            above.subtree_entries += entries
+            above.subtree_files += files
+            above.subtree_bytes += size
+            above.mtime = max(above.mtime, done.mtime)
+        parent, name = split(done.path)
+        self._done.append(
+            (parent, name, done.entries, done.files, done.bytes, entries, files, size, done.mtime)
+        )
+        if len(self._done) >= _ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._done:
+            return
+        parents, names, *numbers = zip(*self._done, strict=True)
+        code = pa.array(range(len(parents)), pa.int32())
+        columns = {
+            name: pa.array([_clamped(value) for value in values], pa.int64())
+            for name, values in zip(_NUMBERS, numbers, strict=True)
+        }
+        batch = pa.RecordBatch.from_pydict({"parent": code, "name": pa.array(names), **columns})
+        self._sorter.add(batch, pa.array(parents, pa.string()))
+        self._done = []
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return a directory's (parent, name), of a path that ends with a slash; the root is ("", "")."""
+    if path == "/":
+        return "", ""
+    cut = path.rindex("/", 0, -1) + 1
+    return path[:cut], path[cut:-1]
+
+
+def _clamped(value: int | None) -> int | None:
+    """Return a sum that fits: sizes of damaged inodes may add up to more than 64 bits hold."""
+    return None if value is None else min(max(value, -(2**63)), 2**63 - 1)
+
+
+def _without_stand_ins(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Drop the stand-ins of directories that have a row of their own, and take the mark off the others."""
+    last: tuple[str, str] = ("", "")
+    for table in tables:
+        table = trimmed(table)
+        name = table.column("name").combine_chunks()
+        plain = pc.replace_substring(name, _MARK, "")
+        code = table.column("parent").chunk(0).indices
+        before = pa.concat_arrays([pa.array([""]), plain[:-1]])
+        same = pc.and_(
+            pc.equal(plain, before), pc.equal(code, pa.concat_arrays([pa.array([-1], code.type), code[:-1]]))
+        )
+        first = (table.column("parent")[0].as_py(), plain[0].as_py())
+        same = pa.concat_arrays([pa.array([first == last]), same[1:]])
+        last = (table.column("parent")[len(table) - 1].as_py(), plain[-1].as_py())
+        keep = pc.invert(pc.and_(pc.ends_with(name, _MARK), same))
+        place = table.column_names.index("name")
+        cleaned = table.set_column(place, "name", plain).filter(keep)
+        parent = cleaned.column("parent").cast(pa.string())
+        yield cleaned.set_column(cleaned.column_names.index("parent"), "parent", parent)
