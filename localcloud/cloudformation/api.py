@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,8 +199,9 @@ class CloudFormation:
         _in_background(stack.create if change.kind == "CREATE" else stack.update)
 
     def delete_change_set(self, call: ApiCall) -> None:
-        """DeleteChangeSet."""
-        self._change_sets.pop(self._change_set(call).id, None)
+        """DeleteChangeSet; one that does not exist is deleted already."""
+        with suppress(AwsError):
+            self._change_sets.pop(self._change_set(call).id, None)
 
     def _new(self, call: ApiCall, name: str) -> Stack:
         with self._lock:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localcloud import LocalCloud
+from localcloud import Fault, LocalCloud
 from localcloud.functions.pool import WARM
 
 CODE = """
@@ -123,6 +123,23 @@ def test_it_calls_as_its_role(function: Any, cloud: LocalCloud, role: str) -> No
     assert function()(do="who")[1] == "arn:aws:sts::123456789012:assumed-role/functions/session"
     [call, *_] = [one for one in reversed(cloud.calls()) if one["operation"] == "GetCallerIdentity"]
     assert call["principal"] == role
+
+
+def test_a_fault_can_kill_the_process_that_makes_a_call(function: Any, cloud: LocalCloud) -> None:
+    invoke = function()
+    cloud.faults.add(
+        Fault(
+            service="sts",
+            operation="GetCallerIdentity",
+            action="kill",
+            principal="role/functions$",
+            calls=(1, 1),
+        )
+    )
+    error, result = invoke(do="who")
+    assert (error, result["errorType"]) == ("Unhandled", "Runtime.ExitError")
+    assert "signal: 9" in result["errorMessage"]
+    assert invoke(do="who")[0] is None
 
 
 def test_a_process_is_used_again(function: Any) -> None:
