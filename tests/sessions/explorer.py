@@ -153,8 +153,11 @@ class Scenario:
 
     steps: Mapping[str, Step]
     actors: Mapping[str, tuple[str, Variables]]
+    # A transaction is about to be written: its writes, and a look at any item as it is then.
+    at_write: Callable[[tuple[Write, ...], Callable[[ItemKey], Item | None]], None]
     after_every_write: Callable[[Mapping[ItemKey, Item]], None]
     at_end: Callable[[Mapping[ItemKey, Item], frozenset[str]], None]  # the items, and who was started
+    stored: Mapping[ItemKey, Item] = field(default_factory=dict)  # what is there before anybody moves
     preemptions: int | None = None  # None: every order
     crashes: int = 0
     twins: int = 0
@@ -253,7 +256,9 @@ class Explorer:
         self._unbegun = tuple(actors)
         self._alike = [(self.slot(one), self.slot(other)) for one, other in pairwise(scenario.alike)]
         bounded = scenario.preemptions is not None
-        start = State(self._items_number((0,) * _ITEMS), tuple(actors), left, -1)
+        before = tuple((self.key_number(key), item) for key, item in scenario.stored.items())
+        items = self._changed(self._items_number((0,) * _ITEMS), before)
+        start = State(items, tuple(actors), left, -1)
         budgets = {start: scenario.preemptions or 0}
         came_from: dict[State, State] = {}
         pending = [start]
@@ -341,18 +346,16 @@ class Explorer:
             return after.moved(*call.starts)._replace(current=slot)
         return after
 
-    def _write(
-        self, moves: list[Move], state: State, slot: int, actor: int, call: _Call
-    ) -> None:
+    def _write(self, moves: list[Move], state: State, slot: int, actor: int, call: _Call) -> None:
         known = (actor, state.items)
         if known not in self._written:
             values = self._all_items[state.items]
             result = outcome(call.writes, [self._items[values[key]] for key in call.keys])
-            self._written[known] = (
-                -1
-                if result is None
-                else self._changed(state.items, tuple(zip(call.keys, result, strict=True)))
-            )
+            if result is None:
+                self._written[known] = -1
+            else:
+                self._scenario.at_write(call.writes, lambda key: self._items[values[self.key_number(key)]])
+                self._written[known] = self._changed(state.items, tuple(zip(call.keys, result, strict=True)))
         items = self._written[known]
         if items < 0:
             moves.append((slot, f"{call.text}: refused", state.moved(slot, self._after(actor, _REFUSED))))
@@ -374,7 +377,9 @@ class Explorer:
         twin = self.slot(f"twin {state.left.twins}")
         second = self.begin(f"{step}'", variables, attempt + 1)
         left = state.left._replace(twins=state.left.twins - 1)
-        moves.append((twin, f"delivers {step} {variables} twice", state.moved(twin, second)._replace(left=left)))
+        moves.append(
+            (twin, f"delivers {step} {variables} twice", state.moved(twin, second)._replace(left=left))
+        )
 
     def _is_twin(self, actor: int) -> bool:
         return self._actor_states[actor][0].endswith("'")
@@ -419,9 +424,7 @@ class Explorer:
         lines: list[str] = []
         while (before := came_from.get(state)) is not None:
             moves = self._moves(before) or self._an_hour_later(before)
-            lines += [
-                f"  {names[slot]}: {text}" for slot, text, after in moves if after[:3] == state[:3]
-            ][:1]
+            lines += [f"  {names[slot]}: {text}" for slot, text, after in moves if after[:3] == state[:3]][:1]
             state = before
         return "\n".join(reversed(lines))
 

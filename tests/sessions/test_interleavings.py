@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.sessions.explorer import Scenario, explore
-from tests.sessions.world import World, after_every_write
+from tests.sessions.world import World, after_every_write, with_an_old_session
 from tidemark.sessions import ledger, overlap
 
 ENDS = ("complete", "fail", "lost")
@@ -22,8 +22,16 @@ ENDS = ("complete", "fail", "lost")
 AN_HOUR_LATER = {"late sweep": ("late sweep", ())}
 
 
-def scenario(world: World, sessions: int, *others: tuple[str, tuple[Any, ...]], **bounds: Any) -> Scenario:
-    """Return so many sessions of one file system at once, and other actors: their first steps."""
+SWEEPER = ("sweeper", ("sweep", ()))
+CLOCK = ("clock", ("tick", ()))  # more time passes than a lease lasts, at any moment
+REDRIVEN = ("redriven", ("open", ("redriven", "fail backup")))
+OLD_WORKER = ("indexing/index-of-old-0", ("complete", ("index-of-old-0",)))
+
+Actor = tuple[str, tuple[str, tuple[str, ...]]]
+
+
+def scenario(world: World, sessions: int, *others: Actor, **bounds: Any) -> Scenario:
+    """Return so many sessions of one file system at once, and other actors with their first steps."""
     names = tuple(f"s{number}" for number in range(sessions))
     if world.ends == "lost":
         bounds.setdefault("hours", 1)
@@ -31,8 +39,9 @@ def scenario(world: World, sessions: int, *others: tuple[str, tuple[Any, ...]], 
         steps=world.steps,
         actors={
             **{name: ("open", (name,)) for name in names},
-            **{f"{step} {number}": (step, variables) for number, (step, variables) in enumerate(others)},
+            **dict(others),
         },
+        at_write=world.at_write,
         after_every_write=after_every_write,
         at_end=world.at_end,
         alike=names,
@@ -72,7 +81,8 @@ def test_a_session_whose_shared_index_fails_before_its_index_step_indexes_by_its
 def test_the_invariants_hold_when_any_step_is_lost_after_any_write_and_runs_again(ends: Any) -> None:
     # Two hours: a sweep that is lost between ending an index and telling its sessions is not told again,
     # but they ask.
-    explore(scenario(World(ends=ends), 2, preemptions=1, crashes=1, hours=2))
+    explore(scenario(World(ends=ends), 2, preemptions=0, crashes=1, hours=2))
+    explore(scenario(World(ends=ends, copies=False), 2, preemptions=1, crashes=1, hours=2))
 
 
 @pytest.mark.parametrize("ends", ENDS)
@@ -84,15 +94,24 @@ def test_the_invariants_hold_when_any_step_is_delivered_twice(ends: Any) -> None
 @pytest.mark.parametrize("ends", ENDS)
 def test_a_lease_that_expires_at_any_moment_is_taken_over_and_its_worker_changes_nothing(ends: Any) -> None:
     world = World(ends=ends, clock_moves=True, copies=False)
-    explore(scenario(world, 2, ("tick", ()), preemptions=2, hours=1))
+    explore(scenario(world, 2, CLOCK, preemptions=1, hours=1))
     if ends == "complete":
         assert "a worker comes back after its lease was taken over" in world.met
 
 
 @pytest.mark.parametrize("ends", ENDS)
+def test_an_expired_lease_is_renewed_given_up_completed_or_taken_over_but_once(ends: Any) -> None:
+    world = World(ends=ends, clock_moves=True, copies=False)
+    others = (CLOCK, SWEEPER, OLD_WORKER)
+    explore(scenario(world, 1, *others, stored=with_an_old_session(), preemptions=2, hours=1))
+    assert "the sweeper renews" in world.met
+    assert "a worker comes back after its lease was taken over" in world.met
+
+
+@pytest.mark.parametrize("ends", ENDS)
 def test_the_sweeper_renews_or_gives_up_at_any_moment_and_harms_nobody(ends: Any) -> None:
     world = World(ends=ends, clock_moves=True, copies=False)
-    explore(scenario(world, 2, ("tick", ()), ("sweep", ()), preemptions=1, hours=1))
+    explore(scenario(world, 2, CLOCK, SWEEPER, preemptions=1, hours=1))
     assert "the sweeper gives an index up" in world.met
     if ends != "lost":
         assert "the sweeper renews" in world.met
@@ -100,7 +119,7 @@ def test_the_sweeper_renews_or_gives_up_at_any_moment_and_harms_nobody(ends: Any
 
 @pytest.mark.parametrize("ends", ENDS)
 def test_a_session_that_failed_and_is_redriven_finds_its_place(ends: Any) -> None:
-    explore(scenario(World(ends=ends), 1, ("open", ("redriven", "fail backup")), preemptions=1, hours=1))
+    explore(scenario(World(ends=ends), 1, REDRIVEN, preemptions=1, hours=1))
 
 
 # Each breaks the rule in one place, and names what it takes to notice.
@@ -108,9 +127,13 @@ MUTANTS = {
     "opens without asking for a lease": (
         "if session.index_wanted and lease is not None and lease.is_live(now):",
         "if False:",
+        {"meets": "a session is attached when it opens"},
+    ),
+    "opens without attaching": (
+        "(_new(attached), _attach(lease, session.session_id))",
+        "(_new(attached),)",
         {},
     ),
-    "opens without attaching": ("(_new(attached), _attach(lease, session.session_id))", "(_new(attached),)", {}),
     "opens a session again": ('conditions=(absent("session_id"),)', "conditions=()", {"twins": 1}),
     "attaches to whatever lease there is": (
         'conditions=(equal("index_id", lease.index_id),),\n        add=',
@@ -125,9 +148,13 @@ MUTANTS = {
     "shares an index that has failed": (
         "if index is not None and index.status is not IndexStatus.FAILED:",
         "if index is not None:",
-        {"ends": "fail"},
+        {"ends": "fail", "meets": "a session indexes anew after its shared index failed"},
     ),
-    "forgets that it was to launch": ("return lease is not None and lease.index_id ==", "return 0 ==", {"crashes": 1}),
+    "forgets that it was to launch": (
+        "return lease is not None and lease.index_id ==",
+        "return 0 ==",
+        {"crashes": 1},
+    ),
     "chooses another index than it has": (
         'conditions=(unchanged(session.to_item(), "index_id"),)',
         "conditions=()",
@@ -141,17 +168,22 @@ MUTANTS = {
     "takes over without ending the old index": (
         "return (taken, ended, new_index, _choose(session, index_id))",
         "return (taken, new_index, _choose(session, index_id))",
-        {"clock": True},
+        {"old": True},
     ),
     "takes over from a session that just attached": (
         '        equal("sessions", item["sessions"]),\n',
         "",
-        {"clock": True},
+        {"old": True, "sessions": 2, "preemptions": 2},
+    ),
+    "takes over a lease that was just renewed": (
+        '        equal("expires_at", item["expires_at"]),\n',
+        "",
+        {"old": True, "others": (SWEEPER, OLD_WORKER)},
     ),
     "renews whatever lease there is": (
         'conditions=(equal("index_id", lease.index_id),),\n                set=',
         "conditions=(),\n                set=",
-        {"sweeps": True},
+        {"old": True, "others": (SWEEPER, OLD_WORKER)},
     ),
     "ends an index without its lease": ("store.transact(*release, _ended(", "store.transact(_ended(", {}),
     "ends an index without who just attached": (
@@ -165,25 +197,29 @@ MUTANTS = {
         "    session = settle(store, session_id, tag_point)\n"
         "    update_session(store, session_id, {path: point_to_map(point)})\n"
         "    return session",
-        {"close settles": False},
+        {"copies": True, "close settles": False},
     ),
     "associates before the index is complete": (
         "if index is not None and index.status is IndexStatus.COMPLETE:\n        for",
         "if index is not None:\n        for",
         {},
     ),
-    "associates one point only": ("for point in session.points:", "for point in session.points[:1]:", {}),
+    "associates one point only": (
+        "for point in session.points:",
+        "for point in session.points[:1]:",
+        {"copies": True},
+    ),
     "tags a point after its association": (
         "    tag_point(session, point, index.index_id)\n    try:",
         "    try:",
         {},
     ),
     "asks for its index before it leaves its token": (
-        "    update_session(store, session_id, {\"waiting_token\": task_token})\n"
+        '    update_session(store, session_id, {"waiting_token": task_token})\n'
         "    session = read_session(store, session_id)\n",
         "    session = read_session(store, session_id)\n"
         "    index = read_index(store, session.file_system, session.index_id)\n"
-        "    update_session(store, session_id, {\"waiting_token\": task_token})\n"
+        '    update_session(store, session_id, {"waiting_token": task_token})\n'
         "    return index\n",
         {},
     ),
@@ -195,18 +231,25 @@ def test_a_broken_rule_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) 
     old, new, needs = MUTANTS[mutant]
     broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, ledger)}
     assert any(module is not whole for whole, module in broken.items()), "the rule reads otherwise by now"
-    clock = needs.get("clock", False) or needs.get("sweeps", False)
     world = World(
         ends=needs.get("ends", "complete"),
-        clock_moves=clock,
+        clock_moves="old" in needs,
+        copies=needs.get("copies", False),
         close_settles=needs.get("close settles", True),
         rule=broken[overlap],
         records=broken[ledger],
     )
-    others = [("tick", ())] * clock + [("sweep", ())] * needs.get("sweeps", False)
     bounds = {name: needs[name] for name in ("crashes", "twins") if name in needs}
+    others: tuple[Actor, ...] = needs.get("others", ())
+    sessions = needs.get("sessions", 2)
+    if "old" in needs:
+        bounds["stored"] = with_an_old_session()
+        others = (CLOCK, *others)
+        sessions = needs.get("sessions", 1)
+    bounds["preemptions"] = needs.get("preemptions", 1)
     with pytest.raises((AssertionError, KeyError)):
-        explore(scenario(world, 2, *others, preemptions=1, **bounds))
+        explore(scenario(world, sessions, *others, **bounds))
+        assert needs.get("meets") in (None, *world.met)
 
 
 def mutated(module: ModuleType, old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

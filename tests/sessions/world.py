@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from tests.sessions.explorer import Aws, Next, Step
-from tests.sessions.memory_store import ItemKey
+from tests.sessions.memory_store import ItemKey, MemoryStore, item_key
 from tidemark.errors import LeaseLost
 from tidemark.sessions import items, ledger, overlap
 from tidemark.sessions.indexing import (
@@ -21,11 +21,12 @@ from tidemark.sessions.indexing import (
     Lease,
     association_key,
     index_key,
+    lease_key,
 )
 from tidemark.sessions.outcome import Outcome, conclude
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
-from tidemark.sessions.store import Item
+from tidemark.sessions.store import Item, Put, Write
 
 FS = FileSystem("111122223333", "eu-central-1", "fs-0123456789abcdef0")
 START = datetime(2026, 11, 22, 2, tzinfo=UTC)
@@ -33,7 +34,8 @@ AFTER_EXPIRY = START + LEASE_DURATION + timedelta(seconds=1)
 LATER = AFTER_EXPIRY + LEASE_DURATION + timedelta(seconds=1)
 GRACE = timedelta(minutes=10)  # of the sweeper
 
-# Items that stand for what is not in the two tables.
+LEASE: ItemKey = (INDEXES.suffix, *lease_key(FS).values())
+# Stands for the time, which is in neither table.
 CLOCK: ItemKey = ("clock",)
 
 
@@ -77,6 +79,7 @@ class World:
         now = self._now(aws)
         opened = self.rule.open_session(aws, new_session(name), now)
         if opened.index_id is not None and not aws.is_twin:
+            self.met.add("a session is attached when it opens")
             aws.note(("attached at open", name), {"index_id": opened.index_id})
         return after, (name,)
 
@@ -191,12 +194,23 @@ class World:
         item = aws.read(CLOCK)
         return START if item is None else AFTER_EXPIRY
 
+    def at_write(self, writes: tuple[Write, ...], stored: Callable[[ItemKey], Item | None]) -> None:
+        """Hold a transaction to I1 at the moment when it is written: no live lease is taken from its index."""
+        item = stored(LEASE)
+        lease = None if item is None else Lease.from_item(item)
+        if lease is None or not lease.is_live(START if stored(CLOCK) is None else AFTER_EXPIRY):
+            return
+        for write in writes:
+            if isinstance(write, Put) and item_key(write.table, write.item) == LEASE:
+                assert write.item["index_id"] == lease.index_id, f"I1: {lease.index_id} has a live lease"
+
     def at_end(self, stored: Mapping[ItemKey, Item], started: frozenset[str]) -> None:
         """Hold what every actor has left behind, when all have ended, to I2, I3 and I4."""
         found = {key[1]: Session.from_item(item) for key, item in stored.items() if key[0] == SESSIONS.suffix}
         for name, session in found.items():
+            kinds = {"backup", "copy"} if self.copies or name == "old" else {"backup"}
             assert session.status is not SessionStatus.RUNNING
-            assert {made.kind for made in session.points} == ({"backup", "copy"} if self.copies else {"backup"})
+            assert {made.kind for made in session.points} == kinds
             index = _index(stored, session.index_id)
             for made in session.points:
                 _check_point(stored, session, index, made)
@@ -286,3 +300,15 @@ def point(session: str, kind: Literal["backup", "copy"]) -> Point:
         size_bytes=1,
         completed_at=START,
     )
+
+
+def with_an_old_session() -> Mapping[ItemKey, Item]:
+    """Return what a session has left that was closed while its index was still being made."""
+    store = MemoryStore()
+    overlap.open_session(store, new_session("old"), START)
+    for kind in ("backup", "copy"):
+        overlap.add_point(store, "old", point("old", kind), lambda *_: None)
+    overlap.claim(store, "old", "index-of-old-0", START)
+    waits = Outcome(status=SessionStatus.WARNING, reasons=("not indexed yet",))
+    ledger.close_session(store, "old", waits, START)
+    return store.items
