@@ -65,6 +65,10 @@ def demo(
 ) -> None:
     """See HELP."""
     out = terminal.console()
+    if not as_json:
+        out.print(
+            f"AWS on this machine: nothing leaves it, and its waits pass {1 / TIME_SCALE:.0f} times as fast."
+        )
     say = in_silence if as_json else terminal.working(out)
     with (
         _root(directory, say) as root,

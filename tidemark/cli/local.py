@@ -43,7 +43,7 @@ def up(
         typer.Option(
             "--time-scale", metavar="X", min=0.0001, max=1, help="Seconds that a second of AWS takes."
         ),
-    ] = 0.05,
+    ] = 0.01,
 ) -> None:
     """See HELP."""
     directories = _directories(file_system)
@@ -81,10 +81,14 @@ def _print_ready(out: Console, bench: Workbench) -> None:
     name, first = next(iter(bench.cloud.file_systems.items()))
     out.print()
     out.print(f"The local cloud is up in {REGION} and {COPY_REGION}:", style=terminal.STRONG)
+    width = max(len(name) for name in bench.cloud.file_systems)
     for each in bench.cloud.file_systems.values():
         out.print(
             Text.assemble(
-                "  policy ", (each.name, terminal.STRONG), f"  {each.id}  ", (str(each.directory), "dim")
+                "  policy ",
+                (f"{each.name:<{width}}", terminal.STRONG),
+                f"  {each.id}  ",
+                (str(each.directory), "dim"),
             ),
             soft_wrap=True,
         )
