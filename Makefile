@@ -30,7 +30,7 @@ setup: .venv/.ready node_modules/.ready ## The virtual environment, with the com
 	@echo "Setting up .venv (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
-	@$(UV) pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt
+	@$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements.txt -r requirements-dev.txt
 	@$(UV) pip install --quiet --no-deps --editable .
 	@$(BIN)/python -m infra.bundle
 	@touch $@

@@ -12,7 +12,7 @@ from localcloud.functions.nursery import Nursery
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
 
-WARM = 8  # processes of some 15 MB each beside what they share
+WARM = 5  # processes of some 35 MB each beside what they share
 
 
 @dataclass(slots=True)
