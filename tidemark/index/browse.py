@@ -11,7 +11,7 @@ from tidemark.errors import PathNotFound
 from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
 from tidemark.index.manifest import Key, Manifest
-from tidemark.index.reader import ENTRY_COLUMNS, PartReader, entries
+from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.store import Store
 
 
@@ -57,7 +57,7 @@ def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None
             continue
         if name is not None and not part.first <= Key(parent=parent, name=name) <= part.last:
             continue
-        reader = PartReader(store, manifest, part)
+        reader = ParquetReader(store, manifest, part)
         for row_group in range(reader.row_groups):
             extent = reader.extent(row_group, "parent")
             if extent is not None and not extent[0] <= parent <= extent[1]:

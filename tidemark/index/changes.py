@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from tidemark.index.columns import with_raw_columns
 from tidemark.index.files import SideFileWriter
-from tidemark.index.manifest import File, Key, Manifest
-from tidemark.index.reader import ROW_COLUMNS, PartReader
+from tidemark.index.manifest import File, Manifest
+from tidemark.index.reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
-from tidemark.index.sort import sort_pieces, trimmed
+from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
 from tidemark.index.store import Store
 
 CHANGES = "changes.parquet"
@@ -26,7 +26,7 @@ _ROW_GROUP_ROWS = 65_536
 def sorted_rows(store: Store, manifest: Manifest) -> Iterator[pa.Table]:
     """Return all rows of an index in order, a row group at a time, `trimmed`. Raises IndexDamaged."""
     for part in manifest.parts:
-        reader = PartReader(store, manifest, part)
+        reader = ParquetReader(store, manifest, part)
         for row_group in range(reader.row_groups):
             yield with_parent_dictionary(reader.read(row_group, ROW_COLUMNS))
 
@@ -72,10 +72,9 @@ class ChangesBuilder:
 
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`. Raises IndexDamaged where the previous index is."""
-        limit = _key(rows, len(rows) - 1)
+        limit = limit_of(rows)
         old: list[pa.Table] = []
-        while self._head is not None and _key(self._head, 0) <= limit:
-            cut = _rows_up_to(self._head, limit)
+        while self._head is not None and (cut := rows_up_to(self._head, limit)):
             old.append(self._head.slice(0, cut))
             self._head = self._head.slice(cut) if cut < len(self._head) else next(self._old, None)
         self._keep(compare(old, [rows.select(ROW_COLUMNS)]))
@@ -119,18 +118,3 @@ def _differs(rows: pa.Table) -> pa.Array:
         unequal = pc.fill_null(pc.not_equal(here, before), False)
         found = pc.or_(found, pc.or_(unequal, pc.xor(pc.is_null(here), pc.is_null(before))))
     return found
-
-
-def _key(rows: pa.Table, row: int) -> Key:
-    return Key(parent=rows.column("parent")[row].as_py(), name=rows.column("name")[row].as_py())
-
-
-def _rows_up_to(rows: pa.Table, limit: Key) -> int:
-    low, high = 0, len(rows)
-    while low < high:
-        middle = (low + high) // 2
-        if _key(rows, middle) <= limit:
-            low = middle + 1
-        else:
-            high = middle
-    return low

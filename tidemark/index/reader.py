@@ -23,37 +23,36 @@ ENTRY_COLUMNS = ROW_COLUMNS
 class ParquetReader:
     """One Parquet file of an index, open: its footer is read and checked, and nothing else.
 
-    Every method raises IndexDamaged, naming the file, where it is missing, truncated or altered.
+    May be used from several threads at once. Every method raises IndexDamaged, naming the file, where it is
+    missing, truncated or altered.
     """
 
     def __init__(self, store: Store, manifest: Manifest, file: File, schema: pa.Schema = PART_SCHEMA) -> None:
         self._store, self._manifest, self._described = store, manifest, file
+        self._footer = read_footer(store, manifest, file)
+        self._metadata: Any = None
         with self._naming_the_file():
-            self._file = pq.ParquetFile(
-                pa.PythonFile(_RangeFile(store, manifest, file), mode="r"),
-                pre_buffer=True,
-                page_checksum_verification=True,
-            )
-            matches = self._file.metadata.num_rows == file.rows and _has_columns(
-                self._file.schema_arrow, schema
-            )
+            opened = self._open()
+            self._metadata, self._columns = opened.metadata, opened.schema_arrow
+            matches = self._metadata.num_rows == file.rows and _has_columns(self._columns, schema)
         if not matches:
             raise damaged(store, manifest, file, "is damaged: its rows or columns are not the manifest's")
 
     @property
     def row_groups(self) -> int:
         """How many row groups the file has."""
-        return int(self._file.metadata.num_row_groups)
+        return int(self._metadata.num_row_groups)
 
     def rows(self, row_group: int) -> int:
         """Return how many rows a row group has."""
-        return int(self._file.metadata.row_group(row_group).num_rows)
+        return int(self._metadata.row_group(row_group).num_rows)
 
     def extent(self, row_group: int, column: str) -> tuple[Any, Any] | None:
         """Return a column's extremes in a row group, or None where its statistics do not say."""
         with self._naming_the_file():
-            place = self._file.schema_arrow.names.index(column)
-            statistics = self._file.metadata.row_group(row_group).column(place).statistics
+            statistics = (
+                self._metadata.row_group(row_group).column(self._columns.names.index(column)).statistics
+            )
             if statistics is None or not statistics.has_min_max:
                 return None
             return statistics.min, statistics.max
@@ -61,7 +60,17 @@ class ParquetReader:
     def read(self, row_group: int, columns: Sequence[str]) -> pa.Table:
         """Return some columns of a row group."""
         with self._naming_the_file():
-            return self._file.read_row_group(row_group, columns=list(columns), use_threads=False)
+            return self._open().read_row_group(row_group, columns=list(columns), use_threads=False)
+
+    def _open(self) -> Any:
+        """Return a ParquetFile with a position of its own; once the metadata is parsed, it costs nothing."""
+        source = _RangeFile(self._store, self._manifest, self._described, self._footer)
+        return pq.ParquetFile(
+            pa.PythonFile(source, mode="r"),
+            metadata=self._metadata,
+            pre_buffer=True,
+            page_checksum_verification=True,
+        )
 
     @contextlib.contextmanager
     def _naming_the_file(self) -> Iterator[None]:
@@ -70,9 +79,6 @@ class ParquetReader:
         except (OSError, ValueError, TypeError, pa.ArrowException, MemoryError) as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
             raise damaged(self._store, self._manifest, self._described, f"is damaged: {reason}") from error
-
-
-PartReader = ParquetReader
 
 
 def entries(table: pa.Table) -> Iterator[Entry]:
@@ -89,13 +95,12 @@ def entries(table: pa.Table) -> Iterator[Entry]:
 
 
 class _RangeFile(io.RawIOBase):
-    """A file of an index, read by ranges. Its footer is fetched, and checked, at once."""
+    """A file of an index, read by ranges; its footer is here already."""
 
-    def __init__(self, store: Store, manifest: Manifest, file: File) -> None:
+    def __init__(self, store: Store, manifest: Manifest, file: File, footer: bytes) -> None:
         super().__init__()
-        self._store, self._manifest, self._file = store, manifest, file
+        self._store, self._manifest, self._file, self._footer = store, manifest, file, footer
         self._position = 0
-        self._footer = read_footer(store, manifest, file)
 
     def readable(self) -> bool:
         return True

@@ -3,26 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.entry import Entry
+from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest
-from tidemark.index.pattern import matches
-from tidemark.index.reader import ENTRY_COLUMNS, PartReader, entries
+from tidemark.index.pattern import Mode, NamePattern
+from tidemark.index.reader import ENTRY_COLUMNS, entries
+from tidemark.index.scan import RowGroup, in_order, row_groups_of
 from tidemark.index.store import Store
+from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 
 
-def search(store: Store, manifest: Manifest, pattern: str, *, ignore_case: bool = False) -> Iterator[Entry]:
+def search(
+    store: Store,
+    manifest: Manifest,
+    pattern: str = "",
+    *,
+    ignore_case: bool = False,
+    mode: Mode = "auto",
+    filters: Filters = ANY,
+    trigrams: bool = True,
+) -> Iterator[Entry]:
     """Return the entries whose name matches, sorted by directory and name, as they are found.
 
-    A pattern with `*`, `?` or `[` is a glob of the whole name, any other a substring of it. Reads the names
-    of the whole index, and the rest only where there are hits. Raises IndexDamaged naming the file, possibly
-    after some hits.
+    A pattern with `*`, `?` or `[` is a glob of the whole name, any other a substring of it, unless `mode`
+    says otherwise. Reads by ranges: the trigrams tell which row groups can hold hits, and of these the
+    columns that decide; the rest only where there are hits. Raises ConfigurationError where a regular
+    expression is none, IndexDamaged naming the file, possibly after some hits.
     """
-    for part in manifest.parts:
-        reader = PartReader(store, manifest, part)
-        for row_group in range(reader.row_groups):
-            hits = matches(reader.read(row_group, ["name"]).column("name"), pattern, ignore_case=ignore_case)
-            if pc.any(hits).as_py():
-                yield from entries(reader.read(row_group, ENTRY_COLUMNS).filter(hits))
+    wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
+
+    def hits(place: RowGroup) -> pa.Table | None:
+        found = _matches(place, wanted, filters)
+        if not pc.any(found).as_py():
+            return None
+        return place.reader.read(place.number, ENTRY_COLUMNS).filter(found)
+
+    for rows in in_order(_places(store, manifest, wanted, filters, trigrams=trigrams), hits):
+        if rows is not None:
+            yield from entries(rows)
+
+
+def count(
+    store: Store,
+    manifest: Manifest,
+    pattern: str = "",
+    *,
+    ignore_case: bool = False,
+    mode: Mode = "auto",
+    filters: Filters = ANY,
+    trigrams: bool = True,
+) -> int:
+    """Return how many entries `search` would find, and read no more than it takes to know."""
+    wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
+    places = _places(store, manifest, wanted, filters, trigrams=trigrams)
+    return sum(in_order(places, lambda place: int(pc.sum(_matches(place, wanted, filters)).as_py() or 0)))
+
+
+def _places(
+    store: Store, manifest: Manifest, wanted: NamePattern, filters: Filters, *, trigrams: bool
+) -> Iterator[RowGroup]:
+    file = manifest.side_file(TRIGRAMS)
+    blocks, block_rows = None, BLOCK_ROWS
+    if trigrams and file is not None and any(len(piece.encode()) >= 3 for piece in wanted.pieces):
+        found = Trigrams(store, manifest, file)
+        blocks, block_rows = found.blocks_of(wanted.pieces), found.block_rows
+    return row_groups_of(store, manifest, filters, blocks, block_rows)
+
+
+def _matches(place: RowGroup, wanted: NamePattern, filters: Filters) -> pa.ChunkedArray:
+    rows = place.reader.read(place.number, ["name", *filters.columns])
+    return reduce(pc.and_, [wanted(rows.column("name")), *filters.condition(rows)])

@@ -190,6 +190,16 @@ def _advance(
         heads.append((slab, run))
 
 
+def limit_of(table: pa.Table) -> tuple[str, str]:
+    """Return the key of a sorted table's last row."""
+    return _key(table, len(table) - 1)
+
+
+def rows_up_to(table: pa.Table, limit: tuple[str, str]) -> int:
+    """Return how many rows of a sorted table have keys up to a limit."""
+    return bisect_right(range(len(table)), limit, key=lambda row: _key(table, row))
+
+
 def _key(slab: pa.Table, row: int) -> tuple[str, str]:
     return slab.column("parent")[row].as_py(), slab.column("name")[row].as_py()
 

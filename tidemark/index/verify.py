@@ -10,7 +10,7 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
 from tidemark.index.manifest import File, Key, Manifest, Part
 from tidemark.index.ranges import url_of
-from tidemark.index.reader import ROW_COLUMNS, PartReader
+from tidemark.index.reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.store import ObjectMissing, Store
 from tidemark.index.totals import Counter
 
@@ -65,7 +65,7 @@ def _digest(store: Store, manifest: Manifest, file: File) -> Iterator[Finding]:
 def _content(
     store: Store, manifest: Manifest, part: Part, before: Key | None, counter: Counter
 ) -> Iterator[Finding]:
-    reader = PartReader(store, manifest, part)
+    reader = ParquetReader(store, manifest, part)
     last = before
     for row_group in range(reader.row_groups):
         rows = with_parent_dictionary(reader.read(row_group, ROW_COLUMNS))

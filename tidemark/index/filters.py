@@ -1,0 +1,117 @@
+"""What a user asks for -> conditions on rows, and which rows need not be looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.index.manifest import Part
+from tidemark.index.reader import ParquetReader
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Conditions besides the name; all of them must hold. None and empty ask for nothing."""
+
+    ext: str | None = None  # without the dot; case does not matter
+    under: str | None = None  # a directory, as an Entry's path shows it; what is below it, at any depth
+    types: Collection[str] = ()  # of f d l p s c b
+    size_min: int | None = None  # bytes, inclusive
+    size_max: int | None = None
+    newer: datetime | None = None  # modified at this moment or later
+    older: datetime | None = None  # modified before this moment
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that `condition` looks at."""
+        wanted = {
+            "ext": self.ext is not None,
+            "parent": self._prefix is not None,
+            "type": bool(self.types),
+            "size": self.size_min is not None or self.size_max is not None,
+            "mtime": self.newer is not None or self.older is not None,
+            "uid": self.uid is not None,
+            "gid": self.gid is not None,
+        }
+        return [name for name, needed in wanted.items() if needed]
+
+    def condition(self, rows: pa.Table) -> list[pa.ChunkedArray]:
+        """Tell of each row whether the conditions hold: one column of answers for each."""
+        answers = []
+        if self.ext is not None:
+            ext = pc.utf8_lower(pa.scalar(self.ext.removeprefix(".")))
+            answers.append(pc.fill_null(pc.equal(rows.column("ext"), ext), False))
+        if self._prefix is not None:
+            answers.append(pc.starts_with(rows.column("parent"), self._prefix))
+        if self.types:
+            answers.append(pc.is_in(rows.column("type"), value_set=pa.array(sorted(self.types), pa.string())))
+        for name, low, high in (
+            ("size", self.size_min, self.size_max),
+            ("mtime", self.newer, None),
+            ("uid", self.uid, self.uid),
+            ("gid", self.gid, self.gid),
+        ):
+            if low is not None:
+                answers.append(
+                    pc.greater_equal(rows.column(name), pa.scalar(low, rows.schema.field(name).type))
+                )
+            if high is not None:
+                answers.append(
+                    pc.less_equal(rows.column(name), pa.scalar(high, rows.schema.field(name).type))
+                )
+        if self.older is not None:
+            answers.append(
+                pc.less(rows.column("mtime"), pa.scalar(self.older, rows.schema.field("mtime").type))
+            )
+        return answers
+
+    def may_be_in_part(self, part: Part) -> bool:
+        """Tell, from the manifest alone, whether a part can hold such rows."""
+        prefix = self._prefix
+        return (
+            (prefix is None or _overlaps(prefix, part.first.parent, part.last.parent))
+            and (self.size_min is None or part.size_max >= self.size_min)
+            and (self.size_max is None or part.size_min <= self.size_max)
+            and (self.newer is None or part.mtime_us_max >= _microseconds(self.newer))
+            and (self.older is None or part.mtime_us_min < _microseconds(self.older))
+        )
+
+    def may_be_in_row_group(self, reader: ParquetReader, row_group: int) -> bool:
+        """Tell, from its statistics, whether a row group can hold such rows."""
+        if self._prefix is not None:
+            extent = reader.extent(row_group, "parent")
+            if extent is not None and not _overlaps(self._prefix, *extent):
+                return False
+        for name, low, high in (("size", self.size_min, self.size_max), ("uid", self.uid, self.uid)):
+            if low is None and high is None:
+                continue
+            extent = reader.extent(row_group, name)
+            if extent is None:
+                continue
+            if (low is not None and extent[1] < low) or (high is not None and extent[0] > high):
+                return False
+        return True
+
+    @property
+    def _prefix(self) -> str | None:
+        if self.under is None or not self.under.strip("/"):
+            return None
+        return f"/{self.under.strip('/')}/"
+
+
+ANY = Filters()
+
+
+def _overlaps(prefix: str, first: str, last: str) -> bool:
+    """Tell whether texts that begin with a prefix can be between two texts."""
+    return first[: len(prefix)] <= prefix and last >= prefix
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(pa.scalar(moment, pa.timestamp("us", tz="UTC")).value)

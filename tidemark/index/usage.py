@@ -1,0 +1,192 @@
+"""Where the bytes are: by directory, extension, owner and age."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.errors import IndexDamaged, PathNotFound
+from tidemark.index.dirs import DIRS, DIRS_SCHEMA
+from tidemark.index.dirs import split as split_directory
+from tidemark.index.entry import Entry
+from tidemark.index.filters import ANY, Filters
+from tidemark.index.manifest import Manifest
+from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
+from tidemark.index.scan import RowGroup, in_order, row_groups_of
+from tidemark.index.store import Store
+from tidemark.index.top import TOP
+from tidemark.index.trigrams import BLOCK_ROWS
+
+_DAY = 86_400_000_000  # microseconds
+AGES = (
+    (1, "1 day"),
+    (7, "1 week"),
+    (30, "1 month"),
+    (365, "1 year"),
+    (3 * 365, "3 years"),
+)  # younger than, in days
+OLDER = "older"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryTotals:
+    """What is in and below one directory. A hard-linked file counts at each of its names."""
+
+    parent: str
+    name: str
+    entries: int
+    files: int
+    bytes: int
+    subtree_entries: int
+    subtree_files: int
+    subtree_bytes: int
+    subtree_mtime_us: int | None  # newest; None where there is nothing below
+
+    @property
+    def path(self) -> str:
+        """The directory's path, without a slash at its end but for the root."""
+        return self.parent + self.name or "/"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Files of one extension, owner or age."""
+
+    key: str
+    files: int
+    bytes: int
+
+
+def directory_totals(store: Store, manifest: Manifest, path: str) -> DirectoryTotals:
+    """Return one directory's totals. Raises PathNotFound, IndexDamaged."""
+    parent, name = split_directory(f"/{path.strip('/')}/" if path.strip("/") else "/")
+    found = next(_directories(store, manifest, parent, name), None)
+    if found is None:
+        raise PathNotFound(f"{path} is no directory in index {manifest.index_id}; list what is: tidemark ls")
+    return found
+
+
+def totals_of_subdirectories(store: Store, manifest: Manifest, path: str) -> Iterator[DirectoryTotals]:
+    """Return the totals of the directories directly in a directory, sorted by name. Raises IndexDamaged.
+
+    Reads only the row groups of dirs.parquet that hold them: mostly one.
+    """
+    return _directories(store, manifest, f"/{path.strip('/')}/" if path.strip("/") else "/", None)
+
+
+def largest_directories(store: Store, manifest: Manifest, *, limit: int = 100) -> list[DirectoryTotals]:
+    """Return the directories with the most bytes directly in them, largest first. Raises IndexDamaged."""
+    reader = _open(store, manifest, DIRS, DIRS_SCHEMA)
+    kept = DIRS_SCHEMA.empty_table()
+    for row_group in range(reader.row_groups):
+        kept = pa.concat_tables(
+            [kept, reader.read(row_group, DIRS_SCHEMA.names)], promote_options="permissive"
+        )
+        kept = kept.take(pc.sort_indices(kept, sort_keys=[("bytes", "descending")])[:limit])
+    return [_totals(row) for row in _rows(kept)]
+
+
+def largest_files(store: Store, manifest: Manifest, *, limit: int = 100) -> list[Entry]:
+    """Return the largest files, largest first: at most the thousand that the index keeps."""
+    reader = _open(store, manifest, TOP, None)
+    found: list[Entry] = []
+    for row_group in range(reader.row_groups):
+        found += entries(reader.read(row_group, ENTRY_COLUMNS))
+    return found[:limit]
+
+
+def usage_by(
+    store: Store,
+    manifest: Manifest,
+    by: Literal["ext", "owner", "age"],
+    *,
+    now: datetime,
+    filters: Filters = ANY,
+) -> list[Usage]:
+    """Return files and bytes by extension, owner or age, most bytes first, ages youngest first.
+
+    `now` is what ages count from, in UTC. Reads two or three columns of the whole index. Raises IndexDamaged.
+    """
+    column = {"ext": "ext", "owner": "uid", "age": "mtime"}[by]
+    wanted = sorted({column, "type", "size", *filters.columns})
+
+    def sums(place: RowGroup) -> pa.Table:
+        rows = place.reader.read(place.number, wanted)
+        for answer in [pc.equal(rows.column("type"), "f"), *filters.condition(rows)]:
+            rows = (
+                rows.append_column("ok", answer)
+                if "ok" not in rows.column_names
+                else rows.set_column(rows.column_names.index("ok"), "ok", pc.and_(rows.column("ok"), answer))
+            )
+        rows = rows.filter(rows.column("ok"))
+        key = _ages(rows.column("mtime"), now) if by == "age" else rows.column(column).cast(pa.string())
+        keyed = pa.table({"key": pc.fill_null(key, ""), "size": rows.column("size")})
+        return keyed.group_by("key").aggregate([("size", "count"), ("size", "sum")])
+
+    found = list(in_order(row_groups_of(store, manifest, filters, None, BLOCK_ROWS), sums))
+    if not found:
+        return []
+    total = pa.concat_tables(found).group_by("key").aggregate([("size_count", "sum"), ("size_sum", "sum")])
+    result = [
+        Usage(key=row["key"], files=row["size_count_sum"], bytes=row["size_sum_sum"])
+        for row in total.to_pylist()
+    ]
+    if by == "age":
+        order = [name for _, name in AGES] + [OLDER]
+        return sorted(result, key=lambda each: order.index(each.key))
+    return sorted(result, key=lambda each: (-each.bytes, each.key))
+
+
+def _ages(mtime: pa.ChunkedArray, now: datetime) -> pa.ChunkedArray:
+    moment = int(pa.scalar(now, pa.timestamp("us", tz="UTC")).value)
+    times = mtime.cast(pa.int64())
+    younger = [pc.greater(times, moment - days * _DAY) for days, _ in AGES]
+    key = pa.chunked_array([pa.repeat(pa.scalar(OLDER), len(times))])
+    for is_younger, (_, name) in reversed(list(zip(younger, AGES, strict=True))):
+        key = pc.if_else(is_younger, name, key)
+    return key
+
+
+def _directories(
+    store: Store, manifest: Manifest, parent: str, name: str | None
+) -> Iterator[DirectoryTotals]:
+    if not manifest.parts:
+        return
+    reader = _open(store, manifest, DIRS, DIRS_SCHEMA)
+    for row_group in range(reader.row_groups):
+        extent = reader.extent(row_group, "parent")
+        if extent is not None and not extent[0] <= parent <= extent[1]:
+            continue
+        rows = reader.read(row_group, DIRS_SCHEMA.names)
+        rows = rows.filter(pc.equal(rows.column("parent"), parent))
+        if name is not None:
+            rows = rows.filter(pc.equal(rows.column("name"), name))
+        yield from (_totals(row) for row in _rows(rows))
+
+
+def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema | None) -> ParquetReader:
+    file = manifest.side_file(name)
+    if file is None:
+        raise IndexDamaged(
+            f"{store.url}/{manifest.key} names no {name}; use another index of this file system"
+        )
+    return (
+        ParquetReader(store, manifest, file)
+        if schema is None
+        else ParquetReader(store, manifest, file, schema)
+    )
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    place = table.column_names.index("subtree_mtime")
+    times = table.column("subtree_mtime").cast(pa.int64())
+    return list(table.set_column(place, "subtree_mtime_us", times).to_pylist())
+
+
+def _totals(row: dict[str, Any]) -> DirectoryTotals:
+    return DirectoryTotals(**row)
