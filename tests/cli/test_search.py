@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
-from tests.cli.conftest import NOW
+from tests.cli.conftest import ACCOUNT, NOW, REGION
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tidemark.sessions.overlap import claim, complete, settle
 
@@ -37,6 +38,15 @@ def test_names_are_found_in_the_newest_index_only(tidemark, index):
     assert "1.5 MB  /etc/app.conf" in result.out
     assert "old.conf" not in result.out
     assert index in result.err
+
+
+def test_each_file_system_is_searched_once_and_old_manifests_are_not_read(tidemark, deployment, index):
+    newest = json.loads(
+        deployment.store.get(f"indexes/{ACCOUNT}/{REGION}/{FILE_SYSTEM}/{index}/manifest.json")
+    )
+    old = f"indexes/{ACCOUNT}/{REGION}/{FILE_SYSTEM}/{newest['index_id'].replace('20261103', '20261102')}"
+    deployment.store.put(old.replace("-000002", "-000001") + "/manifest.json", b"damaged")
+    assert tidemark("search", ".conf").code == 0
 
 
 def test_nothing_in_a_name_reaches_the_terminal(tidemark, index):
@@ -169,6 +179,7 @@ def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
 def test_what_cannot_be_listed(tidemark, index):
     assert tidemark("ls", f"{index}:/nowhere").code == 18
     assert tidemark("ls", f"{index}:/readme.txt").code == 18
+    assert r"/a\x0ab is not" in tidemark("ls", f"{index}:/a\nb").err
     assert tidemark("ls", "nonsense:/").code == 17
     assert tidemark("ls", ":/").code == 17
     assert tidemark("ls", "\x1b[2J:/").code == 17

@@ -11,7 +11,7 @@ from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.search import entry_line, index_of
-from tidemark.errors import RecoveryPointNotFound
+from tidemark.errors import PathNotFound, RecoveryPointNotFound
 from tidemark.index.escape import escape
 from tidemark.policy.policy import FILE_SYSTEM_ID
 from tidemark.sessions.ledger import associations_of
@@ -40,7 +40,10 @@ def ls(
     directory = escape(terminal.typed(f"/{path}" if separator else "/"))
     connection = connect()
     manifest = _index(connection, source)
-    entries = list_directory(connection.repository, manifest, directory)
+    try:
+        entries = list_directory(connection.repository, manifest, directory)
+    except PathNotFound as error:
+        raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
     if as_json:
         terminal.print_json(
             {

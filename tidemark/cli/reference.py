@@ -26,11 +26,29 @@ bytes. File names are data: what a terminal would obey is shown as `\\xNN` bytes
 """  # noqa: E501 - the comment is one line of Markdown
 
 
+_PERMISSIONS = """## Permissions
+
+What the credentials of a user of these commands must allow, on the deployment's own resources:
+
+| for | actions |
+|---|---|
+| all commands | `ssm:GetParameter`, `ssm:GetParametersByPath` |
+| `run` | `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeMountTargets`, \
+`backup:DescribeBackupVault` (in every Region), `states:StartExecution` |
+| `run --wait`, `sessions`, `session` | `dynamodb:GetItem`, `dynamodb:Query`, `s3:GetObject`, \
+`states:DescribeExecution` |
+| `recovery-points` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` (in every Region), \
+`dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
+| `search`, `ls` | `s3:ListBucket`, `s3:GetObject`; `dynamodb:Query` for `ls` of a recovery point |
+| the same | `kms:Decrypt` with the keys of the tables and the repository; of the tags for `recovery-points` |
+"""
+
+
 def reference() -> str:
     """Return the text of docs/cli.md."""
     sections = [_OPENING, _section(typer.main.get_command(app), ["tidemark"])]
     sections += [_section(command, path) for path, command in commands()]
-    return "\n".join([*sections, _exit_codes()])
+    return "\n".join([*sections, _PERMISSIONS, _exit_codes()])
 
 
 def commands() -> Iterator[tuple[list[str], Any]]:

@@ -76,7 +76,7 @@ def search(
 
 def choose(repository: Store, file_system: str | None, index: str | None) -> list[Manifest]:
     """Return the indexes to search: the one given, else the newest of the file system or of each."""
-    from tidemark.index.catalogue import list_indexes, newest_index
+    from tidemark.index.catalogue import newest_index, newest_indexes
 
     if index is not None:
         manifest = index_of(repository, index)
@@ -85,12 +85,12 @@ def choose(repository: Store, file_system: str | None, index: str | None) -> lis
         return [manifest]
     if file_system is not None:
         return [newest_index(repository, file_system)]
-    newest = {manifest.identity.file_system_id: manifest for manifest in list_indexes(repository)}
+    newest = newest_indexes(repository)
     if not newest:
         raise IndexNotFound(
             f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true)"
         )
-    return list(newest.values())
+    return newest
 
 
 def index_of(repository: Store, index_id: str) -> Manifest:

@@ -39,6 +39,19 @@ def newest_index(store: Store, file_system_id: str) -> Manifest:
     )
 
 
+def newest_indexes(store: Store) -> list[Manifest]:
+    """Return the newest complete index of each file system, oldest first.
+
+    Costs one listing per level and one GET per file system. Raises IndexDamaged.
+    """
+    found: dict[tuple[str, str, str], Manifest] = {}
+    for identity in sorted(_identities(store, None), key=lambda each: each.index_id, reverse=True):
+        file_system = (identity.account, identity.region, identity.file_system_id)
+        if file_system not in found and (manifest := _read(store, identity)):
+            found[file_system] = manifest
+    return sorted(found.values(), key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
+
+
 def open_index(store: Store, index_id: str) -> Manifest:
     """Return the manifest of one index, found by its id alone. Raises IndexNotFound, IndexDamaged."""
     for identity in _identities(store, index_id.rsplit("-", 2)[0], index_id):
