@@ -1,4 +1,4 @@
-"""The state machines around the overlap rule: each step is the body of a Lambda, with AWS reduced to items."""
+"""The state machines around the overlap rule: each step is the body of a Lambda, AWS a few items."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class World:
         return START if item is None else AFTER_EXPIRY
 
     def at_write(self, writes: tuple[Write, ...], stored: Callable[[ItemKey], Item | None]) -> None:
-        """Hold a transaction to I1 at the moment when it is written: no live lease is taken from its index."""
+        """Hold a transaction to I1 when it is written: no live lease is taken from its index."""
         item = stored(LEASE)
         lease = None if item is None else Lease.from_item(item)
         if lease is None or not lease.is_live(START if stored(CLOCK) is None else AFTER_EXPIRY):
