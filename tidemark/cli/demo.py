@@ -253,7 +253,6 @@ def _show_next(out: Console, directory: Path | None) -> None:
             (f"{tidemark} --help", "all commands"), ("README.md, Deploy", "into an AWS account")
         )
     )
-    out.print("\nThe local cloud of this demo is gone, with everything in it.", style=terminal.QUIET)
 
 
 def _heading(out: Console, text: str) -> None:

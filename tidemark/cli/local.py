@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -56,10 +57,9 @@ def up(
         say=terminal.working(err),
     ) as bench:
         _print_ready(terminal.console(), bench)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
-        except KeyboardInterrupt:
-            err.print("Stopping.")
+        err.print()
 
 
 def _directories(texts: list[str]) -> dict[str, Path]:

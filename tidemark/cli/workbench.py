@@ -88,7 +88,8 @@ def workbench(
                 configuration=written,
             )
         finally:
-            cloud_run.__exit__(None, None, None)
+            with say("Ending the local cloud, removing its copies"):
+                cloud_run.__exit__(None, None, None)
 
 
 def configuration(file_systems: Mapping[str, str]) -> str:
