@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.sessions import examples
+from tests.sessions.world import FS, START, new_session, point
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.outcome import conclude
+from tidemark.sessions.session import Session, SessionStatus
+
+BACKED_UP = replace(new_session("s"), index_id="index", points=(point("s", "backup"),))
+COMPLETE = Index(file_system=FS, index_id="index", status=IndexStatus.COMPLETE, started_at=START)
+
+
+def test_a_session_with_its_point_and_its_index_is_a_success() -> None:
+    outcome = conclude(BACKED_UP, COMPLETE, failure=None, problems=())
+    assert (outcome.status, outcome.reasons) == (SessionStatus.SUCCESS, ())
+
+
+def test_a_session_that_wanted_no_index_misses_none() -> None:
+    session = replace(BACKED_UP, index_id=None, index_wanted=False)
+    assert conclude(session, None, failure=None, problems=()).status is SessionStatus.SUCCESS
+
+
+@given(
+    session=examples.sessions,
+    index=st.none() | examples.indexes,
+    failure=st.none() | examples.texts,
+    problems=st.lists(examples.texts, max_size=3),
+)
+def test_whatever_is_missing_is_said(
+    session: Session, index: Index | None, failure: str | None, problems: list[str]
+) -> None:
+    outcome = conclude(session, index, failure=failure, problems=problems)
+    assert set(problems) <= set(outcome.reasons)
+    assert failure is None or outcome.reasons[0] == failure
+    has_point = any(made.kind == "backup" for made in session.points)
+    indexed = session.index_id is not None and index is not None and index.status is IndexStatus.COMPLETE
+    if session.index_wanted and not indexed:
+        assert outcome.reasons, "silently without an index (I3)"
+    if not has_point:
+        assert outcome.status is SessionStatus.FAILED
+        assert outcome.reasons
+    else:
+        assert outcome.status is (SessionStatus.WARNING if outcome.reasons else SessionStatus.SUCCESS)
+
+
+def test_why_there_is_no_index_names_the_index_and_what_stopped_it() -> None:
+    failed = replace(COMPLETE, status=IndexStatus.FAILED, reason="no mount target")
+    assert conclude(BACKED_UP, failed, failure=None, problems=()).reasons == (
+        "not indexed: index index failed: no mount target",
+    )
+    running = replace(COMPLETE, status=IndexStatus.RUNNING)
+    assert "still being made" in conclude(BACKED_UP, running, failure=None, problems=()).reasons[0]
+    assert "no record" in conclude(BACKED_UP, None, failure=None, problems=()).reasons[0]

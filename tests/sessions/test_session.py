@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.sessions import examples
+from tidemark.sessions.indexing import is_index_item
+from tidemark.sessions.session import FileSystem, Session, partition_of
+
+
+@given(examples.records)
+def test_every_record_comes_back_from_its_item(record: Any) -> None:
+    assert type(record).from_item(record.to_item()) == record
+
+
+@given(st.one_of(examples.leases, examples.associations))
+def test_no_other_record_is_taken_for_an_index(record: Any) -> None:
+    assert not is_index_item(record.to_item())
+
+
+@given(examples.sessions)
+def test_only_a_running_session_is_in_the_list_of_running_ones(session: Session) -> None:
+    assert ("running" in session.to_item()) == (session.status == "running")
+
+
+@given(examples.file_systems)
+def test_a_file_system_is_parsed_from_its_text(file_system: FileSystem) -> None:
+    assert FileSystem.parse(str(file_system)) == file_system
+    assert file_system.arn.endswith(f":file-system/{file_system.file_system_id}")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-central-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-east-1", "aws"),
+    ],
+)
+def test_a_region_names_its_partition(region: str, partition: str) -> None:
+    assert partition_of(region) == partition
