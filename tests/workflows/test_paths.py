@@ -1,0 +1,228 @@
+"""The paths through the state machines: what a session costs, and where failures lead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.workflows.walker import Raised, Walk, definition
+from tidemark.sessions.polling import next_wait
+
+SESSION = {
+    "session_id": "s",
+    "policy": "nightly",
+    "file_system": "fs-0123456789abcdef0",
+    "index_wanted": True,
+    "copies": [{"region": "eu-west-1", "vault": "copies", "account": None, "keep_days": None}],
+}
+
+
+class Script:
+    """Lambdas that answer as those of a session whose jobs take so long; each can be told to fail."""
+
+    def __init__(self, job_seconds: int = 600, **failing: str) -> None:
+        self.called: list[tuple[str, Any]] = []
+        self.redrives = 0
+        self._job_seconds = job_seconds
+        self._failing = failing
+        self._started: dict[str, float] = {}
+        context = {
+            "Execution": {
+                "Name": "s",
+                "Id": "arn:s",
+                "RedriveCount": 0,
+                "Input": {},
+                "StartTime": "2026-11-22",
+            },
+            "Task": {"Token": "token"},
+        }
+        self.walk = Walk(self._lambdas(), context)
+
+    def run(self, machine: str, given: Any) -> Any:
+        self.walk.context["Execution"]["Input"] = given
+        return self.walk.run(definition(machine), given, {})
+
+    def _lambdas(self) -> Mapping[str, Callable[[Any], Any]]:
+        answers: dict[str, Callable[[Any], Any]] = {
+            "OpenSession": lambda _: SESSION,
+            "StartBackup": lambda _: self._job("backup"),
+            "CheckBackup": lambda _: self._job("backup"),
+            "StartCopy": lambda _: self._job("copy"),
+            "CheckCopy": lambda _: self._job("copy"),
+            "ClaimIndex": lambda _: {"step": "launch", "index_id": "index"},
+            "AwaitIndex": lambda _: {"status": "complete", "index_id": "index", "reason": None},
+            "FailIndex": lambda _: {"status": "failed", "index_id": "index"},
+            "CloseSession": lambda _: {"status": "success"},
+            "FailSession": self._fail_session,
+            "PrepareWorker": lambda _: {"kind": "fargate", "task_definition": "arn:task"},
+            "LaunchWorker": lambda _: {"index_id": "index", "files": 1},
+            "CompleteIndex": lambda _: {"index_id": "index", "sessions": ["s"]},
+            "RemoveWorker": lambda _: {"workers": [], "task_definition": ""},
+        }
+        return {f"{name}Function": self._noted(name, answer) for name, answer in answers.items()} | {
+            "IndexingSessionStateMachine": self._noted("StartIndexing", lambda _: {"ExecutionArn": "arn:x"})
+        }
+
+    def _noted(self, name: str, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(payload: Any) -> Any:
+            self.called.append((name, payload))
+            if name in self._failing:
+                raise Raised(self._failing[name], json.dumps({"errorMessage": f"{name} failed"}))
+            return answer(payload)
+
+        return call
+
+    def _job(self, kind: str) -> dict[str, Any]:
+        now = self.walk.seconds
+        elapsed = timedelta(seconds=now - self._started.setdefault(kind, now))
+        return {
+            "job_id": kind,
+            "recovery_point_arn": f"arn:{kind}",
+            "finished": elapsed.total_seconds() >= self._job_seconds,
+            "wait_seconds": int(next_wait(elapsed).total_seconds()),
+            "target": SESSION["copies"][0],  # type: ignore[index]  # a list
+        }
+
+    def _fail_session(self, payload: Any) -> dict[str, int]:
+        raise Raised("SessionFailed", payload["failure"]["Cause"])
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.called]
+
+    def payload(self, name: str) -> Any:
+        return next(payload for called, payload in self.called if called == name)
+
+
+GIVEN = {"policy": "nightly", "file_system": "fs-0123456789abcdef0"}
+
+
+def test_a_session_with_a_copy_and_an_index_costs_at_most_sixty_transitions() -> None:
+    script = Script(job_seconds=600)
+    script.run("backup-session", GIVEN)
+    session = len(script.walk.entered)
+    script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})
+    assert len(script.walk.entered) <= 60, f"{session} of the session, the rest of its index"
+
+
+def test_a_whole_session_takes_every_step_once_and_closes() -> None:
+    script = Script(job_seconds=1)
+    script.run("backup-session", GIVEN)
+    assert script.names() == [
+        "OpenSession", "StartBackup", "CheckBackup", "StartCopy", "CheckCopy", "ClaimIndex", "StartIndexing",
+        "AwaitIndex", "CloseSession",
+    ]  # fmt: skip
+    closed = script.payload("CloseSession")
+    assert closed["copies"] == [{"recovery_point_arn": "arn:copy"}]
+    assert "failure" not in closed["index"]
+
+
+def test_a_session_that_shares_starts_no_indexing_session() -> None:
+    script = Script()
+    script.walk.lambdas = {  # type: ignore[assignment]  # a Mapping with one answer changed
+        **script.walk.lambdas,
+        "ClaimIndexFunction": lambda _: {"step": "share", "index_id": "index"},
+    }
+    script.run("backup-session", GIVEN)
+    assert "StartIndexing" not in script.names()
+    assert "AwaitIndex" in script.names()
+
+
+@pytest.mark.parametrize("step", ["StartCopy", "CheckCopy"])
+def test_a_failed_copy_is_told_to_the_close_and_stops_nothing(step: str) -> None:
+    script = Script(job_seconds=1, **{step: "CopyJobFailed"})
+    script.run("backup-session", GIVEN)
+    assert script.payload("CloseSession")["copies"][0]["failure"]["Error"] == "CopyJobFailed"
+    assert "AwaitIndex" in script.names()
+
+
+@pytest.mark.parametrize("step", ["ClaimIndex", "AwaitIndex"])
+def test_a_failed_index_step_is_told_to_the_close_and_stops_nothing(step: str) -> None:
+    script = Script(job_seconds=1, **{step: "IndexingFailed"})
+    script.run("backup-session", GIVEN)
+    closed = script.payload("CloseSession")
+    assert closed["index"]["failure"]["Error"] == "IndexingFailed"
+    assert closed["copies"] == [{"recovery_point_arn": "arn:copy"}]
+
+
+def test_an_indexing_session_that_cannot_be_started_gives_its_lease_back() -> None:
+    script = Script(job_seconds=1, StartIndexing="StepFunctions.AWSStepFunctionsException")
+    script.run("backup-session", GIVEN)
+    assert script.payload("FailIndex")["failure"]["Error"] == "StepFunctions.AWSStepFunctionsException"
+    assert "AwaitIndex" not in script.names()
+
+
+def test_an_indexing_session_that_has_been_started_already_is_awaited() -> None:
+    script = Script(job_seconds=1, StartIndexing="StepFunctions.ExecutionAlreadyExistsException")
+    script.run("backup-session", GIVEN)
+    assert "FailIndex" not in script.names()
+    assert "AwaitIndex" in script.names()
+
+
+@pytest.mark.parametrize("step", ["StartBackup", "CheckBackup"])
+def test_a_failed_backup_closes_the_session_and_fails_with_its_reason(step: str) -> None:
+    script = Script(**{step: "BackupJobFailed"})
+    with pytest.raises(Raised, match=f"SessionFailed.*{step} failed"):
+        script.run("backup-session", GIVEN)
+    assert script.payload("CloseSession")["failure"]["Error"] == "BackupJobFailed"
+    assert script.names()[-2:] == ["CloseSession", "FailSession"]
+
+
+def test_a_redrive_begins_the_backup_again_with_a_new_attempt() -> None:
+    script = Script(job_seconds=1)
+    backups: list[int] = []
+
+    def start(payload: Any) -> Any:
+        backups.append(payload["attempt"])
+        if len(backups) == 1:
+            raise Raised("BackupJobFailed", "no")
+        return script._job("backup")
+
+    script.walk.lambdas = {  # type: ignore[assignment]  # a Mapping with two answers changed
+        **script.walk.lambdas,
+        "StartBackupFunction": start,
+        "FailSessionFunction": lambda _: {"attempt": 1},
+    }
+    script.run("backup-session", GIVEN)
+    assert backups == [0, 1]
+    assert script.names()[-1] == "CloseSession"
+
+
+@pytest.mark.parametrize("step", ["PrepareWorker", "LaunchWorker", "CompleteIndex"])
+def test_a_failed_indexing_session_tells_its_sessions_and_removes_its_worker(step: str) -> None:
+    script = Script(**{step: "CrawlFailed"})
+    with pytest.raises(Raised, match=f"CrawlFailed.*{step} failed"):
+        script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})
+    assert script.names()[-2:] == ["FailIndex", "RemoveWorker"]
+    assert script.payload("FailIndex")["index_id"] == "index"
+    assert (script.payload("RemoveWorker")["worker"] is None) == (step == "PrepareWorker")
+
+
+def test_a_failed_file_system_does_not_stop_the_others() -> None:
+    sessions = [{"session_id": f"s{n}", "policy": "nightly", "file_system": f"fs-{n}"} for n in (1, 2)]
+    failed: list[Any] = []
+
+    def nested(arguments: Any) -> Any:
+        if arguments["Name"] == "s1":
+            raise Raised("States.TaskFailed", "no")
+        return {}
+
+    def fail(payload: Any) -> Any:
+        failed.extend(payload["results"])
+        raise Raised("SessionFailed", "s1")
+
+    walk = Walk(
+        {
+            "ResolvePolicyFunction": lambda _: {"sessions": sessions},
+            "FailPolicyRunFunction": fail,
+            "BackupSessionStateMachine": nested,
+        },
+        {"Execution": {"Input": {"policy": "nightly"}, "Id": "arn", "StartTime": "now", "RedriveCount": 0}},
+    )
+    with pytest.raises(Raised, match="SessionFailed"):
+        walk.run(definition("policy-run"), {"policy": "nightly"}, {})
+    assert [(each["session_id"], each["failed"]) for each in failed] == [("s1", True), ("s2", False)]
+    assert failed[0]["failure"]["Cause"] == "no"

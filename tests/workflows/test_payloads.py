@@ -1,0 +1,152 @@
+"""What the state machines pass to a Lambda and take from it is what the Lambda's types say."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import typing
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.workflows.walker import definition
+
+MACHINES = ("policy-run", "backup-session", "indexing-session")
+# Beside these an execution's input carries a link to whoever started it, which no step reads.
+LINK = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+
+
+class Invocation(NamedTuple):
+    machine: str
+    state: str
+    function: str  # lambdas/<function>.py
+    payload: Any
+    definition: dict[str, Any]
+
+
+def states_of(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in [
+            *state.get("Branches", []),
+            *([state["ItemProcessor"]] if "ItemProcessor" in state else []),
+        ]:
+            yield from states_of(inner)
+
+
+def invocations() -> Iterator[Invocation]:
+    for machine in MACHINES:
+        for name, state in states_of(definition(machine)):
+            if "lambda:invoke" in state.get("Resource", ""):
+                placeholder = state["Arguments"]["FunctionName"]
+                camel = re.fullmatch(r"\$\{(\w+)Function\}", placeholder)
+                assert camel, f"{name} invokes {placeholder}"
+                file = re.sub(r"(?<!^)(?=[A-Z])", "_", camel[1]).lower()
+                yield Invocation(machine, name, file, state["Arguments"]["Payload"], state)
+
+
+INVOCATIONS = list(invocations())
+every_invocation = pytest.mark.parametrize(
+    "invocation", INVOCATIONS, ids=lambda each: f"{each.machine}: {each.state}"
+)
+
+
+def event_of(function: str) -> Any:
+    return importlib.import_module(f"lambdas.{function}").Event
+
+
+def result_of(function: str) -> Any:
+    handler = importlib.import_module(f"lambdas.{function}").handler
+    while hasattr(handler, "__wrapped__"):
+        handler = handler.__wrapped__
+    return typing.get_type_hints(handler)["return"]
+
+
+@every_invocation
+def test_a_state_passes_what_the_lambda_says_it_takes(invocation: Invocation) -> None:
+    event = event_of(invocation.function)
+    payload = invocation.payload
+    if payload == "{% $states.input %}":
+        payload = inputs_of("IndexingSessionStateMachine")
+    # Not `__required_keys__`: annotations that are text hide what is NotRequired from it.
+    hints = typing.get_type_hints(event, include_extras=True)
+    required = {name for name, hint in hints.items() if typing.get_origin(hint) is not typing.NotRequired}
+    assert required <= set(payload), "a key that the Lambda reads is missing"
+    assert set(payload) <= set(hints), "a key that the Lambda does not know"
+
+
+def inputs_of(machine: str) -> set[str]:
+    """Return the keys that a nested execution of the machine is started with."""
+    found = [
+        set(state["Arguments"]["Input"]) - {LINK}
+        for name in MACHINES
+        for _, state in states_of(definition(name))
+        if state.get("Arguments", {}).get("StateMachineArn") == "${" + machine + "}"
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_nested_backup_session_gets_what_a_user_would_type() -> None:
+    assert inputs_of("BackupSessionStateMachine") == {"policy", "file_system"}
+
+
+# What a variable holds, where it is not simply what a Lambda returned.
+HELD = {
+    "failure": ("lambdas.events", "Failure"),
+    "request": ("lambdas.prepare_worker", "Event"),
+}
+
+
+def variables(machine: str) -> dict[str, Any]:
+    """Return the type of every variable that a state machine assigns, as far as a Lambda says it."""
+    types: dict[str, Any] = {}
+    for invocation in INVOCATIONS:
+        if invocation.machine != machine:
+            continue
+        for name, value in invocation.definition.get("Assign", {}).items():
+            if value == "{% $states.result.Payload %}":
+                held = result_of(invocation.function)
+                assert types.setdefault(name, held) is held or set(held.__annotations__) == set(
+                    types[name].__annotations__
+                ), f"${name} holds two things"
+    for name, (module, kind) in HELD.items():
+        types[name] = getattr(importlib.import_module(module), kind)
+    return types
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_field_that_a_state_reads_of_a_variable_is_one_that_a_lambda_returns(machine: str) -> None:
+    types = variables(machine)
+    text = str(definition(machine))
+    read = set(re.findall(r"\$(?!states\b)(\w+)\.(\w+)", text))
+    for variable, attribute in read:
+        if variable == "results":
+            continue  # the map's own output, checked by following it
+        assert attribute in typing.get_type_hints(types[variable]), f"${variable}.{attribute}"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_variable_that_is_read_is_assigned(machine: str) -> None:
+    text = str(definition(machine))
+    assigned = {name for _, state in states_of(definition(machine)) for name in _assigned(state)}
+    assert set(re.findall(r"\$(?!states\b|exists\b)([a-z]\w*)", text)) <= assigned
+
+
+def _assigned(state: dict[str, Any]) -> Iterator[str]:
+    yield from state.get("Assign", {})
+    for catcher in state.get("Catch", []):
+        yield from catcher.get("Assign", {})
+
+
+@every_invocation
+def test_a_field_taken_straight_from_an_answer_is_one_that_the_lambda_returns(invocation: Invocation) -> None:
+    for attribute in re.findall(r"\$states\.result\.Payload\.(\w+)", str(invocation.definition)):
+        assert attribute in typing.get_type_hints(result_of(invocation.function))
+
+
+@every_invocation
+def test_no_step_fails_for_good_over_what_passes(invocation: Invocation) -> None:
+    retried = {error for retry in invocation.definition["Retry"] for error in retry["ErrorEquals"]}
+    assert {"AwsThrottled", "AwsUnreachable", "Lambda.TooManyRequestsException"} <= retried
