@@ -22,6 +22,7 @@ from localcloud.errors import ServerNotStarted
 from localcloud.faults import Fault
 
 START_SECONDS = 60  # a slow machine's first start compiles moto
+STOP_SECONDS = 300  # most of it goes into removing the copies of large trees; killed, the server leaves them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ class LocalCloud:
             finally:
                 server.stdin.close()
                 try:
-                    server.wait(20)
+                    server.wait(STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     server.kill()
                     server.wait()
