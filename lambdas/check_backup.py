@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
-from lambdas.events import JobValue, SessionValue, job_value
+from lambdas.events import JobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_backup
 from tidemark.aws.clock import utc_now
 from tidemark.errors import BackupJobFailed
@@ -27,7 +26,6 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
     policy = deployment.policy(event["session"]["policy"])
     job_id = event["backup"]["job_id"]
     job = describe_backup(deployment.clients.of("backup", policy.region), job_id)
-    now = utc_now()
     if job.is_done:
         point = Point(
             recovery_point_arn=job.recovery_point_arn,
@@ -37,7 +35,7 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
             vault=policy.vault,
             job_id=job_id,
             size_bytes=job.size_bytes,
-            completed_at=job.completed_at or now,
+            completed_at=job.completed_at or utc_now(),
         )
         add_point(deployment.records, event["session"]["session_id"], point, deployment.tags.tell_index)
     elif not job.is_running:
@@ -46,10 +44,4 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
             f"{job.message or 'AWS Backup gave no reason'}; "
             f"mend it and redrive this execution, or start a new one"
         )
-    return job_value(
-        job_id=job_id,
-        recovery_point_arn=job.recovery_point_arn or event["backup"]["recovery_point_arn"],
-        started_at=datetime.fromisoformat(event["backup"]["started_at"]),
-        finished=job.is_done,
-        now=now,
-    )
+    return checked_job(event["backup"], job.recovery_point_arn, finished=job.is_done)

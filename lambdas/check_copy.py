@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
-from lambdas.events import CopyJobValue, SessionValue, job_value
+from lambdas.events import CopyJobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_copy
 from tidemark.aws.clock import utc_now
 from tidemark.errors import CopyJobFailed
@@ -27,7 +26,6 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     policy = deployment.policy(event["session"]["policy"])
     copy, target = event["copy"], event["copy"]["target"]
     job = describe_copy(deployment.clients.of("backup", policy.region), copy["job_id"])
-    now = utc_now()
     if job.is_done:
         point = Point(
             recovery_point_arn=job.recovery_point_arn,
@@ -37,7 +35,7 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
             vault=target["vault"],
             job_id=copy["job_id"],
             size_bytes=job.size_bytes,
-            completed_at=job.completed_at or now,
+            completed_at=job.completed_at or utc_now(),
         )
         add_point(deployment.records, event["session"]["session_id"], point, deployment.tags.tell_index)
     elif not job.is_running:
@@ -46,11 +44,5 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
             f"{job.message or 'AWS Backup gave no reason'}; "
             f"mend it and run the policy again, or copy the point with: aws backup start-copy-job"
         )
-    stands = job_value(
-        job_id=copy["job_id"],
-        recovery_point_arn=job.recovery_point_arn,
-        started_at=datetime.fromisoformat(copy["started_at"]),
-        finished=job.is_done,
-        now=now,
-    )
+    stands = checked_job(copy, job.recovery_point_arn, finished=job.is_done)
     return {**stands, "target": target}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import timedelta
 from typing import TypedDict
 
 from tidemark.sessions.polling import next_wait
@@ -33,8 +33,8 @@ class JobValue(TypedDict):
 
     job_id: str
     recovery_point_arn: str  # empty while AWS Backup has not named it
-    started_at: str  # ISO 8601, UTC
     finished: bool
+    waited_seconds: int  # before this answer
     wait_seconds: int  # until it is worth asking again
 
 
@@ -61,14 +61,24 @@ def words(failure: Failure) -> str:
     return str(message) or failure["Error"]
 
 
-def job_value(
-    *, job_id: str, recovery_point_arn: str, started_at: datetime, finished: bool, now: datetime
-) -> JobValue:
-    """Return a job with the time to wait before the next question."""
+def started_job(job_id: str, recovery_point_arn: str) -> JobValue:
+    """Return a job that has just been started."""
     return {
         "job_id": job_id,
         "recovery_point_arn": recovery_point_arn,
-        "started_at": started_at.isoformat(),
+        "finished": False,
+        "waited_seconds": 0,
+        "wait_seconds": int(next_wait(timedelta()).total_seconds()),
+    }
+
+
+def checked_job(job: JobValue, recovery_point_arn: str, *, finished: bool) -> JobValue:
+    """Return a job as it stands after the wait it had asked for."""
+    waited = timedelta(seconds=job["waited_seconds"] + job["wait_seconds"])
+    return {
+        "job_id": job["job_id"],
+        "recovery_point_arn": recovery_point_arn or job["recovery_point_arn"],
         "finished": finished,
-        "wait_seconds": int(next_wait(now - started_at).total_seconds()),
+        "waited_seconds": int(waited.total_seconds()),
+        "wait_seconds": int(next_wait(waited).total_seconds()),
     }

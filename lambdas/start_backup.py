@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
-from lambdas.events import JobValue, SessionValue, job_value
+from lambdas.events import JobValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_backup
-from tidemark.aws.clock import utc_now
 from tidemark.sessions.items import read_session
 
 
@@ -31,7 +30,4 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         token=idempotency_token(session.session_id, event["attempt"], policy.vault),
         tags=deployment.tags.for_new_point(session, retention_days=policy.keep_days),
     )
-    now = utc_now()
-    return job_value(
-        job_id=job_id, recovery_point_arn=recovery_point_arn, started_at=now, finished=False, now=now
-    )
+    return started_job(job_id, recovery_point_arn)

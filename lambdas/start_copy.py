@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
-from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, job_value
+from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
-from tidemark.aws.clock import utc_now
 from tidemark.policy.policy import CopyTarget
 
 
@@ -35,6 +34,4 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
         role=deployment.settings.backup_role,
         token=idempotency_token(event["session"]["session_id"], event["attempt"], vault_arn(target, account)),
     )
-    now = utc_now()
-    job = job_value(job_id=job_id, recovery_point_arn="", started_at=now, finished=False, now=now)
-    return {**job, "target": event["target"]}
+    return {**started_job(job_id, ""), "target": event["target"]}

@@ -17,6 +17,7 @@ import pytest
 from localcloud import LocalCloud
 from tests.crawl.trees import make_pitfalls
 from tidemark.cli.workbench import configuration, synthesize
+from tidemark.errors import SessionNotFound
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")
 SECONDS = 240  # for a session on a busy machine
@@ -77,9 +78,13 @@ class Deployed:
         return answer.json["sessions"][0]["session_id"]
 
     def session(self, session_id: str) -> dict[str, Any]:
-        answer = self.tidemark("session", session_id, "--json")
-        assert answer.code == 0, answer.err
-        return answer.json
+        """Return a session, once it has been opened."""
+        opened = until(
+            lambda: self.tidemark("session", session_id, "--json"),
+            lambda answer: answer.code != SessionNotFound.exit_code,
+        )
+        assert opened.code == 0, opened.err
+        return opened.json
 
     def ended(self, session_id: str) -> dict[str, Any]:
         """Return a session when it has ended."""

@@ -70,7 +70,7 @@ def read_index(deployed: Deployed, session: dict[str, Any]) -> list[dict[str, An
     manifest = json.loads(s3.get_object(Bucket=bucket, Key=prefix + "manifest.json")["Body"].read())
     rows: list[dict[str, Any]] = []
     for part in manifest["parts"]:
-        body = s3.get_object(Bucket=bucket, Key=prefix + part["key"].rsplit("/", 1)[-1])["Body"].read()
+        body = s3.get_object(Bucket=bucket, Key=prefix + part["file"])["Body"].read()
         frame = polars.read_parquet(io.BytesIO(body)).with_columns(
             polars.col("mtime", "ctime").dt.epoch("us")
         )
@@ -118,7 +118,7 @@ def test_recovery_points_are_listed_with_what_their_tags_say(
     deployed: Deployed, session: dict[str, Any]
 ) -> None:
     answer = deployed.tidemark("recovery-points", session["file_system"], "--json")
-    listed = {point["recovery_point_arn"]: point for point in answer.json}
+    listed = {point["recovery_point_arn"]: point for point in answer.json["recovery_points"]}
     for point in session["points"]:
         text = json.dumps(listed[point["recovery_point_arn"]])
         assert session["session_id"] in text
@@ -127,9 +127,9 @@ def test_recovery_points_are_listed_with_what_their_tags_say(
 
 def test_a_file_is_found_and_its_directory_listed(deployed: Deployed, session: dict[str, Any]) -> None:
     found = deployed.tidemark("search", "hard link", "--json")
-    assert [json.loads(line)["path"] for line in found.out.splitlines()] == ["/sub/hard link"]
+    assert [entry["path"] for entry in found.json["entries"]] == ["/sub/hard link"]
     listed = deployed.tidemark("ls", f"{session['index_id']}:/sub", "--json")
-    names = {json.loads(line)["path"] for line in listed.out.splitlines()}
+    names = {entry["path"] for entry in listed.json["entries"]}
     assert names == {"/sub/hard link", "/sub/up"}
 
 
@@ -170,7 +170,7 @@ def test_an_altered_tag_is_reported_and_not_trusted(deployed: Deployed) -> None:
     changed = ("B" if tags[key][0] == "A" else "A") + tags[key][1:]
     client.tag_resource(ResourceArn=arn, Tags={key: changed})
     answer = deployed.tidemark("recovery-points", session["file_system"], "--json")
-    listed = {point["recovery_point_arn"]: point for point in answer.json}
+    listed = {point["recovery_point_arn"]: point for point in answer.json["recovery_points"]}
     assert "altered" in json.dumps(listed[arn])
     assert session["session_id"] not in json.dumps(listed[arn].get("metadata"))
 
