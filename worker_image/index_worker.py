@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +25,10 @@ from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import code_of, translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
-from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
+from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlStopped
 from tidemark.errors import IndexingFailed, LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.build import build_index
+from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.settings import WorkerSettings
 from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped
@@ -75,7 +76,12 @@ def run(
         file_system_id=settings.file_system_id,
         index_id=settings.index_id,
     )
-    crawl = open_crawl(os.fsencode(settings.root), CrawlOptions(threads=CRAWL_THREADS))
+    try:
+        with translated():
+            earlier, pending = _where_to_begin(store, identity)
+            crawl = open_crawl(os.fsencode(settings.root), CrawlOptions(threads=CRAWL_THREADS), pending)
+    except Exception as error:
+        return _fail(states, settings, error)
     heartbeat = Heartbeat(
         states,
         store,
@@ -101,6 +107,7 @@ def run(
                     worker=f"tidemark/{__version__}",
                     may_continue=heartbeat.check,
                     may_complete=heartbeat.check_now,
+                    resume=earlier,
                 )
             except CrawlStopped:
                 heartbeat.check()  # says why
@@ -112,6 +119,15 @@ def run(
         return _fail(states, settings, error)
     _LOG.info("the index is complete", extra=_result(manifest))
     return 0
+
+
+def _where_to_begin(store: Store, identity: IndexIdentity) -> tuple[Checkpoint | None, Iterable[bytes]]:
+    """Return what an earlier worker of this index left, if one did, and the directories to begin at."""
+    earlier = load_checkpoint(store, identity)
+    if earlier is None:
+        return None, (ROOT,)
+    _LOG.info("going on from a checkpoint", extra={"entries": earlier.entries})
+    return earlier, earlier.pending_directories(store)
 
 
 def _fail(states: SFNClient, settings: WorkerSettings, error: Exception) -> int:

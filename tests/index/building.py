@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.crawl.rows import Rows
 from tidemark.index.build import BuildOptions, build_index
+from tidemark.index.checkpoint import Checkpoint
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.store import Store
 
@@ -72,6 +73,12 @@ class RowsCrawl:
     def progress(self) -> CrawlProgress:
         return CrawlProgress(entries=len(self._rows))
 
+    def pause(self) -> None:
+        pass
+
+    def pending(self) -> Iterator[bytes]:
+        return iter(())
+
     def stop(self) -> None:
         pass
 
@@ -111,15 +118,30 @@ def index_rows(
     return index_crawl(store, scratch, RowsCrawl(rows, batch_rows=batch_rows), number=number, **options)
 
 
-def index_crawl(store: Store, scratch: Path, crawl: object, *, number: int = 1, **options: int) -> Manifest:
-    """Build an index of a crawl."""
+def identity_of(number: int) -> IndexIdentity:
+    """Return one of many identities, ordered by number."""
     moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=number)
-    identity = IndexIdentity(
+    return IndexIdentity(
         account="123456789012",
         region="eu-central-1",
         file_system_id=FILE_SYSTEM,
         index_id=f"{FILE_SYSTEM}-{moment:%Y%m%dT%H%M%SZ}-{number:06x}",
     )
+
+
+def index_crawl(
+    store: Store,
+    scratch: Path,
+    crawl: object,
+    *,
+    number: int = 1,
+    may_continue: Callable[[], None] = lambda: None,
+    resume: Checkpoint | None = None,
+    **options: float,
+) -> Manifest:
+    """Build an index of a crawl."""
+    moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=number)
+    identity = identity_of(number)
     return build_index(
         crawl,
         store,
@@ -127,5 +149,7 @@ def index_crawl(store: Store, scratch: Path, crawl: object, *, number: int = 1, 
         scratch=scratch,
         now=lambda: moment,
         worker="test",
+        may_continue=may_continue,
+        resume=resume,
         options=BuildOptions(**options),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import boto3
@@ -56,12 +57,29 @@ def test_a_conditional_put_keeps_what_is_there(any_store):
     assert any_store.get("once") == b"first"
 
 
+def test_what_is_discarded_has_no_content(any_store):
+    any_store.put("a/b/c", b"1")
+    any_store.discard("a/b/c")
+    with contextlib.suppress(ObjectMissing):
+        assert any_store.get("a/b/c") == b""
+
+
+def test_discarding_files_leaves_no_directory(tmp_path):
+    store = FileStore(tmp_path)
+    store.put("a/b/c", b"1")
+    for _ in range(2):
+        store.discard("a/b/c")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folders_are_what_has_objects_below(any_store):
     assert list(any_store.list_folders("indexes/")) == []
     for key in ("indexes/b/x/1", "indexes/b/x/2", "indexes/a/y", "indexes/file", "other/z"):
         any_store.put(key, b"")
     assert list(any_store.list_folders("indexes/")) == ["a", "b"]
     assert list(any_store.list_folders("indexes/b/")) == ["x"]
+    assert any_store.list_keys("indexes/b/") == ["indexes/b/x/1", "indexes/b/x/2"]
+    assert any_store.list_keys("nothing/") == []
     assert list(any_store.list_folders("indexes/b/x/")) == []
 
 

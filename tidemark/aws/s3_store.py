@@ -52,6 +52,18 @@ class S3Store:
         """Return a piece of an object."""
         return self._get(key, f"bytes={offset}-{offset + length - 1}") if length > 0 else b""
 
+    def discard(self, key: str) -> None:
+        """Leave an empty object: a worker may not delete; what was in it expires as an old version does."""
+        self.put(key, b"")
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the keys of all objects below a prefix."""
+        with translated():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            return [found["Key"][len(self._prefix) :] for page in pages for found in page.get("Contents", [])]
+
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Return the names directly below a prefix that have objects below them."""
         whole = self._prefix + prefix

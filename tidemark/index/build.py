@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import Crawl
-from tidemark.errors import IndexDamaged, IndexingFailed, IndexNotFound
-from tidemark.index.catalogue import newest_index
+from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexingFailed
+from tidemark.index.catalogue import index_before
 from tidemark.index.changes import ChangesBuilder
+from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
 from tidemark.index.dirs import DirsBuilder
 from tidemark.index.groups import row_groups
@@ -30,12 +33,13 @@ from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Sizes, which only tests change."""
+    """Sizes and intervals, which only tests change."""
 
     run_rows: int = RUN_ROWS
     part_rows: int = PART_ROWS
     row_group_rows: int = ROW_GROUP_ROWS
     block_rows: int = BLOCK_ROWS
+    checkpoint_seconds: float = 300  # what a worker that is killed has crawled in vain, at most
 
 
 class _SideBuilder(Protocol):
@@ -53,33 +57,35 @@ def build_index(
     worker: str,
     may_continue: Callable[[], None] = lambda: None,
     may_complete: Callable[[], None] = lambda: None,
+    resume: Checkpoint | None = None,
     options: BuildOptions = BuildOptions(),
 ) -> Manifest:
     """Crawl, sort, write every file, then the manifest; return it.
 
     `now` is the clock, in UTC. `scratch` is a directory for sorted runs: about 60 bytes for each entry of a
     tree of more than half a million. `may_continue` is asked every second or so and `may_complete` before the
-    manifest comes into being; they say no by raising. Memory does not grow with the number of entries.
+    manifest comes into being; they say no by raising. `resume` is where an earlier worker got to; the crawl
+    must then begin at its pending directories. Memory does not grow with the number of entries.
 
     Raises CrawlFailed, CrawlStopped, IndexingFailed where the index exists already, what the store raises.
     """
-    started_at = now()
-    problems = ProblemsBuilder()
-    sorter = Sorter(scratch, run_rows=options.run_rows)
+    gathered = _Gathered(store, identity, scratch, resume.started_at if resume else now(), resume, options)
     try:
-        for batch in crawl.batches():
-            may_continue()
-            problems.add(batch.problems)
-            if batch.rows:
-                sorter.add(columns(batch), directories(batch))
+        gathered.crawl(crawl, may_continue)
         ended_at = now()
         manifest = _write(
-            sorter, store, identity, problems, scratch=scratch, may_continue=may_continue, options=options
+            gathered.sorter,
+            store,
+            identity,
+            gathered.problems,
+            scratch=scratch,
+            may_continue=may_continue,
+            options=options,
         )
     finally:
-        sorter.close()
+        gathered.sorter.close()
     manifest = dataclasses.replace(
-        manifest, crawl_started_at=started_at, crawl_ended_at=ended_at, worker=worker
+        manifest, crawl_started_at=gathered.started_at, crawl_ended_at=ended_at, worker=worker
     )
     may_complete()
     try:
@@ -88,7 +94,52 @@ def build_index(
         raise IndexingFailed(
             f"index {identity.index_id} exists already in {store.url}; start another session for a new one"
         ) from error
+    gathered.checkpoints.remove()
     return manifest
+
+
+class _Gathered:
+    """Everything that the crawl has brought, kept safe at every checkpoint."""
+
+    def __init__(
+        self,
+        store: Store,
+        identity: IndexIdentity,
+        scratch: Path,
+        started_at: datetime,
+        resume: Checkpoint | None,
+        options: BuildOptions,
+    ) -> None:
+        self.started_at, self._every = started_at, options.checkpoint_seconds
+        self.sorter = Sorter(scratch, run_rows=options.run_rows)
+        self.problems = ProblemsBuilder()
+        self.checkpoints = CheckpointWriter(store, identity, started_at, resume)
+        self._new_problems: list[Problem] = []
+        self._entries = 0
+        if resume is not None:
+            self._entries = resume.entries
+            self.problems.add(resume.earlier_problems(store))
+            for key in resume.runs:
+                self.checkpoints.adopt(self.sorter.adopt(store.get(key)), key)
+
+    def crawl(self, crawl: Crawl, may_continue: Callable[[], None]) -> None:
+        """Crawl to the end, with a pause for each checkpoint."""
+        pending = True
+        while pending:
+            due = time.monotonic() + self._every
+            for batch in crawl.batches():
+                may_continue()
+                self.problems.add(batch.problems)
+                self._new_problems += batch.problems
+                if batch.rows:
+                    self.sorter.add(columns(batch), directories(batch))
+                    self._entries += batch.rows
+                if time.monotonic() >= due:
+                    crawl.pause()
+            pending = next(crawl.pending(), None) is not None
+            if pending:
+                self.checkpoints.save(self.sorter.runs(), self._new_problems, crawl.pending(), self._entries)
+                self._new_problems = []
 
 
 def _write(
@@ -162,6 +213,6 @@ class _Changes:
 
 def _previous(store: Store, identity: IndexIdentity) -> Manifest | None:
     try:
-        return newest_index(store, identity.file_system_id)
-    except (IndexNotFound, IndexDamaged):
+        return index_before(store, identity)
+    except (IndexDamaged, IndexFormatNotSupported):
         return None

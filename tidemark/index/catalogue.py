@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -50,6 +51,20 @@ def newest_indexes(store: Store) -> list[Manifest]:
         if file_system not in found and (manifest := _read(store, identity)):
             found[file_system] = manifest
     return sorted(found.values(), key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
+
+
+def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
+    """Return the file system's newest complete index besides this one, or None. Raises IndexDamaged.
+
+    Looks nowhere but at the file system's own prefix, which is all that a worker may read.
+    """
+    beside = identity.prefix.removesuffix(f"{identity.index_id}/")
+    for index_id in sorted(store.list_folders(beside), reverse=True):
+        if index_id != identity.index_id:
+            manifest = _read(store, dataclasses.replace(identity, index_id=index_id))
+            if manifest is not None:
+                return manifest
+    return None
 
 
 def open_index(store: Store, index_id: str) -> Manifest:

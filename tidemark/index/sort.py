@@ -60,6 +60,20 @@ class Sorter:
         finally:
             self.close()
 
+    def runs(self) -> list[Path]:
+        """Write what has been added since to scratch; return the files that hold all rows so far."""
+        if self._rows:
+            self._spill(self._slabs(self._sort_run()))
+        return list(self._runs)
+
+    def adopt(self, body: bytes) -> Path:
+        """Add a file of `runs` that an earlier sorter wrote; return where it is now."""
+        self._run_number += 1
+        path = Path(self._scratch.name) / f"run-{self._run_number}"
+        path.write_bytes(body)
+        self._runs.append(path)
+        return path
+
     def close(self) -> None:
         """Remove what is in scratch."""
         self._scratch.cleanup()

@@ -39,6 +39,14 @@ class Store(Protocol):
         """Return `length` bytes from `offset`, fewer where the object ends before. Raises ObjectMissing."""
         ...
 
+    def discard(self, key: str) -> None:
+        """Give up an object's content: remove it, or leave it empty where nothing may be deleted."""
+        ...
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the keys of all objects below `prefix` (which ends with "/"), sorted."""
+        ...
+
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Return the sorted names directly below `prefix` (ends with "/") that have objects below them."""
         ...
@@ -86,6 +94,25 @@ class FileStore:
             raise ObjectMissing(key) from error
         except OSError as error:
             raise _unusable(self.url, error) from error
+
+    def discard(self, key: str) -> None:
+        """Remove a file, and directories that are empty then."""
+        path = self._directory / key
+        try:
+            path.unlink(missing_ok=True)
+            for above in path.parents:
+                if above == self._directory or any(above.iterdir()):
+                    break
+                above.rmdir()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _unusable(self.url, error) from error
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the keys of all files below a directory."""
+        files = (path for path in (self._directory / prefix).rglob("*") if path.is_file())
+        return sorted(path.relative_to(self._directory).as_posix() for path in files)
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Return the names of the directories below `prefix`."""

@@ -1,0 +1,96 @@
+"""A worker that is killed at any moment: the next one goes on, and the index is what it would have been."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.index.building import identity_of, index_crawl
+from tidemark.crawl import open_crawl
+from tidemark.crawl.crawler import CrawlOptions
+from tidemark.crawl.python_crawler import PythonCrawl
+from tidemark.index.checkpoint import load_checkpoint
+
+ROOT = (b"/",)
+
+
+class Killed(Exception):
+    """The worker is gone."""
+
+
+def make_tree(root):
+    """Make 60 directories of 20 files each, some inside others, with two names for one file."""
+    root.mkdir()
+    for number in range(60):
+        directory = root / f"{number // 7}" / f"{number % 3}" / f"dir {number}"
+        directory.mkdir(parents=True)
+        for file in range(20):
+            (directory / f"{file}").write_text("x" * file)
+        (directory / "again").hardlink_to(directory / "7")
+    return root
+
+
+def crawl_of(tree, crawler, pending=ROOT):
+    return crawler(bytes(tree), CrawlOptions(batch_rows=10, threads=2), pending)
+
+
+@pytest.mark.parametrize("crawler", [open_crawl, PythonCrawl])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_index_of_killed_workers_equals_that_of_one_that_lived(store, tmp_path, crawler, seed):
+    tree = make_tree(tmp_path / "tree")
+    whole = index_crawl(store, tmp_path, crawl_of(tree, crawler), number=1)
+    chance = random.Random(seed)  # noqa: S311 - decides only when a worker dies
+    crawled = deaths = 0
+    resume = None
+    for _ in range(200):
+        lives = chance.randrange(1, 30)
+
+        def maybe_die() -> None:
+            nonlocal lives
+            lives -= 1
+            if lives == 0:
+                raise Killed
+
+        resume = load_checkpoint(store, identity_of(2))
+        pending = resume.pending_directories(store) if resume else ROOT
+        crawl = crawl_of(tree, crawler, pending)
+        try:
+            again = index_crawl(
+                store, tmp_path, crawl, number=2, resume=resume, may_continue=maybe_die, checkpoint_seconds=0
+            )
+            break
+        except Killed:
+            pass
+        finally:
+            crawled += crawl.progress().entries
+            deaths += 1
+    else:
+        pytest.fail("never done")
+
+    assert [(part.rows, part.first, part.last, part.sha256) for part in again.parts] == [
+        (part.rows, part.first, part.last, part.sha256) for part in whole.parts
+    ]
+    assert again.totals == whole.totals
+    assert resume is not None, "no worker ever died after a checkpoint"
+    # Each death costs what was crawled since the last checkpoint: here the few directories then in hand.
+    assert crawled < whole.totals.entries + deaths * 300
+    assert not list((store._directory / again.identity.prefix).glob("checkpoint"))  # nothing is left
+
+
+def test_problems_survive(store, tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "b").mkdir(parents=True)
+    crawl = open_crawl(bytes(tree), CrawlOptions(batch_rows=1), [b"/gone/", b"/"])
+    problems = index_crawl(store, tmp_path, crawl, checkpoint_seconds=0).totals
+    assert problems.vanished == 1
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"[]", b'{"version": 2}', b"\xff", b'{"version": 1, "runs": 3}']
+)
+def test_a_checkpoint_that_makes_no_sense_is_none(store, text):
+    identity = identity_of(1)
+    assert load_checkpoint(store, identity) is None
+    store.put(f"{identity.prefix}checkpoint/state.json", text)
+    assert load_checkpoint(store, identity) is None
