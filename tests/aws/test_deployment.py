@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+
+import pytest
+from botocore.session import get_session
+
+from tests.aws.account import MACHINES, NIGHTLY, REGION, create_tables
+from tests.sessions.world import START, new_session
+from tidemark.aws.clients import Clients
+from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
+from tidemark.errors import NoCredentials, NotDeployed, PolicyNotFound
+from tidemark.policy.policy import policy_parameter, resources_parameter
+from tidemark.sessions.items import read_session
+from tidemark.sessions.overlap import open_session
+
+RESOURCES = Resources(
+    account="123456789012",
+    region=REGION,
+    sessions_table="tidemark-sessions",
+    indexes_table="tidemark-indexes",
+    repository="s3://repository/below",
+    tag_key="arn:key",
+    policy_run=f"{MACHINES}-policy-run",
+    backup_session=f"{MACHINES}-backup-session",
+    indexing_session=f"{MACHINES}-indexing-session",
+    vaults={REGION: "tidemark", "eu-west-1": "copies"},
+)
+
+
+def deploy(clients: Clients) -> None:
+    ssm = clients.of("ssm", REGION)
+    ssm.put_parameter(Name=resources_parameter("tidemark"), Value=RESOURCES.to_json(), Type="String")
+    for name in ("nightly", "hourly"):
+        ssm.put_parameter(Name=policy_parameter("tidemark", name), Value=NIGHTLY.to_json(), Type="String")
+
+
+def test_resources_come_back_from_their_parameter(clients: Clients) -> None:
+    deploy(clients)
+    assert discover(clients, "tidemark") == RESOURCES
+
+
+def test_what_a_later_version_adds_is_left_out() -> None:
+    assert Resources.from_json(json.dumps({**asdict(RESOURCES), "web": "https://"})) == RESOURCES
+    with pytest.raises(TypeError):
+        Resources.from_json("{}")
+    assert {field.name for field in fields(Resources)} == set(json.loads(RESOURCES.to_json()))
+
+
+def test_no_deployment_and_no_region_say_what_to_do(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotDeployed, match="cellar"):
+        discover(clients, "cellar")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(NoCredentials, match="AWS_REGION"):
+        discover(Clients(get_session()), "tidemark")
+
+
+def test_a_policy_is_read_or_the_deployed_ones_are_named(clients: Clients) -> None:
+    deploy(clients)
+    ssm = clients.of("ssm", REGION)
+    assert read_policy(ssm, "tidemark", "nightly") == NIGHTLY
+    assert policy_names(ssm, "tidemark") == ["hourly", "nightly"]
+    for unknown in ("weekly", "", "two words", "../resources"):
+        with pytest.raises(PolicyNotFound, match="hourly, nightly"):
+            read_policy(ssm, "tidemark", unknown)
+
+
+def test_the_records_are_in_the_tables_that_the_resources_name(clients: Clients) -> None:
+    create_tables(clients)
+    records = RESOURCES.records(clients)
+    session = open_session(records, new_session("s"), START)
+    assert read_session(records, "s") == session

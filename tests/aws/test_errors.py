@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    ReadTimeoutError,
+    TokenRetrievalError,
+)
+
+from tidemark.aws.errors import code_of, message_of, translate, translated
+from tidemark.errors import AccessDenied, AwsThrottled, AwsUnreachable, NoCredentials, TidemarkError
+
+
+def answer(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "AWS's words"}}, "DoThing")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (answer("AccessDeniedException"), AccessDenied),
+        (answer("UnauthorizedOperation"), AccessDenied),
+        (answer("ExpiredTokenException"), NoCredentials),
+        (answer("UnrecognizedClientException"), NoCredentials),
+        (answer("ThrottlingException"), AwsThrottled),
+        (answer("ProvisionedThroughputExceededException"), AwsThrottled),
+        (answer("SlowDown"), AwsThrottled),
+        (answer("ServiceUnavailableException"), AwsUnreachable),
+        (answer("InternalServerError"), AwsUnreachable),
+        (answer("503"), AwsUnreachable),
+        (NoCredentialsError(), NoCredentials),
+        (NoRegionError(), NoCredentials),
+        (TokenRetrievalError(provider="sso", error_msg="expired"), NoCredentials),
+        (EndpointConnectionError(endpoint_url="https://efs"), AwsUnreachable),
+        (ConnectTimeoutError(endpoint_url="https://efs"), AwsUnreachable),
+        (ReadTimeoutError(endpoint_url="https://efs"), AwsUnreachable),
+    ],
+    ids=lambda value: (
+        value.__name__
+        if isinstance(value, type)
+        else code_of(value)
+        if isinstance(value, ClientError)
+        else type(value).__name__
+    ),
+)
+def test_what_aws_says_becomes_a_fact_with_a_next_step(
+    error: Exception, expected: type[TidemarkError]
+) -> None:
+    with pytest.raises(expected) as caught, translated():
+        raise error
+    assert caught.value.__cause__ is error
+    assert "; " in str(caught.value), "the message ends with the next step"
+    if isinstance(error, ClientError):
+        assert "DoThing: AWS's words" in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [answer("ValidationException"), ParamValidationError(report="x")])
+def test_an_unknown_error_passes_as_it_is(error: Exception) -> None:
+    assert translate(error) is None
+    with pytest.raises(type(error)) as caught, translated():
+        raise error
+    assert caught.value is error
+
+
+def test_what_is_not_of_aws_passes_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), translated():
+        raise ZeroDivisionError
+
+
+def test_an_answer_without_words_still_says_something() -> None:
+    empty = ClientError({"Error": {"Code": "X"}}, "DoThing")
+    assert "DoThing" in message_of(empty)
+    assert code_of(ClientError({}, "DoThing")) == ""

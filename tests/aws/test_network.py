@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.aws.account import ACCOUNT, REGION
+from tidemark.aws.clients import Clients
+from tidemark.aws.network import WorkerNetwork, choose_network, choose_security_groups
+from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerNetworkNotFound
+from tidemark.policy.policy import WorkerSettings
+from tidemark.sessions.session import FileSystem
+
+SUBNET = "10.0.1.0/24"
+
+
+def group(name: str, *rules: dict[str, Any]) -> Any:
+    return {"GroupId": name, "IpPermissions": list(rules)}
+
+
+def nfs(*groups: str, cidr: str | None = None, **rule: Any) -> dict[str, Any]:
+    ranges = [] if cidr is None else [{"CidrIp": cidr}]
+    pairs = [{"GroupId": name} for name in groups]
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": 2049,
+        "ToPort": 2049,
+        "IpRanges": ranges,
+        "UserIdGroupPairs": pairs,
+    } | rule
+
+
+@pytest.mark.parametrize(
+    ("groups", "chosen"),
+    [
+        ([], None),
+        ([group("mt")], None),
+        ([group("mt", nfs("mt"))], "mt"),
+        ([group("mt", nfs("clients"))], "clients"),
+        ([group("mt", nfs("clients", "mt"))], "mt"),
+        ([group("mt", nfs(cidr="10.0.0.0/16"))], "mt"),
+        ([group("mt", nfs(cidr="10.0.1.128/25"))], None),
+        ([group("mt", nfs(cidr="192.168.0.0/16"))], None),
+        ([group("mt", nfs("clients"), nfs(cidr="0.0.0.0/0"))], "mt"),
+        ([group("closed"), group("mt", nfs("mt"))], "mt"),
+        ([group("one", nfs("two")), group("two")], "two"),
+        ([group("mt", nfs("mt", IpProtocol="udp"))], None),
+        ([group("mt", nfs("mt", FromPort=443, ToPort=443))], None),
+        ([group("mt", nfs("mt", FromPort=0, ToPort=65535))], "mt"),
+        ([group("mt", {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "mt"}]})], "mt"),
+    ],
+)
+def test_the_chosen_group_is_one_that_the_mount_target_admits(groups: list[Any], chosen: str | None) -> None:
+    assert choose_security_groups(groups, subnet_cidr=SUBNET) == (None if chosen is None else (chosen,))
+
+
+names = st.sampled_from("abc")
+rules = st.builds(
+    lambda groups, cidr, port: nfs(*groups, cidr=cidr, FromPort=port, ToPort=port),
+    st.lists(names, max_size=2),
+    st.sampled_from([None, "10.0.1.0/24", "10.0.0.0/8", "10.0.2.0/24"]),
+    st.sampled_from([2049, 443]),
+)
+
+
+@given(st.dictionaries(names, st.lists(rules, max_size=3), max_size=3))
+def test_whatever_is_chosen_is_admitted_and_nothing_is_chosen_only_where_nobody_is(
+    table: dict[str, Any],
+) -> None:
+    groups = [group(name, *found) for name, found in table.items()]
+    chosen = choose_security_groups(groups, subnet_cidr=SUBNET)
+    on_nfs = [rule for found in table.values() for rule in found if rule["FromPort"] == 2049]
+    by_group = {pair["GroupId"] for rule in on_nfs for pair in rule["UserIdGroupPairs"]}
+    by_address = any(
+        entry["CidrIp"] in ("10.0.1.0/24", "10.0.0.0/8") for rule in on_nfs for entry in rule["IpRanges"]
+    )
+    if chosen is None:
+        assert not by_group
+        assert not by_address
+    else:
+        assert chosen[0] in by_group or by_address
+
+
+@pytest.fixture
+def mounted(clients: Clients) -> tuple[Clients, FileSystem, str, str]:
+    """A file system with one mount target; its subnet and the mount target's security group."""
+    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
+    security_group = ec2.create_security_group(GroupName="mt", Description="mt", VpcId=vpc)["GroupId"]
+    file_system = efs.create_file_system(CreationToken="t")["FileSystemId"]
+    efs.create_mount_target(FileSystemId=file_system, SubnetId=subnet, SecurityGroups=[security_group])
+    return clients, FileSystem(ACCOUNT, REGION, file_system), subnet, security_group
+
+
+def choose(clients: Clients, file_system: FileSystem, **settings: Any) -> WorkerNetwork:
+    return choose_network(
+        clients.of("efs", REGION), clients.of("ec2", REGION), file_system, WorkerSettings(**settings)
+    )
+
+
+def test_the_worker_stands_in_the_mount_targets_subnet_and_group(mounted: Any) -> None:
+    clients, file_system, subnet, security_group = mounted
+    clients.of("ec2", REGION).authorize_security_group_ingress(
+        GroupId=security_group,
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 2049,
+                "ToPort": 2049,
+                "UserIdGroupPairs": [{"GroupId": security_group}],
+            }
+        ],
+    )
+    assert choose(clients, file_system) == WorkerNetwork(subnets=(subnet,), security_groups=(security_group,))
+
+
+def test_what_the_policy_names_is_taken_as_it_is(mounted: Any) -> None:
+    clients, file_system, subnet, _ = mounted
+    assert choose(clients, file_system, subnets=("subnet-1",), security_groups=("sg-1",)) == WorkerNetwork(
+        subnets=("subnet-1",), security_groups=("sg-1",)
+    )
+    assert choose(clients, file_system, security_groups=("sg-1",)).subnets == (subnet,)
+
+
+def test_a_mount_target_that_admits_nobody_is_named_with_its_groups(mounted: Any) -> None:
+    clients, file_system, _, security_group = mounted
+    with pytest.raises(WorkerNetworkNotFound, match=security_group):
+        choose(clients, file_system)
+
+
+def test_a_file_system_without_mount_targets_or_none_at_all(clients: Clients) -> None:
+    made = clients.of("efs", REGION).create_file_system(CreationToken="t")["FileSystemId"]
+    with pytest.raises(NoMountTarget, match=made):
+        choose(clients, FileSystem(ACCOUNT, REGION, made))
+    with pytest.raises(FileSystemNotFound):
+        choose(clients, FileSystem(ACCOUNT, REGION, "fs-0123456789abcdef0"))
