@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.aws.account import ACCOUNT, FS, NIGHTLY, REGION, SETTINGS, new_clients
+from tidemark.aws.backup_jobs import (
+    describe_backup,
+    describe_copy,
+    idempotency_token,
+    start_backup,
+    start_copy,
+    vault_arn,
+)
+from tidemark.errors import VaultNotFound
+from tidemark.policy.policy import CopyTarget
+
+POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
+# Source: the model of AWS Backup; StartBackupJob's State and StartCopyJob's.
+STATES = {
+    "CREATED": "runs", "PENDING": "runs", "RUNNING": "runs", "ABORTING": "runs",
+    "ABORTED": "ended", "FAILED": "ended", "EXPIRED": "ended",
+    "COMPLETED": "done", "PARTIAL": "done",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def client() -> Any:
+    return new_clients().of("backup", REGION)
+
+
+def test_every_state_of_a_job_is_known(client: Any) -> None:
+    for shape in ("BackupJobState", "CopyJobState"):
+        known = client.meta.service_model.shape_for(shape).enum
+        assert set(known) - {"AGGREGATE_ALL", "ANY"} <= set(STATES) | {"COMPLETING", "AVAILABLE", "CANCELLED"}
+
+
+@pytest.mark.parametrize(("keep_days", "delete_after"), [(35, 35), (None, -1)])
+def test_a_backup_is_asked_for_once_with_its_token_and_tags(
+    client: Any, keep_days: Any, delete_after: int
+) -> None:
+    expected = {
+        "BackupVaultName": "tidemark",
+        "ResourceArn": FS.arn,
+        "IamRoleArn": SETTINGS.backup_role,
+        "IdempotencyToken": "token",
+        "StartWindowMinutes": 480,
+        "CompleteWindowMinutes": 10080,
+        "Lifecycle": {"DeleteAfterDays": delete_after},
+        "RecoveryPointTags": {"k": "v"},
+    }
+    with Stubber(client) as stub:
+        stub.add_response("start_backup_job", {"BackupJobId": "job", "RecoveryPointArn": POINT}, expected)
+        policy = replace(NIGHTLY, keep_days=keep_days)
+        answer = start_backup(client, policy, FS, role=SETTINGS.backup_role, token="token", tags={"k": "v"})
+    assert answer == ("job", POINT)
+
+
+def test_a_copy_is_asked_for_once_for_each_target(client: Any) -> None:
+    expected = {
+        "RecoveryPointArn": POINT,
+        "SourceBackupVaultName": "tidemark",
+        "DestinationBackupVaultArn": f"arn:aws:backup:eu-west-1:{ACCOUNT}:backup-vault:copies",
+        "IamRoleArn": SETTINGS.backup_role,
+        "IdempotencyToken": "token",
+        "Lifecycle": {"DeleteAfterDays": -1},
+    }
+    with Stubber(client) as stub:
+        stub.add_response("start_copy_job", {"CopyJobId": "job"}, expected)
+        assert copy(client) == "job"
+
+
+def copy(client: Any) -> str:
+    return start_copy(
+        client,
+        NIGHTLY,
+        NIGHTLY.copies[0],
+        account=ACCOUNT,
+        recovery_point_arn=POINT,
+        role=SETTINGS.backup_role,
+        token="token",
+    )
+
+
+def test_a_missing_vault_is_named_with_its_region(client: Any) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("start_backup_job", "ResourceNotFoundException")
+        with pytest.raises(VaultNotFound, match=f"tidemark in {REGION}"):
+            start_backup(client, NIGHTLY, FS, role="arn:role", token="t", tags={})
+        stub.add_client_error("start_copy_job", "ResourceNotFoundException")
+        with pytest.raises(VaultNotFound, match="copies in eu-west-1"):
+            copy(client)
+
+
+@pytest.mark.parametrize(("state", "means"), STATES.items())
+def test_a_job_runs_is_done_or_has_ended_without_a_point(client: Any, state: str, means: str) -> None:
+    ended = datetime(2026, 11, 22, tzinfo=UTC)
+    fields = {"State": state, "StatusMessage": "words", "BackupSizeInBytes": 7, "CompletionDate": ended}
+    with Stubber(client) as stub:
+        stub.add_response(
+            "describe_backup_job", {**fields, "RecoveryPointArn": POINT}, {"BackupJobId": "job"}
+        )
+        stub.add_response(
+            "describe_copy_job",
+            {"CopyJob": {**_without_message(fields), "DestinationRecoveryPointArn": POINT}},
+            {"CopyJobId": "job"},
+        )
+        for job in (describe_backup(client, "job"), describe_copy(client, "job")):
+            assert (job.is_running, job.is_done) == (means == "runs", means == "done")
+            assert (job.recovery_point_arn, job.size_bytes, job.completed_at) == (POINT, 7, ended)
+
+
+def _without_message(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "StatusMessage"}
+
+
+def test_a_job_that_has_just_been_made_has_neither_point_nor_size(client: Any) -> None:
+    with Stubber(client) as stub:
+        stub.add_response("describe_backup_job", {"State": "CREATED"}, {"BackupJobId": "job"})
+        job = describe_backup(client, "job")
+    assert (job.recovery_point_arn, job.message, job.size_bytes, job.completed_at) == ("", "", 0, None)
+
+
+@given(
+    st.tuples(st.text(max_size=9), st.integers(0, 9), st.text(max_size=9)),
+    st.tuples(st.text(max_size=9), st.integers(0, 9), st.text(max_size=9)),
+)
+def test_another_session_attempt_or_vault_is_another_job(one: Any, other: Any) -> None:
+    if not any("\n" in part for part in (one[0], one[2], other[0], other[2])):
+        assert (idempotency_token(*one) == idempotency_token(*other)) == (one == other)
+
+
+def test_a_vaults_arn_is_in_the_partition_and_account_of_the_copy() -> None:
+    target = CopyTarget(region="us-gov-west-1", vault="v", account="999999999999", keep_days=1)
+    assert vault_arn(target, ACCOUNT) == "arn:aws-us-gov:backup:us-gov-west-1:999999999999:backup-vault:v"

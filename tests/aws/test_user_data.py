@@ -1,0 +1,112 @@
+"""The script of an EC2 worker, run with stand-ins for every command it calls."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.aws.account import ACCOUNT, FS, REGION, SETTINGS
+from tidemark.aws.ec2 import user_data
+from tidemark.settings import WorkerSettings
+
+COMMANDS = ("aws", "dnf", "systemctl", "mkdir", "mount", "docker", "shutdown")
+STAND_IN = """#!/bin/bash
+echo "{name} $*" >> "$CALLS"
+[[ "{name} $*" != $FAILS* ]]
+"""
+
+
+def environment(root: Path) -> WorkerSettings:
+    return WorkerSettings(
+        task_token="AQCE+/x$y 'z'",
+        index_id="index-1",
+        account=ACCOUNT,
+        region=REGION,
+        file_system_id=FS.file_system_id,
+        repository="s3://repository/below",
+        root=str(root),
+    )
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    for name in COMMANDS:
+        (directory / name).write_text(STAND_IN.format(name=name))
+        (directory / name).chmod(0o755)
+    return directory
+
+
+def run(commands: Path, fails: str = "nothing") -> tuple[int, list[str]]:
+    """Run the script with one command failing; return its exit code and what it called."""
+    calls = commands / "calls"
+    calls.touch()
+    script = user_data(SETTINGS, environment(commands / "root"))
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={"PATH": f"{commands}:/usr/bin:/bin", "CALLS": str(calls), "FAILS": fails},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, calls.read_text().splitlines()
+
+
+def test_the_worker_runs_and_the_instance_ends(commands: Path) -> None:
+    code, calls = run(commands)
+    assert code == 0
+    assert f"mount -t efs -o tls,iam,ro {FS.file_system_id}:/ {commands}/root" in calls
+    ran = next(call for call in calls if call.startswith("docker run"))
+    assert ran.endswith(SETTINGS.worker_image)
+    assert "TIDEMARK_TASK_TOKEN=AQCE+/x$y 'z'" in ran
+    assert f":{commands}/root:ro" in ran
+    assert calls[-1] == "shutdown -h now"
+    assert not [call for call in calls if "send-task-failure" in call], "the worker answers for itself"
+
+
+@pytest.mark.parametrize("fails", ["dnf", "systemctl", "mount", "docker login", "docker pull"])
+def test_a_worker_that_cannot_start_is_answered_for_and_the_instance_ends(commands: Path, fails: str) -> None:
+    code, calls = run(commands, fails)
+    assert code != 0
+    (answer,) = [call for call in calls if "send-task-failure" in call]
+    assert "--task-token AQCE+/x$y 'z' --error WorkerNotLaunched" in answer
+    assert calls[-1] == "shutdown -h now"
+    assert not [call for call in calls if call.startswith("docker run")]
+
+
+def test_a_worker_that_fails_has_answered_and_the_instance_ends(commands: Path) -> None:
+    code, calls = run(commands, "docker run")
+    assert code != 0
+    assert calls[-1] == "shutdown -h now"
+    assert not [call for call in calls if "send-task-failure" in call]
+
+
+def test_the_instance_ends_although_nobody_takes_the_answer(commands: Path) -> None:
+    (commands / "mount").write_text("#!/bin/bash\nexit 1\n")
+    (commands / "aws").write_text(f'#!/bin/bash\necho "aws" >> "{commands}/calls"; exit 1\n')
+    _, calls = run(commands)
+    assert calls[-1] == "shutdown -h now"
+
+
+def test_names_are_never_more_than_text_to_the_shell(commands: Path, tmp_path: Path) -> None:
+    evil = f"$(touch {tmp_path}/pwned)`touch {tmp_path}/pwned`;touch {tmp_path}/pwned '\""
+    settings = replace(SETTINGS, worker_image=evil, worker_log_group=evil, region=evil)
+    script = user_data(settings, replace(environment(tmp_path / "root"), index_id=evil, task_token=evil))
+    subprocess.run(
+        ["bash", "-c", script],
+        env={"PATH": f"{commands}:/usr/bin:/bin", "CALLS": str(commands / "calls"), "FAILS": "nothing"},
+        check=False,
+    )
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_script_is_sound_to_whoever_checks_scripts(tmp_path: Path) -> None:
+    script = tmp_path / "user-data.sh"
+    script.write_text(user_data(SETTINGS, environment(Path("/mnt/efs"))))
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", str(script)], check=True)
