@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCKS := requirements.txt requirements-dev.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
 
-.PHONY: help demo test check setup lock synth docs bench clean
+.PHONY: help demo test test-aws check setup lock synth docs bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ demo: setup ## The main job on this machine; DIR=/some/tree chooses what to back
 
 test: setup ## All tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-aws: setup ## The main job in the account that TIDEMARK_TEST_ACCOUNT names; costs money
+	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py
 
 check: setup ## What CI runs beside the tests: format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -1,0 +1,161 @@
+"""The main job in a real account, for whoever has one; never in CI.
+
+    TIDEMARK_TEST_ACCOUNT=<account id> make test-aws
+
+Deploys under the name `tidemark-test`, makes a small file system in the default VPC (or takes the one that
+TIDEMARK_TEST_FILE_SYSTEM names), runs a session, checks it, and removes everything it made. Needs what
+`cdk deploy` needs (README, Deploy), and the Regions below bootstrapped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+ACCOUNT = os.environ.get("TIDEMARK_TEST_ACCOUNT")
+FILE_SYSTEM = os.environ.get("TIDEMARK_TEST_FILE_SYSTEM")
+REGION = os.environ.get("AWS_REGION", "eu-central-1")
+COPY_REGION = "eu-west-1" if REGION != "eu-west-1" else "eu-central-1"
+DEPLOYMENT = "tidemark-test"
+SOURCES = Path(__file__).resolve().parents[2]
+HOURS = 3600
+
+pytestmark = [
+    pytest.mark.aws,
+    pytest.mark.skipif(ACCOUNT is None, reason="no account: set TIDEMARK_TEST_ACCOUNT"),
+    pytest.mark.timeout(3 * HOURS),
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """One session, in a deployment that lives as long as this module."""
+    assert boto3.client("sts", region_name=REGION).get_caller_identity()["Account"] == ACCOUNT, (
+        "these credentials are of another account than TIDEMARK_TEST_ACCOUNT; nothing was done"
+    )
+    with ExitStack() as undo:
+        file_system = FILE_SYSTEM or make_file_system(undo)
+        configuration = tmp_path_factory.mktemp("account") / "tidemark.yaml"
+        configuration.write_text(
+            f"deployment: {DEPLOYMENT}\nregion: {REGION}\nkeep_on_destroy: false\n"
+            f"vaults: {{{REGION}: {DEPLOYMENT}, {COPY_REGION}: {DEPLOYMENT}}}\n"
+            f"policies:\n  only:\n    file_systems: [{file_system}]\n    keep: 1 day\n"
+            f"    copies: [{{region: {COPY_REGION}, keep: 1 day}}]\n"
+        )
+        undo.callback(cdk, configuration, "destroy", "--all", "--force")
+        cdk(configuration, "deploy", "--all", "--require-approval", "never")
+        undo.callback(empty_repository)
+        undo.callback(delete_points)
+        yield json.loads(tidemark("run", "only", "--wait", "--json"))["sessions"][0]
+
+
+def test_a_session_ends_with_a_point_a_copy_and_an_index(session: dict[str, Any]) -> None:
+    assert (session["status"], session["reasons"]) == ("success", [])
+    assert {point["region"] for point in session["points"]} == {REGION, COPY_REGION}
+
+
+def test_every_point_tells_its_session_and_index(session: dict[str, Any]) -> None:
+    listed = json.loads(tidemark("recovery-points", session["file_system"], "--json"))["recovery_points"]
+    mine = [point for point in listed if point["metadata"]["session_id"] == session["session_id"]]
+    assert len(mine) == 2
+    assert {point["metadata"]["index_id"] for point in mine} == {session["index_id"]}
+    assert [problem for point in mine for problem in point["problems"]] == []
+
+
+def test_the_index_can_be_listed_and_everything_was_readable(session: dict[str, Any]) -> None:
+    shown = json.loads(tidemark("session", session["session_id"], "--json"))
+    assert shown["index_id"] == session["index_id"]
+    tidemark("ls", f"{session['index_id']}:/")
+
+
+def test_nothing_of_the_worker_is_left(session: dict[str, Any]) -> None:
+    assert session["index_id"]
+    ecs = boto3.client("ecs", region_name=REGION)
+    (cluster,) = [arn for arn in ecs.list_clusters()["clusterArns"] if DEPLOYMENT in arn]
+    wait(lambda: not ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"], 600)
+    families = ecs.list_task_definition_families(familyPrefix=f"{DEPLOYMENT}-worker-", status="ACTIVE")
+    assert families["families"] == []
+
+
+def make_file_system(undo: ExitStack) -> str:
+    """Make a file system with a mount target in the default VPC; return its id when it can be mounted."""
+    efs, ec2 = boto3.client("efs", region_name=REGION), boto3.client("ec2", region_name=REGION)
+    default = [{"Name": "default-for-az", "Values": ["true"]}]
+    subnet = ec2.describe_subnets(Filters=default)["Subnets"][0]["SubnetId"]
+    made = efs.create_file_system(
+        CreationToken=f"{DEPLOYMENT}-{time.time_ns()}",
+        Encrypted=True,
+        Tags=[{"Key": "Name", "Value": DEPLOYMENT}],
+    )["FileSystemId"]
+
+    def state() -> str:
+        return efs.describe_file_systems(FileSystemId=made)["FileSystems"][0]["LifeCycleState"]
+
+    undo.callback(efs.delete_file_system, FileSystemId=made)
+    wait(lambda: state() == "available", 300)
+    target = efs.create_mount_target(FileSystemId=made, SubnetId=subnet)["MountTargetId"]
+
+    def targets() -> list[str]:
+        return [
+            one["LifeCycleState"] for one in efs.describe_mount_targets(FileSystemId=made)["MountTargets"]
+        ]
+
+    undo.callback(lambda: wait(lambda: targets() == [], 600))
+    undo.callback(efs.delete_mount_target, MountTargetId=target)
+    wait(lambda: targets() == ["available"], 600)
+    return made
+
+
+def delete_points() -> None:
+    """Delete the recovery points: a vault that is not empty is not deleted."""
+    for region in (REGION, COPY_REGION):
+        backup = boto3.client("backup", region_name=region)
+        pages = backup.get_paginator("list_recovery_points_by_backup_vault")
+        for page in pages.paginate(BackupVaultName=DEPLOYMENT):
+            for point in page["RecoveryPoints"]:
+                backup.delete_recovery_point(
+                    BackupVaultName=DEPLOYMENT, RecoveryPointArn=point["RecoveryPointArn"]
+                )
+
+        def left(backup: Any = backup) -> bool:
+            listed = backup.list_recovery_points_by_backup_vault(BackupVaultName=DEPLOYMENT)
+            return listed["RecoveryPoints"] != []
+
+        wait(lambda left=left: not left(), 1800)
+
+
+def empty_repository() -> None:
+    """Delete every version of every object: a bucket that is not empty is not deleted."""
+    bucket = boto3.resource("s3", region_name=REGION).Bucket(f"{DEPLOYMENT}-repository-{ACCOUNT}-{REGION}")
+    bucket.object_versions.delete()
+
+
+def cdk(configuration: Path, *arguments: str) -> None:
+    """Run the CDK's command line on the application, with this configuration."""
+    command = [sys.executable, "-m", "infra.node", "npx", "cdk", *arguments, "-c", f"config={configuration}"]
+    subprocess.run(command, cwd=SOURCES, check=True)
+
+
+def tidemark(*arguments: str) -> str:
+    """Run the CLI against the deployment and return what it prints."""
+    environment = {**os.environ, "AWS_REGION": REGION, "TIDEMARK_DEPLOYMENT": DEPLOYMENT}
+    command = [Path(sys.executable).with_name("tidemark"), *arguments]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def wait(condition: Callable[[], bool], seconds: int) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not after {seconds} s"
+        time.sleep(5)
