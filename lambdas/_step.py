@@ -77,12 +77,15 @@ def step(function: Callable[[Event, Deployment], Result]) -> Callable[[Event, An
         except TidemarkError as error:
             logger.warning("step ends with %s: %s", type(error).__name__, error)
             raise
+        finally:
+            # Not `metrics.log_metrics`: it warns at every step that has counted nothing, which is most.
+            if metrics.metric_set:
+                metrics.flush_metrics()
         logger.info("step ends", extra={"result": result})
         return result
 
     traced = tracer.capture_lambda_handler(handle)
-    measured = metrics.log_metrics(traced)
-    handler: Callable[[Event, Any], Result] = logger.inject_lambda_context(measured, clear_state=True)
+    handler: Callable[[Event, Any], Result] = logger.inject_lambda_context(traced, clear_state=True)
     return handler
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import NotRequired, TypedDict
 
 from lambdas._step import Deployment, step
 from lambdas.events import Failure
 from lambdas.resolve_policy import SessionInput
 from tidemark.errors import SessionFailed
+
+# Of any earlier rerun: a redrive that came to grief before this step has used a number up, too.
+_AGAIN = re.compile(r"-r[0-9]+$")
 
 
 class SessionResult(TypedDict):
@@ -61,4 +65,4 @@ def handler(event: Event, _deployment: Deployment) -> Result:
 
 def again(session_id: str, attempt: int) -> str:
     """Return the name of a session's rerun: `...-r1`, `...-r2`."""
-    return f"{session_id.removesuffix(f'-r{attempt - 1}')}-r{attempt}"
+    return f"{_AGAIN.sub('', session_id)}-r{attempt}"

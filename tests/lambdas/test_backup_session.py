@@ -1,0 +1,318 @@
+"""The steps of a session, one after the other, on moto and on a stub of AWS Backup."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+from lambdas._step import Deployment
+from tests.aws.account import ACCOUNT, NIGHTLY, REGION
+from tests.lambdas.conftest import deploy_policy
+from tests.sessions.world import point
+from tidemark.aws.clients import Clients
+from tidemark.errors import (
+    BackupJobFailed,
+    CopyJobFailed,
+    IndexingFailed,
+    LeaseLost,
+    SessionExists,
+    SessionFailed,
+    VaultNotFound,
+)
+from tidemark.sessions.items import read_lease, read_session
+from tidemark.sessions.overlap import add_point
+from tidemark.sessions.session import SessionStatus
+
+POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
+COPY = f"arn:aws:backup:eu-west-1:{ACCOUNT}:recovery-point:2"
+AT_TWO = datetime(2026, 11, 22, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def file_system(clients: Clients, deployment: Deployment) -> str:
+    """A file system that the policy names and a worker can mount, with both vaults there."""
+    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    made = efs.create_file_system(CreationToken="t")["FileSystemId"]
+    efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
+    deploy_policy(clients, replace(NIGHTLY, file_systems=(made,)))
+    clients.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
+    clients.of("backup", "eu-west-1").create_backup_vault(BackupVaultName="copies")
+    return made
+
+
+@pytest.fixture
+def session(call: Any, file_system: str) -> Any:
+    """The value that an opened session passes on."""
+    return opened(call, "s", file_system)
+
+
+def opened(call: Any, name: str, file_system: str) -> Any:
+    event = {
+        "session_id": name,
+        "execution_arn": f"arn:{name}",
+        "policy": "nightly",
+        "file_system": file_system,
+    }
+    return call("open_session", event)
+
+
+@pytest.fixture
+def backup(clients: Clients, session: Any) -> Any:
+    """A stub of AWS Backup; the vaults have been looked at by then."""
+    with Stubber(clients.of("backup", REGION)) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def test_an_opened_session_passes_on_what_the_later_steps_need(session: Any, file_system: str) -> None:
+    assert session == {
+        "session_id": "s",
+        "policy": "nightly",
+        "file_system": file_system,
+        "index_wanted": True,
+        "copies": [{"region": "eu-west-1", "vault": "copies", "account": None, "keep_days": None}],
+    }
+
+
+def test_opening_twice_is_opening_once_but_a_name_has_one_execution(
+    call: Any, session: Any, file_system: str
+) -> None:
+    assert opened(call, "s", file_system) == session
+    event = {"session_id": "s", "execution_arn": "arn:x", "policy": "nightly", "file_system": file_system}
+    with pytest.raises(SessionExists):
+        call("open_session", event)
+
+
+def test_nothing_is_written_where_a_vault_is_missing(
+    call: Any, clients: Clients, deployment: Deployment, file_system: str
+) -> None:
+    clients.of("backup", "eu-west-1").delete_backup_vault(BackupVaultName="copies")
+    with pytest.raises(VaultNotFound):
+        opened(call, "s", file_system)
+    assert clients.of("dynamodb", REGION).scan(TableName="tidemark-sessions")["Items"] == []
+
+
+def test_a_retried_start_asks_for_the_same_job_and_a_redriven_one_for_another(
+    call: Any, session: Any, backup: Stubber
+) -> None:
+    tokens = []
+    client = backup.client
+    client.meta.events.register_first(
+        "provide-client-params.backup.StartBackupJob",
+        lambda params, **_: tokens.append(params["IdempotencyToken"]),
+    )
+    names = "BackupVaultName ResourceArn IamRoleArn IdempotencyToken StartWindowMinutes CompleteWindowMinutes"
+    expected = dict.fromkeys([*names.split(), "Lifecycle", "RecoveryPointTags"], ANY)
+    for attempt in (0, 0, 1):
+        answer = {"BackupJobId": "job", "RecoveryPointArn": POINT}
+        backup.add_response(
+            "start_backup_job", answer, {**expected, "RecoveryPointTags": {"session": "s", "days": "35"}}
+        )
+        job = call("start_backup", {"session": session, "attempt": attempt})
+        assert (job["job_id"], job["recovery_point_arn"], job["finished"]) == ("job", POINT, False)
+    assert tokens[0] == tokens[1] != tokens[2]
+
+
+STARTED = {
+    "job_id": "job",
+    "recovery_point_arn": POINT,
+    "finished": False,
+    "waited_seconds": 0,
+    "wait_seconds": 20,
+}
+
+
+def check_backup(call: Any, backup: Stubber, session: Any, **job: Any) -> Any:
+    backup.add_response("describe_backup_job", job, {"BackupJobId": "job"})
+    return call("check_backup", {"session": session, "backup": STARTED})
+
+
+def test_a_running_job_is_waited_for_longer(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment
+) -> None:
+    job = check_backup(call, backup, session, State="RUNNING")
+    assert (job["finished"], job["waited_seconds"], job["wait_seconds"]) == (False, 20, 20)
+    assert read_session(deployment.records, "s").points == ()
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "PARTIAL"])
+def test_a_finished_job_leaves_its_point_on_the_session(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment, state: str
+) -> None:
+    job = check_backup(
+        call, backup, session, State=state, RecoveryPointArn=POINT, BackupSizeInBytes=7, CompletionDate=AT_TWO
+    )
+    assert job["finished"]
+    (made,) = read_session(deployment.records, "s").points
+    assert (made.recovery_point_arn, made.kind, made.vault, made.size_bytes) == (
+        POINT,
+        "backup",
+        "tidemark",
+        7,
+    )
+    assert made.completed_at == AT_TWO
+
+
+@pytest.mark.parametrize("state", ["FAILED", "ABORTED", "EXPIRED"])
+def test_a_job_that_ended_otherwise_says_why(call: Any, backup: Stubber, session: Any, state: str) -> None:
+    with pytest.raises(BackupJobFailed, match=f"ended {state}: no room;"):
+        check_backup(call, backup, session, State=state, StatusMessage="no room")
+
+
+def test_a_copy_is_recorded_where_it_is(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment
+) -> None:
+    target = session["copies"][0]
+    backup.add_response("start_copy_job", {"CopyJobId": "job"})
+    started = call(
+        "start_copy", {"session": session, "attempt": 0, "recovery_point_arn": POINT, "target": target}
+    )
+    assert started["target"] == target
+    done = {"State": "COMPLETED", "DestinationRecoveryPointArn": COPY}
+    backup.add_response("describe_copy_job", {"CopyJob": done}, {"CopyJobId": "job"})
+    assert call("check_copy", {"session": session, "copy": started})["recovery_point_arn"] == COPY
+    (made,) = read_session(deployment.records, "s").points
+    assert (made.kind, made.account, made.region, made.vault) == ("copy", ACCOUNT, "eu-west-1", "copies")
+    backup.add_response("describe_copy_job", {"CopyJob": {"State": "FAILED"}}, {"CopyJobId": "job"})
+    with pytest.raises(CopyJobFailed, match="copies in eu-west-1 ended FAILED: AWS Backup gave no reason"):
+        call("check_copy", {"session": session, "copy": started})
+
+
+def test_two_sessions_share_one_index_and_both_learn_of_its_end(
+    call: Any, session: Any, deployment: Deployment, clients: Clients, file_system: str
+) -> None:
+    first = call("claim_index", {"session": session})
+    assert first["step"] == "launch"
+    assert call("claim_index", {"session": session}) == first, "its answer was lost: the same again"
+    other = opened(call, "other", file_system)
+    assert call("claim_index", {"session": other}) == {"step": "share", "index_id": first["index_id"]}
+    for name in ("s", "other"):
+        add_point(deployment.records, name, point(name, "backup"), deployment.tags.tell_index)
+        call("await_index", {"session_id": name, "task_token": f"token-{name}"})
+    event = {"index_id": first["index_id"], "file_system": file_system, "totals": {"files": 3}}
+    with Stubber(clients.of("stepfunctions", REGION)) as states:
+        for name in ("other", "s"):
+            states.add_response(
+                "send_task_success",
+                {},
+                {
+                    "taskToken": f"token-{name}",
+                    "output": json.dumps(
+                        {"status": "complete", "index_id": first["index_id"], "reason": None}
+                    ),
+                },
+            )
+        assert call("complete_index", event)["sessions"] == ["other", "s"]
+        states.assert_no_pending_responses()
+    assert sorted(deployment.tags.told) == [  # type: ignore[attr-defined]  # the tests' tags
+        ("arn:other:backup", first["index_id"]),
+        ("arn:s:backup", first["index_id"]),
+    ]
+
+
+def test_an_index_that_has_ended_is_answered_at_once_and_a_late_answer_is_no_error(
+    call: Any, session: Any, clients: Clients, file_system: str
+) -> None:
+    index_id = call("claim_index", {"session": session})["index_id"]
+    failure = {"Error": "CrawlFailed", "Cause": json.dumps({"errorMessage": "unreadable"})}
+    event = {"index_id": index_id, "file_system": file_system, "failure": failure}
+    assert call("fail_index", event) == {"status": "failed", "index_id": index_id}
+    assert call("fail_index", {**event, "index_id": "unheard-of"})["status"] == "failed"
+    with pytest.raises(LeaseLost):
+        call("complete_index", {"index_id": index_id, "file_system": file_system, "totals": {}})
+    with Stubber(clients.of("stepfunctions", REGION)) as states:
+        output = json.dumps({"status": "failed", "index_id": index_id, "reason": "unreadable"})
+        states.add_response("send_task_success", {}, {"taskToken": "t", "output": output})
+        call("await_index", {"session_id": "s", "task_token": "t"})
+        states.add_client_error("send_task_success", "TaskTimedOut")
+        call("await_index", {"session_id": "s", "task_token": "t"})
+        states.assert_no_pending_responses()
+
+
+def test_a_session_without_an_index_has_nothing_to_wait_for(call: Any, session: Any) -> None:
+    with pytest.raises(IndexingFailed):
+        call("await_index", {"session_id": "s", "task_token": "t"})
+
+
+def close(call: Any, **event: Any) -> Any:
+    return call("close_session", {"session_id": "s", **event})
+
+
+def test_a_session_is_closed_with_what_its_branches_say(
+    call: Any, session: Any, deployment: Deployment
+) -> None:
+    index_id = call("claim_index", {"session": session})["index_id"]
+    add_point(deployment.records, "s", point("s", "backup"), deployment.tags.tell_index)
+    failed = {"failure": {"Error": "CopyJobFailed", "Cause": json.dumps({"errorMessage": "no copy"})}}
+    closed = close(call, copies=[{"recovery_point_arn": COPY}, failed], index={"status": "running"})
+    assert closed["status"] == "warning"
+    assert closed["reasons"][0] == "no copy"
+    assert index_id in closed["reasons"][1]
+    assert read_session(deployment.records, "s").status is SessionStatus.WARNING
+
+
+def test_whoever_subscribed_is_told_by_status(
+    call: Any, session: Any, clients: Clients, settings: Any
+) -> None:
+    published = []
+    client = clients.of("sns", REGION)
+    client.meta.events.register_first(
+        "provide-client-params.sns.Publish", lambda params, **_: published.append(dict(params))
+    )
+    close(call, failure={"Error": "BackupJobFailed", "Cause": "the disk is on fire"})
+    (message,) = published
+    assert message["TopicArn"] == settings.topic
+    assert len(message["Subject"]) <= 100
+    assert message["MessageAttributes"]["status"]["StringValue"] == "failed"
+    assert "the disk is on fire" in json.loads(message["Message"])["default"]
+
+
+def test_a_failed_session_fails_and_a_redriven_one_begins_again(
+    call: Any, session: Any, deployment: Deployment
+) -> None:
+    failure = {"Error": "BackupJobFailed", "Cause": json.dumps({"errorMessage": "no room"})}
+    close(call, failure=failure)
+    event = {"session_id": "s", "attempt": 0, "redrive_count": 0, "failure": failure}
+    with pytest.raises(SessionFailed, match="session s failed: no room"):
+        call("fail_session", event)
+    assert call("fail_session", {**event, "redrive_count": 1}) == {"attempt": 1}
+    reopened = read_session(deployment.records, "s")
+    assert (reopened.status, reopened.reasons, reopened.ended_at) == (SessionStatus.RUNNING, (), None)
+    with pytest.raises(SessionFailed):
+        call("fail_session", {**event, "attempt": 1, "redrive_count": 1})
+    assert call("fail_session", {**event, "attempt": 1, "redrive_count": 2}) == {"attempt": 2}
+
+
+def test_a_task_token_is_in_no_log(call: Any, session: Any, caplog: pytest.LogCaptureFixture) -> None:
+    call("claim_index", {"session": session})
+    caplog.clear()
+    call("await_index", {"session_id": "s", "task_token": "the-secret-token"})
+    assert [record.message for record in caplog.records] == ["step begins", "step ends"]
+    assert not any("the-secret-token" in str(vars(record)) for record in caplog.records)
+
+
+def test_a_step_counts_what_it_has_to_count_and_no_other_warns(
+    call: Any, session: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("claim_index", {"session": session})
+    assert "_aws" not in capsys.readouterr().out
+    close(call, failure={"Error": "BackupJobFailed", "Cause": "no room"})
+    counted = json.loads(capsys.readouterr().out)
+    assert (counted["SessionsFailed"], counted["policy"]) == ([1.0], "nightly")
+    assert counted["SessionDuration"][0] >= 0
+
+
+def test_a_lease_is_left_to_a_session_that_waits(
+    call: Any, session: Any, deployment: Deployment, file_system: str
+) -> None:
+    index_id = call("claim_index", {"session": session})["index_id"]
+    lease = read_lease(deployment.records, deployment.file_system(file_system))
+    assert lease is not None
+    assert (lease.index_id, lease.owner) == (index_id, "s")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas._step import Deployment
+from lambdas.fail_policy_run import again
+from lambdas.resolve_policy import naming_moment
+from tests.aws.account import FS
+from tests.sessions.examples import times
+from tidemark.errors import PolicyNotFound, SessionFailed
+
+SCHEDULED = "2026-11-22T02:00:00Z"
+
+
+def minutes_later(minutes: float) -> str:
+    return (datetime.fromisoformat(SCHEDULED) + timedelta(minutes=minutes)).isoformat()
+
+
+@given(st.lists(st.floats(-15, 15), min_size=2, max_size=2))
+def test_a_schedule_that_is_delivered_twice_names_the_same_sessions(late: list[float]) -> None:
+    one, other = (naming_moment(SCHEDULED, minutes_later(minutes)) for minutes in late)
+    assert one == other == datetime.fromisoformat(SCHEDULED)
+
+
+@given(st.floats(15.1, 10**5))
+def test_a_rerun_of_a_scheduled_input_names_new_sessions(late: float) -> None:
+    assert naming_moment(SCHEDULED, minutes_later(late)) == datetime.fromisoformat(minutes_later(late))
+
+
+@given(times)
+def test_a_run_by_hand_is_named_by_its_start(started: datetime) -> None:
+    for absent in (None, ""):
+        assert naming_moment(absent, started.isoformat()) == started
+
+
+def test_a_policy_becomes_one_session_for_each_file_system(call: Any) -> None:
+    event = {"policy": "nightly", "scheduled_time": SCHEDULED, "started_at": minutes_later(1)}
+    name = f"nightly-{FS.file_system_id}-20261122T020000Z"
+    assert call("resolve_policy", event) == {
+        "sessions": [{"session_id": name, "policy": "nightly", "file_system": FS.file_system_id}]
+    }
+
+
+def test_a_policy_that_is_not_deployed_is_said_to_be_so(call: Any) -> None:
+    with pytest.raises(PolicyNotFound, match="nightly"):
+        call("resolve_policy", {"policy": "weekly", "scheduled_time": None, "started_at": SCHEDULED})
+
+
+def results(*failed: bool) -> list[dict[str, Any]]:
+    return [
+        {"session_id": f"s{number}", "file_system": f"fs-{number}", "failed": each}
+        for number, each in enumerate(failed)
+    ]
+
+
+def test_the_failed_sessions_are_named(call: Any) -> None:
+    event = {"policy": "nightly", "results": results(False, True, True), "attempt": 0, "redrive_count": 0}
+    with pytest.raises(SessionFailed, match="2 of 3 sessions failed: s1, s2;"):
+        call("fail_policy_run", event)
+
+
+def test_every_redrive_runs_the_failed_ones_again_under_new_names(call: Any) -> None:
+    event = {"policy": "nightly", "results": results(False, True), "attempt": 0, "redrive_count": 1}
+    once = call("fail_policy_run", event)
+    assert once == {
+        "attempt": 1,
+        "sessions": [{"session_id": "s1-r1", "policy": "nightly", "file_system": "fs-1"}],
+    }
+    event = {**event, "results": [{**each, "failed": True} for each in once["sessions"]], "attempt": 1}
+    with pytest.raises(SessionFailed):
+        call("fail_policy_run", event)
+    twice = call("fail_policy_run", {**event, "redrive_count": 2})
+    assert [session["session_id"] for session in twice["sessions"]] == ["s1-r2"]
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=6))
+def test_reruns_have_names_of_their_own_that_do_not_grow(steps: list[int]) -> None:
+    # A redrive whose first state fails counts, too, and is never heard of here.
+    name, attempt, names = "nightly-fs-0", 0, ["nightly-fs-0"]
+    for step in steps:
+        attempt += step
+        name = again(name, attempt)
+        names.append(name)
+    assert len(set(names)) == len(names)
+    assert len(name) <= len("nightly-fs-0-r") + 2
+
+
+def test_the_deployment_is_made_once_for_each_sandbox(deployment: Deployment) -> None:
+    assert deployment.records is deployment.records
