@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from tests.aws.account import REGION, new_clients
+from tests.sessions.memory_store import MemoryStore
+from tests.sessions.world import FS, START, new_session, point
+from tidemark.aws.conclusion import announce
+from tidemark.sessions.ledger import wait_for_index
+from tidemark.sessions.overlap import add_point, claim, complete, open_session
+
+
+class Told:
+    def __init__(self) -> None:
+        self.points: list[str] = []
+
+    def tell_index(self, _session: Any, made: Any, _index_id: str) -> None:
+        self.points.append(made.recovery_point_arn)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Two sessions that wait for one index, and one that does not wait yet."""
+    store = MemoryStore()
+    for name in ("a", "b", "c"):
+        open_session(store, new_session(name), START)
+        claim(store, name, "index", START)
+        add_point(store, name, point(name, "backup"), Told().tell_index)
+    for name in ("a", "b"):
+        wait_for_index(store, name, f"token-{name}")
+    return store
+
+
+def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: MemoryStore) -> None:
+    client, told = new_clients().of("stepfunctions", REGION), Told()
+    with Stubber(client) as stub:
+        stub.add_client_error("send_task_success", "TaskTimedOut")
+        stub.add_response("send_task_success", {})
+        announce(store, told, client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
+        stub.assert_no_pending_responses()
+    assert told.points == ["arn:a:backup", "arn:b:backup", "arn:c:backup"]
+
+
+def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) -> None:
+    index = complete(store, FS, "index", {}, START)
+    client = new_clients().of("stepfunctions", REGION)
+    with Stubber(client) as stub:
+        for _ in "ab":
+            stub.add_response("send_task_success", {})
+        announce(store, Told(), client, replace(index, sessions=index.sessions | {"0-gone"}))  # type: ignore[arg-type]  # stands for the tags
+        stub.assert_no_pending_responses()
+
+
+def test_what_aws_refuses_otherwise_is_not_swallowed(store: MemoryStore) -> None:
+    client = new_clients().of("stepfunctions", REGION)
+    with Stubber(client) as stub:
+        stub.add_client_error("send_task_success", "KmsThrottlingException")
+        with pytest.raises(ClientError):
+            announce(store, Told(), client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags

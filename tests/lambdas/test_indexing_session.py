@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas import launch_worker
+from lambdas._step import Deployment
+from tests.aws.account import NIGHTLY, REGION
+from tests.lambdas.conftest import deploy_policy
+from tidemark.aws.clients import Clients
+from tidemark.errors import NoMountTarget
+from tidemark.policy.policy import WorkerSettings
+from tidemark.settings import WorkerSettings as WorkerEnvironment
+
+WORKER = WorkerSettings(subnets=("subnet-1",), security_groups=("sg-1",))
+
+
+@pytest.fixture
+def file_system(clients: Clients, deployment: Deployment) -> str:
+    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    made = efs.create_file_system(CreationToken="t")["FileSystemId"]
+    efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
+    return made
+
+
+def prepare(call: Any, file_system: str) -> Any:
+    return call(
+        "prepare_worker", {"index_id": f"{file_system}-1-a", "file_system": file_system, "policy": "nightly"}
+    )
+
+
+def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
+    call: Any, clients: Clients, file_system: str
+) -> None:
+    deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
+    worker = prepare(call, file_system)
+    assert (worker["kind"], worker["subnets"], worker["security_groups"]) == (
+        "fargate",
+        ["subnet-1"],
+        ["sg-1"],
+    )
+    assert file_system in worker["task_definition"]
+
+
+def test_an_ec2_worker_needs_none(call: Any, clients: Clients, file_system: str) -> None:
+    deploy_policy(clients, replace(NIGHTLY, worker=replace(WORKER, kind="ec2", instance_type="m7g.xlarge")))
+    worker = prepare(call, file_system)
+    assert (worker["kind"], worker["task_definition"], worker["instance_type"]) == ("ec2", "", "m7g.xlarge")
+
+
+def test_a_file_system_that_nobody_can_mount_is_said_to_be_so(call: Any, clients: Clients) -> None:
+    made = clients.of("efs", REGION).create_file_system(CreationToken="other")["FileSystemId"]
+    with pytest.raises(NoMountTarget):
+        prepare(call, made)
+
+
+@pytest.mark.parametrize("kind", ["fargate", "ec2"])
+def test_a_silent_worker_is_removed_before_another_is_launched(
+    call: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    done: list[Any] = []
+
+    def launch(_client: Any, _settings: Any, request: Any, environment: WorkerEnvironment) -> str:
+        done.append((request["kind"], environment))
+        return "worker"
+
+    monkeypatch.setattr(
+        launch_worker, "remove_workers", lambda *arguments: done.append(arguments[2]) or ["old"]
+    )
+    monkeypatch.setattr(launch_worker, "run_task" if kind == "fargate" else "run_instance", launch)
+    event = {"task_token": "t", "index_id": "index", "file_system": "fs-0", "worker": {"kind": kind}}
+    assert call("launch_worker", event) is None
+    removed, (launched, environment) = done
+    assert (removed, launched) == ("index", kind)
+    assert (environment.task_token, environment.index_id, environment.file_system_id) == (
+        "t",
+        "index",
+        "fs-0",
+    )
+    assert environment.repository == deployment.settings.repository
+
+
+def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(
+    call: Any, clients: Clients, file_system: str
+) -> None:
+    deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
+    worker = prepare(call, file_system)
+    event = {"index_id": f"{file_system}-1-a", "file_system": file_system, "worker": worker}
+    for _ in range(2):
+        assert call("remove_worker", event) == {"workers": [], "task_definition": worker["task_definition"]}
+        assert clients.of("ecs", REGION).list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
+    assert call("remove_worker", {**event, "worker": None}) == {"workers": [], "task_definition": ""}

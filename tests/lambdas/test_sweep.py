@@ -1,0 +1,184 @@
+"""The sweeper removes what an aborted execution left, and touches nothing that lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas._step import Deployment
+from tests.aws.account import ACCOUNT, MACHINES, NIGHTLY, REGION
+from tests.sessions.world import new_session
+from tidemark.aws.clients import Clients
+from tidemark.aws.clock import utc_now
+from tidemark.aws.executions import execution_arn
+from tidemark.aws.fargate import register_task_definition
+from tidemark.aws.workers import find_workers
+from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, Lease
+from tidemark.sessions.items import read_index, read_lease, read_session
+from tidemark.sessions.overlap import claim, open_session
+from tidemark.sessions.session import FileSystem, SessionStatus
+
+FILE_SYSTEMS = {
+    name: FileSystem(ACCOUNT, REGION, f"fs-{number:017}")
+    for number, name in enumerate(("lost", "living", "young"))
+}
+
+
+@dataclass
+class Account:
+    """Three file systems: one whose executions were aborted, one whose run, one whose have not begun."""
+
+    clients: Clients
+    deployment: Deployment
+
+    def index_id(self, name: str) -> str:
+        return f"{FILE_SYSTEMS[name].file_system_id}-20261122T020000Z-0a1b2c"
+
+    def lease(self, name: str) -> Lease | None:
+        return read_lease(self.deployment.records, FILE_SYSTEMS[name])
+
+    def workers(self) -> set[str]:
+        return {worker.index_id for worker in find_workers(self.clients, self.deployment.settings)}
+
+    def task_definitions(self) -> set[str]:
+        arns = self.clients.of("ecs", REGION).list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
+        return {
+            name for name in FILE_SYSTEMS if any(FILE_SYSTEMS[name].file_system_id in arn for arn in arns)
+        }
+
+    def begin(self, name: str, at: datetime) -> None:
+        """Record a session and its lease, and what its worker consists of."""
+        records, settings = self.deployment.records, self.deployment.settings
+        session = new_session(name)
+        values = {f: getattr(session, f) for f in ("session_id", "policy", "index_wanted")}
+        opened = type(session)(
+            **values,
+            file_system=FILE_SYSTEMS[name],
+            execution_arn=execution_arn(f"{MACHINES}-backup-session", name),
+            opened_at=at,
+        )
+        open_session(records, opened, at)
+        claim(records, name, self.index_id(name), at)
+        ecs, ec2 = self.clients.of("ecs", REGION), self.clients.of("ec2", REGION)
+        file_system_id = FILE_SYSTEMS[name].file_system_id
+        register_task_definition(ecs, settings, file_system_id, self.index_id(name), NIGHTLY.worker)
+        tags = {"tidemark:deployment": "tidemark", "tidemark:index": self.index_id(name)}
+        ec2.run_instances(
+            ImageId=ec2.describe_images()["Images"][0]["ImageId"],
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[
+                {"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
+            ],
+        )
+
+    def execute(self, name: str) -> list[str]:
+        """Start the session's execution and its index's; return their ARNs."""
+        states = self.clients.of("stepfunctions", REGION)
+        return [
+            states.start_execution(stateMachineArn=f"{MACHINES}-{machine}", name=execution)["executionArn"]
+            for machine, execution in (("backup-session", name), ("indexing-session", self.index_id(name)))
+        ]
+
+
+@pytest.fixture
+def account(clients: Clients, deployment: Deployment) -> Account:
+    states = clients.of("stepfunctions", REGION)
+    for machine in ("backup-session", "indexing-session"):
+        states.create_state_machine(
+            name=f"tidemark-{machine}",
+            definition='{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": true}}}',
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/states",
+        )
+    found = Account(clients, deployment)
+    half_an_hour_ago = utc_now() - timedelta(minutes=30)
+    found.begin("lost", half_an_hour_ago)
+    found.begin("living", half_an_hour_ago)
+    found.begin("young", utc_now() - timedelta(seconds=30))
+    for arn in found.execute("lost"):
+        states.stop_execution(executionArn=arn)
+    found.execute("living")
+    return found
+
+
+def test_what_an_aborted_execution_left_is_removed(account: Account, call: Any) -> None:
+    done = call("sweep", {})
+    lost = account.index_id("lost")
+    assert done["failed_indexes"] == [lost]
+    assert done["aborted_sessions"] == ["lost"]
+    assert len(done["workers"]) == len(done["task_definitions"]) == 1
+    records = account.deployment.records
+    index = read_index(records, FILE_SYSTEMS["lost"], lost)
+    assert index is not None
+    assert index.status is IndexStatus.FAILED
+    assert "ABORTED" in str(index.reason)
+    assert account.lease("lost") is None
+    session = read_session(records, "lost")
+    assert session.status is SessionStatus.ABORTED
+    assert "redrive" in session.reasons[0]
+    assert lost not in account.workers()
+    assert "lost" not in account.task_definitions()
+
+
+def test_nothing_that_lives_or_is_about_to_is_touched(account: Account, call: Any) -> None:
+    young = account.lease("young")
+    call("sweep", {})
+    assert account.workers() == {account.index_id("living"), account.index_id("young")}
+    assert account.task_definitions() == {"living", "young"}
+    for name in ("living", "young"):
+        assert read_session(account.deployment.records, name).status is SessionStatus.RUNNING
+        index = read_index(account.deployment.records, FILE_SYSTEMS[name], account.index_id(name))
+        assert index is not None
+        assert index.status is IndexStatus.RUNNING
+    assert account.lease("young") == young
+
+
+def test_the_lease_of_a_running_execution_lives_on(account: Account, call: Any) -> None:
+    before = account.lease("living")
+    assert call("sweep", {})["renewed"] == [account.index_id("living")]
+    after = account.lease("living")
+    assert before is not None
+    assert after is not None
+    assert after.expires_at > before.expires_at
+    assert after.is_live(utc_now() + LEASE_DURATION - timedelta(minutes=1))
+
+
+def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> None:
+    call("sweep", {})
+    again = call("sweep", {})
+    assert again == {
+        "renewed": [account.index_id("living")],
+        "failed_indexes": [],
+        "aborted_sessions": [],
+        "workers": [],
+        "task_definitions": [],
+    }
+
+
+def test_the_machines_of_others_are_not_ours_to_remove(account: Account, call: Any) -> None:
+    ec2, ecs = account.clients.of("ec2", REGION), account.clients.of("ecs", REGION)
+    theirs = ec2.run_instances(
+        ImageId=ec2.describe_images()["Images"][0]["ImageId"],
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {
+                "ResourceType": "instance",
+                "Tags": [
+                    {"Key": "tidemark:deployment", "Value": "cellar"},
+                    {"Key": "tidemark:index", "Value": account.index_id("lost")},
+                ],
+            }
+        ],
+    )["Instances"][0]["InstanceId"]
+    definition = ecs.register_task_definition(
+        family="tidemark-worker-of-somebody",
+        containerDefinitions=[{"name": "c", "image": "i", "memory": 128}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    call("sweep", {})
+    state = ec2.describe_instances(InstanceIds=[theirs])["Reservations"][0]["Instances"][0]["State"]["Name"]
+    assert state == "running"
+    assert definition in ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
