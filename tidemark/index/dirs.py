@@ -149,10 +149,7 @@ class DirsBuilder:
             return
         parents, names, *numbers = zip(*self._done, strict=True)
         code = pa.array(range(len(parents)), pa.int32())
-        columns = {
-            name: pa.array([_clamped(value) for value in values], pa.int64())
-            for name, values in zip(_NUMBERS, numbers, strict=True)
-        }
+        columns = {name: _int64(values) for name, values in zip(_NUMBERS, numbers, strict=True)}
         batch = pa.RecordBatch.from_pydict({"parent": code, "name": pa.array(names), **columns})
         self._sorter.add(batch, pa.array(parents, pa.string()))
         self._done = []
@@ -166,9 +163,12 @@ def split(path: str) -> tuple[str, str]:
     return path[:cut], path[cut:-1]
 
 
-def _clamped(value: int | None) -> int | None:
-    """Return a sum that fits: sizes of damaged inodes may add up to more than 64 bits hold."""
-    return None if value is None else min(max(value, -(2**63)), 2**63 - 1)
+def _int64(values: tuple[int, ...]) -> pa.Array:
+    """Return sums as a column; sizes of damaged inodes may add up to more than 64 bits hold."""
+    try:
+        return pa.array(values, pa.int64())
+    except (OverflowError, pa.ArrowInvalid):
+        return pa.array([min(max(value, -(2**63)), 2**63 - 1) for value in values], pa.int64())
 
 
 def _without_stand_ins(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -1,0 +1,73 @@
+"""Processes and stores that are watched while they work."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from tidemark.index.store import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a process took."""
+
+    wall: float  # seconds
+    cpu: float  # seconds, user and system, of it and its children
+    memory: float  # MB, the most at any time; at least this process's own, of which each is born
+    output: str
+
+
+def run(command: Sequence[str | os.PathLike[str]], runs: int = 3) -> Cost:
+    """Run a command, cold each time but for the page cache; return its quickest run."""
+    return min((_run(command) for _ in range(runs)), key=lambda cost: cost.wall)
+
+
+def python(program: str, *arguments: object, runs: int = 3) -> Cost:
+    """Run a program of a few lines in a new interpreter."""
+    return run([sys.executable, "-c", program, *map(str, arguments)], runs)
+
+
+def _run(command: Sequence[str | os.PathLike[str]]) -> Cost:
+    started = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        output = process.stdout.read()[-2000:]
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return Cost(
+        time.monotonic() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output.decode()
+    )
+
+
+class FarStore:
+    """A store that is as far away as S3: 30 ms a request, 100 MB/s for each of them. It counts."""
+
+    def __init__(self, store: Store, seconds: float = 0.030, bytes_per_second: float = 100e6) -> None:
+        self._store, self._seconds, self._rate = store, seconds, bytes_per_second
+        self._lock = threading.Lock()
+        self.url, self.requests, self.bytes = store.url, 0, 0
+
+    def get(self, key: str) -> bytes:
+        return self._counted(self._store.get(key))
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        return self._counted(self._store.get_range(key, offset, length))
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        self._counted(b"")
+        return self._store.list_folders(prefix)
+
+    def _counted(self, body: bytes) -> bytes:
+        with self._lock:
+            self.requests += 1
+            self.bytes += len(body)
+        time.sleep(self._seconds + len(body) / self._rate)
+        return body
