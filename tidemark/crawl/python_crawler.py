@@ -28,6 +28,7 @@ _CHUNK_ALONE, _CHUNK_SHARED = 1024, 32  # names read, then asked for, at a time
 _BATCH_BYTES = 1 << 24  # of paths
 _DIRS_IN_MEMORY = 65_536
 _MOST_THREADS = 32  # more only wait for the interpreter's lock
+_S_IFMT = 0o170000
 _GONE = frozenset({ENOENT, ESTALE, ENOTDIR})
 
 
@@ -219,31 +220,44 @@ class PythonCrawl:
         return True
 
     def _stat(self, directory: OpenDirectory, names: list[str], rows: Rows) -> None:
-        stats: list[os.stat_result] = []
-        found: list[str] = []
         below: list[Waiting] = []
         self._pace.wait(len(names))
-        for name in names:
-            try:
-                status = os.stat(name, dir_fd=directory.fd, follow_symlinks=False)
-            except OSError as error:
-                self._problem(rows, directory.path + os.fsencode(name), "stat", error)
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                path = directory.path + os.fsencode(name)
-                if self._excluded(path[1:]):
-                    continue
-                if status.st_dev == self._device:
-                    below.append(Waiting(directory, path + b"/"))
-            stats.append(status)
-            found.append(name)
+        found, stats = self._stats(directory, names, rows)
+        left_out: list[int] = []
+        kinds = [status.st_mode & _S_IFMT for status in stats]
+        for row in [row for row, kind in enumerate(kinds) if kind == stat.S_IFDIR]:
+            path = directory.path + os.fsencode(found[row])
+            if self._excluded(path[1:]):
+                left_out.append(row)
+            elif stats[row].st_dev == self._device:
+                below.append(Waiting(directory, path + b"/"))
+        for row in reversed(left_out):
+            del found[row], stats[row], kinds[row]
         first = rows.add_directory(directory.path, found, stats)
-        for row, status in enumerate(stats):
-            if stat.S_ISLNK(status.st_mode):
-                self._read_link(directory, found[row], first + row, rows)
+        for row in [row for row, kind in enumerate(kinds) if kind == stat.S_IFLNK]:
+            self._read_link(directory, found[row], first + row, rows)
         self._push(directory, below, len(stats), regular_bytes(stats))
         if len(rows) >= self._options.batch_rows or rows.path_bytes > _BATCH_BYTES:
             self._batches.put(rows.take())
+
+    def _stats(
+        self, directory: OpenDirectory, names: list[str], rows: Rows
+    ) -> tuple[list[str], list[os.stat_result]]:
+        """Return the names that are still there and may be looked at, and what they are."""
+        fd = directory.fd
+        try:
+            return names, [os.stat(name, dir_fd=fd, follow_symlinks=False) for name in names]
+        except OSError:
+            pass  # one of them is gone or refuses: ask again, one by one
+        found: list[str] = []
+        stats: list[os.stat_result] = []
+        for name in names:
+            try:
+                stats.append(os.stat(name, dir_fd=fd, follow_symlinks=False))
+                found.append(name)
+            except OSError as error:
+                self._problem(rows, directory.path + os.fsencode(name), "stat", error)
+        return found, stats
 
     def _read_link(self, directory: OpenDirectory, name: str, row: int, rows: Rows) -> None:
         self._pace.wait()
