@@ -167,21 +167,22 @@ def test_a_root_that_is_a_file_fails_the_crawl(crawler, tmp_path):
 
 
 def test_a_stopped_crawl_says_that_it_is_not_whole(crawler, pitfalls):
+    threads = threading.active_count()
     crawl = crawler(os.fsencode(pitfalls), CrawlOptions(batch_rows=1))
     batches = crawl.batches()
     next(batches)
     crawl.stop()
     with pytest.raises(CrawlStopped):
         list(batches)
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads
 
 
 def test_a_crawl_that_nobody_reads_on_ends_its_threads(crawler, pitfalls):
-    before = open_descriptors()
+    before, threads = open_descriptors(), threading.active_count()
     batches = crawler(os.fsencode(pitfalls), CrawlOptions(batch_rows=1, threads=8)).batches()
     next(batches)
     batches.close()
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads
     assert open_descriptors() <= before
 
 
