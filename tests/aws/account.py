@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from botocore.session import get_session
@@ -42,10 +43,12 @@ SETTINGS = LambdaSettings(
     worker_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/worker",
     worker_log_group="/tidemark/worker",
 )
+IMAGE = "ami-12345678"  # moto asks no questions
 
 
-def new_clients() -> Clients:
-    """Return clients with credentials of nobody; making them takes longer than using them."""
+@cache
+def the_clients() -> Clients:
+    """Return clients with credentials of nobody: one set for all tests, since making them takes long."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", REGION)

@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.aws.account import ACCOUNT, FS, NIGHTLY, REGION, SETTINGS, new_clients
+from tests.aws.account import ACCOUNT, FS, NIGHTLY, REGION, SETTINGS, the_clients
 from tidemark.aws.backup_jobs import (
     describe_backup,
     describe_copy,
@@ -32,7 +32,7 @@ STATES = {
 
 @pytest.fixture(scope="module")
 def client() -> Any:
-    return new_clients().of("backup", REGION)
+    return the_clients().of("backup", REGION)
 
 
 def test_every_state_of_a_job_is_known(client: Any) -> None:

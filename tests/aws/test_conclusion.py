@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from tests.aws.account import REGION, new_clients
+from tests.aws.account import REGION, the_clients
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session, point
 from tidemark.aws.conclusion import announce
@@ -37,7 +37,7 @@ def store() -> MemoryStore:
 
 
 def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: MemoryStore) -> None:
-    client, told = new_clients().of("stepfunctions", REGION), Told()
+    client, told = the_clients().of("stepfunctions", REGION), Told()
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "TaskTimedOut")
         stub.add_response("send_task_success", {})
@@ -48,7 +48,7 @@ def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: Memo
 
 def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) -> None:
     index = complete(store, FS, "index", {}, START)
-    client = new_clients().of("stepfunctions", REGION)
+    client = the_clients().of("stepfunctions", REGION)
     with Stubber(client) as stub:
         for _ in "ab":
             stub.add_response("send_task_success", {})
@@ -57,7 +57,7 @@ def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) 
 
 
 def test_what_aws_refuses_otherwise_is_not_swallowed(store: MemoryStore) -> None:
-    client = new_clients().of("stepfunctions", REGION)
+    client = the_clients().of("stepfunctions", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "KmsThrottlingException")
         with pytest.raises(ClientError):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tests.aws.account import MACHINES, REGION, new_clients
+from tests.aws.account import MACHINES, REGION, the_clients
 from tidemark.aws.executions import console_url, ended_as, execution_arn, failure_of, start
 
 ARN = execution_arn(f"{MACHINES}-backup-session", "nightly-1")
@@ -14,7 +14,7 @@ ARN = execution_arn(f"{MACHINES}-backup-session", "nightly-1")
 
 @pytest.fixture
 def client() -> Any:
-    return new_clients().of("stepfunctions", REGION)
+    return the_clients().of("stepfunctions", REGION)
 
 
 def answers(stub: Stubber, status: str, **more: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from tests.aws.account import REGION, create_tables, new_clients, records_of
+from tests.aws.account import REGION, create_tables, records_of, the_clients
 from tests.sessions import examples
 from tests.sessions.memory_store import MemoryStore, item_key
 from tests.sessions.world import FS, new_session
@@ -106,7 +106,7 @@ transactions = st.lists(
 
 @pytest.fixture(scope="module")
 def dynamo() -> Iterator[Records]:
-    clients = new_clients()
+    clients = the_clients()
     with mock_aws():
         create_tables(clients)
         yield records_of(clients)
@@ -207,7 +207,7 @@ def _attributes(strategy: st.SearchStrategy[object]) -> set[str]:
     ],
 )
 def test_a_conflict_counts_as_a_condition_that_does_not_hold(code: str, expected: type[Exception]) -> None:
-    client = new_clients().of("dynamodb", REGION)
+    client = the_clients().of("dynamodb", REGION)
     with Stubber(client) as stub:
         stub.add_client_error(
             "transact_write_items",
@@ -219,7 +219,7 @@ def test_a_conflict_counts_as_a_condition_that_does_not_hold(code: str, expected
 
 
 def test_any_other_refusal_is_not_a_condition() -> None:
-    client = new_clients().of("dynamodb", REGION)
+    client = the_clients().of("dynamodb", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("transact_write_items", "ValidationException")
         with pytest.raises(ClientError):

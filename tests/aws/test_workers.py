@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 from moto.ecs.models import EC2ContainerServiceBackend
 
-from tests.aws.account import ACCOUNT, FS, REGION, SETTINGS, new_clients
+from tests.aws.account import ACCOUNT, FS, IMAGE, REGION, SETTINGS, the_clients
 from tidemark.aws.clients import Clients
 from tidemark.aws.ec2 import run_instance
 from tidemark.aws.fargate import (
@@ -101,12 +101,11 @@ def test_an_instance_is_found_by_its_index_and_terminated(
     clients: Clients, settings: LambdaSettings, request_of: WorkerRequest
 ) -> None:
     ec2 = clients.of("ec2", REGION)
-    image = ec2.describe_images()["Images"][0]["ImageId"]
     tags = [{"Key": "tidemark:deployment", "Value": "tidemark"}, {"Key": "tidemark:index", "Value": INDEX}]
     launched = ec2.run_instances(
-        ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
+        ImageId=IMAGE, MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )
-    ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)  # somebody else's
+    ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)  # somebody else's
     instance = launched["Instances"][0]["InstanceId"]
     assert [(worker.kind, worker.index_id) for worker in find_workers(clients, settings)] == [("ec2", INDEX)]
     assert list(find_workers(clients, settings, "another")) == []
@@ -135,7 +134,7 @@ REQUEST: WorkerRequest = {
 
 
 def test_ecs_refusing_is_told_in_its_own_words() -> None:
-    client = new_clients().of("ecs", REGION)
+    client = the_clients().of("ecs", REGION)
     with Stubber(client) as stub:
         failures = [{"arn": "x", "reason": "RESOURCE:FARGATE", "detail": "no room"}]
         stub.add_response("run_task", {"tasks": [], "failures": failures})
@@ -151,7 +150,7 @@ def test_ecs_refusing_is_told_in_its_own_words() -> None:
     [("InsufficientInstanceCapacity", WorkerNotLaunched), ("InvalidSubnetID.NotFound", Exception)],
 )
 def test_ec2_without_room_is_tried_again_and_nothing_else_is(code: str, expected: type[Exception]) -> None:
-    client = new_clients().of("ec2", REGION)
+    client = the_clients().of("ec2", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("run_instances", code, "none left")
         with pytest.raises(expected, match="none left") as caught:
@@ -179,7 +178,7 @@ WHATEVER = dict.fromkeys(
 
 
 def test_an_instance_demands_imdsv2_has_no_public_address_and_ends_itself() -> None:
-    client = new_clients().of("ec2", REGION)
+    client = the_clients().of("ec2", REGION)
     asked: dict[str, Any] = {}
     client.meta.events.register(
         "provide-client-params.ec2.RunInstances", lambda params, **_: asked.update(params)

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from lambdas import _step
-from tests.aws.account import NIGHTLY, REGION, SETTINGS, create_tables, new_clients
+from tests.aws.account import NIGHTLY, REGION, SETTINGS, create_tables, the_clients
 from tidemark.aws.clients import Clients
 from tidemark.policy.policy import Policy, policy_parameter
 from tidemark.sessions.session import Point, Session
@@ -47,19 +47,15 @@ Call = Callable[[str, Any], Any]
 def _no_credentials_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "TIDEMARK_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands, for every test anew
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture(scope="session")
-def shared_clients() -> Clients:
-    return new_clients()
-
-
 @pytest.fixture
-def clients(shared_clients: Clients) -> Iterator[Clients]:
+def clients() -> Iterator[Clients]:
     with mock_aws():
-        yield shared_clients
+        yield the_clients()
 
 
 @pytest.fixture
