@@ -100,7 +100,7 @@ class PythonCrawl:
                 yield from self._until_the_end()
         finally:
             os.close(self._root)
-            if not self._deferred:
+            if self._stopped or not self._deferred:
                 self._deferred.close()
         if self._failure is not None:
             raise self._failure
