@@ -22,39 +22,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from tests.sessions.memory_store import ItemKey, item_key, keys_of, outcome
-from tidemark.sessions.schema import TableSchema
-from tidemark.sessions.store import ConditionNotMet, Item, Key, Write
+from tests.sessions.calls import Aws, Call, Pause, Variables
+from tests.sessions.memory_store import ItemKey, outcome
+from tidemark.sessions.store import Item, Write
 
-Variables = tuple[Any, ...]
 Next = tuple[str, Variables] | None  # the step that follows and its arguments; None ends the actor
 Step = Callable[..., Next]
 
 _ITEMS = 64  # no scenario has more; fixed, so that equal states are equal tuples
-_ACTORS = 16
+_ACTORS = 12
 _NOT_STARTED, _ENDED = 0, 1
 _WRITTEN, _REFUSED = True, False
 _NEXT_HOUR = 10  # more attempts than an hour has
-
-
-class _Pause(BaseException):
-    """The step has come to a call whose answer is not known yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What an actor does next. Exactly one of the groups is set."""
-
-    text: str
-    reads: int = -1
-    writes: tuple[Write, ...] = ()
-    keys: tuple[int, ...] = ()
-    other: tuple[int, Item] | None = None  # the number of an item in neither table, the item
-    starts: tuple[int, int] | None = None  # the actor's slot, its state
-    awaits_item: int = -1
-    awaits_end: tuple[int, ...] = ()
-    asks_running: int = -1
-    at_once: bool = False  # it commutes with every other call
 
 
 class Left(NamedTuple):
@@ -80,71 +59,6 @@ class State(NamedTuple):
 
 
 Move = tuple[int, str, State]  # the slot of the actor, what it does, and what is then
-
-
-class Aws:
-    """What a step calls: the store, and the little of Step Functions that the sessions need."""
-
-    def __init__(self, explorer: Explorer, attempt: int, answers: tuple[Any, ...], *, is_twin: bool) -> None:
-        self._explorer = explorer
-        self._answers = iter(answers)
-        self.is_twin = is_twin  # delivered a second time: what the step returns is ignored
-        self.attempt = attempt  # how often the step has been run before
-
-    def _answer(self, call: Callable[[], _Call]) -> Any:
-        for answer in self._answers:
-            return answer
-        raise _Pause(call())
-
-    def get(self, table: TableSchema, key: Key) -> Item | None:
-        return self.read(item_key(table, key))
-
-    def read(self, key: ItemKey) -> Item | None:
-        explorer = self._explorer
-        number = explorer.key_number(key)
-        found = self._answer(lambda: _Call(f"read {'/'.join(key)}", reads=number))
-        return explorer.item(found)
-
-    def transact(self, *writes: Write) -> None:
-        explorer = self._explorer
-
-        def call() -> _Call:
-            keys = keys_of(writes)
-            text = " + ".join(f"{type(w).__name__} {'/'.join(k)}" for w, k in zip(writes, keys, strict=True))
-            return _Call(text, writes=writes, keys=tuple(explorer.key_number(key) for key in keys))
-
-        if not self._answer(call):
-            raise ConditionNotMet
-
-    def write(self, key: ItemKey, item: Item) -> None:
-        """Write an item that is in neither table."""
-        number = self._explorer.key_number(key)
-        self._answer(lambda: _Call(f"write {'/'.join(key)}", other=(number, item)))
-
-    def note(self, key: ItemKey, item: Item) -> None:
-        """Write an item that no step reads, so that it does not matter when."""
-        number = self._explorer.key_number(key)
-        self._answer(lambda: _Call(f"note {'/'.join(key)}", other=(number, item), at_once=True))
-
-    def start(self, actor: str, step: str, variables: Variables) -> None:
-        """Start another actor; starting a name twice starts it once, as Step Functions does."""
-        explorer = self._explorer
-        begin = (explorer.slot(actor), explorer.begin(step, variables))
-        self._answer(lambda: _Call(f"start {actor}", starts=begin, at_once=True))
-
-    def join(self, *actors: str) -> None:
-        """Wait until the actors have ended."""
-        slots = tuple(self._explorer.slot(actor) for actor in actors)
-        self._answer(lambda: _Call(f"join {actors}", awaits_end=slots, at_once=True))
-
-    def wait(self, key: ItemKey) -> None:
-        """Wait until the item is noted. When everything rests for an hour, the step is run again."""
-        number = self._explorer.key_number(key)
-        self._answer(lambda: _Call(f"wait for {'/'.join(key)}", awaits_item=number, at_once=True))
-
-    def is_running(self, actor: str) -> bool:
-        slot = self._explorer.slot(actor)
-        return bool(self._answer(lambda: _Call(f"ask whether {actor} runs", asks_running=slot)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +94,7 @@ class Explorer:
         self._item_numbers: dict[str, int] = {}
         self._actor_states: list[tuple[str, Variables, int, tuple[Any, ...]]] = []
         self._actor_numbers: dict[object, int] = {}
-        self._calls: list[_Call | None] = []
+        self._calls: list[Call | None] = []
         self._answered: dict[tuple[int, Any], int] = {}
         self._all_items: list[tuple[int, ...]] = []
         self._all_numbers: dict[tuple[int, ...], int] = {}
@@ -225,7 +139,7 @@ class Explorer:
         try:
             aws = Aws(self, attempt, answers, is_twin=step.endswith("'"))
             following = self._scenario.steps[step.removesuffix("'")](aws, *variables)
-        except _Pause as pause:
+        except Pause as pause:
             number = len(self._actor_states)
             self._actor_states.append(state)
             self._calls.append(pause.args[0])
@@ -331,13 +245,13 @@ class Explorer:
             after = after._replace(items=self._changed(state.items, (call.other,)))
         moves.append((slot, call.text, after))
 
-    def _has_come(self, state: State, actor: int, call: _Call) -> bool:
+    def _has_come(self, state: State, actor: int, call: Call) -> bool:
         """Return whether what the actor waits for is there."""
         if call.awaits_item >= 0:
             return bool(self._all_items[state.items][call.awaits_item]) or self._is_twin(actor)
         return all(state.actors[awaited] <= _ENDED for awaited in call.awaits_end)
 
-    def _at_once(self, state: State, slot: int, actor: int, call: _Call) -> State:
+    def _at_once(self, state: State, slot: int, actor: int, call: Call) -> State:
         after = state.moved(slot, self._after(actor, None))
         if call.other is not None:
             return after._replace(items=self._changed(state.items, (call.other,)))
@@ -346,7 +260,7 @@ class Explorer:
             return after.moved(*call.starts)._replace(current=slot)
         return after
 
-    def _write(self, moves: list[Move], state: State, slot: int, actor: int, call: _Call) -> None:
+    def _write(self, moves: list[Move], state: State, slot: int, actor: int, call: Call) -> None:
         known = (actor, state.items)
         if known not in self._written:
             values = self._all_items[state.items]

@@ -9,7 +9,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
-from tests.sessions.explorer import Aws, Next, Step
+from tests.sessions.calls import Aws
+from tests.sessions.explorer import Next, Step
 from tests.sessions.memory_store import ItemKey, MemoryStore, item_key
 from tidemark.errors import LeaseLost
 from tidemark.sessions import items, ledger, overlap
