@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCKS := requirements.txt requirements-dev.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
 
-.PHONY: help demo test test-aws check setup lock synth docs bench clean
+.PHONY: help demo test test-aws check audit setup lock synth docs bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ setup: .venv/.ready node_modules/.ready ## The virtual environment, with the com
 node_modules/.ready: package-lock.json .venv/.ready
 	@$(BIN)/python -m infra.node npm ci --silent --no-fund --no-audit
 	@touch $@
+
+audit: setup ## Known vulnerabilities of what is pinned; asks a service on the network
+	$(BIN)/pip-audit --require-hashes -r requirements.txt -r lambdas/requirements.txt -r worker_image/requirements.txt
 
 synth: setup ## The CloudFormation templates in cdk.out
 	$(BIN)/python -m infra.node npx cdk synth --quiet

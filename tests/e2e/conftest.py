@@ -23,6 +23,18 @@ TIDEMARK = Path(sys.executable).with_name("tidemark")
 SECONDS = 240  # for a session on a busy machine
 
 
+MORE_POLICIES = """\
+  pair:
+    file_systems: [{team}, {bare}]
+    keep: 35 days
+    index: false
+  instance:
+    file_systems: [{bare}]
+    keep: forever
+    worker: {{type: ec2, instance_type: m7g.large}}
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a command of the CLI printed and returned."""
@@ -144,7 +156,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         file_systems=directories, time_scale=0.01, timeout_scale=0.1, region="eu-central-1"
     ) as cloud:
         written = root / "tidemark.yaml"
-        written.write_text(configuration({name: one.id for name, one in cloud.file_systems.items()}))
+        ids = {name: one.id for name, one in cloud.file_systems.items()}
+        written.write_text(configuration(ids) + MORE_POLICIES.format(**ids))
         synthesize(written, root / "cdk.out")
         outputs = cloud.deploy(root / "cdk.out")
         yield Deployed(cloud=cloud, outputs=outputs, directories=directories, home=home)

@@ -169,3 +169,15 @@ def test_throttling_is_retried(deployed: Deployed) -> None:
         Fault(service="backup", operation="StartBackupJob", action="throttle", calls=(1, 6))
     )
     assert deployed.run("team")["status"] == "success"
+
+
+def test_a_failing_file_system_does_not_stop_the_others_of_its_policy(deployed: Deployed) -> None:
+    failing = deployed.cloud.file_systems["bare"].id
+    deployed.cloud.faults.add(
+        Fault(service="backup", operation="BackupJob", action="fail", error_code="FAILED", match=failing)
+    )
+    answer = deployed.tidemark("run", "pair", "--wait", "--json")
+    assert answer.code == errors.SessionFailed.exit_code
+    ends = {session["file_system"]: session["status"] for session in answer.json["sessions"]}
+    assert ends == {failing: "failed", deployed.cloud.file_systems["team"].id: "success"}
+    assert all(session["index_id"] is None for session in answer.json["sessions"])

@@ -205,3 +205,20 @@ def test_a_silent_worker_is_replaced(deployed: Deployed) -> None:
     )
     session = deployed.run("team")
     assert (session["status"], session["reasons"]) == ("success", [])
+
+
+def test_a_worker_on_ec2_makes_the_same_index_and_terminates_itself(deployed: Deployed) -> None:
+    session = deployed.run("instance")
+    assert (session["status"], session["reasons"]) == ("success", [])
+    assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt"]
+    ec2 = deployed.cloud.client("ec2")
+    ours = [{"Name": "tag:tidemark:index", "Values": [session["index_id"]]}]
+
+    def instances() -> list[dict[str, Any]]:
+        reservations = ec2.describe_instances(Filters=ours)["Reservations"]
+        return [instance for one in reservations for instance in one["Instances"]]
+
+    (instance,) = until(
+        instances, lambda found: {one["State"]["Name"] for one in found} <= {"terminated"} and found
+    )
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
