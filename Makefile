@@ -55,6 +55,9 @@ lock: ## Choose versions anew and write them with hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes lambdas/requirements.in -c requirements.txt -o lambdas/requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes worker_image/requirements.in -c requirements.txt -o worker_image/requirements.txt
 
+bench: setup ## Measure the crawler and the index on this machine; nothing else should run meanwhile
+	$(BIN)/python -m bench
+
 docs: setup ## Write the generated documents again
 	$(BIN)/python -m tidemark.cli.reference
 
