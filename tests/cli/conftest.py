@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from botocore.session import get_session
@@ -17,6 +18,7 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources
 from tidemark.aws.s3_store import S3Store
 from tidemark.cli.main import call
+from tidemark.index.store import FileStore
 from tidemark.policy.policy import CopyTarget, Policy, policy_parameter, resources_parameter
 from tidemark.sessions.overlap import open_session
 from tidemark.sessions.schema import TABLES
@@ -58,6 +60,12 @@ def tidemark(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> FileStore:
+    """A repository without any deployment; its `url` is what --repository takes."""
+    return FileStore(tmp_path / "repository")
 
 
 @dataclasses.dataclass

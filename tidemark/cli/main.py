@@ -18,6 +18,10 @@ from tidemark import __version__
 from tidemark.aws.errors import translated
 from tidemark.cli import (
     demo,
+    index_build,
+    index_list,
+    index_show,
+    index_verify,
     local,
     ls,
     recovery_points,
@@ -47,6 +51,9 @@ app = typer.Typer(
 local_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="AWS on this machine, with Tidemark deployed in it."
 )
+index_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Indexes: build one, check one, see what there is."
+)
 
 
 def _add(to: typer.Typer, function: Callable[..., None], help_text: str, name: str) -> None:
@@ -60,6 +67,11 @@ _add(app, run.run, run.HELP, "run")
 _add(app, sessions.sessions, sessions.HELP, "sessions")
 _add(app, session.session, session.HELP, "session")
 _add(app, recovery_points.recovery_points, recovery_points.HELP, "recovery-points")
+_add(index_app, index_build.build, index_build.HELP, "build")
+_add(index_app, index_list.list_, index_list.HELP, "list")
+_add(index_app, index_show.show, index_show.HELP, "show")
+_add(index_app, index_verify.verify, index_verify.HELP, "verify")
+app.add_typer(index_app, name="index")
 _add(app, search.search, search.HELP, "search")
 _add(app, ls.ls, ls.HELP, "ls")
 

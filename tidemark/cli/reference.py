@@ -39,8 +39,10 @@ What the credentials of a user of these commands must allow, on the deployment's
 `states:DescribeExecution` |
 | `recovery-points` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` (in every Region), \
 `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
-| `search`, `ls` | `s3:ListBucket`, `s3:GetObject`; `dynamodb:Query` for `ls` of a recovery point |
+| `search`, `ls`, `index` | `s3:ListBucket`, `s3:GetObject`; `dynamodb:Query` where a recovery point is named |
 | the same | `kms:Decrypt` with the keys of the tables and the repository; of the tags for `recovery-points` |
+| any with `--repository` | nothing of a deployment; on that bucket `s3:ListBucket`, `s3:GetObject`, and \
+`s3:PutObject` for `index build` |
 """
 
 

@@ -13,11 +13,11 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.connection import connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.indexes import index_of, no_index_yet
 from tidemark.errors import IndexNotFound
 from tidemark.index.entry import Entry
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
-from tidemark.sessions.naming import is_index_id
 
 if TYPE_CHECKING:  # what reads indexes takes a tenth of a second to import; other commands do without
     from tidemark.index.manifest import Manifest
@@ -87,22 +87,8 @@ def choose(repository: Store, file_system: str | None, index: str | None) -> lis
         return [newest_index(repository, file_system)]
     newest = newest_indexes(repository)
     if not newest:
-        raise IndexNotFound(
-            f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true)"
-        )
+        raise no_index_yet(repository)
     return newest
-
-
-def index_of(repository: Store, index_id: str) -> Manifest:
-    """Return an index by its id; raise IndexNotFound, also for what cannot be an id."""
-    from tidemark.index.catalogue import open_index
-
-    if not is_index_id(index_id):
-        raise IndexNotFound(
-            f"{terminal.printable(index_id)!r} is not an index id such as "
-            f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; see a session's with: tidemark session ID"
-        )
-    return open_index(repository, index_id)
 
 
 def _print_json(manifests: list[Manifest], hits: Iterator[tuple[Manifest, Entry]], limit: int) -> None:

@@ -1,0 +1,43 @@
+"""tidemark index list: what a repository has."""
+
+from __future__ import annotations
+
+from tests.index.building import FILE_SYSTEM, index_rows, row
+
+
+def test_indexes_are_listed_newest_first(tidemark, repository, tmp_path):
+    made = [index_rows(repository, tmp_path, [row("/a")] * n, number=n).index_id for n in (1, 2)]
+    result = tidemark("index", "list", "--repository", repository.url)
+    assert result.code == 0, result.err
+    assert [line.split()[-1] for line in result.out.splitlines()[1:]] == made[::-1]
+    documents = tidemark("index", "list", "--repository", repository.url, "--json").document["indexes"]
+    assert [each["index_id"] for each in documents] == made[::-1]
+    assert documents[0]["previous_index_id"] == made[0]
+    assert documents[0]["crawl_started_at"] == "2026-11-03T00:00:00Z"
+
+
+def test_only_those_of_one_file_system(tidemark, repository, tmp_path):
+    index_rows(repository, tmp_path, [row("/a")])
+    arguments = ("index", "list", "--repository", repository.url, "--file-system")
+    assert FILE_SYSTEM in tidemark(*arguments, FILE_SYSTEM).out
+    assert tidemark(*arguments, "fs-ffffffffffffffff0").out == ""
+    assert tidemark(*arguments, "nonsense").code == 14
+
+
+def test_no_index_is_said_and_no_error(tidemark, repository):
+    result = tidemark("index", "list", "--repository", repository.url)
+    assert (result.code, result.out) == (0, "")
+    assert "tidemark index build DIR" in result.err
+
+
+def test_without_a_url_it_is_the_deployments_repository(tidemark, deployment, tmp_path):
+    made = index_rows(deployment.store, tmp_path, [row("/a")]).index_id
+    assert made in tidemark("index", "list").out
+
+
+def test_a_damaged_manifest_is_named(tidemark, repository, tmp_path):
+    manifest = index_rows(repository, tmp_path, [row("/a")])
+    repository.put(manifest.key, b"{}")
+    result = tidemark("index", "list", "--repository", repository.url)
+    assert result.code == 44
+    assert manifest.key in result.err

@@ -1,0 +1,51 @@
+"""tidemark index list"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, no_index_yet, repository_of
+from tidemark.policy.policy import check_file_system_id
+
+HELP = f"""List the complete indexes of a repository, newest first.
+
+Reads the manifest of each, up to 16 at a time. An index that is being written is not among them.
+
+JSON: {{"indexes": [...]}}, each with {INDEX_FIELDS}.
+"""
+
+
+def list_(
+    file_system: Annotated[
+        str | None, typer.Option("--file-system", metavar="ID", help="Only those of this file system.")
+    ] = None,
+    repository: Repository = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    if file_system is not None:
+        check_file_system_id(file_system)
+    from tidemark.index.catalogue import list_indexes
+
+    store = repository_of(repository)
+    found = list_indexes(store, file_system)[::-1]
+    if as_json:
+        terminal.print_json({"indexes": [manifest_json(store, manifest) for manifest in found]})
+        return
+    if not found:
+        text = terminal.printable(str(no_index_yet(store)))
+        terminal.console(stderr=True).print(Text(text, terminal.QUIET), soft_wrap=True)
+        return
+    out = terminal.console()
+    out.print(Text(f"{'crawled (UTC)':<19} {'entries':>13} {'size':>7}  index", terminal.QUIET))
+    for manifest in found:
+        totals = manifest.totals
+        out.print(
+            f"{terminal.moment(manifest.crawl_started_at)} {totals.entries:>13,} "
+            f"{terminal.size(totals.bytes):>7}  {terminal.printable(manifest.index_id)}",
+            soft_wrap=True,
+        )

@@ -1,0 +1,65 @@
+"""tidemark index show"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, resolve
+from tidemark.index.store import Store
+
+if TYPE_CHECKING:
+    from tidemark.index.manifest import Manifest
+
+HELP = f"""Show what an index is: its manifest in words.
+
+INDEX is an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index). Reads the
+manifest only.
+
+JSON: {INDEX_FIELDS}, files_of_index[] with file, rows, size_bytes, sha256.
+"""
+
+
+def show(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Which index.")],
+    repository: Repository = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """See HELP."""
+    store, manifest = resolve(index, repository)
+    if as_json:
+        files = [
+            {"file": file.file, "rows": file.rows, "size_bytes": file.bytes, "sha256": file.sha256}
+            for file in (*manifest.parts, *manifest.side_files)
+        ]
+        terminal.print_json({**manifest_json(store, manifest), "files_of_index": files})
+    else:
+        _print(store, manifest)
+
+
+def _print(store: Store, manifest: Manifest) -> None:
+    identity, totals = manifest.identity, manifest.totals
+    out = terminal.console()
+    parts, sides = manifest.parts, manifest.side_files
+    took = terminal.duration(manifest.crawl_ended_at - manifest.crawl_started_at)
+    facts: dict[str, str | None] = {
+        "index": manifest.index_id,
+        "file system": f"{identity.file_system_id} in {identity.region}, account {identity.account}",
+        "location": f"{store.url}/{identity.prefix}",
+        "crawled": f"{terminal.moment(manifest.crawl_started_at)} UTC, in {took}, by {manifest.worker}",
+        "holds": f"{terminal.count(totals.files, 'file')}, "
+        f"{terminal.count(totals.directories, 'directory', 'directories')}, "
+        f"{terminal.count(totals.others, 'other')}, {terminal.size(totals.bytes)}",
+        "drift": f"{totals.unreadable:,} could not be read, {totals.vanished:,} vanished, "
+        f"{terminal.count(totals.changed, 'directory', 'directories')} changed while listed",
+        "changes since": manifest.previous_index_id,
+        "takes": f"{terminal.size(sum(file.bytes for file in (*parts, *sides)))}: "
+        f"{terminal.count(len(parts), 'part')}, {', '.join(file.file for file in sides)}",
+    }
+    terminal.print_facts(
+        out,
+        {name: None if value is None else Text(terminal.printable(value)) for name, value in facts.items()},
+    )

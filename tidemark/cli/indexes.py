@@ -1,0 +1,113 @@
+"""Which repository, and which of its indexes, a command is told to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.s3_store import open_store
+from tidemark.cli import terminal
+from tidemark.cli.connection import connect
+from tidemark.errors import IndexNotFound, RecoveryPointNotFound
+from tidemark.index.store import Store, file_store
+from tidemark.policy.policy import FILE_SYSTEM_ID
+from tidemark.sessions.ledger import associations_of
+from tidemark.sessions.naming import is_index_id
+
+if TYPE_CHECKING:  # what reads indexes takes a tenth of a second to import; other commands do without
+    from tidemark.index.manifest import Manifest
+
+Repository = Annotated[
+    str | None,
+    typer.Option(
+        "--repository",
+        metavar="URL",
+        help="file:///path or s3://bucket/prefix, without any deployment. Default: the deployment's.",
+    ),
+]
+INDEX_FIELDS = (
+    "index_id, account, region, file_system, location, crawl_started_at, crawl_ended_at, worker, "
+    "previous_index_id, entries, files, directories, others, bytes, unreadable, vanished, changed"
+)
+
+
+def store_at(url: str) -> Store:
+    """Return the store of a repository's URL, with the user's own credentials where it is in S3."""
+    if url.startswith("s3:"):
+        return open_store(url, Clients().of("s3"))
+    return file_store(url)
+
+
+def repository_of(url: str | None) -> Store:
+    """Return the repository at a URL, or the deployment's; raise NotDeployed or NoCredentials."""
+    return connect().repository if url is None else store_at(url)
+
+
+def resolve(source: str, url: str | None) -> tuple[Store, Manifest]:
+    """Return an index, and its repository, by an index's id, a file system's or a recovery point's ARN.
+
+    A file system stands for its newest index. Raises IndexNotFound, RecoveryPointNotFound.
+    """
+    from tidemark.index.catalogue import newest_index, open_index
+
+    if not source.startswith("arn:"):
+        repository = repository_of(url)
+        if FILE_SYSTEM_ID.fullmatch(source):
+            return repository, newest_index(repository, source)
+        return repository, index_of(repository, source)
+    if url is not None:
+        raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
+    connection = connect()
+    association = next(associations_of(connection.records, source), None)
+    if association is None:
+        raise RecoveryPointNotFound(
+            f"no index describes {terminal.printable(source)}; see the points and their indexes with: "
+            f"tidemark recovery-points FILE-SYSTEM"
+        )
+    return connection.repository, open_index(connection.repository, association.index_id)
+
+
+def index_of(repository: Store, index_id: str) -> Manifest:
+    """Return an index by its id; raise IndexNotFound, also for what cannot be an id."""
+    from tidemark.index.catalogue import open_index
+
+    if not is_index_id(index_id):
+        raise IndexNotFound(
+            f"{terminal.printable(index_id)!r} is not an index id such as "
+            f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; list them with: tidemark index list"
+        )
+    return open_index(repository, index_id)
+
+
+def no_index_yet(repository: Store) -> IndexNotFound:
+    """Return what to say of a repository without any index."""
+    return IndexNotFound(
+        f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true), "
+        f"or of any directory with: tidemark index build DIR --repository URL"
+    )
+
+
+def manifest_json(repository: Store, manifest: Manifest) -> dict[str, Any]:
+    """Return an index as its manifest has it, with INDEX_FIELDS."""
+    identity, totals = manifest.identity, manifest.totals
+    return {
+        "index_id": manifest.index_id,
+        "account": identity.account,
+        "region": identity.region,
+        "file_system": identity.file_system_id,
+        "location": f"{repository.url}/{identity.prefix}",
+        "crawl_started_at": terminal.json_time(manifest.crawl_started_at),
+        "crawl_ended_at": terminal.json_time(manifest.crawl_ended_at),
+        "worker": manifest.worker,
+        "previous_index_id": manifest.previous_index_id,
+        "entries": totals.entries,
+        "files": totals.files,
+        "directories": totals.directories,
+        "others": totals.others,
+        "bytes": totals.bytes,
+        "unreadable": totals.unreadable,
+        "vanished": totals.vanished,
+        "changed": totals.changed,
+    }
