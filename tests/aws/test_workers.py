@@ -97,6 +97,17 @@ def test_a_task_is_found_by_its_index_and_removed(
     assert remove_workers(clients, settings, INDEX, "over") == []
 
 
+def test_tasks_are_asked_for_by_their_index_and_nothing_else(settings: LambdaSettings) -> None:
+    clients = the_clients()
+    asked: list[dict[str, Any]] = []
+    clients.of("ecs", REGION).meta.events.register(
+        "provide-client-params.ecs.ListTasks", lambda params, **_: asked.append(params)
+    )
+    list(find_workers(clients, settings, INDEX))
+    # "startedBy ... must be the only filter that you use". Source: ListTasks.
+    assert [set(request) for request in asked] == [{"cluster", "startedBy"}]
+
+
 def test_an_instance_is_found_by_its_index_and_terminated(
     clients: Clients, settings: LambdaSettings, request_of: WorkerRequest
 ) -> None:

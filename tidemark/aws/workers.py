@@ -71,9 +71,8 @@ def _fargate_workers(
     pages = (
         paginator.paginate(cluster=settings.cluster, desiredStatus="RUNNING")
         if index_id is None
-        else paginator.paginate(
-            cluster=settings.cluster, startedBy=started_by(index_id), desiredStatus="RUNNING"
-        )
+        # No other filter beside it, and RUNNING is the default. Source: ListTasks, startedBy.
+        else paginator.paginate(cluster=settings.cluster, startedBy=started_by(index_id))
     )
     for page in pages:
         if not page["taskArns"]:
