@@ -91,7 +91,9 @@ def _sweep_sessions(deployment: Deployment, now: datetime, result: Result) -> No
         ended = ended_as(states, session.execution_arn)
         if ended is None or now - session.opened_at < _GRACE:
             continue
-        settle(deployment.records, session.session_id, deployment.tags.tell_index)
+        current = settle(deployment.records, session.session_id, deployment.tags.tell_index)
+        if current.status is not SessionStatus.RUNNING:
+            continue  # the list lags; it was closed before its execution ended
         close_session(deployment.records, session.session_id, _aborted(session, ended), now)
         result["aborted_sessions"].append(session.session_id)
 

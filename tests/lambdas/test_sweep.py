@@ -19,6 +19,8 @@ from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.workers import find_workers
 from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
+from tidemark.sessions.ledger import close_session, running_sessions
+from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import claim, open_session
 from tidemark.sessions.session import FileSystem, SessionStatus
 
@@ -165,6 +167,17 @@ def test_a_worker_whose_lease_is_not_listed_yet_is_left_alone(
     monkeypatch.setattr(sweep, "leases", lambda _records: ())  # the list lags behind the table
     call("sweep", {})
     assert account.workers() == {account.index_id(name) for name in FILE_SYSTEMS}
+
+
+def test_a_session_that_closed_after_it_was_listed_keeps_its_end(
+    account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = account.deployment.records
+    listed = list(running_sessions(records))
+    close_session(records, "lost", Outcome(status=SessionStatus.SUCCESS, reasons=()), utc_now())
+    monkeypatch.setattr(sweep, "running_sessions", lambda _records: iter(listed))
+    assert call("sweep", {})["aborted_sessions"] == []
+    assert read_session(records, "lost").status is SessionStatus.SUCCESS
 
 
 def test_the_machines_of_others_are_not_ours_to_remove(account: Account, call: Any) -> None:
