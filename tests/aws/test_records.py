@@ -16,6 +16,7 @@ from tests.sessions import examples
 from tests.sessions.memory_store import MemoryStore, item_key
 from tests.sessions.world import FS, new_session
 from tidemark.aws.records import Records
+from tidemark.errors import AwsThrottled
 from tidemark.sessions.indexing import LEASE_MARK, Lease
 from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RUNNING, SESSIONS, TABLES
 from tidemark.sessions.session import RUNNING_MARK, Session
@@ -203,7 +204,8 @@ def _attributes(strategy: st.SearchStrategy[object]) -> set[str]:
     [
         ("ConditionalCheckFailed", ConditionNotMet),
         ("TransactionConflict", ConditionNotMet),
-        ("ThrottlingError", ClientError),
+        ("ThrottlingError", AwsThrottled),
+        ("ItemCollectionSizeLimitExceeded", ClientError),
     ],
 )
 def test_a_conflict_counts_as_a_condition_that_does_not_hold(code: str, expected: type[Exception]) -> None:

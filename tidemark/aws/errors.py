@@ -55,6 +55,7 @@ _THROTTLED = {
     "RequestThrottled",
     "SlowDown",
     "LimitExceededException",
+    "TransactionInProgressException",
 }
 _UNAVAILABLE = {
     "InternalError",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
+from tidemark.errors import AwsThrottled
 from tidemark.sessions.schema import SecondaryIndex, TableSchema
 from tidemark.sessions.store import (
     Check,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _REFUSED = {"ConditionalCheckFailed", "TransactionConflict"}
+_THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class Records:
@@ -45,7 +47,7 @@ class Records:
         """Apply all writes or none; raise ConditionNotMet when a condition does not hold.
 
         A conflict with another transaction counts as a condition that does not hold: what it wrote must
-        be read before deciding again.
+        be read before deciding again. Raises AwsThrottled. Source: TransactWriteItems, cancellation reasons.
         """
         try:
             self._client.transact_write_items(TransactItems=[self._request(write) for write in writes])
@@ -55,6 +57,8 @@ class Records:
             reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
             if reasons & _REFUSED:
                 raise ConditionNotMet from error
+            if reasons & _THROTTLED:
+                raise AwsThrottled("DynamoDB throttled a transaction; try again in a minute") from error
             raise
 
     def query(
