@@ -53,8 +53,8 @@ def main() -> int:
     try:
         settings = WorkerSettings.from_environment()
         clients = Clients()
-        store = open_store(settings.repository, clients.of("s3"))
-        states = clients.of("stepfunctions")
+        store = open_store(settings.repository, clients.of("s3", settings.region))
+        states = clients.of("stepfunctions", settings.region)
     except TidemarkError as error:
         _LOG.error("the worker cannot start", extra={"reason": str(error)})
         return error.exit_code

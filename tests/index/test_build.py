@@ -278,6 +278,19 @@ def test_an_index_is_never_overwritten(store, tmp_path):
         index_rows(store, tmp_path, [row("/b")])
 
 
+def test_a_manifest_whose_answer_was_lost_is_complete(store, tmp_path, monkeypatch):
+    put = store.put
+
+    def put_twice(key, body, *, only_if_absent=False):
+        put(key, body, only_if_absent=only_if_absent)
+        if only_if_absent:
+            put(key, body, only_if_absent=True)  # what the SDK does when the first answer is lost
+
+    monkeypatch.setattr(store, "put", put_twice)
+    manifest = index_rows(store, tmp_path, [row("/a")])
+    assert list_indexes(store) == [manifest]
+
+
 def test_an_index_names_the_one_before(store, tmp_path):
     first = index_rows(store, tmp_path, [row("/a")], number=1)
     second = index_rows(store, tmp_path, [row("/a")], number=2)

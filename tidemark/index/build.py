@@ -88,12 +88,16 @@ def build_index(
         manifest, crawl_started_at=gathered.started_at, crawl_ended_at=ended_at, worker=worker
     )
     may_complete()
+    body = manifest.to_json()
     try:
-        store.put(manifest.key, manifest.to_json(), only_if_absent=True)
+        store.put(manifest.key, body, only_if_absent=True)
     except ObjectExists as error:
-        raise IndexingFailed(
-            f"index {identity.index_id} exists already in {store.url}; start another session for a new one"
-        ) from error
+        # It may be our own: the SDK repeats a request whose answer was lost.
+        if store.get(manifest.key) != body:
+            raise IndexingFailed(
+                f"index {identity.index_id} exists already in {store.url}; "
+                f"start another session for a new one"
+            ) from error
     gathered.checkpoints.remove()
     return manifest
 
