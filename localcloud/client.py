@@ -117,7 +117,7 @@ class LocalCloud:
                 if not line:
                     errors.seek(0)
                     last = errors.read().decode(errors="replace").strip()[-2000:]
-                    raise ServerNotStarted(f"the local cloud ended at once:\n{last}")
+                    raise ServerNotStarted(f"the local cloud did not start: {last}")
                 yield cls._from_ready(json.loads(line), file_systems or {})
             finally:
                 server.stdin.close()

@@ -1,4 +1,4 @@
-"""What the client side raises."""
+"""What the client side raises, and why the server does not serve."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ class ServerNotStarted(LocalCloudError):
 
 class NotDeployed(LocalCloudError):
     """A stack of the assembly could not be deployed."""
+
+
+class CannotServe(LocalCloudError):
+    """The server cannot use its port or its state directory."""

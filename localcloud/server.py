@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -17,7 +18,9 @@ from pathlib import Path
 
 from localcloud.clock import ScaledClock
 from localcloud.cloud import Cloud
+from localcloud.errors import CannotServe
 from localcloud.faults import Faults
+from localcloud.state import claim
 
 # Every module that has an `install(cloud)`, in the order in which they are installed.
 MODULES = (
@@ -63,9 +66,14 @@ def serve(settings: Settings) -> None:
         threading.Thread(target=_await_end_of_input, args=(ended,), daemon=True).start()
     temporary = None if settings.state else tempfile.mkdtemp(prefix="localcloud-")
     state_dir = Path(temporary or settings.state or "")
-    state_dir.mkdir(parents=True, exist_ok=True)
     try:
+        # held until the process ends, however it ends
+        lock = claim(state_dir)
+        _check_port(settings.port)
         _run(settings, state_dir, ended)
+        lock.close()
+    except CannotServe as error:
+        sys.exit(str(error))
     finally:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -124,6 +132,19 @@ def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
             for name, directory in settings.file_systems.items()
         },
     }
+
+
+def _check_port(port: int) -> None:
+    """Return if the port is free; raise CannotServe."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CannotServe(
+                f"port {port} cannot be used ({error.strerror}); stop the program that has it, "
+                f"or choose another with --port"
+            ) from error
 
 
 def _await_end_of_input(ended: threading.Event) -> None:

@@ -7,6 +7,7 @@ buckets, tables, keys and vaults of the same names.
     moto.json              the version of moto whose objects are kept
     s3.pickle, ...         one file per service, replaced as a whole
     objects/<sha256>       the content of each S3 object, written once
+    lock                   held by the local cloud that uses the directory
 
 Written two seconds after a change at the latest, and at the end. Pickles run code when they are read: use
 only directories of your own.
@@ -14,6 +15,7 @@ only directories of your own.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.metadata
 import io
@@ -23,18 +25,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from localcloud.clock import ShuttingDown
 from localcloud.cloud import Cloud
+from localcloud.errors import CannotServe
 
 SAVE_SECONDS = 2.0
 READING = ("Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Select", "Encrypt", "Decrypt")
 ATTEMPTS = 5  # a dict may grow while it is written
-
-
-class StateNotReadable(Exception):
-    """The state directory cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,28 @@ class _Part:
 
     get: Callable[[str], Any]  # account id -> something to pickle
     put: Callable[[str, Any], None]
+
+
+def claim(directory: Path) -> IO[bytes]:
+    """Make a state directory and take it for this process, until the returned file is closed.
+
+    Raises CannotServe: two local clouds would overwrite each other's state.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "lock").open("wb")
+    except OSError as error:
+        raise CannotServe(
+            f"the state directory {directory} cannot be written to ({error.strerror}); choose another"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise CannotServe(
+            f"another local cloud keeps its state in {directory}; stop it, or choose another directory"
+        ) from error
+    return lock
 
 
 def install(cloud: Cloud) -> None:
@@ -66,11 +87,11 @@ class _Store:
         return self.cloud.state_dir
 
     def load(self) -> None:
-        """Put back what the directory holds. Raises StateNotReadable."""
+        """Put back what the directory holds. Raises CannotServe."""
         version = importlib.metadata.version("moto")
         marker = self.directory / "moto.json"
         if marker.exists() and (kept := json.loads(marker.read_text())["moto"]) != version:
-            raise StateNotReadable(
+            raise CannotServe(
                 f"{self.directory} was written with moto {kept}, and this is {version}; "
                 f"start with another --state directory, or install moto=={kept}"
             )

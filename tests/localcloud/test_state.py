@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,33 @@ def test_state_of_another_moto_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "moto.json").write_text('{"moto": "1.0"}')
     with pytest.raises(LocalCloudError, match=r"moto 1\.0"), LocalCloud.start(state=tmp_path):
         pass
+
+
+def test_two_clouds_never_share_a_state_directory(tmp_path: Path) -> None:
+    with (
+        LocalCloud.start(state=tmp_path),
+        pytest.raises(LocalCloudError, match="another local cloud keeps its state"),
+        LocalCloud.start(state=tmp_path),
+    ):
+        pass
+
+
+def test_a_state_directory_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(LocalCloudError, match="cannot be written to"),
+        LocalCloud.start(state=tmp_path / "file" / "state"),
+    ):
+        pass
+
+
+def test_a_port_in_use_is_named_with_the_way_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(LocalCloudError, match=f"port {port} cannot be used.*--port"),
+            LocalCloud.start(port=port),
+        ):
+            pass
