@@ -135,6 +135,132 @@ def test_a_repository_whose_bucket_is_gone(tidemark, deployment):
     assert "does not exist" in result.err
 
 
+@pytest.fixture
+def many(repository, tmp_path):
+    rows = [
+        directory("/etc"),
+        row("/etc/app.conf", size=1_500_000, uid=0, gid=5),
+        row("/etc/app.conf.old", mtime_us=1_000_000_000_000_000),
+        directory("/srv"),
+        row("/srv/Photo.JPG", size=20_000),
+        row("/srv/app.conf", size=0),
+        row("/srv/link", type="l", target=b"x"),
+    ]
+    index_rows(repository, tmp_path, [rows[0], rows[1], row("/gone.conf")], number=1)
+    index_rows(repository, tmp_path, rows, number=2)
+    return repository.url
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["app.conf"], "/etc/app.conf /etc/app.conf.old /srv/app.conf"),
+        (["app.conf", "--exact"], "/etc/app.conf /srv/app.conf"),
+        (["APP.CONF", "--exact", "-i"], "/etc/app.conf /srv/app.conf"),
+        ([r"^(app|Photo)\.[a-zJPG]+$", "--regex"], "/etc/app.conf /srv/Photo.JPG /srv/app.conf"),
+        ([r"\x6cink", "--regex"], "/srv/link"),
+        (["--ext", "jpg"], "/srv/Photo.JPG"),
+        (["conf", "--under", "/srv/"], "/srv/app.conf"),
+        (["--under", "/srv", "--type", "f,l"], "/srv/Photo.JPG /srv/app.conf /srv/link"),
+        (["--type", "d"], "/etc /srv"),
+        (["--size", "+1M"], "/etc/app.conf"),
+        (["--size", "-20k", "--type", "f", "--size", "+1"], "/etc/app.conf.old /srv/Photo.JPG"),
+        (["--size", "0"], "/srv/app.conf"),
+        (["--older", "2010-01-01"], "/etc/app.conf.old"),
+        (["old", "--newer", "2010-01-01"], ""),
+        (["--newer", "2010-01-01", "app"], "/etc/app.conf /srv/app.conf"),
+        (["--owner", "0"], "/etc/app.conf"),
+        (["--owner", ":5"], "/etc/app.conf"),
+        (["--owner", "1000:5"], ""),
+    ],
+)
+def test_conditions_without_a_deployment(tidemark, many, arguments, expected):
+    result = tidemark("search", *arguments, "--repository", many, "--json")
+    assert result.code == 0, result.err
+    assert [entry["path"] for entry in result.document["entries"]] == expected.split()
+    counted = tidemark("search", *arguments, "--repository", many, "--count", "--limit", "1")
+    assert counted.out == f"{len(expected.split())}\n"
+
+
+def test_a_count_as_json(tidemark, many):
+    document = tidemark("search", "conf", "--repository", many, "--count", "--json").document
+    assert (document["count"], len(document["indexes"])) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a", "--exact", "--regex"],
+        ["a", "--all", "--index", "x"],
+        ["a", "--count", "--print0"],
+        ["a", "--size", "big"],
+        ["a", "--newer", "soon"],
+        ["a", "--type", "x"],
+        ["a", "--owner", "root"],
+    ],
+)
+def test_what_makes_no_sense_is_a_wrong_call(tidemark, many, arguments):
+    result = tidemark("search", *arguments, "--repository", many)
+    assert result.code == 2
+    assert result.out == ""
+
+
+def test_what_is_no_regular_expression(tidemark, many):
+    result = tidemark("search", "(", "--regex", "--repository", many)
+    assert result.code == 10
+    assert "RE2" in result.err or "re2" in result.err
+
+
+def test_all_indexes_of_a_file_system(tidemark, many):
+    result = tidemark("search", ".conf", "--all", "--repository", many, "--json")
+    assert result.code == 0, result.err
+    first, second = (index["index_id"] for index in result.document["indexes"])
+    found = {
+        entry["path"]: (entry["first_index_id"], entry["last_index_id"], entry["indexes"])
+        for entry in result.document["entries"]
+    }
+    assert found == {
+        "/etc/app.conf": (first, second, 2),
+        "/etc/app.conf.old": (second, second, 1),
+        "/gone.conf": (first, first, 1),
+        "/srv/app.conf": (second, second, 1),
+    }
+    assert {entry["index_id"] for entry in result.document["entries"]} == {first, second}
+    assert all(entry["first_recovery_point_arn"] is None for entry in result.document["entries"])
+    assert tidemark("search", ".conf", "--all", "--repository", many, "--count").out == "4\n"
+    shown = tidemark("search", "gone", "--all", "--repository", many).out.splitlines()
+    assert shown[0].endswith("/gone.conf")
+    assert shown[1] == f"    only   2026-11-02 00:00  {first}"
+
+
+def test_all_indexes_with_the_recovery_points_that_hold_a_hit(tidemark, deployment, tmp_path):
+    whose = deployment.resources.file_system(FILE_SYSTEM)
+    for number in (1, 2, 3):
+        names = [row("/kept.txt")] + [row("/gone.txt")] * (number == 1)
+        index = index_rows(deployment.store, tmp_path, names, number=number).index_id
+        copy = deployment.point(number + 10, kind="copy")
+        deployment.session(
+            f"s-{number}", file_system=whose, index_id=index, points=(deployment.point(number), copy)
+        )
+    arns = [deployment.point(number).recovery_point_arn for number in (1, 2, 3)]
+    document = tidemark("search", "txt", "--all", "--file-system", FILE_SYSTEM, "--json").document
+    held = {
+        entry["path"]: (entry["first_recovery_point_arn"], entry["last_recovery_point_arn"])
+        for entry in document["entries"]
+    }
+    assert held == {"/kept.txt": (arns[0], arns[2]), "/gone.txt": (arns[0], arns[0])}
+    lines = tidemark("search", "kept", "--all").out.splitlines()
+    assert lines[1].endswith(arns[0])
+    assert lines[2].endswith(f"{arns[2]}, in 3 indexes")
+
+
+def test_all_of_nothing(tidemark, repository):
+    assert tidemark("search", "x", "--all", "--repository", repository.url).code == 17
+    arguments = ("search", "x", "--all", "--repository", repository.url, "--file-system")
+    assert tidemark(*arguments, FILE_SYSTEM).code == 17
+
+
 def test_a_directory_is_listed(tidemark, index):
     result = tidemark("ls", f"{index}:/etc")
     assert result.code == 0, result.err

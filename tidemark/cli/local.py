@@ -98,10 +98,10 @@ def _print_ready(out: Console, bench: Workbench) -> None:
     out.print("\nThen try:", style=terminal.STRONG)
     out.print(
         terminal.commands(
-            (f"{tidemark} run {name} --wait", "back it up, copy it, index it"),
+            (f"{tidemark} run {name} --wait", "back up, copy, index"),
             (f"{tidemark} sessions", "what has run"),
             (f"{tidemark} recovery-points {first.id}", ""),
-            (f"{tidemark} search '*.py'", "find files in the backup"),
+            (f"{tidemark} search '*.py'", "find files in it"),
             (f"{tidemark} ls {first.id}:/", "browse it"),
             ("aws stepfunctions list-state-machines", "any AWS client works"),
         ),

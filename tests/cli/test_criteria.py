@@ -1,0 +1,93 @@
+"""What the options of a search mean."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemark.cli import criteria
+
+NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], (None, None)),
+        (["+1G"], (10**9, None)),
+        (["-10k"], (None, 10_000)),
+        (["-10K"], (None, 10_000)),
+        (["+1.5Gi"], (3 * 2**29, None)),
+        (["0"], (0, 0)),
+        (["+1k", "-1M", "+2k"], (2000, 10**6)),
+        (["+7EB"], (7 * 10**18, None)),
+    ],
+)
+def test_sizes(texts, expected):
+    assert criteria.size_range(texts) == expected
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_size_in_bytes_is_itself(number):
+    assert criteria.size_range([f"+{number}"]) == (number, None)
+    assert criteria.size_range([f"-{number}"]) == (None, number)
+
+
+@pytest.mark.parametrize("text", ["", "+", "1X", "big", "1i", "+-1", "1 G", "9E9", "10E", "\u0661"])
+def test_what_is_no_size(text):
+    with pytest.raises(typer.BadParameter):
+        criteria.size_range([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30d", NOW - timedelta(days=30)),
+        ("90min", NOW - timedelta(minutes=90)),
+        ("1y", NOW - timedelta(days=365)),
+        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
+        ("2026-11-01T12:30", datetime(2026, 11, 1, 12, 30, tzinfo=UTC)),
+        ("2026-11-01T12:30+02:00", datetime(2026, 11, 1, 10, 30, tzinfo=UTC)),
+    ],
+)
+def test_times(text, expected):
+    assert criteria.moment_of(text, NOW, "--newer") == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "d", "-1d", "999999999y", "2026-13-01"])
+def test_what_is_no_time(text):
+    with pytest.raises(typer.BadParameter):
+        criteria.moment_of(text, NOW, "--newer")
+
+
+def test_owners():
+    assert criteria.owner_of("1000") == (1000, None)
+    assert criteria.owner_of("0:100") == (0, 100)
+    assert criteria.owner_of(":0") == (None, 0)
+    for text in ("", ":", "root", "1:", "-1", str(2**63)):
+        with pytest.raises(typer.BadParameter):
+            criteria.owner_of(text)
+
+
+def test_types():
+    assert criteria.types_of("f,l") == {"f", "l"}
+    for text in ("", "x", "fd", "f,"):
+        with pytest.raises(typer.BadParameter):
+            criteria.types_of(text)
+
+
+@given(st.text(max_size=12))
+def test_any_text_has_a_meaning_or_is_refused(text):
+    for read in (
+        lambda: criteria.size_range([text]),
+        lambda: criteria.moment_of(text, NOW, "--newer"),
+        lambda: criteria.owner_of(text),
+        lambda: criteria.types_of(text),
+    ):
+        with contextlib.suppress(typer.BadParameter):
+            read()

@@ -1,0 +1,123 @@
+"""What the options of a search say -> conditions on entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import typer
+
+from tidemark.cli import terminal
+from tidemark.index.escape import escape
+
+if TYPE_CHECKING:
+    from tidemark.index.filters import Filters
+
+TYPES = "fdlpscb"
+_LARGEST = 2**63 - 1
+_SIZE = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kKMGTPE]?)(?P<binary>i?)B?")
+_AGE = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>min|h|d|w|y)")
+_UNITS = {
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
+_OWNER = re.compile(r"(?P<uid>[0-9]+)?(:(?P<gid>[0-9]+))?")
+
+
+def filters(
+    *,
+    now: datetime,
+    ext: str | None = None,
+    under: str | None = None,
+    types: str | None = None,
+    sizes: Sequence[str] = (),
+    newer: str | None = None,
+    older: str | None = None,
+    owner: str | None = None,
+) -> Filters:
+    """Return the conditions that the options' texts mean; raise BadParameter, naming the option."""
+    from tidemark.index.filters import Filters
+
+    low, high = size_range(sizes)
+    uid, gid = owner_of(owner) if owner is not None else (None, None)
+    return Filters(
+        ext=None if ext is None else escape(terminal.typed(ext)),
+        under=None if under is None else escape(terminal.typed(under)),
+        types=() if types is None else types_of(types),
+        size_min=low,
+        size_max=high,
+        newer=None if newer is None else moment_of(newer, now, "--newer"),
+        older=None if older is None else moment_of(older, now, "--older"),
+        uid=uid,
+        gid=gid,
+    )
+
+
+def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
+    """Return the smallest and largest size, in bytes, that all of `+1G`, `-10k`, `0` allow; None is any."""
+    low: int | None = None
+    high: int | None = None
+    for text in texts:
+        found = _SIZE.fullmatch(text)
+        if found is None or (found["binary"] and not found["unit"]):
+            raise typer.BadParameter(
+                f"{text!r} is no size such as +1G, -10k or +1.5Gi; k, M, G are 1000, 1000², 1000³ bytes, "
+                f"Ki, Mi, Gi are 1024, 1024², 1024³",
+                param_hint="--size",
+            )
+        power = " KMGTPE".index(found["unit"].upper() or " ")
+        whole, _, fraction = found["number"].partition(".")
+        base: int = (1024 if found["binary"] else 1000) ** power
+        number = int(whole) * base + int(fraction or 0) * base // 10 ** len(fraction)
+        if number > _LARGEST:
+            raise typer.BadParameter(f"{text!r} is more than any file holds", param_hint="--size")
+        if found["sign"] != "-":
+            low = number if low is None else max(low, number)
+        if found["sign"] != "+":
+            high = number if high is None else min(high, number)
+    return low, high
+
+
+def moment_of(text: str, now: datetime, option: str) -> datetime:
+    """Return the moment in UTC that `30d` ago, or `2026-11-22` or `2026-11-22T02:00` (in UTC), means."""
+    try:
+        if found := _AGE.fullmatch(text):
+            return now - int(found["number"]) * _UNITS[found["unit"]]
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(
+            f"{text!r} is neither a time such as 2026-11-22 or 2026-11-22T02:00 (UTC) nor an age such as "
+            f"90min, 12h, 30d, 2w, 1y",
+            param_hint=option,
+        ) from error
+
+
+def owner_of(text: str) -> tuple[int | None, int | None]:
+    """Return the user's and the group's number of `1000`, `1000:100` or `:100`."""
+    found = _OWNER.fullmatch(text)
+    numbers = [found["uid"], found["gid"]] if found else []
+    uid, gid = (None if number is None else int(number) for number in numbers or (None, None))
+    if (uid is None and gid is None) or max(uid or 0, gid or 0) > _LARGEST:
+        raise typer.BadParameter(
+            f"{text!r} is no owner such as 1000, 1000:100 or :100; an index knows numbers, not names",
+            param_hint="--owner",
+        )
+    return uid, gid
+
+
+def types_of(text: str) -> frozenset[str]:
+    """Return the types of `f` or `f,l`."""
+    letters = text.split(",")
+    if not all(len(letter) == 1 and letter in TYPES for letter in letters):
+        raise typer.BadParameter(
+            f"{text!r} is no type; f is a file, d a directory, l a symbolic link, p a FIFO, s a socket, "
+            f"c and b are devices; several are joined by commas",
+            param_hint="--type",
+        )
+    return frozenset(letters)
