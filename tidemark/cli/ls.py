@@ -2,55 +2,131 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import dropwhile, islice
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
-from tidemark.cli.indexes import resolve
+from tidemark.cli.indexes import Repository, resolve
 from tidemark.cli.search import entry_line
 from tidemark.errors import PathNotFound
+from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
+
+if TYPE_CHECKING:
+    from tidemark.index.usage import DirectoryTotals
 
 HELP = f"""List one directory as it was in a backup.
 
 WHERE is an index's id, a recovery point's or copy's ARN (its index is listed), or a file system's id
 (its newest index), followed by :/ and the path; without one, the root is listed. Bytes that are not text
-are written \\xNN, as they are shown.
+are written \\xNN, as they are shown. A directory's size is that of all files below it.
 
-JSON: index_id, path, entries[], each with {ENTRY_FIELDS}.
+JSON: index_id, path, more (whether --limit left some out), entries[], each with {ENTRY_FIELDS}; of
+directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
 """
+
+
+class Sort(StrEnum):
+    """What a directory is sorted by."""
+
+    NAME = "name"
+    SIZE = "size"
+    MTIME = "mtime"
 
 
 def ls(
     where: Annotated[str, typer.Argument(metavar="WHERE:/PATH", help="What to list.")],
+    repository: Repository = None,
+    sort: Annotated[
+        Sort,
+        typer.Option("--sort", metavar="KEY", help="name, size (largest first) or mtime (newest first)."),
+    ] = Sort.NAME,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="At most so many; 0 for all.")
+    ] = 0,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="NAME", help="Begin behind this entry: the next page.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
     from tidemark.index.browse import list_directory
+    from tidemark.index.usage import totals_of_subdirectories
 
     source, separator, path = where.partition(":/")
     directory = escape(terminal.typed(f"/{path}" if separator else "/"))
-    repository, manifest = resolve(source, None)
+    store, manifest = resolve(source, repository)
     try:
-        entries = list_directory(repository, manifest, directory)
+        listing = list_directory(store, manifest, directory)
     except PathNotFound as error:
         raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
+    totals = {each.name: each for each in totals_of_subdirectories(store, manifest, directory)}
+    page = _sorted(listing, sort, totals)
+    if after is not None:
+        page = _behind(page, sort, escape(terminal.typed(after)).rstrip("/"))
+    entries = islice(page, limit or None)
     if as_json:
+        documents = [_entry_json(entry, totals) for entry in entries]
+        more = next(page, None) is not None
         terminal.print_json(
-            {
-                "index_id": manifest.index_id,
-                "path": directory,
-                "entries": [entry_json(entry) for entry in entries],
-            }
+            {"index_id": manifest.index_id, "path": directory, "more": more, "entries": documents}
         )
-        return
-    out = terminal.console()
-    empty = True
+    else:
+        _print(entries, page, totals)
+
+
+def _sorted(listing: Iterator[Entry], sort: Sort, totals: dict[str, DirectoryTotals]) -> Iterator[Entry]:
+    if sort is Sort.NAME:
+        return listing  # as an index has it; nothing of a large directory is kept
+    if sort is Sort.SIZE:
+        return iter(sorted(listing, key=lambda entry: (-_size(entry, totals), entry.name)))
+    return iter(sorted(listing, key=lambda entry: (-entry.mtime_us, entry.name)))
+
+
+def _behind(entries: Iterator[Entry], sort: Sort, name: str) -> Iterator[Entry]:
+    """Return what follows an entry; sorted by name, it need not be there."""
+    if sort is Sort.NAME:
+        return dropwhile(lambda entry: entry.name <= name, entries)
     for entry in entries:
-        out.print(entry_line(entry, entry.name), soft_wrap=True)
-        empty = False
-    if empty:
-        terminal.console(stderr=True).print(Text("an empty directory", terminal.QUIET))
+        if entry.name == name:
+            return entries
+    raise PathNotFound(
+        f"{terminal.printable(name)!r} is not in the directory; leave --after out to begin with the first"
+    )
+
+
+def _size(entry: Entry, totals: dict[str, DirectoryTotals]) -> int:
+    below = totals.get(entry.name) if entry.type == "d" else None
+    return entry.size if below is None else below.subtree_bytes
+
+
+def _entry_json(entry: Entry, totals: dict[str, DirectoryTotals]) -> dict[str, Any]:
+    below = totals.get(entry.name) if entry.type == "d" else None
+    return {
+        **entry_json(entry),
+        "subtree_bytes": below.subtree_bytes if below else None,
+        "subtree_files": below.subtree_files if below else None,
+        "subtree_entries": below.subtree_entries if below else None,
+    }
+
+
+def _print(entries: Iterator[Entry], rest: Iterator[Entry], totals: dict[str, DirectoryTotals]) -> None:
+    out, err = terminal.console(), terminal.console(stderr=True)
+    last: Entry | None = None
+    for entry in entries:
+        below = totals.get(entry.name) if entry.type == "d" else None
+        size = None if below is None else below.subtree_bytes
+        out.print(entry_line(entry, entry.name, subtree_bytes=size), soft_wrap=True)
+        last = entry
+    if last is None:
+        err.print(Text("an empty directory, or nothing left to list", terminal.QUIET))
+    elif next(rest, None) is not None:
+        name = shlex.quote(terminal.printable(last.name))
+        err.print(Text(f"There is more: --after {name}", terminal.QUIET), soft_wrap=True)

@@ -18,6 +18,7 @@ from tidemark import __version__
 from tidemark.aws.errors import translated
 from tidemark.cli import (
     demo,
+    history,
     index_build,
     index_list,
     index_show,
@@ -74,6 +75,7 @@ _add(index_app, index_verify.verify, index_verify.HELP, "verify")
 app.add_typer(index_app, name="index")
 _add(app, search.search, search.HELP, "search")
 _add(app, ls.ls, ls.HELP, "ls")
+_add(app, history.history, history.HELP, "history")
 
 
 def _version(wanted: bool) -> None:

@@ -324,9 +324,10 @@ def _held(first: Manifest, last: Manifest, hit: Hit, holders: Holders) -> Iterat
     yield f"    last   {times[1]}  {end}, in {terminal.count(hit.indexes, 'index', 'indexes')}"
 
 
-def entry_line(entry: Entry, shown: str) -> Text:
+def entry_line(entry: Entry, shown: str, *, subtree_bytes: int | None = None) -> Text:
     """Return an entry as a line: time, size, path; a directory's ends with a slash."""
-    amount = "-" if entry.type == "d" else terminal.size(entry.size)
+    size = subtree_bytes if entry.type == "d" else entry.size
+    amount = "-" if size is None else terminal.size(size)
     text = Text(f"{entry.mtime:%Y-%m-%d %H:%M}  {amount:>7}  ", terminal.QUIET)
     style = {"d": "blue", "l": "cyan", "f": ""}.get(entry.type, terminal.CAREFUL)
     text.append(terminal.printable(shown) + ("/" if entry.type == "d" else ""), style=style)

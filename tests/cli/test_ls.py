@@ -1,0 +1,74 @@
+"""tidemark ls: a directory with what is below it, sorted and paged. Its basics are in test_search."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.index.building import directory, index_rows, row
+
+
+@pytest.fixture
+def at(repository, tmp_path):
+    rows = [
+        directory("/big", mtime_us=3_000_000),
+        directory("/big/deep"),
+        row("/big/deep/a", size=5_000_000),
+        row("/big/b", size=1_000_000),
+        directory("/empty", mtime_us=1_000_000),
+        row("/new\nline", size=7, mtime_us=9_000_000),
+        row("/z.txt", size=70_000, mtime_us=2_000_000),
+    ]
+    index = index_rows(repository, tmp_path, rows).index_id
+    return f"{index}:/", "--repository", repository.url
+
+
+def names(result):
+    assert result.code == 0, result.err
+    return [entry["path"] for entry in result.document["entries"]]
+
+
+def test_directories_weigh_what_is_below_them(tidemark, at):
+    sizes = {
+        entry["path"]: (entry["subtree_bytes"], entry["subtree_files"], entry["subtree_entries"])
+        for entry in tidemark("ls", *at, "--json").document["entries"]
+    }
+    assert sizes["/big"] == (6_000_000, 2, 3)
+    assert sizes["/empty"] == (0, 0, 0)
+    assert sizes["/z.txt"] == (None, None, None)
+    out = tidemark("ls", *at).out
+    assert " 6.0 MB  big/" in out
+    assert " 0 B  empty/" in out
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("name", ["/big", "/empty", "/new\nline", "/z.txt"]),
+        ("size", ["/big", "/z.txt", "/new\nline", "/empty"]),
+        ("mtime", ["/new\nline", "/big", "/z.txt", "/empty"]),
+    ],
+)
+def test_pages_together_are_the_whole_list(tidemark, at, sort, expected):
+    assert names(tidemark("ls", *at, "--sort", sort, "--json")) == expected
+    for limit in (1, 2, 3):
+        seen: list[str] = []
+        more = True
+        while more:
+            after = ("--after", seen[-1].removeprefix("/")) if seen else ()
+            page = tidemark("ls", *at, "--sort", sort, "--limit", str(limit), *after, "--json")
+            seen += names(page)
+            more = page.document["more"]
+        assert seen == expected
+
+
+def test_what_to_type_for_the_next_page_is_harmless_and_works(tidemark, at):
+    result = tidemark("ls", *at, "--limit", "3")
+    assert result.err.strip() == r"There is more: --after 'new\x0aline'"
+    assert tidemark("ls", *at, "--after", r"new\x0aline").out.endswith("z.txt\n")
+
+
+def test_by_name_a_page_may_begin_behind_what_is_not_there(tidemark, at):
+    assert names(tidemark("ls", *at, "--after", "c", "--json"))[0] == "/empty"
+    assert tidemark("ls", *at, "--after", "c", "--sort", "size").code == 18
+    assert tidemark("ls", *at, "--after", "zz").out == ""
+    assert tidemark("ls", *at, "--sort", "colour").code == 2
