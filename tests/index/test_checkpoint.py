@@ -35,6 +35,8 @@ def crawl_of(tree, crawler, pending=ROOT):
     return crawler(bytes(tree), CrawlOptions(batch_rows=10, threads=2), pending)
 
 
+# A worker killed inside this process leaves its scratch directory to the garbage collector, which warns.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("crawler", [open_crawl, PythonCrawl])
 @pytest.mark.parametrize("seed", range(3))
 def test_an_index_of_killed_workers_equals_that_of_one_that_lived(store, tmp_path, crawler, seed):

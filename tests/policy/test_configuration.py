@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from tidemark.errors import ConfigurationError
@@ -265,6 +265,7 @@ def test_no_value_anywhere_ends_in_anything_but_a_configuration_error(
         event(f"{str(error).count('tidemark.yaml:')} problems")
 
 
+@example(b"+_")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=60) | st.text(alphabet="ab:-?[]{}&*!|>'\"%@`# \n\t", max_size=40).map(str.encode))
 def test_no_bytes_end_in_anything_but_a_configuration_error(tmp_path: Path, content: bytes) -> None:
