@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of
 from tidemark.aws.tag_keys import TagKeys
+from tidemark.errors import ForeignTag
 from tidemark.sessions.session import Point, Session
 from tidemark.tags import PointMetadata, open_tags, seal, seal_index
+
+if TYPE_CHECKING:
+    from mypy_boto3_backup import BackupClient
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: cached_property needs a __dict__
@@ -57,11 +65,12 @@ class PointTags:
     def tell_index(self, session: Session, point: Point, index_id: str) -> None:
         """Write the index id into a point's tags. A point that is deleted already needs none.
 
-        Raises ForeignTag when the point's tags are not the ones its session wrote.
+        Nor does one whose tags somebody has changed: the records say what its index is, and `tidemark
+        recovery-points` reports the tags. Raising would keep its session from ever being closed.
         """
         client = self.clients.of("backup", point.region)
         try:
-            tags = client.list_tags(ResourceArn=point.recovery_point_arn)["Tags"]
+            tags = all_tags(client, point.recovery_point_arn)
             data_keys = self.keys.all()
             opened = open_tags(
                 tags, file_system=session.file_system.arn, keys=data_keys, deployment=self.deployment
@@ -76,6 +85,18 @@ class PointTags:
                 deployment=self.deployment,
             )
             client.tag_resource(ResourceArn=point.recovery_point_arn, Tags=sealed)
+        except ForeignTag as error:
+            _LOG.warning("%s: %s", point.recovery_point_arn, error)
         except ClientError as error:
             if code_of(error) != "ResourceNotFoundException":
                 raise
+
+
+def all_tags(client: BackupClient, recovery_point_arn: str) -> dict[str, str]:
+    """Return all tags of a point, the customer's too. ListTags answers in pages."""
+    page = client.list_tags(ResourceArn=recovery_point_arn)
+    tags = dict(page["Tags"])
+    while token := page.get("NextToken"):
+        page = client.list_tags(ResourceArn=recovery_point_arn, NextToken=token)
+        tags |= page["Tags"]
+    return tags

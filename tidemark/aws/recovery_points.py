@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of
+from tidemark.aws.points import all_tags
 from tidemark.errors import VaultNotFound
 from tidemark.sessions.session import FileSystem
 from tidemark.tags import OpenedTags, open_tags
@@ -93,15 +94,9 @@ def _list(
 
 def _tags(clients: Clients, region: str, recovery_point_arn: str) -> dict[str, str]:
     """Return all tags of a point; of one that has been deleted meanwhile, none."""
-    client = clients.of("backup", region)
-    tags: dict[str, str] = {}
     try:
-        page = client.list_tags(ResourceArn=recovery_point_arn)
-        tags |= page["Tags"]
-        while token := page.get("NextToken"):
-            page = client.list_tags(ResourceArn=recovery_point_arn, NextToken=token)
-            tags |= page["Tags"]
+        return all_tags(clients.of("backup", region), recovery_point_arn)
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
-    return tags
+        return {}

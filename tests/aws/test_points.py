@@ -1,0 +1,34 @@
+"""A point is told its index by its tags; what is wrong with them stops nobody."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from botocore.stub import Stubber
+
+from tests.aws.account import REGION, the_clients
+from tests.sessions.world import new_session, point
+from tidemark.aws.points import PointTags, all_tags
+from tidemark.tags import KEY_BYTES
+
+INDEX = "fs-0123456789abcdef0-20261122T020000Z-0a1b2c"
+
+
+def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    clients = the_clients()
+    tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
+    tags.__dict__["keys"] = SimpleNamespace(all=lambda: {1: b"k" * KEY_BYTES})
+    told = point("s", "backup")
+    with Stubber(clients.of("backup", told.region)) as stub:
+        stub.add_response("list_tags", {"Tags": {"Owner": "ada"}})
+        tags.tell_index(new_session("s"), told, INDEX)
+    assert "it has no tags of Tidemark" in caplog.text
+
+
+def test_tags_are_read_to_the_last_page() -> None:
+    client = the_clients().of("backup", REGION)
+    with Stubber(client) as stub:
+        stub.add_response("list_tags", {"Tags": {"a": "1"}, "NextToken": "t"}, {"ResourceArn": "arn"})
+        stub.add_response("list_tags", {"Tags": {"b": "2"}}, {"ResourceArn": "arn", "NextToken": "t"})
+        assert all_tags(client, "arn") == {"a": "1", "b": "2"}
