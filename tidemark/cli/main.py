@@ -18,6 +18,7 @@ from tidemark import __version__
 from tidemark.aws.errors import translated
 from tidemark.cli import (
     demo,
+    diff,
     history,
     index_build,
     index_list,
@@ -76,6 +77,7 @@ app.add_typer(index_app, name="index")
 _add(app, search.search, search.HELP, "search")
 _add(app, ls.ls, ls.HELP, "ls")
 _add(app, history.history, history.HELP, "history")
+_add(app, diff.diff, diff.HELP, "diff")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,111 @@
+"""tidemark diff: what is different between two indexes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.index.building import FILE_SYSTEM, directory, index_rows, row
+
+BEFORE = [
+    directory("/a"),
+    row("/a/changed", size=1),
+    row("/a/gone", size=500),
+    row("/a/same"),
+    directory("/old", inode=77),
+    row("/top"),
+]
+AFTER = [
+    directory("/a"),
+    row("/a/changed", size=2),
+    row("/a/new", size=3_000),
+    row("/a/same"),
+    row("/a/\x1b[2J", size=40),
+    directory("/moved", inode=77),
+    row("/top", mode=0o600),
+]
+
+
+@pytest.fixture
+def made(repository, tmp_path):
+    return [
+        index_rows(repository, tmp_path, rows, number=number).index_id
+        for number, rows in ((1, BEFORE), (2, AFTER), (3, AFTER), (4, BEFORE))
+    ]
+
+
+def changes(result):
+    assert result.code == 0, result.err
+    return {(each["kind"], each["path"]) for each in result.document["changes"]}
+
+
+EXPECTED = {
+    ("changed", "/a/changed"),
+    ("removed", "/a/gone"),
+    ("added", "/a/new"),
+    ("added", "/a/\x1b[2J"),
+    ("renamed", "/moved"),
+    ("changed", "/top"),
+}
+
+
+@pytest.mark.parametrize("other", [1, 2])  # right after the first index, and not
+def test_what_is_different(tidemark, repository, made, other):
+    result = tidemark("diff", made[0], made[other], "--repository", repository.url, "--json")
+    assert changes(result) == EXPECTED
+    document = result.document
+    assert (document["from"], document["to"], document["more"]) == (made[0], made[other], False)
+    assert document["totals"] == {
+        "added": 2,
+        "removed": 1,
+        "changed": 2,
+        "renamed": 1,
+        "bytes_added": 3040,
+        "bytes_removed": 500,
+    }
+    assert [each["path"] for each in document["directories"]] == ["/a/", "/"]
+    assert [each["before"] for each in document["changes"] if each["kind"] == "renamed"] == ["/old"]
+
+
+def test_the_other_way_round_what_was_added_is_removed(tidemark, repository, made):
+    turned = {"added": "removed", "removed": "added", "changed": "changed"}
+    found = changes(tidemark("diff", made[1], made[0], "--repository", repository.url, "--json"))
+    assert found - {("renamed", "/old")} == {
+        (turned[kind], path) for kind, path in EXPECTED if kind != "renamed"
+    }
+
+
+def test_only_below_a_directory(tidemark, repository, made):
+    result = tidemark("diff", made[0], made[1], "--under", "/a", "--repository", repository.url, "--json")
+    assert changes(result) == {each for each in EXPECTED if each[1].startswith("/a/")}
+
+
+def test_people_see_directories_first_and_no_escapes(tidemark, repository, made):
+    result = tidemark("diff", made[0], made[1], "--repository", repository.url)
+    lines = result.out.splitlines()
+    assert lines[1].split() == ["2", "1", "1", "-", "+3.0", "kB", "-500", "B", "/a/"]
+    assert lines[3].endswith("in all")
+    assert any(line.startswith("- ") and line.endswith("/a/gone") for line in lines)
+    assert any(line.startswith("> ") and line.endswith("/moved/  from /old") for line in lines)
+    assert "\x1b" not in result.out
+    assert made[0] in result.err
+
+
+def test_a_limit_leaves_the_totals_whole(tidemark, repository, made):
+    arguments = ("diff", made[0], made[1], "--limit", "1", "--repository", repository.url)
+    document = tidemark(*arguments, "--json").document
+    assert (len(document["changes"]), document["more"], document["totals"]["added"]) == (1, True, 2)
+    assert "The first 1 of 6; --limit 0 shows all." in tidemark(*arguments).err
+
+
+def test_nothing_different(tidemark, repository, made):
+    result = tidemark("diff", made[1], made[2], "--repository", repository.url)
+    assert (result.code, result.out) == (0, "")
+    assert "Nothing is different" in result.err
+
+
+def test_what_cannot_be_compared(tidemark, repository, made):
+    at = ("--repository", repository.url)
+    assert tidemark("diff", made[0], made[0], *at).code == 2
+    assert tidemark("diff", FILE_SYSTEM, made[3], *at).code == 2  # its newest index is that one
+    assert tidemark("diff", made[0], "nonsense", *at).code == 17
+    assert tidemark("diff", made[0], *at).code == 2

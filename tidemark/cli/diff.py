@@ -1,0 +1,135 @@
+"""tidemark diff"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.indexes import Repository, resolve
+from tidemark.cli.search import entry_line
+from tidemark.index.escape import escape
+
+if TYPE_CHECKING:
+    from tidemark.index.diff import Change, DirectoryChanges
+
+HELP = f"""Show what is different between two indexes.
+
+A and B are each an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index).
+First the directories with the most changes directly in them, then the changes: + is in B only, - in A only,
+~ is in both and differs, > was renamed. A rename is told by the inode, which indexes keep of directories and
+of files with several names; any other is one - and one +. Where B was made right after A, only B's own list
+of changes is read.
+
+JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, bytes_added,
+bytes_removed; directories[] with path and the same; changes[] with kind, before (of what was renamed, its
+path in A), {ENTRY_FIELDS}; more (whether --limit left some changes out).
+"""
+_COUNTS = ("added", "removed", "changed", "renamed", "bytes_added", "bytes_removed")
+_SIGNS = {
+    "added": ("+", terminal.GOOD),
+    "removed": ("-", terminal.BAD),
+    "changed": ("~", terminal.CAREFUL),
+    "renamed": (">", "cyan"),
+}
+_DIRECTORIES = 20  # shown to people; JSON has them all
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="The index before.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The index after.")],
+    under: Annotated[
+        str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
+    ] = "/",
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="At most so many changes; 0 for all.")
+    ] = 100,
+    repository: Repository = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    from tidemark.index.diff import by_directory, with_renames
+    from tidemark.index.diff import diff as differences
+
+    store, before = resolve(first, repository)
+    _, after = resolve(second, repository)
+    if before.index_id == after.index_id:
+        raise typer.BadParameter(
+            f"A and B are both index {before.index_id}; name two, from: tidemark index list"
+        )
+    below = escape(terminal.typed(under))
+    changes = with_renames(differences(store, before, after, under=below))
+    directories = by_directory(changes)
+    ranked = sorted(directories.items(), key=lambda each: (-_number(each[1]), each[0]))
+    totals = {name: sum(getattr(each, name) for each in directories.values()) for name in _COUNTS}
+    shown = changes[:limit] if limit else changes
+    if as_json:
+        terminal.print_json(
+            {
+                "from": before.index_id,
+                "to": after.index_id,
+                "under": below,
+                "totals": totals,
+                "directories": [
+                    {"path": path, **{name: getattr(each, name) for name in _COUNTS}} for path, each in ranked
+                ],
+                "changes": [_change_json(change) for change in shown],
+                "more": len(shown) < len(changes),
+            }
+        )
+        return
+    out, err = terminal.console(), terminal.console(stderr=True)
+    err.print(
+        Text(f"from {before.index_id}\nto   {after.index_id}", terminal.QUIET),
+        soft_wrap=True,
+    )
+    if not changes:
+        err.print("Nothing is different.")
+        return
+    _print_directories(out, ranked, totals)
+    for change in shown:
+        out.print(_change_line(change), soft_wrap=True)
+    if len(shown) < len(changes):
+        err.print(Text(f"The first {limit:,} of {len(changes):,}; --limit 0 shows all.", terminal.QUIET))
+
+
+def _number(directory: DirectoryChanges) -> int:
+    return directory.added + directory.removed + directory.changed + directory.renamed
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    return {"kind": change.kind, "before": change.before, **entry_json(change.entry)}
+
+
+def _print_directories(
+    out: Console, ranked: list[tuple[str, DirectoryChanges]], totals: Mapping[str, int]
+) -> None:
+    heading = f"{'added':>9} {'removed':>9} {'changed':>9} {'renamed':>9} {'bytes':>16}  directory"
+    out.print(Text(heading, terminal.QUIET))
+    for path, each in islice(ranked, _DIRECTORIES):
+        counts = {name: getattr(each, name) for name in _COUNTS}
+        out.print(Text(f"{_counts(counts)}  {terminal.printable(path)}"), soft_wrap=True)
+    if len(ranked) > _DIRECTORIES:
+        left = terminal.count(len(ranked) - _DIRECTORIES, "more directory", "more directories")
+        out.print(Text(f"{'':57}  and {left}", terminal.QUIET))
+    out.print(Text(f"{_counts(totals)}  in all\n", terminal.STRONG))
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    numbers = " ".join(f"{counts[name] or '-':>9}" for name in _COUNTS[:4])
+    weights = f"+{terminal.size(counts['bytes_added'])} -{terminal.size(counts['bytes_removed'])}"
+    return f"{numbers} {weights:>16}"
+
+
+def _change_line(change: Change) -> Text:
+    sign, style = _SIGNS[change.kind]
+    line = Text.assemble((f"{sign} ", style), entry_line(change.entry, change.entry.path))
+    if change.before is not None:
+        line.append(f"  from {terminal.printable(change.before)}", style=terminal.QUIET)
+    return line
