@@ -32,6 +32,7 @@ from tidemark.cli import (
     session,
     sessions,
     terminal,
+    usage,
 )
 from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
 from tidemark.cli.command import Command
@@ -78,6 +79,7 @@ _add(app, search.search, search.HELP, "search")
 _add(app, ls.ls, ls.HELP, "ls")
 _add(app, history.history, history.HELP, "history")
 _add(app, diff.diff, diff.HELP, "diff")
+_add(app, usage.usage, usage.HELP, "usage")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,92 @@
+"""tidemark usage: where the bytes are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.index.building import directory, index_rows, row
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+_DAY = 86_400_000_000
+_NOW_US = int(NOW.timestamp()) * 1_000_000
+
+
+@pytest.fixture
+def at(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr("tidemark.cli.usage.utc_now", lambda: NOW)
+    rows = [
+        directory("/a"),
+        directory("/a/deep"),
+        row("/a/deep/x.JPG", size=5_000_000, uid=1, mtime_us=_NOW_US - _DAY // 2),
+        row("/a/y.jpg", size=1_000_000, uid=2, mtime_us=_NOW_US - 20 * _DAY),
+        directory("/b\x1b[2J"),
+        row("/b\x1b[2J/z.txt", size=2_000_000, uid=1, mtime_us=_NOW_US - 5000 * _DAY),
+        directory("/empty"),
+        row("/plain", size=3, uid=1, mtime_us=_NOW_US - 20 * _DAY),
+    ]
+    index = index_rows(repository, tmp_path, rows).index_id
+    return index, "--repository", repository.url
+
+
+def rows_of(result):
+    assert result.code == 0, result.err
+    return [(each["key"], each["files"], each["bytes"]) for each in result.document["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("dir", [("a", 2, 6_000_000), ("b\x1b[2J", 1, 2_000_000), ("", 1, 3), ("empty", 0, 0)]),
+        ("ext", [("jpg", 2, 6_000_000), ("txt", 1, 2_000_000), ("", 1, 3)]),
+        ("owner", [("1", 3, 7_000_003), ("2", 1, 1_000_000)]),
+        ("age", [("1 day", 1, 5_000_000), ("1 month", 2, 1_000_003), ("older", 1, 2_000_000)]),
+    ],
+)
+def test_every_key_sums_up_to_the_whole(tidemark, at, by, expected):
+    result = tidemark("usage", *at, "--by", by, "--json")
+    assert rows_of(result) == expected
+    document = result.document
+    assert (document["files"], document["bytes"], document["more"]) == (4, 8_000_003, False)
+    assert sum(each["bytes"] for each in document["rows"]) == document["bytes"]
+    assert sum(each["files"] for each in document["rows"]) == document["files"]
+
+
+@pytest.mark.parametrize("by", ["dir", "ext", "owner", "age"])
+def test_below_a_directory_the_sums_are_its_own(tidemark, at, by):
+    document = tidemark("usage", *at, "--under", "a/", "--by", by, "--json").document
+    assert (document["under"], document["files"], document["bytes"]) == ("/a", 2, 6_000_000)
+    assert sum(each["bytes"] for each in document["rows"]) == 6_000_000
+
+
+def test_people_see_bars_and_no_escapes(tidemark, at):
+    result = tidemark("usage", *at)
+    lines = result.out.splitlines()
+    assert "\x1b" not in result.out
+    assert lines[1].count("█") == 3 * lines[2].count("█")
+    assert lines[2].endswith(r"b\x1b[2J/")
+    assert lines[3].endswith("(files directly here)")
+    assert lines[-1].split() == ["8.0", "MB", "4", "in", "all"]
+    assert tidemark("usage", *at, "--by", "ext").out.splitlines()[1].endswith("  .jpg")
+    assert tidemark("usage", *at, "--by", "age").out.splitlines()[1].endswith("younger than 1 day")
+
+
+def test_a_limit_says_that_there_is_more(tidemark, at):
+    assert "The first 1 of 4" in tidemark("usage", *at, "--limit", "1").err
+    assert tidemark("usage", *at, "--limit", "1", "--json").document["more"] is True
+
+
+def test_an_index_of_nothing(tidemark, repository, tmp_path):
+    index = index_rows(repository, tmp_path, []).index_id
+    for by in ("dir", "ext"):
+        result = tidemark("usage", index, "--by", by, "--repository", repository.url, "--json")
+        assert (rows_of(result), result.document["bytes"]) == ([], 0)
+
+
+def test_what_cannot_be_summed_up(tidemark, at):
+    assert tidemark("usage", *at, "--under", "/none").code == 18
+    assert tidemark("usage", *at, "--under", "/plain").code == 18
+    assert "\x1b" not in tidemark("usage", *at, "--under", "/\x1b[2J\n").err
+    assert tidemark("usage", *at, "--by", "colour").code == 2
+    assert tidemark("usage", "nonsense", *at[1:]).code == 17
