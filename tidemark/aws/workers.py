@@ -81,7 +81,8 @@ def _fargate_workers(
             "tasks"
         ]:
             tags = {tag.get("key"): tag.get("value", "") for tag in task.get("tags", [])}
-            if INDEX_TAG in tags and tags.get(DEPLOYMENT_TAG) == settings.deployment:
+            ending = task.get("desiredStatus") == "STOPPED"
+            if not ending and INDEX_TAG in tags and tags.get(DEPLOYMENT_TAG) == settings.deployment:
                 yield RunningWorker(kind="fargate", worker_id=task["taskArn"], index_id=tags[INDEX_TAG])
 
 

@@ -66,7 +66,7 @@ def read(path: Path) -> Document:
         loaded = YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as error:
         raise failure(path, [_syntax_problem(error)]) from error
-    # ruamel.yaml lets Python's own errors out, such as IndexError for `+_`, which looks like a number and is none.
+    # ruamel.yaml lets Python's own errors out: IndexError for `+_`, which looks like a number and is none.
     except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         fact = " ".join(str(error).split())
         raise failure(
