@@ -26,8 +26,9 @@ from tidemark.aws.errors import code_of, translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlStopped
-from tidemark.errors import IndexingFailed, LeaseLost, TidemarkError, WorkerStopped
+from tidemark.errors import IndexingFailed, IndexNotFound, LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.build import build_index
+from tidemark.index.catalogue import read_manifest
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.settings import WorkerSettings
@@ -78,6 +79,10 @@ def run(
     )
     try:
         with translated():
+            manifest = _finished(store, identity)
+            if manifest is not None:
+                states.send_task_success(taskToken=settings.task_token, output=json.dumps(_result(manifest)))
+                return 0
             earlier, pending = _where_to_begin(store, identity)
             crawl = open_crawl(os.fsencode(settings.root), CrawlOptions(threads=CRAWL_THREADS), pending)
     except Exception as error:
@@ -119,6 +124,16 @@ def run(
         return _fail(states, settings, error)
     _LOG.info("the index is complete", extra=_result(manifest))
     return 0
+
+
+def _finished(store: Store, identity: IndexIdentity) -> Manifest | None:
+    """Return the manifest of an earlier worker that ended before it could report, if there is one."""
+    try:
+        manifest = read_manifest(store, identity)
+    except IndexNotFound:
+        return None
+    _LOG.info("an earlier worker completed the index", extra={"index_id": identity.index_id})
+    return manifest
 
 
 def _where_to_begin(store: Store, identity: IndexIdentity) -> tuple[Checkpoint | None, Iterable[bytes]]:

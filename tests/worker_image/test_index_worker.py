@@ -66,6 +66,16 @@ def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
     assert progress["index_id"] == result["index_id"]
 
 
+def test_a_worker_that_finds_the_index_complete_reports_it(world):
+    run(world)
+    (world.tree / "later").write_text("")
+    code, output = run(world)  # as after a worker that died between the manifest and its report
+
+    assert code == 0, output
+    first, second = world.states.of("SendTaskSuccess")
+    assert first["output"] == second["output"]
+
+
 def test_every_log_line_is_json_even_when_names_are_hostile(world):
     (world.tree / "evil\n{}\x1b[2J").write_text("")
     _, output = run(world)

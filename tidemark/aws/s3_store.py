@@ -93,12 +93,26 @@ class S3Store:
                 )
                 return answer["Body"].read()
             except ClientError as error:
-                if code_of(error) == "NoSuchKey":
+                if code_of(error) == "NoSuchKey" or (
+                    code_of(error) == "AccessDenied" and self._is_absent(key)
+                ):
                     raise ObjectMissing(key) from error
                 if code_of(error) == "InvalidRange":  # it begins behind the object's end
                     return b""
                 self._explain_missing_bucket(error)
                 raise
+
+    def _is_absent(self, key: str) -> bool:
+        """Return whether a key that was refused is not there at all.
+
+        To a role that may list only below a prefix, as a worker's, S3 may answer AccessDenied instead of
+        NoSuchKey: the request names no prefix. Source: GetObject, permissions.
+        """
+        try:
+            answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix + key, MaxKeys=1)
+        except ClientError:
+            return False
+        return all(found["Key"] != self._prefix + key for found in answer.get("Contents", []))
 
     def _explain_missing_bucket(self, error: ClientError) -> None:
         if code_of(error) == "NoSuchBucket":

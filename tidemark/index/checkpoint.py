@@ -52,9 +52,6 @@ class Checkpoint:
 
 def load_checkpoint(store: Store, identity: IndexIdentity) -> Checkpoint | None:
     """Return the index's checkpoint, or None where there is none that can be used."""
-    # Listed first: S3 may answer AccessDenied instead of NoSuchKey to a role that lists one prefix only.
-    if _state_key(identity) not in store.list_keys(_prefix(identity)):
-        return None
     try:
         content = json.loads(store.get(_state_key(identity)))
         if content["version"] != _VERSION:
