@@ -7,6 +7,7 @@ user would reach AWS: through the environment.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -138,6 +139,8 @@ def _check(name: str, directory: Path) -> None:
         )
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a directory; name one whose files can be read")
+    if not os.access(directory, os.R_OK | os.X_OK):
+        raise ConfigurationError(f"{directory} cannot be read by this user; name another directory")
 
 
 @contextmanager
