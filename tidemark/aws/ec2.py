@@ -124,6 +124,8 @@ systemctl start docker
 mkdir -p {root} /var/scratch
 mount -t efs -o tls,iam,ro {environment.file_system_id}:/ {root}
 aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}
+# Until here the boot has taken minutes, and the image may take more: silence for five ends the attempt.
+aws stepfunctions send-task-heartbeat --region {region} --task-token {token} || true
 docker pull {image}
 started=yes
 docker run --rm --read-only --stop-timeout 60 --volume {root}:{root}:ro --volume /var/scratch:/tmp \\
