@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crawl.trees import Row, found_by_find
+from tests.crawl.trees import Row, found_by_find, open_descriptors
 from tidemark.crawl.batch import BytesColumn
 from tidemark.crawl.c_crawler import CCrawl, load_core
 from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
@@ -39,10 +39,6 @@ def strings(column: BytesColumn) -> list[bytes]:
     offsets = numbers(column.offsets, "i")
     data = bytes(column.data)
     return [data[start:end] for start, end in pairwise(offsets)]
-
-
-def open_descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def numbers(buffer, code: str) -> list[int]:
