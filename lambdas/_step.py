@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import read_policy
 from tidemark.aws.errors import translated
-from tidemark.aws.points import PointTags
 from tidemark.aws.records import Records
 from tidemark.errors import TidemarkError
 from tidemark.policy.policy import Policy
 from tidemark.sessions.session import FileSystem
 from tidemark.settings import LambdaSettings
 
+if TYPE_CHECKING:
+    from tidemark.aws.points import PointTags
+
 METRICS_NAMESPACE = "Tidemark"
 
 logger = Logger(service="tidemark")
-tracer = Tracer(service="tidemark")
+# The functions call nothing but AWS; patching all that the SDK could trace would import it first.
+tracer = Tracer(service="tidemark", patch_modules=["botocore"])
 metrics = Metrics(namespace=METRICS_NAMESPACE, service="tidemark")
 
 
@@ -43,6 +46,9 @@ class Deployment:
     @cached_property
     def tags(self) -> PointTags:
         """The tags of the deployment's recovery points."""
+        # Half of the functions never open a tag, and cryptography is a tenth of a cold start.
+        from tidemark.aws.points import PointTags
+
         return PointTags(
             clients=self.clients,
             deployment=self.settings.deployment,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
-from tidemark.aws.points import PointTags
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import Index
 from tidemark.sessions.overlap import settle
@@ -16,6 +15,8 @@ from tidemark.sessions.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+    from tidemark.aws.points import PointTags
 
 # The state is over: answered before, timed out and asked again, or aborted. Source: SendTaskSuccess.
 _NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
