@@ -281,8 +281,7 @@ def test_entries_that_come_and_go_never_fail_the_crawl(crawler, tmp_path, thread
 
 
 def test_a_directory_that_changes_while_it_is_listed_is_flagged(crawler, tmp_path):
-    # So many that neither crawler has listed them all when the first batch is read.
-    for number in range(3_000):
+    for number in range(3_000):  # more than either crawler has listed when the first batch is read
         (tmp_path / f"{number}").write_text("")
     crawl = crawler(os.fsencode(tmp_path), CrawlOptions(batch_rows=1))
     problems = []
