@@ -27,6 +27,7 @@ def handler(event: Event, deployment: Deployment) -> None:
     # An earlier attempt's worker is silent or lost: two of them must not write one index.
     for worker_id in remove_workers(clients, settings, event["index_id"], "replaced by another worker"):
         logger.warning("removed a worker of an earlier attempt: %s", worker_id)
+    request = event["worker"]
     environment = WorkerSettings(
         task_token=event["task_token"],
         index_id=event["index_id"],
@@ -34,8 +35,9 @@ def handler(event: Event, deployment: Deployment) -> None:
         region=settings.region,
         file_system_id=event["file_system"],
         repository=settings.repository,
+        exclude=tuple(request.get("exclude", ())),
+        operations_per_second=request.get("operations_per_second") or 0,
     )
-    request = event["worker"]
     if request["kind"] == "ec2":
         worker_id = run_instance(clients.of("ec2", settings.region), settings, request, environment)
     else:

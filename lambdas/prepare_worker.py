@@ -22,7 +22,8 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> WorkerRequest:
     """Return what `launch_worker` needs; raise NoMountTarget, WorkerNetworkNotFound."""
     settings, clients = deployment.settings, deployment.clients
-    worker = deployment.policy(event["policy"]).worker
+    policy = deployment.policy(event["policy"])
+    worker, crawl = policy.worker, policy.crawl
     file_system = deployment.file_system(event["file_system"])
     network = choose_network(
         clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
@@ -38,4 +39,6 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
         "instance_type": worker.instance_type or "",
         "subnets": list(network.subnets),
         "security_groups": list(network.security_groups),
+        "exclude": list(crawl.exclude),
+        "operations_per_second": crawl.operations_per_second,
     }

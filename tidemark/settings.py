@@ -9,6 +9,7 @@ AWS's own variables (credentials, Region, endpoints) are the SDK's business and 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from typing import Self
@@ -16,6 +17,7 @@ from typing import Self
 from tidemark.errors import ConfigurationError
 
 PREFIX = "TIDEMARK_"
+_TEXTS = "tuple[str, ...]"  # the type of a field that its variable carries as a list in JSON
 # Where a worker finds the file system; the same in a task definition, on an instance and in the worker.
 MOUNT_POINT = "/mnt/efs"
 
@@ -33,10 +35,10 @@ class _FromEnvironment:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read every field; a field with a default may be missing.
 
-        Raises ConfigurationError naming the variables that are missing or not a number.
+        Raises ConfigurationError naming the variables that are missing, or not a number or list.
         """
         source = os.environ if environment is None else environment
-        values: dict[str, str | int] = {}
+        values: dict[str, str | int | tuple[str, ...]] = {}
         wrong: list[str] = []
         for field in dataclasses.fields(cls):
             variable = variable_name(field.name)
@@ -49,6 +51,12 @@ class _FromEnvironment:
                     values[field.name] = int(text)
                 else:
                     wrong.append(f"{variable} (not a whole number: {text!r})")
+            elif field.type == _TEXTS:
+                texts = _texts(text)
+                if texts is not None:
+                    values[field.name] = texts
+                else:
+                    wrong.append(f"{variable} (not a list in JSON: {text!r})")
             else:
                 values[field.name] = text
         if wrong:
@@ -59,7 +67,20 @@ class _FromEnvironment:
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables that `from_environment` reads back as these settings."""
-        return {variable_name(f.name): str(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {
+            variable_name(field.name): json.dumps(getattr(self, field.name), separators=(",", ":"))
+            if field.type == _TEXTS
+            else str(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+
+
+def _texts(text: str) -> tuple[str, ...] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return tuple(found) if isinstance(found, list) and all(isinstance(one, str) for one in found) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +116,8 @@ class WorkerSettings(_FromEnvironment):
     file_system_id: str
     repository: str  # s3://bucket/prefix
     root: str = MOUNT_POINT  # where the file system is mounted
+    exclude: tuple[str, ...] = ()  # globs of directories' whole paths; see policy.CrawlSettings
+    operations_per_second: int = 0  # 0: no limit
     heartbeat_seconds: int = 60
 
 

@@ -25,7 +25,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import code_of, translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
-from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlStopped
+from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions, CrawlStopped
 from tidemark.errors import IndexingFailed, IndexNotFound, LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.build import build_index
 from tidemark.index.catalogue import read_manifest
@@ -84,7 +84,8 @@ def run(
                 states.send_task_success(taskToken=settings.task_token, output=json.dumps(_result(manifest)))
                 return 0
             earlier, pending = _where_to_begin(store, identity)
-            crawl = open_crawl(os.fsencode(settings.root), CrawlOptions(threads=CRAWL_THREADS), pending)
+            options = _options(settings)
+            crawl = open_crawl(os.fsencode(settings.root), options, pending)
     except Exception as error:
         return _fail(states, settings, error)
     heartbeat = Heartbeat(
@@ -110,6 +111,7 @@ def run(
                     scratch=scratch,
                     now=now,
                     worker=f"tidemark/{__version__}",
+                    excluded=options.exclude,
                     may_continue=heartbeat.check,
                     may_complete=heartbeat.check_now,
                     resume=earlier,
@@ -124,6 +126,15 @@ def run(
         return _fail(states, settings, error)
     _LOG.info("the index is complete", extra=_result(manifest))
     return 0
+
+
+def _options(settings: WorkerSettings) -> CrawlOptions:
+    return CrawlOptions(
+        threads=CRAWL_THREADS,
+        # The crawler's paths have no slash before them.
+        exclude=(*RESTORE_DIRECTORIES, *(path.removeprefix("/").encode() for path in settings.exclude)),
+        operations_per_second=settings.operations_per_second or None,
+    )
 
 
 def _finished(store: Store, identity: IndexIdentity) -> Manifest | None:

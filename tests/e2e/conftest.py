@@ -28,9 +28,14 @@ MORE_POLICIES = """\
     file_systems: [{team}, {bare}]
     keep: 35 days
     index: false
+  part:
+    file_systems: [{team}]
+    keep: 35 days
+    index: {{exclude: [/scratch]}}
   instance:
     file_systems: [{bare}]
     keep: forever
+    index: {{exclude: [/scra*/much], operations_per_second: 10000}}
     worker: {{type: ec2, instance_type: m7g.large}}
 """
 
@@ -149,6 +154,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         directory.mkdir()
         (directory / "readme.txt").write_text(directory.name)
     make_pitfalls(directories["home"])
+    for name in ("team", "bare"):
+        (directories[name] / "scratch" / "much").mkdir(parents=True)
+        (directories[name] / "scratch" / "much" / "of it").write_text("")
     home = root / "nobody"
     home.mkdir()
     # Heartbeats are shortened to 30 s, so that a dead worker is noticed within a test's patience.

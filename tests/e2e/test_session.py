@@ -203,14 +203,18 @@ def test_a_silent_worker_is_replaced(deployed: Deployed) -> None:
     deployed.cloud.faults.add(
         Fault(service="s3", operation="PutObject", action="kill", match="part-", calls=(1, 1))
     )
-    session = deployed.run("team")
+    session = deployed.run("part")
     assert (session["status"], session["reasons"]) == ("success", [])
+    # The second worker leaves out the same as the first.
+    assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt"]
+    shown = deployed.tidemark("index", "show", session["index_id"], "--json")
+    assert "/scratch" in shown.json["excluded"]
 
 
 def test_a_worker_on_ec2_makes_the_same_index_and_terminates_itself(deployed: Deployed) -> None:
     session = deployed.run("instance")
     assert (session["status"], session["reasons"]) == ("success", [])
-    assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt"]
+    assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt", b"scratch"]
     ec2 = deployed.cloud.client("ec2")
     ours = [{"Name": "tag:tidemark:index", "Values": [session["index_id"]]}]
 

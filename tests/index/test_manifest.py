@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +30,14 @@ def sealed(content: dict) -> bytes:
 def test_json_and_back_is_the_identity(manifest):
     assert Manifest.from_json(manifest.to_json(), "url") == manifest
     assert json.loads(sealed(json.loads(manifest.to_json()))) == json.loads(manifest.to_json())
+
+
+def test_what_was_left_out_is_kept_and_may_be_missing_in_what_older_versions_wrote(manifest):
+    excluded = ("/scratch", "/\\xff/*")
+    assert Manifest.from_json(replace(manifest, excluded=excluded).to_json(), "url").excluded == excluded
+    content = json.loads(manifest.to_json())
+    del content["excluded"]
+    assert Manifest.from_json(sealed(content), "url").excluded == ()
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,7 +11,7 @@ from tests.aws.account import NIGHTLY, REGION
 from tests.lambdas.conftest import deploy_policy
 from tidemark.aws.clients import Clients
 from tidemark.errors import NoMountTarget
-from tidemark.policy.policy import WorkerSettings
+from tidemark.policy.policy import CrawlSettings, WorkerSettings
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 WORKER = WorkerSettings(subnets=("subnet-1",), security_groups=("sg-1",))
@@ -46,6 +46,16 @@ def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
     assert file_system in worker["task_definition"]
 
 
+@pytest.mark.parametrize("kind", ["fargate", "ec2"])
+def test_a_worker_is_told_how_its_policy_wants_to_be_indexed(
+    call: Any, clients: Clients, file_system: str, kind: Any
+) -> None:
+    crawl = CrawlSettings(exclude=("/scratch",), operations_per_second=500)
+    deploy_policy(clients, replace(NIGHTLY, crawl=crawl, worker=replace(WORKER, kind=kind)))
+    worker = prepare(call, file_system)
+    assert (worker["exclude"], worker["operations_per_second"]) == (["/scratch"], 500)
+
+
 def test_an_ec2_worker_needs_none(call: Any, clients: Clients, file_system: str) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=replace(WORKER, kind="ec2", instance_type="m7g.xlarge")))
     worker = prepare(call, file_system)
@@ -72,7 +82,8 @@ def test_a_silent_worker_is_removed_before_another_is_launched(
         launch_worker, "remove_workers", lambda *arguments: done.append(arguments[2]) or ["old"]
     )
     monkeypatch.setattr(launch_worker, "run_task" if kind == "fargate" else "run_instance", launch)
-    event = {"task_token": "t", "index_id": "index", "file_system": "fs-0", "worker": {"kind": kind}}
+    worker = {"kind": kind, "exclude": ["/scratch"], "operations_per_second": 500}
+    event = {"task_token": "t", "index_id": "index", "file_system": "fs-0", "worker": worker}
     assert call("launch_worker", event) is None
     removed, (launched, environment) = done
     assert (removed, launched) == ("index", kind)
@@ -82,6 +93,9 @@ def test_a_silent_worker_is_removed_before_another_is_launched(
         "fs-0",
     )
     assert environment.repository == deployment.settings.repository
+    assert (environment.exclude, environment.operations_per_second) == (("/scratch",), 500)
+    call("launch_worker", {**event, "worker": {"kind": kind}})  # prepared before there were these settings
+    assert (done[-1][1].exclude, done[-1][1].operations_per_second) == ((), 0)
 
 
 def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from tidemark.errors import ConfigurationError
 from tidemark.policy.configuration import load
-from tidemark.policy.policy import CopyTarget, Policy, Schedule, WorkerSettings
+from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
+from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 SOURCES = Path(__file__).parents[2]
 
@@ -85,7 +87,7 @@ def test_every_commented_line_of_the_example_is_right_too(tmp_path: Path) -> Non
         indent = " " * (len(line) - len(line.lstrip()))
         load(written(tmp_path, "\n".join([*lines[:number], indent + bare, *lines[number + 1 :]])))
         tried += 1
-    assert tried == 5
+    assert tried == 6
 
 
 def test_values_become_a_policy_with_units(tmp_path: Path) -> None:
@@ -121,6 +123,54 @@ policies: {manual: {file_systems: [fs-01234567], keep: 7 years, index: false}}
     assert policy.schedule is None
     assert policy.keep_days == 7 * 365
     assert (policy.worker.kind, policy.worker.instance_type) == ("ec2", None)
+
+
+def test_index_may_say_what_it_leaves_out_and_how_fast_it_asks(tmp_path: Path) -> None:
+    said = "index: {exclude: [/scratch, /home/*/.cache, /Übersicht], operations_per_second: 500}"
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said))).policies
+    assert policy.index
+    assert policy.crawl == CrawlSettings(
+        exclude=("/scratch", "/home/*/.cache", "/Übersicht"), operations_per_second=500
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"), [("true", True), ("on", True), ("{}", True), ("false", False), ("off", False)]
+)
+def test_index_may_be_a_switch(tmp_path: Path, said: str, wanted: bool) -> None:
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}"))).policies
+    assert (policy.index, policy.crawl) == (wanted, CrawlSettings())
+
+
+@pytest.mark.parametrize("name", ["directory", "Verzeichnis-Ä", '"quoted"'])
+def test_what_is_left_out_fits_into_what_a_worker_can_be_told(tmp_path: Path, name: str) -> None:
+    """The longest list that is taken leaves RunTask's overrides room for the longest task token."""
+
+    def with_paths(count: int) -> str:
+        exclude = json.dumps([f"/{name}/{number}" for number in range(count)])
+        return RIGHT.replace("index: on", f"index: {{exclude: {exclude}}}")
+
+    def too_long(count: int) -> bool:
+        try:
+            load(written(tmp_path, with_paths(count)))
+        except ConfigurationError as error:
+            return "too long for a worker; join paths" in str(error)
+        return False
+
+    most = bisect.bisect_left(range(1000), True, key=too_long) - 1
+    (policy,) = load(written(tmp_path, with_paths(most))).policies
+    environment = WorkerEnvironment(
+        task_token="t" * 2048,
+        index_id="i" * 80,
+        account="1" * 12,
+        region="r" * 20,
+        file_system_id="f" * 43,
+        repository="s3://" + "r" * 400,
+        exclude=policy.crawl.exclude,
+        operations_per_second=1_000_000,
+    ).to_environment()
+    overrides = [{"name": name, "value": value} for name, value in environment.items()]
+    assert len(json.dumps({"containerOverrides": [{"name": "worker", "environment": overrides}]})) <= 8192
 
 
 # What replaces a line of RIGHT; the line that is named; words of the message, the way out among them.
@@ -163,6 +213,19 @@ WRONG = [
     (18, "        vault: elsewhere", 18, "there is no vault elsewhere; write copies"),
     (19, "        keep: forever\n      - {region: eu-west-1, keep: 1 day}", 20, "made already; remove one"),
     (20, "    index: perhaps", 20, "should be true or false"),
+    (20, "    index:", 20, "there is no value; it should be true or false"),
+    (20, "    index: [/scratch]", 20, "for example index: {exclude: [/scratch]}"),
+    (20, "    index:\n      exclud: []", 21, "did you mean 'exclude'"),
+    (20, "    index:\n      exclude: /scratch", 21, "should be a list"),
+    (20, "    index:\n      exclude:\n        - /a\n        - b", 23, "write it as '/b'"),
+    (20, "    index:\n      exclude: [/a/]", 21, "write it as '/a'"),
+    (20, "    index:\n      exclude: [/a/../b]", 21, "'/a/../b' is not the whole path"),
+    (20, "    index:\n      exclude: [/]", 21, "a directory below the file system's root"),
+    (20, '    index:\n      exclude: ["/\\0"]', 21, "is not the whole path"),
+    (20, '    index:\n      exclude: ["/\\ud800"]', 21, "is not the whole path"),
+    (20, "    index:\n      operations_per_second: 0", 21, "greater than or equal to 1"),
+    (20, "    index:\n      operations_per_second: fast", 21, "should be a valid integer"),
+    (20, '    "[key]": 1', 20, "'[key]' is no key"),
     (22, "      type: lambda", 22, "'fargate' or 'ec2'"),
     (22, "      type: ec2", 23, "remove cpu"),
     (22, "      instance_type: m7g.large", 22, "write type: ec2"),

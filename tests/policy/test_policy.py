@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemark.errors import MalformedFileSystemId
-from tidemark.policy.policy import CopyTarget, Policy, Schedule, WorkerSettings, check_file_system_id
+from tidemark.policy.policy import (
+    CopyTarget,
+    CrawlSettings,
+    Policy,
+    Schedule,
+    WorkerSettings,
+    check_file_system_id,
+)
 
 text = st.text(min_size=1, max_size=30)
 days = st.none() | st.integers(1, 36_500)
@@ -36,6 +43,11 @@ policies = st.builds(
     keep_days=days,
     copies=st.lists(copies, max_size=3).map(tuple),
     index=st.booleans(),
+    crawl=st.builds(
+        CrawlSettings,
+        exclude=st.lists(text, max_size=3).map(tuple),
+        operations_per_second=st.none() | st.integers(1),
+    ),
     schedule=st.none() | st.builds(Schedule, expression=text, time_zone=text),
     worker=workers,
 )
@@ -49,7 +61,7 @@ def test_a_policy_survives_its_json(policy: Policy) -> None:
 @given(policies)
 def test_a_policy_written_by_a_newer_version_is_still_read(policy: Policy) -> None:
     fields = json.loads(policy.to_json())
-    for part in (fields, fields["worker"], *fields["copies"]):
+    for part in (fields, fields["crawl"], fields["worker"], *fields["copies"]):
         part["invented_tomorrow"] = 1
     assert Policy.from_json(json.dumps(fields)) == policy
 

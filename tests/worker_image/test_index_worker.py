@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -64,6 +65,26 @@ def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
     assert progress["entries"] == 4
     assert progress["directories_queued"] == 0
     assert progress["index_id"] == result["index_id"]
+
+
+def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so(world):
+    (world.tree / "scratch" / "much").mkdir(parents=True)
+    (world.tree / "scratch" / "more.xlsx").write_text("")
+    (world.tree / "aws-backup-restore_2026-11-22").mkdir()
+    told = dataclasses.replace(world.settings, exclude=("/scratch", "/*/er/no"), operations_per_second=1000)
+    world.environment.update(told.to_environment())
+    code, output = run(world)
+
+    assert code == 0, output
+    manifest = newest_index(world.store, world.settings.file_system_id)
+    assert {hit.path for hit in search(world.store, manifest, "*")} == {
+        "/deep",
+        "/deep/er",
+        "/deep/er/report.xlsx",
+        "/link",
+    }
+    assert manifest.excluded[-2:] == ("/scratch", "/*/er/no")
+    assert "/aws-backup-restore_*" in manifest.excluded
 
 
 def test_a_worker_that_finds_the_index_complete_reports_it(world):

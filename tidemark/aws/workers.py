@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from tidemark.aws.clients import Clients
 from tidemark.settings import LambdaSettings
@@ -26,6 +26,10 @@ class WorkerRequest(TypedDict):
     instance_type: str  # empty for Fargate
     subnets: list[str]
     security_groups: list[str]
+    # Prepared once, so that a worker which goes on after another leaves out the same. An execution that an
+    # older version began has neither.
+    exclude: NotRequired[list[str]]
+    operations_per_second: NotRequired[int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

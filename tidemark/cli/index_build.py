@@ -86,7 +86,8 @@ def build(
         file_system_id=whose,
         index_id=index_id(whose, begun, secrets.token_hex(3)),
     )
-    crawl = open_crawl(os.fsencode(directory), CrawlOptions(threads=threads))
+    options = CrawlOptions(threads=threads)
+    crawl = open_crawl(os.fsencode(directory), options)
     with (
         tempfile.TemporaryDirectory(prefix="tidemark-index-") as scratch,
         _nothing_left_of_a_failure(store, identity, crawl),
@@ -99,6 +100,7 @@ def build(
             scratch=Path(scratch),
             now=utc_now,
             worker=f"tidemark/{__version__}",
+            excluded=options.exclude,
             may_continue=show,
         )
     if as_json:

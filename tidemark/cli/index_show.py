@@ -55,6 +55,7 @@ def _print(store: Store, manifest: Manifest) -> None:
         f"{terminal.count(totals.others, 'other')}, {terminal.size(totals.bytes)}",
         "drift": f"{totals.unreadable:,} could not be read, {totals.vanished:,} vanished, "
         f"{terminal.count(totals.changed, 'directory', 'directories')} changed while listed",
+        "left out": ", ".join(manifest.excluded) or None,
         "changes since": manifest.previous_index_id,
         "takes": f"{terminal.size(sum(file.bytes for file in (*parts, *sides)))}: "
         f"{terminal.count(len(parts), 'part')}, {', '.join(file.file for file in sides)}",

@@ -29,7 +29,7 @@ Repository = Annotated[
 ]
 INDEX_FIELDS = (
     "index_id, account, region, file_system, location, crawl_started_at, crawl_ended_at, worker, "
-    "previous_index_id, entries, files, directories, others, bytes, unreadable, vanished, changed"
+    "excluded[], previous_index_id, entries, files, directories, others, bytes, unreadable, vanished, changed"
 )
 
 
@@ -101,6 +101,7 @@ def manifest_json(repository: Store, manifest: Manifest) -> dict[str, Any]:
         "crawl_started_at": terminal.json_time(manifest.crawl_started_at),
         "crawl_ended_at": terminal.json_time(manifest.crawl_ended_at),
         "worker": manifest.worker,
+        "excluded": list(manifest.excluded),
         "previous_index_id": manifest.previous_index_id,
         "entries": totals.entries,
         "files": totals.files,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,7 @@ from tidemark.index.changes import ChangesBuilder
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
 from tidemark.index.dirs import DirsBuilder
+from tidemark.index.escape import escape
 from tidemark.index.groups import row_groups
 from tidemark.index.manifest import File, IndexIdentity, Manifest
 from tidemark.index.parts import PartWriter
@@ -55,6 +56,7 @@ def build_index(
     scratch: Path,
     now: Callable[[], datetime],
     worker: str,
+    excluded: Sequence[bytes] = (),
     may_continue: Callable[[], None] = lambda: None,
     may_complete: Callable[[], None] = lambda: None,
     resume: Checkpoint | None = None,
@@ -62,10 +64,11 @@ def build_index(
 ) -> Manifest:
     """Crawl, sort, write every file, then the manifest; return it.
 
-    `now` is the clock, in UTC. `scratch` is a directory for sorted runs: about 60 bytes for each entry of a
-    tree of more than half a million. `may_continue` is asked every second or so and `may_complete` before the
-    manifest comes into being; they say no by raising. `resume` is where an earlier worker got to; the crawl
-    must then begin at its pending directories. Memory does not grow with the number of entries.
+    `now` is the clock, in UTC. `excluded` is what the crawl was told to leave out. `scratch` is a directory
+    for sorted runs: about 60 bytes for each entry of a tree of more than half a million. `may_continue` is
+    asked every second or so and `may_complete` before the manifest comes into being; they say no by raising.
+    `resume` is where an earlier worker got to; the crawl must then begin at its pending directories. Memory
+    does not grow with the number of entries.
 
     Raises CrawlFailed, CrawlStopped, IndexingFailed where the index exists already, what the store raises.
     """
@@ -85,7 +88,11 @@ def build_index(
     finally:
         gathered.sorter.close()
     manifest = dataclasses.replace(
-        manifest, crawl_started_at=gathered.started_at, crawl_ended_at=ended_at, worker=worker
+        manifest,
+        crawl_started_at=gathered.started_at,
+        crawl_ended_at=ended_at,
+        worker=worker,
+        excluded=tuple("/" + escape(pattern) for pattern in excluded),
     )
     may_complete()
     body = manifest.to_json()

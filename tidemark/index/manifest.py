@@ -94,6 +94,7 @@ class Manifest:
     totals: Totals
     parts: tuple[Part, ...]
     side_files: tuple[File, ...] = ()
+    excluded: tuple[str, ...] = ()  # globs of the directories that were left out, whole paths, as escaped
 
     @property
     def index_id(self) -> str:
@@ -118,6 +119,7 @@ class Manifest:
             "crawl_started_at": _time_text(self.crawl_started_at),
             "crawl_ended_at": _time_text(self.crawl_ended_at),
             "worker": self.worker,
+            "excluded": list(self.excluded),
             "previous_index_id": self.previous_index_id,
             "schema_sha256": self.schema_sha256,
             "totals": dataclasses.asdict(self.totals),
@@ -161,6 +163,8 @@ class Manifest:
             totals=_numbers(Totals, content["totals"]),
             parts=tuple(_part(part) for part in content["parts"]),
             side_files=tuple(File(**_file(file)) for file in content["side_files"]),
+            # Not there in what the first versions wrote.
+            excluded=_texts(content.get("excluded", [])),
         )
 
 
@@ -223,6 +227,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return tuple(_text(entry) for entry in value)
 
 
 def _sha256(value: object) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,20 @@ from tidemark.policy import fargate, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
+    IndexPart,
     NetworkPart,
     PolicyPart,
     SchedulePart,
     WorkerPart,
 )
-from tidemark.policy.policy import CopyTarget, Policy, Schedule, WorkerSettings
+from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # it names a Step Functions execution
 LONGEST_POLICY = 8192  # characters of JSON in an advanced SSM parameter
+# Characters of JSON within JSON. The worker is told in its environment, for which RunTask has 8,192
+# characters, and a task token may take 2,048 of them. Source: RunTask, overrides.
+LONGEST_EXCLUDE = 4096
 _MOMENT = "20261122T020000Z-r99"  # reruns of a session count behind its time
 
 
@@ -69,7 +74,9 @@ def load(path: Path) -> Configuration:
 def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:
     """Say in our words what pydantic found wrong with single values."""
     for found in error.errors(include_url=False):
-        where = tuple(part for part in found["loc"] if part != "[key]")
+        where = found["loc"]
+        if where[-1:] == ("[key]",) and found["type"] != "extra_forbidden":
+            where = where[:-1]  # pydantic's sign that it is the key itself which is wrong
         match found["type"]:
             case "extra_forbidden":
                 message = _unknown_key(where)
@@ -109,6 +116,8 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return PolicyPart
         case ("policies", _, "copies", _):
             return CopyPart
+        case ("policies", _, "index"):
+            return IndexPart
         case (*_, "worker"):
             return WorkerPart
         case (*_, "network"):
@@ -170,6 +179,8 @@ def _policy_problems(
             )
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
+    if policy.index and len(json.dumps(json.dumps(policy.index.exclude))) > LONGEST_EXCLUDE:
+        yield (*where, "index", "exclude"), "the list is too long for a worker; join paths with * and ?"
     if policy.worker:
         yield from _worker_problems((*where, "worker"), policy.worker)
     seen: set[str] = set()
@@ -257,7 +268,8 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             )
             for copy in policy.copies
         ),
-        index=policy.index,
+        index=policy.index is not None,
+        crawl=_crawl(policy.index or IndexPart()),
         schedule=_schedule(policy.schedule) if policy.schedule else None,
         worker=_worker(policy.worker or file.worker),
     )
@@ -265,6 +277,10 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
 
 def _schedule(schedule: SchedulePart) -> Schedule:
     return Schedule(expression=schedule.cron or schedule.rate or "", time_zone=schedule.time_zone or "UTC")
+
+
+def _crawl(index: IndexPart) -> CrawlSettings:
+    return CrawlSettings(exclude=tuple(index.exclude), operations_per_second=index.operations_per_second)
 
 
 def _worker(worker: WorkerPart) -> WorkerSettings:

@@ -18,6 +18,8 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -26,6 +28,8 @@ from tidemark.errors import MalformedFileSystemId
 from tidemark.policy import schedule
 from tidemark.policy.policy import FILE_SYSTEM_ID, check_file_system_id
 
+FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS answers to one client
+_SWITCH = TypeAdapter(bool)
 LONGEST_KEEP_DAYS = 36_500  # AWS Backup's retention is 1 day to 100 years
 _DAYS = {"day": 1, "week": 7, "year": 365}
 
@@ -84,6 +88,53 @@ def memory_mib(text: Any) -> int:
     return int(match.group(1)) * (1024 if match.group(2) == "GB" else 1)
 
 
+def excluded_path(text: str) -> str:
+    """Return a glob of directories' whole paths, such as `/home/*/.cache`. Raises ValueError."""
+    names = [name for name in text.split("/") if name not in ("", ".")]
+    whole = "".join(f"/{name}" for name in names)
+    if whole and whole == text and ".." not in names and _is_a_path(text):
+        return text
+    hint = whole if names and whole != text and ".." not in names else "/home/*/.cache"
+    raise ValueError(
+        f"{text!r} is not the whole path of a directory below the file system's root; write it as {hint!r}"
+    )
+
+
+def _is_a_path(text: str) -> bool:
+    """Return whether a file system could have a path of these characters."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates, which YAML can write
+        return False
+
+
+def _index_part(value: Any) -> Any:
+    """Return what `index` says as its settings, or None where no index is wanted."""
+    if isinstance(value, dict | IndexPart):
+        return value
+    try:
+        return IndexPart() if _SWITCH.validate_python(value) else None
+    except ValidationError:
+        found = "there is no value; it" if value is None else repr(value)
+        raise ValueError(
+            f"{found} should be true or false, or settings, for example index: {{exclude: [/scratch]}}"
+        ) from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _OrSwitch:
+    """Settings, or true for the default ones, or false for none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_index_part, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        settings = [one for one in handler(schema)["anyOf"] if one != {"type": "null"}]
+        return {"anyOf": [{"type": "boolean"}, *settings]}
+
+
 # The lengths keep what is built from the names within AWS's limits: the bucket
 # `<deployment>-repository-<account>-<Region>` within 63, a function within 64, and a session id
 # `<policy>-<file system>-<time>`, which names an execution, within 80.
@@ -137,6 +188,11 @@ Keep = Annotated[
     int | None,
     BeforeValidator(keep_days),
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}),
+]
+ExcludedPath = Annotated[
+    str,
+    AfterValidator(excluded_path),
+    WithJsonSchema({"type": "string", "pattern": "^(/[^/]+)+$"}),
 ]
 Memory = Annotated[
     int, BeforeValidator(memory_mib), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} ?(GB|MB)$"})
@@ -209,6 +265,24 @@ class WorkerPart(_Part):
     )
 
 
+class IndexPart(_Part):
+    """What the index of each backup leaves out, and how fast its worker may ask."""
+
+    exclude: list[ExcludedPath] = Field(
+        [],
+        description="Directories to leave out of the index, with all below; backups hold them all the same. "
+        "Whole paths from the root, in which * and ? stand for anything but a slash.",
+        examples=[["/scratch", "/home/*/.cache"]],
+    )
+    operations_per_second: int | None = Field(
+        None,
+        ge=1,
+        le=FASTEST_CRAWL,
+        description="The most metadata operations that the worker asks of the file system in a second. "
+        "Default: as many as it answers.",
+    )
+
+
 class PolicyPart(_Part):
     """What to protect, when, and for how long."""
 
@@ -219,7 +293,11 @@ class PolicyPart(_Part):
         examples=["35 days", "7 years", "forever"],
     )
     copies: list[CopyPart] = Field([], description="Copies in other Regions.")
-    index: bool = Field(True, description="Whether to catalogue the files of each backup.")
+    index: Annotated[IndexPart | None, _OrSwitch()] = Field(
+        IndexPart(),
+        description="Whether to catalogue the files of each backup, or how.",
+        json_schema_extra={"default": True},
+    )
     worker: WorkerPart | None = Field(None, description="Default: the `worker` of the deployment.")
 
 

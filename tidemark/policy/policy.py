@@ -71,6 +71,14 @@ class WorkerSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlSettings:
+    """How a worker reads a file system to make its index."""
+
+    exclude: tuple[str, ...] = ()  # globs of directories' whole paths, each from the root: /scratch/*
+    operations_per_second: int | None = None  # of metadata; None: as fast as the file system answers
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What to protect, when, where to and for how long, indexed or not."""
 
@@ -82,6 +90,7 @@ class Policy:
     keep_days: int | None  # None keeps for ever
     copies: tuple[CopyTarget, ...] = ()
     index: bool = True
+    crawl: CrawlSettings = CrawlSettings()
     schedule: Schedule | None = None  # None: started by hand only
     worker: WorkerSettings = WorkerSettings()
 
@@ -104,9 +113,16 @@ class Policy:
                 "file_systems": tuple(fields["file_systems"]),
                 "copies": tuple(CopyTarget(**_known(CopyTarget, copy)) for copy in fields.get("copies", ())),
                 "schedule": Schedule(**_known(Schedule, schedule)) if schedule else None,
+                "crawl": _crawl(fields.get("crawl", {})),
                 "worker": _worker(fields.get("worker", {})),
             }
         )
+
+
+def _crawl(fields: dict[str, Any]) -> CrawlSettings:
+    return CrawlSettings(
+        **_known(CrawlSettings, fields) | {"exclude": tuple(fields.get("exclude", ()))},
+    )
 
 
 def _worker(fields: dict[str, Any]) -> WorkerSettings:
