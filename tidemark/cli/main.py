@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -16,27 +17,31 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from tidemark import __version__
 from tidemark.aws.errors import translated
-from tidemark.cli import (
-    demo,
-    diff,
-    history,
-    index_build,
-    index_list,
-    index_show,
-    index_verify,
-    local,
-    ls,
-    recovery_points,
-    run,
-    search,
-    session,
-    sessions,
-    terminal,
-    usage,
-)
+from tidemark.cli import terminal
 from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
 from tidemark.cli.command import Command
 from tidemark.errors import TidemarkError
+
+# Each command and the function that it is, in the order of the help; its HELP is beside it.
+_COMMANDS = {
+    "demo": "demo.demo",
+    "run": "run.run",
+    "sessions": "sessions.sessions",
+    "session": "session.session",
+    "recovery-points": "recovery_points.recovery_points",
+    "search": "search.search",
+    "ls": "ls.ls",
+    "history": "history.history",
+    "diff": "diff.diff",
+    "usage": "usage.usage",
+}
+_LOCAL_COMMANDS = {"up": "local.up"}
+_INDEX_COMMANDS = {
+    "build": "index_build.build",
+    "list": "index_list.list_",
+    "show": "index_show.show",
+    "verify": "index_verify.verify",
+}
 
 app = typer.Typer(
     name="tidemark",
@@ -51,35 +56,45 @@ app = typer.Typer(
         "with the credentials that the AWS SDK finds in its environment."
     ),
 )
-local_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="AWS on this machine, with Tidemark deployed in it."
-)
-index_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Indexes: build one, check one, see what there is."
-)
+for _name, _help in (
+    ("local", "AWS on this machine, with Tidemark deployed in it."),
+    ("index", "Indexes: build one, check one, see what there is."),
+):
+    app.add_typer(typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_help), name=_name)
 
 
-def _add(to: typer.Typer, function: Callable[..., None], help_text: str, name: str) -> None:
-    to.command(name, cls=Command, help=help_text)(function)
+class _Commands(Mapping[str, Any]):
+    """A group's commands by name, each imported when it is asked for.
+
+    A search of a local repository must not wait for the AWS SDK: importing it takes longer than searching.
+    """
+
+    def __init__(self, functions: dict[str, str], groups: dict[str, Any]) -> None:
+        self._functions, self._built = functions, dict(groups)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._built:
+            module_name, _, function = self._functions[name].partition(".")
+            module = importlib.import_module(f"tidemark.cli.{module_name}")
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            alone.command(name, cls=Command, help=module.HELP)(getattr(module, function))
+            self._built[name] = typer.main.get_command(alone)
+        return self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._functions, **self._built})
+
+    def __len__(self) -> int:
+        return len({**self._functions, **self._built})
 
 
-_add(app, demo.demo, demo.HELP, "demo")
-_add(local_app, local.up, local.HELP, "up")
-app.add_typer(local_app, name="local")
-_add(app, run.run, run.HELP, "run")
-_add(app, sessions.sessions, sessions.HELP, "sessions")
-_add(app, session.session, session.HELP, "session")
-_add(app, recovery_points.recovery_points, recovery_points.HELP, "recovery-points")
-_add(index_app, index_build.build, index_build.HELP, "build")
-_add(index_app, index_list.list_, index_list.HELP, "list")
-_add(index_app, index_show.show, index_show.HELP, "show")
-_add(index_app, index_verify.verify, index_verify.HELP, "verify")
-app.add_typer(index_app, name="index")
-_add(app, search.search, search.HELP, "search")
-_add(app, ls.ls, ls.HELP, "ls")
-_add(app, history.history, history.HELP, "history")
-_add(app, diff.diff, diff.HELP, "diff")
-_add(app, usage.usage, usage.HELP, "usage")
+def command() -> Any:
+    """Return the whole command line, as typer runs it."""
+    top: Any = typer.main.get_command(app)
+    for name, functions in (("local", _LOCAL_COMMANDS), ("index", _INDEX_COMMANDS)):
+        top.commands[name].commands = _Commands(functions, {})
+    top.commands = _Commands(_COMMANDS, top.commands)
+    return top
 
 
 def _version(wanted: bool) -> None:
@@ -115,10 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def call(arguments: list[str]) -> int:
     """Run one command; return its exit code, having told the user what went wrong, if anything did."""
-    command = typer.main.get_command(app)
+    whole = command()
     try:
-        with command.make_context("tidemark", arguments) as context, translated():
-            command.invoke(context)
+        with whole.make_context("tidemark", arguments) as context, translated():
+            whole.invoke(context)
     except Exit as end:
         return end.exit_code
     except TidemarkError as error:

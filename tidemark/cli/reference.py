@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
-from tidemark.cli.main import app
+from tidemark.cli.main import command as whole
 from tidemark.errors import error_classes
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -48,14 +48,14 @@ What the credentials of a user of these commands must allow, on the deployment's
 
 def reference() -> str:
     """Return the text of docs/cli.md."""
-    sections = [_OPENING, _section(typer.main.get_command(app), ["tidemark"])]
+    sections = [_OPENING, _section(whole(), ["tidemark"])]
     sections += [_section(command, path) for path, command in commands()]
     return "\n".join([*sections, _PERMISSIONS, _exit_codes()])
 
 
 def commands() -> Iterator[tuple[list[str], Any]]:
     """Return every command with its path: ["tidemark", "local", "up"]."""
-    yield from _below(typer.main.get_command(app), ["tidemark"])
+    yield from _below(whole(), ["tidemark"])
 
 
 def _below(group: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
@@ -69,7 +69,7 @@ def _below(group: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:
 def _section(command: Any, path: list[str]) -> str:
     parent = None
     for name in path[:-1]:
-        parent = typer.Context(typer.main.get_command(app), info_name=name, parent=parent)
+        parent = typer.Context(whole(), info_name=name, parent=parent)
     context = typer.Context(
         command, info_name=path[-1], parent=parent, help_option_names=["-h", "--help"], terminal_width=80
     )
