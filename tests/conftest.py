@@ -18,8 +18,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 def _no_credentials_of_the_developers(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No test reaches an account by accident: the environment names none."""
+    """No test reaches an account or a deployment by accident: environment, files and host name none."""
     if request.node.get_closest_marker("aws"):
         return
-    for variable in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
-        monkeypatch.delenv(variable)
+    ours = [name for name in os.environ if name.startswith(("AWS_", "TIDEMARK_"))]
+    for variable in ours:
+        if variable != "AWS_CA_BUNDLE":
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.session import get_session
 
 from tidemark.aws.clients import Clients
+from tidemark.aws.deployment import Resources
 from tidemark.aws.records import Records
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.schema import TABLES
@@ -42,6 +43,18 @@ SETTINGS = LambdaSettings(
     worker_execution_role=f"arn:aws:iam::{ACCOUNT}:role/execution",
     worker_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/worker",
     worker_log_group="/tidemark/worker",
+)
+RESOURCES = Resources(
+    account=ACCOUNT,
+    region=REGION,
+    sessions_table=SETTINGS.sessions_table,
+    indexes_table=SETTINGS.indexes_table,
+    repository=SETTINGS.repository,
+    tag_key=SETTINGS.tag_key,
+    policy_run=f"{MACHINES}-policy-run",
+    backup_session=f"{MACHINES}-backup-session",
+    indexing_session=f"{MACHINES}-indexing-session",
+    vaults={REGION: "tidemark", COPY_REGION: "copies"},
 )
 IMAGE = "ami-12345678"  # moto asks no questions
 

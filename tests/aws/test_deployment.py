@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 import pytest
 from botocore.session import get_session
 
-from tests.aws.account import MACHINES, NIGHTLY, REGION, create_tables
+from tests.aws.account import NIGHTLY, REGION, RESOURCES, create_tables
 from tests.sessions.world import START, new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
@@ -14,19 +14,6 @@ from tidemark.errors import NoCredentials, NotDeployed, PolicyNotFound
 from tidemark.policy.policy import policy_parameter, resources_parameter
 from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import open_session
-
-RESOURCES = Resources(
-    account="123456789012",
-    region=REGION,
-    sessions_table="tidemark-sessions",
-    indexes_table="tidemark-indexes",
-    repository="s3://repository/below",
-    tag_key="arn:key",
-    policy_run=f"{MACHINES}-policy-run",
-    backup_session=f"{MACHINES}-backup-session",
-    indexing_session=f"{MACHINES}-indexing-session",
-    vaults={REGION: "tidemark", "eu-west-1": "copies"},
-)
 
 
 def deploy(clients: Clients) -> None:

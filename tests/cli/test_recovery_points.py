@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cli.conftest import COPY_REGION, OWN, REGION
+from tests.aws.account import COPY_REGION, REGION
+from tests.cli.conftest import OWN
 from tidemark.aws.recovery_points import RecoveryPoint
 from tidemark.tags import OpenedTags, PointMetadata, TagKey, open_tags, seal
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from tests.cli.conftest import COPY_REGION, REGION
+from tests.aws.account import COPY_REGION, REGION
 from tidemark.policy.policy import policy_parameter
 
 

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from tests.cli.conftest import ACCOUNT, NOW, REGION
+from tests.aws.account import ACCOUNT, REGION
+from tests.cli.conftest import NOW
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tidemark.sessions.overlap import claim, complete, settle
 

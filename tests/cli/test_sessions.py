@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.cli.conftest import COPY_REGION
+from tests.aws.account import COPY_REGION
 from tidemark.sessions.session import SessionStatus
 
 FIELDS = {
