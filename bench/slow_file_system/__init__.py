@@ -1,0 +1,85 @@
+"""A tree on a file system that takes a millisecond for each metadata operation, as one over a network does.
+
+    with slow_file_system(tree, readdirplus=False) as mount: ...
+
+It is a small C program over libfuse3, compiled when asked for. Its own processor time is this machine's too:
+on two cores it, and not the crawler, may be what a very fast crawler waits for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_SOURCE = Path(__file__).with_name("slow_file_system.c")
+_SECONDS_TO_END = 10
+
+
+class SlowFileSystemMissing(Exception):
+    """This machine cannot have such a file system; the message says what is missing."""
+
+
+@contextlib.contextmanager
+def slow_file_system(tree: Path, *, readdirplus: bool, seconds: float = 0.001) -> Iterator[Path]:
+    """Mount a tree's names and attributes, as they are now, read-only, and return where; unmount at the end.
+
+    The contents of files cannot be read. `seconds` is what each operation takes. With `readdirplus` a listing
+    brings attributes, which hold for a second; without it, every name is asked for on its own, every time.
+    Raises SlowFileSystemMissing.
+    """
+    with tempfile.TemporaryDirectory(prefix="slow-file-system-") as scratch:
+        program, mount = Path(scratch, "slow_file_system"), Path(scratch, "mount")
+        mount.mkdir()
+        _compile(program)
+        mode = "plus" if readdirplus else "plain"
+        # It ends when its input ends, so that no mount outlives this process, however that dies.
+        server = subprocess.Popen(
+            [program, tree, mount, str(round(seconds * 1e6)), mode],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            assert server.stdout
+            assert server.stderr
+            if server.stdout.readline() != b"mounted\n":
+                raise SlowFileSystemMissing(
+                    f"the slow file system did not start: {server.stderr.read().decode()}"
+                )
+            yield mount
+        finally:
+            _end(server, mount)
+
+
+def _compile(program: Path) -> None:
+    for tool, package in (("cc", "gcc"), ("pkg-config", "pkg-config")):
+        if shutil.which(tool) is None:
+            raise SlowFileSystemMissing(f"{tool} is not installed (Debian's package {package})")
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        raise SlowFileSystemMissing("/dev/fuse is not there, or not for this user")
+    libfuse = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "fuse3 >= 3.13"], capture_output=True, text=True, check=False
+    )
+    if libfuse.returncode:
+        raise SlowFileSystemMissing("libfuse 3.13 or newer is not installed (Debian's package libfuse3-dev)")
+    command = ["cc", "-std=gnu11", "-O2", "-pthread", "-o", program, _SOURCE, *shlex.split(libfuse.stdout)]
+    compiled = subprocess.run(command, capture_output=True, text=True, check=False)
+    if compiled.returncode:
+        raise SlowFileSystemMissing(f"the slow file system does not compile here: {compiled.stderr}")
+
+
+def _end(server: subprocess.Popen[bytes], mount: Path) -> None:
+    try:
+        server.communicate(timeout=_SECONDS_TO_END)  # ends its input
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.communicate()
+    for command in (["fusermount3", "-u", "-z", mount], ["umount", "-l", mount]):
+        if mount.is_mount() and shutil.which(str(command[0])):
+            subprocess.run(command, check=False)
