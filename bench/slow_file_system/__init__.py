@@ -68,7 +68,16 @@ def _compile(program: Path) -> None:
     )
     if libfuse.returncode:
         raise SlowFileSystemMissing("libfuse 3.13 or newer is not installed (Debian's package libfuse3-dev)")
-    command = ["cc", "-std=gnu11", "-O2", "-pthread", "-o", program, _SOURCE, *shlex.split(libfuse.stdout)]
+    command = [
+        "cc",
+        "-std=gnu11",
+        "-O2",
+        "-pthread",
+        "-o",
+        str(program),
+        str(_SOURCE),
+        *shlex.split(libfuse.stdout),
+    ]
     compiled = subprocess.run(command, capture_output=True, text=True, check=False)
     if compiled.returncode:
         raise SlowFileSystemMissing(f"the slow file system does not compile here: {compiled.stderr}")
@@ -80,6 +89,6 @@ def _end(server: subprocess.Popen[bytes], mount: Path) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.communicate()
-    for command in (["fusermount3", "-u", "-z", mount], ["umount", "-l", mount]):
-        if mount.is_mount() and shutil.which(str(command[0])):
+    for command in (["fusermount3", "-u", "-z", str(mount)], ["umount", "-l", str(mount)]):
+        if mount.is_mount() and shutil.which(command[0]):
             subprocess.run(command, check=False)
