@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.session import get_session
 from botocore.stub import Stubber
 
 from tests.aws.account import MACHINES, REGION, the_clients
@@ -90,7 +91,24 @@ def test_an_execution_is_started_under_its_name_or_one_of_step_functions(client:
 )
 def test_every_partition_has_its_console(region: str, host: str) -> None:
     arn = ARN.replace(REGION, region)
+    client = get_session().create_client("stepfunctions", region_name=region)
     assert (
-        console_url(arn)
+        console_url(client, arn)
         == f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/{arn}"
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_aws"),
+    [
+        ("https://vpce-0a-b.states.eu-central-1.vpce.amazonaws.com", True),
+        ("https://states.eu-central-1.api.aws", True),
+        ("http://127.0.0.1:4566", False),
+        ("http://localhost.localstack.cloud:4566", False),
+        ("https://states.amazonaws.com.example.org", False),
+        ("https://not-amazonaws.com", False),
+    ],
+)
+def test_only_aws_has_a_console(endpoint: str, is_aws: bool) -> None:
+    client = get_session().create_client("stepfunctions", region_name=REGION, endpoint_url=endpoint)
+    assert (console_url(client, ARN) is not None) == is_aws

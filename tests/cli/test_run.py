@@ -120,6 +120,22 @@ def test_no_mount_target(tidemark, deployment, own):
     assert "create-mount-target" in refused(tidemark, deployment, 21, "nightly")
 
 
+def test_where_some_file_systems_cannot_be_run_each_is_told_and_how_to_run_the_others(
+    tidemark, deployment, own
+):
+    efs = deployment.clients.of("efs")
+    bare = efs.create_file_system(CreationToken="two")["FileSystemId"]
+    gone = "fs-0000000000000dead"
+    deploy(deployment, file_systems=(bare, own, gone))
+    said = refused(tidemark, deployment, 21, "nightly")
+    assert f"{bare} has no available mount target" in said
+    assert f"{gone} does not exist" in said
+    assert said.endswith(f"by itself:\n  tidemark run nightly --file-system {own}\n")
+    alone = refused(tidemark, deployment, 21, "nightly", "--file-system", bare)
+    assert "by itself" not in alone
+    assert tidemark("run", "nightly", "--file-system", own).code == 0
+
+
 def test_a_missing_vault(tidemark, deployment, own):
     deployment.clients.of("backup", REGION).delete_backup_vault(BackupVaultName="tidemark")
     assert f"in {REGION}" in refused(tidemark, deployment, 22, "nightly")

@@ -45,6 +45,7 @@ def test_the_demo_of_a_directory_that_is_not_there(tidemark):
     result = tidemark("demo", "/nowhere/at/all")
     assert result.code == ConfigurationError.exit_code
     assert "/nowhere/at/all is not a directory" in result.err
+    assert result.out == ""
 
 
 def test_without_the_sources_the_message_says_where_to_run(tmp_path, monkeypatch):

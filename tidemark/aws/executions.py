@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -62,10 +63,18 @@ _CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
+# Of every partition, interface endpoints in a VPC and dual-stack endpoints included.
+_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
-def console_url(execution: str) -> str:
-    """Return the address of an execution in the AWS console."""
+def console_url(client: SFNClient, execution: str) -> str | None:
+    """Return the address of an execution in the AWS console; None where the client does not ask AWS.
+
+    The client's own endpoint tells: any other host (AWS_ENDPOINT_URL) has no console there.
+    """
+    asked = urlsplit(client.meta.endpoint_url).hostname or ""
+    if not asked.endswith(_AWS_DOMAINS):
+        return None
     region = execution.split(":")[3]
     host = _CONSOLES[partition_of(region)]
     return f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/{execution}"

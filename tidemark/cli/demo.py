@@ -23,7 +23,7 @@ from tidemark.cli.follow import follow
 from tidemark.cli.run import Started
 from tidemark.cli.search import entry_line
 from tidemark.cli.steps import View
-from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, in_silence, workbench
+from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, check, in_silence, workbench
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
 from tidemark.sessions.indexing import IndexStatus
@@ -65,6 +65,9 @@ def demo(
 ) -> None:
     """See HELP."""
     out = terminal.console()
+    if directory is not None:
+        directory = directory.expanduser().absolute()
+        check(NAME, directory)
     if not as_json:
         out.print(
             f"AWS on this machine: nothing leaves it, and its waits pass {1 / TIME_SCALE:.0f} times as fast."
@@ -95,7 +98,7 @@ def demo(
 def _root(directory: Path | None, say: Say) -> Iterator[Path]:
     """Return the directory to back up: the user's, or what every machine has, of a size that is quick."""
     if directory is not None:
-        yield directory.expanduser().absolute()
+        yield directory
         return
     with tempfile.TemporaryDirectory(prefix="tidemark-") as scratch:
         library = Path(scratch) / "python"

@@ -137,7 +137,7 @@ def call(arguments: list[str]) -> int:
     except Exit as end:
         return end.exit_code
     except TidemarkError as error:
-        _complain(str(error))
+        _complain("\n".join([str(error), *getattr(error, "__notes__", ())]))
         return error.exit_code
     except TyperException as error:
         return _usage(error)

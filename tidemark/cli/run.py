@@ -18,7 +18,7 @@ from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import session_json
 from tidemark.cli.follow import INTERVAL_SECONDS, Follower, follow
 from tidemark.cli.steps import STATUS_STYLES
-from tidemark.errors import SessionFailed
+from tidemark.errors import FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
 from tidemark.policy.policy import Policy, check_file_system_id
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.session import SessionStatus
@@ -26,11 +26,12 @@ from tidemark.sessions.session import SessionStatus
 HELP = """Back up a policy's file systems now.
 
 What can be checked is checked first: the policy, the file systems, their mount targets and every vault.
-If one of these is wrong, nothing is started. With --wait, shows the steps until every session has ended,
-and ends with code 32 if one failed; stopping it does not stop the sessions.
+If one of these is wrong, nothing is started; --file-system runs what is right by itself. With --wait,
+shows the steps until every session has ended, and ends with code 32 if one failed; stopping it does not
+stop the sessions.
 
-JSON: execution_arn, console_url, sessions[] with session_id and file_system; with --wait all fields of
-"tidemark session".
+JSON: execution_arn, console_url (null where AWS_ENDPOINT_URL names another cloud), sessions[] with
+session_id and file_system; with --wait all fields of "tidemark session".
 """
 
 
@@ -57,10 +58,11 @@ def run(
     deployed = connection.policy(policy)
     preflight(connection, deployed, file_system)
     started = start(connection, deployed, file_system)
-    link = executions.console_url(started.execution_arn)
-    err = terminal.console(stderr=True)
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    link = executions.console_url(client, started.execution_arn)
     if wait:
-        err.print(Text(link, terminal.QUIET), soft_wrap=True)
+        if link is not None:
+            terminal.console(stderr=True).print(Text(link, terminal.QUIET), soft_wrap=True)
         try:
             follower = watch(connection, deployed, started)
         except KeyboardInterrupt:
@@ -87,10 +89,28 @@ def run(
 
 
 def preflight(connection: Connection, policy: Policy, file_system: str | None) -> None:
-    """Return if the policy can be run, for one of its file systems or for all."""
-    for each in policy.file_systems if file_system is None else (file_system,):
-        check_file_system(connection.clients, policy, connection.resources.file_system(each))
+    """Return if the policy can be run, for one of its file systems or for all.
+
+    Raises what is wrong; where that is some of the file systems, all of them, with how to run the rest.
+    """
     check_vaults(connection.clients, policy)
+    asked = policy.file_systems if file_system is None else (file_system,)
+    wrong: dict[str, TidemarkError] = {}
+    for each in asked:
+        try:
+            check_file_system(connection.clients, policy, connection.resources.file_system(each))
+        except (FileSystemNotFound, NoMountTarget) as error:
+            wrong[each] = error
+    if not wrong:
+        return
+    first, *others = wrong.values()
+    for other in others:
+        first.add_note(str(other))
+    rest = [each for each in asked if each not in wrong]
+    if rest:
+        commands = "".join(f"\n  tidemark run {policy.name} --file-system {each}" for each in rest)
+        first.add_note(f"nothing was started; what is right can be run by itself:{commands}")
+    raise first
 
 
 def start(connection: Connection, policy: Policy, file_system: str | None) -> Started:
@@ -164,12 +184,13 @@ def _print_stopped(started: Started) -> None:
     )
 
 
-def _print_started(policy: str, started: Started, link: str) -> None:
+def _print_started(policy: str, started: Started, link: str | None) -> None:
     out = terminal.console()
     out.print(f"Started policy {policy}: {terminal.count(len(started.sessions), 'session')}.")
     for name in started.sessions:
         out.print(Text(f"  {name}", terminal.STRONG), soft_wrap=True)
-    out.print(Text(f"  {link}", terminal.QUIET), soft_wrap=True)
+    if link is not None:
+        out.print(Text(f"  {link}", terminal.QUIET), soft_wrap=True)
     out.print("Follow it with:")
     for name in started.sessions:
         out.print(terminal.commands((f"tidemark session {name} --watch", "")), soft_wrap=True)

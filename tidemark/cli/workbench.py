@@ -67,7 +67,7 @@ def workbench(
     from localcloud.client import LocalCloud  # boto3 takes a fifth of a second
 
     for name, directory in directories.items():
-        _check(name, directory)
+        check(name, directory)
     with tempfile.TemporaryDirectory(prefix="tidemark-") as scratch:
         cloud_run = LocalCloud.start(
             file_systems=directories, time_scale=time_scale, state=state, region=REGION, port=port
@@ -132,7 +132,8 @@ def synthesize(configuration_file: Path, assembly: Path) -> None:
         raise LocalCloudError(f"the CDK application was not synthesized; {app} said:\n{last}")
 
 
-def _check(name: str, directory: Path) -> None:
+def check(name: str, directory: Path) -> None:
+    """Return if the directory can be a file system of this name; raise ConfigurationError."""
     if not _POLICY_NAME.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} cannot name a file system and its policy: take 1-30 of a-z, 0-9 and '-', such as home"
