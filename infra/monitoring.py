@@ -14,9 +14,15 @@ from constructs import Construct
 
 from infra.names import Names
 from infra.notifications import Notifications
+from tidemark.sessions.metrics import (
+    DEPLOYMENT,
+    ENDS,
+    EXPIRED_LEASES,
+    NAMESPACE,
+    SESSION_DURATION,
+    sessions_ended,
+)
 
-METRICS_NAMESPACE = "Tidemark"
-METRICS_DIMENSIONS = {"service": "tidemark"}  # what Powertools adds to each metric of lambdas/
 PERIOD = Duration.minutes(5)
 
 
@@ -38,13 +44,7 @@ class Monitoring(Construct):
         self._names = names
         self._tell = actions.SnsAction(notifications.topic)
         failed = machines["backup-session"].metric_failed(period=PERIOD, statistic="Sum")
-        expired = cloudwatch.Metric(
-            namespace=METRICS_NAMESPACE,
-            metric_name="ExpiredLeases",
-            dimensions_map=METRICS_DIMENSIONS,
-            period=PERIOD,
-            statistic="Sum",
-        )
+        expired = self._ours(EXPIRED_LEASES, "Sum", PERIOD)
         waiting = dead_letters.metric_approximate_number_of_messages_visible(
             period=PERIOD, statistic="Maximum"
         )
@@ -65,6 +65,16 @@ class Monitoring(Construct):
             "A schedule could not start its target. The queue's messages say which; use: tidemark run",
         )
         self._dashboard(machines, functions, expired, waiting)
+
+    def _ours(self, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
+        """Return a metric that the deployment's functions write."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={DEPLOYMENT: self._names.deployment},
+            period=period,
+            statistic=statistic,
+        )
 
     def _alarm(self, name: str, metric: cloudwatch.IMetric, description: str) -> None:
         alarm = cloudwatch.Alarm(
@@ -100,6 +110,13 @@ class Monitoring(Construct):
             )
             for name, machine in machines.items()
         ]
+        sessions = cloudwatch.GraphWidget(
+            title="Sessions by how they ended",
+            left=[self._ours(sessions_ended(status), "Sum", hour) for status in ENDS],
+            right=[self._ours(SESSION_DURATION, "Maximum", hour)],
+            stacked=True,
+            width=24,
+        )
         errors = cloudwatch.GraphWidget(
             title="Errors of functions",
             left=[function.metric_errors(period=hour) for function in functions.values()],
@@ -110,6 +127,7 @@ class Monitoring(Construct):
             "Dashboard",
             dashboard_name=self._names.deployment,
             widgets=[
+                [sessions],
                 executions,
                 [
                     errors,

@@ -7,6 +7,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import read_policy
@@ -14,18 +15,17 @@ from tidemark.aws.errors import translated
 from tidemark.aws.records import Records
 from tidemark.errors import TidemarkError
 from tidemark.policy.policy import Policy
-from tidemark.sessions.session import FileSystem
+from tidemark.sessions.metrics import DEPLOYMENT, NAMESPACE, POLICY, SESSION_DURATION, sessions_ended
+from tidemark.sessions.session import FileSystem, Session
 from tidemark.settings import LambdaSettings
 
 if TYPE_CHECKING:
     from tidemark.aws.points import PointTags
 
-METRICS_NAMESPACE = "Tidemark"
-
 logger = Logger(service="tidemark")
 # The functions call nothing but AWS; patching all that the SDK could trace would import it first.
 tracer = Tracer(service="tidemark", patch_modules=["botocore"])
-metrics = Metrics(namespace=METRICS_NAMESPACE, service="tidemark")
+metrics = Metrics(namespace=NAMESPACE)
 
 
 class Deployment:
@@ -79,7 +79,10 @@ def step(function: Callable[[Event, Deployment], Result]) -> Callable[[Event, An
         logger.info("step begins", extra={"event": _without_token(event)})
         try:
             with translated():
-                result = function(event, _deployment())
+                deployment = _deployment()
+                # Two deployments in one account must not set off each other's alarms.
+                metrics.set_default_dimensions(**{DEPLOYMENT: deployment.settings.deployment})
+                result = function(event, deployment)
         except TidemarkError as error:
             logger.warning("step ends with %s: %s", type(error).__name__, error)
             raise
@@ -93,6 +96,21 @@ def step(function: Callable[[Event, Deployment], Result]) -> Callable[[Event, An
     traced = tracer.capture_lambda_handler(handle)
     handler: Callable[[Event, Any], Result] = logger.inject_lambda_context(traced, clear_state=True)
     return handler
+
+
+def count(name: str, value: int) -> None:
+    """Count something of the deployment."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def count_session(session: Session) -> None:
+    """Count a session that has ended, for its deployment and for its policy."""
+    metrics.add_dimensions(**{POLICY: session.policy})
+    count(sessions_ended(session.status), 1)
+    if session.ended_at is not None:
+        seconds = (session.ended_at - session.opened_at).total_seconds()
+        metrics.add_metric(name=SESSION_DURATION, unit=MetricUnit.Seconds, value=seconds)
+    metrics.flush_metrics()  # the next one may be of another policy
 
 
 def _without_token(event: Any) -> dict[str, Any]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import NotRequired, TypedDict
 
-from aws_lambda_powertools.metrics import MetricUnit
-
-from lambdas._step import Deployment, metrics, step
+from lambdas._step import Deployment, count_session, step
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
 from tidemark.sessions.items import read_index
@@ -59,7 +57,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
         problems=[words(branch["failure"]) for branch in branches if "failure" in branch],
     )
     closed = close_session(deployment.records, session.session_id, outcome, utc_now())
-    _count(closed)
+    count_session(closed)
     _notify(deployment, closed, outcome)
     return {
         "session_id": closed.session_id,
@@ -68,14 +66,6 @@ def handler(event: Event, deployment: Deployment) -> Result:
         "recovery_points": [point.recovery_point_arn for point in closed.points],
         "index_id": closed.index_id,
     }
-
-
-def _count(session: Session) -> None:
-    metrics.add_dimension(name="policy", value=session.policy)
-    metrics.add_metric(name=f"Sessions{session.status.value.title()}", unit=MetricUnit.Count, value=1)
-    if session.ended_at is not None:
-        seconds = (session.ended_at - session.opened_at).total_seconds()
-        metrics.add_metric(name="SessionDuration", unit=MetricUnit.Seconds, value=seconds)
 
 
 def _notify(deployment: Deployment, session: Session, outcome: Outcome) -> None:

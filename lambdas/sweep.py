@@ -8,9 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from aws_lambda_powertools.metrics import MetricUnit
-
-from lambdas._step import Deployment, logger, metrics, step
+from lambdas._step import Deployment, count, count_session, logger, step
 from tidemark.aws.clock import utc_now
 from tidemark.aws.conclusion import announce
 from tidemark.aws.executions import ended_as, execution_arn
@@ -19,6 +17,7 @@ from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Lease
 from tidemark.sessions.items import read_index, read_lease
 from tidemark.sessions.ledger import close_session, leases, running_sessions
+from tidemark.sessions.metrics import EXPIRED_LEASES
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import fail, renew, settle
 from tidemark.sessions.session import Session, SessionStatus
@@ -56,7 +55,7 @@ def handler(_event: Event, deployment: Deployment) -> Result:
     alive = _sweep_leases(deployment, now, result)
     _sweep_sessions(deployment, now, result)
     _sweep_workers(deployment, alive, result)
-    metrics.add_metric(name="ExpiredLeases", unit=MetricUnit.Count, value=len(result["failed_indexes"]))
+    count(EXPIRED_LEASES, len(result["failed_indexes"]))
     return result
 
 
@@ -94,7 +93,7 @@ def _sweep_sessions(deployment: Deployment, now: datetime, result: Result) -> No
         current = settle(deployment.records, session.session_id, deployment.tags.tell_index)
         if current.status is not SessionStatus.RUNNING:
             continue  # the list lags; it was closed before its execution ended
-        close_session(deployment.records, session.session_id, _aborted(session, ended), now)
+        count_session(close_session(deployment.records, session.session_id, _aborted(session, ended), now))
         result["aborted_sessions"].append(session.session_id)
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+import json
 
-from infra.monitoring import METRICS_DIMENSIONS, METRICS_NAMESPACE
 from tests.infra.template import Template, resources, text_of
-
-LAMBDAS = Path(__file__).parents[2] / "lambdas"
 
 
 def test_three_things_call_somebody(main: Template) -> None:
@@ -24,15 +20,19 @@ def test_three_things_call_somebody(main: Template) -> None:
         assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "notBreaching")
 
 
-def test_the_metric_of_expired_leases_is_the_one_the_sweeper_writes() -> None:
-    assert 'name="ExpiredLeases"' in (LAMBDAS / "sweep.py").read_text()
-    written = re.search(
-        r'METRICS_NAMESPACE = "(\w+)".*Metrics\(namespace=METRICS_NAMESPACE, service="(\w+)"\)',
-        (LAMBDAS / "_step.py").read_text(),
-        re.DOTALL,
-    )
-    assert written
-    assert (written[1], {"service": written[2]}) == (METRICS_NAMESPACE, METRICS_DIMENSIONS)
+def test_alarms_and_dashboard_read_what_the_functions_of_this_deployment_write(main: Template) -> None:
+    """What they write is held to the same names by tests/lambdas/test_metrics.py."""
+    (alarm,) = (a for a in resources(main, "AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Tidemark")
+    assert alarm["Dimensions"] == [{"Name": "deployment", "Value": "cellar"}]
+    (dashboard,) = resources(main, "AWS::CloudWatch::Dashboard").values()
+    ours = {
+        tuple(metric[1:4])
+        for widget in json.loads(text_of(dashboard["DashboardBody"]))["widgets"]
+        for metric in widget["properties"]["metrics"]
+        if metric[0] == "Tidemark"
+    }
+    names = {"SessionsSuccess", "SessionsWarning", "SessionsFailed", "SessionsAborted", "SessionDuration"}
+    assert ours == {(name, "deployment", "cellar") for name in {*names, "ExpiredLeases"}}
 
 
 def test_the_mail_address_is_subscribed(main: Template) -> None:
