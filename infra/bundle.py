@@ -43,12 +43,18 @@ NOT_IN_LAMBDAS = (
 NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
 _LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
 KEPT = 8  # of each kind, under build/
-_RECIPE = "1"  # raised when the way of bundling changes, so that no cache survives it
+_RECIPE = "2"  # raised when the way of bundling changes, so that no cache survives it
+
+
+# What the host compiled for itself. Docker leaves it out of the image, which compiles its own; the local
+# cloud, which builds no images, runs it.
+COMPILED = ".so"
+DOCKER_IGNORES = f"**/*{COMPILED}\n"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bundle:
-    """A directory to ship, and the hash of what went into it."""
+    """A directory to ship, and the hash of the sources that went into it: the same on every machine."""
 
     directory: Path
     hash: str
@@ -72,7 +78,12 @@ def lambda_asset() -> Bundle:
 def worker_context() -> Bundle:
     """Return the build context of the worker's image: `worker_image/` and what it runs of `tidemark/`."""
     files = [*source_files("tidemark", without=NOT_IN_WORKER), *source_files("worker_image")]
-    return _bundle("worker-context", files, lambda directory: _copy(files, directory))
+
+    def fill(directory: Path) -> None:
+        _copy(files, directory)
+        (directory / ".dockerignore").write_text(DOCKER_IGNORES)
+
+    return _bundle("worker-context", files, fill)
 
 
 def dependencies(requirements: Path) -> Path:
@@ -106,12 +117,16 @@ def source_files(package: str, *, without: Iterable[str] = ()) -> list[Path]:
 
 
 def _bundle(name: str, inputs: list[Path], fill: Callable[[Path], None]) -> Bundle:
+    sources = [path for path in inputs if path.suffix != COMPILED]
+    return Bundle(_built(name, _digest(inputs)[:16], fill), _digest(sources))
+
+
+def _digest(paths: list[Path]) -> str:
     digest = hashlib.sha256(_RECIPE.encode())
-    for path in inputs:
+    for path in paths:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(SOURCES).as_posix()}\0{len(content)}\0".encode() + content)
-    key = digest.hexdigest()
-    return Bundle(_built(name, key[:16], fill), key)
+    return digest.hexdigest()
 
 
 def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:

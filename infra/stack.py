@@ -115,7 +115,7 @@ class TidemarkStack(Stack):
             topic=notifications.topic.topic_arn,
             indexing_session=names.state_machine_arn("indexing-session"),
             cluster=workers.cluster.attr_arn,
-            worker_image=workers.image.image_uri,
+            worker_image=workers.image_uri,
             worker_task_role=workers.task_role.role_arn,
             worker_execution_role=workers.execution_role.role_arn,
             worker_instance_profile=workers.instance_profile.attr_arn,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, RemovalPolicy
-from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import AssetStaging, Aws, RemovalPolicy, Stack
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -41,13 +41,17 @@ class Workers(Construct):
                 ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="enabled")
             ],
         )
-        self.image = ecr_assets.DockerImageAsset(
-            self,
-            "Image",
-            directory=str(context.directory),
-            file="worker_image/Dockerfile",
-            platform=ecr_assets.Platform.LINUX_ARM64,
+        # Not DockerImageAsset: its hash would be that of the directory, with what the host has compiled.
+        staged = AssetStaging(self, "Context", source_path=str(context.directory), asset_hash=context.hash)
+        image = Stack.of(self).synthesizer.add_docker_image_asset(
+            source_hash=staged.asset_hash,
+            directory_name=staged.relative_staged_path(Stack.of(self)),
+            docker_file="worker_image/Dockerfile",
+            platform="linux/arm64",
+            display_name="Tidemark's worker",
         )
+        self.image_uri = image.image_uri
+        self._images = ecr.Repository.from_repository_name(self, "Images", image.repository_name)
         self.log_group = logs.LogGroup(
             self,
             "Log",
@@ -127,7 +131,7 @@ class Workers(Construct):
                     "ecr:BatchGetImage",
                     "ecr:GetDownloadUrlForLayer",
                 ),
-                resources=(self.image.repository.repository_arn,),
+                resources=(self._images.repository_arn,),
             ),
         ]
 

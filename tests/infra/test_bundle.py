@@ -93,6 +93,24 @@ def test_the_same_sources_give_the_same_asset_and_others_another(
     assert bundle.worker_context() == bundle.worker_context()
 
 
+def test_what_a_host_has_compiled_makes_no_other_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there for the local cloud, in a directory of its own; Docker leaves it out."""
+    for package in ("tidemark", "worker_image"):
+        shutil.copytree(bundle.SOURCES / package, tmp_path / package, ignore=shutil.ignore_patterns("*.so"))
+    monkeypatch.setattr(bundle, "SOURCES", tmp_path)
+    monkeypatch.setattr(bundle, "BUILD", tmp_path / "build")
+    without = bundle.worker_context()
+    core = Path("tidemark/crawl/_core.cpython-313-aarch64-linux-gnu.so")
+    (tmp_path / core).write_bytes(b"compiled here")
+    compiled = bundle.worker_context()
+    assert compiled.hash == without.hash
+    assert (compiled.directory / core).exists()
+    assert not (without.directory / core).exists()
+    assert (compiled.directory / ".dockerignore").read_text().splitlines() == ["**/*.so"]
+
+
 def test_old_bundles_are_forgotten_but_not_the_newest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
