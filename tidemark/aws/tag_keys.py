@@ -46,18 +46,25 @@ class TagKeys:
 
         Two first users agree: the one that writes second takes what the first has written.
         """
-        versions = self._versions()
+        versions = self.versions()
         if not versions:
             return self._make(1)
         return self._unwrap(max(versions))
 
     def all(self) -> dict[int, bytes]:
         """Return every data key by its version; empty before the first session."""
-        return {version: self._unwrap(version).secret for version in self._versions()}
+        return {version: self._unwrap(version).secret for version in self.versions()}
 
     def rotate(self) -> TagKey:
         """Make a new data key, which seals from now on, and return it. The old ones go on opening."""
-        return self._make(max(self._versions(), default=0) + 1)
+        return self._make(max(self.versions(), default=0) + 1)
+
+    def versions(self) -> list[int]:
+        """Return the versions there are, oldest first."""
+        folder = self._key(1).removesuffix("1.json")
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
+        names = (entry["Key"].removeprefix(folder) for page in pages for entry in page.get("Contents", ()))
+        return sorted(int(match[1]) for name in names if (match := _FILE.fullmatch(name)))
 
     def _make(self, version: int) -> TagKey:
         context = encryption_context(self.deployment, version)
@@ -101,12 +108,6 @@ class TagKeys:
         if len(answer["Plaintext"]) != KEY_BYTES:
             raise TagKeyDamaged(f"{url}: the key has not {KEY_BYTES} bytes; {restore}")
         return TagKey(version=version, secret=answer["Plaintext"])
-
-    def _versions(self) -> list[int]:
-        folder = self._key(1).removesuffix("1.json")
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
-        names = (entry["Key"].removeprefix(folder) for page in pages for entry in page.get("Contents", ()))
-        return sorted(int(match[1]) for name in names if (match := _FILE.fullmatch(name)))
 
     def _key(self, version: int) -> str:
         prefix = urlsplit(self.repository).path.strip("/")

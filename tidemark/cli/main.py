@@ -42,6 +42,7 @@ _INDEX_COMMANDS = {
     "show": "index_show.show",
     "verify": "index_verify.verify",
 }
+_TAG_KEY_COMMANDS = {"rotate": "tag_key_rotate.rotate"}
 
 app = typer.Typer(
     name="tidemark",
@@ -59,6 +60,7 @@ app = typer.Typer(
 for _name, _help in (
     ("local", "AWS on this machine, with Tidemark deployed in it."),
     ("index", "Indexes: build one, check one, see what there is."),
+    ("tag-key", "The data keys that encrypt the tags of recovery points."),
 ):
     app.add_typer(typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_help), name=_name)
 
@@ -91,7 +93,8 @@ class _Commands(Mapping[str, Any]):
 def command() -> Any:
     """Return the whole command line, as typer runs it."""
     top: Any = typer.main.get_command(app)
-    for name, functions in (("local", _LOCAL_COMMANDS), ("index", _INDEX_COMMANDS)):
+    groups = {"local": _LOCAL_COMMANDS, "index": _INDEX_COMMANDS, "tag-key": _TAG_KEY_COMMANDS}
+    for name, functions in groups.items():
         top.commands[name].commands = _Commands(functions, {})
     top.commands = _Commands(_COMMANDS, top.commands)
     return top

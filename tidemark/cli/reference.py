@@ -39,6 +39,8 @@ What the credentials of a user of these commands must allow, on the deployment's
 `states:DescribeExecution` |
 | `recovery-points` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` (in every Region), \
 `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
+| `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
+`kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |
 | the same | `kms:Decrypt` with the keys of the tables and the repository; of the tags for `recovery-points` |
 | any with `--repository` | nothing of a deployment; on that bucket `s3:ListBucket`, `s3:GetObject`, and \
