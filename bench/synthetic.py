@@ -250,7 +250,7 @@ def _office(chance: Random) -> _Tree:
                 (b"", b" v%d" % chance.randrange(9), b" %d" % chance.randrange(2015, 2027), b" final")
             )
             name = b"%s %s%s.%s" % (subject, chance.choice(_WORDS), end, chance.choice(_OFFICE))
-            if chance.random() < 0.004:
+            if chance.random() < 0.0014:
                 name = "Entwürfe für ".encode("latin-1") + name
             items[name] = _file(name, chance.lognormvariate(11, 1.5), moment)
         below[b"%s %d/" % (subject, chance.randrange(2010, 2027) * 100 + len(below))] = list(items.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -171,18 +172,30 @@ def _write(
         TrigramsBuilder(scratch, block_rows=options.block_rows),
         TopBuilder(),
     ]
-    parts = PartWriter(store, identity.prefix, part_rows=options.part_rows)
     counter = Counter()
-    for rows in row_groups(sorter.sorted(), options.row_group_rows):
-        may_continue()
-        parts.add(rows)
+
+    def add_to_sides(rows: pa.Table) -> None:
         counter.add(rows)
         changes.add(rows)
         for side in sides:
             side.add(rows)
-    files = [side.close(store, identity.prefix) for side in sides]
-    files += changes.close(store, identity.prefix)
-    files.append(problems.close(store, identity.prefix))
+
+    with (
+        PartWriter(store, identity.prefix, part_rows=options.part_rows) as parts,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        begun: list[Future[None]] = []
+        for rows in row_groups(sorter.sorted(), options.row_group_rows):
+            may_continue()
+            for future in begun:  # one row group is merged while the one before is written
+                future.result()
+            begun = [pool.submit(parts.add, rows), pool.submit(add_to_sides, rows)]
+        for future in begun:
+            future.result()
+        written = pool.submit(parts.close)
+        files = list(pool.map(lambda side: side.close(store, identity.prefix), sides))
+        files += changes.close(store, identity.prefix)
+        files.append(problems.close(store, identity.prefix))
     never = datetime.min.replace(tzinfo=UTC)
     return Manifest(
         identity=identity,
@@ -192,7 +205,7 @@ def _write(
         previous_index_id=previous.index_id if previous else None,
         schema_sha256=schema_sha256(PART_SCHEMA),
         totals=counter.totals(**problems.counts),
-        parts=tuple(parts.close()),
+        parts=tuple(written.result()),
         side_files=tuple(files),
     )
 

@@ -1,7 +1,7 @@
 """A crawler's batch -> Arrow columns, with names as text.
 
-Numbers are wrapped where they lie. Names are checked to be UTF-8 in one pass; only a batch that holds a name
-that is not, or that holds a literal `\\x`, takes the slow way of looking at every name.
+Numbers are wrapped where they lie. Names are checked to be UTF-8 in one pass; where one is not, or holds a
+literal `\\x`, it and the few around it take the slow way of being looked at one by one.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from tidemark.index.schema import PART_SCHEMA, TIME
 
 _TYPE_OF_FORMAT = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
 _TYPES = pa.array([_TYPE_OF_FORMAT.get(number, "f") for number in range(16)])
+_FEW = 32  # names, which are looked at one by one sooner than halved
 
 
 def directories(batch: Batch) -> pa.Array:
     """Return the paths of the batch's directories, as strings."""
-    return _text(batch.directories)
+    return _text(_binary(batch.directories))
 
 
 def columns(batch: Batch) -> pa.RecordBatch:
     """Return the batch's rows as the parts hold them, but for `parent`: a number, the directory's place."""
     rows = batch.rows
-    name = _text(batch.names)
+    name = _text(_binary(batch.names))
     mode = _numbers(pa.int32(), rows, batch.mode)
     kind = pc.take(
         _TYPES,
         pc.shift_right(pc.bit_wise_and(mode, pa.scalar(0xF000, pa.int32())), pa.scalar(12, pa.int32())),
     )
     if memoryview(batch.targets.data).nbytes:
-        target = _text(batch.targets)
+        target = _text(_binary(batch.targets))
         is_link = pc.not_equal(pc.binary_length(target), 0)
         target = pc.if_else(is_link, target, pa.scalar(None, pa.string()))
     else:
@@ -73,23 +74,39 @@ def _binary(column: BytesColumn) -> pa.Array:
     )
 
 
-def _text(column: BytesColumn) -> pa.Array:
-    raw = _binary(column)
+def _text(raw: pa.Array) -> pa.Array:
+    if len(raw) <= _FEW:
+        return pa.array([escape(value) for value in raw.to_pylist()], pa.string())
     try:
         text = raw.cast(pa.string())
+        if not _any_escape(text):
+            return text
     except pa.ArrowInvalid:
-        text = None
-    if text is not None and b"\\x" not in memoryview(column.data).tobytes():
-        return text
-    return pa.array([escape(value) for value in raw.to_pylist()], pa.string())
+        pass
+    half = len(raw) // 2
+    return pa.concat_arrays([_text(raw[:half]), _text(raw[half:])])
+
+
+def _any_escape(text: pa.Array) -> bool:
+    """Tell whether some of the strings hold `\\x`, by one search where they lie one after the other."""
+    _, offsets, letters = text.buffers()
+    if text.null_count == len(text) or letters is None:
+        return False
+    ends = memoryview(offsets).cast("i")
+    together = letters[ends[text.offset] : ends[text.offset + len(text)]].to_pybytes()
+    return b"\\" in together and b"\\x" in together  # one byte is found far sooner than two
 
 
 def raw_column(text: pa.Array) -> pa.Array:
     """Return the true bytes of the strings that stand for bytes which are not UTF-8, null elsewhere."""
-    if not pc.any(pc.match_substring(text, "\\x")).as_py():
-        return pa.nulls(len(text), pa.binary())
-    raws = [None if value is None else unescape(value) for value in text.to_pylist()]
-    return pa.array([None if raw is None or is_utf8(raw) else raw for raw in raws], pa.binary())
+    raw = pa.nulls(len(text), pa.binary())
+    if not _any_escape(text):
+        return raw
+    odd = pc.fill_null(pc.match_substring(text, "\\x"), False)
+    values = [unescape(value) for value in text.filter(odd).to_pylist()]
+    return pc.replace_with_mask(
+        raw, odd, pa.array([None if is_utf8(value) else value for value in values], pa.binary())
+    )
 
 
 def with_raw_columns(rows: pa.Table) -> pa.Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,12 +18,20 @@ from tidemark.index.store import Store
 
 
 class PartWriter:
-    """Cuts row groups into parts."""
+    """Cuts row groups into parts. A part is on its way to the repository while the next one is written."""
 
     def __init__(self, store: Store, prefix: str, *, part_rows: int = PART_ROWS) -> None:
         self._store, self._prefix, self._part_rows = store, prefix, part_rows
         self._file: _PartFile | None = None
         self._parts: list[Part] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="put-parts")
+        self._putting: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
 
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`, which must follow all that were added before."""
@@ -32,16 +42,23 @@ class PartWriter:
             self._end_part()
 
     def close(self) -> list[Part]:
-        """Write what is left; return all parts, in order."""
+        """Write what is left; return all parts, in order, once they are in the repository."""
         self._end_part()
+        self._wait()
         return self._parts
 
     def _end_part(self) -> None:
         if self._file is not None:
             part, body = self._file.close()
-            self._store.put(self._prefix + part.file, body)
+            self._wait()
+            self._putting = self._thread.submit(self._store.put, self._prefix + part.file, body)
             self._parts.append(part)
             self._file = None
+
+    def _wait(self) -> None:
+        if self._putting is not None:
+            self._putting.result()
+            self._putting = None
 
 
 class _PartFile:

@@ -1,25 +1,27 @@
 """Sorting more rows than fit in memory, bytewise by (parent, name).
 
-Rows gather until they make a run; a run is sorted in memory and written to scratch, and at the end all runs
-are merged. A tree that makes only one run never touches the disk. Directories are sorted once per run, as
-strings; rows then compare a number and a name.
+Rows gather until they make a run; a run is sorted in memory and written to scratch, by a thread of its own
+while the next one gathers, and at the end all runs are merged. A tree that makes only one run never touches
+the disk. Directories are sorted once per run, as strings; rows then compare a number and a name.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-RUN_ROWS = 1 << 19
-_RUN_BYTES = 1 << 28  # of directories' paths, which are what could otherwise grow without bound
+RUN_ROWS = 1 << 18
+_RUN_BYTES = 1 << 27  # of directories' paths, which are what could otherwise grow without bound
 _SLAB_ROWS = 1 << 14
-_RUNS_AT_ONCE = 64  # each holds one slab in memory while it is merged
+_RUNS_AT_ONCE = 48  # each holds one slab in memory while it is merged
 
 
 class Sorter:
@@ -35,7 +37,9 @@ class Sorter:
         self._rows: list[pa.RecordBatch] = []
         self._directories: list[pa.Array] = []
         self._row_count = self._path_bytes = self._directory_count = self._run_number = 0
-        self._runs: list[Path] = []
+        self._levels: list[list[Path]] = [[]]  # runs; all of a level are merged to one of the next
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sort")
+        self._spilling: Future[None] | None = None
 
     def add(self, rows: pa.RecordBatch, directories: pa.Array) -> None:
         """Add rows whose `parent` counts in `directories`, strings of which one may be there twice."""
@@ -46,60 +50,68 @@ class Sorter:
         self._row_count += len(rows)
         self._path_bytes += directories.nbytes
         if self._row_count >= self._run_rows or self._path_bytes > _RUN_BYTES:
-            self._spill(self._slabs(self._sort_run()))
+            self._spill()
 
     def sorted(self) -> Iterator[pa.Table]:
         """Return every row once, in order, in tables of any size. Call it once."""
         try:
-            if not self._runs:
-                yield from without_repetitions(iter([self._sort_run()] if self._rows else []))
-                return
+            runs = [_read(path) for path in self._written()]
             if self._rows:
-                self._spill(self._slabs(self._sort_run()))
-            yield from without_repetitions(merge([_read(path) for path in self._runs]))
+                last = sort_table(*self._taken())
+                runs.append(_slabs(last) if runs else iter([last]))
+            yield from without_repetitions(merge(runs))
         finally:
             self.close()
 
     def runs(self) -> list[Path]:
         """Write what has been added since to scratch; return the files that hold all rows so far."""
         if self._rows:
-            self._spill(self._slabs(self._sort_run()))
-        return list(self._runs)
+            self._spill()
+        return self._written()
 
     def adopt(self, body: bytes) -> Path:
         """Add a file of `runs` that an earlier sorter wrote; return where it is now."""
-        self._run_number += 1
-        path = Path(self._scratch.name) / f"run-{self._run_number}"
+        path = self._new_path()
         path.write_bytes(body)
-        self._runs.append(path)
+        self._levels[0].append(path)
         return path
 
     def close(self) -> None:
         """Remove what is in scratch."""
+        self._thread.shutdown()
         self._scratch.cleanup()
 
-    def _sort_run(self) -> pa.Table:
-        paths = pa.concat_arrays(self._directories)
-        rows = pa.Table.from_batches(self._rows)
+    def _taken(self) -> tuple[pa.Table, pa.Array]:
+        taken = pa.Table.from_batches(self._rows), pa.concat_arrays(self._directories)
         self._rows, self._directories = [], []
         self._row_count = self._path_bytes = self._directory_count = 0
-        return sort_table(rows, paths)
+        return taken
 
-    def _slabs(self, table: pa.Table) -> Iterator[pa.Table]:
-        for start in range(0, len(table), _SLAB_ROWS):
-            yield table.slice(start, _SLAB_ROWS)
+    def _written(self) -> list[Path]:
+        """Return the runs in scratch, once the last of them is whole."""
+        if self._spilling is not None:
+            self._spilling.result()
+            self._spilling = None
+        return [path for level in self._levels for path in level]
 
-    def _spill(self, slabs: Iterator[pa.Table]) -> None:
-        self._runs.append(self._write_run(slabs))
-        if len(self._runs) >= _RUNS_AT_ONCE:
-            merged = self._write_run(merge([_read(path) for path in self._runs]))
-            for path in self._runs:
+    def _spill(self) -> None:
+        self._written()
+        self._spilling = self._thread.submit(self._write_run, *self._taken())
+
+    def _write_run(self, rows: pa.Table, paths: pa.Array) -> None:
+        self._levels[0].append(self._write(_slabs(sort_table(rows, paths))))
+        for number, level in enumerate(self._levels):
+            if len(level) < _RUNS_AT_ONCE:
+                break
+            if number + 1 == len(self._levels):
+                self._levels.append([])
+            self._levels[number + 1].append(self._write(merge([_read(path) for path in level])))
+            self._levels[number] = []
+            for path in level:
                 path.unlink()
-            self._runs = [merged]
 
-    def _write_run(self, slabs: Iterator[pa.Table]) -> Path:
-        self._run_number += 1
-        path = Path(self._scratch.name) / f"run-{self._run_number}"
+    def _write(self, slabs: Iterable[pa.Table]) -> Path:
+        path = self._new_path()
         options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
         writer = None
         with path.open("wb") as file:
@@ -112,15 +124,24 @@ class Sorter:
                 writer.close()
         return path
 
+    def _new_path(self) -> Path:
+        self._run_number += 1
+        return Path(self._scratch.name) / f"run-{self._run_number}"
 
-def sort_table(rows: pa.Table, paths: pa.Array) -> pa.Table:
-    """Return rows in order; their `parent` counts in `paths`, which may name a directory more than once."""
+
+def sort_table(rows: pa.Table, paths: pa.Array, *, names_in_order: bool = False) -> pa.Table:
+    """Return rows in order; their `parent` counts in `paths`, which may name a directory more than once.
+
+    With `names_in_order`, rows of one directory are so already. The sort is stable.
+    """
     rank = pc.cast(pc.subtract(pc.rank(paths, tiebreaker="dense"), 1), pa.int32())
+    rows = rows.combine_chunks()  # of one chunk, rows are sorted and taken in half the time
     code = rank.take(_combined(rows.column("parent")))
-    order = pc.sort_indices(
-        pa.table({"parent": code, "name": rows.column("name")}),
-        sort_keys=[("parent", "ascending"), ("name", "ascending")],
-    )
+    if names_in_order:
+        order = pc.sort_indices(code)
+    else:
+        keys = pa.RecordBatch.from_arrays([code, _combined(rows.column("name"))], ["parent", "name"])
+        order = pc.sort_indices(keys, sort_keys=[("parent", "ascending"), ("name", "ascending")])
     parent = pa.DictionaryArray.from_arrays(code.take(order), paths.take(first_of_each(rank)))
     return rows.drop_columns(["parent"]).take(order).append_column("parent", parent)
 
@@ -146,24 +167,38 @@ def trimmed(slab: pa.Table) -> pa.Table:
     return slab.set_column(slab.column_names.index("parent"), "parent", small)
 
 
-def merge(runs: list[Iterator[pa.Table]]) -> Iterator[pa.Table]:
-    """Return the rows of sorted runs in order. Each run's slabs must be `trimmed`."""
-    heads: list[tuple[pa.Table, Iterator[pa.Table]]] = []
-    for run in runs:
-        _advance(heads, None, run)
+@dataclasses.dataclass(slots=True)
+class _Head:
+    """Where the merging of a run is."""
+
+    slab: pa.Table
+    rest: Iterator[pa.Table]
+    first: tuple[str, str]
+    last: tuple[str, str]
+
+
+def merge(runs: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
+    """Return the rows of sorted runs in order."""
+    heads = [head for run in runs if (head := _next_head(run))]
     while heads:
         # Up to the smallest of the slabs' last keys, every run has all its rows in memory.
-        limit = min(_key(slab, len(slab) - 1) for slab, _ in heads)
+        limit = min(head.last for head in heads)
         pieces: list[pa.Table] = []
-        rest: list[tuple[pa.Table, Iterator[pa.Table]]] = []
-        for slab, run in heads:
-            cut = 0
-            if _key(slab, 0) <= limit:
-                cut = bisect_right(range(len(slab)), limit, key=_keys(slab))
-                pieces.append(slab.slice(0, cut))
-            _advance(rest, slab.slice(cut) if cut < len(slab) else None, run)
+        waiting: list[_Head] = []
+        for head in heads:
+            if head.first > limit:
+                waiting.append(head)
+                continue
+            cut = len(head.slab) if head.last == limit else rows_up_to(head.slab, limit)
+            pieces.append(head.slab.slice(0, cut))
+            if cut < len(head.slab):
+                head.slab = head.slab.slice(cut)
+                head.first = _key(head.slab, 0)
+                waiting.append(head)
+            elif following := _next_head(head.rest):
+                waiting.append(following)
         yield pieces[0] if len(pieces) == 1 else sort_pieces(pieces)
-        heads = rest
+        heads = waiting
 
 
 def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -173,7 +208,7 @@ def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         parent, name = _combined(table.column("parent")).indices, _combined(table.column("name"))
         same = pc.and_(pc.equal(parent[1:], parent[:-1]), pc.equal(name[1:], name[:-1]))
         first_again = last is not None and _key(table, 0) == last
-        last = _key(table, len(table) - 1)
+        last = limit_of(table)
         if first_again or pc.any(same).as_py():
             keep = pa.concat_arrays([pa.array([not first_again]), pc.invert(same)])
             table = table.filter(keep)
@@ -183,25 +218,17 @@ def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def sort_pieces(pieces: list[pa.Table]) -> pa.Table:
     """Return the rows of some sorted tables in order; of rows with one key, those of earlier tables first."""
-    parents = [_combined(trimmed(piece).column("parent")) for piece in pieces]
+    parents = [_combined(trimmed(piece.select(["parent"])).column("parent")) for piece in pieces]
     offset = 0
     codes = []
     for parent in parents:
         codes.append(pc.add(parent.indices, pa.scalar(offset, pa.int32())))
         offset += len(parent.dictionary)
-    names = pa.concat_arrays([parent.dictionary for parent in parents])
+    paths = pa.concat_arrays([parent.dictionary for parent in parents])
     rows = pa.concat_tables([piece.drop_columns(["parent"]) for piece in pieces])
     numbered = rows.append_column("parent", pa.concat_arrays(codes))
-    return sort_table(numbered, names)
-
-
-def _advance(
-    heads: list[tuple[pa.Table, Iterator[pa.Table]]], slab: pa.Table | None, run: Iterator[pa.Table]
-) -> None:
-    if slab is None:
-        slab = next(run, None)
-    if slab is not None:
-        heads.append((slab, run))
+    # Few directories are in two pieces: mostly those that were being listed when a run was full.
+    return sort_table(numbered, paths, names_in_order=pc.count_distinct(paths).as_py() == len(paths))
 
 
 def limit_of(table: pa.Table) -> tuple[str, str]:
@@ -214,12 +241,13 @@ def rows_up_to(table: pa.Table, limit: tuple[str, str]) -> int:
     return bisect_right(range(len(table)), limit, key=lambda row: _key(table, row))
 
 
+def _next_head(run: Iterator[pa.Table]) -> _Head | None:
+    slab = next(run, None)
+    return None if slab is None else _Head(slab, run, _key(slab, 0), limit_of(slab))
+
+
 def _key(slab: pa.Table, row: int) -> tuple[str, str]:
     return slab.column("parent")[row].as_py(), slab.column("name")[row].as_py()
-
-
-def _keys(slab: pa.Table) -> Callable[[int], tuple[str, str]]:
-    return lambda row: _key(slab, row)
 
 
 def _combined(column: Any) -> Any:
@@ -229,8 +257,13 @@ def _combined(column: Any) -> Any:
     return column
 
 
+def _slabs(table: pa.Table) -> Iterator[pa.Table]:
+    return (table.slice(start, _SLAB_ROWS) for start in range(0, len(table), _SLAB_ROWS))
+
+
 def _read(path: Path) -> Iterator[pa.Table]:
-    with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+    # Not mapped: what is mapped counts as this process's memory until the system wants it back.
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
         for batch in stream:
             if len(batch):
                 yield pa.Table.from_batches([batch])
