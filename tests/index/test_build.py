@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -305,3 +306,26 @@ def test_the_manifest_is_plain_json_with_the_documented_names(store, tmp_path):
     assert content["format_version"] == 1
     assert content["totals"]["files"] == 1
     assert content["parts"][0]["first"] == {"parent": "/", "name": "a"}
+
+
+def test_the_manifest_says_where_the_page_index_is(store, tmp_path):
+    rows = [row(f"/{number % 7}/{number:05}") for number in range(5000)]
+    manifest = index_rows(store, tmp_path, rows, part_rows=4000, row_group_rows=2000)
+    files = [file for file in (*manifest.parts, *manifest.side_files) if file.file.endswith(".parquet")]
+    for file in files:
+        body = store.get(manifest.identity.prefix + file.file)
+        index = body[file.page_index_offset : file.footer_offset]
+        assert hashlib.sha256(index).hexdigest() == file.page_index_sha256
+        metadata = pq.read_metadata(io.BytesIO(body))
+        chunks = [
+            metadata.row_group(group).column(column)
+            for group in range(metadata.num_row_groups)
+            for column in range(metadata.num_columns)
+        ]
+        ends = [
+            (chunk.dictionary_page_offset or chunk.data_page_offset) + chunk.total_compressed_size
+            for chunk in chunks
+        ]
+        assert max(ends, default=4) == file.page_index_offset
+        assert all(chunk.has_offset_index and chunk.has_column_index for chunk in chunks)
+    assert manifest.side_file("trigrams.bin").page_index_offset is None

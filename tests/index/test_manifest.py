@@ -112,3 +112,12 @@ def test_a_manifest_cannot_make_its_reader_open_anything_else(manifest, name):
     content["parts"][0]["file"] = name
     with pytest.raises(IndexDamaged):
         Manifest.from_json(sealed(content), "url")
+
+
+def test_indexes_that_do_not_say_where_page_indexes_are_stay_readable(manifest):
+    content = json.loads(manifest.to_json())
+    for file in (*content["parts"], *content["side_files"]):
+        del file["page_index_offset"], file["page_index_sha256"]
+    read = Manifest.from_json(sealed(content), "url")
+    assert [part.page_index_offset for part in read.parts] == [None] * len(read.parts)
+    assert [part.sha256 for part in read.parts] == [part.sha256 for part in manifest.parts]

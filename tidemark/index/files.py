@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import pyarrow as pa
@@ -10,6 +11,10 @@ import pyarrow.parquet as pq
 from tidemark.index.manifest import File
 from tidemark.index.store import Store
 
+# Before compression: small enough to fetch a directory's rows or a block's names without their row group.
+PAGE_BYTES = 32 * 1024
+
+_MAGIC = 4  # bytes that a Parquet file begins with
 _LENGTH_AND_MAGIC = 8  # a Parquet file ends with the footer, its length in 4 bytes, and PAR1
 
 
@@ -21,6 +26,7 @@ def parquet_options(dictionary_columns: list[str]) -> dict[str, object]:
         "use_dictionary": dictionary_columns,
         "write_statistics": True,
         "write_page_index": True,
+        "data_page_size": PAGE_BYTES,
         "write_page_checksum": True,  # so that a range read notices altered bytes
         "store_schema": False,  # Arrow's own would make its readers see dictionaries where others see strings
         "version": "2.6",
@@ -28,9 +34,31 @@ def parquet_options(dictionary_columns: list[str]) -> dict[str, object]:
     }
 
 
-def footer_start(body: memoryview) -> int:
-    """Return where a Parquet file's footer begins."""
-    return body.nbytes - _LENGTH_AND_MAGIC - int.from_bytes(body[-8:-4], "little")
+def parquet_file(name: str, body: memoryview, *, rows: int) -> File:
+    """Return what the manifest says of a Parquet file."""
+    footer_offset = body.nbytes - _LENGTH_AND_MAGIC - int.from_bytes(body[-8:-4], "little")
+    metadata = pq.read_metadata(pa.BufferReader(body))
+    pages_end = _MAGIC
+    if metadata.num_row_groups:
+        last = metadata.row_group(metadata.num_row_groups - 1).column(metadata.num_columns - 1)
+        pages_end = (last.dictionary_page_offset or last.data_page_offset) + last.total_compressed_size
+    return dataclasses.replace(
+        described(name, body, rows=rows, footer_offset=footer_offset),
+        page_index_offset=pages_end,
+        page_index_sha256=hashlib.sha256(body[pages_end:footer_offset]).hexdigest(),
+    )
+
+
+def described(name: str, body: memoryview, *, rows: int, footer_offset: int) -> File:
+    """Return what the manifest says of any file."""
+    return File(
+        file=name,
+        rows=rows,
+        bytes=body.nbytes,
+        sha256=hashlib.sha256(body).hexdigest(),
+        footer_offset=footer_offset,
+        footer_sha256=hashlib.sha256(body[footer_offset:]).hexdigest(),
+    )
 
 
 class SideFileWriter:
@@ -55,19 +83,5 @@ class SideFileWriter:
         """Put the file; return its entry in the manifest."""
         self._writer.close()
         body = memoryview(self._sink.getvalue())
-        return put_file(store, prefix, self._name, body, rows=self._rows, footer_offset=footer_start(body))
-
-
-def put_file(
-    store: Store, prefix: str, name: str, body: memoryview, *, rows: int, footer_offset: int
-) -> File:
-    """Put a file; return its entry in the manifest."""
-    store.put(prefix + name, body)
-    return File(
-        file=name,
-        rows=rows,
-        bytes=body.nbytes,
-        sha256=hashlib.sha256(body).hexdigest(),
-        footer_offset=footer_offset,
-        footer_sha256=hashlib.sha256(body[footer_offset:]).hexdigest(),
-    )
+        store.put(prefix + self._name, body)
+        return parquet_file(self._name, body, rows=self._rows)

@@ -38,6 +38,10 @@ class File:
     sha256: str
     footer_offset: int  # where the Parquet footer (of trigrams.bin, its table) begins, up to the file's end
     footer_sha256: str  # of those last bytes, which a reader has without reading the whole file
+    # A Parquet file's page index lies between this and the footer, so that one range brings both. None: the
+    # file has no pages, or was written before the manifest told.
+    page_index_offset: int | None = None
+    page_index_sha256: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +201,11 @@ def _file(content: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{name!r} is no file name")
     size, rows = _number(content["bytes"]), _number(content["rows"])
     footer_offset = _number(content["footer_offset"])
+    pages_end, pages_sha256 = content.get("page_index_offset"), content.get("page_index_sha256")
     if rows < 0 or not 0 <= footer_offset < size:
         raise ValueError(f"{name}: its footer is outside the file")
+    if pages_end is not None and not 0 <= _number(pages_end) <= footer_offset:
+        raise ValueError(f"{name}: its page index is outside the file")
     return {
         "file": name,
         "rows": rows,
@@ -206,6 +213,8 @@ def _file(content: dict[str, Any]) -> dict[str, Any]:
         "sha256": _sha256(content["sha256"]),
         "footer_offset": footer_offset,
         "footer_sha256": _sha256(content["footer_sha256"]),
+        "page_index_offset": pages_end,
+        "page_index_sha256": None if pages_end is None else _sha256(pages_sha256),
     }
 
 

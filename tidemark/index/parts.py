@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tidemark.index.columns import with_raw_columns
-from tidemark.index.files import footer_start, parquet_options
+from tidemark.index.files import parquet_file, parquet_options
 from tidemark.index.manifest import Key, Part
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_ROWS, PART_SCHEMA
 from tidemark.index.store import Store
@@ -84,17 +84,11 @@ class _PartFile:
     def close(self) -> tuple[Part, memoryview]:
         self._writer.close()
         body = memoryview(self._sink.getvalue())
-        footer_offset = footer_start(body)
         assert self._first is not None  # noqa: S101 - a part is opened only to write a row group
         assert self._last is not None  # noqa: S101
         size_min, size_max, mtime_min, mtime_max = zip(*self._extremes, strict=True)
         part = Part(
-            file=self._name,
-            rows=self.rows,
-            bytes=body.nbytes,
-            sha256=hashlib.sha256(body).hexdigest(),
-            footer_offset=footer_offset,
-            footer_sha256=hashlib.sha256(body[footer_offset:]).hexdigest(),
+            **dataclasses.asdict(parquet_file(self._name, body, rows=self.rows)),
             first=self._first,
             last=self._last,
             size_min=min(size_min),

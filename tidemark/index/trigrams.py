@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.files import put_file
+from tidemark.index.files import described
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.ranges import read_footer, read_range
 from tidemark.index.store import Store
@@ -92,9 +92,8 @@ class TrigramsBuilder:
             _BUCKET.pack(len(body), zlib.crc32(body)) for body in packed
         )
         body = b"".join(packed)
-        return put_file(
-            store, prefix, TRIGRAMS, memoryview(body + table), rows=self._rows, footer_offset=len(body)
-        )
+        store.put(prefix + TRIGRAMS, body + table)
+        return described(TRIGRAMS, memoryview(body + table), rows=self._rows, footer_offset=len(body))
 
     def _add_block(self, names: list[pa.Array]) -> None:
         found = trigrams_of(names)
