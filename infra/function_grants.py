@@ -296,9 +296,9 @@ class FunctionGrants:
             # backup-session
             "open_session": [*records, *policies, *self.describe_vaults(), *self.check_file_systems()],
             "start_backup": [*records, *policies, *self.seal_tags(), *self.start_backup()],
-            "check_backup": [*settle, *policies, *self.ask_backup_jobs()],
+            "check_backup": [*settle, *self.ask_backup_jobs()],
             "start_copy": [*policies, *self.start_copy()],
-            "check_copy": [*settle, *policies, *self.ask_copy_jobs()],
+            "check_copy": [*settle, *self.ask_copy_jobs()],
             "claim_index": settle,
             "await_index": [*records, *self.answer_sessions()],
             "close_session": [*settle, *self.notifications.publish()],

@@ -10,7 +10,6 @@ from tidemark.aws.backup_jobs import describe_copy
 from tidemark.aws.clock import utc_now
 from tidemark.errors import CopyJobFailed
 from tidemark.sessions.overlap import add_point
-from tidemark.sessions.session import Point
 
 
 class Event(TypedDict):
@@ -23,25 +22,15 @@ class Event(TypedDict):
 @step
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     """Return the job as it stands now; raise CopyJobFailed when it ended without a copy."""
-    policy = deployment.policy(event["session"]["policy"])
-    copy, target = event["copy"], event["copy"]["target"]
-    job = describe_copy(deployment.clients.of("backup", policy.region), copy["job_id"])
+    settings, copy, target = deployment.settings, event["copy"], event["copy"]["target"]
+    job = describe_copy(deployment.clients.of("backup", settings.region), copy["job_id"])
     if job.is_done:
-        point = Point(
-            recovery_point_arn=job.recovery_point_arn,
-            kind="copy",
-            account=target["account"] or deployment.settings.account,
-            region=target["region"],
-            vault=target["vault"],
-            job_id=copy["job_id"],
-            size_bytes=job.size_bytes,
-            completed_at=job.completed_at or utc_now(),
-        )
+        account = target["account"] or settings.account
+        point = job.point("copy", account=account, region=target["region"], now=utc_now())
         add_point(deployment.records, event["session"]["session_id"], point, deployment.tags.tell_index)
     elif not job.is_running:
         raise CopyJobFailed(
-            f"copy to {target['vault']} in {target['region']} ended {job.state}: "
-            f"{job.message or 'AWS Backup gave no reason'}; "
+            f"copy to {target['vault']} in {target['region']} ended {job.end}; "
             f"mend it and run the policy again, or copy the point with: aws backup start-copy-job"
         )
     stands = checked_job(copy, job.recovery_point_arn, finished=job.is_done)

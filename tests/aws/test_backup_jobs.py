@@ -104,16 +104,25 @@ def test_a_job_runs_is_done_or_has_ended_without_a_point(client: Any, state: str
     fields = {"State": state, "StatusMessage": "words", "BackupSizeInBytes": 7, "CompletionDate": ended}
     with Stubber(client) as stub:
         stub.add_response(
-            "describe_backup_job", {**fields, "RecoveryPointArn": POINT}, {"BackupJobId": "job"}
+            "describe_backup_job",
+            {**fields, "RecoveryPointArn": POINT, "BackupVaultName": "vault"},
+            {"BackupJobId": "job"},
         )
         stub.add_response(
             "describe_copy_job",
-            {"CopyJob": {**_without_message(fields), "DestinationRecoveryPointArn": POINT}},
+            {
+                "CopyJob": {
+                    **_without_message(fields),
+                    "DestinationRecoveryPointArn": POINT,
+                    "DestinationBackupVaultArn": "arn:aws:backup:eu-west-1:1:backup-vault:vault",
+                }
+            },
             {"CopyJobId": "job"},
         )
         for job in (describe_backup(client, "job"), describe_copy(client, "job")):
             assert (job.is_running, job.is_done) == (means == "runs", means == "done")
             assert (job.recovery_point_arn, job.size_bytes, job.completed_at) == (POINT, 7, ended)
+            assert (job.job_id, job.vault) == ("job", "vault")
 
 
 def _without_message(fields: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +134,29 @@ def test_a_job_that_has_just_been_made_has_neither_point_nor_size(client: Any) -
         stub.add_response("describe_backup_job", {"State": "CREATED"}, {"BackupJobId": "job"})
         job = describe_backup(client, "job")
     assert (job.recovery_point_arn, job.message, job.size_bytes, job.completed_at) == ("", "", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "category", "issues"),
+    [
+        ("COMPLETED", None, ""),
+        ("COMPLETED", "SUCCESS", ""),
+        ("COMPLETED", "Success", ""),
+        ("COMPLETED", "AccessDenied", "COMPLETED: words"),
+        ("PARTIAL", "SUCCESS", "PARTIAL: words"),
+        ("PARTIAL", None, "PARTIAL: words"),
+    ],
+)
+def test_a_point_that_was_made_with_issues_says_so(
+    client: Any, state: str, category: str | None, issues: str
+) -> None:
+    answer = {"State": state, "StatusMessage": "words", "RecoveryPointArn": POINT, "BackupVaultName": "vault"}
+    with Stubber(client) as stub:
+        stub.add_response("describe_backup_job", answer | ({"MessageCategory": category} if category else {}))
+        job = describe_backup(client, "job")
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    point = job.point("backup", account=ACCOUNT, region=REGION, now=now)
+    assert (point.issues, point.completed_at, point.vault) == (issues, now, "vault")
 
 
 @given(

@@ -24,6 +24,7 @@ from tidemark.errors import (
     SessionFailed,
     VaultNotFound,
 )
+from tidemark.policy.policy import policy_parameter
 from tidemark.sessions.items import read_lease, read_session
 from tidemark.sessions.overlap import add_point
 from tidemark.sessions.session import SessionStatus
@@ -130,7 +131,8 @@ STARTED = {
 
 
 def check_backup(call: Any, backup: Stubber, session: Any, **job: Any) -> Any:
-    backup.add_response("describe_backup_job", job, {"BackupJobId": "job"})
+    answer = {"BackupVaultName": "tidemark", **job}
+    backup.add_response("describe_backup_job", answer, {"BackupJobId": "job"})
     return call("check_backup", {"session": session, "backup": STARTED})
 
 
@@ -160,6 +162,25 @@ def test_a_finished_job_leaves_its_point_on_the_session(
     assert made.completed_at == AT_TWO
 
 
+def test_a_partial_point_is_a_point_and_its_session_says_what_aws_backup_says(
+    call: Any, backup: Stubber, session: Any, clients: Clients
+) -> None:
+    check_backup(
+        call, backup, session, State="PARTIAL", StatusMessage="some files changed", RecoveryPointArn=POINT
+    )
+    closed = close(call, index={"status": "none"})
+    assert closed["status"] == "warning"
+    assert closed["reasons"][0] == (f"the backup in {REGION} has issues: PARTIAL: some files changed")
+
+
+def test_a_policy_that_is_gone_loses_no_backup(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment, clients: Clients
+) -> None:
+    clients.of("ssm", REGION).delete_parameter(Name=policy_parameter("tidemark", "nightly"))
+    assert check_backup(call, backup, session, State="COMPLETED", RecoveryPointArn=POINT)["finished"]
+    assert len(read_session(deployment.records, "s").points) == 1
+
+
 @pytest.mark.parametrize("state", ["FAILED", "ABORTED", "EXPIRED"])
 def test_a_job_that_ended_otherwise_says_why(call: Any, backup: Stubber, session: Any, state: str) -> None:
     with pytest.raises(BackupJobFailed, match=f"ended {state}: no room;"):
@@ -175,7 +196,11 @@ def test_a_copy_is_recorded_where_it_is(
         "start_copy", {"session": session, "attempt": 0, "recovery_point_arn": POINT, "target": target}
     )
     assert started["target"] == target
-    done = {"State": "COMPLETED", "DestinationRecoveryPointArn": COPY}
+    done = {
+        "State": "COMPLETED",
+        "DestinationRecoveryPointArn": COPY,
+        "DestinationBackupVaultArn": f"arn:aws:backup:eu-west-1:{ACCOUNT}:backup-vault:copies",
+    }
     backup.add_response("describe_copy_job", {"CopyJob": done}, {"CopyJobId": "job"})
     assert call("check_copy", {"session": session, "copy": started})["recovery_point_arn"] == COPY
     (made,) = read_session(deployment.records, "s").points

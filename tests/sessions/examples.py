@@ -31,6 +31,7 @@ points = st.builds(
     job_id=names,
     size_bytes=st.integers(0, 10**18),
     completed_at=times,
+    issues=st.just("") | texts,
 )
 
 

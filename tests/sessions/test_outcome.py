@@ -48,6 +48,14 @@ def test_whatever_is_missing_is_said(
         assert outcome.status is (SessionStatus.WARNING if outcome.reasons else SessionStatus.SUCCESS)
 
 
+def test_a_point_with_issues_is_a_warning() -> None:
+    flawed = replace(point("s", "copy"), issues="COMPLETED: no access to some files")
+    session = replace(BACKED_UP, points=(*BACKED_UP.points, flawed))
+    outcome = conclude(session, COMPLETE, failure=None, problems=())
+    assert outcome.status is SessionStatus.WARNING
+    assert outcome.reasons == (f"the copy in {flawed.region} has issues: COMPLETED: no access to some files",)
+
+
 def test_why_there_is_no_index_names_the_index_and_what_stopped_it() -> None:
     failed = replace(COMPLETE, status=IndexStatus.FAILED, reason="no mount target")
     assert conclude(BACKED_UP, failed, failure=None, problems=()).reasons == (

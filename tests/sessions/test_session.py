@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sessions import examples
+from tests.sessions.world import new_session, point
 from tidemark.sessions.indexing import is_index_item
 from tidemark.sessions.session import FileSystem, Session, partition_of
 
@@ -43,3 +45,12 @@ def test_a_file_system_is_parsed_from_its_text(file_system: FileSystem) -> None:
 )
 def test_a_region_names_its_partition(region: str, partition: str) -> None:
     assert partition_of(region) == partition
+
+
+def test_a_point_that_an_older_version_recorded_had_no_issues() -> None:
+    session = replace(new_session("s"), points=(point("s", "backup"),))
+    item = dict(session.to_item())
+    entries = {arn: dict(entry) for arn, entry in item["points"].items()}  # type: ignore[union-attr]  # a map
+    for entry in entries.values():
+        del entry["issues"]
+    assert Session.from_item({**item, "points": entries}) == session

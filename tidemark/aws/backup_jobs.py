@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import code_of
 from tidemark.errors import VaultNotFound
 from tidemark.policy.policy import CopyTarget, Policy
-from tidemark.sessions.session import FileSystem, partition_of
+from tidemark.sessions.session import FileSystem, Point, PointKind, partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
@@ -26,16 +26,22 @@ START_WINDOW_MINUTES = 480
 COMPLETE_WINDOW_MINUTES = 10_080
 
 _RUNNING = {"CREATED", "PENDING", "RUNNING", "ABORTING"}
-# A partial recovery point is one that can be restored from; EFS reports files that it could not read so.
+# A partial recovery point can be restored from; its session says what AWS Backup says about it.
 _DONE = {"COMPLETED", "PARTIAL"}
+# The console's "Completed with issues" is COMPLETED with any other category. Source: AWS Backup Developer
+# Guide, "Job statuses".
+_WHOLE = ("COMPLETED", "SUCCESS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
     """Where a job stands."""
 
+    job_id: str
     state: str  # AWS Backup's own word
+    category: str  # likewise, of the message: SUCCESS, ACCESSDENIED, ...; empty when it said nothing
     recovery_point_arn: str
+    vault: str  # that the recovery point is in
     message: str  # AWS Backup's own words; empty when it said nothing
     size_bytes: int
     completed_at: datetime | None
@@ -49,6 +55,26 @@ class JobState:
     def is_done(self) -> bool:
         """Whether there is a recovery point that can be restored from."""
         return self.state in _DONE
+
+    @property
+    def end(self) -> str:
+        """How the job ended, in words that end with AWS Backup's reason."""
+        return f"{self.state}: {self.message or 'AWS Backup gave no reason'}"
+
+    def point(self, kind: PointKind, *, account: str, region: str, now: datetime) -> Point:
+        """Return the recovery point of a job that is done. `now` stands in for a time that AWS left out."""
+        whole = (self.state, self.category.upper() or "SUCCESS") == _WHOLE
+        return Point(
+            recovery_point_arn=self.recovery_point_arn,
+            kind=kind,
+            account=account,
+            region=region,
+            vault=self.vault,
+            job_id=self.job_id,
+            size_bytes=self.size_bytes,
+            completed_at=self.completed_at or now,
+            issues="" if whole else self.end,
+        )
 
 
 def idempotency_token(session_id: str, attempt: int, target: str) -> str:
@@ -97,8 +123,11 @@ def describe_backup(client: BackupClient, job_id: str) -> JobState:
     """Return where a backup job stands."""
     job = client.describe_backup_job(BackupJobId=job_id)
     return JobState(
+        job_id=job_id,
         state=job["State"],
+        category=job.get("MessageCategory", ""),
         recovery_point_arn=job.get("RecoveryPointArn", ""),
+        vault=job.get("BackupVaultName", ""),
         message=job.get("StatusMessage", ""),
         size_bytes=job.get("BackupSizeInBytes", 0),
         completed_at=job.get("CompletionDate"),
@@ -138,8 +167,11 @@ def describe_copy(client: BackupClient, job_id: str) -> JobState:
     """Return where a copy job stands; its recovery point is the copy's."""
     job = client.describe_copy_job(CopyJobId=job_id)["CopyJob"]
     return JobState(
+        job_id=job_id,
         state=job["State"],
+        category=job.get("MessageCategory", ""),
         recovery_point_arn=job.get("DestinationRecoveryPointArn", ""),
+        vault=job.get("DestinationBackupVaultArn", "").rpartition(":")[2],
         message=job.get("StatusMessage", ""),
         size_bytes=job.get("BackupSizeInBytes", 0),
         completed_at=job.get("CompletionDate"),

@@ -13,7 +13,7 @@ SESSION_FIELDS = (
     "session_id, policy, account, region, file_system, status, reasons[], opened_at, ended_at, "
     "index_wanted, index_id, execution_arn, points[]"
 )
-POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_bytes, completed_at"
+POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_bytes, completed_at, issues"
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target"
 )
@@ -49,6 +49,7 @@ def point_json(point: Point) -> dict[str, Any]:
         "job_id": point.job_id,
         "size_bytes": point.size_bytes,
         "completed_at": json_time(point.completed_at),
+        "issues": point.issues,
     }
 
 

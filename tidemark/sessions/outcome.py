@@ -26,6 +26,11 @@ def conclude(
     is the record of the session's index as of now.
     """
     reasons = [*problems] if failure is None else [failure, *problems]
+    reasons += [
+        f"the {point.kind} in {point.region} has issues: {point.issues}"
+        for point in session.points
+        if point.issues
+    ]
     if session.index_wanted and failure is None:
         missing = _why_no_index(session, index)
         if missing is not None:

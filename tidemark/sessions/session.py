@@ -55,18 +55,22 @@ class SessionStatus(StrEnum):
     ABORTED = "aborted"  # its execution was stopped from outside
 
 
+PointKind = Literal["backup", "copy"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """A recovery point, or a copy of one, that a session made."""
 
     recovery_point_arn: str
-    kind: Literal["backup", "copy"]
+    kind: PointKind
     account: str
     region: str
     vault: str
     job_id: str
-    size_bytes: int
+    size_bytes: int  # what the job transferred: of an EFS backup, the changes since the last one
     completed_at: datetime  # UTC
+    issues: str = ""  # how the job ended, in AWS Backup's words, where that was not a plain success
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
