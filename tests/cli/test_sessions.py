@@ -76,4 +76,5 @@ def test_the_documented_fields_are_there(tidemark, deployment):
         "job_id",
         "size_bytes",
         "completed_at",
+        "issues",
     }
