@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,18 +28,6 @@ FORMATS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class _Status:
-    st_mode: int
-    st_nlink: int
-    st_uid: int
-    st_gid: int
-    st_size: int
-    st_ino: int
-    st_mtime_ns: int
-    st_ctime_ns: int
-
-
 class RowsCrawl:
     """A crawl that hands out given rows, in batches of a size."""
 
@@ -52,15 +40,9 @@ class RowsCrawl:
             rows.add_problem(problem)
         for row in self._rows:
             parent, _, name = row.path.rpartition(b"/")
-            status = _Status(
-                FORMATS[row.type] | row.mode,
-                row.nlink,
-                row.uid,
-                row.gid,
-                row.size,
-                row.inode,
-                row.mtime_us * 1000,
-                row.ctime_us * 1000,
+            status = os.stat_result(
+                (FORMATS[row.type] | row.mode, row.inode, 0, row.nlink, row.uid, row.gid, row.size, 0, 0, 0),
+                {"st_mtime_ns": row.mtime_us * 1000, "st_ctime_ns": row.ctime_us * 1000},
             )
             number = rows.add_directory(parent + b"/", [name.decode("utf-8", "surrogateescape")], [status])
             if row.type == "l":

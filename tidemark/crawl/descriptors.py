@@ -21,7 +21,9 @@ class OpenDirectory:
 class Waiting:
     """A directory that was seen and is yet to be listed."""
 
-    parent: OpenDirectory | None  # None where too many are open: it is then reached from the root again
+    directory: (
+        OpenDirectory | None
+    )  # above it; None where too many are open: it is then reached from the root
     path: bytes
 
 
@@ -32,8 +34,8 @@ def open_root(root: bytes) -> int:
 
 def open_waiting(waiting: Waiting, root: int) -> int:
     """Open a directory that waits, name by name where it begins at the root. Raises OSError."""
-    if waiting.parent is not None:
-        return os.open(waiting.path[len(waiting.parent.path) : -1], _FLAGS, dir_fd=waiting.parent.fd)
+    if waiting.directory is not None:
+        return os.open(waiting.path[len(waiting.directory.path) : -1], _FLAGS, dir_fd=waiting.directory.fd)
     fd = os.open(".", _FLAGS, dir_fd=root)
     for name in waiting.path.strip(b"/").split(b"/") if waiting.path != b"/" else ():
         try:

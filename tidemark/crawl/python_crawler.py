@@ -21,14 +21,14 @@ from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopp
 from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import OpenDirectory, Waiting, open_root, open_waiting
 from tidemark.crawl.limits import Excluded, Pace
-from tidemark.crawl.rows import Rows, regular_bytes
+from tidemark.crawl.rows import Rows
 from tidemark.errors import CrawlFailed
 
-_CHUNK_ALONE, _CHUNK_SHARED = 1024, 32  # names read, then asked for, at a time
+_CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
 _BATCH_BYTES = 1 << 24  # of paths
 _DIRS_IN_MEMORY = 65_536
 _MOST_THREADS = 32  # more only wait for the interpreter's lock
-_S_IFMT = 0o170000
+_S_IFMT, _S_IFREG = 0o170000, 0o100000
 _GONE = frozenset({ENOENT, ESTALE, ENOTDIR})
 
 
@@ -49,10 +49,11 @@ class PythonCrawl:
         self._pace = Pace(options.operations_per_second, lambda: self._stopped)
         self._chunk = _CHUNK_ALONE if options.threads == 1 else _CHUNK_SHARED
         self._deferred = Deferred(pending)
-        self._work = threading.Condition()
+        self._lock = threading.Lock()  # guards all that follows, and the users of open directories
+        self._work = threading.Condition(self._lock)
         self._dirs: list[Waiting] = []
         self._chunks: list[_Chunk] = []
-        self._busy = 0
+        self._busy = self._idle = 0  # threads
         self._open = 0
         self._paused = self._stopped = False
         self._failure: BaseException | None = None
@@ -129,25 +130,21 @@ class PythonCrawl:
             for thread in threads:
                 thread.join()
             for chunk in self._chunks:  # left by a stop
-                self._release(chunk.directory)
+                self._let_go(chunk.directory)
             for waiting in self._dirs:  # or by a pause
                 self._deferred.add(waiting.path + b"\0")
-                self._release(waiting.parent)
+                self._let_go(waiting.directory)
             self._chunks, self._dirs = [], []
 
     def _run(self) -> None:
         rows = Rows()
+        work: Waiting | _Chunk | None = None
         try:
-            while (work := self._take()) is not None:
+            while (work := self._take(work)) is not None:
                 if isinstance(work, Waiting):
                     self._list(work, rows)
-                    self._release(work.parent)
                 else:
                     self._stat(work.directory, work.names, rows)
-                    self._release(work.directory)
-                with self._work:
-                    self._busy -= 1
-                    self._work.notify_all()
             if not rows.empty and not self._stopped:
                 self._batches.put(rows.take())
         except BaseException as failure:  # handed to the thread that called batches()
@@ -156,20 +153,26 @@ class PythonCrawl:
         finally:
             self._batches.put(None)
 
-    def _take(self) -> Waiting | _Chunk | None:
-        with self._work:
+    def _take(self, done: Waiting | _Chunk | None) -> Waiting | _Chunk | None:
+        """Return what to do next, or None where there is nothing more to do for anyone."""
+        with self._lock:
+            if done is not None:
+                self._let_go(done.directory)
+                self._busy -= 1
+                if not self._busy and self._idle:
+                    self._work.notify_all()
             while not self._stopped:
-                work: Waiting | _Chunk | None = None
                 if self._chunks:
-                    work = self._chunks.pop()
-                elif self._dirs and not self._paused:
-                    work = self._dirs.pop()
-                if work is not None:
                     self._busy += 1
-                    return work
+                    return self._chunks.pop()
+                if self._dirs and not self._paused:
+                    self._busy += 1
+                    return self._dirs.pop()
                 if not self._busy:
                     return None
+                self._idle += 1
                 self._work.wait(0.5)  # and look at what is set without a notification
+                self._idle -= 1
             return None
 
     def _list(self, waiting: Waiting, rows: Rows) -> None:
@@ -178,24 +181,25 @@ class PythonCrawl:
             fd = open_waiting(waiting, self._root)
         except OSError as error:
             self._problem(rows, waiting.path, "open", error)
-            with self._work:
+            with self._lock:
                 self._queued -= 1
             return
         directory = OpenDirectory(waiting.path, fd)
-        with self._work:
+        with self._lock:
             self._open += 1
         try:
-            before = os.fstat(fd)
-            if before.st_dev == self._device:  # else a mount that appeared only now
-                self._list_open(directory, before, rows)
+            self._list_open(directory, rows)
         finally:
-            with self._work:
+            with self._lock:
                 self._directories += 1
                 self._queued -= 1
-            self._release(directory)
+                self._let_go(directory)
 
-    def _list_open(self, directory: OpenDirectory, before: os.stat_result, rows: Rows) -> None:
+    def _list_open(self, directory: OpenDirectory, rows: Rows) -> None:
         try:
+            before = os.fstat(directory.fd)
+            if before.st_dev != self._device:  # a mount that appeared only now
+                return
             with os.scandir(directory.fd) as listing:
                 while names := [entry.name for entry in islice(listing, self._chunk)]:
                     if self._stopped:
@@ -211,32 +215,39 @@ class PythonCrawl:
         """Give a chunk to the other threads, unless they have enough; so no queue grows with a directory."""
         if self._options.threads == 1:
             return False
-        with self._work:
+        with self._lock:
             if len(self._chunks) >= 2 * self._options.threads:
                 return False
             directory.users += 1
             self._chunks.append(_Chunk(directory, names))
-            self._work.notify()
+            if self._idle:
+                self._work.notify()
         return True
 
     def _stat(self, directory: OpenDirectory, names: list[str], rows: Rows) -> None:
-        below: list[Waiting] = []
+        below: list[bytes] = []
         self._pace.wait(len(names))
         found, stats = self._stats(directory, names, rows)
-        left_out: list[int] = []
-        kinds = [status.st_mode & _S_IFMT for status in stats]
-        for row in [row for row, kind in enumerate(kinds) if kind == stat.S_IFDIR]:
-            path = directory.path + os.fsencode(found[row])
-            if self._excluded(path[1:]):
-                left_out.append(row)
-            elif stats[row].st_dev == self._device:
-                below.append(Waiting(directory, path + b"/"))
-        for row in reversed(left_out):
-            del found[row], stats[row], kinds[row]
+        special = _not_regular(stats)
+        left_out = set()
+        for row in special:
+            if stat.S_ISDIR(stats[row].st_mode):
+                path = directory.path + os.fsencode(found[row])
+                if self._excluded(path[1:]):
+                    left_out.add(row)
+                elif stats[row].st_dev == self._device:
+                    below.append(path + b"/")
+        if left_out:
+            found = [name for row, name in enumerate(found) if row not in left_out]
+            stats = [status for row, status in enumerate(stats) if row not in left_out]
+            special = _not_regular(stats)
         first = rows.add_directory(directory.path, found, stats)
-        for row in [row for row, kind in enumerate(kinds) if kind == stat.S_IFLNK]:
-            self._read_link(directory, found[row], first + row, rows)
-        self._push(directory, below, len(stats), regular_bytes(stats))
+        size = sum([status.st_size for status in stats])
+        for row in special:
+            size -= stats[row].st_size
+            if stat.S_ISLNK(stats[row].st_mode):
+                self._read_link(directory, found[row], first + row, rows)
+        self._push(directory, below, len(stats), size)
         if len(rows) >= self._options.batch_rows or rows.path_bytes > _BATCH_BYTES:
             self._batches.put(rows.take())
 
@@ -266,26 +277,26 @@ class PythonCrawl:
         except OSError as error:
             self._problem(rows, directory.path + os.fsencode(name), "readlink", error)
 
-    def _push(self, directory: OpenDirectory, below: list[Waiting], entries: int, size: int) -> None:
-        with self._work:
+    def _push(self, directory: OpenDirectory, below: list[bytes], entries: int, size: int) -> None:
+        with self._lock:
             self._entries += entries
             self._bytes += size
-            self._queued += len(below)
             if not below:
                 return
+            self._queued += len(below)
             if len(self._dirs) >= _DIRS_IN_MEMORY:
-                self._deferred.add(b"".join(waiting.path + b"\0" for waiting in below))
+                self._deferred.add(b"".join(path + b"\0" for path in below))
                 return
-            if self._open > self._options.descriptors:
-                below = [Waiting(None, waiting.path) for waiting in below]
-            else:
-                directory.users += len(below)
-            self._dirs += below
-            self._work.notify_all()
+            keep = directory if self._open <= self._options.descriptors else None
+            if keep is not None:
+                keep.users += len(below)
+            self._dirs += [Waiting(keep, path) for path in below]
+            if self._idle:
+                self._work.notify_all()
 
     def _problem(self, rows: Rows, path: bytes, operation: str, error: OSError) -> None:
         gone = error.errno in _GONE
-        with self._work:
+        with self._lock:
             self._vanished += gone
             self._unreadable += not gone
         rows.add_problem(
@@ -297,11 +308,14 @@ class PythonCrawl:
             )
         )
 
-    def _release(self, directory: OpenDirectory | None) -> None:
-        if directory is None:
-            return
-        with self._work:
+    def _let_go(self, directory: OpenDirectory | None) -> None:
+        """Have one user less; under the lock."""
+        if directory is not None:
             directory.users -= 1
             if directory.users == 0:
                 os.close(directory.fd)
                 self._open -= 1
+
+
+def _not_regular(stats: list[os.stat_result]) -> list[int]:
+    return [row for row, status in enumerate(stats) if status.st_mode & _S_IFMT != _S_IFREG]

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-import stat
+import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from typing import Final
 
 from tidemark.crawl.batch import Batch, BytesColumn, Problem
 
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+# As struct has them: faster than array, and a buffer all the same. The inode's 64 bits are read as signed.
+_FORMATS: Final = {
+    "mode": "i", "nlink": "i", "uid": "q", "gid": "q", "size": "q", "inode": "Q",
+    "mtime_us": "q", "ctime_us": "q", "mtime_ns": "h", "ctime_ns": "h",
+}  # fmt: skip
+
+# The garbage collector looks at everything whenever 700 objects more are alive, and a stat_result is one.
+# So they become columns of numbers, which it does not look at, while they are fewer.
+_STATS_AT_ONCE = 256
 
 
 class Rows:
@@ -21,7 +30,8 @@ class Rows:
         self._directory = array("i")
         self.path_bytes = 0  # of directories and targets: what a batch's memory could otherwise grow with
         self._names: list[str] = []  # as os.fsdecode gives them
-        self._stats: list[os.stat_result] = []
+        self._stats: list[os.stat_result] = []  # of the last of the names
+        self._numbers = {column: bytearray() for column in _FORMATS}
         self._targets: dict[int, bytes] = {}
         self._problems: list[Problem] = []
 
@@ -36,11 +46,13 @@ class Rows:
     def add_directory(self, path: bytes, names: list[str], stats: list[os.stat_result]) -> int:
         """Add rows of one directory; return the number of the first."""
         first = len(self._names)
-        self._directory.extend([len(self._directories)] * len(names))
+        self._directory += array("i", (len(self._directories),)) * len(names)
         self._directories.append(path)
         self.path_bytes += len(path)
         self._names += names
         self._stats += stats
+        if len(self._stats) >= _STATS_AT_ONCE:
+            self._settle()
         return first
 
     def set_target(self, row: int, target: bytes) -> None:
@@ -54,47 +66,67 @@ class Rows:
 
     def take(self) -> Batch:
         """Return what has been gathered, and start anew."""
-        stats = self._stats
-        mtimes = [s.st_mtime_ns for s in stats]
-        ctimes = [s.st_ctime_ns for s in stats]
-        targets = [b""] * len(stats)
-        for row, target in self._targets.items():
-            targets[row] = target
+        self._settle()
         batch = Batch(
-            rows=len(stats),
+            rows=len(self._names),
             directories=bytes_column(self._directories),
             directory=self._directory,
-            # A name holds no NUL, so all of them are turned into bytes at once.
-            names=bytes_column(os.fsencode("\0".join(self._names)).split(b"\0") if stats else []),
-            targets=bytes_column(targets),
-            mode=array("i", [s.st_mode for s in stats]),
-            nlink=array("i", [min(s.st_nlink, 2**31 - 1) for s in stats]),
-            uid=array("q", [s.st_uid for s in stats]),
-            gid=array("q", [s.st_gid for s in stats]),
-            size=_int64([s.st_size for s in stats]),
-            inode=array("Q", [s.st_ino for s in stats]),  # the same 64 bits, read as signed
-            mtime_us=_int64([t // 1000 for t in mtimes]),
-            ctime_us=_int64([t // 1000 for t in ctimes]),
-            mtime_ns=array("h", [t % 1000 for t in mtimes]),
-            ctime_ns=array("h", [t % 1000 for t in ctimes]),
+            names=_names_column(self._names),
+            targets=self._targets_column(),
             problems=tuple(self._problems),
+            **self._numbers,
         )
         self.__init__()  # type: ignore[misc]  # a fresh start is exactly what is meant
         return batch
 
+    def _targets_column(self) -> BytesColumn:
+        lengths = [0] * len(self._names)
+        for row, target in self._targets.items():
+            lengths[row] = len(target)
+        return _column(lengths, b"".join(self._targets[row] for row in sorted(self._targets)))
+
+    def _settle(self) -> None:
+        if not self._stats:
+            return
+        modes, inodes, _, links, uids, gids, sizes, *_ = zip(*self._stats, strict=True)
+        mtimes = [status.st_mtime_ns for status in self._stats]
+        ctimes = [status.st_ctime_ns for status in self._stats]
+        columns: dict[str, Sequence[int]] = {
+            "mode": modes,
+            "nlink": links,
+            "uid": uids,
+            "gid": gids,
+            "size": sizes,
+            "inode": inodes,
+            "mtime_us": [time // 1000 for time in mtimes],
+            "ctime_us": [time // 1000 for time in ctimes],
+            "mtime_ns": [time % 1000 for time in mtimes],
+            "ctime_ns": [time % 1000 for time in ctimes],
+        }
+        for column, values in columns.items():
+            self._numbers[column] += _packed(_FORMATS[column], values)
+        self._stats.clear()
+
 
 def bytes_column(values: list[bytes]) -> BytesColumn:
     """Return byte strings as a column."""
-    return BytesColumn(offsets=array("i", accumulate(map(len, values), initial=0)), data=b"".join(values))
+    return _column(map(len, values), b"".join(values))
 
 
-def regular_bytes(stats: Iterable[os.stat_result]) -> int:
-    """Return the apparent size of the regular files among these."""
-    return sum([s.st_size for s in stats if stat.S_ISREG(s.st_mode)])
+def _names_column(names: list[str]) -> BytesColumn:
+    text = "".join(names)
+    if text.isascii():
+        return _column(map(len, names), text.encode())
+    return bytes_column(os.fsencode("\0".join(names)).split(b"\0"))  # a name holds no NUL
 
 
-def _int64(values: list[int]) -> array[int]:
+def _column(lengths: Iterable[int], data: bytes) -> BytesColumn:
+    return BytesColumn(offsets=_packed("i", list(accumulate(lengths, initial=0))), data=data)
+
+
+def _packed(code: str, values: Sequence[int]) -> bytes:
     try:
-        return array("q", values)
-    except OverflowError:  # no real file has such a size or time, but a damaged inode may
-        return array("q", [min(max(value, _SMALLEST), _LARGEST) for value in values])
+        return struct.pack(f"{len(values)}{code}", *values)
+    except struct.error:  # no real file has such a size or time, but a damaged inode may
+        bits = 8 * struct.calcsize(code)
+        return _packed(code, [min(max(value, -1 << bits - 1), (1 << bits - 1) - 1) for value in values])
