@@ -50,6 +50,8 @@ def _run(command: Sequence[str | os.PathLike[str]]) -> Cost:
 class FarStore:
     """A store that is as far away as S3: 30 ms a request, 100 MB/s for each of them. It counts."""
 
+    at_once = 16
+
     def __init__(self, store: Store, seconds: float = 0.030, bytes_per_second: float = 100e6) -> None:
         self._store, self._seconds, self._rate = store, seconds, bytes_per_second
         self._lock = threading.Lock()

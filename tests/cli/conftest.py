@@ -17,8 +17,10 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources
 from tidemark.aws.s3_store import S3Store
 from tidemark.cli.main import call
+from tidemark.errors import AccessDenied
 from tidemark.index.store import FileStore
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
+from tidemark.sessions.ledger import sessions_of
 from tidemark.sessions.overlap import open_session
 from tidemark.sessions.session import FileSystem, Point, Session
 
@@ -35,6 +37,10 @@ class Result:
     @property
     def document(self):
         return json.loads(self.out)
+
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.out.splitlines()]
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ class Deployment:
     resources: Resources
     policy: Policy
     file_system: FileSystem
+    deleted: set[str] | None  # ARNs that the vaults do not hold any more; None: nobody may look
 
     @property
     def store(self) -> S3Store:
@@ -106,7 +113,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 
 @pytest.fixture
-def deployment(aws: Clients) -> Deployment:
+def deployment(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """What the reading commands need of a deployment: its parameters, tables and repository."""
     aws.of("s3").create_bucket(Bucket="repository", CreateBucketConfiguration={"LocationConstraint": REGION})
     policy = dataclasses.replace(NIGHTLY, file_systems=(OWN, INDEXED))
@@ -114,4 +121,14 @@ def deployment(aws: Clients) -> Deployment:
     ssm = aws.of("ssm")
     ssm.put_parameter(Name=resources_parameter("tidemark"), Value=RESOURCES.to_json(), Type="String")
     ssm.put_parameter(Name=policy_parameter("tidemark", "nightly"), Value=policy.to_json(), Type="String")
-    return Deployment(clients=aws, resources=RESOURCES, policy=policy, file_system=RESOURCES.file_system(OWN))
+    made = Deployment(aws, RESOURCES, policy, RESOURCES.file_system(OWN), deleted=set())
+
+    def arns_of(_: Clients, whose: FileSystem, vaults: dict[str, str]) -> set[str]:
+        """Stand in for AWS Backup's listing, which moto does not have."""
+        if made.deleted is None:
+            raise AccessDenied("no backup:ListRecoveryPointsByBackupVault; ask for it")
+        points = [point for session in sessions_of(made.records, whose) for point in session.points]
+        return {point.recovery_point_arn for point in points} - made.deleted
+
+    monkeypatch.setattr("tidemark.aws.recovery_points.arns_of", arns_of)
+    return made

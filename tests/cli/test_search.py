@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -62,15 +64,14 @@ def test_a_name_that_is_not_text_can_be_searched_as_it_is_shown(tidemark, index)
 
 
 def test_json_holds_the_true_bytes(tidemark, index):
-    document = tidemark("search", "*.conf", "--json").document
-    assert [one["index_id"] for one in document["indexes"]] == [index]
-    assert document["more"] is False
-    by_path = {entry["path"]: entry for entry in document["entries"]}
+    by_path = {entry["path"]: entry for entry in tidemark("search", "*.conf", "--json").lines}
+    assert {(entry["index_id"], entry["file_system"]) for entry in by_path.values()} == {(index, FILE_SYSTEM)}
     assert by_path["/etc/app.conf"]["path_base64"] is None
     assert base64.b64decode(by_path[r"/etc/caf\xe9.conf"]["path_base64"]) == LATIN
     assert EVIL.decode() in by_path
     assert set(by_path["/etc/app.conf"]) == {
         "index_id",
+        "file_system",
         "path",
         "path_base64",
         "type",
@@ -90,18 +91,49 @@ def test_print0_gives_true_bytes(deployment, index, capfdbinary):
     from tidemark.cli.main import call
 
     assert call(["search", "*.conf", "--print0", "--limit", "0"]) == 0
-    import sys
-
     sys.stdout.flush()
     assert set(capfdbinary.readouterr().out.split(b"\0")) == {b"/etc/app.conf", EVIL, LATIN, b""}
 
 
-def test_a_limit_says_that_there_is_more(tidemark, index):
+def test_a_limit_says_that_it_stopped(tidemark, index):
     result = tidemark("search", "*", "--limit", "2")
     assert len(result.out.splitlines()) == 2
-    assert "--limit 0 shows all" in result.err
-    assert tidemark("search", "*", "--limit", "2", "--json").document["more"] is True
-    assert tidemark("search", "*", "--limit", "8", "--json").document["more"] is False
+    assert "Stopped after 2; --limit 0 shows all" in result.err
+    assert len(tidemark("search", "*", "--limit", "2", "--json").lines) == 2
+    assert "Stopped" not in tidemark("search", "*", "--limit", "9").err
+
+
+def test_people_get_a_hundred_lines_and_programs_everything(tidemark, repository, tmp_path):
+    index_rows(repository, tmp_path, [row(f"/{number}") for number in range(120)])
+    at = ("search", "*", "--repository", repository.url)
+    assert len(tidemark(*at).out.splitlines()) == 100
+    assert len(tidemark(*at, "--json").lines) == 120
+    assert tidemark(*at, "--print0").out.count("\0") == 120
+
+
+def test_hits_are_printed_before_the_search_is_over(tidemark, repository, tmp_path):
+    """What the last row group holds is damaged; what comes before it is shown all the same."""
+    rows = [row(f"/{number:03}") for number in range(200)]
+    index = index_rows(repository, tmp_path, rows, part_rows=100, row_group_rows=10)
+    (repository._directory / index.identity.prefix / index.parts[1].file).unlink()
+    for option in ("--json", "--print0", "--limit=0"):
+        result = tidemark("search", "*", option, "--repository", repository.url)
+        assert result.code == 44
+        assert "/099" in result.out
+        assert result.err.count("part-00001.parquet is missing") == 1
+    assert tidemark("search", "*", "--limit", "20", "--repository", repository.url).code == 0
+
+
+def test_a_search_of_a_local_repository_imports_no_aws_sdk(repository, tmp_path):
+    index_rows(repository, tmp_path, [row("/a")])
+    program = (
+        "import sys; from tidemark.cli.main import call; call(['search', 'a', '--repository', sys.argv[1]]);"
+        "print(sorted({'botocore.session', 'boto3', 'pydantic', 'duckdb'} & set(sys.modules)))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, repository.url], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == "[]"
 
 
 def test_no_hit_is_said_and_no_error(tidemark, index):
@@ -178,7 +210,7 @@ def many(repository, tmp_path):
 def test_conditions_without_a_deployment(tidemark, many, arguments, expected):
     result = tidemark("search", *arguments, "--repository", many, "--json")
     assert result.code == 0, result.err
-    assert [entry["path"] for entry in result.document["entries"]] == expected.split()
+    assert [entry["path"] for entry in result.lines] == expected.split()
     counted = tidemark("search", *arguments, "--repository", many, "--count", "--limit", "1")
     assert counted.out == f"{len(expected.split())}\n"
 
@@ -195,6 +227,7 @@ def test_a_count_as_json(tidemark, many):
         ["a", "--exact", "--regex"],
         ["a", "--all", "--index", "x"],
         ["a", "--count", "--print0"],
+        ["a", "--json", "--print0"],
         ["a", "--size", "big"],
         ["a", "--newer", "soon"],
         ["a", "--type", "x"],
@@ -216,10 +249,11 @@ def test_what_is_no_regular_expression(tidemark, many):
 def test_all_indexes_of_a_file_system(tidemark, many):
     result = tidemark("search", ".conf", "--all", "--repository", many, "--json")
     assert result.code == 0, result.err
-    first, second = (index["index_id"] for index in result.document["indexes"])
+    counted = tidemark("search", ".conf", "--all", "--repository", many, "--count", "--json").document
+    first, second = (index["index_id"] for index in counted["indexes"])
     found = {
         entry["path"]: (entry["first_index_id"], entry["last_index_id"], entry["indexes"])
-        for entry in result.document["entries"]
+        for entry in result.lines
     }
     assert found == {
         "/etc/app.conf": (first, second, 2),
@@ -227,8 +261,8 @@ def test_all_indexes_of_a_file_system(tidemark, many):
         "/gone.conf": (first, first, 1),
         "/srv/app.conf": (second, second, 1),
     }
-    assert {entry["index_id"] for entry in result.document["entries"]} == {first, second}
-    assert all(entry["first_recovery_point_arn"] is None for entry in result.document["entries"])
+    assert {entry["index_id"] for entry in result.lines} == {first, second}
+    assert all(entry["first_recovery_point_arn"] is None for entry in result.lines)
     assert tidemark("search", ".conf", "--all", "--repository", many, "--count").out == "4\n"
     shown = tidemark("search", "gone", "--all", "--repository", many).out.splitlines()
     assert shown[0].endswith("/gone.conf")
@@ -245,15 +279,35 @@ def test_all_indexes_with_the_recovery_points_that_hold_a_hit(tidemark, deployme
             f"s-{number}", file_system=whose, index_id=index, points=(deployment.point(number), copy)
         )
     arns = [deployment.point(number).recovery_point_arn for number in (1, 2, 3)]
-    document = tidemark("search", "txt", "--all", "--file-system", FILE_SYSTEM, "--json").document
-    held = {
-        entry["path"]: (entry["first_recovery_point_arn"], entry["last_recovery_point_arn"])
-        for entry in document["entries"]
-    }
-    assert held == {"/kept.txt": (arns[0], arns[2]), "/gone.txt": (arns[0], arns[0])}
+    copies = [deployment.point(number + 10).recovery_point_arn for number in (1, 2, 3)]
+
+    def held() -> dict[str, tuple[str, str]]:
+        return {
+            entry["path"]: (entry["first_recovery_point_arn"], entry["last_recovery_point_arn"])
+            for entry in tidemark("search", "txt", "--all", "--file-system", FILE_SYSTEM, "--json").lines
+        }
+
+    assert held() == {"/kept.txt": (arns[0], arns[2]), "/gone.txt": (arns[0], arns[0])}
     lines = tidemark("search", "kept", "--all").out.splitlines()
     assert lines[1].endswith(arns[0])
     assert lines[2].endswith(f"{arns[2]}, in 3 indexes")
+    deployment.deleted |= {arns[0], arns[2]}
+    assert held() == {"/kept.txt": (copies[0], copies[2]), "/gone.txt": (copies[0], copies[0])}
+    deployment.deleted |= {copies[0], copies[2], copies[1]}
+    assert held() == {"/kept.txt": (arns[1], arns[1]), "/gone.txt": (None, None)}
+    lines = tidemark("search", "gone", "--all").out.splitlines()
+    assert lines[1].endswith("recovery points are not known or deleted")
+
+
+def test_points_whose_vaults_cannot_be_seen_may_be_deleted_ones(tidemark, deployment, tmp_path):
+    whose = deployment.resources.file_system(FILE_SYSTEM)
+    index = index_rows(deployment.store, tmp_path, [row("/a.txt")]).index_id
+    deployment.session("s-1", file_system=whose, index_id=index, points=(deployment.point(1),))
+    deployment.deleted = None
+    result = tidemark("search", "txt", "--all")
+    assert result.code == 0
+    assert deployment.point(1).recovery_point_arn in result.out
+    assert "Recovery points that were deleted may be among these" in result.err
 
 
 def test_all_of_nothing(tidemark, repository):

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
+from tidemark.index.expressions import required_texts
+from tidemark.index.names import contains, lower
 from tidemark.index.search import search
+from tidemark.index.store import FileStore
 
 LETTERS = st.sampled_from("ab[]!^-*?\\.+$x(){}|&~ \n") | st.sampled_from("éß")
 
@@ -63,8 +69,6 @@ def test_times_beyond_the_calendar_are_shown_at_its_ends(store, tmp_path, micros
     pattern=st.text(LETTERS, max_size=5),
 )
 def test_hits_are_those_of_fnmatch_or_of_in(tmp_path_factory, names, pattern):
-    from tidemark.index.store import FileStore
-
     names = [name for name in names if name not in (".", "..")]
     scratch = tmp_path_factory.mktemp("search")
     manifest = index_rows(FileStore(scratch), scratch, [row(f"/{name}") for name in names])
@@ -76,3 +80,65 @@ def test_hits_are_those_of_fnmatch_or_of_in(tmp_path_factory, names, pattern):
     else:
         expected = {name for name in names if pattern in name}
     assert found == expected
+
+
+EXPRESSIONS = st.recursive(
+    st.text(st.sampled_from("abcd"), min_size=1, max_size=5)
+    | st.sampled_from([".", "[ab]", "^", "$", r"\."]),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map("".join)
+        | inner.map(lambda each: f"({each})")
+        | inner.map(lambda each: f"(?:{each})*")
+        | inner.map(lambda each: f"(?i:{each})")
+        | st.tuples(inner, inner).map("|".join).map(lambda each: f"({each})")
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(st.text(st.sampled_from("abcdA."), min_size=1, max_size=9), unique=True, max_size=20),
+    expression=EXPRESSIONS,
+    ignore_case=st.booleans(),
+)
+def test_an_expression_finds_what_python_finds(tmp_path_factory, names, expression, ignore_case):
+    names = [name for name in names if name not in (".", "..")]
+    scratch = tmp_path_factory.mktemp("expressions")
+    manifest = index_rows(FileStore(scratch), scratch, [row(f"/{name}") for name in names], block_rows=2)
+
+    hits = search(FileStore(scratch), manifest, expression, mode="regex", ignore_case=ignore_case)
+
+    compiled = re.compile(expression, re.IGNORECASE if ignore_case else 0)
+    assert {hit.name for hit in hits} == {name for name in names if compiled.search(name)}
+
+
+@pytest.mark.parametrize(
+    ("expression", "texts"),
+    [
+        ("report", ["report"]),
+        (r"re(po)rt\.x+$", ["report."]),
+        ("abc|abd", ["ab"]),
+        ("abc|xyz", []),
+        ("abc*", ["ab"]),
+        ("(?i)abc", []),
+        (r"\pLabc", []),
+        ("[[:alpha:]]abc", []),
+        ("(?:abc)?def", ["def"]),
+        ("", []),
+    ],
+)
+def test_texts_that_an_expression_cannot_do_without(expression, texts):
+    assert required_texts(expression) == texts
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    names=st.lists(st.text(LETTERS | st.just("a"), max_size=6), max_size=200),
+    text=st.text(LETTERS | st.just("a"), min_size=1, max_size=3),
+    start=st.integers(0, 5),
+)
+def test_names_that_hold_a_text_are_those_that_python_finds(names, text, start):
+    column = pa.chunked_array([pa.array(names, pa.string()).slice(start)])
+    assert contains(column, text).to_pylist() == [text in name for name in names[start:]]
+    assert lower(column).to_pylist() == pc.utf8_lower(column).to_pylist()

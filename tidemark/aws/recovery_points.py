@@ -79,6 +79,18 @@ def recovery_points_of(
     return sorted(points, key=lambda point: point.created_at, reverse=True)
 
 
+def arns_of(clients: Clients, file_system: FileSystem, vaults: Mapping[str, str]) -> set[str]:
+    """Return the ARNs of a file system's points that are in these vaults (Region -> name) now.
+
+    Raises VaultNotFound.
+    """
+    return {
+        point["RecoveryPointArn"]
+        for region, vault in vaults.items()
+        for point in _list(clients, region, vault, file_system)
+    }
+
+
 def _list(
     clients: Clients, region: str, vault: str, file_system: FileSystem
 ) -> Iterator[RecoveryPointByBackupVaultTypeDef]:

@@ -21,6 +21,8 @@ _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<pre
 class S3Store:
     """Objects below a prefix of one bucket. Encryption is the bucket's default."""
 
+    at_once = 16  # an answer takes tens of milliseconds to begin, whatever else is asked for
+
     def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
         self._client, self._bucket = client, bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""

@@ -22,7 +22,9 @@ class Command(TyperCommand):
         """Write the arguments, then the options."""
         parameters = self.get_params(ctx)
         arguments = [
-            (each.human_readable_name, each.help or "") for each in parameters if isinstance(each, TyperArgument)
+            (each.human_readable_name, each.help or "")
+            for each in parameters
+            if isinstance(each, TyperArgument)
         ]
         options = [
             (record[0], _RANGE.sub("", record[1]))

@@ -58,6 +58,13 @@ def filters(
     )
 
 
+def pattern_of(text: str, *, regex: bool) -> str:
+    r"""Return what to look for as an index shows it; in an expression, `\xNN` is the expression's own."""
+    if regex:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return terminal.typed(text).decode("utf-8", "surrogateescape")
+
+
 def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
     """Return the smallest and largest size, in bytes, that all of `+1G`, `-10k`, `0` allow; None is any."""
     low: int | None = None

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, resolve
-from tidemark.cli.search import entry_line
 from tidemark.index.escape import escape
 
 if TYPE_CHECKING:

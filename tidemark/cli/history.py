@@ -11,9 +11,9 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.connection import connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import Repository, no_index_yet, store_at
-from tidemark.cli.search import entry_line
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.escape import escape
 from tidemark.policy.policy import check_file_system_id

@@ -5,36 +5,75 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tidemark.cli.connection import Connection
-from tidemark.sessions.ledger import sessions_of
-from tidemark.sessions.session import FileSystem, Point
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.errors import AccessDenied, VaultNotFound
 
 if TYPE_CHECKING:
+    from tidemark.cli.connection import Connection
     from tidemark.index.manifest import IndexIdentity
+    from tidemark.sessions.session import FileSystem, Point
 
 
 class Holders:
-    """The recovery points of each index; none are known without a deployment."""
+    """The recovery points and copies of each index; none are known without a deployment."""
 
     def __init__(self, connection: Connection | None) -> None:
+        self.possible = connection is not None  # whether any could be known
         self._connection = connection
         self._known: dict[FileSystem, dict[str, list[Point]]] = {}
 
     def of(self, identity: IndexIdentity) -> list[Point]:
-        """Return the points that an index describes, without copies, oldest first.
+        """Return the points that an index describes, oldest first, the backup before its copies.
 
-        Costs one query for each file system. Points that have been deleted since are among them.
+        Points that are known to be deleted are left out. Costs one query and, for each vault of the
+        deployment, one listing for each file system.
         """
         if self._connection is None:
             return []
+        from tidemark.sessions.session import FileSystem
+
         whose = FileSystem(identity.account, identity.region, identity.file_system_id)
         if whose not in self._known:
-            found: defaultdict[str, list[Point]] = defaultdict(list)
-            for session in sessions_of(self._connection.records, whose):
-                if session.index_id is not None:
-                    found[session.index_id] += [point for point in session.points if point.kind == "backup"]
-            self._known[whose] = {
-                index_id: sorted(points, key=lambda point: point.completed_at)
-                for index_id, points in found.items()
-            }
+            self._known[whose] = self._points(self._connection, whose)
         return self._known[whose].get(identity.index_id, [])
+
+    def _points(self, connection: Connection, whose: FileSystem) -> dict[str, list[Point]]:
+        from tidemark.sessions.ledger import sessions_of
+
+        found: defaultdict[str, list[Point]] = defaultdict(list)
+        for session in sessions_of(connection.records, whose):
+            if session.index_id is not None:
+                found[session.index_id] += session.points
+        kept = self._kept(connection, whose) if found else None
+        vaults = connection.resources.vaults
+        return {
+            index_id: sorted(
+                # A vault that is not the deployment's, as another account's, cannot be looked into.
+                (
+                    point
+                    for point in points
+                    if kept is None
+                    or point.recovery_point_arn in kept
+                    or vaults.get(point.region) != point.vault
+                ),
+                key=lambda point: (point.completed_at, point.kind),
+            )
+            for index_id, points in found.items()
+        }
+
+    def _kept(self, connection: Connection, whose: FileSystem) -> set[str] | None:
+        """Return the ARNs of the points that are there; None where that cannot be seen."""
+        from tidemark.aws.errors import translated
+        from tidemark.aws.recovery_points import arns_of
+
+        try:
+            with translated():
+                return arns_of(connection.clients, whose, connection.resources.vaults)
+        except (AccessDenied, VaultNotFound) as error:
+            reason = f"Recovery points that were deleted may be among these: {error}"
+            terminal.console(stderr=True).print(
+                Text(terminal.printable(reason), terminal.QUIET), soft_wrap=True
+            )
+            return None

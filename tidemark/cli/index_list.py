@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, no_index_yet, repository_of
+from tidemark.cli.indexes import INDEX_FIELDS, Repository, deployment_or, manifest_json, no_index_yet
 from tidemark.policy.policy import check_file_system_id
 
 HELP = f"""List the complete indexes of a repository, newest first.
@@ -31,7 +31,7 @@ def list_(
         check_file_system_id(file_system)
     from tidemark.index.catalogue import list_indexes
 
-    store = repository_of(repository)
+    store, _ = deployment_or(repository)
     found = list_indexes(store, file_system)[::-1]
     if as_json:
         terminal.print_json({"indexes": [manifest_json(store, manifest) for manifest in found]})

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidemark.aws.clients import Clients
-from tidemark.aws.s3_store import open_store
 from tidemark.cli import terminal
-from tidemark.cli.connection import connect
 from tidemark.errors import IndexNotFound, RecoveryPointNotFound
 from tidemark.index.store import Store, file_store
 from tidemark.policy.policy import FILE_SYSTEM_ID
-from tidemark.sessions.ledger import associations_of
 from tidemark.sessions.naming import is_index_id
 
-if TYPE_CHECKING:  # what reads indexes takes a tenth of a second to import; other commands do without
+if TYPE_CHECKING:  # importing the AWS SDK takes longer than most answers; a local repository needs none of it
+    from tidemark.cli.connection import Connection
     from tidemark.index.manifest import Manifest
 
 Repository = Annotated[
@@ -35,14 +32,25 @@ INDEX_FIELDS = (
 
 def store_at(url: str) -> Store:
     """Return the store of a repository's URL, with the user's own credentials where it is in S3."""
-    if url.startswith("s3:"):
-        return open_store(url, Clients().of("s3"))
-    return file_store(url)
+    if not url.startswith("s3:"):
+        return file_store(url)
+    from tidemark.aws.clients import Clients
+    from tidemark.aws.s3_store import open_store
+
+    return open_store(url, Clients().of("s3"))
 
 
-def repository_of(url: str | None) -> Store:
-    """Return the repository at a URL, or the deployment's; raise NotDeployed or NoCredentials."""
-    return connect().repository if url is None else store_at(url)
+def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
+    """Return the repository at a URL; without one, the deployment's, and the connection to that.
+
+    Raises NotDeployed, NoCredentials.
+    """
+    if url is not None:
+        return store_at(url), None
+    from tidemark.cli.connection import connect
+
+    connection = connect()
+    return connection.repository, connection
 
 
 def resolve(source: str, url: str | None) -> tuple[Store, Manifest]:
@@ -53,12 +61,15 @@ def resolve(source: str, url: str | None) -> tuple[Store, Manifest]:
     from tidemark.index.catalogue import newest_index, open_index
 
     if not source.startswith("arn:"):
-        repository = repository_of(url)
+        repository, _ = deployment_or(url)
         if FILE_SYSTEM_ID.fullmatch(source):
             return repository, newest_index(repository, source)
         return repository, index_of(repository, source)
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
+    from tidemark.cli.connection import connect
+    from tidemark.sessions.ledger import associations_of
+
     connection = connect()
     association = next(associations_of(connection.records, source), None)
     if association is None:
@@ -79,6 +90,29 @@ def index_of(repository: Store, index_id: str) -> Manifest:
             f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; list them with: tidemark index list"
         )
     return open_index(repository, index_id)
+
+
+def every_index(repository: Store, file_system: str | None) -> list[Manifest]:
+    """Return every index, or those of one file system: of one after the other, each time oldest first.
+
+    Raises IndexNotFound where there is none.
+    """
+    from tidemark.index.catalogue import list_indexes
+
+    found = list_indexes(repository, file_system)
+    if not found and file_system is not None:
+        raise IndexNotFound(
+            f"{repository.url} has no index of {file_system}; list what it has: tidemark index list"
+        )
+    if not found:
+        raise no_index_yet(repository)
+    return sorted(found, key=whose)  # a stable sort: the order of time stays
+
+
+def whose(manifest: Manifest) -> tuple[str, str, str]:
+    """Return the account, Region and id of the file system that an index describes."""
+    identity = manifest.identity
+    return identity.account, identity.region, identity.file_system_id
 
 
 def no_index_yet(repository: Store) -> IndexNotFound:

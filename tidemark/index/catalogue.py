@@ -11,7 +11,6 @@ from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.store import ObjectMissing, Store
 
 _ROOT = "indexes/"
-_AT_ONCE = 16  # requests for manifests in flight
 
 
 def list_indexes(store: Store, file_system_id: str | None = None) -> list[Manifest]:
@@ -21,7 +20,7 @@ def list_indexes(store: Store, file_system_id: str | None = None) -> list[Manife
     crash, has no manifest and is not listed. Raises IndexDamaged where a manifest cannot be read.
     """
     identities = list(_identities(store, file_system_id))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(store.at_once) as pool:
         manifests = [
             manifest for manifest in pool.map(lambda each: _read(store, each), identities) if manifest
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import pyarrow as pa
@@ -46,11 +46,13 @@ class Filters:
         answers = []
         if self.ext is not None:
             ext = pc.utf8_lower(pa.scalar(self.ext.removeprefix(".")))
-            answers.append(pc.fill_null(pc.equal(rows.column("ext"), ext), False))
+            answers.append(_of_values(rows.column("ext"), lambda values: pc.equal(values, ext)))
         if self._prefix is not None:
-            answers.append(pc.starts_with(rows.column("parent"), self._prefix))
+            prefix = self._prefix
+            answers.append(_of_values(rows.column("parent"), lambda values: pc.starts_with(values, prefix)))
         if self.types:
-            answers.append(pc.is_in(rows.column("type"), value_set=pa.array(sorted(self.types), pa.string())))
+            types = pa.array(sorted(self.types), pa.string())
+            answers.append(_of_values(rows.column("type"), lambda values: pc.is_in(values, value_set=types)))
         for name, low, high in (
             ("size", self.size_min, self.size_max),
             ("mtime", self.newer, None),
@@ -106,6 +108,15 @@ class Filters:
 
 
 ANY = Filters()
+
+
+def _of_values(column: pa.ChunkedArray, test: Callable[[pa.Array], pa.Array]) -> pa.ChunkedArray:
+    """Tell which rows pass a test that each distinct value takes once; nulls do not pass."""
+    answers = [
+        pc.fill_null(test(values.dictionary).take(values.indices), False)
+        for values in (chunk.dictionary_encode() for chunk in column.chunks)
+    ]
+    return pa.chunked_array(answers, pa.bool_())
 
 
 def _overlaps(prefix: str, first: str, last: str) -> bool:

@@ -16,8 +16,6 @@ from tidemark.index.pattern import Mode
 from tidemark.index.search import search
 from tidemark.index.store import Store
 
-_AT_ONCE = 16
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
@@ -32,9 +30,7 @@ class Hit:
     """A path that a search found in at least one index."""
 
     entry: Entry  # as the newest of them has it
-    first_index_id: str
-    last_index_id: str
-    indexes: int  # how many hold it
+    indexes: tuple[Manifest, ...]  # that hold it, oldest first
 
 
 def history(store: Store, indexes: Sequence[Manifest], path: str) -> list[Version]:
@@ -43,7 +39,7 @@ def history(store: Store, indexes: Sequence[Manifest], path: str) -> list[Versio
     What comes before the path's first appearance is left out; a path that no index has gives nothing.
     Raises IndexDamaged.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(store.at_once) as pool:
         found = list(pool.map(lambda index: find_entry(store, index, path), indexes))
     versions: list[Version] = []
     pairs = zip(found, (index.index_id for index in indexes), strict=True)
@@ -76,9 +72,4 @@ def search_all(
     merged = heapq.merge(*streams, key=lambda hit: hit[:2])
     for _, group in groupby(merged, key=lambda hit: hit[0]):
         versions = list(group)
-        yield Hit(
-            entry=versions[-1][2],
-            first_index_id=indexes[versions[0][1]].index_id,
-            last_index_id=indexes[versions[-1][1]].index_id,
-            indexes=len(versions),
-        )
+        yield Hit(entry=versions[-1][2], indexes=tuple(indexes[number] for _, number, _ in versions))

@@ -10,10 +10,13 @@ import pyarrow.compute as pc
 
 from tidemark.errors import ConfigurationError
 from tidemark.index.escape import escape
+from tidemark.index.expressions import glob_to_re2, literal_pieces, required_texts
+from tidemark.index.names import contains, lower
 
 Mode = Literal["auto", "exact", "substring", "glob", "regex"]
 
 _WILD = re.compile(r"[*?\[]")
+_ENDS = re.compile(r"([^*?\[]+)\*|\*([^*?\[]+)")  # the globs that say how a name begins or ends
 
 
 class NamePattern:
@@ -31,6 +34,7 @@ class NamePattern:
         shown = pattern if mode == "regex" else escape(pattern.encode("utf-8", "surrogateescape"))
         self._text = _lower(shown) if ignore_case and mode != "regex" else shown
         self._expression = glob_to_re2(self._text) if mode == "glob" else self._text
+        self.matches_all = not self._text and mode != "exact"
         if mode == "regex":
             try:
                 pc.match_substring_regex(pa.array([""]), pattern)
@@ -41,71 +45,38 @@ class NamePattern:
 
     def __call__(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
         """Tell which names match."""
-        if self._mode == "regex":
-            return pc.match_substring_regex(names, self._expression, ignore_case=self._ignore_case)
+        if self._mode == "glob" and (simple := _ENDS.fullmatch(self._text)):
+            names = lower(names) if self._ignore_case else names
+            return pc.starts_with(names, simple[1]) if simple[1] else pc.ends_with(names, simple[2])
+        if self._mode in ("glob", "regex"):
+            return self._expressed(names)
         if self._ignore_case:
-            names = pc.utf8_lower(names)
+            names = lower(names)
         if self._mode == "exact":
             return pc.equal(names, self._text)
-        if self._mode == "substring":
-            return pc.match_substring(names, self._text)
-        return pc.match_substring_regex(names, self._expression)
+        return contains(names, self._text)
 
     @property
     def pieces(self) -> list[str]:
         """Texts that every name that matches holds, but for case; for trigrams to look up."""
         if self._mode == "regex":
-            return []
+            # Regardless of case, RE2 takes a long s (U+017F) for an s, which no lower-case mapping does.
+            return [] if self._ignore_case else required_texts(self._text)
         if self._mode == "glob":
             return literal_pieces(self._text)
         return [self._text]
 
-
-def glob_to_re2(glob: str) -> str:
-    """Return the RE2 expression of a shell glob; a `[` without its end stands for itself."""
-    return f"(?s)^{''.join(part if wild else re.escape(part) for part, wild in _parts(glob))}$"
-
-
-def literal_pieces(glob: str) -> list[str]:
-    """Return the runs of ordinary characters of a shell glob."""
-    pieces = [""]
-    for part, wild in _parts(glob):
-        if wild:
-            pieces.append("")
-        else:
-            pieces[-1] += part
-    return [piece for piece in pieces if piece]
-
-
-def _parts(glob: str) -> list[tuple[str, bool]]:
-    """Return a glob's characters, each with False, and its wildcards as RE2 says them, each with True."""
-    parts: list[tuple[str, bool]] = []
-    at = 0
-    while at < len(glob):
-        character = glob[at]
-        at += 1
-        if character == "*":
-            parts.append((".*", True))
-        elif character == "?":
-            parts.append((".", True))
-        elif character == "[" and (end := _class_end(glob, at)) > 0:
-            inside = glob[at:end].replace("\\", "\\\\").replace("[", "\\[").replace("&", "\\&")
-            negated = inside[0] in "!^"
-            parts.append((f"[{'^' if negated else ''}{_escape_first(inside[negated:])}]", True))
-            at = end + 1
-        else:
-            parts.append((character, False))
-    return parts
-
-
-def _class_end(glob: str, start: int) -> int:
-    """Return where the class that begins at `start` ends, or -1; a `]` that comes first belongs to it."""
-    first = start + (glob[start : start + 1] in ("!", "^"))
-    return glob.find("]", first + 1)
-
-
-def _escape_first(inside: str) -> str:
-    return "\\" + inside if inside[:1] in ("]", "^") else inside
+    def _expressed(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Tell which names match an expression, trying it only on those that hold its longest text."""
+        regex = self._mode == "regex"
+        if self._ignore_case and not regex:
+            names = lower(names)
+        longest = max(self.pieces, key=len, default="")
+        if not longest:
+            return pc.match_substring_regex(names, self._expression, ignore_case=regex and self._ignore_case)
+        candidates = contains(names, longest).combine_chunks()
+        found = pc.match_substring_regex(names.filter(candidates), self._expression)
+        return pc.replace_with_mask(candidates, candidates, found.combine_chunks())
 
 
 def _lower(text: str) -> str:

@@ -57,17 +57,19 @@ class ParquetReader:
                 return None
             return statistics.min, statistics.max
 
-    def read(self, row_group: int, columns: Sequence[str]) -> pa.Table:
-        """Return some columns of a row group."""
+    def read(self, row_group: int, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
+        """Return some columns of a row group, `encoded` ones as dictionaries."""
         with self._naming_the_file():
-            return self._open().read_row_group(row_group, columns=list(columns), use_threads=False)
+            opened = self._open(encoded)
+            return opened.read_row_group(row_group, columns=list(columns), use_threads=False)
 
-    def _open(self) -> Any:
+    def _open(self, encoded: Sequence[str] = ()) -> Any:
         """Return a ParquetFile with a position of its own; once the metadata is parsed, it costs nothing."""
         source = _RangeFile(self._store, self._manifest, self._described, self._footer)
         return pq.ParquetFile(
             pa.PythonFile(source, mode="r"),
             metadata=self._metadata,
+            read_dictionary=list(encoded),
             pre_buffer=True,
             page_checksum_verification=True,
         )

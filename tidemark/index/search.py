@@ -17,6 +17,8 @@ from tidemark.index.scan import RowGroup, in_order, row_groups_of
 from tidemark.index.store import Store
 from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 
+_ENCODED = ("parent", "ext", "type")
+
 
 def search(
     store: Store,
@@ -43,7 +45,9 @@ def search(
             return None
         return place.reader.read(place.number, ENTRY_COLUMNS).filter(found)
 
-    for rows in in_order(_places(store, manifest, wanted, filters, trigrams=trigrams), hits):
+    for rows in in_order(
+        _places(store, manifest, wanted, filters, trigrams=trigrams), hits, at_once=store.at_once
+    ):
         if rows is not None:
             yield from entries(rows)
 
@@ -60,8 +64,12 @@ def count(
 ) -> int:
     """Return how many entries `search` would find, and read no more than it takes to know."""
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
+
+    def hits(place: RowGroup) -> int:
+        return int(pc.sum(_matches(place, wanted, filters)).as_py() or 0)
+
     places = _places(store, manifest, wanted, filters, trigrams=trigrams)
-    return sum(in_order(places, lambda place: int(pc.sum(_matches(place, wanted, filters)).as_py() or 0)))
+    return sum(in_order(places, hits, at_once=store.at_once))
 
 
 def _places(
@@ -76,5 +84,13 @@ def _places(
 
 
 def _matches(place: RowGroup, wanted: NamePattern, filters: Filters) -> pa.ChunkedArray:
-    rows = place.reader.read(place.number, ["name", *filters.columns])
-    return reduce(pc.and_, [wanted(rows.column("name")), *filters.condition(rows)])
+    """Tell which rows of a row group match; names are read only where a row meets every other condition."""
+    found = None
+    if filters.columns:
+        rows = place.reader.read(place.number, filters.columns, encoded=_ENCODED)
+        found = reduce(pc.and_, filters.condition(rows))
+        if wanted.matches_all or not pc.any(found).as_py():
+            return found
+    names = place.reader.read(place.number, ["name"]).column("name")
+    named = wanted(names)
+    return named if found is None else pc.and_(named.combine_chunks(), found.combine_chunks())

@@ -26,6 +26,7 @@ class Store(Protocol):
     """
 
     url: str  # without a slash at its end
+    at_once: int  # requests that are worth having in flight
 
     def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
         """Write an object, whole or not at all. With `only_if_absent`, raises ObjectExists if it is there."""
@@ -57,6 +58,7 @@ class FileStore:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.at_once = os.cpu_count() or 1
         self.url = directory.absolute().as_uri().rstrip("/")
 
     def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:

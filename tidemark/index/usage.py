@@ -128,7 +128,9 @@ def usage_by(
         keyed = pa.table({"key": pc.fill_null(key, ""), "size": rows.column("size")})
         return keyed.group_by("key").aggregate([("size", "count"), ("size", "sum")])
 
-    found = list(in_order(row_groups_of(store, manifest, filters, None, BLOCK_ROWS), sums))
+    found = list(
+        in_order(row_groups_of(store, manifest, filters, None, BLOCK_ROWS), sums, at_once=store.at_once)
+    )
     if not found:
         return []
     total = pa.concat_tables(found).group_by("key").aggregate([("size_count", "sum"), ("size_sum", "sum")])

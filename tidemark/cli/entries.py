@@ -1,0 +1,24 @@
+"""An entry of an index as a line for people."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.index.entry import Entry
+
+_KINDS = {"p": "FIFO", "s": "socket", "c": "character device", "b": "block device"}
+
+
+def entry_line(entry: Entry, shown: str, *, subtree_bytes: int | None = None) -> Text:
+    """Return an entry as a line: time, size, path; a directory's ends with a slash."""
+    size = subtree_bytes if entry.type == "d" else entry.size
+    amount = "-" if size is None else terminal.size(size)
+    text = Text(f"{entry.mtime:%Y-%m-%d %H:%M}  {amount:>7}  ", terminal.QUIET)
+    style = {"d": "blue", "l": "cyan", "f": ""}.get(entry.type, terminal.CAREFUL)
+    text.append(terminal.printable(shown) + ("/" if entry.type == "d" else ""), style=style)
+    if entry.type == "l":
+        text.append(f" -> {terminal.printable(entry.target or '')}", style=terminal.QUIET)
+    elif entry.type not in "df":
+        text.append(f"  ({_KINDS.get(entry.type, entry.type)})", style=terminal.QUIET)
+    return text

@@ -1,0 +1,113 @@
+"""What a search has found, shown while it is found: as lines for people, as JSON lines, as bare paths."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from tidemark.cli import terminal
+from tidemark.cli.documents import entry_json
+from tidemark.cli.entries import entry_line
+from tidemark.cli.holders import Holders
+
+if TYPE_CHECKING:
+    from tidemark.index.entry import Entry
+    from tidemark.index.manifest import Manifest
+    from tidemark.sessions.session import Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A path that matches."""
+
+    entry: Entry  # as the newest of the indexes has it
+    held_by: tuple[Manifest, ...]  # oldest first
+
+    @property
+    def manifest(self) -> Manifest:
+        """The newest index that holds it."""
+        return self.held_by[-1]
+
+
+def print_bare(found: Iterator[Found]) -> int:
+    """Print the true bytes of each path, ended by NUL; return how many there were."""
+    number = 0
+    for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
+        sys.stdout.buffer.write(each.entry.raw_path + b"\0")
+    return number
+
+
+def print_json_lines(found: Iterator[Found], holders: Holders | None) -> int:
+    """Print one JSON object a line; return how many. With `holders`, each says which points hold the path."""
+    number = 0
+    for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
+        identity = each.manifest.identity
+        document = {
+            "index_id": identity.index_id,
+            "file_system": identity.file_system_id,
+            **entry_json(each.entry),
+        }
+        if holders is not None:
+            document |= _held_json(each, holders)
+        sys.stdout.write(json.dumps(document) + "\n")
+    return number
+
+
+def print_lines(found: Iterator[Found], holders: Holders | None) -> int:
+    """Print lines for people; return how many hits. With `holders`, each hit is followed by who holds it."""
+    show, err = terminal.line_printer(), terminal.console(stderr=True)
+    current: Manifest | None = None
+    number = 0
+    for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
+        if holders is None and each.manifest is not current:
+            current = each.manifest
+            when = terminal.moment(current.crawl_started_at)
+            err.print(Text(f"{current.index_id}, crawled {when} UTC", terminal.QUIET), soft_wrap=True)
+        show(entry_line(each.entry, each.entry.path))
+        if holders is not None:
+            for line in _held_lines(each, holders):
+                show(Text(line, terminal.QUIET))
+    return number
+
+
+def _points(found: Found, holders: Holders) -> tuple[tuple[Manifest, Point], tuple[Manifest, Point]] | None:
+    """Return the first and the last recovery point that hold a path, each with its index, if any is known."""
+    points = [(manifest, holders.of(manifest.identity)) for manifest in found.held_by]
+    known = [(manifest, of_index) for manifest, of_index in points if of_index]
+    if not known:
+        return None
+    backups = [point for point in known[-1][1] if point.kind == "backup"] or known[-1][1]
+    return (known[0][0], known[0][1][0]), (known[-1][0], backups[-1])
+
+
+def _held_json(found: Found, holders: Holders) -> Mapping[str, Any]:
+    points = _points(found, holders)
+    return {
+        "first_index_id": found.held_by[0].index_id,
+        "last_index_id": found.held_by[-1].index_id,
+        "indexes": len(found.held_by),
+        "first_recovery_point_arn": points[0][1].recovery_point_arn if points else None,
+        "last_recovery_point_arn": points[1][1].recovery_point_arn if points else None,
+    }
+
+
+def _held_lines(found: Found, holders: Holders) -> Iterator[str]:
+    points = _points(found, holders)
+    if points is None:
+        first, last = found.held_by[0], found.held_by[-1]
+        begin, end = first.index_id, last.index_id
+        none = ", whose recovery points are not known or deleted" if holders.possible else ""
+    else:
+        (first, oldest), (last, newest) = points
+        begin, end, none = oldest.recovery_point_arn, newest.recovery_point_arn, ""
+    times = [terminal.moment(each.crawl_started_at)[:16] for each in (first, last)]
+    if begin == end:
+        yield f"    only   {times[0]}  {begin}{none}"
+        return
+    yield f"    first  {times[0]}  {begin}"
+    yield f"    last   {times[1]}  {end}, in {terminal.count(len(found.held_by), 'index', 'indexes')}{none}"

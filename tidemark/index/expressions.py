@@ -1,0 +1,83 @@
+"""Globs and regular expressions -> what Arrow's RE2 is asked, and the texts that every match holds."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from re import _parser as sre  # type: ignore[attr-defined]  # the only parser of expressions there is
+from typing import Any
+
+
+def glob_to_re2(glob: str) -> str:
+    """Return the RE2 expression of a shell glob; a `[` without its end stands for itself."""
+    return f"(?s)^{''.join(part if wild else re.escape(part) for part, wild in _parts(glob))}$"
+
+
+def literal_pieces(glob: str) -> list[str]:
+    """Return the runs of ordinary characters of a shell glob."""
+    pieces = [""]
+    for part, wild in _parts(glob):
+        if wild:
+            pieces.append("")
+        else:
+            pieces[-1] += part
+    return [piece for piece in pieces if piece]
+
+
+def _parts(glob: str) -> list[tuple[str, bool]]:
+    """Return a glob's characters, each with False, and its wildcards as RE2 says them, each with True."""
+    parts: list[tuple[str, bool]] = []
+    at = 0
+    while at < len(glob):
+        character = glob[at]
+        at += 1
+        if character == "*":
+            parts.append((".*", True))
+        elif character == "?":
+            parts.append((".", True))
+        elif character == "[" and (end := _class_end(glob, at)) > 0:
+            inside = glob[at:end].replace("\\", "\\\\").replace("[", "\\[").replace("&", "\\&")
+            negated = inside[0] in "!^"
+            parts.append((f"[{'^' if negated else ''}{_escape_first(inside[negated:])}]", True))
+            at = end + 1
+        else:
+            parts.append((character, False))
+    return parts
+
+
+def _class_end(glob: str, start: int) -> int:
+    """Return where the class that begins at `start` ends, or -1; a `]` that comes first belongs to it."""
+    first = start + (glob[start : start + 1] in ("!", "^"))
+    return glob.find("]", first + 1)
+
+
+def _escape_first(inside: str) -> str:
+    return "\\" + inside if inside[:1] in ("]", "^") else inside
+
+
+def required_texts(expression: str) -> list[str]:
+    """Return texts that whatever matches an RE2 expression must hold; none where that is not certain.
+
+    Python reads most expressions as RE2 does; what it reads otherwise is an error to it, or not a plain text.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            parsed = sre.parse(expression)
+    except (re.error, Warning, RecursionError, OverflowError):
+        return []
+    if parsed.state.flags & (re.IGNORECASE | re.VERBOSE):
+        return []
+    return [text for text in "".join(_texts(parsed)).split("\0") if text]
+
+
+def _texts(parsed: Any) -> Iterator[str]:
+    """Return the characters that a match holds, in order, with a NUL wherever others may be between."""
+    for operation, argument in parsed:
+        if operation is sre.LITERAL:
+            yield chr(argument)
+        elif operation is sre.SUBPATTERN and not argument[1] and not argument[2]:  # no flags of its own
+            yield from _texts(argument[3])
+        else:
+            yield "\0"
