@@ -10,6 +10,7 @@ their digests, web pages, mail and logs. The same seed and the same real tree gi
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -18,7 +19,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -270,11 +271,11 @@ def _objects(chance: Random) -> _Tree:
 def _web(chance: Random) -> _Tree:
     below: _Tree = {}
     moment = _past(chance)
-    for _ in range(chance.randrange(20, 300)):
+    for _ in range(chance.randrange(5, 60)):
         page = b"-".join(chance.choices(_WORDS, k=4)).lower() + b"-%d/" % len(below)
         moment += chance.randrange(10_000)
         items = [_file(b"index.html", chance.lognormvariate(9, 0.5), moment)]
-        for ending in (b"css", b"js", b"js", b"png", b"svg")[: chance.randrange(6)]:
+        for ending in chance.choices((b"css", b"js", b"js", b"png", b"svg", b"jpg"), k=chance.randrange(60)):
             moment += chance.randrange(1000)
             name = b"%s.%08x.%s" % (chance.choice(_WORDS).lower(), chance.getrandbits(32), ending)
             items.append(_file(name, chance.lognormvariate(9, 2), moment))
@@ -318,15 +319,16 @@ def main() -> None:
         "--repository", default=None, help="file:///path; default: one that is thrown away"
     )
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         store = file_store(given.repository or (Path(scratch) / "repository").as_uri())
-        made = datetime(2026, 9, 21, tzinfo=UTC) + timedelta(seconds=given.seed)
+        made = datetime.now(UTC)
         identity = IndexIdentity(
             account="local",
             region="local",
-            file_system_id="fs-0000000000000010",
-            index_id=f"fs-0000000000000010-{made:%Y%m%dT%H%M%SZ}-{given.seed:06x}",
+            file_system_id=f"fs-{given.seed:016x}",
+            index_id=f"fs-{given.seed:016x}-{made:%Y%m%dT%H%M%SZ}-{given.seed:06x}",
         )
         crawl = SyntheticCrawl(given.entries, seed=given.seed)
         wall, cpu = time.monotonic(), time.process_time()
@@ -335,8 +337,11 @@ def main() -> None:
         )
         wall, cpu = time.monotonic() - wall - crawl.seconds, time.process_time() - cpu - crawl.seconds
     entries = manifest.totals.entries
-    parts = sum(part.bytes for part in manifest.parts)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if given.json:
+        made = {"entries": entries, "cpu_seconds": cpu, "wall_seconds": wall, "memory_mb": memory}
+        print(json.dumps(made))
+        return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores: {entries:,} entries, {store.url} {manifest.index_id}"
     )
@@ -345,6 +350,7 @@ def main() -> None:
         f"sort + write + side files: "
         f"{cpu / entries * 1e6:.2f} us CPU an entry, {wall / entries * 1e6:.2f} us wall"
     )
+    parts = sum(part.bytes for part in manifest.parts)
     print(f"memory at most {memory:.0f} MB; bytes an entry: parts {parts / entries:.2f}")
     for file in manifest.side_files:
         print(f"  {file.file} {file.bytes / entries:.2f}")

@@ -36,3 +36,12 @@ def make_tree(top: Path, entries: int, seed: int = 5) -> None:
             os.utime(fd, ns=(moment, moment))
             os.close(fd)
             made += 1
+
+
+def make_directory(top: Path, entries: int) -> None:
+    """Fill one directory, unless it is there already, with so many empty files."""
+    if top.exists():
+        return
+    top.mkdir(parents=True)
+    for number in range(entries):
+        os.close(os.open(f"{top}/scan_{number:07}.tif", os.O_CREAT | os.O_WRONLY))

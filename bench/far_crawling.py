@@ -1,0 +1,38 @@
+"""The crawlers where each metadata operation takes 1 ms, 64 at a time, beside `find`, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.crawling import C_CRAWLER, FIND, PYTHON_CRAWLER, crawl
+from bench.figures import Figure, at_least, plain
+from bench.measure import run
+from bench.slow_file_system import SlowFileSystemMissing, slow_file_system
+from bench.tree import make_directory, make_tree
+
+_THREADS = 64  # what an NFSv4.1 mount has slots for
+
+
+def figures(scratch: Path) -> Iterator[Figure]:
+    """Yield how many times as fast as `find` the crawlers are. Without FUSE, one line that says so."""
+    small, tree, flat = scratch / "tree-20000", scratch / "tree-100000", scratch / "directory-100000"
+    make_tree(small, 20_000)
+    make_tree(tree, 100_000)
+    make_directory(flat, 100_000)
+    try:
+        yield from _compared("plain READDIR", small, readdirplus=False, least=(30, 15))
+        yield from _compared("READDIRPLUS", tree, readdirplus=True, least=(10, 4))
+        yield from _compared("one directory of 100,000, plain", flat, readdirplus=False, least=(40, 15))
+    except SlowFileSystemMissing as missing:
+        yield plain("1 ms for each operation", f"not measured: {missing}")
+
+
+def _compared(what: str, tree: Path, *, readdirplus: bool, least: tuple[int, int]) -> Iterator[Figure]:
+    with slow_file_system(tree, readdirplus=readdirplus) as mount:
+        find = run(["find", mount, *FIND], runs=1)
+        entries = len(list(tree.rglob("*")))
+        yield plain(f"`find`, {what}: entries a second", f"{entries / find.wall:,.0f}")
+        for name, crawler, times in (("C core", C_CRAWLER, least[0]), ("Python", PYTHON_CRAWLER, least[1])):
+            cost = crawl(crawler, mount, threads=_THREADS, runs=2)
+            yield at_least(f"{name}, {what}: times as fast as `find`", find.wall / cost.wall, times)

@@ -1,0 +1,116 @@
+"""Search and the like in an index of a made-up file server: from a cold process, and as if it were in S3."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure, at_most, plain
+from bench.measure import Cost, FarStore, run
+from tidemark.index.browse import list_directory
+from tidemark.index.catalogue import newest_index
+from tidemark.index.entry import Entry
+from tidemark.index.manifest import Manifest
+from tidemark.index.search import count, search
+from tidemark.index.store import FileStore, Store
+from tidemark.index.usage import totals_of_subdirectories
+
+TIDEMARK = Path(sys.executable).with_name("tidemark")
+ABSENT = "qxzjkv"
+
+
+def figures(repository: Path, file_system: str, scratch: Path) -> Iterator[Figure]:
+    """Yield the size of the newest index and what finding in it costs, beside plocate where it is."""
+    store = FileStore(repository)
+    index = newest_index(store, file_system)
+    yield from _sizes(index)
+    rare = _rare_name(store, index)
+
+    def cold(*arguments: str) -> Cost:
+        return run([TIDEMARK, "search", *arguments, "--repository", repository.as_uri(), "--count"])
+
+    for what, arguments in {
+        "absent": [ABSENT],
+        "rare": [rare],
+        "common, `invoice`": ["invoice"],
+        "regular expression": ["--regex", "^[a-m]+_[0-9]{3}.*x$"],
+    }.items():
+        cost = cold(*arguments)
+        yield at_most(f"search, {what}, a cold `tidemark search`", cost.wall, 1, " s")
+    exact, ending = cold("--exact", rare), cold("--ext", "xlsx")
+    if shutil.which("plocate-build") or Path("/usr/sbin/plocate-build").exists():
+        names = _plocate(store, index, scratch)
+        theirs = run(["plocate", "--database", names, "--count", "--basename", f"\\{rare}"])
+        yield at_most("exact name: s, and plocate's as target", exact.wall, round(theirs.wall, 2), " s")
+        theirs = run(["plocate", "--database", names, "--count", "--basename", "*.xlsx"])
+        yield at_most(
+            "count of `.xlsx`: s, and plocate's as target", ending.wall, round(theirs.wall, 2), " s"
+        )
+        parts = sum(part.bytes for part in index.parts)
+        yield at_most("parts, in sizes of plocate.db", parts / names.stat().st_size, 1.1)
+        names.unlink()
+    else:
+        yield plain("exact name; count of `.xlsx`", f"{exact.wall:.2f} s; {ending.wall:.2f} s")
+    yield from _from_afar(store, index, rare)
+
+
+def _sizes(index: Manifest) -> Iterator[Figure]:
+    entries = index.totals.entries
+    parts = sum(part.bytes for part in index.parts)
+    yield plain("entries", f"{entries:,}")
+    yield at_most("parts, bytes an entry", parts / entries, 17.7, "", 1)
+    for file in index.side_files:
+        yield plain(f"{file.file}, bytes an entry", f"{file.bytes / entries:.2f}")
+    everything = parts + sum(file.bytes for file in index.side_files)
+    yield at_most("all files, bytes an entry", everything / entries, 18.5, "", 1)
+
+
+def _rare_name(store: Store, index: Manifest) -> str:
+    """Return a name of the index that is there once or nearly so: one of the made-up digests."""
+    return next(entry.name for entry in search(store, index, "0123", trigrams=True) if len(entry.name) > 30)
+
+
+def _plocate(store: Store, index: Manifest, scratch: Path) -> Path:
+    listed, names = scratch / "paths.txt", scratch / "all.plocate"
+    with listed.open("wb") as file:
+        for entry in search(store, index):
+            if b"\n" not in entry.raw_path:
+                file.write(entry.raw_path + b"\n")
+    run(["/usr/sbin/plocate-build", "--require-visibility", "no", "--plaintext", listed, names], runs=1)
+    listed.unlink()
+    return names
+
+
+def _from_afar(store: FileStore, index: Manifest, rare: str) -> Iterator[Figure]:
+    afar = "over 30 ms a request and 100 MB/s each"
+
+    def ask(question: Callable[[FarStore], Any]) -> tuple[float, FarStore]:
+        there = FarStore(store)
+        started = time.monotonic()
+        there.get(index.key)  # every question begins with the manifest
+        question(there)
+        return time.monotonic() - started, there
+
+    def found(needle: str) -> Callable[[FarStore], list[Entry]]:
+        return lambda there: list(search(there, index, needle))
+
+    folder = index.parts[len(index.parts) // 2].last.parent
+    for what, question, seconds, megabytes, gets in (
+        ("absent name", found(ABSENT), 0.5, 0.3, None),
+        ("rare name", found(rare), 0.8, 2.0, None),
+        ("full scan", lambda there: count(there, index, "invoice", trigrams=False), 1.7, 80, None),
+        ("browse", lambda there: list(list_directory(there, index, folder)), None, 0.5, 5),
+        ("subtrees of /", lambda there: list(totals_of_subdirectories(there, index, "/")), 0.58, 5, 12),
+    ):
+        took, there = ask(question)
+        if seconds is not None:
+            yield at_most(f"{what}, {afar}", took, seconds, " s")
+        yield at_most(f"{what}: read", there.bytes / 1e6, megabytes, " MB")
+        if gets is not None:
+            yield at_most(f"{what}: requests", there.requests, gets, "", 0)
+        else:
+            yield plain(f"{what}: requests", f"{there.requests}")
