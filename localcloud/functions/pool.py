@@ -12,7 +12,7 @@ from localcloud.functions.nursery import Nursery
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
 
-WARM = 5  # processes of some 35 MB each beside what they share
+WARM = 3  # processes of some 35 to 55 MB each beside what they share; another is there in 0.2 s
 
 
 @dataclass(slots=True)
