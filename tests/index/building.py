@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tests.crawl.trees import Row
 from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.crawl.rows import Rows
-from tidemark.index.build import BuildOptions, build_index
+from tidemark.index.build import build_index
 from tidemark.index.checkpoint import Checkpoint
 from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.schema import NO_FLAGS, Flags
 from tidemark.index.store import Store
+from tidemark.index.writing import BuildOptions
 
 FILE_SYSTEM = "fs-0123456789abcdef0"
 FORMATS = {
@@ -31,8 +34,15 @@ FORMATS = {
 class RowsCrawl:
     """A crawl that hands out given rows, in batches of a size."""
 
-    def __init__(self, rows: Sequence[Row], problems: Sequence[Problem] = (), batch_rows: int = 1000) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        problems: Sequence[Problem] = (),
+        batch_rows: int = 1000,
+        ns_of: Callable[[bytes], tuple[int, int]] = lambda _path: (0, 0),
+    ) -> None:
         self._rows, self._problems, self._batch_rows = rows, problems, batch_rows
+        self._ns_of = ns_of  # what mtime and ctime have beyond microseconds
 
     def batches(self) -> Iterator[Batch]:
         rows = Rows()
@@ -40,9 +50,10 @@ class RowsCrawl:
             rows.add_problem(problem)
         for row in self._rows:
             parent, _, name = row.path.rpartition(b"/")
+            ns = self._ns_of(row.path)
             status = os.stat_result(
                 (FORMATS[row.type] | row.mode, row.inode, 0, row.nlink, row.uid, row.gid, row.size, 0, 0, 0),
-                {"st_mtime_ns": row.mtime_us * 1000, "st_ctime_ns": row.ctime_us * 1000},
+                {"st_mtime_ns": row.mtime_us * 1000 + ns[0], "st_ctime_ns": row.ctime_us * 1000 + ns[1]},
             )
             number = rows.add_directory(parent + b"/", [name.decode("utf-8", "surrogateescape")], [status])
             if row.type == "l":
@@ -94,7 +105,7 @@ def index_rows(
     *,
     number: int = 1,
     batch_rows: int = 1000,
-    **options: int,
+    **options: Any,
 ) -> Manifest:
     """Build an index of rows; `number` tells it from others of the same file system, and orders them."""
     return index_crawl(store, scratch, RowsCrawl(rows, batch_rows=batch_rows), number=number, **options)
@@ -119,6 +130,7 @@ def index_crawl(
     number: int = 1,
     may_continue: Callable[[], None] = lambda: None,
     resume: Checkpoint | None = None,
+    flags: Flags = NO_FLAGS,
     **options: float,
 ) -> Manifest:
     """Build an index of a crawl."""
@@ -133,5 +145,6 @@ def index_crawl(
         worker="test",
         may_continue=may_continue,
         resume=resume,
+        flags=flags,
         options=BuildOptions(**options),
     )

@@ -149,6 +149,9 @@ def test_changes_applied_to_the_old_index_give_the_new_one(tmp_path_factory, dat
     changes = side_file(store, second, "changes.parquet")
 
     assert applied(sorted(read_rows(store, first)), changes) == shown(after)
+    ops = [each["op"] for each in changes]
+    counts = second.changes
+    assert (counts.added, counts.modified, counts.deleted) == tuple(ops.count(op) for op in "AMD")
     unchanged = {each.path for each in shown(before)} - {
         path for path in {one.path for one in before} if _at(shown(before), path) != _at(shown(after), path)
     }
@@ -162,7 +165,9 @@ def _at(rows: list[Row], path: bytes) -> Row | None:
 
 
 def test_the_first_index_has_no_changes(store, tmp_path):
-    assert index_rows(store, tmp_path, [row("/a")]).side_file("changes.parquet") is None
+    manifest = index_rows(store, tmp_path, [row("/a")])
+    assert manifest.side_file("changes.parquet") is None
+    assert manifest.changes is None
 
 
 @pytest.mark.parametrize("name", ["part-00000.parquet", "part-00001.parquet"])
@@ -174,6 +179,7 @@ def test_a_damaged_index_before_costs_only_the_changes(store, tmp_path, name):
     second = index_rows(store, tmp_path, rows, number=2, part_rows=10, row_group_rows=5)
 
     assert second.side_file("changes.parquet") is None
+    assert second.changes is None
     assert second.totals.entries == 20
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.index.escape import escape, is_utf8, unescape
-from tidemark.index.schema import PART_SCHEMA, TIME
+from tidemark.index.schema import NO_FLAGS, PART_SCHEMA, TIME, Flags
 
 _TYPE_OF_FORMAT = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
 _TYPES = pa.array([_TYPE_OF_FORMAT.get(number, "f") for number in range(16)])
@@ -23,7 +23,7 @@ def directories(batch: Batch) -> pa.Array:
     return _text(_binary(batch.directories))
 
 
-def columns(batch: Batch) -> pa.RecordBatch:
+def columns(batch: Batch, flags: Flags = NO_FLAGS) -> pa.RecordBatch:
     """Return the batch's rows as the parts hold them, but for `parent`: a number, the directory's place."""
     rows = batch.rows
     name = _text(_binary(batch.names))
@@ -42,7 +42,7 @@ def columns(batch: Batch) -> pa.RecordBatch:
     inode = _numbers(pa.int64(), rows, batch.inode)
     mtime = _numbers(TIME, rows, batch.mtime_us)
     ctime = _numbers(TIME, rows, batch.ctime_us)
-    return pa.RecordBatch.from_pydict(
+    found = pa.RecordBatch.from_pydict(
         {
             "parent": _numbers(pa.int32(), rows, batch.directory),
             "name": name,
@@ -57,10 +57,19 @@ def columns(batch: Batch) -> pa.RecordBatch:
             "nlink": nlink,
             # A random 64-bit number costs 8 bytes a row, so it is kept where it tells something: which names
             # are one file, and (a directory has two links) which directory was renamed.
-            "inode": pc.if_else(pc.greater(nlink, 1), inode, pa.scalar(None, pa.int64())),
+            "inode": inode if flags.full_inodes else where_linked(inode, nlink),
             "target": target,
         }
     )
+    if flags.nanoseconds:
+        for column, numbers in (("mtime_ns", batch.mtime_ns), ("ctime_ns", batch.ctime_ns)):
+            found = found.append_column(column, _numbers(pa.int16(), rows, numbers))
+    return found
+
+
+def where_linked(inode: pa.Array, nlink: pa.Array) -> pa.Array:
+    """Return inodes, null where there is one link only."""
+    return pc.if_else(pc.greater(nlink, 1), inode, pa.scalar(None, pa.int64()))
 
 
 def _numbers(kind: pa.DataType, rows: int, buffer: object) -> pa.Array:
@@ -109,8 +118,11 @@ def raw_column(text: pa.Array) -> pa.Array:
     )
 
 
-def with_raw_columns(rows: pa.Table) -> pa.Table:
-    """Return rows with the columns that parts have and rows in memory do not: the true bytes of odd names."""
+def with_raw_columns(rows: pa.Table, schema: pa.Schema = PART_SCHEMA) -> pa.Table:
+    """Return rows with the columns that parts have and rows in memory do not: the true bytes of odd names.
+
+    `schema` says which columns are kept.
+    """
     parent = rows.column("parent").combine_chunks()
     if isinstance(parent, pa.DictionaryArray):
         raw = raw_column(parent.dictionary)
@@ -126,7 +138,7 @@ def with_raw_columns(rows: pa.Table) -> pa.Table:
             "name_raw": raw_column(rows.column("name").combine_chunks()),
             "target_raw": raw_column(rows.column("target").combine_chunks()),
         }
-    ).select(PART_SCHEMA.names)
+    ).select(schema.names)
 
 
 def _extension(name: pa.Array, kind: pa.Array) -> pa.Array:

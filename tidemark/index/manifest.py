@@ -10,11 +10,12 @@ import hashlib
 import json
 import re
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.index.schema import FORMAT, FORMAT_VERSION
 
+_Numbers = TypeVar("_Numbers", "Totals", "Changes")
 MANIFEST = "manifest.json"
 _SAFE_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -71,6 +72,15 @@ class Totals:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """How many entries of changes.parquet were added, modified and deleted."""
+
+    added: int = 0
+    modified: int = 0
+    deleted: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class IndexIdentity:
     """Which index, of what. The index id begins with the file system's."""
 
@@ -99,6 +109,8 @@ class Manifest:
     parts: tuple[Part, ...]
     side_files: tuple[File, ...] = ()
     excluded: tuple[str, ...] = ()  # globs of the directories that were left out, whole paths, as escaped
+    flags: tuple[str, ...] = ()  # what it holds beyond the usual, see schema.Flags
+    changes: Changes | None = None  # None where it has no changes.parquet
 
     @property
     def index_id(self) -> str:
@@ -124,9 +136,11 @@ class Manifest:
             "crawl_ended_at": _time_text(self.crawl_ended_at),
             "worker": self.worker,
             "excluded": list(self.excluded),
+            "flags": list(self.flags),
             "previous_index_id": self.previous_index_id,
             "schema_sha256": self.schema_sha256,
             "totals": dataclasses.asdict(self.totals),
+            "changes": dataclasses.asdict(self.changes) if self.changes else None,
             "parts": [dataclasses.asdict(part) for part in self.parts],
             "side_files": [dataclasses.asdict(file) for file in self.side_files],
         }
@@ -166,9 +180,11 @@ class Manifest:
             schema_sha256=_sha256(content["schema_sha256"]),
             totals=_numbers(Totals, content["totals"]),
             parts=tuple(_part(part) for part in content["parts"]),
-            side_files=tuple(File(**_file(file)) for file in content["side_files"]),
+            side_files=tuple(file_of(file) for file in content["side_files"]),
             # Not there in what the first versions wrote.
             excluded=_texts(content.get("excluded", [])),
+            flags=_texts(content.get("flags", [])),
+            changes=_numbers(Changes, changes) if (changes := content.get("changes")) is not None else None,
         )
 
 
@@ -218,11 +234,16 @@ def _file(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def file_of(content: dict[str, Any]) -> File:
+    """Read back a file's entry. Raises ValueError, KeyError, TypeError where it is none."""
+    return File(**_file(content))
+
+
 def _key(content: dict[str, Any]) -> Key:
     return Key(parent=_text(content["parent"]), name=_text(content["name"]))
 
 
-def _numbers(kind: type[Totals], content: dict[str, Any]) -> Totals:
+def _numbers(kind: type[_Numbers], content: dict[str, Any]) -> _Numbers:
     return kind(**{field.name: _number(content[field.name]) for field in dataclasses.fields(kind)})
 
 

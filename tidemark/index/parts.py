@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,23 +19,19 @@ from tidemark.index.store import Store
 class PartWriter:
     """Cuts row groups into parts. A part is on its way to the repository while the next one is written."""
 
-    def __init__(self, store: Store, prefix: str, *, part_rows: int = PART_ROWS) -> None:
-        self._store, self._prefix, self._part_rows = store, prefix, part_rows
+    def __init__(
+        self, store: Store, prefix: str, *, part_rows: int = PART_ROWS, schema: pa.Schema = PART_SCHEMA
+    ) -> None:
+        self._store, self._prefix, self._part_rows, self._schema = store, prefix, part_rows, schema
         self._file: _PartFile | None = None
         self._parts: list[Part] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="put-parts")
         self._putting: Future[None] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
-
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`, which must follow all that were added before."""
         if self._file is None:
-            self._file = _PartFile(f"part-{len(self._parts):05d}.parquet")
+            self._file = _PartFile(f"part-{len(self._parts):05d}.parquet", self._schema)
         self._file.add(rows)
         if self._file.rows >= self._part_rows:
             self._end_part()
@@ -46,6 +41,10 @@ class PartWriter:
         self._end_part()
         self._wait()
         return self._parts
+
+    def end(self) -> None:
+        """Write no more."""
+        self._thread.shutdown()
 
     def _end_part(self) -> None:
         if self._file is not None:
@@ -64,10 +63,10 @@ class PartWriter:
 class _PartFile:
     """One part being written, in memory: it is some 17 MB."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, schema: pa.Schema) -> None:
+        self._name, self._schema = name, _in_memory(schema)
         self._sink = pa.BufferOutputStream()
-        self._writer = pq.ParquetWriter(self._sink, _written_schema(), **parquet_options(DICTIONARY_COLUMNS))
+        self._writer = pq.ParquetWriter(self._sink, self._schema, **parquet_options(DICTIONARY_COLUMNS))
         self.rows = 0
         self._first: Key | None = None
         self._last: Key | None = None
@@ -75,7 +74,9 @@ class _PartFile:
 
     def add(self, rows: pa.Table) -> None:
         parent, name = rows.column("parent"), rows.column("name")
-        self._writer.write_table(with_raw_columns(rows).cast(_written_schema()), row_group_size=len(rows))
+        self._writer.write_table(
+            with_raw_columns(rows, self._schema).cast(self._schema), row_group_size=len(rows)
+        )
         self.rows += len(rows)
         self._first = self._first or Key(parent=parent[0].as_py(), name=name[0].as_py())
         self._last = Key(parent=parent[-1].as_py(), name=name[-1].as_py())
@@ -99,10 +100,10 @@ class _PartFile:
         return part, body
 
 
-def _written_schema() -> pa.Schema:
-    """The parts' schema with `parent` as it lies in memory; in the file it is a plain string."""
-    place = PART_SCHEMA.get_field_index("parent")
-    return PART_SCHEMA.set(place, pa.field("parent", pa.dictionary(pa.int32(), pa.string()), nullable=False))
+def _in_memory(schema: pa.Schema) -> pa.Schema:
+    """Return the parts' schema with `parent` as it lies in memory; in the file it is a plain string."""
+    place = schema.get_field_index("parent")
+    return schema.set(place, pa.field("parent", pa.dictionary(pa.int32(), pa.string()), nullable=False))
 
 
 def _extremes(column: pa.ChunkedArray) -> tuple[int, int]:

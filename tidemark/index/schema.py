@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import pyarrow as pa
@@ -34,6 +35,28 @@ PART_SCHEMA = pa.schema(
         pa.field("target", pa.string()),
     ]
 )
+
+# What the flag `nanoseconds` appends: int16, 0 to 999, what is lost where times are microseconds.
+NANOSECONDS = [pa.field("mtime_ns", pa.int16()), pa.field("ctime_ns", pa.int16())]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What an index may hold beyond the usual, at a price. Its manifest names the flags that are set."""
+
+    full_inodes: bool = False  # of every entry, not only where there are several links: 8 bytes an entry
+    nanoseconds: bool = False  # of both times: up to 4 bytes an entry
+
+    def names(self) -> tuple[str, ...]:
+        """Return the flags that are set, as the manifest names them."""
+        return tuple(name for name, is_set in dataclasses.asdict(self).items() if is_set)
+
+    def part_schema(self) -> pa.Schema:
+        """Return the columns of the parts."""
+        return pa.schema([*PART_SCHEMA, *NANOSECONDS]) if self.nanoseconds else PART_SCHEMA
+
+
+NO_FLAGS = Flags()
 
 # Dictionaries pay for columns of few values. Names, sizes and times are plain: every reader knows that.
 DICTIONARY_COLUMNS = ["parent", "ext", "type", "uid", "gid", "mode", "nlink"]

@@ -38,6 +38,7 @@ class Sorter:
         self._directories: list[pa.Array] = []
         self._row_count = self._path_bytes = self._directory_count = self._run_number = 0
         self._levels: list[list[Path]] = [[]]  # runs; all of a level are merged to one of the next
+        self._last: pa.Table | None = None  # the only run that is not in scratch, once `sorted` has begun
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sort")
         self._spilling: Future[None] | None = None
 
@@ -57,8 +58,8 @@ class Sorter:
         try:
             runs = [_read(path) for path in self._written()]
             if self._rows:
-                last = sort_table(*self._taken())
-                runs.append(_slabs(last) if runs else iter([last]))
+                self._last = sort_table(*self._taken())
+                runs.append(_slabs(self._last) if runs else iter([self._last]))
             yield from without_repetitions(merge(runs))
         finally:
             self.close()
@@ -67,6 +68,9 @@ class Sorter:
         """Write what has been added since to scratch; return the files that hold all rows so far."""
         if self._rows:
             self._spill()
+        if self._last is not None:
+            self._levels[0].append(self._write(_slabs(self._last)))
+            self._last = None
         return self._written()
 
     def adopt(self, body: bytes) -> Path:

@@ -1,0 +1,144 @@
+"""The files of an index, written side by side while its sorted rows stream by."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import pyarrow as pa
+
+from tidemark.errors import IndexDamaged
+from tidemark.index.changes import ChangesBuilder
+from tidemark.index.dirs import DirsBuilder
+from tidemark.index.manifest import Changes, File, IndexIdentity, Manifest
+from tidemark.index.parts import PartWriter
+from tidemark.index.problems import ProblemsBuilder
+from tidemark.index.schema import PART_ROWS, ROW_GROUP_ROWS
+from tidemark.index.sort import RUN_ROWS
+from tidemark.index.store import Store
+from tidemark.index.top import TopBuilder
+from tidemark.index.totals import Counter
+from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
+from tidemark.index.versions import HistoryBuilder
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """Sizes and intervals, which only tests change."""
+
+    run_rows: int = RUN_ROWS
+    part_rows: int = PART_ROWS
+    row_group_rows: int = ROW_GROUP_ROWS
+    block_rows: int = BLOCK_ROWS
+    checkpoint_seconds: float = 300  # what a worker that is killed has crawled in vain, at most
+
+
+class _SideBuilder(Protocol):
+    def add(self, rows: pa.Table) -> None: ...
+    def close(self, store: Store, prefix: str) -> File: ...
+
+
+class IndexWriter:
+    """The files of an index but its manifest: parts in one thread, side files in another."""
+
+    def __init__(
+        self,
+        store: Store,
+        identity: IndexIdentity,
+        previous: Manifest | None,
+        *,
+        scratch: Path,
+        schema: pa.Schema,
+        options: BuildOptions,
+    ) -> None:
+        self._store, self._prefix = store, identity.prefix
+        self._parts = PartWriter(store, identity.prefix, part_rows=options.part_rows, schema=schema)
+        self._counter, self._changes = Counter(), _Changes(store, identity, previous)
+        self._sides: list[_SideBuilder] = [
+            DirsBuilder(scratch),
+            TrigramsBuilder(scratch, block_rows=options.block_rows),
+            TopBuilder(),
+        ]
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="write")
+        self._begun: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
+        self._parts.end()
+
+    def add(self, rows: pa.Table) -> None:
+        """Add a row group, `trimmed`. It is written while the caller merges the next one."""
+        self._wait()
+        self._begun = [
+            self._threads.submit(self._parts.add, rows),
+            self._threads.submit(self._add_to_sides, rows),
+        ]
+
+    def close(self, problems: ProblemsBuilder) -> dict[str, Any]:
+        """Write what is left; return what the manifest says of all files."""
+        self._wait()
+        parts = self._threads.submit(self._parts.close)
+        files = list(self._threads.map(lambda side: side.close(self._store, self._prefix), self._sides))
+        files += self._changes.close()
+        files.append(problems.close(self._store, self._prefix))
+        return {
+            "totals": self._counter.totals(**problems.counts),
+            "changes": self._changes.counts,
+            "parts": tuple(parts.result()),
+            "side_files": tuple(files),
+        }
+
+    def _add_to_sides(self, rows: pa.Table) -> None:
+        self._counter.add(rows)
+        self._changes.add(rows)
+        for side in self._sides:
+            side.add(rows)
+
+    def _wait(self) -> None:
+        for future in self._begun:
+            future.result()
+        self._begun = []
+
+
+class _Changes:
+    """Changes against the previous index, and the history that they are joined to.
+
+    None are written where that index turns out to be damaged.
+    """
+
+    def __init__(self, store: Store, identity: IndexIdentity, previous: Manifest | None) -> None:
+        self._store, self._identity = store, identity
+        self._builder: ChangesBuilder | None = None
+        if previous is not None:
+            self._history = HistoryBuilder(store, previous)
+            try:
+                self._builder = ChangesBuilder(store, previous, self._history.add)
+            except IndexDamaged:
+                self._builder = None
+
+    @property
+    def counts(self) -> Changes | None:
+        """How many changes there are; None where they are not known."""
+        return self._builder.counts if self._builder else None
+
+    def add(self, rows: pa.Table) -> None:
+        if self._builder is not None:
+            try:
+                self._builder.add(rows)
+            except IndexDamaged:
+                self._builder = None
+
+    def close(self) -> list[File]:
+        if self._builder is None:
+            return []
+        try:
+            changes = self._builder.close(self._store, self._identity.prefix)
+        except IndexDamaged:
+            self._builder = None
+            return []
+        return [changes, *self._history.close(self._identity)]
