@@ -168,15 +168,20 @@ def test_history_tells_when_a_path_came_changed_and_went(store, tmp_path):
     indexes = [index_rows(store, tmp_path, rows, number=number) for number, rows in enumerate(states)]
     ids = [index.index_id for index in indexes]
 
-    versions = history(store, indexes, "/f")
+    identities = [index.identity for index in indexes]
 
-    assert [(version.entry and version.entry.size, version.index_ids) for version in versions] == [
+    versions = [
+        (version.entry and version.entry.size, tuple(each.index_id for each in version.indexes))
+        for version in history(store, identities, "/f")
+    ]
+
+    assert versions == [
         (1, (ids[1], ids[2])),
         (2, (ids[3],)),
         (None, (ids[4],)),
         (2, (ids[5],)),
     ]
-    assert history(store, indexes, "/never") == []
+    assert history(store, identities, "/never") == []
 
 
 def test_a_search_over_all_indexes_tells_the_first_and_the_last(store, tmp_path):

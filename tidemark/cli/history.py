@@ -9,24 +9,24 @@ import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.connection import connect
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
-from tidemark.cli.indexes import Repository, no_index_yet, store_at
-from tidemark.errors import IndexNotFound, PathNotFound
+from tidemark.cli.indexes import Repository, deployment_or, no_index_yet
+from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
     from tidemark.index.history import Version
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.manifest import IndexIdentity
 
 HELP = f"""Show every version of one path, over all indexes of a file system.
 
 PATH begins at the root of the file system. Says when it appeared, changed and vanished, and which recovery
-points hold each version, as far as sessions record them. Without --file-system, every file system of the
-repository is looked at. A change back and forth between two indexes cannot be seen.
+points and copies hold each version, as far as sessions record them and unless they are known to be deleted.
+Without --file-system, every file system of the repository is looked at. Each takes about ten requests,
+however many indexes it has. A change back and forth between two indexes cannot be seen.
 
 JSON: path, versions[], each with file_system, what (appeared, changed or vanished), index_ids[],
 first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: it was not there) with {ENTRY_FIELDS}.
@@ -44,49 +44,48 @@ def history(
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
-    from tidemark.index.catalogue import list_indexes
+    from tidemark.index.catalogue import identities, newest_index
     from tidemark.index.history import history as versions_of
 
-    connection = connect() if repository is None else None
-    store = connection.repository if connection else store_at(repository or "")
+    store, connection = deployment_or(repository)
     shown = "/" + escape(terminal.typed(path)).strip("/")
-    manifests = list_indexes(store, file_system)
-    if not manifests:
-        if file_system is None:
-            raise no_index_yet(store)
-        raise IndexNotFound(
-            f"{store.url} has no index of {file_system}; list what it has: tidemark index list"
-        )
-    by_id = {manifest.index_id: manifest for manifest in manifests}
+    indexes = sorted(identities(store, file_system), key=_whose)
+    if not indexes:
+        raise no_index_yet(store)
+    holders = Holders(connection)
     found: list[dict[str, Any]] = []
     lines: list[Text] = []
-    holders = Holders(connection)
-    for whose, group in groupby(sorted(manifests, key=_whose), key=_whose):
-        versions = versions_of(store, list(group), shown)
+    for whose, group in groupby(indexes, key=_whose):
+        by_id = {identity.index_id: identity for identity in group}
+        versions = versions_of(store, list(by_id.values()), shown)
         if versions:
-            lines.append(Text(whose[2], terminal.STRONG))
+            lines.append(Text("/".join(whose), terminal.STRONG))
         before: Version | None = None
         for version in versions:
-            held = [by_id[index_id] for index_id in version.index_ids]
             what = _what(before, version)
-            arns = [point.recovery_point_arn for manifest in held for point in holders.of(manifest.identity)]
-            found.append(_document(version, what, held, arns))
-            lines += _lines(version, what, held, arns)
+            arns = [
+                point.recovery_point_arn
+                for index in version.indexes
+                for point in holders.of(by_id[index.index_id])
+            ]
+            found.append(_document(version, what, whose[2], arns))
+            lines += _lines(version, what, arns)
             before = version
     if not found:
+        if file_system is not None:
+            newest_index(store, file_system)  # says that there is none
         raise PathNotFound(
             f"no index has {terminal.printable(shown)}; look for it with: tidemark search NAME --all"
         )
     if as_json:
         terminal.print_json({"path": shown, "versions": found})
         return
-    out = terminal.console()
+    show = terminal.line_printer()
     for line in lines:
-        out.print(line, soft_wrap=True)
+        show(line)
 
 
-def _whose(manifest: Manifest) -> tuple[str, str, str]:
-    identity = manifest.identity
+def _whose(identity: IndexIdentity) -> tuple[str, str, str]:
     return identity.account, identity.region, identity.file_system_id
 
 
@@ -96,26 +95,27 @@ def _what(before: Version | None, version: Version) -> str:
     return "appeared" if before is None or before.entry is None else "changed"
 
 
-def _document(version: Version, what: str, held: list[Manifest], arns: list[str]) -> dict[str, Any]:
+def _document(version: Version, what: str, file_system: str, arns: list[str]) -> dict[str, Any]:
     return {
-        "file_system": held[0].identity.file_system_id,
+        "file_system": file_system,
         "what": what,
-        "index_ids": list(version.index_ids),
-        "first_crawled_at": terminal.json_time(held[0].crawl_started_at),
-        "last_crawled_at": terminal.json_time(held[-1].crawl_started_at),
+        "index_ids": [index.index_id for index in version.indexes],
+        "first_crawled_at": terminal.json_time(version.indexes[0].crawled_at),
+        "last_crawled_at": terminal.json_time(version.indexes[-1].crawled_at),
         "recovery_point_arns": arns,
         "entry": None if version.entry is None else entry_json(version.entry),
     }
 
 
-def _lines(version: Version, what: str, held: list[Manifest], arns: list[str]) -> list[Text]:
+def _lines(version: Version, what: str, arns: list[str]) -> list[Text]:
     style = {"appeared": terminal.GOOD, "changed": terminal.CAREFUL, "vanished": terminal.BAD}[what]
-    seen = terminal.moment(held[0].crawl_started_at)[:16]
+    first, last = version.indexes[0], version.indexes[-1]
+    seen = terminal.moment(first.crawled_at)[:16]
     line = Text.assemble((f"{seen}  ", terminal.QUIET), (f"{what:<8}", style))
     if version.entry is None:
         return [line]
     line = Text.assemble(line, "  ", entry_line(version.entry, version.entry.path))
-    until = terminal.moment(held[-1].crawl_started_at)[:16]
-    kept = f"    in {terminal.count(len(held), 'index', 'indexes')} until {until}"
-    kept += ":" if arns else f": {held[0].index_id}" + (f" to {held[-1].index_id}" if len(held) > 1 else "")
+    until = terminal.moment(last.crawled_at)[:16]
+    kept = f"    in {terminal.count(len(version.indexes), 'index', 'indexes')} until {until}"
+    kept += ":" if arns else f": {first.index_id}" + (f" to {last.index_id}" if first is not last else "")
     return [line, Text(kept, terminal.QUIET), *(Text(f"    {arn}", terminal.QUIET) for arn in arns)]

@@ -19,18 +19,16 @@ def list_indexes(store: Store, file_system_id: str | None = None) -> list[Manife
     Costs one listing per level and one GET per index. An index that is being written, or was left by a
     crash, has no manifest and is not listed. Raises IndexDamaged where a manifest cannot be read.
     """
-    identities = list(_identities(store, file_system_id))
+    found = list(identities(store, file_system_id))
     with ThreadPoolExecutor(store.at_once) as pool:
-        manifests = [
-            manifest for manifest in pool.map(lambda each: _read(store, each), identities) if manifest
-        ]
+        manifests = [manifest for manifest in pool.map(lambda each: _read(store, each), found) if manifest]
     return sorted(manifests, key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
 
 
 def newest_index(store: Store, file_system_id: str) -> Manifest:
     """Return a file system's newest complete index. Raises IndexNotFound, IndexDamaged."""
     # An index id holds the moment of its making, so that the newest is the last by name.
-    for identity in sorted(_identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
+    for identity in sorted(identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
         if manifest := _read(store, identity):
             return manifest
     raise IndexNotFound(
@@ -45,7 +43,7 @@ def newest_indexes(store: Store) -> list[Manifest]:
     Costs one listing per level and one GET per file system. Raises IndexDamaged.
     """
     found: dict[tuple[str, str, str], Manifest] = {}
-    for identity in sorted(_identities(store, None), key=lambda each: each.index_id, reverse=True):
+    for identity in sorted(identities(store, None), key=lambda each: each.index_id, reverse=True):
         file_system = (identity.account, identity.region, identity.file_system_id)
         if file_system not in found and (manifest := _read(store, identity)):
             found[file_system] = manifest
@@ -68,7 +66,7 @@ def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
 
 def open_index(store: Store, index_id: str) -> Manifest:
     """Return the manifest of one index, found by its id alone. Raises IndexNotFound, IndexDamaged."""
-    for identity in _identities(store, index_id.rsplit("-", 2)[0], index_id):
+    for identity in identities(store, index_id.rsplit("-", 2)[0], index_id):
         if manifest := _read(store, identity):
             return manifest
     raise IndexNotFound(f"{store.url} has no complete index {index_id!r}; list them with: tidemark sessions")
@@ -84,10 +82,10 @@ def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
     return manifest
 
 
-def _identities(
-    store: Store, file_system_id: str | None, index_id: str | None = None
+def identities(
+    store: Store, file_system_id: str | None = None, index_id: str | None = None
 ) -> Iterator[IndexIdentity]:
-    """Return what could be an index; only a manifest tells that it is one."""
+    """Return what could be an index, oldest first for each file system; only a manifest tells that it is."""
     for account in store.list_folders(_ROOT):
         for region in store.list_folders(f"{_ROOT}{account}/"):
             below = f"{_ROOT}{account}/{region}/"

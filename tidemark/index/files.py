@@ -79,6 +79,10 @@ class SideFileWriter:
             )
             self._rows += len(table)
 
+    def note(self, key: str, text: str) -> None:
+        """Keep a text in the file's footer, by a key."""
+        self._writer.add_key_value_metadata({key: text})
+
     def close(self, store: Store, prefix: str) -> File:
         """Put the file; return its entry in the manifest."""
         self._writer.close()

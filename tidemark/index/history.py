@@ -8,13 +8,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
+from tidemark.errors import IndexDamaged, IndexNotFound
 from tidemark.index.browse import find_entry
+from tidemark.index.catalogue import read_manifest
 from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
-from tidemark.index.manifest import Manifest
+from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.pattern import Mode
 from tidemark.index.search import search
 from tidemark.index.store import Store
+from tidemark.index.versions import Log, Seen
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,7 @@ class Version:
     """One state of a path, and the indexes that saw it, one after the other."""
 
     entry: Entry | None  # None: the path was not there
-    index_ids: tuple[str, ...]
+    indexes: tuple[Seen, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +36,81 @@ class Hit:
     indexes: tuple[Manifest, ...]  # that hold it, oldest first
 
 
-def history(store: Store, indexes: Sequence[Manifest], path: str) -> list[Version]:
-    """Return the versions of one path over indexes, which are given oldest first.
+_States = dict[str, tuple[Seen, Entry | None]]  # by index id
 
-    What comes before the path's first appearance is left out; a path that no index has gives nothing.
-    Raises IndexDamaged.
+
+def history(store: Store, indexes: Sequence[IndexIdentity], path: str) -> list[Version]:
+    """Return the versions of one path over a file system's indexes, which are given oldest first.
+
+    `path` is written as an Entry's. What comes before its first appearance is left out; a path that no index
+    has gives nothing. The newest index's logs answer for the indexes that they reach over; only the others
+    are looked into one by one. What has no manifest is passed over. Raises IndexDamaged.
     """
+    newest = next((found for each in reversed(indexes) if (found := _manifest(store, each))), None)
+    if newest is None:
+        return []
+    states = _from_logs(store, newest, path)
+    rest = [each for each in indexes if each.index_id not in states]
+
+    def look(identity: IndexIdentity) -> tuple[Seen, Entry | None] | None:
+        index = newest if identity == newest.identity else _manifest(store, identity)
+        if index is None:
+            return None
+        return _seen(index), find_entry(store, index, path)
+
     with ThreadPoolExecutor(store.at_once) as pool:
-        found = list(pool.map(lambda index: find_entry(store, index, path), indexes))
+        states |= {found[0].index_id: found for found in pool.map(look, rest) if found}
     versions: list[Version] = []
-    pairs = zip(found, (index.index_id for index in indexes), strict=True)
-    for entry, group in groupby(pairs, key=lambda pair: pair[0]):
+    there = [states[each.index_id] for each in indexes if each.index_id in states]
+    for entry, group in groupby(there, key=lambda state: state[1]):
         if entry is not None or versions:
-            versions.append(Version(entry=entry, index_ids=tuple(index_id for _, index_id in group)))
+            versions.append(Version(entry=entry, indexes=tuple(seen for seen, _ in group)))
     return versions
+
+
+def _manifest(store: Store, identity: IndexIdentity) -> Manifest | None:
+    try:
+        return read_manifest(store, identity)
+    except IndexNotFound:
+        return None
+
+
+def _seen(index: Manifest) -> Seen:
+    return Seen(index_id=index.index_id, crawled_at=index.crawl_started_at)
+
+
+def _from_logs(store: Store, newest: Manifest, path: str) -> _States:
+    """Return what a path was in every index that the logs reach over; nothing where they are damaged.
+
+    Everything in them is in the indexes, too, so that to do without costs only time.
+    """
+    try:
+        recent = Log.of(store, newest)
+        if recent is None:
+            return {}
+        after = recent.versions(path)
+    except IndexDamaged:
+        return {}
+    try:
+        earlier = recent.before(store, newest)
+        before = earlier.versions(path) if earlier else []
+    except IndexDamaged:
+        earlier, before = None, []
+    shift = len(earlier.indexes) - 1 if earlier else 0
+    indexes = [*(earlier.indexes[:-1] if earlier else ()), *recent.indexes[:-1], _seen(newest)]
+    # What the recent log says of its first index, the earlier one says of its last, if it knows the path.
+    versions = before + [(since + shift, entry) for since, entry in after if since or not before]
+    if after and not before:
+        versions = [(0 if since == shift else since, entry) for since, entry in versions]
+    if not versions:
+        versions = [(0, find_entry(store, newest, path))]
+    states: _States = {}
+    entry: Entry | None = None
+    changes = dict(versions)
+    for number, seen in enumerate(indexes):
+        entry = changes.get(number, entry)
+        states[seen.index_id] = seen, entry
+    return states
 
 
 def search_all(

@@ -18,6 +18,7 @@ from tidemark.index.store import Store
 
 ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them
 ENTRY_COLUMNS = ROW_COLUMNS
+_MAGIC = b"PAR1"  # what a Parquet file begins and ends with
 
 
 class ParquetReader:
@@ -30,10 +31,10 @@ class ParquetReader:
     def __init__(self, store: Store, manifest: Manifest, file: File, schema: pa.Schema = PART_SCHEMA) -> None:
         self._store, self._manifest, self._described = store, manifest, file
         self._footer = read_footer(store, manifest, file)
-        self._metadata: Any = None
         with self._naming_the_file():
-            opened = self._open()
-            self._metadata, self._columns = opened.metadata, opened.schema_arrow
+            # Opened as a file, Parquet would read its last 64 KiB once more.
+            self._metadata: Any = pq.read_metadata(pa.BufferReader(_MAGIC + self._footer))
+            self._columns = self._metadata.schema.to_arrow_schema()
             matches = self._metadata.num_rows == file.rows and _has_columns(self._columns, schema)
         if not matches:
             raise damaged(store, manifest, file, "is damaged: its rows or columns are not the manifest's")
@@ -42,6 +43,10 @@ class ParquetReader:
     def row_groups(self) -> int:
         """How many row groups the file has."""
         return int(self._metadata.num_row_groups)
+
+    def note(self, key: str) -> str:
+        """Return a text that the footer keeps; empty where it does not."""
+        return str((self._metadata.metadata or {}).get(key.encode(), b""), "utf-8")
 
     def rows(self, row_group: int) -> int:
         """Return how many rows a row group has."""
@@ -64,7 +69,7 @@ class ParquetReader:
             return opened.read_row_group(row_group, columns=list(columns), use_threads=False)
 
     def _open(self, encoded: Sequence[str] = ()) -> Any:
-        """Return a ParquetFile with a position of its own; once the metadata is parsed, it costs nothing."""
+        """Return a ParquetFile with a position of its own, which costs nothing: the metadata is here."""
         source = _RangeFile(self._store, self._manifest, self._described, self._footer)
         return pq.ParquetFile(
             pa.PythonFile(source, mode="r"),

@@ -1,0 +1,290 @@
+"""history.parquet and history-recent.parquet: versions of every path that changed over a span of indexes.
+
+An index's own changes join those of the indexes before it, so that one path's history is two small reads
+instead of one for each index. The layout is in docs/index-format.md; docs/decisions/0011-the-history-log.md
+says why there are two and what makes them safe.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.errors import IndexDamaged
+from tidemark.index.changes import BEFORE, DELETED, with_parent_dictionary
+from tidemark.index.entry import Entry
+from tidemark.index.files import SideFileWriter
+from tidemark.index.manifest import File, IndexIdentity, Manifest, file_of
+from tidemark.index.ranges import damaged
+from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
+from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
+from tidemark.index.sort import merge, sort_pieces
+from tidemark.index.store import Store
+
+RECENT = "history-recent.parquet"
+EARLIER = "history.parquet"
+HISTORY_SCHEMA = pa.schema(
+    [
+        pa.field("since", pa.int32(), nullable=False),
+        pa.field("present", pa.bool_(), nullable=False),
+        *(PART_SCHEMA.field(name) for name in ROW_COLUMNS),
+    ]
+)
+SPAN = 16  # indexes that a recent log reaches over, before it is joined to the earlier one
+_NOTE = "tidemark.history"
+_ROW_GROUP_ROWS = 32_768
+_MOST_CHANGES = 1 << 21  # of one index: they are in memory
+_MOST_ROWS = 1 << 23  # of a log: some 200 MB in memory
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An index of a span."""
+
+    index_id: str
+    crawled_at: datetime | None  # when its crawl began; None of the index that the log is a part of
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """Where the log is that ends with the index with which a recent one begins."""
+
+    index_id: str  # the index that it is a part of
+    file: File
+
+
+class Log:
+    """A log, open: which indexes it reaches over, and where the earlier one is. Raises IndexDamaged."""
+
+    def __init__(self, store: Store, manifest: Manifest, file: File) -> None:
+        self.reader = ParquetReader(store, manifest, file, HISTORY_SCHEMA)
+        self.rows = file.rows
+        try:
+            note = json.loads(self.reader.note(_NOTE))
+            self.indexes = tuple(map(_seen, note["indexes"]))
+            self.earlier = None if note["earlier"] is None else _earlier(note["earlier"])
+            self.indexes[1]
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise damaged(store, manifest, file, f"is damaged: {error}") from error
+
+    @classmethod
+    def of(cls, store: Store, manifest: Manifest) -> Self | None:
+        """Return an index's recent log, if it has one."""
+        file = manifest.side_file(RECENT)
+        return None if file is None else cls(store, manifest, file)
+
+    def before(self, store: Store, manifest: Manifest) -> Self | None:
+        """Return the earlier log; `manifest` is of any index of the same file system."""
+        if self.earlier is None:
+            return None
+        identity = dataclasses.replace(manifest.identity, index_id=self.earlier.index_id)
+        return type(self)(store, dataclasses.replace(manifest, identity=identity), self.earlier.file)
+
+    def versions(self, path: str) -> list[tuple[int, Entry | None]]:
+        """Return the versions of a path, each with the number of the index that has it first; None: gone.
+
+        A path that the log knows nothing of did not change. One that first is there later was not before.
+        """
+        parent, _, name = path.rpartition("/")
+        key = {"parent": f"{parent}/", "name": name}
+        found: list[tuple[int, Entry | None]] = []
+        for row_group in range(self.reader.row_groups):
+            extents = {column: self.reader.extent(row_group, column) for column in key}
+            if any(extent and not extent[0] <= key[each] <= extent[1] for each, extent in extents.items()):
+                continue
+            rows = self.reader.read(row_group, HISTORY_SCHEMA.names)
+            for column, value in key.items():
+                rows = rows.filter(pc.equal(rows.column(column), pa.scalar(value)))
+            present = rows.column("present").to_pylist()
+            for since, there, entry in zip(
+                rows.column("since").to_pylist(), present, entries(rows), strict=True
+            ):
+                found.append((since, entry if there else None))
+        return found
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Return all rows in order, no path in two tables."""
+        for row_group in range(self.reader.row_groups):
+            yield with_parent_dictionary(self.reader.read(row_group, HISTORY_SCHEMA.names))
+
+
+class HistoryBuilder:
+    """Gathers an index's changes while they stream by, and joins them to what is known of before."""
+
+    def __init__(self, store: Store, previous: Manifest) -> None:
+        self._store, self._previous = store, previous
+        self._changes: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, changes: pa.Table) -> None:
+        """Add sorted changes, with the rows as they were before (`BEFORE`)."""
+        op = changes.column("op")
+        gone = pc.equal(op, DELETED)
+        was = pc.or_(gone, pc.equal(op, BEFORE))
+        pieces = [
+            _versions(changes.filter(was), 0, pa.repeat(pa.scalar(True), pc.sum(was).as_py() or 0)),
+            _versions(changes.filter(is_new := pc.not_equal(op, BEFORE)), 1, pc.invert(gone).filter(is_new)),
+        ]
+        self._rows += sum(map(len, pieces))
+        if self._rows > _MOST_CHANGES:
+            self._changes = []
+        elif self._rows:
+            self._changes.append(sort_pieces([piece for piece in pieces if len(piece)]))
+
+    def close(self, identity: IndexIdentity) -> list[File]:
+        """Put the logs; return their entries in the manifest."""
+        if self._rows > _MOST_CHANGES:
+            return []
+        files: list[File] = []
+        known, earlier = self._known()
+        here = Seen(index_id=self._previous.index_id, crawled_at=self._previous.crawl_started_at)
+        indexes: tuple[Seen, ...] = (here,)
+        tables: Iterator[pa.Table] = iter(self._changes)
+        pointer = known.earlier if known and earlier else None
+        if known is not None:
+            reaching = (*known.indexes[:-1], here)
+            if len(reaching) > SPAN or known.rows + self._rows > _MOST_ROWS:
+                files += self._put_earlier(identity.prefix, known, earlier, reaching)
+                pointer = Earlier(index_id=identity.index_id, file=files[0]) if files else None
+            else:
+                tables, indexes = join(known.tables(), tables, len(reaching) - 1), reaching
+        seen = (*indexes, Seen(index_id=identity.index_id, crawled_at=None))
+        return [*files, _put(self._store, identity.prefix, RECENT, tables, seen, pointer)]
+
+    def _known(self) -> tuple[Log | None, Log | None]:
+        """Return the recent and the earlier log that the previous index knows; None where one is damaged."""
+        try:
+            recent = Log.of(self._store, self._previous)
+        except IndexDamaged:
+            return None, None
+        try:
+            return recent, recent.before(self._store, self._previous) if recent else None
+        except IndexDamaged:  # or its index has been deleted
+            return recent, None
+
+    def _put_earlier(
+        self, prefix: str, recent: Log, earlier: Log | None, reaching: tuple[Seen, ...]
+    ) -> list[File]:
+        """Put the joined logs of before, from the oldest index on that is still there."""
+        tables, indexes = recent.tables(), reaching
+        if earlier is not None and earlier.rows + recent.rows <= _MOST_ROWS:
+            tables = join(earlier.tables(), tables, len(earlier.indexes) - 1)
+            indexes = (*earlier.indexes[:-1], *reaching)
+        beside = self._previous.identity.prefix.removesuffix(f"{self._previous.index_id}/")
+        there = set(self._store.list_folders(beside))
+        first = next(number for number, each in enumerate(indexes) if each.index_id in there)
+        if first == len(indexes) - 1:
+            return []
+        return [_put(self._store, prefix, EARLIER, fold(tables, first), indexes[first:], None)]
+
+
+def join(first: Iterator[pa.Table], second: Iterator[pa.Table], shift: int) -> Iterator[pa.Table]:
+    """Return the rows of two logs as one; the second begins with the first's last index, number `shift`."""
+    for piece in merge([_told_apart(first, second=False), _told_apart(second, second=True)]):
+        since, is_second = piece.column("since"), piece.column("second")
+        base = pc.and_(is_second, pc.equal(since, 0))
+        # What a path was at the second's beginning, the first has said already, if it knows the path at all.
+        kept = pc.invert(pc.and_(base, _same_as_before(piece)))
+        moved = pc.if_else(pc.and_not(is_second, base), pc.add(since, pa.scalar(shift, pa.int32())), since)
+        yield _with_since(piece, moved).drop_columns(["second"]).filter(kept)
+
+
+def fold(tables: Iterator[pa.Table], first: int) -> Iterator[pa.Table]:
+    """Return the rows of a log as of one that begins with index number `first` of its span."""
+    if not first:
+        yield from tables
+        return
+    for table in tables:
+        is_old = pc.less_equal(table.column("since"), first)
+        rows = table.filter(pc.invert(pc.and_(pc.and_(is_old, _following(is_old)), _same_as_next(table))))
+        since = pc.max_element_wise(pc.subtract(rows.column("since"), pa.scalar(first, pa.int32())), 0)
+        rows = _with_since(rows, since.cast(pa.int32()))
+        rows = rows.filter(pc.or_(pc.greater(rows.column("since"), 0), rows.column("present")))
+        # Of a path that did not change since, nothing needs to be known.
+        rows = rows.filter(pc.or_(pc.greater(rows.column("since"), 0), _same_as_next(rows)))
+        if len(rows):
+            yield rows
+
+
+def _versions(rows: pa.Table, since: int, present: pa.Array) -> pa.Table:
+    whole = rows.append_column("since", pa.repeat(pa.scalar(since, pa.int32()), len(rows)))
+    return whole.append_column("present", present).select(HISTORY_SCHEMA.names)
+
+
+def _told_apart(tables: Iterable[pa.Table], *, second: bool) -> Iterator[pa.Table]:
+    for table in filter(len, tables):
+        yield table.append_column("second", pa.repeat(pa.scalar(second), len(table)))
+
+
+def _with_since(rows: pa.Table, since: pa.Array) -> pa.Table:
+    return rows.set_column(rows.column_names.index("since"), "since", since)
+
+
+def _same_as_before(rows: pa.Table) -> pa.Array:
+    """Tell of each row whether the one before is of the same path."""
+    parent, name = rows.column("parent").combine_chunks(), rows.column("name").combine_chunks()
+    codes = parent.indices
+    same = pc.and_(pc.equal(codes[1:], codes[:-1]), pc.equal(name[1:], name[:-1]))
+    return pa.concat_arrays([pa.array([False]), same])[: len(rows)]
+
+
+def _same_as_next(rows: pa.Table) -> pa.Array:
+    return _following(_same_as_before(rows))
+
+
+def _following(answers: Any) -> pa.Array:
+    """Return of each row the answer of the next one; no, of the last."""
+    whole = answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers
+    return pa.concat_arrays([whole[1:], pa.array([False])])[: len(whole)]
+
+
+def _put(
+    store: Store,
+    prefix: str,
+    name: str,
+    tables: Iterator[pa.Table],
+    indexes: tuple[Seen, ...],
+    earlier: Earlier | None,
+) -> File:
+    writer = SideFileWriter(name, HISTORY_SCHEMA, dictionary_columns=DICTIONARY_COLUMNS)
+    waiting: list[pa.Table] = []
+    for table in tables:
+        place = table.column_names.index("parent")
+        plain = table.set_column(place, "parent", table.column("parent").cast(pa.string()))
+        waiting.append(plain.select(HISTORY_SCHEMA.names))
+        if sum(map(len, waiting)) >= _ROW_GROUP_ROWS:  # of whole tables, so that no path is in two row groups
+            writer.write(pa.concat_tables(waiting).combine_chunks())
+            waiting = []
+    if waiting:
+        writer.write(pa.concat_tables(waiting).combine_chunks())
+    note = {
+        "indexes": [
+            {"index_id": each.index_id, "crawl_started_at": each.crawled_at and each.crawled_at.isoformat()}
+            for each in indexes
+        ],
+        "earlier": None
+        if earlier is None
+        else {"index_id": earlier.index_id, **dataclasses.asdict(earlier.file)},
+    }
+    writer.note(_NOTE, json.dumps(note))
+    return writer.close(store, prefix)
+
+
+def _seen(content: dict[str, Any]) -> Seen:
+    time = content["crawl_started_at"]
+    crawled_at = None if time is None else datetime.fromisoformat(time)
+    if not isinstance(content["index_id"], str) or (crawled_at is not None and crawled_at.tzinfo is None):
+        raise ValueError(f"{content!r} is no index")
+    return Seen(index_id=content["index_id"], crawled_at=crawled_at)
+
+
+def _earlier(content: dict[str, Any]) -> Earlier:
+    if not isinstance(content["index_id"], str) or "/" in content["index_id"]:
+        raise ValueError(f"{content['index_id']!r} is no index")
+    return Earlier(index_id=content["index_id"], file=file_of(content))
