@@ -3,34 +3,39 @@
 #include <stdio.h>
 
 static long long crawl(int root, int threads, int rows, int pause_every, int stop_after) {
-    static const char exclude[] = "nothing/like/this";
-    Crawl *c = crawl_new(root, threads, 16, rows, 0, exclude, sizeof exclude);
+    int pipes[2];
+    struct stat status;
+    if (pipe2(pipes, O_DIRECT) || fstat(root, &status)) abort();
+    atomic_llong shared[STOP + 1] = { 0 };
+    Options options = { .root = root, .batches = pipes[1], .threads = threads, .descriptors = 16, .batch_rows = rows,
+                        .batch_bytes = 1 << 20, .queue_bytes = 5000, .device = (long long)status.st_dev,
+                        .exclude = "nothing/like/this\0*/or this\0", .shared = shared };
     long long found = 0;
-    char *pending = strdup("/");
-    size_t length = 2;
-    while (length) {
-        for (char *path = pending; path < pending + length; path += strlen(path) + 1) crawl_add(c, path);
-        free(pending); pending = NULL; length = 0;
-        if (!crawl_start(c)) abort();
-        for (int ended = 0, batches = 0; !ended;) {
-            Batch *batch = crawl_next(c, 50, &ended);
-            if (!batch) continue;
+    char *pending = checked(calloc(1, 3));
+    for (pending[0] = '/'; *pending && !shared[STOP];) {
+        int running;
+        size_t length = 0;
+        shared[PAUSE] = 0;
+        Crawl *c = crawl_start(&options, pending, &running);
+        if (running != threads) abort();
+        free(pending); pending = checked(calloc(1, 1));
+        for (int batches = 1, rest = 0; !rest; batches++) {
+            Batch *batch;
+            if (!running) { batch = crawl_rest(c); rest = 1; }
+            else if (read(pipes[0], &batch, sizeof batch) != sizeof batch) abort();
+            if (!batch) { running--; continue; }
             found += batch->rows;
-            Buffer *deferred = &batch->column[DEFERRED];
-            if (deferred->used) {
-                pending = checked(realloc(pending, length + deferred->used));
-                memcpy(pending + length, deferred->at, deferred->used);
-                length += deferred->used;
-            }
+            const Buffer *deferred = &batch->column[DEFERRED];
+            pending = checked(realloc(pending, length + deferred->used + 1));
+            if (deferred->used) memcpy(pending + length, deferred->at, deferred->used);
+            pending[length += deferred->used] = 0;
             crawl_free_batch(batch);
-            batches++;
-            if (pause_every && batches % pause_every == 0) crawl_end(c, 0);
-            if (stop_after && batches == stop_after) crawl_end(c, 1);
+            if (pause_every && batches % pause_every == 0) shared[PAUSE] = 1;
+            if (stop_after && batches == stop_after) shared[STOP] = 1;
         }
-        if (stop_after) break;
     }
     free(pending);
-    crawl_free(c);
+    close(pipes[0]); close(pipes[1]);
     return found;
 }
 

@@ -110,7 +110,7 @@ def test_open_descriptors_stay_bounded(crawler, tmp_path, threads):
     ).batches():
         most = max(most, open_descriptors())
 
-    assert most - before <= 8 + 3 * threads + 2
+    assert most - before <= 8 + 3 * threads + 4  # the root, /proc/self/fd, a pipe
     assert open_descriptors() <= before
 
 

@@ -8,10 +8,16 @@ index wraps it without copying. Anything that offers the buffer protocol will do
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from errno import ENOENT, ENOTDIR, ESTALE
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+Operation: TypeAlias = Literal["open", "readdir", "stat", "readlink", "list"]
+
+# ENOTDIR: what was a directory is now a file or a link.
+_VANISHED = frozenset({ENOENT, ESTALE, ENOTDIR})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +33,17 @@ class Problem:
     """Something the crawl saw and could not, or not reliably, read. Never fatal, never silent."""
 
     path: bytes  # from the root, starts with "/"
-    operation: Literal["open", "readdir", "stat", "readlink", "list"]
+    operation: Operation
     errno: int  # 0 for a directory that changed while it was listed
     kind: Literal["unreadable", "vanished", "changed"]
+
+    @classmethod
+    def seen(cls, path: bytes, operation: Operation, errno: int) -> Problem:
+        """Return what an operation that ended with an error number means; 0 for a change while listed."""
+        kind: Literal["unreadable", "vanished", "changed"] = (
+            "vanished" if errno in _VANISHED else "unreadable"
+        )
+        return cls(path=path, operation=operation, errno=errno, kind=kind if errno else "changed")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

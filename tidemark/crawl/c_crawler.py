@@ -1,19 +1,22 @@
 """The crawler in C: starts the core's threads and hands out their columns, without copying them.
 
 The core is a plain shared library, built with the package where there is a C compiler. It holds no Python
-object and needs no lock of the interpreter's, so that its threads run beside everything else.
+object and needs no lock of the interpreter's, so that its threads run beside everything else. They send the
+addresses of their batches through a pipe. It holds few, so that they wait for a slow reader; whoever reads
+from it can be interrupted by signals.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import mmap
 import os
 import struct
-import threading
 from collections.abc import Iterable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from tidemark.crawl.batch import Batch, BytesColumn, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
@@ -21,28 +24,23 @@ from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import open_root
 from tidemark.errors import CrawlFailed
 
-# The order of these is _core.c's.
+_BATCHES = 8  # ready for a reader
+_BATCH_BYTES, _QUEUE_BYTES = (
+    1 << 26,
+    1 << 25,
+)  # of all threads' batches; of the directories that wait in memory
+
+# The order of all that follows is _core.c's.
 _OPERATIONS: Final = ("open", "readdir", "stat", "readlink", "list")
-_KINDS: Final = ("unreadable", "vanished", "changed")
-_COUNTERS: Final = ("entries", "directories", "directories_queued", "bytes", "unreadable", "vanished")
-_DIRS, _DIR_ENDS, _NAMES, _NAME_ENDS, _TARGETS, _TARGET_ENDS, _DIRECTORY, _PROBLEMS, _DEFERRED = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    17,
-    18,
-)
+_ENTRIES, _DIRECTORIES, _QUEUED, _BYTES, _PAUSE, _STOP, _SHARED = range(7)
+_DIRS, _DIR_ENDS, _NAMES, _NAME_ENDS, _TARGETS, _TARGET_ENDS = range(6)
 _NUMBERS: Final = (
     "directory", "mode", "nlink", "uid", "gid", "size", "inode",
     "mtime_us", "ctime_us", "mtime_ns", "ctime_ns",
 )  # fmt: skip
-_COLUMNS: Final = 19
-_PROBLEM_HEAD = struct.Struct("=iiii")
-_WAIT_MILLISECONDS = 100  # between looks at Python's signals
+_PROBLEMS, _DEFERRED, _COLUMNS = range(17, 20)
+_PROBLEM_HEAD = struct.Struct("=iii")
+_ADDRESS = struct.Struct("P")
 
 
 class _Buffer(ctypes.Structure):
@@ -53,35 +51,39 @@ class _Batch(ctypes.Structure):
     _fields_ = (("column", _Buffer * _COLUMNS), ("bytes", ctypes.c_size_t), ("rows", ctypes.c_int32))
 
 
+class _Options(ctypes.Structure):
+    _fields_ = (
+        ("root", ctypes.c_int),
+        ("batches", ctypes.c_int),
+        ("threads", ctypes.c_int),
+        ("descriptors", ctypes.c_int),
+        ("batch_rows", ctypes.c_int),
+        ("batch_bytes", ctypes.c_size_t),
+        ("queue_bytes", ctypes.c_size_t),
+        ("device", ctypes.c_longlong),
+        ("ns_an_operation", ctypes.c_longlong),
+        ("exclude", ctypes.c_char_p),
+        ("shared", ctypes.c_void_p),
+    )
+
+
 def load_core() -> ctypes.CDLL | None:
     """Return the core, or None where it was not built."""
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(f"_core{suffix}")
         if path.exists():
-            return _declare(ctypes.CDLL(str(path)))
+            core = ctypes.CDLL(str(path))
+            core.crawl_start.restype = ctypes.c_void_p
+            core.crawl_start.argtypes = (
+                ctypes.POINTER(_Options),
+                ctypes.c_char_p,
+                ctypes.POINTER(ctypes.c_int),
+            )
+            core.crawl_rest.restype = ctypes.c_void_p
+            core.crawl_rest.argtypes = (ctypes.c_void_p,)
+            core.crawl_free_batch.argtypes = (ctypes.c_void_p,)
+            return core
     return None
-
-
-def _declare(core: ctypes.CDLL) -> ctypes.CDLL:
-    pointer, number = ctypes.c_void_p, ctypes.c_int
-    core.crawl_new.restype = pointer
-    core.crawl_new.argtypes = (
-        number,
-        number,
-        number,
-        number,
-        ctypes.c_longlong,
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-    )
-    core.crawl_add.argtypes = (pointer, ctypes.c_char_p)
-    core.crawl_start.argtypes = (pointer,)
-    core.crawl_next.restype = ctypes.POINTER(_Batch)
-    core.crawl_next.argtypes = (pointer, number, ctypes.POINTER(number))
-    core.crawl_end.argtypes = (pointer, number)
-    core.crawl_free.argtypes = (pointer,)
-    core.crawl_free_batch.argtypes = (ctypes.POINTER(_Batch),)
-    return core
 
 
 class CCrawl:
@@ -95,16 +97,11 @@ class CCrawl:
         *,
         core: ctypes.CDLL | None = None,
     ) -> None:
-        self._root_path, self._options = root, options
+        self._root, self._options = root, options
         self._deferred = Deferred(pending)
-        self._queued_before = len(self._deferred)  # the core counts only what it finds itself
-        self._root_fd = -1
-        self._crawl: int | None = None
-        self._counters: Any = [0] * len(_COUNTERS)
-        self._paused = self._stopped = False
-        # Held while a thread that does not crawl looks at the core's memory; a signal handler may come in
-        # between, in the thread that holds it.
-        self._alive = threading.RLock()
+        self._shared = (ctypes.c_longlong * _SHARED)()
+        self._shared[_QUEUED] = len(self._deferred)
+        self._unreadable = self._vanished = 0
         library = core or load_core()
         if library is None:
             raise CrawlFailed(
@@ -115,25 +112,21 @@ class CCrawl:
 
     def batches(self) -> Iterator[Batch]:
         """Crawl."""
-        if self._crawl is None and self._deferred:
-            self._open()
-        self._paused = False
-        while not self._stopped and not self._paused and (paths := self._deferred.take()):
-            for path in paths:
-                self._core.crawl_add(self._crawl, path)
-            if not self._core.crawl_start(self._crawl):
-                raise CrawlFailed("no thread could be started to crawl with; give the worker more memory")
-            yield from self._until_the_end()
-        if self._stopped:
-            self.close()
+        self._shared[_PAUSE] = 0
+        root, device = open_root(self._root)
+        try:
+            while not self._shared[_STOP] and not self._shared[_PAUSE] and (paths := self._deferred.take()):
+                yield from self._below(paths, root, device)
+        finally:
+            os.close(root)
+            if self._shared[_STOP] or not self._deferred:
+                self._deferred.close()
+        if self._shared[_STOP]:
             raise CrawlStopped
-        if not self._deferred:
-            self.close()
 
     def pause(self) -> None:
         """Begin no further directory."""
-        self._paused = True
-        self._end(stop=False)
+        self._shared[_PAUSE] = 1
 
     def pending(self) -> Iterator[bytes]:
         """Return the directories that are yet to be listed."""
@@ -141,94 +134,87 @@ class CCrawl:
 
     def progress(self) -> CrawlProgress:
         """Return how far the crawl is."""
-        with self._alive:
-            counts = dict(zip(_COUNTERS, self._counters, strict=True))
-        counts["directories_queued"] = max(counts["directories_queued"] + self._queued_before, 0)
-        return CrawlProgress(**counts)
+        return CrawlProgress(
+            entries=self._shared[_ENTRIES],
+            directories=self._shared[_DIRECTORIES],
+            directories_queued=self._shared[_QUEUED],
+            bytes=self._shared[_BYTES],
+            unreadable=self._unreadable,
+            vanished=self._vanished,
+        )
 
     def stop(self) -> None:
         """Make `batches` end."""
-        self._stopped = True
-        self._end(stop=True)
+        self._shared[_STOP] = 1
 
-    def close(self) -> None:
-        """Give back memory and descriptors; not while `batches` runs."""
-        with self._alive:
-            if self._crawl is not None:
-                self._counters = list(self._counters)
-                self._core.crawl_free(self._crawl)
-                self._crawl = None
-                os.close(self._root_fd)
-                self._deferred.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-    def _end(self, *, stop: bool) -> None:
-        with self._alive:
-            if self._crawl is not None:
-                self._core.crawl_end(self._crawl, int(stop))
-
-    def _open(self) -> None:
-        try:
-            self._root_fd = open_root(self._root_path)
-        except OSError as error:
-            raise CrawlFailed(
-                f"{os.fsdecode(self._root_path)} cannot be read: {error.strerror}; "
-                f"check that it is mounted and that root on it is not squashed (ClientRootAccess)"
-            ) from error
-        options = self._options
-        exclude = b"".join(pattern + b"\0" for pattern in options.exclude)
-        pace = 1_000_000_000 // options.operations_per_second if options.operations_per_second else 0
-        self._crawl = self._core.crawl_new(
-            self._root_fd,
-            options.threads,
-            options.descriptors,
-            options.batch_rows,
-            pace,
-            exclude,
-            len(exclude),
+    def _below(self, paths: list[bytes], root: int, device: int) -> Iterator[Batch]:
+        """List directories and all below them."""
+        options, running = self._options, ctypes.c_int()
+        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)  # each address has a page of its own there
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _BATCHES * mmap.PAGESIZE)
+        told = _Options(
+            root=root,
+            batches=writer,
+            threads=options.threads,
+            descriptors=options.descriptors,
+            batch_rows=options.batch_rows,
+            batch_bytes=_BATCH_BYTES // options.threads,
+            queue_bytes=_QUEUE_BYTES,
+            device=device,
+            ns_an_operation=1_000_000_000 // options.operations_per_second
+            if options.operations_per_second
+            else 0,
+            exclude=b"".join(
+                pattern + b"\0" for pattern in options.exclude
+            ),  # and the NUL that ends every string
+            shared=ctypes.addressof(self._shared),
         )
-        self._counters = (ctypes.c_longlong * len(_COUNTERS)).from_address(cast(int, self._crawl))
-
-    def _until_the_end(self) -> Iterator[Batch]:
-        whole = False
+        crawl = self._core.crawl_start(told, b"".join(path + b"\0" for path in paths), running)
+        left = running.value
         try:
-            for batch in iter(self._next, None):
-                if batch.rows or batch.problems:
+            if not left:
+                raise CrawlFailed("no thread could be started to crawl with; give the worker more memory")
+            while left:
+                batch = self._received(os.read(reader, _ADDRESS.size))
+                if batch is None:
+                    left -= 1
+                elif batch.rows or batch.problems:
                     yield batch
-            whole = True
         finally:
-            if not whole:  # nobody reads on
+            if left:  # nobody reads on
                 self.stop()
-                while self._next() is not None:
-                    pass
-                self.close()
+            while left:
+                left -= self._received(os.read(reader, _ADDRESS.size)) is None
+            self._deferred.add(bytes(_Owner(self._core, self._core.crawl_rest(crawl)).column(_DEFERRED)))
+            os.close(reader)
+            os.close(writer)
 
-    def _next(self) -> Batch | None:
-        ended = ctypes.c_int()
-        while True:  # Python's signal handlers run in between
-            found = self._core.crawl_next(self._crawl, _WAIT_MILLISECONDS, ctypes.byref(ended))
-            if ended.value:
-                return None
-            if found:
-                owner = _Owner(self._core, found)
-                self._deferred.add(bytes(owner.column(_DEFERRED)))
-                return owner.batch()
+    def _received(self, address: bytes) -> Batch | None:
+        (at,) = _ADDRESS.unpack(address)
+        if not at:
+            return None
+        owner = _Owner(self._core, at)
+        self._deferred.add(bytes(owner.column(_DEFERRED)))
+        batch = owner.batch()
+        for problem in batch.problems:
+            self._unreadable += problem.kind == "unreadable"
+            self._vanished += problem.kind == "vanished"
+        return batch
 
 
 class _Owner:
     """Keeps a batch of the core's alive as long as one of its columns is."""
 
-    def __init__(self, core: ctypes.CDLL, found: Any) -> None:
-        self._core, self._found = core, found
+    def __init__(self, core: ctypes.CDLL, address: int) -> None:
+        self._core, self._address = core, address
+        self._batch = _Batch.from_address(address)
 
     def __del__(self) -> None:
-        self._core.crawl_free_batch(self._found)
+        self._core.crawl_free_batch(self._address)
 
     def column(self, number: int) -> Any:
         """Return a column's memory."""
-        buffer = self._found.contents.column[number]
+        buffer = self._batch.column[number]
         if not buffer.used:
             return b""
         memory = (ctypes.c_char * buffer.used).from_address(buffer.at)
@@ -237,9 +223,9 @@ class _Owner:
 
     def batch(self) -> Batch:
         """Return the batch."""
-        numbers = {name: self.column(_DIRECTORY + number) for number, name in enumerate(_NUMBERS)}
+        numbers = {name: self.column(_TARGET_ENDS + 1 + number) for number, name in enumerate(_NUMBERS)}
         return Batch(
-            rows=self._found.contents.rows,
+            rows=self._batch.rows,
             directories=BytesColumn(offsets=self.column(_DIR_ENDS), data=self.column(_DIRS)),
             names=BytesColumn(offsets=self.column(_NAME_ENDS), data=self.column(_NAMES)),
             targets=BytesColumn(offsets=self.column(_TARGET_ENDS), data=self.column(_TARGETS)),
@@ -251,12 +237,7 @@ class _Owner:
 def _problems(record: bytes) -> Iterator[Problem]:
     at = 0
     while at < len(record):
-        operation, error, kind, length = _PROBLEM_HEAD.unpack_from(record, at)
+        operation, error, length = _PROBLEM_HEAD.unpack_from(record, at)
         at += _PROBLEM_HEAD.size
-        yield Problem(
-            path=record[at : at + length],
-            operation=_OPERATIONS[operation],
-            errno=error,
-            kind=_KINDS[kind],
-        )
+        yield Problem.seen(record[at : at + length], _OPERATIONS[operation], error)
         at += length

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 
+from tidemark.errors import CrawlFailed
+
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -27,9 +29,19 @@ class Waiting:
     path: bytes
 
 
-def open_root(root: bytes) -> int:
-    """Open the crawl's root; only here a symbolic link is followed. Raises OSError."""
-    return os.open(root, _FLAGS & ~os.O_NOFOLLOW)
+def open_root(root: bytes) -> tuple[int, int]:
+    """Open the crawl's root, where alone a symbolic link is followed; return it and its device.
+
+    Raises CrawlFailed.
+    """
+    try:
+        fd = os.open(root, _FLAGS & ~os.O_NOFOLLOW)
+        return fd, os.fstat(fd).st_dev
+    except OSError as error:
+        raise CrawlFailed(
+            f"{os.fsdecode(root)} cannot be read: {error.strerror}; "
+            f"check that it is mounted and that root on it is not squashed (ClientRootAccess)"
+        ) from error
 
 
 def open_waiting(waiting: Waiting, root: int) -> int:

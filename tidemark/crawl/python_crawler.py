@@ -13,23 +13,21 @@ import queue
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from errno import ENOENT, ENOTDIR, ESTALE
+from errno import EIO
 from itertools import islice
 
-from tidemark.crawl.batch import Batch, Problem
+from tidemark.crawl.batch import Batch, Operation, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
 from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import OpenDirectory, Waiting, open_root, open_waiting
 from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows
-from tidemark.errors import CrawlFailed
 
 _CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
 _BATCH_BYTES = 1 << 24  # of paths
 _DIRS_IN_MEMORY = 65_536
 _MOST_THREADS = 32  # more only wait for the interpreter's lock
 _S_IFMT, _S_IFREG = 0o170000, 0o100000
-_GONE = frozenset({ENOENT, ESTALE, ENOTDIR})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,15 +84,8 @@ class PythonCrawl:
 
     def batches(self) -> Iterator[Batch]:
         """Crawl."""
-        try:
-            self._root = open_root(self._root_path)
-            self._device = os.fstat(self._root).st_dev
-        except OSError as error:
-            raise CrawlFailed(
-                f"{os.fsdecode(self._root_path)} cannot be read: {error.strerror}; "
-                f"check that it is mounted and that root on it is not squashed (ClientRootAccess)"
-            ) from error
         self._paused = False
+        self._root, self._device = open_root(self._root_path)
         try:
             while not self._stopped and not self._paused and (paths := self._deferred.take()):
                 self._dirs = [Waiting(None, path) for path in paths]
@@ -207,7 +198,7 @@ class PythonCrawl:
                     if not self._hand_over(directory, names):
                         self._stat(directory, names, rows)
             if os.fstat(directory.fd).st_mtime_ns != before.st_mtime_ns:
-                rows.add_problem(Problem(path=directory.path, operation="list", errno=0, kind="changed"))
+                rows.add_problem(Problem.seen(directory.path, "list", 0))
         except OSError as error:
             self._problem(rows, directory.path, "readdir", error)
 
@@ -294,19 +285,12 @@ class PythonCrawl:
             if self._idle:
                 self._work.notify_all()
 
-    def _problem(self, rows: Rows, path: bytes, operation: str, error: OSError) -> None:
-        gone = error.errno in _GONE
+    def _problem(self, rows: Rows, path: bytes, operation: Operation, error: OSError) -> None:
+        problem = Problem.seen(path, operation, error.errno or EIO)
         with self._lock:
-            self._vanished += gone
-            self._unreadable += not gone
-        rows.add_problem(
-            Problem(
-                path=path,
-                operation=operation,  # type: ignore[arg-type]  # the callers write the literals
-                errno=error.errno or 0,
-                kind="vanished" if gone else "unreadable",
-            )
-        )
+            self._vanished += problem.kind == "vanished"
+            self._unreadable += problem.kind == "unreadable"
+        rows.add_problem(problem)
 
     def _let_go(self, directory: OpenDirectory | None) -> None:
         """Have one user less; under the lock."""
