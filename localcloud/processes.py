@@ -152,6 +152,11 @@ class ChildProcesses:
             self._reaper.stdin.close()
             self._reaper.wait()
 
+    def remove_at_the_end(self, directory: Path) -> None:
+        """Have a directory removed once this process and all that it started have ended, however they end."""
+        with self._lock:
+            self._tell_reaper(f"/{directory}")
+
     def _tell_reaper(self, line: str) -> None:
         if self._reaper is None:
             self._reaper = subprocess.Popen(

@@ -100,6 +100,8 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         timeout_scale=settings.timeout_scale,
         default_region=settings.region,
     )
+    if settings.state is None:  # the copies of somebody's files
+        cloud.processes.remove_at_the_end(cloud.state_dir)
     gateway = Gateway(cloud, DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", settings.port, gateway, threaded=True, request_handler=QuietHandler)
     cloud.endpoint_url = f"http://127.0.0.1:{server.server_port}"

@@ -68,11 +68,16 @@ def test_nothing_is_left_after_the_with_block() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_after_a_signal_to_the_server(number: int) -> None:
+def test_nothing_is_left_after_a_signal_to_the_server(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with LocalCloud.start() as cloud:
         pids = with_function(cloud)
+        assert list(tmp_path.glob("localcloud-*"))
         os.kill(cloud.pid, number)
         assert gone(pids)
+    assert not list(tmp_path.glob("localcloud-*"))
 
 
 def test_nothing_is_left_after_the_parent_was_killed() -> None:
