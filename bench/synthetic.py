@@ -339,8 +339,8 @@ def main() -> None:
     entries = manifest.totals.entries
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if given.json:
-        made = {"entries": entries, "cpu_seconds": cpu, "wall_seconds": wall, "memory_mb": memory}
-        print(json.dumps(made))
+        result = {"entries": entries, "cpu_seconds": cpu, "wall_seconds": wall, "memory_mb": memory}
+        print(json.dumps(result))
         return
     print(
         f"{platform.machine()}, {os.cpu_count()} cores: {entries:,} entries, {store.url} {manifest.index_id}"
