@@ -21,6 +21,7 @@ from infra.schedules import Schedules
 from infra.vault import Vault
 from infra.workers import Workers
 from infra.workflows import Workflows
+from tidemark.aws.executions import console
 from tidemark.policy.configuration import Configuration
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.settings import LambdaSettings
@@ -175,7 +176,7 @@ class TidemarkStack(Stack):
     def _tell(
         self, names: Names, settings: LambdaSettings, workflows: Workflows, schedules: Schedules
     ) -> None:
-        console = f"https://{names.region}.console.aws.amazon.com"
+        in_console = console(names.region)
         policy_run = workflows.by_name["policy-run"].state_machine_arn
         outputs = {
             "Deployment": ("The name to give the CLI in TIDEMARK_DEPLOYMENT", names.deployment),
@@ -183,11 +184,11 @@ class TidemarkStack(Stack):
             "PolicyRunStateMachine": ("The state machine that runs a policy", policy_run),
             "PolicyRunConsole": (
                 "Start or rerun a policy in the console",
-                f"{console}/states/home?region={names.region}#/statemachines/view/{policy_run}",
+                f"{in_console}/states/home?region={names.region}#/statemachines/view/{policy_run}",
             ),
             "DashboardConsole": (
                 "Sessions and errors at a glance",
-                f"{console}/cloudwatch/home?region={names.region}#dashboards:name={names.deployment}",
+                f"{in_console}/cloudwatch/home?region={names.region}#dashboards:name={names.deployment}",
             ),
             "ResultsTopic": ("Subscribe to hear of failed sessions and alarms", settings.topic),
             "DeadLetterQueue": ("Schedules that could not start", schedules.dead_letters.queue_url),

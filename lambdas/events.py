@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from tidemark.sessions.polling import next_wait
 
@@ -48,7 +48,7 @@ class Failure(TypedDict):
     """What a Catch hands over."""
 
     Error: str
-    Cause: str
+    Cause: NotRequired[str]  # a timeout has none
 
 
 def words(failure: Failure) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from lambdas._step import Deployment, step
-from lambdas.events import Failure
 from lambdas.resolve_policy import SessionInput
 from tidemark.errors import SessionFailed
 
@@ -20,7 +19,6 @@ class SessionResult(TypedDict):
     session_id: str
     file_system: str
     failed: bool
-    failure: NotRequired[Failure]
 
 
 class Event(TypedDict):

@@ -11,9 +11,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
     TokenRetrievalError,
 )
+from botocore.retries.standard import ThrottledRetryableChecker
 
+from tests.aws.account import REGION, the_clients
 from tidemark.aws.errors import code_of, message_of, translate, translated
 from tidemark.errors import AccessDenied, AwsThrottled, AwsUnreachable, NoCredentials, TidemarkError
+
+SERVICES = ("backup", "dynamodb", "ec2", "ecs", "efs", "kms", "s3", "sns", "ssm", "stepfunctions", "sts")
+NOT_PASSING = {"InsufficientThroughputCapacity"}  # of EFS, to who changes a file system's throughput
 
 
 def answer(code: str) -> ClientError:
@@ -57,6 +62,22 @@ def test_what_aws_says_becomes_a_fact_with_a_next_step(
     assert "; " in str(caught.value), "the message ends with the next step"
     if isinstance(error, ClientError):
         assert "DoThing: AWS's words" in str(caught.value)
+
+
+def test_whatever_botocore_takes_for_throttling_is_throttling() -> None:
+    for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
+        assert isinstance(translate(answer(code)), AwsThrottled), code
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_passing_trouble_that_a_services_model_declares_is_retried(service: str) -> None:
+    shapes = the_clients().of(service, REGION).meta.service_model._service_description["shapes"]
+    for name, shape in shapes.items():
+        error = shape.get("error", {})
+        passing = shape.get("fault") or shape.get("retryable") or "hrottl" in name
+        if shape.get("exception") and (passing or error.get("httpStatusCode", 0) >= 500):
+            found = translate(answer(error.get("code", name)))
+            assert isinstance(found, AwsThrottled | AwsUnreachable) or name in NOT_PASSING, (service, name)
 
 
 @pytest.mark.parametrize("error", [answer("ValidationException"), ParamValidationError(report="x")])

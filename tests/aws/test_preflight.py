@@ -3,11 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from botocore.stub import Stubber
 
-from tests.aws.account import ACCOUNT, COPY_REGION, NIGHTLY, REGION
+from tests.aws.account import ACCOUNT, COPY_REGION, NIGHTLY, REGION, the_clients
 from tidemark.aws.clients import Clients
 from tidemark.aws.preflight import check_file_system, check_vaults
 from tidemark.errors import (
+    AccessDenied,
     FileSystemNotFound,
     FileSystemNotInPolicy,
     MalformedFileSystemId,
@@ -46,3 +48,13 @@ def test_every_vault_of_this_account_must_be_there(clients: Clients) -> None:
     check_vaults(clients, NIGHTLY)
     elsewhere = CopyTarget(region="us-east-1", vault="theirs", account="999999999999", keep_days=1)
     check_vaults(clients, replace(NIGHTLY, copies=(elsewhere,)))
+
+
+def test_a_vault_that_aws_keeps_to_itself_may_be_missing_or_forbidden() -> None:
+    client = the_clients().of("backup", REGION)
+    with Stubber(client) as stub:
+        stub.add_client_error("describe_backup_vault", "AccessDeniedException", "Insufficient privileges")
+        with pytest.raises(AccessDenied) as caught:
+            check_vaults(the_clients(), NIGHTLY)
+    for words in (f"{REGION} has a vault named tidemark", "Insufficient privileges", "deploy again", "grant"):
+        assert words in str(caught.value)

@@ -120,7 +120,8 @@ def test_an_instance_is_found_by_its_index_and_terminated(
     instance = launched["Instances"][0]["InstanceId"]
     assert [(worker.kind, worker.index_id) for worker in find_workers(clients, settings)] == [("ec2", INDEX)]
     assert list(find_workers(clients, settings, "another")) == []
-    assert remove_workers(clients, settings, INDEX, "over") == [instance]
+    ec2.stop_instances(InstanceIds=[instance])
+    assert remove_workers(clients, settings, INDEX, "over") == [instance], "somebody has stopped it"
     assert list(find_workers(clients, settings)) == []
 
 

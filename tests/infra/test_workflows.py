@@ -19,9 +19,10 @@ SOURCES = Path(__file__).parents[2]
 # Source: Step Functions Developer Guide, "Error names" and "Lambda service exceptions".
 AWS_ERRORS = re.compile(
     r"States\.(ALL|Timeout|TaskFailed|HeartbeatTimeout|DataLimitExceeded|QueryEvaluationError|Permissions)"
-    r"|Lambda\.(ServiceException|AWSLambdaException|SdkClientException|TooManyRequestsException|Unknown)"
+    r"|Lambda\.(ServiceException|AWSLambdaException|SdkClientException|TooManyRequestsException|Unknown"
+    r"|ClientExecutionTimeoutException)"
     r"|Sandbox\.Timedout"
-    r"|StepFunctions\.(ExecutionAlreadyExists|ExecutionLimitExceeded|Throttling)Exception"
+    r"|StepFunctions\.(ExecutionAlreadyExists|ExecutionLimitExceeded|Throttling|AWSStepFunctions)Exception"
 )
 
 

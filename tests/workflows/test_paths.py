@@ -225,4 +225,19 @@ def test_a_failed_file_system_does_not_stop_the_others() -> None:
     with pytest.raises(Raised, match="SessionFailed"):
         walk.run(definition("policy-run"), {"policy": "nightly"}, {})
     assert [(each["session_id"], each["failed"]) for each in failed] == [("s1", True), ("s2", False)]
-    assert failed[0]["failure"]["Cause"] == "no"
+
+
+def test_an_indexing_session_that_ran_out_of_time_fails_although_nobody_said_why() -> None:
+    script = Script(LaunchWorker="States.HeartbeatTimeout")
+    launch = script.walk.lambdas["LaunchWorkerFunction"]
+
+    def silent(payload: Any) -> Any:
+        try:
+            return launch(payload)
+        except Raised as raised:
+            del raised.output["Cause"]
+            raise
+
+    script.walk.lambdas = {**script.walk.lambdas, "LaunchWorkerFunction": silent}
+    with pytest.raises(Raised, match=r"States\.HeartbeatTimeout: AWS gave no reason"):
+        script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})

@@ -33,7 +33,10 @@ _DENIED = {
     "UnauthorizedOperation",
     "AuthorizationError",
     "403",
+    # What a service answers where it was refused the use of a key.
     "KMSAccessDeniedException",
+    "KMSAccessDenied",
+    "KmsAccessDeniedException",
 }
 _BAD_CREDENTIALS = {
     "ExpiredToken",
@@ -45,8 +48,10 @@ _BAD_CREDENTIALS = {
     "InvalidSignatureException",
     "AuthFailure",
 }
+# Those that botocore's standard mode knows, and what single services say instead.
 _THROTTLED = {
     "Throttling",
+    "Throttled",
     "ThrottlingException",
     "ThrottledException",
     "TooManyRequestsException",
@@ -56,6 +61,13 @@ _THROTTLED = {
     "SlowDown",
     "LimitExceededException",
     "TransactionInProgressException",
+    "RequestThrottledException",
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+    "KMSThrottling",
+    "KMSThrottlingException",
+    "KmsThrottlingException",
 }
 _UNAVAILABLE = {
     "InternalError",
@@ -65,6 +77,14 @@ _UNAVAILABLE = {
     "ServerException",
     "ServiceUnavailable",
     "ServiceUnavailableException",
+    "ServerInternal",
+    "Unavailable",
+    "KMSInternalException",
+    "KeyUnavailableException",
+    "DependencyFailureException",
+    "DependencyTimeout",
+    "DependencyTimeoutException",
+    "ReplicatedWriteConflictException",
     "RequestTimeout",
     "RequestTimeoutException",
     "500",

@@ -67,6 +67,11 @@ _CONSOLES = {
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
+def console(region: str) -> str:
+    """Return the address of the AWS console of a Region."""
+    return f"https://{region}.{_CONSOLES[partition_of(region)]}"
+
+
 def console_url(client: SFNClient, execution: str) -> str | None:
     """Return the address of an execution in the AWS console; None where the client does not ask AWS.
 
@@ -76,5 +81,4 @@ def console_url(client: SFNClient, execution: str) -> str | None:
     if not asked.endswith(_AWS_DOMAINS):
         return None
     region = execution.split(":")[3]
-    host = _CONSOLES[partition_of(region)]
-    return f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/{execution}"
+    return f"{console(region)}/states/home?region={region}#/v2/executions/details/{execution}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.errors import code_of
+from tidemark.aws.errors import code_of, message_of, translate
 from tidemark.aws.network import available_mount_targets
-from tidemark.errors import FileSystemNotFound, FileSystemNotInPolicy, VaultNotFound
+from tidemark.errors import AccessDenied, FileSystemNotFound, FileSystemNotInPolicy, VaultNotFound
 from tidemark.policy.policy import Policy, check_file_system_id
 from tidemark.sessions.session import FileSystem
 
@@ -33,7 +33,7 @@ def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem)
 
 
 def check_vaults(clients: Clients, policy: Policy) -> None:
-    """Return if every vault of the policy is in its Region; raise VaultNotFound.
+    """Return if every vault of the policy is in its Region; raise VaultNotFound, AccessDenied.
 
     A vault of another account cannot be described from here; its copy job says what is wrong with it.
     """
@@ -47,8 +47,13 @@ def _check_vault(clients: Clients, vault: str, region: str) -> None:
     try:
         clients.of("backup", region).describe_backup_vault(BackupVaultName=vault)
     except ClientError as error:
-        # AWS Backup answers AccessDenied for a vault that does not exist, so as not to tell; the ambiguity is
-        # the user's to resolve, and the message of VaultNotFound would be wrong for a missing permission.
         if code_of(error) == "ResourceNotFoundException":
             raise VaultNotFound(vault, region) from error
+        if isinstance(translate(error), AccessDenied):
+            # AWS Backup may answer so for a vault that does not exist: whoever may not ask shall not learn.
+            raise AccessDenied(
+                f"AWS Backup does not say whether {region} has a vault named {vault}: "
+                f"{message_of(error)}; if it was deleted, deploy again; if it is there, grant "
+                f"backup:DescribeBackupVault to these credentials"
+            ) from error
         raise

@@ -98,7 +98,11 @@ def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | Non
             Filters=[
                 {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [settings.deployment]},
                 {"Name": f"tag:{INDEX_TAG}", "Values": [index_id or "*"]},
-                {"Name": "instance-state-name", "Values": ["pending", "running"]},
+                # One that somebody has stopped would wait for ever, and its disk be paid for.
+                {
+                    "Name": "instance-state-name",
+                    "Values": ["pending", "running", "stopping", "stopped"],
+                },
             ]
         )
     )
