@@ -55,7 +55,7 @@ def figures(repository: Path, file_system: str, scratch: Path) -> Iterator[Figur
         names.unlink()
     else:
         yield plain("exact name; count of `.xlsx`", f"{exact.wall:.2f} s; {ending.wall:.2f} s")
-    yield from _from_afar(store, index, rare)
+    yield from _from_afar(repository, index, rare)
 
 
 def _sizes(index: Manifest) -> Iterator[Figure]:
@@ -85,11 +85,11 @@ def _plocate(store: Store, index: Manifest, scratch: Path) -> Path:
     return names
 
 
-def _from_afar(store: FileStore, index: Manifest, rare: str) -> Iterator[Figure]:
+def _from_afar(repository: Path, index: Manifest, rare: str) -> Iterator[Figure]:
     afar = "over 30 ms a request and 100 MB/s each"
 
     def ask(question: Callable[[FarStore], Any]) -> tuple[float, FarStore]:
-        there = FarStore(store)
+        there = FarStore(repository)
         started = time.monotonic()
         there.get(index.key)  # every question begins with the manifest
         question(there)

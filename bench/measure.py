@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from tidemark.index.store import Store
+from tidemark.aws.s3_store import S3Store
+from tidemark.index.store import FileStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,28 +49,32 @@ def _run(command: Sequence[str | os.PathLike[str]]) -> Cost:
     )
 
 
-class FarStore:
-    """A store that is as far away as S3: 30 ms a request, 100 MB/s for each of them. It counts."""
+class FarStore(FileStore):
+    """A directory as far away as S3: 30 ms a request, 100 MB/s for each of them. It counts."""
 
-    at_once = 16
-
-    def __init__(self, store: Store, seconds: float = 0.030, bytes_per_second: float = 100e6) -> None:
-        self._store, self._seconds, self._rate = store, seconds, bytes_per_second
-        self._lock = threading.Lock()
-        self.url, self.requests, self.bytes = store.url, 0, 0
+    def __init__(self, directory: Path, seconds: float = 0.030, bytes_per_second: float = 100e6) -> None:
+        super().__init__(directory)
+        self.at_once = S3Store.at_once
+        self._seconds, self._rate = seconds, bytes_per_second
+        self._counting = threading.Lock()
+        self.requests = self.bytes = 0
 
     def get(self, key: str) -> bytes:
-        return self._counted(self._store.get(key))
+        return self._counted(super().get(key))
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        return self._counted(self._store.get_range(key, offset, length))
+        return self._counted(super().get_range(key, offset, length))
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         self._counted(b"")
-        return self._store.list_folders(prefix)
+        return super().list_folders(prefix)
+
+    def list_keys(self, prefix: str) -> list[str]:
+        self._counted(b"")
+        return super().list_keys(prefix)
 
     def _counted(self, body: bytes) -> bytes:
-        with self._lock:
+        with self._counting:
             self.requests += 1
             self.bytes += len(body)
         time.sleep(self._seconds + len(body) / self._rate)
