@@ -52,12 +52,12 @@ def test_pages_together_are_the_whole_list(tidemark, at, sort, expected):
     assert names(tidemark("ls", *at, "--sort", sort, "--json")) == expected
     for limit in (1, 2, 3):
         seen: list[str] = []
-        more = True
-        while more:
+        for _ in expected:
             after = ("--after", seen[-1].removeprefix("/")) if seen else ()
             page = tidemark("ls", *at, "--sort", sort, "--limit", str(limit), *after, "--json")
             seen += names(page)
-            more = page.document["more"]
+            if not page.document["more"]:
+                break
         assert seen == expected
 
 
@@ -72,3 +72,12 @@ def test_by_name_a_page_may_begin_behind_what_is_not_there(tidemark, at):
     assert tidemark("ls", *at, "--after", "c", "--sort", "size").code == 18
     assert tidemark("ls", *at, "--after", "zz").out == ""
     assert tidemark("ls", *at, "--sort", "colour").code == 2
+
+
+def test_a_file_is_listed_as_itself(tidemark, at):
+    index, *options = at
+    for path in ("big/b", "big/b/"):
+        assert tidemark("ls", f"{index}{path}", *options).out.endswith("  1.0 MB  b\n")
+    document = tidemark("ls", f"{index}big/b", *options, "--json").document
+    assert [entry["path"] for entry in document["entries"]] == ["/big/b"]
+    assert tidemark("ls", f"{index}big/none", *options).code == 18

@@ -359,7 +359,6 @@ def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
 
 def test_what_cannot_be_listed(tidemark, index):
     assert tidemark("ls", f"{index}:/nowhere").code == 18
-    assert tidemark("ls", f"{index}:/readme.txt").code == 18
     assert r"/a\x0ab is not" in tidemark("ls", f"{index}:/a\nb").err
     assert tidemark("ls", "nonsense:/").code == 17
     assert tidemark("ls", ":/").code == 17

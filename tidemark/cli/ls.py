@@ -22,7 +22,7 @@ from tidemark.index.escape import escape
 if TYPE_CHECKING:
     from tidemark.index.usage import DirectoryTotals
 
-HELP = f"""List one directory as it was in a backup.
+HELP = f"""List one directory, or one file, as it was in a backup.
 
 WHERE is an index's id, a recovery point's or copy's ARN (its index is listed), or a file system's id
 (its newest index), followed by :/ and the path; without one, the root is listed. Bytes that are not text
@@ -57,17 +57,21 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    from tidemark.index.browse import list_directory
+    from tidemark.index.browse import find_entry, list_directory
     from tidemark.index.usage import totals_of_subdirectories
 
     source, separator, path = where.partition(":/")
     directory = escape(terminal.typed(f"/{path}" if separator else "/"))
     store, manifest = resolve(source, repository)
+    totals: dict[str, DirectoryTotals] = {}
     try:
         listing = list_directory(store, manifest, directory)
+        totals = {each.name: each for each in totals_of_subdirectories(store, manifest, directory)}
     except PathNotFound as error:
-        raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
-    totals = {each.name: each for each in totals_of_subdirectories(store, manifest, directory)}
+        itself = find_entry(store, manifest, directory)
+        if itself is None:
+            raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
+        listing = iter([itself])
     page = _sorted(listing, sort, totals)
     if after is not None:
         page = _behind(page, sort, escape(terminal.typed(after)).rstrip("/"))
@@ -118,12 +122,12 @@ def _entry_json(entry: Entry, totals: dict[str, DirectoryTotals]) -> dict[str, A
 
 
 def _print(entries: Iterator[Entry], rest: Iterator[Entry], totals: dict[str, DirectoryTotals]) -> None:
-    out, err = terminal.console(), terminal.console(stderr=True)
+    show, err = terminal.line_printer(), terminal.console(stderr=True)
     last: Entry | None = None
     for entry in entries:
         below = totals.get(entry.name) if entry.type == "d" else None
         size = None if below is None else below.subtree_bytes
-        out.print(entry_line(entry, entry.name, subtree_bytes=size), soft_wrap=True)
+        show(entry_line(entry, entry.name, subtree_bytes=size))
         last = entry
     if last is None:
         err.print(Text("an empty directory, or nothing left to list", terminal.QUIET))
