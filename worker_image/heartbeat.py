@@ -16,6 +16,7 @@ from tidemark.aws.errors import code_of
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.manifest import IndexIdentity
+from tidemark.index.progress import BuildProgress
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ class Heartbeat:
         *,
         task_token: str,
         every_seconds: float,
-        progress: Callable[[], CrawlProgress],
+        crawl: Callable[[], CrawlProgress],
+        build: BuildProgress,
         stop_crawl: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         self._states, self._store, self._identity = states, store, identity
         self._task_token, self._every = task_token, every_seconds
-        self._progress, self._stop_crawl, self._now = progress, stop_crawl, now
+        self._crawl, self._build, self._stop_crawl, self._now = crawl, build, stop_crawl, now
         self._started = time.monotonic()
         self._closed = threading.Event()
         self._lost = False
@@ -104,16 +106,19 @@ class Heartbeat:
             _LOG.warning("a heartbeat was lost", extra={"reason": str(error)})
 
     def _write_progress(self) -> None:
-        progress = self._progress()
-        elapsed = time.monotonic() - self._started
+        progress, build = self._crawl(), self._build
+        elapsed, left = time.monotonic() - self._started, build.seconds_left()
         report = {
             "index_id": self._identity.index_id,
-            "entries": progress.entries,
+            "phase": build.phase,
+            "entries": build.entries_before + progress.entries,
+            "entries_expected": build.entries_expected,  # what the previous index holds, if there is one
             "directories": progress.directories,
             "directories_queued": progress.directories_queued,
             "bytes": progress.bytes,
             "entries_per_second": round(progress.entries / elapsed) if elapsed > 0 else 0,
             "elapsed_seconds": round(elapsed, 1),
+            "seconds_left": None if left is None else round(left),
             "updated_at": self._now().isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
         try:

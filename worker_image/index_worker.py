@@ -31,6 +31,7 @@ from tidemark.index.build import build_index
 from tidemark.index.catalogue import read_manifest
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.progress import BuildProgress
 from tidemark.settings import WorkerSettings
 from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped
 from worker_image.log import log_json_lines
@@ -88,13 +89,15 @@ def run(
             crawl = open_crawl(os.fsencode(settings.root), options, pending)
     except Exception as error:
         return _fail(states, settings, error)
+    progress = BuildProgress()
     heartbeat = Heartbeat(
         states,
         store,
         identity,
         task_token=settings.task_token,
         every_seconds=settings.heartbeat_seconds,
-        progress=crawl.progress,
+        crawl=crawl.progress,
+        build=progress,
         stop_crawl=crawl.stop,
         now=now,
     )
@@ -114,6 +117,7 @@ def run(
                     excluded=options.exclude,
                     may_continue=heartbeat.check,
                     may_complete=heartbeat.check_now,
+                    progress=progress,
                     resume=earlier,
                 )
             except CrawlStopped:

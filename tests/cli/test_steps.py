@@ -85,6 +85,24 @@ def test_copies_and_index_go_on_side_by_side():
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"seconds_left": 125}, "12,345 entries, 4,568/s, 7 directories to go, about 1 min 50 s left"),
+        ({"seconds_left": 12}, "12,345 entries, 4,568/s, 7 directories to go, nearly done"),
+        ({"seconds_left": None}, "12,345 entries, 4,568/s, 7 directories to go"),
+        (
+            {"phase": "writing", "seconds_left": 75},
+            "12,345 entries, being sorted and written, about 1 min 00 s left",
+        ),
+    ],
+)
+def test_the_end_is_estimated_where_the_worker_could(said, shown):
+    """Fifteen seconds ago: the worker writes its progress once a minute."""
+    progress = {**PROGRESS, "phase": "crawling", "updated_at": "2026-11-22T02:01:00Z", **said}
+    assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=progress))[2][2] == shown
+
+
 def test_the_worker_that_has_not_written_yet_is_starting():
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i"))[2][2] == "the worker is starting"
 

@@ -65,6 +65,8 @@ def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
     assert progress["entries"] == 4
     assert progress["directories_queued"] == 0
     assert progress["index_id"] == result["index_id"]
+    assert progress["phase"] == "writing"
+    assert (progress["entries_expected"], progress["seconds_left"]) == (None, 0), "there was no index before"
 
 
 def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so(world):
@@ -85,6 +87,17 @@ def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so
     }
     assert manifest.excluded[-2:] == ("/scratch", "/*/er/no")
     assert "/aws-backup-restore_*" in manifest.excluded
+
+
+def test_a_later_worker_knows_what_to_expect(world):
+    run(world)
+    later = "fs-0123456789abcdef0-20261123T020000Z-abcdef"
+    world.environment["TIDEMARK_INDEX_ID"] = later
+    code, output = run(world)
+
+    assert code == 0, output
+    progress = json.loads(world.store.get(f"{world.prefix.rpartition('/fs-')[0]}/{later}/progress.json"))
+    assert progress["entries_expected"] == 4
 
 
 def test_a_worker_that_finds_the_index_complete_reports_it(world):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rich.spinner import Spinner
@@ -19,6 +19,8 @@ from tidemark.cli.terminal import BAD, CAREFUL, GOOD, QUIET, count, duration, pr
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.session import Point, Session, SessionStatus
+
+_NEARLY = timedelta(seconds=5)
 
 
 class State(StrEnum):
@@ -47,7 +49,7 @@ class View:
     policy: Policy | None  # None when it is no longer deployed
     index: Index | None
     owner: str | None  # the session that launched the index's worker, while that is known
-    progress: Mapping[str, float | int | str] | None  # the worker's progress.json
+    progress: Mapping[str, float | int | str | None] | None  # the worker's progress.json
 
     @property
     def ended(self) -> bool:
@@ -73,7 +75,7 @@ def steps(view: View, now: datetime) -> list[Step]:
         copies = [point for point in copies if point is not made]
     found += [_copy(point, point.region, backed_up=True, ended=view.ended) for point in copies]
     if session.index_wanted:
-        found.append(_index(view, backed_up=backup is not None))
+        found.append(_index(view, now, backed_up=backup is not None))
     return found
 
 
@@ -108,7 +110,7 @@ def _where(point: Point) -> str:
     return f"{size(point.size_bytes)} in vault {point.vault}"
 
 
-def _index(view: View, *, backed_up: bool) -> Step:
+def _index(view: View, now: datetime, *, backed_up: bool) -> Step:
     index = view.index
     if index is None:
         if view.ended:
@@ -119,7 +121,7 @@ def _index(view: View, *, backed_up: bool) -> Step:
         return Step(name="index", state=State.FAILED, detail=printable(index.reason or "failed"))
     if index.status is IndexStatus.COMPLETE:
         return Step(name="index", state=State.DONE, detail=_totals(index, view))
-    return Step(name="index", state=State.RUNNING, detail=_crawling(view))
+    return Step(name="index", state=State.RUNNING, detail=_working(view, now))
 
 
 def _totals(index: Index, view: View) -> str:
@@ -132,17 +134,29 @@ def _totals(index: Index, view: View) -> str:
     return text + (f"; shared with {count(others, 'other session')}" if others else "")
 
 
-def _crawling(view: View) -> str:
+def _working(view: View, now: datetime) -> str:
     whose = f"made by session {view.owner}; shared" if view.shared else None
     if view.progress is None:
         return whose or "the worker is starting"
-    entries, rate = int(view.progress["entries"]), float(view.progress["entries_per_second"])
-    queued = int(view.progress["directories_queued"])
-    text = (
-        f"{count(entries, 'entry', 'entries')}, {rate:,.0f}/s, "
-        f"{count(queued, 'directory', 'directories')} to go"
+    said = view.progress
+    entries, rate = int(said["entries"] or 0), float(said["entries_per_second"] or 0)
+    queued = int(said["directories_queued"] or 0)
+    doing = (
+        "being sorted and written"
+        if said.get("phase") == "writing"
+        else f"{rate:,.0f}/s, {count(queued, 'directory', 'directories')} to go"
     )
+    text = f"{count(entries, 'entry', 'entries')}, {doing}{_left(said, now)}"
     return f"{text}; shared" if whose else text
+
+
+def _left(said: Mapping[str, float | int | str | None], now: datetime) -> str:
+    """Return how long the worker will still take, where the previous index gave it something to go by."""
+    seconds, at = said.get("seconds_left"), said.get("updated_at")
+    if seconds is None or at is None:
+        return ""
+    left = timedelta(seconds=float(seconds)) - (now - datetime.fromisoformat(str(at)))
+    return f", about {duration(left)} left" if left >= _NEARLY else ", nearly done"
 
 
 _MARKS = {
