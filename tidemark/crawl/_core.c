@@ -46,15 +46,14 @@ typedef struct { Work *top; size_t bytes; int held; } Stack;
 typedef struct {
     const Options *options; atomic_llong *shared; /* the latter are the former's */
     pthread_mutex_t lock; pthread_cond_t work;
-    Stack dirs, chunks; long long next_operation; int started, busy, idle; atomic_int open; pthread_t thread[];
+    Stack dirs, chunks; long long next_operation; int started, busy; atomic_int open, idle; pthread_t thread[];
 } Crawl;
 
 static void *checked(void *memory) { if (!memory) abort(); return memory; }
 static void put(Batch *batch, int column, const void *bytes, size_t length) {
     Buffer *to = &batch->column[column];
     if (to->used + length >= to->room) to->at = checked(realloc(to->at, to->room = (to->used + length) * 2 + 256));
-    memcpy(to->at + to->used, bytes, length);
-    to->used += length; batch->bytes += length;
+    memcpy(to->at + to->used, bytes, length); to->used += length; batch->bytes += length;
 }
 
 static void put_string(Batch *batch, int column, const char *bytes, size_t length) { /* and where it ends */
@@ -83,8 +82,7 @@ static void problem(Batch *batch, int operation, int error, const Work *dir, con
 
 static void wait_for_turn(Crawl *c) { /* before every request, where a rate limit is set */
     if (!c->options->ns_an_operation) return;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t);
     long long now = t.tv_sec * 1000000000LL + t.tv_nsec, step = 50000000;
     pthread_mutex_lock(&c->lock);
     long long turn = c->next_operation > now - step ? c->next_operation : now - step;
@@ -123,11 +121,12 @@ static void defer(Crawl *c, Batch *batch, Work *work) { /* let the caller keep a
 }
 
 static Work *take(Crawl *c) { /* NULL when there is nothing more to do, for anyone */
-    for (;; c->idle++, pthread_cond_wait(&c->work, &c->lock), c->idle--) {
+    for (;;) {
         Work *work = c->shared[STOP] ? NULL : pop(&c->chunks);
         if (!work && !c->shared[STOP] && !c->shared[PAUSE]) work = pop(&c->dirs);
         if (work) c->busy++;
         if (work || c->shared[STOP] || !c->busy) return work;
+        c->idle++; pthread_cond_wait(&c->work, &c->lock); c->idle--;
     }
 }
 
@@ -144,8 +143,7 @@ static void append(Crawl *c, Batch *batch, const Work *dir, const char *name, co
         if (length < 0) { problem(batch, READLINK, errno, dir, name); length = 0; }
     }
     if (batch->last_dir != dir) {
-        batch->last_dir = dir; batch->dirs++;
-        put_string(batch, DIRS, dir->bytes, dir->length);
+        batch->last_dir = dir; batch->dirs++; put_string(batch, DIRS, dir->bytes, dir->length);
     }
     put_string(batch, NAMES, name, strlen(name)); put_string(batch, TARGETS, target, (size_t)length);
     const int64_t numbers[] = {
@@ -228,7 +226,7 @@ static int open_dir(Crawl *c, Work *work) { /* name by name, so that no link is 
 
 static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
     struct stat before = { 0 }, after;
-    char *names = buffer + LISTING; long read = 0;
+    char *names = buffer + LISTING; long read = 0; int wanted = 0; /* once somebody has waited, all are kept supplied */
     int fd = open_dir(c, dir), opened = fd >= 0 && !fstat(fd, &before);
     if (!opened) problem(*batch, OPEN, errno, dir, "");
     c->open += (dir->fd = fd) >= 0;
@@ -244,7 +242,9 @@ static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
             if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
             end = stpcpy(end, entry->d_name) + 1;
             if (++count < CHUNK) continue;
-            if (!hand_over(c, dir, names, (size_t)(end - names), count)) stat_names(c, batch, dir, names, count);
+            wanted |= c->idle;
+            if (!wanted || !hand_over(c, dir, names, (size_t)(end - names), count))
+                stat_names(c, batch, dir, names, count);
             end = names; count = 0;
         }
         if (count) stat_names(c, batch, dir, names, count); /* promptly: the listing may have brought the attributes */
@@ -277,12 +277,11 @@ static void *run(void *crawl) {
 /* List directories, their paths NUL-ended and an empty one after them, and all below. Write to the pipe the addresses
  * of batches, the caller's to free, and a NULL for each thread when it ends; `threads` says how many there are. */
 Crawl *crawl_start(const Options *options, const char *paths, int *threads) {
-    sigset_t all, before;
     Crawl *c = checked(calloc(1, sizeof *c + (size_t)options->threads * sizeof *c->thread));
     c->options = options; c->shared = options->shared;
     pthread_mutex_init(&c->lock, NULL); pthread_cond_init(&c->work, NULL);
     for (; *paths; paths += strlen(paths) + 1) push(&c->dirs, new_work(NULL, paths, strlen(paths), ""));
-    sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the caller's threads */
+    sigset_t all, before; sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the caller's */
     while (c->started < options->threads && !pthread_create(&c->thread[c->started], NULL, run, c)) c->started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     *threads = c->started;
