@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from PIL import Image
 
 from tests.index.building import directory, index_rows, row
 
@@ -67,7 +68,14 @@ def test_people_see_bars_and_no_escapes(tidemark, at):
     assert lines[1].count("█") == 3 * lines[2].count("█")
     assert lines[2].endswith(r"b\x1b[2J/")
     assert lines[3].endswith("(files directly here)")
-    assert lines[-1].split() == ["8.0", "MB", "4", "in", "all"]
+    assert lines[5].split() == ["8.0", "MB", "4", "in", "all"]
+    assert [line.split()[-1] for line in lines[8:12]] == [
+        "/a/deep/x.JPG",
+        r"/b\x1b[2J/z.txt",
+        "/a/y.jpg",
+        "/plain",
+    ]
+    assert [line.split()[-1] for line in lines[14:]][:3] == ["/a/deep/", r"/b\x1b[2J/", "/a/"]
     assert tidemark("usage", *at, "--by", "ext").out.splitlines()[1].endswith("  .jpg")
     assert tidemark("usage", *at, "--by", "age").out.splitlines()[1].endswith("younger than 1 day")
 
@@ -90,3 +98,36 @@ def test_what_cannot_be_summed_up(tidemark, at):
     assert "\x1b" not in tidemark("usage", *at, "--under", "/\x1b[2J\n").err
     assert tidemark("usage", *at, "--by", "colour").code == 2
     assert tidemark("usage", "nonsense", *at[1:]).code == 17
+
+
+def test_the_largest_files_and_directories(tidemark, at):
+    document = tidemark("usage", *at, "--largest", "2", "--json").document
+    assert document["largest_files"] == [
+        {"path": "/a/deep/x.JPG", "bytes": 5_000_000},
+        {"path": "/b\x1b[2J/z.txt", "bytes": 2_000_000},
+    ]
+    assert document["largest_directories"] == [
+        {"path": "/a/deep", "files": 1, "bytes": 5_000_000},
+        {"path": "/b\x1b[2J", "files": 1, "bytes": 2_000_000},
+    ]
+    document = tidemark("usage", *at, "--under", "/a", "--json").document
+    assert [each["path"] for each in document["largest_files"]] == ["/a/deep/x.JPG", "/a/y.jpg"]
+    assert [each["path"] for each in document["largest_directories"]] == ["/a/deep", "/a"]
+    without = tidemark("usage", *at, "--largest", "0", "--json").document
+    assert (without["largest_files"], without["largest_directories"]) == ([], [])
+
+
+@pytest.mark.parametrize("by", ["dir", "ext", "owner", "age"])
+def test_a_picture(tidemark, at, tmp_path, by):
+    path = tmp_path / "usage.png"
+    assert tidemark("usage", *at, "--by", by, "--plot", str(path)).code == 0
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("PNG", (1600, 1000))
+        assert len(picture.getcolors(1 << 20)) > 3
+
+
+def test_where_no_picture_can_be_drawn(tidemark, at, tmp_path):
+    assert tidemark("usage", *at, "--plot", str(tmp_path / "usage.gif")).code == 2
+    result = tidemark("usage", *at, "--plot", str(tmp_path / "nowhere" / "usage.png"))
+    assert result.code == 10
+    assert "No such file" in result.err

@@ -245,3 +245,28 @@ def test_an_empty_index_uses_nothing(store, tmp_path):
     assert usage_by(store, manifest, "ext", now=MOMENT) == []
     assert largest_files(store, manifest) == []
     assert list(totals_of_subdirectories(store, manifest, "/")) == []
+
+
+@SETTINGS
+@given(rows=trees(), under=st.sampled_from(["/", "/a", "/a b/", "/none"]), limit=st.integers(1, 5))
+def test_the_largest_below_a_directory(tmp_path_factory, rows, under, limit):
+    scratch = tmp_path_factory.mktemp("largest")
+    store = FileStore(scratch / "repository")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tidemark.index.top.TOP_ROWS", 3)
+        index = index_rows(store, scratch, rows, row_group_rows=4)
+    below = [
+        each for each in rows if each.path.startswith(f"/{under.strip('/')}/".replace("//", "/").encode())
+    ]
+
+    found = [(each.size, each.raw_path) for each in largest_files(store, index, under=under, limit=limit)]
+
+    sizes = sorted((each.size for each in below if each.type == "f"), reverse=True)
+    assert [size for size, _ in found] == sizes[:limit]
+    assert {path for _, path in found} <= {each.path for each in below}
+    directories = [each.path for each in largest_directories(store, index, under=under, limit=100)]
+    own = {f"/{under.strip('/')}".encode()} & (
+        {each.path for each in rows if each.type == "d"} | ({b"/"} if rows else set())
+    )
+    expected = {escape(each.path) for each in below if each.type == "d"} | {escape(path) for path in own}
+    assert set(directories) == expected

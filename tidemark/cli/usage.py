@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,14 +25,19 @@ HELP = """Show where the bytes are in an index.
 
 INDEX is an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index). By dir,
 the directories directly in PATH with all that is below them; by ext, owner or age, the files below PATH, by
-extension, by the number of the user who owns them, or by how long ago they were modified. A hard-linked file
-counts at each of its names. Reads what is asked for: by dir, a small file; else two or three columns.
+extension, by the number of the user who owns them, or by how long ago they were modified. Then the largest
+files below PATH, and the directories with the most bytes directly in them. A hard-linked file counts at each
+of its names. Reads what is asked for: small files for directories, else two or three columns.
+
+With --plot, also draws a picture in which areas are bytes.
 
 JSON: index_id, under, by, files, bytes (of all below PATH), rows[] with key, files, bytes; more (whether
---limit left some out). The key of files without an extension is empty, as is, by dir, that of files directly
-in PATH.
+--limit left some out); largest_files[] with path, bytes; largest_directories[] with path, files, bytes (of
+what is directly in them). The key of files without an extension is empty, as is, by dir, that of files
+directly in PATH.
 """
 _BAR = 24  # characters
+_DRAWN_INSIDE = 12  # directories in a picture whose own are drawn, too: each costs a request
 
 
 class By(StrEnum):
@@ -61,11 +67,20 @@ def usage(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=0, help="At most so many lines; 0 for all.")
     ] = 30,
+    largest: Annotated[
+        int, typer.Option("--largest", metavar="N", min=0, help="How many of the largest; 0 for none.")
+    ] = 5,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture, FILE.png.")
+    ] = None,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    from tidemark.index.usage import directory_totals
+    from tidemark.index.usage import directory_totals, largest_directories, largest_files
+
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise typer.BadParameter("pictures are PNG; name a file that ends in .png", param_hint="--plot")
 
     store, manifest = resolve(index, repository)
     below = "/" + escape(terminal.typed(under)).strip("/")
@@ -80,6 +95,10 @@ def usage(
         own = _Row(key="", files=totals.files, bytes=totals.bytes)
         rows = _by_directory(store, manifest, below, own) if by is By.DIR else _by(store, manifest, below, by)
     shown = rows[:limit] if limit else rows
+    top = largest_files(store, manifest, under=below, limit=largest) if largest and rows else []
+    heavy = largest_directories(store, manifest, under=below, limit=largest) if largest and rows else []
+    if plot is not None:
+        _plot(store, manifest, below, by, rows, plot)
     if as_json:
         terminal.print_json(
             {
@@ -90,10 +109,18 @@ def usage(
                 "bytes": size,
                 "rows": [{"key": row.key, "files": row.files, "bytes": row.bytes} for row in shown],
                 "more": len(shown) < len(rows),
+                "largest_files": [{"path": each.path, "bytes": each.size} for each in top],
+                "largest_directories": [
+                    {"path": each.path, "files": each.files, "bytes": each.bytes} for each in heavy
+                ],
             }
         )
         return
     _print(shown, by, files, size)
+    _print_largest("the largest files", [(each.size, None, each.path) for each in top])
+    _print_largest(
+        "most directly in", [(each.bytes, each.files, f"{each.path.rstrip('/')}/") for each in heavy]
+    )
     if len(shown) < len(rows):
         err = terminal.console(stderr=True)
         err.print(Text(f"The first {limit:,} of {len(rows):,}; --limit 0 shows all.", terminal.QUIET))
@@ -101,14 +128,17 @@ def usage(
 
 def _by_directory(store: Store, manifest: Manifest, below: str, own: _Row) -> list[_Row]:
     """Return the directories directly in one, and what is in none of them, most bytes first."""
+    rows = _directories_of(store, manifest, below) + [own] * (own.files > 0)
+    return sorted(rows, key=lambda row: (-row.bytes, row.key))
+
+
+def _directories_of(store: Store, manifest: Manifest, path: str) -> list[_Row]:
     from tidemark.index.usage import totals_of_subdirectories
 
-    rows = [
+    return [
         _Row(key=each.name, files=each.subtree_files, bytes=each.subtree_bytes)
-        for each in totals_of_subdirectories(store, manifest, below)
+        for each in totals_of_subdirectories(store, manifest, path)
     ]
-    rows += [own] * (own.files > 0)
-    return sorted(rows, key=lambda row: (-row.bytes, row.key))
 
 
 def _by(store: Store, manifest: Manifest, below: str, by: By) -> list[_Row]:
@@ -137,6 +167,32 @@ def _print(rows: Sequence[_Row], by: By, files: int, size: int) -> None:
         line.append(f"  {_shown(row.key, by)}")
         out.print(line, soft_wrap=True)
     out.print(Text(f"{terminal.size(size):>7} {files:>12,}  {'':{_BAR}}  in all", terminal.STRONG))
+
+
+def _print_largest(what: str, lines: list[tuple[int, int | None, str]]) -> None:
+    if lines:
+        show = terminal.line_printer()
+        show(Text(f"\n{'size':>7} {'files':>12}  {what}", terminal.QUIET))
+        for size, files, path in lines:
+            number = "" if files is None else f"{files:,}"
+            show(Text(f"{terminal.size(size):>7} {number:>12}  {terminal.printable(path)}"))
+
+
+def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_Row], path: Path) -> None:
+    """Draw all rows; of the largest directories also what is directly in them."""
+    from tidemark.cli.treemap import Box, draw
+
+    boxes: list[Box] = []
+    for number, row in enumerate(rows):
+        inside: tuple[Box, ...] = ()
+        if by is By.DIR and row.key and number < _DRAWN_INSIDE:
+            found = _directories_of(store, manifest, f"{below.rstrip('/')}/{row.key}")
+            inside = tuple(Box(label=f"{each.key}/", bytes=each.bytes) for each in found)
+            rest = row.bytes - sum(each.bytes for each in found)
+            inside += (Box(label="(files)", bytes=rest),) * bool(found)
+        boxes.append(Box(label=_shown(row.key, by), bytes=row.bytes, inside=inside))
+    total = terminal.size(sum(row.bytes for row in rows))
+    draw(boxes, f"{manifest.index_id}  {below}  {total} by {by.value}", path)
 
 
 def _shown(key: str, by: By) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import RowGroup, in_order, row_groups_of
+from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
 from tidemark.index.top import TOP
 from tidemark.index.trigrams import BLOCK_ROWS
@@ -79,25 +81,58 @@ def totals_of_subdirectories(store: Store, manifest: Manifest, path: str) -> Ite
     return _directories(store, manifest, f"/{path.strip('/')}/" if path.strip("/") else "/", None)
 
 
-def largest_directories(store: Store, manifest: Manifest, *, limit: int = 100) -> list[DirectoryTotals]:
-    """Return the directories with the most bytes directly in them, largest first. Raises IndexDamaged."""
+def largest_directories(
+    store: Store, manifest: Manifest, *, under: str = "/", limit: int = 100
+) -> list[DirectoryTotals]:
+    """Return the directories with the most bytes directly in them, largest first, of `under` and all below.
+
+    Reads dirs.parquet. Raises IndexDamaged.
+    """
+    if not manifest.parts:
+        return []
     reader = _open(store, manifest, DIRS, DIRS_SCHEMA)
-    kept = DIRS_SCHEMA.empty_table()
-    for row_group in range(reader.row_groups):
-        kept = pa.concat_tables(
-            [kept, reader.read(row_group, DIRS_SCHEMA.names)], promote_options="permissive"
-        )
-        kept = kept.take(pc.sort_indices(kept, sort_keys=[("bytes", "descending")])[:limit])
-    return [_totals(row) for row in _rows(kept)]
+    itself = f"/{under.strip('/')}"
+    prefix = itself if itself == "/" else f"{itself}/"
+
+    def largest(row_group: int) -> pa.Table:
+        rows = reader.read(row_group, DIRS_SCHEMA.names)
+        path = pc.binary_join_element_wise(rows.column("parent"), rows.column("name"), "")
+        below = pc.or_(pc.starts_with(rows.column("parent"), prefix), pc.equal(path, itself.rstrip("/")))
+        return _largest(rows.filter(pc.or_(below, prefix == "/")), "bytes", limit)
+
+    found = list(in_order(iter(range(reader.row_groups)), largest, at_once=store.at_once))
+    return [_totals(row) for row in _rows(_largest(pa.concat_tables(found), "bytes", limit))]
 
 
-def largest_files(store: Store, manifest: Manifest, *, limit: int = 100) -> list[Entry]:
-    """Return the largest files, largest first: at most the thousand that the index keeps."""
-    reader = _open(store, manifest, TOP, None)
-    found: list[Entry] = []
-    for row_group in range(reader.row_groups):
-        found += entries(reader.read(row_group, ENTRY_COLUMNS))
-    return found[:limit]
+def largest_files(store: Store, manifest: Manifest, *, under: str = "/", limit: int = 100) -> list[Entry]:
+    """Return the largest files at any depth below a directory, largest first. Raises IndexDamaged.
+
+    Reads the file of the thousand largest; only where too few of them are below `under`, the sizes of all
+    that is there.
+    """
+    filters = Filters(under=under, types=("f",))
+    reader = _open(store, manifest, TOP, PART_SCHEMA)
+    kept = [reader.read(row_group, ENTRY_COLUMNS) for row_group in range(reader.row_groups)]
+    top = [rows.filter(_all(filters.condition(rows))) for rows in kept]
+    if sum(map(len, top)) >= limit or sum(map(len, kept)) == manifest.totals.files:
+        return [entry for rows in top for entry in entries(rows)][:limit]
+
+    def largest(place: RowGroup) -> pa.Table:
+        rows = place.reader.read(place.number, ENTRY_COLUMNS)
+        return _largest(rows.filter(_all(filters.condition(rows))), "size", limit)
+
+    places = row_groups_of(store, manifest, filters, None, BLOCK_ROWS)
+    found = list(in_order(places, largest, at_once=store.at_once))
+    return list(entries(_largest(pa.concat_tables(found), "size", limit))) if found else []
+
+
+def _largest(rows: pa.Table, column: str, limit: int) -> pa.Table:
+    keys = [(column, "descending"), ("parent", "ascending"), ("name", "ascending")]
+    return rows.take(pc.sort_indices(rows, sort_keys=keys)[:limit])
+
+
+def _all(answers: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    return reduce(pc.and_, answers)
 
 
 def usage_by(
@@ -113,17 +148,12 @@ def usage_by(
     `now` is what ages count from, in UTC. Reads two or three columns of the whole index. Raises IndexDamaged.
     """
     column = {"ext": "ext", "owner": "uid", "age": "mtime"}[by]
-    wanted = sorted({column, "type", "size", *filters.columns})
+    filters = dataclasses.replace(filters, types=("f",))
+    wanted = sorted({column, "size", *filters.columns})
 
     def sums(place: RowGroup) -> pa.Table:
-        rows = place.reader.read(place.number, wanted)
-        for answer in [pc.equal(rows.column("type"), "f"), *filters.condition(rows)]:
-            rows = (
-                rows.append_column("ok", answer)
-                if "ok" not in rows.column_names
-                else rows.set_column(rows.column_names.index("ok"), "ok", pc.and_(rows.column("ok"), answer))
-            )
-        rows = rows.filter(rows.column("ok"))
+        rows = place.reader.read(place.number, wanted, encoded=("parent", "type"))
+        rows = rows.filter(_all(filters.condition(rows)))
         key = _ages(rows.column("mtime"), now) if by == "age" else rows.column(column).cast(pa.string())
         keyed = pa.table({"key": pc.fill_null(key, ""), "size": rows.column("size")})
         return keyed.group_by("key").aggregate([("size", "count"), ("size", "sum")])
@@ -171,17 +201,13 @@ def _directories(
         yield from (_totals(row) for row in _rows(rows))
 
 
-def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema | None) -> ParquetReader:
+def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema) -> ParquetReader:
     file = manifest.side_file(name)
     if file is None:
         raise IndexDamaged(
             f"{store.url}/{manifest.key} names no {name}; use another index of this file system"
         )
-    return (
-        ParquetReader(store, manifest, file)
-        if schema is None
-        else ParquetReader(store, manifest, file, schema)
-    )
+    return ParquetReader(store, manifest, file, schema)
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:

@@ -1,0 +1,141 @@
+"""Where the bytes are, as a picture: each rectangle's area is what a directory, or another key, holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidemark.cli import terminal
+from tidemark.errors import ConfigurationError
+
+WIDTH, HEIGHT = 1600, 1000
+_HEADING = 56  # pixels, also of the text in it and around
+_MARGIN, _LINE = 6, 22
+_SMALLEST = 3  # a rectangle that is narrower is not drawn
+# Okabe and Ito's colours, which those tell apart who see few of them, lightened so that black text is read.
+_COLOURS = ("#7cb9e8", "#f3c46b", "#7fcfb0", "#f2a27c", "#b7a3d9", "#f0e68c", "#d9a3bd", "#b0b0b0")
+_INK, _PAPER, _FRAME = "#1a1a1a", "#ffffff", "#ffffff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """Something with a weight, and what it is made of, as far as that is shown."""
+
+    label: str
+    bytes: int
+    inside: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A place in the picture, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def draw(boxes: Sequence[Box], heading: str, path: Path) -> None:
+    """Write a PNG picture of the boxes. Raises ConfigurationError where the file cannot be written."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
+    canvas = ImageDraw.Draw(picture)
+    _text(canvas, Area(left=0, top=10, width=WIDTH, height=_HEADING), terminal.printable(heading), size=26)
+    whole = Area(left=0, top=_HEADING, width=WIDTH, height=HEIGHT - _HEADING)
+    for number, (box, area) in enumerate(arrange(boxes, whole)):
+        _draw_box(canvas, box, area, _COLOURS[number % len(_COLOURS)])
+    try:
+        picture.save(path, format="PNG")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the picture {path} cannot be written: {error.strerror or error}; name another file"
+        ) from error
+
+
+def arrange(boxes: Sequence[Box], area: Area) -> list[tuple[Box, Area]]:
+    """Return where each box goes, its area as its share of the bytes, shaped as square as can be.
+
+    Boxes without bytes have no place. Source: Bruls, Huizing, van Wijk, "Squarified treemaps", 2000.
+    """
+    left = sorted((box for box in boxes if box.bytes > 0), key=lambda box: -box.bytes)
+    total = sum(box.bytes for box in left)
+    placed: list[tuple[Box, Area]] = []
+    while left and area.width > 0 and area.height > 0:
+        scale = area.width * area.height / total
+        side = min(area.width, area.height)
+        row = 1
+        while row < len(left) and _worst(left[: row + 1], side, scale) <= _worst(left[:row], side, scale):
+            row += 1
+        taken, left = left[:row], left[row:]
+        weight = sum(box.bytes for box in taken)
+        total -= weight
+        cells, area = _cut(taken, area, weight * scale / side)
+        placed += zip(taken, cells, strict=True)
+    return placed
+
+
+def _worst(row: Sequence[Box], side: float, scale: float) -> float:
+    """Return how far from a square the least square of a row of boxes is: 1 or more."""
+    weight = sum(box.bytes for box in row) * scale
+    return max(
+        max(side**2 * box.bytes * scale / weight**2, weight**2 / (side**2 * box.bytes * scale)) for box in row
+    )
+
+
+def _cut(row: Sequence[Box], area: Area, depth: float) -> tuple[list[Area], Area]:
+    """Return the cells of a row along the shorter side of an area, and what is left of that."""
+    weight = sum(box.bytes for box in row)
+    cells, at = [], 0.0
+    upright = area.width >= area.height
+    for box in row:
+        length = (area.height if upright else area.width) * box.bytes / weight
+        if upright:
+            cells.append(Area(left=area.left, top=area.top + at, width=depth, height=length))
+        else:
+            cells.append(Area(left=area.left + at, top=area.top, width=length, height=depth))
+        at += length
+    if upright:
+        return cells, Area(left=area.left + depth, top=area.top, width=area.width - depth, height=area.height)
+    return cells, Area(left=area.left, top=area.top + depth, width=area.width, height=area.height - depth)
+
+
+def _draw_box(canvas: Any, box: Box, area: Area, colour: str) -> None:
+    if min(area.width, area.height) < _SMALLEST:
+        return
+    corners = [area.left, area.top, area.left + area.width, area.top + area.height]
+    canvas.rectangle(corners, fill=colour, outline=_FRAME, width=2)
+    _text(canvas, area, *_labels(box), size=18 if box.inside else 15)
+    below = Area(
+        left=area.left + _MARGIN,
+        top=area.top + _LINE + _MARGIN,
+        width=area.width - 2 * _MARGIN,
+        height=area.height - _LINE - 2 * _MARGIN,
+    )
+    for inner, place in arrange(box.inside, below):
+        if min(place.width, place.height) >= _SMALLEST:
+            corners = [place.left, place.top, place.left + place.width, place.top + place.height]
+            canvas.rectangle(corners, outline=_FRAME, width=1)
+            _text(canvas, place, *_labels(inner), size=13)
+
+
+def _labels(box: Box) -> tuple[str, str]:
+    label = terminal.printable(box.label)
+    return f"{label}  {terminal.size(box.bytes)}", label
+
+
+def _text(canvas: Any, area: Area, *texts: str, size: int) -> None:
+    """Write the first text that an area has room for, else what fits of the last, if anything does."""
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(size)
+    room = area.width - 2 * _MARGIN
+    if area.height < size + _MARGIN or room < 3 * size:
+        return
+    shown = next((text for text in texts if font.getlength(text) <= room), texts[-1])
+    while font.getlength(shown) > room:
+        shown = shown.removesuffix("…")[:-1] + "…"
+    canvas.text((area.left + _MARGIN, area.top + _MARGIN / 2), shown, fill=_INK, font=font)
