@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+from datetime import timedelta
 
+import psutil
 import pytest
 from rich.console import Console
 
 from tests.crawl.trees import found_by_find, make_pitfalls, remove
+from tests.index.test_checkpoint import make_tree
+from tidemark.aws.clock import utc_now
 from tidemark.cli import index_build, terminal
 from tidemark.errors import IndexingFailed
+from tidemark.index import build as build_module
 from tidemark.index.catalogue import list_indexes
 from tidemark.index.search import search
 
@@ -92,6 +101,168 @@ def test_nothing_is_left_of_a_failure(tidemark, repository, tree, monkeypatch):
     assert repository.list_keys("indexes/") == []
 
 
+def test_what_is_left_out_and_what_is_added(tidemark, repository, tree):
+    (tree / "a" / "skipped").mkdir()
+    (tree / "a" / "skipped" / "file").write_text("")
+    options = (
+        "--exclude",
+        "/*/skipped/",
+        "--operations-per-second",
+        "5000",
+        "--full-inodes",
+        "--nanoseconds",
+    )
+    document = tidemark(
+        "index", "build", str(tree), "--repository", repository.url, "--json", *options
+    ).document
+    assert (document["entries"], document["excluded"][-1]) == (3, "/*/skipped")
+    assert document["flags"] == ["full_inodes", "nanoseconds"]
+    (manifest,) = list_indexes(repository)
+    inodes = {each.name: each.inode for each in search(repository, manifest)}
+    assert inodes["one.txt"] == (tree / "a" / "one.txt").stat().st_ino
+    result = tidemark("index", "build", str(tree), "--repository", repository.url, "--exclude", "/")
+    assert result.code == 2
+
+
+def test_what_changed_since_the_last_index(tidemark, repository, tree):
+    assert (
+        tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document["changes"]
+        is None
+    )
+    (tree / "b").write_text("new")
+    (tree / "link").unlink()
+    result = tidemark("index", "build", str(tree), "--repository", repository.url)
+    assert "1 added, 0 changed, 1 removed since fs-" in result.err
+
+
+INTERRUPTIBLE = """
+import functools, os, signal, sys
+from tidemark.cli import index_build, main
+from tidemark.crawl import crawler
+from tidemark.index.store import FileStore
+number, fatal = getattr(signal, sys.argv[1]), sys.argv[2]
+index_build.CHECKPOINT_SECONDS = 0
+crawler.CrawlOptions = functools.partial(crawler.CrawlOptions, batch_rows=10)
+put = FileStore.put
+seen = 0
+def put_or_die(self, key, *arguments, **options):
+    global fatal, seen
+    seen += fatal in key
+    if seen == 3 or (seen and "checkpoint" not in key):
+        fatal, seen = "only once", 0
+        os.kill(os.getpid(), number)
+    put(self, key, *arguments, **options)
+FileStore.put = put_or_die
+main.main(sys.argv[3:])
+"""
+
+
+def _interrupted(number, fatal, *arguments):
+    command = [sys.executable, "-c", INTERRUPTIBLE, number, fatal, *arguments, "--threads", "1"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_build_that_is_killed_at_any_moment_goes_on_when_it_is_started_again(
+    tidemark, repository, tmp_path
+):
+    tree = make_tree(tmp_path / "wide")
+    whole = tidemark(
+        "index", "build", str(tree), "--repository", f"{repository.url}/whole", "--json"
+    ).document
+    expected = _parts(repository, f"whole/{whole['location'].rpartition('/whole/')[2]}")
+    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
+    # Of a checkpoint's files, the third; of an index's, the first.
+    for fatal in ("state.json", "run-", "part-", "manifest.json", "never"):
+        result = _interrupted("SIGKILL", fatal, *build)
+        assert result.returncode == (0 if fatal == "never" else -9), result.stderr
+    assert "going on with fs-" in result.stderr
+    document = json.loads(result.stdout)
+    assert document["continued"]
+    assert document["entries"] == whole["entries"]
+    prefix = document["location"].removeprefix(repository.url + "/")
+    assert _parts(repository, prefix) == expected
+    assert not [key for key in repository.list_keys(prefix) if "checkpoint" in key]  # nothing is left
+
+
+def test_ctrl_c_loses_nothing(tidemark, repository, tmp_path):
+    tree = make_tree(tmp_path / "wide")
+    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
+    begun = set()
+    for fatal in ("state.json", "run-"):
+        result = _interrupted("SIGINT", fatal, *build)
+        assert result.returncode == 130
+        assert re.search(r"stopped after [\d,]+ entries; give the same command again to go on", result.stderr)
+        begun |= set(SECOND.findall(" ".join(repository.list_keys("indexes/"))))
+    result = tidemark(*build)
+    assert "going on with" in result.err
+    assert result.document["continued"]
+    assert result.document["entries"] == len(found_by_find(tree))
+    assert begun == {result.document["index_id"]}
+
+
+@pytest.fixture
+def half(tidemark, repository, tree, monkeypatch):
+    """Build an index up to Ctrl-C; return what its id is."""
+    real, presses = build_module.columns, iter([signal.SIGINT])
+
+    def columns(*arguments):
+        for number in presses:
+            signal.raise_signal(number)
+        return real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build_module, "columns", columns)
+        patched.setattr(index_build, "utc_now", lambda: utc_now() - timedelta(minutes=1))
+        assert tidemark("index", "build", str(tree), "--repository", repository.url).code == 130
+    return SECOND.findall(repository.list_keys("indexes/")[0])[0]
+
+
+def test_an_interrupted_build_goes_on_only_as_it_was_begun(tidemark, repository, tree, half):
+    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
+    other = tidemark(*build, "--exclude", "/x").document
+    assert other["index_id"] != half
+    assert not other["continued"]
+    # And not once there is a newer index: its changes would be those of the past.
+    assert tidemark(*build).document["index_id"] not in (half, other["index_id"])
+
+
+def test_an_interrupted_build_goes_on(tidemark, repository, tree, half):
+    (tree / "b").write_text("seen too late: the root had been listed")
+    document = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
+    assert (document["index_id"], document["entries"]) == (half, 3)
+
+
+def test_a_build_leaves_another_one_that_is_still_at_it_alone(tidemark, repository, tree, half):
+    (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
+    ours = {"pid": os.getpid(), "process_began": psutil.Process().create_time()}
+    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
+    repository.put(key, json.dumps({**json.loads(repository.get(key)), "process": ours}).encode())
+    second = tidemark(*build).document
+    assert second["index_id"] != half
+    assert key in repository.list_keys("indexes/")
+
+
+def test_what_a_build_left_that_has_no_checkpoint_is_given_up(tidemark, repository, tree, half):
+    for key in repository.list_keys("indexes/"):
+        if key.endswith("state.json"):
+            repository.discard(key)
+    document = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
+    assert document["index_id"] != half
+    assert half not in " ".join(repository.list_keys("indexes/"))
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"process": 3}', b'{"process": null, "host": 1}'])
+def test_a_beginning_that_makes_no_sense_is_none(tidemark, repository, tree, half, text):
+    (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
+    repository.put(key, text)
+    assert tidemark("index", "build", str(tree), "--repository", repository.url).code == 0
+
+
+def _parts(repository, prefix):
+    keys = [key for key in repository.list_keys(prefix) if "/part-" in key]
+    return {key.rpartition("/")[2]: repository.get(key) for key in keys}
+
+
 def test_what_cannot_be_indexed(tidemark, repository, tree):
     assert tidemark("index", "build", str(tree / "none"), "--repository", repository.url).code == 2
     assert tidemark("index", "build", str(tree / "a" / "one.txt"), "--repository", repository.url).code == 2
@@ -115,3 +286,4 @@ def test_a_terminal_shows_how_far_it_is(tidemark, repository, tree, monkeypatch)
         assert json.loads(result.out)["entries"] == 3
     assert "entries" in shown.getvalue()
     assert "writing" in shown.getvalue()
+    assert "left" in shown.getvalue()

@@ -10,6 +10,7 @@ from tests.index.building import identity_of, index_crawl
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
+from tidemark.index.build import IndexingPaused
 from tidemark.index.checkpoint import load_checkpoint
 
 ROOT = (b"/",)
@@ -35,8 +36,6 @@ def crawl_of(tree, crawler, pending=ROOT):
     return crawler(bytes(tree), CrawlOptions(batch_rows=10, threads=2), pending)
 
 
-# A worker killed inside this process leaves its scratch directory to the garbage collector, which warns.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("crawler", [open_crawl, PythonCrawl])
 @pytest.mark.parametrize("seed", range(3))
 def test_an_index_of_killed_workers_equals_that_of_one_that_lived(store, tmp_path, crawler, seed):
@@ -74,10 +73,47 @@ def test_an_index_of_killed_workers_equals_that_of_one_that_lived(store, tmp_pat
         (part.rows, part.first, part.last, part.sha256) for part in whole.parts
     ]
     assert again.totals == whole.totals
+    for name in ("dirs.parquet", "trigrams.bin", "top.parquet"):
+        assert again.side_file(name).sha256 == whole.side_file(name).sha256
     assert resume is not None, "no worker ever died after a checkpoint"
     # Each death costs what was crawled since the last checkpoint: here the few directories then in hand.
     assert crawled < whole.totals.entries + deaths * 300
     assert not list((store._directory / again.identity.prefix).glob("checkpoint"))  # nothing is left
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_build_that_is_paused_again_and_again_crawls_nothing_twice(store, tmp_path, seed):
+    tree = make_tree(tmp_path / "tree")
+    whole = index_crawl(store, tmp_path, crawl_of(tree, open_crawl), number=1)
+    chance = random.Random(seed)  # noqa: S311 - decides only when to pause
+    crawled = pauses = 0
+    while True:
+        asked = iter([False] * chance.randrange(12))
+        resume = load_checkpoint(store, identity_of(2))
+        crawl = crawl_of(tree, open_crawl, resume.pending_directories(store) if resume else ROOT)
+        try:
+            again = index_crawl(
+                store,
+                tmp_path,
+                crawl,
+                number=2,
+                resume=resume,
+                pause_wanted=lambda asked=asked: next(asked, True),  # type: ignore[misc]
+                row_group_rows=100,
+            )
+            break
+        except IndexingPaused:
+            pauses += 1
+            if pauses == 60:
+                chance.randrange = lambda _most: 1000  # type: ignore[method-assign]  # enough
+        finally:
+            crawled += crawl.progress().entries
+    assert pauses > 1
+    assert crawled == whole.totals.entries
+    assert [(part.rows, part.first, part.last) for part in again.parts] == [
+        (part.rows, part.first, part.last) for part in whole.parts
+    ]
+    assert again.totals == whole.totals
 
 
 def test_problems_survive(store, tmp_path):

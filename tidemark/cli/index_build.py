@@ -7,38 +7,37 @@ import hashlib
 import os
 import platform
 import secrets
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
+from typer.exceptions import Exit
 
 from tidemark import __version__
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
+from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.indexes import INDEX_FIELDS, manifest_json, store_at
-from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.naming import index_id
 
 if TYPE_CHECKING:
+    from tidemark.cli.unfinished import Beginning
     from tidemark.crawl.crawler import Crawl
+    from tidemark.index.checkpoint import Checkpoint
     from tidemark.index.manifest import IndexIdentity, Manifest
+    from tidemark.index.progress import BuildProgress
 
 LOCAL = "local"  # where an account and a Region would stand
 _THREADS = 8  # a local disk is not slower with them; a network's latency wants more
+CHECKPOINT_SECONDS = 60.0
 
 HELP = f"""Crawl any directory and write its index, without a deployment.
 
@@ -46,7 +45,10 @@ DIR is only read: symbolic links are not followed and other file systems below i
 Backup leaves in the root of a file system after a restore is left out. Names and sizes are indexed, never
 contents. Indexes of the same directory of the same machine belong together: the next one holds the changes.
 
-JSON: {INDEX_FIELDS}.
+A build that was interrupted, in whatever way, goes on when the same command is given again, from where it was
+a minute before; Ctrl-C loses nothing.
+
+JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted}} or null, continued, seconds.
 """
 
 
@@ -64,34 +66,64 @@ def build(
             "--file-system", metavar="ID", help="Whose index it is. Default: made from host and DIR."
         ),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="GLOB",
+            help="Leave out directories: their path from DIR, /cache/*/tmp. Repeatable.",
+        ),
+    ] = None,
     threads: Annotated[
         int, typer.Option("--threads", metavar="N", min=1, max=256, help="Requests at a time; 64 suit NFS.")
     ] = _THREADS,
+    operations_per_second: Annotated[
+        int | None,
+        typer.Option("--operations-per-second", metavar="N", min=1, help="Ask the file system no faster."),
+    ] = None,
+    full_inodes: Annotated[
+        bool,
+        typer.Option("--full-inodes", help="Index every inode, not only those of several names (+8 B each)."),
+    ] = False,
+    nanoseconds: Annotated[
+        bool, typer.Option("--nanoseconds", help="Index times to the nanosecond (up to +4 B an entry).")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
+    from tidemark.cli import unfinished
     from tidemark.crawl import open_crawl
-    from tidemark.crawl.crawler import CrawlOptions
+    from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions
     from tidemark.index.build import build_index
-    from tidemark.index.manifest import IndexIdentity
+    from tidemark.index.progress import BuildProgress
+    from tidemark.index.schema import Flags
+    from tidemark.index.writing import BuildOptions
 
     store = store_at(repository)
     begun = utc_now()
-    whose = file_system or file_system_id_of(directory)
-    identity = IndexIdentity(
-        account=LOCAL,
-        region=LOCAL,
-        file_system_id=whose,
-        index_id=index_id(whose, begun, secrets.token_hex(3)),
+    flags = Flags(full_inodes=full_inodes, nanoseconds=nanoseconds)
+    excluded = (*RESTORE_DIRECTORIES, *map(_pattern, exclude or ()))
+    beginning = unfinished.beginning_of(directory, excluded, flags.names())
+    identity = _new_identity(file_system or file_system_id_of(directory), begun)
+    checkpoint: Checkpoint | None = None
+    if earlier := unfinished.unfinished(store, identity, beginning):
+        identity, checkpoint = earlier
+        unfinished.give_up(store, identity, but="checkpoint")
+        _say_goes_on(identity, checkpoint)
+    unfinished.note_beginning(store, identity, beginning, here=True)
+    crawl = open_crawl(
+        os.fsencode(directory),
+        CrawlOptions(threads=threads, exclude=excluded, operations_per_second=operations_per_second),
+        checkpoint.pending_directories(store) if checkpoint else (ROOT,),
     )
-    options = CrawlOptions(threads=threads)
-    crawl = open_crawl(os.fsencode(directory), options)
+    progress = BuildProgress()
     with (
         tempfile.TemporaryDirectory(prefix="tidemark-index-") as scratch,
-        _nothing_left_of_a_failure(store, identity, crawl),
-        _progress(crawl, _entries_before(store, identity)) as show,
+        _left_to_go_on_with(store, identity, beginning, crawl, progress),
+        _pause_asked_for(crawl) as pause_wanted,
+        _shown(crawl, progress, pause_wanted),
     ):
         manifest = build_index(
             crawl,
@@ -100,14 +132,19 @@ def build(
             scratch=Path(scratch),
             now=utc_now,
             worker=f"tidemark/{__version__}",
-            excluded=options.exclude,
-            may_continue=show,
+            excluded=excluded,
+            flags=flags,
+            pause_wanted=pause_wanted,
+            progress=progress,
+            resume=checkpoint,
+            options=BuildOptions(checkpoint_seconds=CHECKPOINT_SECONDS),
         )
+    unfinished.forget_beginning(store, identity)
+    took = utc_now() - begun
     if as_json:
-        terminal.print_json(manifest_json(store, manifest))
+        terminal.print_json(_json(store, manifest, continued=checkpoint is not None, took=took))
     else:
-        took = terminal.duration(utc_now() - begun)
-        _print(store, manifest, took)
+        _print(store, manifest, terminal.duration(took))
 
 
 def file_system_id_of(directory: Path) -> str:
@@ -119,56 +156,104 @@ def file_system_id_of(directory: Path) -> str:
     return f"fs-{hashlib.sha256(whose).hexdigest()[:16]}"
 
 
-def _entries_before(store: Store, identity: IndexIdentity) -> int | None:
-    """Return what the previous index has counted: the best guess of what there is."""
-    from tidemark.index.catalogue import index_before
+def _new_identity(file_system: str, now: datetime) -> IndexIdentity:
+    from tidemark.index.manifest import IndexIdentity
 
-    try:
-        before = index_before(store, identity)
-    except (IndexDamaged, IndexFormatNotSupported):
-        return None
-    return before.totals.entries if before else None
+    return IndexIdentity(
+        account=LOCAL,
+        region=LOCAL,
+        file_system_id=file_system,
+        index_id=index_id(file_system, now, secrets.token_hex(3)),
+    )
+
+
+def _pattern(text: str) -> bytes:
+    pattern = os.fsencode(text).strip(b"/")
+    if not pattern:
+        raise typer.BadParameter(f"{text!r} is no directory below DIR", param_hint="--exclude")
+    return pattern
 
 
 @contextmanager
-def _nothing_left_of_a_failure(store: Store, identity: IndexIdentity, crawl: Crawl) -> Iterator[None]:
-    """Stop the crawl when something goes wrong, and give up what has been written of the index."""
+def _left_to_go_on_with(
+    store: Store, identity: IndexIdentity, beginning: Beginning, crawl: Crawl, progress: BuildProgress
+) -> Iterator[None]:
+    """Stop the crawl when something goes wrong; keep what the next build can go on with, and say so."""
+    from tidemark.cli.unfinished import give_up, note_beginning
+    from tidemark.index.build import IndexingPaused
+    from tidemark.index.checkpoint import load_checkpoint
+
     try:
         yield
+    except IndexingPaused:
+        note_beginning(store, identity, beginning, here=False)
+        _warn(f"stopped after {progress.entries:,} entries; give the same command again to go on")
+        raise Exit(INTERRUPTED) from None
     except BaseException:
         crawl.stop()
         with contextlib.suppress(Exception):  # the repository may be what went wrong
-            keys = store.list_keys(identity.prefix)
-            for key in keys:
-                store.discard(key)
+            if checkpoint := load_checkpoint(store, identity):
+                note_beginning(store, identity, beginning, here=False)
+                _warn(f"{checkpoint.entries:,} entries are kept; give the same command again to go on")
+            else:
+                give_up(store, identity)
         raise
 
 
 @contextmanager
-def _progress(crawl: Crawl, entries_before: int | None) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how far the crawl is; return what to call now and then."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<9}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[counted]}"),
-        TimeElapsedColumn(),
-        *([TimeRemainingColumn()] if entries_before else []),
-    )
+def _pause_asked_for(crawl: Crawl) -> Iterator[Callable[[], bool]]:
+    """Take the first Ctrl-C for the wish to end at a checkpoint, and the second for the one to end now."""
+    asked = False
+
+    def ask(_signal: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        crawl.pause()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, ask) for number in numbers]
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shown(crawl: Crawl, progress: BuildProgress, pause_wanted: Callable[[], bool]) -> Iterator[None]:
+    """Show on a terminal how far the build is."""
     err = terminal.console(stderr=True)
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("crawling", total=entries_before, counted="")
+    if not err.is_terminal:
+        yield
+        return
+    from tidemark.cli.bar import Bar
 
-        def show() -> None:
-            now = crawl.progress()
-            counted = f"{now.entries:,} entries, {terminal.size(now.bytes)}"
-            if now.directories_queued:
-                counted += f", {terminal.count(now.directories_queued, 'directory', 'directories')} waiting"
-                progress.update(task, completed=now.entries, counted=counted)
-            else:  # all is listed; how long the rest takes is not known
-                progress.update(task, description="writing", total=None, counted=counted)
+    with Bar(err, crawl.progress, progress, pause_wanted):
+        yield
 
-        yield show
+
+def _say_goes_on(identity: IndexIdentity, checkpoint: Checkpoint) -> None:
+    terminal.console(stderr=True).print(
+        Text(
+            f"going on with {identity.index_id}, begun {terminal.moment(checkpoint.started_at)}: "
+            f"{terminal.count(checkpoint.entries, 'entry', 'entries')} so far",
+            terminal.QUIET,
+        )
+    )
+
+
+def _json(store: Store, manifest: Manifest, *, continued: bool, took: timedelta) -> dict[str, Any]:
+    changes = manifest.changes
+    return {
+        **manifest_json(store, manifest),
+        "flags": list(manifest.flags),
+        "changes": changes
+        and {"added": changes.added, "modified": changes.modified, "deleted": changes.deleted},
+        "continued": continued,
+        "seconds": round(took.total_seconds(), 3),
+    }
 
 
 def _print(store: Store, manifest: Manifest, took: str) -> None:
@@ -182,6 +267,13 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
         terminal.size(totals.bytes),
     ]
     err.print(Text.assemble(("✓ ", terminal.GOOD), ", ".join(counted), (f"  {took}", terminal.QUIET)))
+    if changes := manifest.changes:
+        counted = [
+            f"{changes.added:,} added",
+            f"{changes.modified:,} changed",
+            f"{changes.deleted:,} removed",
+        ]
+        err.print(f"  {', '.join(counted)} since {manifest.previous_index_id}")
     problems = {
         "could not be read": totals.unreadable,
         "vanished meanwhile": totals.vanished,
@@ -189,8 +281,12 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
     }
     for what, number in problems.items():
         if number:
-            err.print(Text(f"! {number:,} {what}", terminal.CAREFUL))
+            _warn(f"{number:,} {what}")
     at = f"--repository {terminal.printable(store.url)}"
     err.print(
         terminal.commands((f"tidemark search NAME {at}", ""), (f"tidemark ls {manifest.index_id}:/ {at}", ""))
     )
+
+
+def _warn(text: str) -> None:
+    terminal.console(stderr=True).print(Text(f"! {text}", terminal.CAREFUL))

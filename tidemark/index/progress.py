@@ -15,7 +15,7 @@ class BuildProgress:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._phase_began = monotonic()
-        self._entries_before = 0  # crawled by an earlier worker, so that they tell nothing of the pace
+        self.entries_before = 0  # of `entries`, crawled by an earlier worker: they tell nothing of the pace
         self.phase: Literal["crawling", "writing"] = "crawling"
         self.entries_expected: int | None = None  # what the file system's previous index holds
         self.entries = 0  # crawled so far
@@ -23,7 +23,7 @@ class BuildProgress:
 
     def begin(self, *, entries_expected: int | None, entries: int) -> None:
         """Say what is known when the crawl begins: `entries` are those of an earlier worker's checkpoint."""
-        self.entries_expected, self.entries, self._entries_before = entries_expected, entries, entries
+        self.entries_expected, self.entries, self.entries_before = entries_expected, entries, entries
         self._phase_began = self._monotonic()
 
     def crawled(self, entries: int) -> None:
@@ -48,7 +48,7 @@ class BuildProgress:
         if self.phase == "writing":
             pace = self.written / elapsed if self.written and elapsed > 0 else _WRITTEN_A_SECOND
             return max(self.entries - self.written, 0) / pace
-        crawled = self.entries - self._entries_before
+        crawled = self.entries - self.entries_before
         if self.entries_expected is None or crawled <= 0 or elapsed <= 0:
             return None
         expected = max(self.entries_expected, self.entries)

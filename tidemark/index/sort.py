@@ -8,6 +8,7 @@ the disk. Directories are sorted once per run, as strings; rows then compare a n
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -32,7 +33,7 @@ class Sorter:
     """
 
     def __init__(self, scratch: Path, *, run_rows: int = RUN_ROWS) -> None:
-        self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sort-")
+        self._scratch = Path(tempfile.mkdtemp(dir=scratch, prefix="tidemark-sort-"))
         self._run_rows = run_rows
         self._rows: list[pa.RecordBatch] = []
         self._directories: list[pa.Array] = []
@@ -83,7 +84,7 @@ class Sorter:
     def close(self) -> None:
         """Remove what is in scratch."""
         self._thread.shutdown()
-        self._scratch.cleanup()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _taken(self) -> tuple[pa.Table, pa.Array]:
         taken = pa.Table.from_batches(self._rows), pa.concat_arrays(self._directories)
@@ -130,7 +131,7 @@ class Sorter:
 
     def _new_path(self) -> Path:
         self._run_number += 1
-        return Path(self._scratch.name) / f"run-{self._run_number}"
+        return self._scratch / f"run-{self._run_number}"
 
 
 def sort_table(rows: pa.Table, paths: pa.Array, *, names_in_order: bool = False) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -56,9 +57,10 @@ class IndexWriter:
         self._store, self._prefix = store, identity.prefix
         self._parts = PartWriter(store, identity.prefix, part_rows=options.part_rows, schema=schema)
         self._counter, self._changes = Counter(), _Changes(store, identity, previous)
+        self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sides-")
         self._sides: list[_SideBuilder] = [
-            DirsBuilder(scratch),
-            TrigramsBuilder(scratch, block_rows=options.block_rows),
+            DirsBuilder(Path(self._scratch.name)),
+            TrigramsBuilder(Path(self._scratch.name), block_rows=options.block_rows),
             TopBuilder(),
         ]
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="write")
@@ -70,6 +72,7 @@ class IndexWriter:
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown()
         self._parts.end()
+        self._scratch.cleanup()
 
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`. It is written while the caller merges the next one."""

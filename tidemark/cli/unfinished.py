@@ -1,0 +1,107 @@
+"""A build that ended before its index was complete, and how the next one of the same finds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+from tidemark.index.checkpoint import Checkpoint, load_checkpoint
+from tidemark.index.manifest import MANIFEST, IndexIdentity
+from tidemark.index.store import ObjectMissing, Store
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a build was started with. The next one goes on where it ended if all of this is the same."""
+
+    host: str
+    directory: str
+    excluded: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+def beginning_of(directory: Path, excluded: tuple[bytes, ...], flags: tuple[str, ...]) -> Beginning:
+    """Return what a build of this machine is started with."""
+    return Beginning(
+        host=platform.node(),
+        directory=str(directory.resolve()),
+        excluded=tuple(map(os.fsdecode, excluded)),
+        flags=flags,
+    )
+
+
+def note_beginning(store: Store, identity: IndexIdentity, beginning: Beginning, *, here: bool) -> None:
+    """Say in the repository how an index was begun, and whether this process is at it, or nobody now."""
+    process = {"pid": os.getpid(), "process_began": psutil.Process().create_time()} if here else None
+    content = {**dataclasses.asdict(beginning), "process": process}
+    store.put(_key(identity), json.dumps(content).encode())
+
+
+def forget_beginning(store: Store, identity: IndexIdentity) -> None:
+    """Take that back: the index is complete."""
+    store.discard(_key(identity))
+
+
+def unfinished(
+    store: Store, like: IndexIdentity, beginning: Beginning
+) -> tuple[IndexIdentity, Checkpoint] | None:
+    """Return the newest index of a file system that was begun so and can be gone on with, if there is one.
+
+    One that is older than a complete index is not looked for, and one that a process of this machine is still
+    at is left to it. What a build without any checkpoint has left is given up.
+    """
+    beside = like.prefix.removesuffix(f"{like.index_id}/")
+    for index_id in sorted(store.list_folders(beside), reverse=True):
+        identity = dataclasses.replace(like, index_id=index_id)
+        if _read(store, identity.prefix + MANIFEST) is not None:
+            return None
+        if _begun(store, identity) != beginning:
+            continue
+        checkpoint = load_checkpoint(store, identity)
+        if checkpoint is not None:
+            return identity, checkpoint
+        give_up(store, identity)
+    return None
+
+
+def give_up(store: Store, identity: IndexIdentity, *, but: str | None = None) -> None:
+    """Give up what has been written of an index, but what is below a folder of it."""
+    for key in store.list_keys(identity.prefix):
+        if but is None or not key.startswith(f"{identity.prefix}{but}/"):
+            store.discard(key)
+
+
+def _begun(store: Store, identity: IndexIdentity) -> Beginning | None:
+    """Return how an index was begun that nobody is at any more."""
+    try:
+        content = json.loads(_read(store, _key(identity)) or b"")
+        process = content.pop("process")
+        if process is not None and _is_alive(**process):
+            return None
+        content |= {name: tuple(content[name]) for name in ("excluded", "flags")}
+        return Beginning(**content)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _is_alive(*, pid: int, process_began: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - process_began) < 1  # else another one has the number
+    except psutil.Error:
+        return False
+
+
+def _read(store: Store, key: str) -> bytes | None:
+    try:
+        return store.get(key)
+    except ObjectMissing:
+        return None
+
+
+def _key(identity: IndexIdentity) -> str:
+    return f"{identity.prefix}checkpoint/begun.json"
