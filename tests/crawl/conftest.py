@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.crawl import trees
+from tidemark.crawl.c_crawler import CCrawl, load_core
+from tidemark.crawl.python_crawler import PythonCrawl
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +19,11 @@ def pitfalls() -> Iterator[Path]:
     trees.make_pitfalls(root)
     yield root
     trees.remove(root)
+
+
+@pytest.fixture(params=[CCrawl, PythonCrawl])
+def crawler(request):
+    """One after the other of the crawlers that this machine can run."""
+    if request.param is CCrawl and load_core() is None:
+        pytest.skip("the C core was not built: there is no compiler here")
+    return request.param

@@ -9,68 +9,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from array import array
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.crawl.trees import Row, found_by_find, open_descriptors
-from tidemark.crawl.batch import BytesColumn
-from tidemark.crawl.c_crawler import CCrawl, load_core
+from tests.crawl.reading import numbers, rows_of
+from tests.crawl.trees import found_by_find, open_descriptors
 from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
-from tidemark.crawl.limits import Excluded
-from tidemark.crawl.python_crawler import PythonCrawl
+from tidemark.crawl.deferred import Deferred
 from tidemark.errors import CrawlFailed
-
-CRAWLERS = [CCrawl, PythonCrawl]
-TYPES = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
-
-
-@pytest.fixture(params=CRAWLERS)
-def crawler(request):
-    if request.param is CCrawl and load_core() is None:
-        pytest.skip("the C core was not built: there is no compiler here")
-    return request.param
-
-
-def strings(column: BytesColumn) -> list[bytes]:
-    offsets = numbers(column.offsets, "i")
-    data = bytes(column.data)
-    return [data[start:end] for start, end in pairwise(offsets)]
-
-
-def numbers(buffer, code: str) -> list[int]:
-    return array(code, bytes(buffer)).tolist()
-
-
-def rows_of(crawl, pause_after: int | None = None) -> tuple[list[Row], list]:
-    rows, problems = [], []
-    for batch in crawl.batches():
-        directories = strings(batch.directories)
-        modes = numbers(batch.mode, "i")
-        rows += [
-            Row(directories[directory] + name, TYPES[mode >> 12], mode & 0o7777, *rest)
-            for directory, name, mode, *rest in zip(
-                numbers(batch.directory, "i"),
-                strings(batch.names),
-                modes,
-                numbers(batch.nlink, "i"),
-                numbers(batch.uid, "q"),
-                numbers(batch.gid, "q"),
-                numbers(batch.size, "q"),
-                numbers(batch.inode, "q"),
-                numbers(batch.mtime_us, "q"),
-                numbers(batch.ctime_us, "q"),
-                strings(batch.targets),
-                strict=True,
-            )
-        ]
-        problems += batch.problems
-        if pause_after is not None and len(rows) >= pause_after:
-            crawl.pause()
-    return sorted(rows), problems
 
 
 @pytest.mark.parametrize("threads", [1, 8])
@@ -339,62 +286,32 @@ def test_a_directory_that_was_pending_and_is_gone_has_vanished(crawler, tmp_path
     ]
 
 
-EXCLUSIONS = [
-    ([b"a"], {b"a"}),
-    ([b"a/*"], {b"a/b", b"a/.hidden"}),
-    ([b"*/b"], {b"a/b", b"z/b"}),
-    ([b"a/b/[cd]", b"z"], {b"a/b/c", b"z"}),
-    ([b"[!a]"], {b"z"}),
-    ([b"a*b"], set()),
-    ([b"?/?/c", b"nothing"], {b"a/b/c"}),
-]
-
-
-@pytest.mark.parametrize(("patterns", "left_out"), EXCLUSIONS)
-def test_excluded_directories_are_left_out_whole(crawler, tmp_path, patterns, left_out):
-    for name in ("a/b/c/d", "a/.hidden", "z/b"):
-        (tmp_path / name).mkdir(parents=True)
-    every = {row.path[1:] for row in found_by_find(tmp_path)}
-
-    rows, _ = rows_of(crawler(os.fsencode(tmp_path), CrawlOptions(exclude=patterns)))
-
-    assert {path for path in every if Excluded(patterns)(path)} == left_out
-    assert {row.path[1:] for row in rows} == {
-        path for path in every if not any(path == out or path.startswith(out + b"/") for out in left_out)
-    }
-
-
 @pytest.mark.parametrize("threads", [1, 4])
-def test_a_rate_limit_is_kept(crawler, tmp_path, threads):
-    for number in range(100):
-        (tmp_path / f"{number}").write_text("")
-    started = time.monotonic()
-    rows, _ = rows_of(
-        crawler(os.fsencode(tmp_path), CrawlOptions(threads=threads, operations_per_second=200))
-    )
-
-    assert len(rows) == 100
-    assert 0.4 < time.monotonic() - started < 5
-
-
-def test_a_crawl_can_be_stopped_while_it_waits_for_its_turn(crawler, tmp_path):
-    for number in range(100):
-        (tmp_path / f"{number}").write_text("")
-    crawl = crawler(os.fsencode(tmp_path), CrawlOptions(operations_per_second=1))
-    threading.Timer(0.3, crawl.stop).start()
-    started = time.monotonic()
-    with pytest.raises(CrawlStopped):
-        list(crawl.batches())
-    assert time.monotonic() - started < 5
-
-
-def test_more_directories_than_fit_in_memory_wait_in_a_file(crawler, tmp_path, monkeypatch):
-    """The core's limit is its own; the one in Python is made small."""
-    monkeypatch.setattr("tidemark.crawl.python_crawler._DIRS_IN_MEMORY", 3)
+def test_more_directories_than_fit_in_memory_wait_in_a_file(crawler, tmp_path, monkeypatch, threads):
+    monkeypatch.setattr(f"{crawler.__module__}._QUEUE_BYTES", 500)
     monkeypatch.setattr("tidemark.crawl.deferred._TAKEN_AT_ONCE", 2)
+    waited = []
+    add = Deferred.add
+    monkeypatch.setattr(Deferred, "add", lambda self, paths: (waited.append(paths), add(self, paths)))
     for number in range(50):
         (tmp_path / f"{number}" / "x" / "y").mkdir(parents=True)
 
-    rows, _ = rows_of(crawler(os.fsencode(tmp_path), CrawlOptions()))
+    crawl = crawler(os.fsencode(tmp_path), CrawlOptions(threads=threads))
+    rows, _ = rows_of(crawl)
 
     assert rows == found_by_find(tmp_path)
+    assert crawl.progress().directories_queued == 0
+    assert b"".join(waited).count(b"\0") > 10
+
+
+def test_batches_of_long_paths_are_handed_over_before_they_are_large(crawler, tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{crawler.__module__}._BATCH_BYTES", 20_000)
+    deep = tmp_path / ("d" * 250) / ("e" * 250)
+    for number in range(200):
+        (deep / f"{number}" / "x").mkdir(parents=True)
+
+    batches = crawler(os.fsencode(tmp_path), CrawlOptions()).batches()
+    sizes = [len(bytes(batch.directories.data)) for batch in batches]
+
+    assert sum(sizes) > 100_000
+    assert max(sizes) < 40_000

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <locale.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -256,8 +257,8 @@ static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
 }
 
 static void *run(void *crawl) {
-    Crawl *c = crawl;
-    Batch *batch = new_batch();
+    Crawl *c = crawl; Batch *batch = new_batch();
+    uselocale(newlocale(LC_ALL_MASK, "C", 0)); /* so that fnmatch looks at bytes */
     char *buffer = checked(malloc(2 * LISTING)); /* what getdents says, and the names in it */
     pthread_mutex_lock(&c->lock);
     for (Work *work; (work = take(c)); c->busy--) {

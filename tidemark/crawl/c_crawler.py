@@ -164,9 +164,8 @@ class CCrawl:
             ns_an_operation=1_000_000_000 // options.operations_per_second
             if options.operations_per_second
             else 0,
-            exclude=b"".join(
-                pattern + b"\0" for pattern in options.exclude
-            ),  # and the NUL that ends every string
+            # For fnmatch a bracket begins a set, unless it is one. A NUL more ends every string.
+            exclude=b"".join(pattern.replace(b"[", b"[[]") + b"\0" for pattern in options.exclude),
             shared=ctypes.addressof(self._shared),
         )
         crawl = self._core.crawl_start(told, b"".join(path + b"\0" for path in paths), running)

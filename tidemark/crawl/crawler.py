@@ -35,12 +35,16 @@ class CrawlProgress:
 class CrawlOptions:
     """How to crawl."""
 
-    # Glob patterns of directories' whole paths, without a slash at either end; `*` and `?` stop at slashes.
+    # Directories to leave out, with all below them: no rows, and never entered. Each pattern is for a whole
+    # path from the root, without a slash at either end: b"home/*/.cache". `*` stands for any bytes, or none,
+    # and `?` for one byte, but never for a slash; every other byte, brackets and backslashes too, for itself.
+    # Upper and lower case differ. Only directories are left out, never a file or a link of that name.
     exclude: Sequence[bytes] = RESTORE_DIRECTORIES
     threads: int = 1  # at most this many requests are in flight
     descriptors: int = 256  # at most about this many directories are open
     batch_rows: int = 16_384
-    operations_per_second: int | None = None  # of metadata; EFS bills and throttles them
+    # Of metadata, by all threads together, after a burst of 0.05 seconds' worth: EFS bills and throttles.
+    operations_per_second: int | None = None
 
 
 class Crawl(Protocol):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable
 
 _BURST_SECONDS = 0.05
 
@@ -14,18 +13,15 @@ _BURST_SECONDS = 0.05
 class Excluded:
     """Tells which directories are left out; see CrawlOptions.exclude."""
 
-    def __init__(self, patterns: Sequence[bytes]) -> None:
-        self._by_depth: defaultdict[int, list[list[bytes]]] = defaultdict(list)
-        for pattern in patterns:
-            self._by_depth[pattern.count(b"/")].append(pattern.split(b"/"))
+    def __init__(self, patterns: Iterable[bytes]) -> None:
+        wild = {b"*": b"[^/]*", b"?": b"[^/]"}
+        parts = (re.split(rb"([*?])", pattern) for pattern in patterns)
+        globs = [b"".join(wild.get(part) or re.escape(part) for part in pattern) for pattern in parts]
+        self._any = re.compile(b"|".join(globs) if globs else rb"(?!)")
 
     def __call__(self, path: bytes) -> bool:
         """Tell whether a directory, without a slash at either end, is left out."""
-        patterns = self._by_depth.get(path.count(b"/"))
-        if not patterns:
-            return False
-        names = path.split(b"/")
-        return any(all(map(fnmatchcase, names, pattern)) for pattern in patterns)
+        return self._any.fullmatch(path) is not None
 
 
 class Pace:

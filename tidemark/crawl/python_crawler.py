@@ -24,8 +24,11 @@ from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows
 
 _CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
-_BATCH_BYTES = 1 << 24  # of paths
-_DIRS_IN_MEMORY = 65_536
+_BATCH_BYTES = 1 << 26  # of paths, in all threads' batches
+_QUEUE_BYTES, _WAITING_BYTES = (
+    1 << 25,
+    150,
+)  # of the directories that wait in memory; of each, beside its path
 _MOST_THREADS = 32  # more only wait for the interpreter's lock
 _S_IFMT, _S_IFREG = 0o170000, 0o100000
 
@@ -45,11 +48,13 @@ class PythonCrawl:
         self._options = options
         self._excluded = Excluded(options.exclude)
         self._pace = Pace(options.operations_per_second, lambda: self._stopped)
-        self._chunk = _CHUNK_ALONE if options.threads == 1 else _CHUNK_SHARED
+        self._threads = min(options.threads, _MOST_THREADS)
+        self._chunk = _CHUNK_ALONE if self._threads == 1 else _CHUNK_SHARED
         self._deferred = Deferred(pending)
         self._lock = threading.Lock()  # guards all that follows, and the users of open directories
         self._work = threading.Condition(self._lock)
         self._dirs: list[Waiting] = []
+        self._dirs_bytes = 0
         self._chunks: list[_Chunk] = []
         self._busy = self._idle = 0  # threads
         self._open = 0
@@ -89,6 +94,7 @@ class PythonCrawl:
         try:
             while not self._stopped and not self._paused and (paths := self._deferred.take()):
                 self._dirs = [Waiting(None, path) for path in paths]
+                self._dirs_bytes = sum(map(len, paths)) + len(paths) * _WAITING_BYTES
                 yield from self._until_the_end()
         finally:
             os.close(self._root)
@@ -102,7 +108,7 @@ class PythonCrawl:
     def _until_the_end(self) -> Iterator[Batch]:
         threads = [
             threading.Thread(target=self._run, name=f"crawl-{number}", daemon=True)
-            for number in range(min(self._options.threads, _MOST_THREADS))
+            for number in range(self._threads)
         ]
         for thread in threads:
             thread.start()
@@ -158,6 +164,7 @@ class PythonCrawl:
                     return self._chunks.pop()
                 if self._dirs and not self._paused:
                     self._busy += 1
+                    self._dirs_bytes -= len(self._dirs[-1].path) + _WAITING_BYTES
                     return self._dirs.pop()
                 if not self._busy:
                     return None
@@ -204,10 +211,10 @@ class PythonCrawl:
 
     def _hand_over(self, directory: OpenDirectory, names: list[str]) -> bool:
         """Give a chunk to the other threads, unless they have enough; so no queue grows with a directory."""
-        if self._options.threads == 1:
+        if self._threads == 1:
             return False
         with self._lock:
-            if len(self._chunks) >= 2 * self._options.threads:
+            if len(self._chunks) >= 2 * self._threads:
                 return False
             directory.users += 1
             self._chunks.append(_Chunk(directory, names))
@@ -239,7 +246,7 @@ class PythonCrawl:
             if stat.S_ISLNK(stats[row].st_mode):
                 self._read_link(directory, found[row], first + row, rows)
         self._push(directory, below, len(stats), size)
-        if len(rows) >= self._options.batch_rows or rows.path_bytes > _BATCH_BYTES:
+        if len(rows) >= self._options.batch_rows or rows.path_bytes > _BATCH_BYTES // self._threads:
             self._batches.put(rows.take())
 
     def _stats(
@@ -275,13 +282,14 @@ class PythonCrawl:
             if not below:
                 return
             self._queued += len(below)
-            if len(self._dirs) >= _DIRS_IN_MEMORY:
+            if self._dirs_bytes >= _QUEUE_BYTES:
                 self._deferred.add(b"".join(path + b"\0" for path in below))
                 return
             keep = directory if self._open <= self._options.descriptors else None
             if keep is not None:
                 keep.users += len(below)
             self._dirs += [Waiting(keep, path) for path in below]
+            self._dirs_bytes += sum(map(len, below)) + len(below) * _WAITING_BYTES
             if self._idle:
                 self._work.notify_all()
 
