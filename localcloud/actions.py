@@ -62,7 +62,7 @@ def resource_of(
     service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
 ) -> str:
     """Return the ARN of the resource that a call names, or * where the call alone does not tell."""
-    params = {**_body(text), **labels}
+    params = {**parameters_of(text), **labels}
     arn = f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:"
     match service:
         case "s3" if "Bucket" in params:
@@ -94,8 +94,8 @@ def resource_of(
     return "*"
 
 
-def _body(text: str) -> dict[str, Any]:
-    """Return the parameters in a JSON body, or those of a query API."""
+def parameters_of(text: str) -> dict[str, Any]:
+    """Return the parameters in a JSON body, or those of a query API. `text` is path, query and body."""
     body = text.partition(" ")[2]
     if body.startswith("{"):
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One AWS call."""
+    """One thing that IAM is asked about one AWS call; most calls are one."""
 
     time: float  # seconds since the epoch
     principal: str  # ARN of the role, or of the account's root for the user's own calls
@@ -17,6 +18,7 @@ class Call:
     operation: str  # as in the API
     action: str  # as in IAM: service prefix and operation
     resource: str  # ARN where it can be told from the call, else *
+    context: Mapping[str, str]  # condition keys that the call itself gives a value
     region: str
     status: int  # HTTP status of the answer
 
@@ -27,7 +29,7 @@ class Call:
 
 @dataclass(slots=True)
 class CallLog:
-    """All calls since the start, in the order of their answers."""
+    """All calls since the start, in the order of their answers; see checks.py."""
 
     _calls: list[Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -23,8 +23,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from localcloud.actions import actions_of, resource_of
 from localcloud.calls import Call
+from localcloud.checks import checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.faults import InjectedFault, KillCaller
@@ -110,19 +110,19 @@ class Gateway:
         return self.moto(environ, started)
 
     def _record(self, asked: _Asked, principal: str, text: str, status: int) -> None:
-        account, region, operation = self.cloud.account_id, asked.region, asked.operation.name
-        resource = resource_of(asked.service, operation, asked.labels, text, account, region)
+        account, operation = self.cloud.account_id, asked.operation.name
         now = self.cloud.clock.now().timestamp()
-        for action in actions_of(asked.service, operation, text):
+        for check in checks_of(asked.service, operation, asked.labels, text, account, asked.region):
             self.cloud.call_log.add(
                 Call(
                     time=now,
                     principal=principal,
                     service=asked.service,
                     operation=operation,
-                    action=action,
-                    resource=resource,
-                    region=region,
+                    action=check.action,
+                    resource=check.resource,
+                    context=check.context,
+                    region=asked.region,
                     status=status,
                 )
             )

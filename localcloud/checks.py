@@ -1,0 +1,122 @@
+"""All that IAM is asked about one call: its own actions, those that it implies, and what conditions look at.
+
+A call that names a role needs iam:PassRole, one that sets tags the right to tag, and RunInstances a yes for
+every kind of resource it touches. Source: the Service Authorization Reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from localcloud.actions import actions_of, parameters_of, resource_of
+
+# Where calls name roles, and the services that these are for.
+PASSED_ROLES = {
+    ("ecs", "RegisterTaskDefinition"): (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
+    ("backup", "StartBackupJob"): (("IamRoleArn",), "backup.amazonaws.com"),
+    ("backup", "StartCopyJob"): (("IamRoleArn",), "backup.amazonaws.com"),
+    ("backup", "StartRestoreJob"): (("IamRoleArn",), "backup.amazonaws.com"),
+}
+TAGGED = {  # by the parameter that holds the tags; the resource has no id yet
+    ("ecs", "RegisterTaskDefinition"): ("tags", "ecs:TagResource", "task-definition/{family}:0"),
+    ("ecs", "RunTask"): ("tags", "ecs:TagResource", "task/{cluster}/new"),
+    ("backup", "StartBackupJob"): ("RecoveryPointTags", "backup:TagResource", "recovery-point:new"),
+}
+OF_A_CLUSTER = {"RunTask", "ListTasks", "DescribeTasks", "StopTask"}
+OF_A_PREFIX = {"ListObjects", "ListObjectsV2", "ListObjectVersions"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One question to IAM."""
+
+    action: str
+    resource: str  # ARN where it can be told from the call, else *
+    context: Mapping[str, str] = field(default_factory=dict)  # condition keys and their values
+
+
+def checks_of(
+    service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
+) -> Iterator[Check]:
+    """Return what IAM is asked about a call of `account` in `region`; `text` is its path, query and body."""
+    params = {**parameters_of(text), **labels}
+    whose = f"{region}:{account}:"
+    if (service, operation) == ("ec2", "RunInstances"):
+        yield from _instances(params, whose, region)
+        return
+    context: dict[str, str] = {}
+    if service == "ecs" and operation in OF_A_CLUSTER:
+        context["ecs:cluster"] = f"arn:aws:ecs:{whose}cluster/{_last(params.get('cluster', 'default'))}"
+    if service == "s3" and operation in OF_A_PREFIX:
+        query = parse_qs(text.split(" ")[0].partition("?")[2])
+        context["s3:prefix"] = query.get("prefix", [""])[0]
+    for resource in _resources(service, operation, params, whose) or [
+        resource_of(service, operation, labels, text, account, region)
+    ]:
+        for action in actions_of(service, operation, text):
+            yield Check(action=action, resource=resource, context=context)
+    roles, passed_to = PASSED_ROLES.get((service, operation), ((), ""))
+    for role in (params[name] for name in roles if name in params):
+        yield Check(action="iam:PassRole", resource=str(role), context={"iam:PassedToService": passed_to})
+    tags, action, named = TAGGED.get((service, operation), ("", "", ""))
+    if params.get(tags):
+        of = named.format(family=params.get("family"), cluster=_last(params.get("cluster", "default")))
+        yield Check(action=action, resource=f"arn:aws:{service}:{whose}{of}")
+
+
+def _resources(service: str, operation: str, params: Mapping[str, Any], whose: str) -> Sequence[str]:
+    match service, operation:
+        case "ecs", "StopTask":
+            return [str(params.get("task", "*"))]
+        case "ecs", "DescribeTasks":
+            tasks = params.get("tasks")
+            return [str(task) for task in tasks] if isinstance(tasks, list) else []
+        case "ec2", "TerminateInstances":
+            return [f"arn:aws:ec2:{whose}instance/{one}" for one in _members(params, "InstanceId")]
+        case "backup", "StartCopyJob":
+            return [str(params.get("RecoveryPointArn", "*"))]
+    return []
+
+
+def _instances(params: Mapping[str, Any], whose: str, region: str) -> Iterator[Check]:
+    """Source: Amazon EC2 User Guide, "Example policies", launch instances."""
+    action = "ec2:RunInstances"
+    tagged: dict[str, dict[str, str]] = {"instance": {}, "volume": {}}
+    for number in range(1, 10):
+        specification = f"TagSpecification.{number}"
+        if kind := params.get(f"{specification}.ResourceType"):
+            keys = _members(params, f"{specification}.Tag", ".Key")
+            values = _members(params, f"{specification}.Tag", ".Value")
+            pairs = zip(keys, values, strict=False)  # a tag may have no value
+            tagged.setdefault(kind, {}).update({f"aws:RequestTag/{key}": value for key, value in pairs})
+    for kind, tags in tagged.items():
+        new = f"arn:aws:ec2:{whose}{kind}/new"
+        yield Check(action=action, resource=new, context=tags)
+        if tags:
+            created = {**tags, "ec2:CreateAction": "RunInstances"}
+            yield Check(action="ec2:CreateTags", resource=new, context=created)
+    image = str(params.get("ImageId", ""))
+    if image.startswith("resolve:ssm:"):
+        parameter = image.removeprefix("resolve:ssm:")
+        yield Check(action="ssm:GetParameters", resource=f"arn:aws:ssm:{region}::parameter{parameter}")
+    yield Check(action=action, resource=f"arn:aws:ec2:{region}::image/ami-resolved")
+    yield Check(action=action, resource=f"arn:aws:ec2:{whose}network-interface/new")
+    for subnet in _members(params, "NetworkInterface", ".SubnetId"):
+        yield Check(action=action, resource=f"arn:aws:ec2:{whose}subnet/{subnet}")
+    for group in _members(params, "NetworkInterface.1.SecurityGroupId"):
+        yield Check(action=action, resource=f"arn:aws:ec2:{whose}security-group/{group}")
+
+
+def _members(params: Mapping[str, Any], name: str, below: str = "") -> list[str]:
+    """Return the members of a list as the query protocol writes it: `Name.1.Below`, `Name.2.Below`, ..."""
+    found: list[str] = []
+    while (value := params.get(f"{name}.{len(found) + 1}{below}")) is not None:
+        found.append(value)
+    return found
+
+
+def _last(arn_or_name: str) -> str:
+    return str(arn_or_name).rpartition("/")[2]

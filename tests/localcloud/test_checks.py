@@ -1,0 +1,97 @@
+"""What IAM is asked about a call, beside its own action."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from localcloud.checks import Check, checks_of
+
+REGION, ACCOUNT = "eu-central-1", "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+OF = f"{REGION}:{ACCOUNT}:"
+
+
+def asked(service: str, operation: str, body: Any = None, path: str = "/?", **labels: str) -> list[Check]:
+    """Return the checks of a call whose body is JSON, or, of a query API, a form."""
+    text = body if isinstance(body, str) else json.dumps(body or {})
+    return list(checks_of(service, operation, labels, f"{path} {text}", ACCOUNT, REGION))
+
+
+def test_a_call_that_names_a_role_passes_it_to_a_service() -> None:
+    body = {"BackupVaultName": "v", "IamRoleArn": ROLE, "RecoveryPointTags": {"k": "v"}}
+    own, passed, tagged = asked("backup", "StartBackupJob", body)
+    assert (own.action, own.resource) == ("backup:StartBackupJob", f"arn:aws:backup:{OF}backup-vault:v")
+    assert (passed.action, passed.resource) == ("iam:PassRole", ROLE)
+    assert passed.context == {"iam:PassedToService": "backup.amazonaws.com"}
+    assert (tagged.action, tagged.resource) == (
+        "backup:TagResource",
+        f"arn:aws:backup:{OF}recovery-point:new",
+    )
+    assert len(asked("backup", "StartBackupJob", {"BackupVaultName": "v"})) == 1
+
+
+def test_calls_about_tasks_say_in_which_cluster() -> None:
+    cluster = f"arn:aws:ecs:{OF}cluster/workers"
+    for named in ("workers", cluster):
+        (check,) = asked("ecs", "ListTasks", {"cluster": named})
+        assert check.context == {"ecs:cluster": cluster}
+    one, two = asked("ecs", "DescribeTasks", {"cluster": "workers", "tasks": ["arn:1", "arn:2"]})
+    assert (one.resource, two.resource) == ("arn:1", "arn:2")
+
+
+def test_listing_a_bucket_says_below_which_prefix() -> None:
+    (check,) = asked("s3", "ListObjectsV2", path="/b?list-type=2&prefix=tag-keys%2F", Bucket="b")
+    assert (check.action, check.resource) == ("s3:ListBucket", "arn:aws:s3:::b")
+    assert check.context == {"s3:prefix": "tag-keys/"}
+    (check,) = asked("s3", "ListObjectsV2", path="/b?list-type=2", Bucket="b")
+    assert check.context == {"s3:prefix": ""}
+
+
+def test_an_instance_asks_for_everything_that_it_touches() -> None:
+    form = {
+        "Action": "RunInstances",
+        "ImageId": "resolve:ssm:/aws/service/image",
+        "NetworkInterface.1.SubnetId": "subnet-1",
+        "NetworkInterface.1.SecurityGroupId.1": "sg-1",
+        "TagSpecification.1.ResourceType": "instance",
+        "TagSpecification.1.Tag.1.Key": "k",
+        "TagSpecification.1.Tag.1.Value": "v",
+    }
+    found = {
+        (check.action, check.resource): check.context
+        for check in asked("ec2", "RunInstances", urlencode(form))
+    }
+    own = f"arn:aws:ec2:{OF}"
+    tags = {"aws:RequestTag/k": "v"}
+    assert found == {
+        ("ec2:RunInstances", f"{own}instance/new"): tags,
+        ("ec2:CreateTags", f"{own}instance/new"): {**tags, "ec2:CreateAction": "RunInstances"},
+        ("ec2:RunInstances", f"{own}volume/new"): {},
+        ("ssm:GetParameters", f"arn:aws:ssm:{REGION}::parameter/aws/service/image"): {},
+        ("ec2:RunInstances", f"arn:aws:ec2:{REGION}::image/ami-resolved"): {},
+        ("ec2:RunInstances", f"{own}network-interface/new"): {},
+        ("ec2:RunInstances", f"{own}subnet/subnet-1"): {},
+        ("ec2:RunInstances", f"{own}security-group/sg-1"): {},
+    }
+    ended = asked("ec2", "TerminateInstances", "Action=TerminateInstances&InstanceId.1=i-1&InstanceId.2=i-2")
+    assert [check.resource for check in ended] == [f"{own}instance/i-1", f"{own}instance/i-2"]
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"tasks": 7, "task": {}}', "Action="])
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("ecs", "StopTask"),
+        ("ecs", "RunTask"),
+        ("ecs", "DescribeTasks"),
+        ("ec2", "RunInstances"),
+        ("backup", "StartCopyJob"),
+        ("s3", "GetObject"),
+    ],
+)
+def test_a_malformed_call_is_recorded_all_the_same(service: str, operation: str, body: str) -> None:
+    assert asked(service, operation, body)
