@@ -8,63 +8,38 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.columns import where_linked, with_raw_columns
+from tidemark.index.columns import with_raw_columns
+from tidemark.index.compare import ADDED, BEFORE, DELETED, MODIFIED, compare
 from tidemark.index.files import SideFileWriter
+from tidemark.index.filters import ANY
 from tidemark.index.manifest import Changes, File, Manifest
-from tidemark.index.reader import ROW_COLUMNS, ParquetReader
+from tidemark.index.reader import ROW_COLUMNS
+from tidemark.index.scan import RowGroup, in_order, row_groups_of
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
-from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
+from tidemark.index.sort import limit_of, rows_up_to
 from tidemark.index.store import Store
+from tidemark.index.trigrams import BLOCK_ROWS
 
 CHANGES = "changes.parquet"
-ADDED, MODIFIED, DELETED = "A", "M", "D"
-BEFORE = "B"  # only in memory: what a modified entry was before
 CHANGES_SCHEMA = pa.schema([pa.field("op", pa.string(), nullable=False), *PART_SCHEMA])
-# What a change is. A row that differs in nothing else is the same entry.
-COMPARED = ("type", "size", "mtime", "ctime", "uid", "gid", "mode", "nlink", "inode", "target")
 _ROW_GROUP_ROWS = 65_536
+_READ_AHEAD = 2  # row groups of an index that are read while others are compared; 15 MB each
 
 
 def sorted_rows(store: Store, manifest: Manifest) -> Iterator[pa.Table]:
     """Return all rows of an index in order, a row group at a time, `trimmed`. Raises IndexDamaged."""
-    for part in manifest.parts:
-        reader = ParquetReader(store, manifest, part)
-        for row_group in range(reader.row_groups):
-            yield with_parent_dictionary(reader.read(row_group, ROW_COLUMNS))
+    places = row_groups_of(store, manifest, ANY, None, BLOCK_ROWS)
+    return in_order(places, _rows_of, at_once=min(store.at_once, _READ_AHEAD))
+
+
+def _rows_of(place: RowGroup) -> pa.Table:
+    return with_parent_dictionary(place.reader.read(place.number, ROW_COLUMNS, encoded=["parent"]))
 
 
 def with_parent_dictionary(rows: pa.Table) -> pa.Table:
     """Return rows read from a part as they are while an index is built: `parent` is a sorted dictionary."""
     parent = rows.column("parent").combine_chunks().dictionary_encode()
     return pa.table({**{name: rows.column(name) for name in rows.column_names}, "parent": parent})
-
-
-def compare(old: list[pa.Table], new: list[pa.Table], *, before: bool = False) -> pa.Table:
-    """Return what changed between sorted runs of rows: `op`, and the row after it, of a deletion before.
-
-    With `before`, each modified row follows what it was, with the op BEFORE.
-    """
-    tagged = [
-        _tagged(table, MODIFIED if which else DELETED) for which in (0, 1) for table in (old, new)[which]
-    ]
-    # The sort is stable, so that of two rows with one key the old one comes first.
-    rows = sort_pieces(tagged) if len(tagged) > 1 else tagged[0]
-    parent, name = rows.column("parent").combine_chunks(), rows.column("name").combine_chunks()
-    pair = pc.and_(pc.equal(parent.indices[1:], parent.indices[:-1]), pc.equal(name[1:], name[:-1]))
-    no = pa.array([False])
-    has_old = pa.concat_arrays([no, pair])  # a new row behind its old one
-    has_new = pa.concat_arrays([pair, no])
-    differs = _differs(rows)
-    is_new = pc.equal(rows.column("op"), MODIFIED)
-    added = pc.and_not(is_new, has_old)
-    modified = pc.and_(pc.and_(is_new, has_old), pa.concat_arrays([no, differs]))
-    deleted = pc.and_not(pc.invert(is_new), has_new)
-    op = pc.if_else(added, ADDED, rows.column("op"))
-    kept = pc.or_(pc.or_(added, modified), deleted)
-    if before:
-        was = pc.and_(pc.and_not(has_new, is_new), pa.concat_arrays([differs, no]))
-        op, kept = pc.if_else(was, BEFORE, op), pc.or_(kept, was)
-    return rows.set_column(rows.column_names.index("op"), "op", op).filter(kept)
 
 
 class ChangesBuilder:
@@ -129,22 +104,3 @@ class ChangesBuilder:
             raw = with_raw_columns(rows)
             self._writer.write(raw.append_column("op", rows.column("op")))
             self._waiting, self._waiting_rows = [], 0
-
-
-def _tagged(rows: pa.Table, op: str) -> pa.Table:
-    tagged = trimmed(rows).append_column("op", pa.repeat(pa.scalar(op), len(rows)))
-    # One of the two indexes may have all inodes and the other not, which is no change.
-    inode = where_linked(tagged.column("inode"), tagged.column("nlink"))
-    tagged = tagged.set_column(tagged.column_names.index("inode"), "inode", inode)
-    return tagged.select(["op", *ROW_COLUMNS])
-
-
-def _differs(rows: pa.Table) -> pa.Array:
-    """Tell of each row but the first whether it differs from the one before."""
-    found = pa.repeat(pa.scalar(False), max(len(rows) - 1, 0))
-    for name in COMPARED:
-        column = rows.column(name).combine_chunks()
-        here, before = column[1:], column[:-1]
-        unequal = pc.fill_null(pc.not_equal(here, before), False)
-        found = pc.or_(found, pc.or_(unequal, pc.xor(pc.is_null(here), pc.is_null(before))))
-    return found

@@ -10,7 +10,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.changes import ADDED, CHANGES, CHANGES_SCHEMA, DELETED, compare, sorted_rows
+from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, sorted_rows
+from tidemark.index.compare import ADDED, DELETED, compare
 from tidemark.index.entry import Entry
 from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries

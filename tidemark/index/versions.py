@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.changes import BEFORE, DELETED, with_parent_dictionary
+from tidemark.index.changes import with_parent_dictionary
+from tidemark.index.compare import BEFORE, DELETED
 from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.manifest import File, IndexIdentity, Manifest, file_of
