@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,7 +68,7 @@ def holds(each, wanted: Filters) -> bool:
     rows=trees(),
     wanted=filters(),
     group=st.integers(1, 5),
-    needle=st.sampled_from(["", "a", "long", "longlong", "*b"]),
+    needle=st.sampled_from(["", "a", "long", "longlong", "*b", "a*", "l*ng*", "*[ab]", "?"]),
 )
 def test_hits_are_those_that_hold_every_condition_with_trigrams_and_without(
     tmp_path_factory, rows, wanted, group, needle
@@ -80,7 +81,8 @@ def test_hits_are_those_that_hold_every_condition_with_trigrams_and_without(
 
     def named(path: bytes) -> bool:
         name = path.rpartition(b"/")[2]
-        return name.endswith(b"b") if needle == "*b" else needle in escape(name)
+        shown = escape(name)
+        return fnmatchcase(shown, needle) if set("*?[") & set(needle) else needle in shown
 
     assert found == sorted(each.path for each in rows if named(each.path) and holds(each, wanted))
     without = search(store, manifest, needle, filters=wanted, trigrams=False)

@@ -76,7 +76,7 @@ class NamePattern:
             return pc.match_substring_regex(names, self._expression, ignore_case=regex and self._ignore_case)
         candidates = contains(names, longest).combine_chunks()
         found = pc.match_substring_regex(names.filter(candidates), self._expression)
-        return pc.replace_with_mask(candidates, candidates, found.combine_chunks())
+        return pa.chunked_array([pc.replace_with_mask(candidates, candidates, found.combine_chunks())])
 
 
 def _lower(text: str) -> str:
