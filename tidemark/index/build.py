@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+
+import pyarrow as pa
 
 from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import Crawl
@@ -57,6 +60,7 @@ def build_index(
     Raises CrawlFailed, CrawlStopped, IndexingPaused, IndexingFailed where the index exists already, what the
     store raises.
     """
+    _take_a_frugal_allocator()
     previous = previous_index(store, identity)
     progress = progress or BuildProgress()
     progress.begin(
@@ -114,6 +118,12 @@ def previous_index(store: Store, identity: IndexIdentity) -> Manifest | None:
         return index_before(store, identity)
     except (IndexDamaged, IndexFormatNotSupported):
         return None
+
+
+def _take_a_frugal_allocator() -> None:
+    """Let Arrow allocate with jemalloc, where it was built in: what threads free, it gives back soonest."""
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 class _Gathered:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,18 +36,9 @@ _MARK = (
 _NUMBERS = [name for name in DIRS_SCHEMA.names if name not in ("parent", "name")]
 
 
-@dataclasses.dataclass(slots=True)
-class _Open:
-    """A directory whose subtree is passing by."""
-
-    path: str
-    entries: int
-    files: int
-    bytes: int
-    mtime: int
-    subtree_entries: int = 0
-    subtree_files: int = 0
-    subtree_bytes: int = 0
+# A directory whose subtree is passing by: its path; what is in it: entries, files, bytes; the same of what is
+# below, so far; the newest time. A list, for there are millions.
+_Open = list[Any]
 
 
 class DirsBuilder:
@@ -116,30 +107,33 @@ class DirsBuilder:
             self._sorter.add(rows.to_batches()[0], parent.dictionary)
 
     def _enter(self, path: str, entries: int, files: int, size: int, mtime: int) -> None:
-        while self._stack and not path.startswith(self._stack[-1].path):
+        stack = self._stack
+        while stack and not path.startswith(stack[-1][0]):
             self._leave()
-        if self._stack and self._stack[-1].path == path:  # its rows go on in another row group
-            top = self._stack[-1]
-            top.entries += entries
-            top.files += files
-            top.bytes += size
-            top.mtime = max(top.mtime, mtime)
+        if stack and stack[-1][0] == path:  # its rows go on in another row group
+            top = stack[-1]
+            top[1] += entries
+            top[2] += files
+            top[3] += size
+            top[7] = max(top[7], mtime)
         else:
-            self._stack.append(_Open(path, entries, files, size, mtime))
+            stack.append([path, entries, files, size, 0, 0, 0, mtime])
 
     def _leave(self) -> None:
         done = self._stack.pop()
-        entries, files = done.subtree_entries + done.entries, done.subtree_files + done.files
-        size = done.subtree_bytes + done.bytes
+        path, entries, files, size, entries_below, files_below, bytes_below, mtime = done
+        entries_below += entries
+        files_below += files
+        bytes_below += size
         if self._stack:
             above = self._stack[-1]
-            above.subtree_entries += entries
-            above.subtree_files += files
-            above.subtree_bytes += size
-            above.mtime = max(above.mtime, done.mtime)
-        parent, name = split(done.path)
+            above[4] += entries_below
+            above[5] += files_below
+            above[6] += bytes_below
+            if mtime > above[7]:
+                above[7] = mtime
         self._done.append(
-            (parent, name, done.entries, done.files, done.bytes, entries, files, size, done.mtime)
+            (*split(path), entries, files, size, entries_below, files_below, bytes_below, mtime)
         )
         if len(self._done) >= _ROW_GROUP_ROWS:
             self._flush()

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 RUN_ROWS = 1 << 18
 _RUN_BYTES = 1 << 27  # of directories' paths, which are what could otherwise grow without bound
-_SLAB_ROWS = 1 << 14
+_SLAB_ROWS = 1 << 13
 _RUNS_AT_ONCE = 48  # each holds one slab in memory while it is merged
 
 

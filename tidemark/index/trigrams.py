@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +32,7 @@ _BUCKET = struct.Struct("<II")  # bytes in the file, CRC-32 of them
 _HEAD = struct.Struct("<III")  # bytes unpacked, trigrams, postings
 _MOST_BUCKETS = 4096
 _POSTINGS_A_BUCKET = 4096
-_RUN_POSTINGS = 1 << 22
+_RUN_POSTINGS = 1 << 20
 _HASH = 2654435761  # Knuth's multiplier: text is crowded into few letters, and buckets must be even
 _AT_ONCE = 8
 _MOST_ASKED = 12  # trigrams of one search: more only cost requests
@@ -107,11 +106,9 @@ class TrigramsBuilder:
     def _end_run(self) -> None:
         if not self._trigrams:
             return
-        run = _Run(pa.concat_arrays(self._trigrams), pa.concat_arrays(self._of_block))
+        trigrams, blocks = pa.concat_arrays(self._trigrams), pa.concat_arrays(self._of_block)
+        self._runs.append(_Run(trigrams, blocks, self._scratch))
         self._trigrams, self._of_block = [], []
-        if self._runs or len(run.postings) >= _RUN_POSTINGS:
-            run.postings = _through_scratch(run.postings, self._scratch / f"tidemark-trigrams-{id(self):x}")
-        self._runs.append(run)
 
 
 def trigrams_of(names: list[pa.Array]) -> pa.Array:
@@ -197,21 +194,32 @@ def hash_of(trigram: int) -> int:
 
 
 class _Run:
-    """Postings sorted by the trigram's hash, so that a bucket, for any number of buckets, is one range."""
+    """Postings in scratch, sorted by the trigram's hash: a bucket, for any number of buckets, is one range.
 
-    def __init__(self, trigram: pa.Array, block: pa.Array) -> None:
+    The file has no name any more, and its space is free again when the run is forgotten.
+    """
+
+    def __init__(self, trigram: pa.Array, block: pa.Array, scratch: Path) -> None:
         wide = pc.bit_wise_and(pc.multiply(trigram.cast(pa.int64()), _HASH), 0xFFFFFFFF)
         fine = pc.shift_right(wide, 20)
         order = pc.sort_indices(fine)
-        self.postings = pa.table({"trigram": trigram.take(order), "block": block.take(order)})
         counts = {each["values"]: each["counts"] for each in pc.value_counts(fine).to_pylist()}
         self._starts = [0, *accumulate(counts.get(number, 0) for number in range(_MOST_BUCKETS))]
+        path = scratch / f"tidemark-trigrams-{id(self):x}"
+        path.write_bytes(_bytes(trigram.take(order)) + _bytes(block.take(order)))
+        self._file = pa.OSFile(str(path))
+        path.unlink()
 
     def bucket(self, number: int, buckets: int) -> pa.Table:
         """Return the postings of one of so many buckets."""
-        width = _MOST_BUCKETS // buckets
+        width, rows = _MOST_BUCKETS // buckets, self._starts[-1]
         start, end = self._starts[number * width], self._starts[(number + 1) * width]
-        return self.postings.slice(start, end - start)
+        columns = [self._read(start, end), self._read(rows + start, rows + end)]
+        return pa.Table.from_arrays(columns, ["trigram", "block"])
+
+    def _read(self, start: int, end: int) -> pa.Array:
+        found = self._file.read_at(4 * (end - start), 4 * start)
+        return pa.Array.from_buffers(pa.int32(), end - start, [None, pa.py_buffer(found)])
 
 
 def _bucket(runs: list[_Run], number: int, buckets: int) -> pa.Table:
@@ -263,12 +271,3 @@ def _unpack(body: bytes) -> dict[int, frozenset[int]]:
         found[trigram] = frozenset(blocks)
         start += count
     return found
-
-
-def _through_scratch(run: pa.Table, path: Path) -> pa.Table:
-    """Write a run and map it back into memory, where the system can drop it; the file is already nameless."""
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
-        writer.write_table(run)
-    mapped: Any = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    path.unlink()
-    return mapped
