@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemark.cli.terminal import json_time
-from tidemark.index.entry import Entry
-from tidemark.sessions.indexing import Index
-from tidemark.sessions.session import Point, Session
+
+if TYPE_CHECKING:
+    from tidemark.index.entry import Entry
+    from tidemark.sessions.indexing import Index
+    from tidemark.sessions.session import Point, Session
 
 SESSION_FIELDS = (
     "session_id, policy, account, region, file_system, status, reasons[], opened_at, ended_at, "

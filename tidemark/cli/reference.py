@@ -21,8 +21,8 @@ _OPENING = """# Commands
 <!-- Written by `python -m tidemark.cli.reference` from the commands' own help; a test fails when it is stale. -->
 
 The answer of a command goes to standard output, what accompanies it to standard error. With `--json` standard
-output is one JSON document in ASCII with the field names given here; times are ISO 8601 in UTC, sizes are
-bytes. File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so.
+output is one JSON document (of `search`, one a line) in ASCII with the field names given here; times are
+ISO 8601 in UTC, sizes are bytes. File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so.
 """  # noqa: E501 - the comment is one line of Markdown
 
 
@@ -42,6 +42,8 @@ What the credentials of a user of these commands must allow, on the deployment's
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |
+| `search --all`, `history`, to leave out deleted points | `backup:ListRecoveryPointsByBackupVault` \
+(in every Region) |
 | the same | `kms:Decrypt` with the keys of the tables and the repository; of the tags for `recovery-points` |
 | any with `--repository` | nothing of a deployment; on that bucket `s3:ListBucket`, `s3:GetObject`, and \
 `s3:PutObject` for `index build` |
