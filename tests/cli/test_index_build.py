@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-from datetime import timedelta
 
-import psutil
 import pytest
 from rich.console import Console
 
 from tests.crawl.trees import found_by_find, make_pitfalls, remove
 from tests.index.test_checkpoint import make_tree
-from tidemark.aws.clock import utc_now
 from tidemark.cli import index_build, terminal
 from tidemark.errors import IndexingFailed
-from tidemark.index import build as build_module
 from tidemark.index.catalogue import list_indexes
 from tidemark.index.search import search
 
@@ -198,64 +192,6 @@ def test_ctrl_c_loses_nothing(tidemark, repository, tmp_path):
     assert result.document["continued"]
     assert result.document["entries"] == len(found_by_find(tree))
     assert begun == {result.document["index_id"]}
-
-
-@pytest.fixture
-def half(tidemark, repository, tree, monkeypatch):
-    """Build an index up to Ctrl-C; return what its id is."""
-    real, presses = build_module.columns, iter([signal.SIGINT])
-
-    def columns(*arguments):
-        for number in presses:
-            signal.raise_signal(number)
-        return real(*arguments)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(build_module, "columns", columns)
-        patched.setattr(index_build, "utc_now", lambda: utc_now() - timedelta(minutes=1))
-        assert tidemark("index", "build", str(tree), "--repository", repository.url).code == 130
-    return SECOND.findall(repository.list_keys("indexes/")[0])[0]
-
-
-def test_an_interrupted_build_goes_on_only_as_it_was_begun(tidemark, repository, tree, half):
-    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
-    other = tidemark(*build, "--exclude", "/x").document
-    assert other["index_id"] != half
-    assert not other["continued"]
-    # And not once there is a newer index: its changes would be those of the past.
-    assert tidemark(*build).document["index_id"] not in (half, other["index_id"])
-
-
-def test_an_interrupted_build_goes_on(tidemark, repository, tree, half):
-    (tree / "b").write_text("seen too late: the root had been listed")
-    document = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
-    assert (document["index_id"], document["entries"]) == (half, 3)
-
-
-def test_a_build_leaves_another_one_that_is_still_at_it_alone(tidemark, repository, tree, half):
-    (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
-    ours = {"pid": os.getpid(), "process_began": psutil.Process().create_time()}
-    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
-    repository.put(key, json.dumps({**json.loads(repository.get(key)), "process": ours}).encode())
-    second = tidemark(*build).document
-    assert second["index_id"] != half
-    assert key in repository.list_keys("indexes/")
-
-
-def test_what_a_build_left_that_has_no_checkpoint_is_given_up(tidemark, repository, tree, half):
-    for key in repository.list_keys("indexes/"):
-        if key.endswith("state.json"):
-            repository.discard(key)
-    document = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
-    assert document["index_id"] != half
-    assert half not in " ".join(repository.list_keys("indexes/"))
-
-
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"process": 3}', b'{"process": null, "host": 1}'])
-def test_a_beginning_that_makes_no_sense_is_none(tidemark, repository, tree, half, text):
-    (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
-    repository.put(key, text)
-    assert tidemark("index", "build", str(tree), "--repository", repository.url).code == 0
 
 
 def _parts(repository, prefix):

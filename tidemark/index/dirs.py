@@ -30,6 +30,7 @@ DIRS_SCHEMA = pa.schema(
     ]
 )
 _ROW_GROUP_ROWS = 16_384
+_RUN_ROWS = 1 << 16  # paths are long, and each of these rows has its own
 _MARK = (
     "\0"  # behind a directory's name, for the row that stands in where the directory turns out to be empty
 )
@@ -50,7 +51,7 @@ class DirsBuilder:
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._sorter = Sorter(scratch)
+        self._sorter = Sorter(scratch, run_rows=_RUN_ROWS)
         self._stack: list[_Open] = []
         self._done: list[tuple[str, str, int, int, int, int, int, int, int | None]] = []
 
