@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -33,6 +32,24 @@ class IndexingPaused(Exception):
     """`pause_wanted` said so: a checkpoint holds everything, for a build that goes on after this one."""
 
 
+@contextlib.contextmanager
+def _for_many_objects() -> Iterator[None]:
+    """Prepare this process for work that allocates a lot."""
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        pa.set_memory_pool(
+            pa.jemalloc_memory_pool()
+        )  # gives back soonest what threads free, where it is there
+    if gc.get_freeze_count():  # somebody else has done it
+        yield
+        return
+    gc.freeze()  # what has been imported stays: a tenth of the time went into looking through it
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@_for_many_objects()
 def build_index(
     crawl: Crawl,
     store: Store,
@@ -62,7 +79,6 @@ def build_index(
     Raises CrawlFailed, CrawlStopped, IndexingPaused, IndexingFailed where the index exists already, what the
     store raises.
     """
-    _settle_process()
     previous = previous_index(store, identity)
     progress = progress or BuildProgress()
     progress.begin(
@@ -120,16 +136,6 @@ def previous_index(store: Store, identity: IndexIdentity) -> Manifest | None:
         return index_before(store, identity)
     except (IndexDamaged, IndexFormatNotSupported):
         return None
-
-
-@functools.cache
-def _settle_process() -> None:
-    """Prepare this process, once, for work that allocates a lot."""
-    gc.freeze()  # what has been imported stays: a tenth of the time went into looking through it
-    with contextlib.suppress(NotImplementedError, AttributeError):
-        pa.set_memory_pool(
-            pa.jemalloc_memory_pool()
-        )  # gives back soonest what threads free, where it is there
 
 
 class _Gathered:
