@@ -31,6 +31,7 @@ _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
     connect_timeout=5,
     read_timeout=60,
+    max_pool_connections=32,  # ranges of an index that are read at once; each new one costs a handshake
     user_agent_extra=f"tidemark/{__version__}",
 )
 

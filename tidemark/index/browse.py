@@ -12,6 +12,7 @@ from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
 from tidemark.index.manifest import Key, Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
+from tidemark.index.scan import Place
 from tidemark.index.store import Store
 
 
@@ -52,18 +53,26 @@ def _chain(first: Entry | None, rest: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None) -> Iterator[Entry]:
+    key = {"parent": parent} if name is None else {"parent": parent, "name": name}
     for part in manifest.parts:
         if not part.first.parent <= parent <= part.last.parent:
             continue
         if name is not None and not part.first <= Key(parent=parent, name=name) <= part.last:
             continue
-        reader = ParquetReader(store, manifest, part)
+        reader = ParquetReader(store, manifest, part, paged=True)
         for row_group in range(reader.row_groups):
-            extent = reader.extent(row_group, "parent")
-            if extent is not None and not extent[0] <= parent <= extent[1]:
+            extents = {column: reader.extent(row_group, column) for column in key}
+            if any(extent and not extent[0] <= key[each] <= extent[1] for each, extent in extents.items()):
                 continue
-            rows = reader.read(row_group, ENTRY_COLUMNS)
-            wanted = pc.equal(rows.column("parent"), pa.scalar(parent))
-            if name is not None:
-                wanted = pc.and_(wanted, pc.equal(rows.column("name"), pa.scalar(name)))
-            yield from entries(rows.filter(wanted))
+            place: Place | None = Place(reader, row_group, range(reader.rows(row_group)))
+            for column, value in key.items():
+                place = place and _among(place, column, value)
+            if place is not None:
+                rows = place.read(ENTRY_COLUMNS)
+                yield from entries(rows.filter(pc.equal(rows.column("parent"), pa.scalar(parent))))
+
+
+def _among(place: Place, column: str, value: str) -> Place | None:
+    """Return where a column has a value: rows side by side, as they are sorted; None where no row has it."""
+    found = pc.indices_nonzero(pc.equal(place.read([column]).column(column), pa.scalar(value)))
+    return place.part(found[0].as_py(), found[-1].as_py()) if len(found) else None

@@ -11,14 +11,12 @@ import pyarrow.compute as pc
 from tidemark.index.columns import with_raw_columns
 from tidemark.index.compare import ADDED, BEFORE, DELETED, MODIFIED, compare
 from tidemark.index.files import SideFileWriter
-from tidemark.index.filters import ANY
 from tidemark.index.manifest import Changes, File, Manifest
 from tidemark.index.reader import ROW_COLUMNS
-from tidemark.index.scan import RowGroup, in_order, row_groups_of
+from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.sort import limit_of, rows_up_to
 from tidemark.index.store import Store
-from tidemark.index.trigrams import BLOCK_ROWS
 
 CHANGES = "changes.parquet"
 CHANGES_SCHEMA = pa.schema([pa.field("op", pa.string(), nullable=False), *PART_SCHEMA])
@@ -28,12 +26,11 @@ _READ_AHEAD = 2  # row groups of an index that are read while others are compare
 
 def sorted_rows(store: Store, manifest: Manifest) -> Iterator[pa.Table]:
     """Return all rows of an index in order, a row group at a time, `trimmed`. Raises IndexDamaged."""
-    places = row_groups_of(store, manifest, ANY, None, BLOCK_ROWS)
-    return in_order(places, _rows_of, at_once=min(store.at_once, _READ_AHEAD))
+    return in_order(places_of(store, manifest), _rows_of, at_once=min(store.at_once, _READ_AHEAD))
 
 
-def _rows_of(place: RowGroup) -> pa.Table:
-    return with_parent_dictionary(place.reader.read(place.number, ROW_COLUMNS, encoded=["parent"]))
+def _rows_of(place: Place) -> pa.Table:
+    return with_parent_dictionary(place.read(ROW_COLUMNS, encoded=["parent"]))
 
 
 def with_parent_dictionary(rows: pa.Table) -> pa.Table:

@@ -33,16 +33,26 @@ def read_range(store: Store, manifest: Manifest, file: File, offset: int, length
     return found
 
 
-def read_footer(store: Store, manifest: Manifest, file: File) -> bytes:
-    """Return the end of a file, from `footer_offset`, checked. Raises IndexDamaged."""
-    length = file.bytes - file.footer_offset
+def read_end(
+    store: Store, manifest: Manifest, file: File, *, with_pages: bool = False
+) -> tuple[bytes, bytes | None]:
+    """Return a file's end from `footer_offset`, and its page index if asked for and there; both checked.
+
+    Costs one request. Raises IndexDamaged.
+    """
+    begin = file.footer_offset
+    if with_pages and file.page_index_offset is not None:
+        begin = file.page_index_offset
+    length = file.bytes - begin
     try:
         # One byte more than there should be tells a file that has grown.
-        found = store.get_range(manifest.identity.prefix + file.file, file.footer_offset, length + 1)
+        found = store.get_range(manifest.identity.prefix + file.file, begin, length + 1)
     except ObjectMissing as error:
         raise damaged(store, manifest, file, "is missing") from error
     if len(found) != length:
         raise damaged(store, manifest, file, f"is damaged: it is not {file.bytes} bytes long")
-    if hashlib.sha256(found).hexdigest() != file.footer_sha256:
-        raise damaged(store, manifest, file, "is damaged: its end is not what was written")
-    return found
+    pages, footer = found[: file.footer_offset - begin], found[file.footer_offset - begin :]
+    for piece, digest in ((footer, file.footer_sha256), (pages, file.page_index_sha256 if pages else None)):
+        if digest is not None and hashlib.sha256(piece).hexdigest() != digest:
+            raise damaged(store, manifest, file, "is damaged: its end is not what was written")
+    return footer, pages or None

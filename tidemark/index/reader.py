@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -12,25 +14,37 @@ import pyarrow.parquet as pq
 
 from tidemark.index.entry import Entry
 from tidemark.index.manifest import File, Manifest
-from tidemark.index.ranges import damaged, read_footer, read_range
+from tidemark.index.pages import Pages
+from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
 
 ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them
 ENTRY_COLUMNS = ROW_COLUMNS
+_FEW = 4  # one in so many rows of a row group; of more, all are read, by fewer requests than for their pages
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, OverflowError, pa.ArrowException, MemoryError)
 _MAGIC = b"PAR1"  # what a Parquet file begins and ends with
 
 
 class ParquetReader:
     """One Parquet file of an index, open: its footer is read and checked, and nothing else.
 
+    With `paged`, its page index, too, by the same request; then few rows are read without their row group.
     May be used from several threads at once. Every method raises IndexDamaged, naming the file, where it is
     missing, truncated or altered.
     """
 
-    def __init__(self, store: Store, manifest: Manifest, file: File, schema: pa.Schema = PART_SCHEMA) -> None:
+    def __init__(
+        self,
+        store: Store,
+        manifest: Manifest,
+        file: File,
+        schema: pa.Schema = PART_SCHEMA,
+        *,
+        paged: bool = False,
+    ) -> None:
         self._store, self._manifest, self._described = store, manifest, file
-        self._footer = read_footer(store, manifest, file)
+        self._footer, self._page_index = read_end(store, manifest, file, with_pages=paged)
         with self._naming_the_file():
             # Opened as a file, Parquet would read its last 64 KiB once more.
             self._metadata: Any = pq.read_metadata(pa.BufferReader(_MAGIC + self._footer))
@@ -68,6 +82,32 @@ class ParquetReader:
             opened = self._open(encoded)
             return opened.read_row_group(row_group, columns=list(columns), use_threads=False)
 
+    def read_rows(
+        self, row_group: int, rows: range, columns: Sequence[str], *, encoded: Sequence[str] = ()
+    ) -> pa.Table:
+        """Return some columns of some rows of a row group; of few rows, only the pages that hold them."""
+        pages = self._pages
+        if pages is None or len(rows) * _FEW > self.rows(row_group):
+            return self.read(row_group, columns, encoded=encoded).slice(rows.start, len(rows))
+        with self._naming_the_file():
+            return pages.read(row_group, rows, columns, self._fetch)
+
+    @cached_property
+    def _pages(self) -> Pages | None:
+        if self._page_index is None:
+            return None
+        with self._naming_the_file():
+            return Pages(self._footer, self._page_index, self._described.page_index_offset or 0)
+
+    def _fetch(self, ranges: list[range]) -> list[bytes]:
+        def read(each: range) -> bytes:
+            return read_range(self._store, self._manifest, self._described, each.start, len(each))
+
+        if len(ranges) == 1:
+            return [read(ranges[0])]
+        with ThreadPoolExecutor(min(self._store.at_once, len(ranges) or 1)) as pool:
+            return list(pool.map(read, ranges))
+
     def _open(self, encoded: Sequence[str] = ()) -> Any:
         """Return a ParquetFile with a position of its own, which costs nothing: the metadata is here."""
         source = _RangeFile(self._store, self._manifest, self._described, self._footer)
@@ -83,7 +123,7 @@ class ParquetReader:
     def _naming_the_file(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, TypeError, pa.ArrowException, MemoryError) as error:
+        except _UNREADABLE as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
             raise damaged(self._store, self._manifest, self._described, f"is damaged: {reason}") from error
 

@@ -3,52 +3,89 @@
 from __future__ import annotations
 
 import dataclasses
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate
 from typing import TypeVar
 
+import pyarrow as pa
+
 from tidemark.errors import TidemarkError
-from tidemark.index.filters import Filters
+from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest, Part
 from tidemark.index.reader import ParquetReader
 from tidemark.index.store import Store
+
+_NEAR = 1  # blocks between two that are read with them: some 50 kB of names, for a request less
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class RowGroup:
-    """A place to read."""
+class Place:
+    """Rows of one row group, to read."""
 
     reader: ParquetReader
-    number: int
-    first_row: int  # of the whole index
+    row_group: int
+    rows: range  # of the row group
+
+    def read(self, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
+        """Return some columns, `encoded` ones perhaps as dictionaries. Raises IndexDamaged."""
+        return self.reader.read_rows(self.row_group, self.rows, columns, encoded=encoded)
+
+    def part(self, first: int, last: int) -> Place:
+        """Return the rows from one to another of these, both included."""
+        return dataclasses.replace(self, rows=self.rows[first : last + 1])
 
 
-def row_groups_of(
-    store: Store, manifest: Manifest, filters: Filters, blocks: Sequence[int] | None, block_rows: int
-) -> Iterator[RowGroup]:
-    """Return the row groups that can hold such rows, in order; `blocks` come from `Trigrams.blocks_of`."""
+def places_of(
+    store: Store,
+    manifest: Manifest,
+    filters: Filters = ANY,
+    blocks: Sequence[int] | None = None,
+    block_rows: int = 1,
+    *,
+    paged: bool = False,
+) -> Iterator[Place]:
+    """Return where such rows can be, in order, by row groups; of `blocks`, which are Trigrams', if given.
+
+    `paged` is for who reads few rows of each row group.
+    """
     firsts = accumulate((part.rows for part in manifest.parts), initial=0)
     parts = (
         (part, first)
         for part, first in zip(manifest.parts, firsts, strict=False)
-        if filters.may_be_in_part(part) and _any_block(blocks, block_rows, first, first + part.rows)
+        if filters.may_be_in_part(part) and (blocks is None or _within(blocks, block_rows, first, part.rows))
     )
 
     def opened(each: tuple[Part, int]) -> tuple[ParquetReader, int]:
-        return ParquetReader(store, manifest, each[0]), each[1]
+        return ParquetReader(store, manifest, each[0], paged=paged), each[1]
 
     for reader, first in in_order(parts, opened, at_once=store.at_once):
         at = first
         for number in range(reader.row_groups):
-            start, at = at, at + reader.rows(number)
-            if _any_block(blocks, block_rows, start, at) and filters.may_be_in_row_group(reader, number):
-                yield RowGroup(reader, number, start)
+            rows = reader.rows(number)
+            if filters.may_be_in_row_group(reader, number):
+                spans = [range(rows)] if blocks is None else _within(blocks, block_rows, at, rows)
+                yield from (Place(reader, number, span) for span in spans)
+            at += rows
+
+
+def _within(blocks: Sequence[int], block_rows: int, first: int, rows: int) -> list[range]:
+    """Return the rows that are in blocks, of so many from the first on; blocks that are near as one range."""
+    spans: list[range] = []
+    last = (first + rows - 1) // block_rows
+    for block in blocks[bisect_left(blocks, first // block_rows) : bisect_right(blocks, last)]:
+        start = max(block * block_rows - first, 0)
+        stop = min((block + 1) * block_rows - first, rows)
+        if spans and start - spans[-1].stop <= _NEAR * block_rows:
+            spans[-1] = range(spans[-1].start, stop)
+        else:
+            spans.append(range(start, stop))
+    return spans
 
 
 def in_order(items: Iterator[_Item], work: Callable[[_Item], _Result], *, at_once: int) -> Iterator[_Result]:
@@ -78,10 +115,3 @@ def in_order(items: Iterator[_Item], work: Callable[[_Item], _Result], *, at_onc
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def _any_block(blocks: Sequence[int] | None, block_rows: int, start: int, end: int) -> bool:
-    if blocks is None:
-        return True
-    at = bisect_left(blocks, start // block_rows)
-    return at < len(blocks) and blocks[at] <= (end - 1) // block_rows

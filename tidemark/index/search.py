@@ -13,7 +13,7 @@ from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest
 from tidemark.index.pattern import Mode, NamePattern
 from tidemark.index.reader import ENTRY_COLUMNS, entries
-from tidemark.index.scan import RowGroup, in_order, row_groups_of
+from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.store import Store
 from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 
@@ -39,15 +39,16 @@ def search(
     """
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
 
-    def hits(place: RowGroup) -> pa.Table | None:
+    def hits(place: Place) -> pa.Table | None:
         found = _matches(place, wanted, filters)
-        if not pc.any(found).as_py():
+        numbers = pc.indices_nonzero(found)
+        if not len(numbers):
             return None
-        return place.reader.read(place.number, ENTRY_COLUMNS).filter(found)
+        first, last = numbers[0].as_py(), numbers[-1].as_py()
+        return place.part(first, last).read(ENTRY_COLUMNS).filter(found[first : last + 1])
 
-    for rows in in_order(
-        _places(store, manifest, wanted, filters, trigrams=trigrams), hits, at_once=store.at_once
-    ):
+    places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=True)
+    for rows in in_order(places, hits, at_once=store.at_once):
         if rows is not None:
             yield from entries(rows)
 
@@ -65,32 +66,39 @@ def count(
     """Return how many entries `search` would find, and read no more than it takes to know."""
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
 
-    def hits(place: RowGroup) -> int:
+    def hits(place: Place) -> int:
         return int(pc.sum(_matches(place, wanted, filters)).as_py() or 0)
 
-    places = _places(store, manifest, wanted, filters, trigrams=trigrams)
+    places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=False)
     return sum(in_order(places, hits, at_once=store.at_once))
 
 
 def _places(
-    store: Store, manifest: Manifest, wanted: NamePattern, filters: Filters, *, trigrams: bool
-) -> Iterator[RowGroup]:
+    store: Store,
+    manifest: Manifest,
+    wanted: NamePattern,
+    filters: Filters,
+    *,
+    trigrams: bool,
+    rows_wanted: bool,
+) -> Iterator[Place]:
     file = manifest.side_file(TRIGRAMS)
     blocks, block_rows = None, BLOCK_ROWS
     if trigrams and file is not None and any(len(piece.encode()) >= 3 for piece in wanted.pieces):
         found = Trigrams(store, manifest, file)
         blocks, block_rows = found.blocks_of(wanted.pieces), found.block_rows
-    return row_groups_of(store, manifest, filters, blocks, block_rows)
+    paged = rows_wanted or blocks is not None
+    return places_of(store, manifest, filters, blocks, block_rows, paged=paged)
 
 
-def _matches(place: RowGroup, wanted: NamePattern, filters: Filters) -> pa.ChunkedArray:
+def _matches(place: Place, wanted: NamePattern, filters: Filters) -> pa.ChunkedArray:
     """Tell which rows of a row group match; names are read only where a row meets every other condition."""
     found = None
     if filters.columns:
-        rows = place.reader.read(place.number, filters.columns, encoded=_ENCODED)
+        rows = place.read(filters.columns, encoded=_ENCODED)
         found = reduce(pc.and_, filters.condition(rows))
         if wanted.matches_all or not pc.any(found).as_py():
             return found
-    names = place.reader.read(place.number, ["name"]).column("name")
+    names = place.read(["name"]).column("name")
     named = wanted(names)
     return named if found is None else pc.and_(named.combine_chunks(), found.combine_chunks())

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged
 from tidemark.index.files import described
 from tidemark.index.manifest import File, Manifest
-from tidemark.index.ranges import read_footer, read_range
+from tidemark.index.ranges import read_end, read_range
 from tidemark.index.store import Store
 
 TRIGRAMS = "trigrams.bin"
@@ -134,7 +134,7 @@ class Trigrams:
 
     def __init__(self, store: Store, manifest: Manifest, file: File) -> None:
         self._store, self._manifest, self._file = store, manifest, file
-        table = read_footer(store, manifest, file)
+        table, _ = read_end(store, manifest, file)
         magic, self.block_rows, self.blocks, buckets = _TABLE.unpack_from(table.ljust(_TABLE.size))
         if (
             magic != _MAGIC

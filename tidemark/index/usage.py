@@ -18,11 +18,10 @@ from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
-from tidemark.index.scan import RowGroup, in_order, row_groups_of
+from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
 from tidemark.index.top import TOP
-from tidemark.index.trigrams import BLOCK_ROWS
 
 _DAY = 86_400_000_000  # microseconds
 AGES = (
@@ -117,11 +116,11 @@ def largest_files(store: Store, manifest: Manifest, *, under: str = "/", limit: 
     if sum(map(len, top)) >= limit or sum(map(len, kept)) == manifest.totals.files:
         return [entry for rows in top for entry in entries(rows)][:limit]
 
-    def largest(place: RowGroup) -> pa.Table:
-        rows = place.reader.read(place.number, ENTRY_COLUMNS)
+    def largest(place: Place) -> pa.Table:
+        rows = place.read(ENTRY_COLUMNS)
         return _largest(rows.filter(_all(filters.condition(rows))), "size", limit)
 
-    places = row_groups_of(store, manifest, filters, None, BLOCK_ROWS)
+    places = places_of(store, manifest, filters)
     found = list(in_order(places, largest, at_once=store.at_once))
     return list(entries(_largest(pa.concat_tables(found), "size", limit))) if found else []
 
@@ -151,16 +150,14 @@ def usage_by(
     filters = dataclasses.replace(filters, types=("f",))
     wanted = sorted({column, "size", *filters.columns})
 
-    def sums(place: RowGroup) -> pa.Table:
-        rows = place.reader.read(place.number, wanted, encoded=("parent", "type"))
+    def sums(place: Place) -> pa.Table:
+        rows = place.read(wanted, encoded=("parent", "type"))
         rows = rows.filter(_all(filters.condition(rows)))
         key = _ages(rows.column("mtime"), now) if by == "age" else rows.column(column).cast(pa.string())
         keyed = pa.table({"key": pc.fill_null(key, ""), "size": rows.column("size")})
         return keyed.group_by("key").aggregate([("size", "count"), ("size", "sum")])
 
-    found = list(
-        in_order(row_groups_of(store, manifest, filters, None, BLOCK_ROWS), sums, at_once=store.at_once)
-    )
+    found = list(in_order(places_of(store, manifest, filters), sums, at_once=store.at_once))
     if not found:
         return []
     total = pa.concat_tables(found).group_by("key").aggregate([("size_count", "sum"), ("size_sum", "sum")])

@@ -37,7 +37,7 @@ HISTORY_SCHEMA = pa.schema(
         *(PART_SCHEMA.field(name) for name in ROW_COLUMNS),
     ]
 )
-SPAN = 16  # indexes that a recent log reaches over, before it is joined to the earlier one
+SPAN = 8  # indexes that a recent log reaches over, before it is joined to the earlier one
 _NOTE = "tidemark.history"
 _ROW_GROUP_ROWS = 32_768
 _MOST_CHANGES = 1 << 21  # of one index: they are in memory
