@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged
 from tidemark.index.files import described
 from tidemark.index.manifest import File, Manifest
-from tidemark.index.ranges import read_end, read_range
+from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.store import Store
 
 TRIGRAMS = "trigrams.bin"
@@ -182,10 +182,7 @@ class Trigrams:
             raise self._damaged() from error
 
     def _damaged(self) -> IndexDamaged:
-        return IndexDamaged(
-            f"{self._store.url}/{self._manifest.identity.prefix}{self._file.file} is damaged; "
-            f"search without it (--no-trigrams), or use another index of this file system"
-        )
+        return damaged(self._store, self._manifest, self._file, "is damaged")
 
 
 def hash_of(trigram: int) -> int:
