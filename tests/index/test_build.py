@@ -230,6 +230,23 @@ def test_other_readers_see_the_same_rows(store, tmp_path):
     assert duck_rows == ours.to_pylist()
 
 
+def test_true_bytes_are_kept_where_names_are_not_utf_8_and_only_there(store, tmp_path):
+    names = [b"plain", b"\xff", b"a\\xff", "é".encode(), *(b"n%d" % number for number in range(100))]
+    rows = [row(b"/d/" + name, type="l", target=name) for name in names] + [row(b"/\xfe/x")]
+    manifest = index_rows(store, tmp_path, rows)
+    table = pq.read_table(store._directory / manifest.identity.prefix / "part-00000.parquet")
+    found = {
+        (each["parent"], each["name"]): (each["parent_raw"], each["name_raw"], each["target_raw"])
+        for each in table.select(["parent", "name", "parent_raw", "name_raw", "target_raw"]).to_pylist()
+    }
+    assert {key: raws for key, raws in found.items() if any(raws)} == {
+        ("/d/", r"\xff"): (None, b"\xff", b"\xff"),
+        (r"/\xfe/", "x"): (b"/\xfe/", None, None),
+    }
+    assert ("/d/", r"a\x5cxff") in found
+    assert len(found) == len(rows)
+
+
 def test_problems_are_counted_by_kind(store, tmp_path):
     problems = [
         Problem(path=b"/a/", operation="open", errno=13, kind="unreadable"),
