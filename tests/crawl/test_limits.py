@@ -124,6 +124,17 @@ def test_a_rate_limit_is_kept(crawler, tmp_path, threads):
     assert 0.4 < time.monotonic() - started < 5
 
 
+def test_a_slow_crawl_is_heard_of_before_a_batch_is_full(crawler, tmp_path):
+    for number in range(300):
+        (tmp_path / f"{number}").write_text("")
+    crawl = crawler(os.fsencode(tmp_path), CrawlOptions(operations_per_second=80))
+
+    batches = [batch.rows for batch in crawl.batches()]
+
+    assert sum(batches) == 300
+    assert len(batches) > 1
+
+
 def test_a_crawl_can_be_stopped_while_it_waits_for_its_turn(crawler, tmp_path):
     for number in range(100):
         (tmp_path / f"{number}").write_text("")

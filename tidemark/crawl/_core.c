@@ -30,7 +30,7 @@ enum { ENTRIES, DIRECTORIES, QUEUED, BYTES, PAUSE, STOP };
 enum { DIRS, DIR_ENDS, NAMES, NAME_ENDS, TARGETS, TARGET_ENDS, DIRECTORY, MODE, NLINK, UID, GID, SIZE, INODE,
        MTIME, CTIME, MTIME_NS, CTIME_NS, PROBLEMS, DEFERRED, COLUMNS };
 typedef struct { char *at; size_t used, room; } Buffer;
-typedef struct { Buffer column[COLUMNS]; size_t bytes; int32_t rows, dirs; const void *last_dir; } Batch;
+typedef struct { Buffer column[COLUMNS]; size_t bytes; int32_t rows, dirs; const void *last_dir; time_t begun; } Batch;
 typedef struct { /* all of it the caller's, and there to the end */
     int root, batches; /* an open directory; a pipe to which the addresses of batches are written */
     int threads, descriptors, batch_rows;
@@ -51,6 +51,7 @@ typedef struct {
 } Crawl;
 
 static void *checked(void *memory) { if (!memory) abort(); return memory; }
+static time_t now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC_COARSE, &t); return t.tv_sec; }
 static void put(Batch *batch, int column, const void *bytes, size_t length) {
     Buffer *to = &batch->column[column];
     if (to->used + length >= to->room) to->at = checked(realloc(to->at, to->room = (to->used + length) * 2 + 256));
@@ -62,7 +63,7 @@ static void put_string(Batch *batch, int column, const char *bytes, size_t lengt
 }
 
 static Batch *new_batch(void) {
-    Batch *batch = checked(calloc(1, sizeof *batch));
+    Batch *batch = checked(calloc(1, sizeof *batch)); batch->begun = now();
     for (int n = DIRS; n <= TARGETS; n += 2) put_string(batch, n, "", 0);
     return batch;
 }
@@ -84,13 +85,13 @@ static void problem(Batch *batch, int operation, int error, const Work *dir, con
 static void wait_for_turn(Crawl *c) { /* before every request, where a rate limit is set */
     if (!c->options->ns_an_operation) return;
     struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t);
-    long long now = t.tv_sec * 1000000000LL + t.tv_nsec, step = 50000000;
+    long long at = t.tv_sec * 1000000000LL + t.tv_nsec, step = 50000000;
     pthread_mutex_lock(&c->lock);
-    long long turn = c->next_operation > now - step ? c->next_operation : now - step;
+    long long turn = c->next_operation > at - step ? c->next_operation : at - step;
     c->next_operation = turn + c->options->ns_an_operation;
     pthread_mutex_unlock(&c->lock);
-    for (; turn > now && !c->shared[STOP]; now += step) /* in steps, so that `stop` is seen */
-        nanosleep(&(struct timespec){ 0, turn - now < step ? turn - now : step }, NULL);
+    for (; turn > at && !c->shared[STOP]; at += step) /* in steps, so that `stop` is seen */
+        nanosleep(&(struct timespec){ 0, turn - at < step ? turn - at : step }, NULL);
 }
 
 static Work *new_work(Work *dir, const char *bytes, size_t length, const char *name) { /* with room for a slash */
@@ -164,8 +165,7 @@ static int excluded(const Crawl *c, const char *path) { /* without a slash at ei
 }
 
 static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int count) {
-    Stack below = { 0 };
-    long long bytes = 0, rows = 0;
+    Stack below = { 0 }; long long bytes = 0, rows = 0;
     for (; count--; name += strlen(name) + 1) {
         struct statx sx;
         wait_for_turn(c);
@@ -195,9 +195,9 @@ static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int
         if (c->idle) pthread_cond_broadcast(&c->work);
         pthread_mutex_unlock(&c->lock);
     }
-    if ((*batch)->rows < c->options->batch_rows && (*batch)->bytes < c->options->batch_bytes) return;
-    emit(c, *batch);
-    *batch = new_batch();
+    const Batch *b = *batch; /* the caller hears of a slow crawl within seconds, too */
+    if (b->rows < c->options->batch_rows && b->bytes < c->options->batch_bytes && now() < b->begun + 2) return;
+    emit(c, *batch); *batch = new_batch();
 }
 
 static int hand_over(Crawl *c, Work *dir, const char *names, size_t length, int count) {

@@ -59,6 +59,7 @@ class Crawl(Protocol):
     def batches(self) -> Iterator[Batch]:
         """Crawl, and return every entry once (twice where a directory changes while it is listed).
 
+        What is found comes within seconds, however slow the crawl is, in batches that may be small for it.
         Ends when all is listed, or soon after `pause`; then it may be called again, to go on.
         Raises CrawlFailed where the root cannot be read, CrawlStopped after `stop`.
         """

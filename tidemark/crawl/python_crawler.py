@@ -25,6 +25,7 @@ from tidemark.crawl.rows import Rows
 
 _CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
 _BATCH_BYTES = 1 << 26  # of paths, in all threads' batches
+_BATCH_SECONDS = 1.0  # so that the caller hears of a slow crawl, too
 _QUEUE_BYTES, _WAITING_BYTES = (
     1 << 25,
     150,
@@ -246,7 +247,11 @@ class PythonCrawl:
             if stat.S_ISLNK(stats[row].st_mode):
                 self._read_link(directory, found[row], first + row, rows)
         self._push(directory, below, len(stats), size)
-        if len(rows) >= self._options.batch_rows or rows.path_bytes > _BATCH_BYTES // self._threads:
+        if (
+            len(rows) >= self._options.batch_rows
+            or rows.path_bytes > _BATCH_BYTES // self._threads
+            or rows.seconds > _BATCH_SECONDS
+        ):
             self._batches.put(rows.take())
 
     def _stats(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from array import array
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -26,6 +27,7 @@ class Rows:
     """A growing batch, filled by one thread. Columns are made in one go: far cheaper than row by row."""
 
     def __init__(self) -> None:
+        self._begun = time.monotonic()
         self._directories: list[bytes] = []
         self._directory = array("i")
         self.path_bytes = 0  # of directories and targets: what a batch's memory could otherwise grow with
@@ -42,6 +44,11 @@ class Rows:
     def empty(self) -> bool:
         """Whether there is neither a row nor a problem to hand over."""
         return not self._names and not self._problems
+
+    @property
+    def seconds(self) -> float:
+        """For how long rows have been gathered."""
+        return time.monotonic() - self._begun
 
     def add_directory(self, path: bytes, names: list[str], stats: list[os.stat_result]) -> int:
         """Add rows of one directory; return the number of the first."""
