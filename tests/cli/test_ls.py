@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.index.building import directory, index_rows, row
+from tidemark.cli.entries import entry_line
+from tidemark.index.browse import find_entry
 
 
 @pytest.fixture
@@ -81,3 +83,13 @@ def test_a_file_is_listed_as_itself(tidemark, at):
     document = tidemark("ls", f"{index}big/b", *options, "--json").document
     assert [entry["path"] for entry in document["entries"]] == ["/big/b"]
     assert tidemark("ls", f"{index}big/none", *options).code == 18
+
+
+def test_only_the_date_and_the_size_of_a_line_are_quiet(repository, tmp_path):
+    index = index_rows(repository, tmp_path, [row("/name")])
+    entry = find_entry(repository, index, "/name")
+    assert entry is not None
+    line = entry_line(entry, "name")
+    quiet = [line.plain[span.start : span.end] for span in line.spans if span.style == "dim"]
+    assert not line.style
+    assert [text.split() for text in quiet] == [["2023-11-14", "22:13", "10", "B"]]
