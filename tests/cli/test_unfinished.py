@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from datetime import timedelta
 
 import psutil
@@ -64,6 +65,18 @@ def test_a_build_leaves_another_one_that_is_still_at_it_alone(tidemark, reposito
     second = tidemark(*build).document
     assert second["index_id"] != half
     assert key in repository.list_keys("indexes/")
+
+
+def test_a_build_that_ended_and_that_nobody_waited_for_is_gone_on_with(tidemark, repository, tree, half):
+    (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
+    ended = subprocess.Popen(["sleep", "60"])
+    theirs = {"pid": ended.pid, "process_began": psutil.Process(ended.pid).create_time()}
+    ended.kill()
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
+    repository.put(key, json.dumps({**json.loads(repository.get(key)), "process": theirs}).encode())
+    document = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
+    ended.wait()
+    assert document["index_id"] == half
 
 
 def test_what_a_build_left_that_has_no_checkpoint_is_given_up(tidemark, repository, tree, half):

@@ -91,7 +91,10 @@ def _begun(store: Store, identity: IndexIdentity) -> Beginning | None:
 
 def _is_alive(*, pid: int, process_began: float) -> bool:
     try:
-        return abs(psutil.Process(pid).create_time() - process_began) < 1  # else another one has the number
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended, and only its parent has not looked yet
+            return False
+        return abs(process.create_time() - process_began) < 1  # else another one has the number
     except psutil.Error:
         return False
 
