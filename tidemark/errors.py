@@ -120,8 +120,8 @@ class SessionNotFound(TidemarkError):
 
     exit_code = 16
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"no session {session_id}; list them with: tidemark sessions")
+    def __init__(self, session_id: str, message: str | None = None) -> None:
+        super().__init__(message or f"no session {session_id}; list them with: tidemark sessions")
 
 
 class IndexNotFound(TidemarkError):

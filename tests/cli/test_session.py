@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
 from tests.cli.conftest import NOW
 from tests.cli.test_sessions import FIELDS
+from tidemark.aws.clock import utc_now
+from tidemark.sessions.naming import session_id
 from tidemark.sessions.overlap import claim, complete, settle
 from tidemark.sessions.session import SessionStatus
 
@@ -27,6 +31,55 @@ def test_an_unknown_session(tidemark, deployment):
         assert result.code == 16
         assert "tidemark sessions" in result.err
         assert "\x1b" not in result.err
+
+
+@pytest.fixture
+def machine(deployment):
+    """The deployment's backup sessions, as Step Functions runs them."""
+    states = deployment.clients.of("stepfunctions")
+    arn = deployment.resources.backup_session
+    states.create_state_machine(
+        name=arn.rpartition(":")[2],
+        definition='{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": true}}}',
+        roleArn=f"arn:aws:iam::{deployment.resources.account}:role/states",
+    )
+    return lambda name: states.start_execution(stateMachineArn=arn, name=name)["executionArn"]
+
+
+def test_one_whose_execution_has_begun_is_said_to_start(tidemark, deployment, machine):
+    machine("s-1")
+    result = tidemark("session", "s-1")
+    assert result.code == 16
+    assert "is starting" in result.err
+    assert "tidemark session s-1 --watch" in result.err
+
+
+def test_watching_waits_for_a_session_that_is_starting(tidemark, deployment, machine, monkeypatch):
+    machine("s-1")
+
+    def sleep(_seconds):
+        deployment.session("s-1", status=SessionStatus.SUCCESS, ended_at=NOW)
+
+    monkeypatch.setattr("tidemark.cli.session.time.sleep", sleep)
+    result = tidemark("session", "s-1", "--watch")
+    assert result.code == 0, result.err
+    assert "session: starting" in result.err
+    assert "success" in result.out
+
+
+def test_a_name_given_just_now_is_starting_and_an_old_one_is_not(tidemark, deployment):
+    file_system = deployment.file_system.file_system_id
+    now = utc_now()
+    assert "is starting" in tidemark("session", session_id("nightly", file_system, now)).err
+    old = session_id("nightly", file_system, now - timedelta(hours=1))
+    assert "no session" in tidemark("session", old, "--watch").err
+
+
+def test_one_that_was_stopped_before_it_was_opened(tidemark, deployment, machine):
+    deployment.clients.of("stepfunctions").stop_execution(executionArn=machine("s-1"))
+    result = tidemark("session", "s-1", "--watch")
+    assert result.code == 16
+    assert "ABORTED: it was stopped; run its policy again" in result.err
 
 
 def test_a_running_one_shows_its_steps_and_the_workers_progress(tidemark, deployment):

@@ -28,6 +28,7 @@ def test_nothing_yet_says_how_to_begin(tidemark, deployment):
     result = tidemark("sessions")
     assert result.code == 0
     assert result.out == ""
+    assert "one just started appears within moments" in result.err
     assert "tidemark run POLICY" in result.err
     assert "of policy weekly" in tidemark("sessions", "--policy", "weekly").err
     assert tidemark("sessions", "--json").document == {"sessions": []}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sessions.examples import times
-from tidemark.sessions.naming import index_id, is_session_id, session_id
+from tidemark.sessions.naming import index_id, is_session_id, moment_of, session_id
 
 FILE_SYSTEM = "fs-0123456789abcdef0"
 # Source: StartExecution, name: at most 80 characters, none of these.
@@ -40,6 +40,12 @@ def test_the_name_says_policy_file_system_and_time() -> None:
     moment = datetime(2026, 11, 22, 2, tzinfo=UTC)
     assert session_id("nightly", "fs-0123", moment) == "nightly-fs-0123-20261122T020000Z"
     assert index_id("fs-0123", moment, "0a1b2c") == "fs-0123-20261122T020000Z-0a1b2c"
+
+
+@given(times)
+def test_a_sessions_name_gives_its_moment_back(moment: datetime) -> None:
+    assert moment_of(session_id("nightly", FILE_SYSTEM, moment)) == moment.replace(microsecond=0)
+    assert moment_of("nightly-1") is None
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a:b", "a/b", "-a", "a" * 81, "a\n", "../a", "ä"])

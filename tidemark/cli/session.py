@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import POINT_FIELDS, SESSION_FIELDS, index_json, session_json
-from tidemark.cli.follow import follow
+from tidemark.cli.follow import INTERVAL_SECONDS, follow
 from tidemark.cli.steps import STATUS_STYLES, StepsTable, View, steps
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.ledger import associations_of
-from tidemark.sessions.naming import is_session_id
+from tidemark.sessions.naming import is_session_id, moment_of
+
+# A run of a policy names its sessions, and starts their executions some seconds later.
+_STARTING = timedelta(minutes=2)
 
 HELP = f"""Show one backup session in full.
 
-With --watch, shows its steps and the worker's progress until it ends.
+With --watch, shows its steps and the worker's progress until it ends; waits for it, if it is just being
+started.
 
 JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; index (or null) with index_id, status,
 started_at, ended_at, reason, sessions[], files, directories, others, bytes, unreadable; progress (or
@@ -40,7 +48,7 @@ def session(
     if not is_session_id(session_id):
         raise SessionNotFound(terminal.printable(session_id))
     connection = connect()
-    view = connection.view(session_id, None)
+    view = _opened(connection, session_id, wait=watch)
     policy = connection.policy_if_any(view.session.policy)
     view = View(
         session=view.session, policy=policy, index=view.index, owner=view.owner, progress=view.progress
@@ -52,6 +60,42 @@ def session(
         terminal.print_json(_document(connection, view))
         return
     show(terminal.console(), connection, view)
+
+
+def _opened(connection: Connection, session_id: str, *, wait: bool) -> View:
+    """Return the session, waited for while it is being started; raise SessionNotFound."""
+    said = False
+    while True:
+        with contextlib.suppress(SessionNotFound):
+            return connection.view(session_id, None)
+        _check_starting(connection, session_id)
+        if not wait:
+            way_out = f"it appears within moments; wait for it with: tidemark session {session_id} --watch"
+            raise SessionNotFound(
+                session_id, f"session {session_id} is starting, its record is not there yet; {way_out}"
+            )
+        if not said:
+            said = True
+            now = terminal.clock(utc_now())
+            terminal.console(stderr=True).print(f"{now}  session: starting, waiting for its record")
+        time.sleep(INTERVAL_SECONDS)
+
+
+def _check_starting(connection: Connection, session_id: str) -> None:
+    """Return if a session without a record may yet be opened; raise SessionNotFound, with why not."""
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    execution = executions.execution_arn(connection.resources.backup_session, session_id)
+    ended = executions.ended_as(client, execution)
+    if ended == "MISSING":
+        named = moment_of(session_id)
+        if named is None or abs(utc_now() - named) > _STARTING:
+            raise SessionNotFound(session_id)
+    elif ended is not None:
+        why = executions.failure_of(client, execution) or "it was stopped"
+        raise SessionNotFound(
+            session_id,
+            f"session {session_id} was not opened, its execution is {ended}: {why}; run its policy again",
+        )
 
 
 def show(out: Console, connection: Connection, view: View) -> None:

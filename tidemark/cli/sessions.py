@@ -80,5 +80,6 @@ def _print_nothing(file_system: str | None, policy: str | None) -> None:
         policy is not None
     )
     err = terminal.console(stderr=True)
-    err.print(" ".join(["No sessions", *wanted, "yet. Start one with:"]))
+    err.print(" ".join(["No sessions", *wanted, "yet; one just started appears within moments."]))
+    err.print("If none was started, start one with:")
     err.print(terminal.commands((f"tidemark run {policy or 'POLICY'}", "")))

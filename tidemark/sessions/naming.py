@@ -16,6 +16,14 @@ def session_id(policy: str, file_system_id: str, moment: datetime) -> str:
     return f"{policy}-{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}"
 
 
+def moment_of(session_id: str) -> datetime | None:
+    """Return the moment that a session's id ends with; None where it ends with something else."""
+    try:
+        return datetime.strptime(session_id.rpartition("-")[2], _MOMENT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def index_id(file_system_id: str, moment: datetime, unique: str) -> str:
     """Return an index id that sorts by time within its file system; `unique` is six hex digits."""
     return f"{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}-{unique}"
