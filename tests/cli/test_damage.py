@@ -112,7 +112,11 @@ def test_altered_files(repository, right, capfd, data):
         at = data.draw(st.integers(0, max(len(body) - 1, 0)))
         body[at : at + data.draw(st.sampled_from([1, 1, 4, 100]))] = data.draw(st.binary(max_size=5))
     with replaced(repository.directory / name, bytes(body)):
-        check(ask(capfd, command), right[command], command)
+        answer = ask(capfd, command)
+    if name == "manifest.json" and "! passed over: " in answer[2]:
+        assert answer[0] == 44  # the answer is that of the other indexes
+    else:
+        check(answer, right[command], command)
 
 
 @SETTINGS

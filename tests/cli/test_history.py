@@ -66,6 +66,21 @@ def test_a_path_that_no_index_has(tidemark, repository, tmp_path, path):
     assert "\x1b" not in result.err
 
 
+@pytest.mark.parametrize("damaged", range(6))
+def test_a_damaged_manifest_is_passed_over(tidemark, repository, tmp_path, damaged, monkeypatch):
+    monkeypatch.setattr("tidemark.index.versions.Log.of", lambda *_: None)  # which need no old manifest
+    made = build(repository, tmp_path)
+    (key,) = (
+        key for key in repository.list_keys("indexes/") if key.endswith(f"{made[damaged]}/manifest.json")
+    )
+    repository.put(key, b"{}")
+    result = tidemark("history", "/a.txt", "--repository", repository.url, "--json")
+    assert (result.code, result.err.count(key)) == (44, 1)
+    seen = [index for version in result.document["versions"] for index in version["index_ids"]]
+    assert seen == [index for index in made[1:] if index != made[damaged]]
+    assert tidemark("history", "/nothing", "--repository", repository.url).code == 44
+
+
 def test_no_index(tidemark, repository):
     assert tidemark("history", "/a", "--repository", repository.url).code == 17
     arguments = ("history", "/a", "--repository", repository.url, "--file-system")

@@ -41,3 +41,12 @@ def test_a_damaged_manifest_is_named(tidemark, repository, tmp_path):
     result = tidemark("index", "list", "--repository", repository.url)
     assert result.code == 44
     assert manifest.key in result.err
+    assert "no index yet" not in result.err
+    healthy = index_rows(repository, tmp_path, [row("/a")], number=2)
+    result = tidemark("index", "list", "--repository", repository.url)
+    assert (result.code, result.err.count(manifest.key)) == (44, 1)
+    assert f"tidemark index list --repository {repository.url}" in result.err
+    assert healthy.index_id in result.out
+    result = tidemark("index", "list", "--repository", repository.url, "--json")
+    assert result.code == 44
+    assert [index["index_id"] for index in result.document["indexes"]] == [healthy.index_id]

@@ -12,12 +12,15 @@ from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
-from tidemark.cli.indexes import Repository, deployment_or, no_index_yet
+from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over_damage
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
+from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
+    from tidemark.cli.connection import Connection
+    from tidemark.index.catalogue import PassOver
     from tidemark.index.history import Version
     from tidemark.index.manifest import IndexIdentity
 
@@ -44,11 +47,24 @@ def history(
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
+    store, connection = deployment_or(repository)
+    shown = "/" + escape(terminal.typed(path)).strip("/")
+    with passing_over_damage() as pass_over:
+        _answer(store, connection, file_system, shown, pass_over, as_json=as_json)
+
+
+def _answer(
+    store: Store,
+    connection: Connection | None,
+    file_system: str | None,
+    shown: str,
+    pass_over: PassOver,
+    *,
+    as_json: bool,
+) -> None:
     from tidemark.index.catalogue import identities, newest_index
     from tidemark.index.history import history as versions_of
 
-    store, connection = deployment_or(repository)
-    shown = "/" + escape(terminal.typed(path)).strip("/")
     indexes = sorted(identities(store, file_system), key=_whose)
     if not indexes:
         raise no_index_yet(store)
@@ -57,7 +73,7 @@ def history(
     lines: list[Text] = []
     for whose, group in groupby(indexes, key=_whose):
         by_id = {identity.index_id: identity for identity in group}
-        versions = versions_of(store, list(by_id.values()), shown)
+        versions = versions_of(store, list(by_id.values()), shown, pass_over)
         if versions:
             lines.append(Text("/".join(whose), terminal.STRONG))
         before: Version | None = None
@@ -73,7 +89,7 @@ def history(
             before = version
     if not found:
         if file_system is not None:
-            newest_index(store, file_system)  # says that there is none
+            newest_index(store, file_system, pass_over)  # says that there is none
         raise PathNotFound(
             f"no index has {terminal.printable(shown)}; look for it with: tidemark search NAME --all"
         )

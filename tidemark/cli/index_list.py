@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.indexes import INDEX_FIELDS, Repository, deployment_or, manifest_json, no_index_yet
+from tidemark.cli.indexes import (
+    INDEX_FIELDS,
+    Repository,
+    deployment_or,
+    manifest_json,
+    no_index_yet,
+    passing_over_damage,
+)
+from tidemark.errors import IndexNotFound
+from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
+
+if TYPE_CHECKING:
+    from tidemark.index.manifest import Manifest
 
 HELP = f"""List the complete indexes of a repository, newest first.
 
-Reads the manifest of each, up to 16 at a time. An index that is being written is not among them.
+Reads the manifest of each, up to 16 at a time. An index that is being written is not among them. One whose
+manifest is damaged is named and passed over; the command ends with code 44 then.
 
 JSON: {{"indexes": [...]}}, each with {INDEX_FIELDS}.
 """
@@ -32,14 +45,20 @@ def list_(
     from tidemark.index.catalogue import list_indexes
 
     store, _ = deployment_or(repository)
-    found = list_indexes(store, file_system)[::-1]
+    try:
+        with passing_over_damage() as pass_over:
+            _print(store, list_indexes(store, file_system, pass_over)[::-1], as_json=as_json)
+    except IndexNotFound as none:  # which is an answer here
+        text = terminal.printable(str(none))
+        terminal.console(stderr=True).print(Text(text, terminal.QUIET), soft_wrap=True)
+
+
+def _print(store: Store, found: list[Manifest], *, as_json: bool) -> None:
     if as_json:
         terminal.print_json({"indexes": [manifest_json(store, manifest) for manifest in found]})
         return
     if not found:
-        text = terminal.printable(str(no_index_yet(store)))
-        terminal.console(stderr=True).print(Text(text, terminal.QUIET), soft_wrap=True)
-        return
+        raise no_index_yet(store)
     out = terminal.console()
     out.print(Text(f"{'crawled (UTC)':<19} {'entries':>13} {'size':>7}  index", terminal.QUIET))
     for manifest in found:

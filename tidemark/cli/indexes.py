@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.errors import IndexNotFound, RecoveryPointNotFound
+from tidemark.errors import IndexDamaged, IndexNotFound, PathNotFound, RecoveryPointNotFound
 from tidemark.index.store import Store, file_store
 from tidemark.policy.policy import FILE_SYSTEM_ID
 from tidemark.sessions.naming import is_index_id
 
 if TYPE_CHECKING:  # importing the AWS SDK takes longer than most answers; a local repository needs none of it
     from tidemark.cli.connection import Connection
+    from tidemark.index.catalogue import PassOver
     from tidemark.index.manifest import Manifest
 
 Repository = Annotated[
@@ -87,22 +91,50 @@ def index_of(repository: Store, index_id: str) -> Manifest:
     if not is_index_id(index_id):
         raise IndexNotFound(
             f"{terminal.printable(index_id)!r} is not an index id such as "
-            f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; list them with: tidemark index list"
+            f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; "
+            f"list them with: tidemark index list --repository {repository.url}"
         )
     return open_index(repository, index_id)
 
 
-def every_index(repository: Store, file_system: str | None) -> list[Manifest]:
+@contextmanager
+def passing_over_damage() -> Iterator[PassOver]:
+    """Say of each index whose manifest is damaged that it is passed over; raise IndexDamaged at the end.
+
+    So it ends, too, where the others have nothing: that would not be the whole truth.
+    """
+    told: set[str] = set()  # a search for the newest index and one through all of them may meet the same one
+
+    def tell(error: IndexDamaged) -> None:
+        if str(error) not in told:
+            told.add(str(error))
+            said = f"! passed over: {terminal.printable(str(error))}"
+            terminal.console(stderr=True).print(Text(said, terminal.CAREFUL), soft_wrap=True)
+
+    try:
+        yield tell
+    except (IndexNotFound, PathNotFound):
+        if not told:
+            raise
+    if told:
+        raise IndexDamaged(
+            f"the answer is without {terminal.count(len(told), 'damaged index', 'damaged indexes')}; "
+            f"put each manifest back from a copy of the repository, or remove it"
+        )
+
+
+def every_index(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
     """Return every index, or those of one file system: of one after the other, each time oldest first.
 
     Raises IndexNotFound where there is none.
     """
     from tidemark.index.catalogue import list_indexes
 
-    found = list_indexes(repository, file_system)
+    found = list_indexes(repository, file_system, pass_over)
     if not found and file_system is not None:
         raise IndexNotFound(
-            f"{repository.url} has no index of {file_system}; list what it has: tidemark index list"
+            f"{repository.url} has no index of {file_system}; "
+            f"list what it has: tidemark index list --repository {repository.url}"
         )
     if not found:
         raise no_index_yet(repository)

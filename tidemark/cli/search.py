@@ -15,12 +15,21 @@ from tidemark.cli import criteria, hits, terminal
 from tidemark.cli.documents import ENTRY_FIELDS
 from tidemark.cli.hits import Found
 from tidemark.cli.holders import Holders
-from tidemark.cli.indexes import Repository, deployment_or, every_index, index_of, no_index_yet, whose
+from tidemark.cli.indexes import (
+    Repository,
+    deployment_or,
+    every_index,
+    index_of,
+    no_index_yet,
+    passing_over_damage,
+    whose,
+)
 from tidemark.errors import IndexNotFound
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
+    from tidemark.index.catalogue import PassOver
     from tidemark.index.manifest import Manifest
 
 HELP = f"""Find files and folders by name in an index.
@@ -121,25 +130,29 @@ def search(
         ),
     }
     store, connection = deployment_or(repository)
-    manifests = every_index(store, file_system) if every else choose(store, file_system, index)
-    if count:
-        _print_count(store, manifests, wanted, every=every, as_json=as_json)
-        return
-    found = _find_all(store, manifests, wanted) if every else _find(store, manifests, wanted)
-    if limit is None:
-        limit = 0 if as_json or print0 else _FOR_PEOPLE
-    holders = Holders(connection) if every else None
-    show = (
-        hits.print_bare
-        if print0
-        else partial(hits.print_json_lines if as_json else hits.print_lines, holders=holders)
-    )
-    number = show(islice(found, limit or None))
-    if not as_json and not print0:
-        _say(number, limit, pattern, manifests)
+    with passing_over_damage() as pass_over:
+        select = every_index if every else partial(choose, index=index)
+        manifests = select(store, file_system, pass_over)
+        if count:
+            _print_count(store, manifests, wanted, every=every, as_json=as_json)
+            return
+        found = _find_all(store, manifests, wanted) if every else _find(store, manifests, wanted)
+        if limit is None:
+            limit = 0 if as_json or print0 else _FOR_PEOPLE
+        holders = Holders(connection) if every else None
+        show = (
+            hits.print_bare
+            if print0
+            else partial(hits.print_json_lines if as_json else hits.print_lines, holders=holders)
+        )
+        number = show(islice(found, limit or None))
+        if not as_json and not print0:
+            _say(number, limit, pattern, manifests)
 
 
-def choose(repository: Store, file_system: str | None, index: str | None) -> list[Manifest]:
+def choose(
+    repository: Store, file_system: str | None, pass_over: PassOver, index: str | None
+) -> list[Manifest]:
     """Return the indexes to search: the one given, else the newest of the file system or of each."""
     from tidemark.index.catalogue import newest_index, newest_indexes
 
@@ -149,8 +162,8 @@ def choose(repository: Store, file_system: str | None, index: str | None) -> lis
             raise IndexNotFound(f"index {index} is not of {file_system}; leave one of the two options out")
         return [manifest]
     if file_system is not None:
-        return [newest_index(repository, file_system)]
-    newest = newest_indexes(repository)
+        return [newest_index(repository, file_system, pass_over)]
+    newest = newest_indexes(repository, pass_over)
     if not newest:
         raise no_index_yet(repository)
     return newest

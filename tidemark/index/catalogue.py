@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tidemark.errors import IndexDamaged, IndexNotFound
@@ -11,25 +11,30 @@ from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.store import ObjectMissing, Store
 
 _ROOT = "indexes/"
+PassOver = Callable[[IndexDamaged], None]  # what is told of a damaged index that is passed over
 
 
-def list_indexes(store: Store, file_system_id: str | None = None) -> list[Manifest]:
+def list_indexes(
+    store: Store, file_system_id: str | None = None, pass_over: PassOver | None = None
+) -> list[Manifest]:
     """Return the complete indexes of a repository, or of one file system in it, oldest first.
 
     Costs one listing per level and one GET per index. An index that is being written, or was left by a
-    crash, has no manifest and is not listed. Raises IndexDamaged where a manifest cannot be read.
+    crash, has no manifest and is not listed. Raises IndexDamaged where a manifest cannot be read, unless
+    there is somebody to tell.
     """
     found = list(identities(store, file_system_id))
     with ThreadPoolExecutor(store.at_once) as pool:
-        manifests = [manifest for manifest in pool.map(lambda each: _read(store, each), found) if manifest]
+        read = pool.map(lambda each: manifest_or_none(store, each, pass_over), found)
+        manifests = [manifest for manifest in read if manifest]
     return sorted(manifests, key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
 
 
-def newest_index(store: Store, file_system_id: str) -> Manifest:
-    """Return a file system's newest complete index. Raises IndexNotFound, IndexDamaged."""
+def newest_index(store: Store, file_system_id: str, pass_over: PassOver | None = None) -> Manifest:
+    """Return a file system's newest complete index. Raises IndexNotFound, and IndexDamaged as above."""
     # An index id holds the moment of its making, so that the newest is the last by name.
     for identity in sorted(identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
-        if manifest := _read(store, identity):
+        if manifest := manifest_or_none(store, identity, pass_over):
             return manifest
     raise IndexNotFound(
         f"{store.url} has no index of {file_system_id}; "
@@ -37,15 +42,15 @@ def newest_index(store: Store, file_system_id: str) -> Manifest:
     )
 
 
-def newest_indexes(store: Store) -> list[Manifest]:
+def newest_indexes(store: Store, pass_over: PassOver | None = None) -> list[Manifest]:
     """Return the newest complete index of each file system, oldest first.
 
-    Costs one listing per level and one GET per file system. Raises IndexDamaged.
+    Costs one listing per level and one GET per file system. Raises IndexDamaged as above.
     """
     found: dict[tuple[str, str, str], Manifest] = {}
     for identity in sorted(identities(store, None), key=lambda each: each.index_id, reverse=True):
         file_system = (identity.account, identity.region, identity.file_system_id)
-        if file_system not in found and (manifest := _read(store, identity)):
+        if file_system not in found and (manifest := manifest_or_none(store, identity, pass_over)):
             found[file_system] = manifest
     return sorted(found.values(), key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
 
@@ -69,7 +74,10 @@ def open_index(store: Store, index_id: str) -> Manifest:
     for identity in identities(store, index_id.rsplit("-", 2)[0], index_id):
         if manifest := _read(store, identity):
             return manifest
-    raise IndexNotFound(f"{store.url} has no complete index {index_id!r}; list them with: tidemark sessions")
+    raise IndexNotFound(
+        f"{store.url} has no complete index {index_id!r}; "
+        f"list what it has: tidemark index list --repository {store.url}"
+    )
 
 
 def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
@@ -80,6 +88,22 @@ def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
             f"{store.url} has no complete index {identity.index_id}; it is running, or has failed"
         )
     return manifest
+
+
+def manifest_or_none(
+    store: Store, identity: IndexIdentity, pass_over: PassOver | None = None
+) -> Manifest | None:
+    """Return a manifest; None where there is none, or a damaged one that somebody is told of.
+
+    Raises IndexDamaged where there is nobody to tell.
+    """
+    try:
+        return _read(store, identity)
+    except IndexDamaged as error:
+        if pass_over is None:
+            raise
+        pass_over(error)
+        return None
 
 
 def identities(

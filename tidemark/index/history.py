@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
-from tidemark.errors import IndexDamaged, IndexNotFound
+from tidemark.errors import IndexDamaged
 from tidemark.index.browse import find_entry
-from tidemark.index.catalogue import read_manifest
+from tidemark.index.catalogue import PassOver, manifest_or_none
 from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import IndexIdentity, Manifest
@@ -39,21 +39,28 @@ class Hit:
 _States = dict[str, tuple[Seen, Entry | None]]  # by index id
 
 
-def history(store: Store, indexes: Sequence[IndexIdentity], path: str) -> list[Version]:
+def history(
+    store: Store, indexes: Sequence[IndexIdentity], path: str, pass_over: PassOver | None = None
+) -> list[Version]:
     """Return the versions of one path over a file system's indexes, which are given oldest first.
 
     `path` is written as an Entry's. What comes before its first appearance is left out; a path that no index
     has gives nothing. The newest index's logs answer for the indexes that they reach over; only the others
-    are looked into one by one. What has no manifest is passed over. Raises IndexDamaged.
+    are looked into one by one. What has no manifest is passed over, and so is what has a damaged one if there
+    is somebody to tell. Raises IndexDamaged.
     """
-    newest = next((found for each in reversed(indexes) if (found := _manifest(store, each))), None)
+
+    def manifest(identity: IndexIdentity) -> Manifest | None:
+        return manifest_or_none(store, identity, pass_over)
+
+    newest = next((found for each in reversed(indexes) if (found := manifest(each))), None)
     if newest is None:
         return []
     states = _from_logs(store, newest, path)
     rest = [each for each in indexes if each.index_id not in states]
 
     def look(identity: IndexIdentity) -> tuple[Seen, Entry | None] | None:
-        index = newest if identity == newest.identity else _manifest(store, identity)
+        index = newest if identity == newest.identity else manifest(identity)
         if index is None:
             return None
         return _seen(index), find_entry(store, index, path)
@@ -66,13 +73,6 @@ def history(store: Store, indexes: Sequence[IndexIdentity], path: str) -> list[V
         if entry is not None or versions:
             versions.append(Version(entry=entry, indexes=tuple(seen for seen, _ in group)))
     return versions
-
-
-def _manifest(store: Store, identity: IndexIdentity) -> Manifest | None:
-    try:
-        return read_manifest(store, identity)
-    except IndexNotFound:
-        return None
 
 
 def _seen(index: Manifest) -> Seen:

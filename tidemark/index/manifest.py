@@ -162,7 +162,7 @@ class Manifest:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise IndexDamaged(
                 f"{url} is not a whole manifest ({reason}); "
-                f"use another index of this file system: tidemark sessions"
+                f"use another index: tidemark index list --repository {url.rpartition('/indexes/')[0]}"
             ) from error
 
     @classmethod
