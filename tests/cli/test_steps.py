@@ -77,6 +77,18 @@ def test_a_session_that_has_just_opened():
     ]
 
 
+def test_what_an_aborted_session_left_to_aws_backup_is_not_known():
+    look = f"AWS Backup may hold it; see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
+    assert told(view(status=SessionStatus.ABORTED)) == [
+        ("backup", "unknown", look),
+        ("copy to eu-west-1", "failed", "no copy"),
+        ("index", "failed", "no index"),
+    ]
+    backup, copy, _ = told(view(status=SessionStatus.ABORTED, points=BACKED_UP))
+    assert backup[1] == "done"
+    assert copy == ("copy to eu-west-1", "unknown", look)
+
+
 def test_copies_and_index_go_on_side_by_side():
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=PROGRESS)) == [
         ("backup", "done", "1.2 MB in vault tidemark"),

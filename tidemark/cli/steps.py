@@ -30,6 +30,7 @@ class State(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    UNKNOWN = "unknown"  # AWS Backup was left alone with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class View:
         return self.session.status is not SessionStatus.RUNNING
 
     @property
+    def stopped(self) -> bool:
+        """Whether the session's execution was stopped from outside, and its jobs left to AWS Backup."""
+        return self.session.status is SessionStatus.ABORTED
+
+    @property
     def shared(self) -> bool:
         """Whether the index is made by another session's worker."""
         return self.owner is not None and self.owner != self.session.session_id
@@ -67,13 +73,13 @@ def steps(view: View, now: datetime) -> list[Step]:
     session = view.session
     backup = next((point for point in session.points if point.kind == "backup"), None)
     since = duration((session.ended_at or now) - session.opened_at)
-    found = [_backup(backup, ended=view.ended, since=since)]
+    found = [_backup(backup, view, since=since)]
     copies = [point for point in session.points if point.kind == "copy"]
     for target in view.policy.copies if view.policy else ():
         made = next((point for point in copies if _is_of(point, target)), None)
-        found.append(_copy(made, target.region, backed_up=backup is not None, ended=view.ended))
+        found.append(_copy(made, target.region, view, backed_up=backup is not None))
         copies = [point for point in copies if point is not made]
-    found += [_copy(point, point.region, backed_up=True, ended=view.ended) for point in copies]
+    found += [_copy(point, point.region, view, backed_up=True) for point in copies]
     if session.index_wanted:
         found.append(_index(view, now, backed_up=backup is not None))
     return found
@@ -87,23 +93,32 @@ def _is_of(point: Point, target: CopyTarget) -> bool:
     )
 
 
-def _backup(point: Point | None, *, ended: bool, since: str) -> Step:
+def _backup(point: Point | None, view: View, *, since: str) -> Step:
     if point is not None:
         return Step(name="backup", state=State.DONE, detail=_where(point))
-    if ended:
+    if view.stopped:
+        return Step(name="backup", state=State.UNKNOWN, detail=_left_alone(view))
+    if view.ended:
         return Step(name="backup", state=State.FAILED, detail="no recovery point")
     return Step(name="backup", state=State.RUNNING, detail=f"AWS Backup is at work, {since} so far")
 
 
-def _copy(point: Point | None, region: str, *, backed_up: bool, ended: bool) -> Step:
+def _copy(point: Point | None, region: str, view: View, *, backed_up: bool) -> Step:
     name = f"copy to {region}"
     if point is not None:
         return Step(name=name, state=State.DONE, detail=_where(point))
-    if ended:
+    if view.stopped and backed_up:
+        return Step(name=name, state=State.UNKNOWN, detail=_left_alone(view))
+    if view.ended or view.stopped:
         return Step(name=name, state=State.FAILED, detail="no copy")
     if backed_up:
         return Step(name=name, state=State.RUNNING, detail="AWS Backup is at work")
     return Step(name=name, state=State.WAITING, detail="after the backup")
+
+
+def _left_alone(view: View) -> str:
+    # Jobs of AWS Backup go on without the execution that began them, and nobody records how they end.
+    return f"AWS Backup may hold it; see: tidemark recovery-points {view.session.file_system.file_system_id}"
 
 
 def _where(point: Point) -> str:
@@ -163,8 +178,15 @@ _MARKS = {
     State.WAITING: Text("·", QUIET),
     State.DONE: Text("✓", GOOD),
     State.FAILED: Text("✗", BAD),
+    State.UNKNOWN: Text("?", CAREFUL),
 }
-_STYLES = {State.WAITING: QUIET, State.RUNNING: "", State.DONE: "", State.FAILED: BAD}
+_STYLES = {
+    State.WAITING: QUIET,
+    State.RUNNING: "",
+    State.DONE: "",
+    State.FAILED: BAD,
+    State.UNKNOWN: CAREFUL,
+}
 
 STATUS_STYLES = {
     SessionStatus.RUNNING: "cyan",
