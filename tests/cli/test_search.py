@@ -375,6 +375,11 @@ def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
     result = tidemark("ls", f"{arn}:/")
     assert result.code == 0, result.err
     assert result.out.endswith("a\n")
+    index_rows(deployment.store, tmp_path, [row("/b")], number=4)
+    assert [hit["path"] for hit in tidemark("search", "*", "--index", arn, "--json").lines] == ["/a"]
+    assert [hit["path"] for hit in tidemark("search", "*", "--index", FILE_SYSTEM, "--json").lines] == ["/b"]
+    assert tidemark("search", "*", "--index", "arn:aws:backup:none").code == 19
+    assert tidemark("search", "*", "--index", arn, "--file-system", "fs-ffffffffffffffff0").code == 17
 
 
 def test_what_cannot_be_listed(tidemark, index):

@@ -19,9 +19,9 @@ from tidemark.cli.indexes import (
     Repository,
     deployment_or,
     every_index,
-    index_of,
     no_index_yet,
     passing_over_damage,
+    resolve,
     whose,
 )
 from tidemark.errors import IndexNotFound
@@ -29,6 +29,7 @@ from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
+    from tidemark.cli.connection import Connection
     from tidemark.index.catalogue import PassOver
     from tidemark.index.manifest import Manifest
 
@@ -56,7 +57,10 @@ def search(
     file_system: Annotated[
         str | None, typer.Option("--file-system", metavar="ID", help="Only in its newest index.")
     ] = None,
-    index: Annotated[str | None, typer.Option("--index", metavar="ID", help="Only in this index.")] = None,
+    index: Annotated[
+        str | None,
+        typer.Option("--index", metavar="ID", help="Only in this index, or a recovery point's (its ARN)."),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="In all indexes, not only the newest.")] = False,
     repository: Repository = None,
     exact: Annotated[bool, typer.Option("--exact", help="PATTERN is the whole name.")] = False,
@@ -129,10 +133,20 @@ def search(
             owner=owner,
         ),
     }
-    store, connection = deployment_or(repository)
+    store: Store
+    connection: Connection | None = None
+    given: list[Manifest] = []
+    if index is None:
+        store, connection = deployment_or(repository)
+    else:
+        store, manifest = resolve(index, repository)
+        given = [manifest]
+        if file_system not in (None, manifest.identity.file_system_id):
+            raise IndexNotFound(
+                f"{terminal.printable(index)} is not of {file_system}; leave one of the two options out"
+            )
     with passing_over_damage() as pass_over:
-        select = every_index if every else partial(choose, index=index)
-        manifests = select(store, file_system, pass_over)
+        manifests = given or (every_index if every else choose)(store, file_system, pass_over)
         if count:
             _print_count(store, manifests, wanted, every=every, as_json=as_json)
             return
@@ -150,17 +164,10 @@ def search(
             _say(number, limit, pattern, manifests)
 
 
-def choose(
-    repository: Store, file_system: str | None, pass_over: PassOver, index: str | None
-) -> list[Manifest]:
-    """Return the indexes to search: the one given, else the newest of the file system or of each."""
+def choose(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
+    """Return the indexes to search: the newest of the file system or of each."""
     from tidemark.index.catalogue import newest_index, newest_indexes
 
-    if index is not None:
-        manifest = index_of(repository, index)
-        if file_system not in (None, manifest.identity.file_system_id):
-            raise IndexNotFound(f"index {index} is not of {file_system}; leave one of the two options out")
-        return [manifest]
     if file_system is not None:
         return [newest_index(repository, file_system, pass_over)]
     newest = newest_indexes(repository, pass_over)
