@@ -59,6 +59,7 @@ def tidemark(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 @pytest.fixture
 def repository(tmp_path: Path) -> FileStore:
     """A repository without any deployment; its `url` is what --repository takes."""
+    (tmp_path / "repository").mkdir()
     return FileStore(tmp_path / "repository")
 
 

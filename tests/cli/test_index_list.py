@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.index.building import FILE_SYSTEM, index_rows, row
 
 
@@ -50,3 +52,15 @@ def test_a_damaged_manifest_is_named(tidemark, repository, tmp_path):
     result = tidemark("index", "list", "--repository", repository.url, "--json")
     assert result.code == 44
     assert [index["index_id"] for index in result.document["indexes"]] == [healthy.index_id]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["index", "list"], ["search", "x"], ["search", "x", "--all"], ["history", "/x"], ["ls", FILE_SYSTEM]],
+)
+def test_a_repository_that_is_not_there_is_no_empty_one(tidemark, tmp_path, command):
+    (tmp_path / "file").write_text("")
+    for name, said in (("none", "no such directory"), ("file", "it is not a directory")):
+        result = tidemark(*command, "--repository", (tmp_path / name).as_uri())
+        assert (result.code, result.out) == (10, "")
+        assert said in result.err

@@ -34,10 +34,13 @@ INDEX_FIELDS = (
 )
 
 
-def store_at(url: str) -> Store:
-    """Return the store of a repository's URL, with the user's own credentials where it is in S3."""
+def store_at(url: str, *, to_read: bool = False) -> Store:
+    """Return the store of a repository's URL, with the user's own credentials where it is in S3.
+
+    Raises ConfigurationError for what is no URL of one, and to read from, where there is no such directory.
+    """
     if not url.startswith("s3:"):
-        return file_store(url)
+        return file_store(url, to_read=to_read)
     from tidemark.aws.clients import Clients
     from tidemark.aws.s3_store import open_store
 
@@ -47,10 +50,10 @@ def store_at(url: str) -> Store:
 def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
     """Return the repository at a URL; without one, the deployment's, and the connection to that.
 
-    Raises NotDeployed, NoCredentials.
+    Raises NotDeployed, NoCredentials, ConfigurationError.
     """
     if url is not None:
-        return store_at(url), None
+        return store_at(url, to_read=True), None
     from tidemark.cli.connection import connect
 
     connection = connect()

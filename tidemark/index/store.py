@@ -126,12 +126,20 @@ class FileStore:
             raise _unusable(self.url, error) from error
 
 
-def file_store(url: str) -> FileStore:
-    """Return the store of a `file:///path` URL. Raises ConfigurationError for any other URL."""
+def file_store(url: str, *, to_read: bool = False) -> FileStore:
+    """Return the store of a `file:///path` URL. Raises ConfigurationError for any other URL.
+
+    To read from, the directory must be there; else it raises ConfigurationError, too.
+    """
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.scheme != "file" or parts.netloc or not path.startswith("/"):
         raise ConfigurationError(f"{url!r} is not a repository; write s3://bucket/prefix or file:///path")
+    if to_read and not Path(path).is_dir():
+        reason = "it is not a directory" if Path(path).exists() else "no such directory"
+        raise ConfigurationError(
+            f"cannot read {url}: {reason}; give the URL that its indexes were built with"
+        )
     return FileStore(Path(path))
 
 
