@@ -11,7 +11,7 @@ from typing import TypedDict
 from lambdas._step import Deployment, count, count_session, logger, step
 from tidemark.aws.clock import utc_now
 from tidemark.aws.conclusion import announce
-from tidemark.aws.executions import ended_as, execution_arn
+from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Lease
@@ -98,7 +98,7 @@ def _sweep_sessions(deployment: Deployment, now: datetime, result: Result) -> No
 
 
 def _aborted(session: Session, ended: str) -> Outcome:
-    reason = f"its execution is {ended}; redrive it, or run the policy {session.policy} again"
+    reason = f"its execution is {ended}; {way_out(ended, session.policy)}"
     return Outcome(status=SessionStatus.ABORTED, reasons=(reason,))
 
 

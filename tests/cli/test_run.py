@@ -80,6 +80,17 @@ def test_an_execution_that_ends_without_a_session_is_a_failure(tidemark, deploym
     assert "its execution ended before it opened the session" in result.err
 
 
+def test_an_execution_that_is_stopped_leaves_its_session_to_be_looked_at(
+    tidemark, deployment, own, monkeypatch
+):
+    deployment.session("s-1")
+    monkeypatch.setattr("tidemark.cli.run.session_id", lambda *_: "s-1")
+    monkeypatch.setattr("tidemark.aws.executions.ended_as", lambda *_: "ABORTED")
+    result = tidemark("run", "nightly", "--wait")
+    assert result.code == 32
+    assert "its execution ended without closing it, see: tidemark session s-1" in result.err
+
+
 def refused(tidemark, deployment, code, *arguments):
     result = tidemark("run", *arguments)
     assert result.code == code, result

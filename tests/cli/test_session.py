@@ -82,6 +82,33 @@ def test_one_that_was_stopped_before_it_was_opened(tidemark, deployment, machine
     assert "ABORTED: it was stopped; run its policy again" in result.err
 
 
+def test_a_running_one_whose_execution_was_stopped_says_so_and_is_not_watched_on(
+    tidemark, deployment, machine
+):
+    deployment.session("s-1")
+    deployment.clients.of("stepfunctions").stop_execution(executionArn=machine("s-1"))
+    for arguments in ((), ("--watch",)):
+        result = tidemark("session", "s-1", *arguments)
+        assert result.code == 0, result.err
+        assert "its execution is ABORTED; redrive it, or run the policy nightly again" in result.out
+        assert "within 25 minutes" in result.out
+        assert "AWS Backup may hold it; see: tidemark recovery-points" in result.out
+
+
+def test_a_running_one_whose_execution_runs_is_at_work(tidemark, deployment, machine):
+    machine("s-1")
+    deployment.session("s-1")
+    result = tidemark("session", "s-1")
+    assert "AWS Backup is at work" in result.out
+    assert "its execution is" not in result.out
+
+
+def test_one_whose_execution_is_not_known_cannot_be_redriven(tidemark, deployment):
+    deployment.session("s-1")
+    result = tidemark("session", "s-1", "--watch")
+    assert "its execution is MISSING; run the policy nightly again" in result.out
+
+
 def test_a_running_one_shows_its_steps_and_the_workers_progress(tidemark, deployment):
     claimed = indexed(deployment, "s-1", age=timedelta(minutes=3))
     progress = {"entries": 1200, "directories_queued": 3, "entries_per_second": 400.0}

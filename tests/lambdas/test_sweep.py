@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -147,6 +147,17 @@ def test_the_lease_of_a_running_execution_lives_on(account: Account, call: Any) 
     assert after is not None
     assert after.expires_at > before.expires_at
     assert after.is_live(utc_now() + LEASE_DURATION - timedelta(minutes=1))
+
+
+def test_a_session_whose_execution_is_not_known_is_not_said_to_be_redriven(
+    account: Account, call: Any
+) -> None:
+    records, then = account.deployment.records, utc_now() - timedelta(minutes=30)
+    arn = execution_arn(f"{MACHINES}-backup-session", "forgotten")
+    open_session(records, replace(new_session("forgotten"), execution_arn=arn, opened_at=then), then)
+    call("sweep", {})
+    (reason,) = read_session(records, "forgotten").reasons
+    assert "MISSING; run the policy" in reason
 
 
 def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> None:

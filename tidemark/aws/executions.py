@@ -38,6 +38,12 @@ def ended_as(client: SFNClient, execution: str) -> str | None:
     return None if status in _ALIVE else status
 
 
+def way_out(ended: str, policy: str) -> str:
+    """Return what to do about a session of a policy whose execution ended without closing it."""
+    again = f"run the policy {policy} again"
+    return again if ended in ("MISSING", "SUCCEEDED") else f"redrive it, or {again}"
+
+
 def start(client: SFNClient, state_machine_arn: str, name: str | None, request: Mapping[str, str]) -> str:
     """Start an execution, under a name of Step Functions' choice if none is given; return its ARN."""
     text = json.dumps(request)

@@ -138,8 +138,11 @@ def conclude(connection: Connection, started: Started, follower: Follower) -> No
     failed: list[str] = []
     for name in started.sessions:
         view = views.get(name)
-        if view is None or not view.ended:
+        if view is None:
             failed.append(f"{name}: {_reason(connection, started)}")
+            continue
+        if not view.ended:
+            failed.append(f"{name}: its execution ended without closing it, see: tidemark session {name}")
             continue
         status = view.session.status
         for reason in view.session.reasons:

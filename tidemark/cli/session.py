@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from datetime import timedelta
 from typing import Annotated
@@ -24,6 +25,8 @@ from tidemark.sessions.naming import is_session_id, moment_of
 
 # A run of a policy names its sessions, and starts their executions some seconds later.
 _STARTING = timedelta(minutes=2)
+# It comes every 15 minutes, and lets sessions alone that are younger than 10.
+_CLOSED = "the sweeper closes the session within 25 minutes"
 
 HELP = f"""Show one backup session in full.
 
@@ -50,12 +53,19 @@ def session(
     connection = connect()
     view = _opened(connection, session_id, wait=watch)
     policy = connection.policy_if_any(view.session.policy)
-    view = View(
-        session=view.session, policy=policy, index=view.index, owner=view.owner, progress=view.progress
-    )
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    execution = view.session.execution_arn
     if watch and not view.ended:
-        follow(connection, [(session_id, policy)])
-        view = connection.view(session_id, policy)
+        follow(
+            connection,
+            [(session_id, policy)],
+            until=lambda: executions.ended_as(client, execution) is not None,
+        )
+    # Asked before the record is read: an execution closes its session before it ends.
+    ended = None if view.ended else executions.ended_as(client, execution)
+    view = connection.view(session_id, policy)
+    if not view.ended:
+        view = dataclasses.replace(view, execution_ended=ended)
     if as_json:
         terminal.print_json(_document(connection, view))
         return
@@ -120,6 +130,10 @@ def show(out: Console, connection: Connection, view: View) -> None:
     out.print(StepsTable().render(steps(view, now)))
     for reason in session.reasons:
         out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)))
+    if view.execution_ended is not None:
+        what = executions.way_out(view.execution_ended, session.policy)
+        note = f"its execution is {view.execution_ended}; {what} ({_CLOSED})"
+        out.print(Text.assemble(("! ", terminal.CAREFUL), note), soft_wrap=True)
     for point in session.points:
         described = any(associations_of(connection.records, point.recovery_point_arn))
         out.print()

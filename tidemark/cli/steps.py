@@ -1,7 +1,7 @@
 """A session's progress as a person wants to know it, read from its records and its index's progress.
 
 The records say what is done; what must be going on follows from the order of the work. So nothing here asks
-AWS Backup or Step Functions, and watching a session costs two or three small reads each time.
+AWS Backup, and watching a session costs two or three small reads each time.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class View:
     index: Index | None
     owner: str | None  # the session that launched the index's worker, while that is known
     progress: Mapping[str, float | int | str | None] | None  # the worker's progress.json
+    execution_ended: str | None = None  # how, where the record still says running: FAILED, ABORTED, MISSING
 
     @property
     def ended(self) -> bool:
@@ -60,7 +61,7 @@ class View:
     @property
     def stopped(self) -> bool:
         """Whether the session's execution was stopped from outside, and its jobs left to AWS Backup."""
-        return self.session.status is SessionStatus.ABORTED
+        return self.session.status is SessionStatus.ABORTED or self.execution_ended is not None
 
     @property
     def shared(self) -> bool:
@@ -128,7 +129,7 @@ def _where(point: Point) -> str:
 def _index(view: View, now: datetime, *, backed_up: bool) -> Step:
     index = view.index
     if index is None:
-        if view.ended:
+        if view.ended or view.stopped:
             return Step(name="index", state=State.FAILED, detail="no index")
         detail = "a worker is being started" if backed_up else "after the backup"
         return Step(name="index", state=State.RUNNING if backed_up else State.WAITING, detail=detail)
