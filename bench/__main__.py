@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench import crawling, far_crawling, finding, scale
 from bench.figures import printed
+from bench.measure import apart
 from bench.tree import make_tree
 
 SECTIONS = ("crawling", "far", "scale", "finding")
@@ -46,7 +47,7 @@ def _section(section: str, directory: Path, entries: int, indexed: int) -> list[
     match section:
         case "crawling":
             tree = directory / f"tree-{entries}"
-            make_tree(tree, entries)
+            apart(make_tree, tree, entries)
             return printed(f"Crawling {entries:,} entries", crawling.figures(tree, directory))
         case "far":
             return printed("Crawling where an operation takes 1 ms", far_crawling.figures(directory))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.crawling import C_CRAWLER, FIND, PYTHON_CRAWLER, crawl
 from bench.figures import Figure, at_least, plain
-from bench.measure import run
+from bench.measure import apart, run
 from bench.slow_file_system import SlowFileSystemMissing, slow_file_system
 from bench.tree import make_directory, make_tree
 
@@ -17,9 +17,9 @@ _THREADS = 64  # what an NFSv4.1 mount has slots for
 def figures(scratch: Path) -> Iterator[Figure]:
     """Yield how many times as fast as `find` the crawlers are. Without FUSE, one line that says so."""
     small, tree, flat = scratch / "tree-20000", scratch / "tree-100000", scratch / "directory-100000"
-    make_tree(small, 20_000)
-    make_tree(tree, 100_000)
-    make_directory(flat, 100_000)
+    apart(make_tree, small, 20_000)
+    apart(make_tree, tree, 100_000)
+    apart(make_directory, flat, 100_000)
     try:
         yield from _compared("plain READDIR", small, readdirplus=False, least=(30, 15))
         yield from _compared("READDIRPLUS", tree, readdirplus=True, least=(10, 4))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tidemark.aws.s3_store import S3Store
@@ -33,6 +34,15 @@ def run(command: Sequence[str | os.PathLike[str]], runs: int = 3) -> Cost:
 def python(program: str, *arguments: object, runs: int = 3) -> Cost:
     """Run a program of a few lines in a new interpreter."""
     return run([sys.executable, "-c", program, *map(str, arguments)], runs)
+
+
+def apart(function: Callable[..., object], *arguments: object) -> None:
+    """Call a function in a process of its own: what it leaves in memory would count as each later child's."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{function.__name__} ended with {process.exitcode}")
 
 
 def _run(command: Sequence[str | os.PathLike[str]]) -> Cost:
