@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.index.building import index_rows, row
 from tidemark import __version__
 from tidemark.cli.main import call
 from tidemark.errors import TidemarkError, error_classes
@@ -74,6 +75,37 @@ def test_whoever_stops_reading_gets_no_complaint():
     os.close(writing)
     assert ended.stderr == b""
     assert ended.returncode == 141
+
+
+_TIDEMARK = f"{sys.executable} -c 'from tidemark.cli.main import main; main()'"
+
+
+@pytest.mark.parametrize("options", ["", "--json", "--print0", "--count"])
+def test_a_full_disk_is_told_in_one_sentence(repository, tmp_path, options):
+    index_rows(repository, tmp_path, [row("/a")])
+    ended = subprocess.run(  # noqa: S602 - it is the shell's redirection that is tested
+        f"{_TIDEMARK} search a {options} --repository {repository.url} > /dev/full",
+        shell=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 74
+    (said,) = (line for line in ended.stderr.splitlines() if "crawled" not in line)
+    assert said.startswith("tidemark: cannot write all of it: No space left on device; ")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(repository, tmp_path, closed):
+    index_rows(repository, tmp_path, [row("/a")])
+    ended = subprocess.run(  # noqa: S602 - it is the shell's redirection that is tested
+        f"{_TIDEMARK} search a --print0 --repository {repository.url} {closed}",
+        shell=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout == (b"/a\0" if closed == "2>&-" else b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

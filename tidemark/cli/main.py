@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -18,7 +19,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from tidemark import __version__
 from tidemark.aws.errors import translated
 from tidemark.cli import terminal
-from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
+from tidemark.cli.codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PIPE_CLOSED, USAGE
 from tidemark.cli.command import Command
 from tidemark.errors import TidemarkError
 
@@ -117,6 +118,9 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: the entry point of `tidemark`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called, who wants to see nothing
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it stays open to the end
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -128,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _forget_pipe()
+    except OSError as error:
+        code = _unwritten(error)
     sys.exit(code)
 
 
@@ -149,6 +155,8 @@ def call(arguments: list[str]) -> int:
     except (KeyboardInterrupt, Abort):
         _complain("stopped")
         return INTERRUPTED
+    except OSError as error:
+        return _unwritten(error) if error.errno == errno.ENOSPC else _defect(error)
     except Exception as error:  # the user gets a sentence and a file, never a traceback
         return _defect(error)
     return 0
@@ -171,9 +179,22 @@ def _usage(error: TyperException) -> int:
 
 
 def _forget_pipe() -> int:
-    # What is still buffered has no reader; without this, the interpreter complains at its end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _forget_output()
     return PIPE_CLOSED
+
+
+def _unwritten(error: OSError) -> int:
+    _complain(f"cannot write all of it: {error.strerror}; make room, or write elsewhere")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_output()
+    return NOT_WRITTEN
+
+
+def _forget_output() -> None:
+    # What is still buffered goes nowhere; without this, the interpreter complains at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _defect(error: Exception) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from tidemark.cli.codes import DEFECT, INTERRUPTED, PIPE_CLOSED, USAGE
+from tidemark.cli.codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PIPE_CLOSED, USAGE
 from tidemark.cli.main import command as whole
 from tidemark.errors import error_classes
 
@@ -85,6 +85,7 @@ def _exit_codes() -> str:
         (0, "", "Done."),
         (USAGE, "", "The command was called wrongly."),
         (DEFECT, "", "A defect of Tidemark; the message names the file that says where."),
+        (NOT_WRITTEN, "", "No space is left where the output or a temporary file goes."),
         (INTERRUPTED, "", "Stopped with Ctrl-C."),
         (PIPE_CLOSED, "", "Whoever read the output has stopped reading."),
     ]
