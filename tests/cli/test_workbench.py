@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from tidemark.cli import workbench
@@ -46,6 +50,26 @@ def test_the_demo_of_a_directory_that_is_not_there(tidemark):
     assert result.code == ConfigurationError.exit_code
     assert "/nowhere/at/all is not a directory" in result.err
     assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [(None, "removing its copies"), ("here", "keeping what is in here")]
+)
+def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
+    monkeypatch.setattr(
+        "localcloud.client.LocalCloud.start", lambda **_: nullcontext(SimpleNamespace(file_systems={}))
+    )
+    monkeypatch.setattr(workbench, "SOURCES", Path("nowhere"))  # so that it ends at once
+    said = []
+
+    def say(what):
+        said.append(what)
+        return nullcontext()
+
+    kept = None if state is None else Path(state)
+    with pytest.raises(LocalCloudError), workbench.workbench({}, time_scale=1, state=kept, say=say):
+        pass
+    assert said[-1] == f"Ending the local cloud, {words}"
 
 
 def test_without_the_sources_the_message_says_where_to_run(tmp_path, monkeypatch):

@@ -89,7 +89,8 @@ def workbench(
                 configuration=written,
             )
         finally:
-            with say("Ending the local cloud, removing its copies"):
+            kept = "removing its copies" if state is None else f"keeping what is in {state}"
+            with say(f"Ending the local cloud, {kept}"):
                 cloud_run.__exit__(None, None, None)
 
 
