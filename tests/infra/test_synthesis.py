@@ -54,7 +54,10 @@ def test_the_cdk_command_names_the_configuration_by_context(configuration_file: 
 
 def test_bad_input_is_told_in_words_and_leaves_nothing(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("region: eu-central-1\nvaults: {eu-west-1: tidemark}\n")
+    wrong.write_text(
+        "region: eu-central-1\nvaults: {eu-west-1: tidemark}\n"
+        "policies: {nightly: {file_systems: [fs-0123456789abcdef0], keep: 35 days}}\n"
+    )
     result = synthesize("--output", str(tmp_path / "out"), TIDEMARK_CONFIG=str(wrong))
     assert result.returncode == 10
     assert result.stderr == (

@@ -51,6 +51,9 @@ notifications:
 """
 
 
+NO_POLICIES = "region: eu-central-1\nvaults: {eu-central-1: tidemark}\n"
+
+
 def written(folder: Path, text: str | bytes) -> Path:
     path = folder / "tidemark.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -230,7 +233,7 @@ WRONG = [
     (22, "      type: ec2", 23, "remove cpu"),
     (22, "      instance_type: m7g.large", 22, "write type: ec2"),
     (22, "      instance_type: m5.large", 22, "built for arm64"),
-    (23, "      cpu: 3", 24, "Fargate has no task of 3 vCPU; choose one of 0.25, 0.5, 1"),
+    (23, "      cpu: 3", 23, "worker.cpu: Fargate has no task of 3 vCPU; choose one of 0.25, 0.5, 1"),
     (24, "      memory: 8 GB", 24, "memory is 1 GB to 4 GB in steps of 1 GB"),
     (24, "      memory: lots", 24, "write it as '2 GB'"),
     (26, "        subnets: [sn-1]", 26, "a subnet id"),
@@ -278,6 +281,11 @@ def test_all_problems_are_told_at_once_by_line(tmp_path: Path) -> None:
         ("region: eu-central-1\n\tvaults: {}\n", "this is not YAML"),
         ("1: 2\n", "1"),
         ("\0", "this is not YAML"),
+        (NO_POLICIES, "'policies' is missing, for example policies: {nightly:"),
+        (
+            NO_POLICIES + "policies: {}\n",
+            ":3: policies: there is none; write one, for example policies: {nightly:",
+        ),
     ],
 )
 def test_what_is_hardly_a_configuration_is_refused_in_words(

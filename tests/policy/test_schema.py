@@ -31,6 +31,7 @@ def test_the_example_satisfies_the_schema_and_names_it() -> None:
     "change",
     [
         {"vaults": {}},
+        {"policies": {}},
         {"regoin": "eu-west-1"},
         {"region": 7},
         {"policies": {"n": {"keep": 35}}},

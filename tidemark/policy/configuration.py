@@ -94,6 +94,8 @@ def _shape_problems(document: Document, error: ValidationError) -> Iterator[Prob
                 message = f"{_shown(found['input'])} should be true or false"
             case "string_type":
                 message = f"{_shown(found['input'])} should be text; put it in quotes"
+            case "too_short" if found["input"] == {}:
+                message = f"there is none; write one{_example(where)}"
             case _:
                 message = f"{_shown(found['input'])}: {found['msg'][0].lower()}{found['msg'][1:]}"
         yield document.problem(where, message)
@@ -238,7 +240,8 @@ def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPa
     try:
         fargate.check_size(settings.cpu_units, settings.memory_mib)
     except ValueError as error:
-        yield (*where, "memory" if worker.memory else "cpu"), str(error)
+        fits_none = settings.cpu_units not in fargate.SIZES
+        yield (*where, "cpu" if fits_none or worker.memory is None else "memory"), str(error)
 
 
 def _configuration(file: ConfigurationFile) -> Configuration:

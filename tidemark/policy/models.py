@@ -319,7 +319,7 @@ class ConfigurationFile(_Part):
         min_length=1,
         description="The vault to make in each Region: in `region` for backups, elsewhere for copies.",
     )
-    policies: dict[PolicyName, PolicyPart] = Field({}, description="Policies by name.")
+    policies: dict[PolicyName, PolicyPart] = Field(min_length=1, description="Policies by name.")
     worker: WorkerPart = Field(WorkerPart(), description="The worker of policies that do not name their own.")
     notifications: NotificationsPart | None = Field(None, description="Default: nobody is told.")
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = Field(
