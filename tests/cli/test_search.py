@@ -233,12 +233,32 @@ def test_a_count_as_json(tidemark, many):
         ["a", "--newer", "soon"],
         ["a", "--type", "x"],
         ["a", "--owner", "root"],
+        ["a", "--ext", ""],
+        ["--ext", "."],
+        ["etc/app.conf"],
     ],
 )
 def test_what_makes_no_sense_is_a_wrong_call(tidemark, many, arguments):
     result = tidemark("search", *arguments, "--repository", many)
     assert result.code == 2
     assert result.out == ""
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--print0"], ["--count"], ["--all"]])
+def test_a_directory_that_is_in_no_index_is_no_empty_one(tidemark, many, form):
+    arguments = ("--repository", many, *form, "--under")
+    for typo in ("/etx", "/etc/app.conf", "/a\x1b[2J"):
+        result = tidemark("search", "conf", *arguments, typo)
+        assert (result.code, result.out) == (18, "")
+        assert "is no directory in" in result.err
+        assert "\x1b" not in result.err
+    for there in ("/", "/etc/", "srv"):
+        assert tidemark("search", "nothing", *arguments, there).code == 0
+
+
+def test_a_slash_in_a_pattern_says_how_to_search_a_directory(tidemark, many):
+    assert "--under" in tidemark("search", "/etc/app.conf", "--repository", many).err
+    assert tidemark("search", "[^/]pp", "--regex", "--repository", many).code == 0
 
 
 def test_what_is_no_regular_expression(tidemark, many):

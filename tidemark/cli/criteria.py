@@ -43,6 +43,8 @@ def filters(
     """Return the conditions that the options' texts mean; raise BadParameter, naming the option."""
     from tidemark.index.filters import Filters
 
+    if ext is not None and not ext.removeprefix("."):
+        raise typer.BadParameter("it is empty; give an extension such as jpg", param_hint="--ext")
     low, high = size_range(sizes)
     uid, gid = owner_of(owner) if owner is not None else (None, None)
     return Filters(

@@ -24,7 +24,7 @@ from tidemark.cli.indexes import (
     resolve,
     whose,
 )
-from tidemark.errors import IndexNotFound
+from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 
@@ -42,8 +42,8 @@ each path once with the first and the last recovery point or copy that holds it,
 them; those that are known to be deleted do not count. Hits are printed as they are found.
 
 Sizes are in bytes, or with k, M, G, T of 1000, Ki, Mi, Gi, Ti of 1024: +1G is that or more, -10k that or
-less; given twice, both must hold. Times are UTC, 2026-11-22 or 2026-11-22T02:00, or ages: 90min, 12h, 30d,
-2w, 1y.
+less, 10k exactly that; given twice, both must hold. Times are UTC, 2026-11-22 or 2026-11-22T02:00, or
+ages: 90min, 12h, 30d, 2w, 1y.
 
 JSON: one object a line, each with index_id, file_system, {ENTRY_FIELDS}; with --all also first_index_id,
 last_index_id, indexes (how many hold it), first_recovery_point_arn, last_recovery_point_arn (null: none is
@@ -76,7 +76,8 @@ def search(
         str | None, typer.Option("--type", metavar="T", help="f, d, l, p, s, c, b as find has them; or f,l.")
     ] = None,
     sizes: Annotated[
-        list[str] | None, typer.Option("--size", metavar="SIZE", help="Such as +1G or -10k; may be repeated.")
+        list[str] | None,
+        typer.Option("--size", metavar="SIZE", help="Such as +1G, -10k, or 0 (exactly); may be repeated."),
     ] = None,
     newer: Annotated[
         str | None, typer.Option("--newer", metavar="TIME", help="Modified at this time or later.")
@@ -117,6 +118,10 @@ def search(
     if pattern == "" or (pattern is None and not decided):
         raise typer.BadParameter(
             "it is empty; to list a directory, use: tidemark ls INDEX:/", param_hint="PATTERN"
+        )
+    if pattern is not None and "/" in pattern and not regex:
+        raise typer.BadParameter(
+            "no name has a slash; search below a directory with: --under PATH", param_hint="PATTERN"
         )
     wanted: dict[str, Any] = {
         "pattern": criteria.pattern_of(pattern or "", regex=regex),
@@ -160,6 +165,8 @@ def search(
             else partial(hits.print_json_lines if as_json else hits.print_lines, holders=holders)
         )
         number = show(islice(found, limit or None))
+        if not number:
+            _check_under(store, manifests, wanted["filters"].under)
         if not as_json and not print0:
             _say(number, limit, pattern, manifests)
 
@@ -201,6 +208,8 @@ def _print_count(
         number = sum(1 for _ in _find_all(store, manifests, wanted))
     else:
         number = sum(count_names(store, manifest, **wanted) for manifest in manifests)
+    if not number:
+        _check_under(store, manifests, wanted["filters"].under)
     if not as_json:
         terminal.console().print(str(number))
         return
@@ -213,6 +222,26 @@ def _print_count(
         for manifest in manifests
     ]
     terminal.print_json({"indexes": indexes, "count": number})
+
+
+def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> None:
+    """Raise PathNotFound unless one of the indexes has the directory: nothing was found in it."""
+    from tidemark.index.usage import directory_totals
+
+    if under is None or not under.strip("/"):
+        return
+    directory = f"/{under.strip('/')}"
+    for manifest in manifests:
+        try:
+            if manifest.parts:  # else an index of nothing, without directories to look into
+                directory_totals(store, manifest, directory)
+                return
+        except PathNotFound:
+            continue
+    where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"any of {len(manifests)} indexes"
+    raise PathNotFound(
+        f"{terminal.printable(directory)} is no directory in {where}; list what is: tidemark ls INDEX:/"
+    )
 
 
 def _say(number: int, limit: int, pattern: str | None, manifests: list[Manifest]) -> None:
