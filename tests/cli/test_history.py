@@ -64,6 +64,7 @@ def test_a_path_that_no_index_has(tidemark, repository, tmp_path, path):
     result = tidemark("history", path, "--repository", repository.url)
     assert result.code == 18
     assert "\x1b" not in result.err
+    assert ("the root has no entry of its own" in result.err) == (path in ("", "/"))
 
 
 @pytest.mark.parametrize("damaged", range(6))

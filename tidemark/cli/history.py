@@ -47,8 +47,13 @@ def history(
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
-    store, connection = deployment_or(repository)
     shown = "/" + escape(terminal.typed(path)).strip("/")
+    if shown == "/":
+        raise PathNotFound(
+            "the root has no entry of its own in an index; name a path below it, or list it with: "
+            "tidemark ls INDEX:/"
+        )
+    store, connection = deployment_or(repository)
     with passing_over_damage() as pass_over:
         _answer(store, connection, file_system, shown, pass_over, as_json=as_json)
 
