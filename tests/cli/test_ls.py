@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.index.building import directory, index_rows, row
+from tests.cli.conftest import NOW
+from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tidemark.cli.entries import entry_line
 from tidemark.index.browse import find_entry
+from tidemark.sessions.overlap import claim, complete, settle
 
 
 @pytest.fixture
@@ -93,3 +95,21 @@ def test_only_the_date_and_the_size_of_a_line_are_quiet(repository, tmp_path):
     quiet = [line.plain[span.start : span.end] for span in line.spans if span.style == "dim"]
     assert not line.style
     assert [text.split() for text in quiet] == [["2023-11-14", "22:13", "10", "B"]]
+
+
+def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
+    session = deployment.session("s-1", points=(deployment.point(),))
+    arn = deployment.point().recovery_point_arn
+    assert tidemark("ls", f"{arn}:/").code == 19
+    made = index_rows(deployment.store, tmp_path, [row("/a")], number=3).index_id
+    claimed = claim(deployment.records, session.session_id, made, NOW)
+    complete(deployment.records, deployment.file_system, claimed.index_id, {}, NOW)
+    settle(deployment.records, "s-1", lambda *_: None)
+    result = tidemark("ls", f"{arn}:/")
+    assert result.code == 0, result.err
+    assert result.out.endswith("a\n")
+    index_rows(deployment.store, tmp_path, [row("/b")], number=4)
+    assert [hit["path"] for hit in tidemark("search", "*", "--index", arn, "--json").lines] == ["/a"]
+    assert [hit["path"] for hit in tidemark("search", "*", "--index", FILE_SYSTEM, "--json").lines] == ["/b"]
+    assert tidemark("search", "*", "--index", "arn:aws:backup:none").code == 19
+    assert tidemark("search", "*", "--index", arn, "--file-system", "fs-ffffffffffffffff0").code == 17

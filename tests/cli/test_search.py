@@ -10,10 +10,8 @@ import sys
 import pytest
 
 from tests.aws.account import ACCOUNT, REGION
-from tests.cli.conftest import NOW
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tidemark.index.store import file_store
-from tidemark.sessions.overlap import claim, complete, settle
 
 EVIL = b"/etc/\x1b]0;owned\x07\n.conf"
 LATIN = b"/etc/caf\xe9.conf"
@@ -382,24 +380,6 @@ def test_ls_as_json(tidemark, index):
     document = tidemark("ls", f"{index}:/etc/", "--json").document
     assert document["index_id"] == index
     assert len(document["entries"]) == 5
-
-
-def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
-    session = deployment.session("s-1", points=(deployment.point(),))
-    arn = deployment.point().recovery_point_arn
-    assert tidemark("ls", f"{arn}:/").code == 19
-    made = index_rows(deployment.store, tmp_path, [row("/a")], number=3).index_id
-    claimed = claim(deployment.records, session.session_id, made, NOW)
-    complete(deployment.records, deployment.file_system, claimed.index_id, {}, NOW)
-    settle(deployment.records, "s-1", lambda *_: None)
-    result = tidemark("ls", f"{arn}:/")
-    assert result.code == 0, result.err
-    assert result.out.endswith("a\n")
-    index_rows(deployment.store, tmp_path, [row("/b")], number=4)
-    assert [hit["path"] for hit in tidemark("search", "*", "--index", arn, "--json").lines] == ["/a"]
-    assert [hit["path"] for hit in tidemark("search", "*", "--index", FILE_SYSTEM, "--json").lines] == ["/b"]
-    assert tidemark("search", "*", "--index", "arn:aws:backup:none").code == 19
-    assert tidemark("search", "*", "--index", arn, "--file-system", "fs-ffffffffffffffff0").code == 17
 
 
 def test_what_cannot_be_listed(tidemark, index):
