@@ -236,12 +236,16 @@ def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPa
             (*where, "instance_type"),
             "a Fargate worker has no instance type; remove it, or write type: ec2",
         )
+    try:
+        fargate.check_cpu(_vcpus(worker))  # YAML can write infinity, too
+    except ValueError as error:
+        yield (*where, "cpu"), str(error)
+        return
     settings = _worker(worker)
     try:
         fargate.check_size(settings.cpu_units, settings.memory_mib)
     except ValueError as error:
-        fits_none = settings.cpu_units not in fargate.SIZES
-        yield (*where, "cpu" if fits_none or worker.memory is None else "memory"), str(error)
+        yield (*where, "cpu" if worker.memory is None else "memory"), str(error)
 
 
 def _configuration(file: ConfigurationFile) -> Configuration:
@@ -286,11 +290,15 @@ def _crawl(index: IndexPart) -> CrawlSettings:
     return CrawlSettings(exclude=tuple(index.exclude), operations_per_second=index.operations_per_second)
 
 
+def _vcpus(worker: WorkerPart) -> float:
+    return 1 if worker.cpu is None else worker.cpu
+
+
 def _worker(worker: WorkerPart) -> WorkerSettings:
     network = worker.network or NetworkPart()
     return WorkerSettings(
         kind=worker.type,
-        cpu_units=round((1 if worker.cpu is None else worker.cpu) * 1024),
+        cpu_units=round(_vcpus(worker) * 1024),
         memory_mib=2048 if worker.memory is None else worker.memory,
         instance_type=worker.instance_type,
         subnets=tuple(network.subnets),

@@ -17,11 +17,16 @@ SIZES: dict[int, tuple[int, ...]] = {
 }
 
 
+def check_cpu(vcpus: float) -> None:
+    """Raise ValueError, with what there is, unless Fargate offers tasks of so many vCPUs."""
+    if vcpus * 1024 not in SIZES:
+        offered = ", ".join(f"{units / 1024:g}" for units in SIZES)
+        raise ValueError(f"Fargate has no task of {vcpus:g} vCPU; choose one of {offered}")
+
+
 def check_size(cpu_units: int, memory_mib: int) -> None:
     """Raise ValueError, with what fits, unless Fargate offers this size."""
-    if cpu_units not in SIZES:
-        offered = ", ".join(f"{units / 1024:g}" for units in SIZES)
-        raise ValueError(f"Fargate has no task of {cpu_units / 1024:g} vCPU; choose one of {offered}")
+    check_cpu(cpu_units / 1024)
     fitting = SIZES[cpu_units]
     if memory_mib not in fitting:
         step = f" in steps of {_size(fitting[1] - fitting[0])}" if cpu_units > 256 else ""
