@@ -298,7 +298,8 @@ def _worker(worker: WorkerPart) -> WorkerSettings:
     network = worker.network or NetworkPart()
     return WorkerSettings(
         kind=worker.type,
-        cpu_units=round(_vcpus(worker) * 1024),
+        # Bounded, for this is asked also where the number is told to be wrong, be it infinite or none.
+        cpu_units=round(max(0.0, min(1024.0, _vcpus(worker))) * 1024),
         memory_mib=2048 if worker.memory is None else worker.memory,
         instance_type=worker.instance_type,
         subnets=tuple(network.subnets),
