@@ -98,18 +98,22 @@ class Nursery:
         return child
 
     def _listen(self) -> None:
-        for line in self._socket.makefile("rb"):
-            answer = json.loads(line)
-            if "born" in answer:
-                self._born.put(answer["born"])
-                continue
-            with self._lock:
-                child = self._living.pop(answer["died"], None)
-                if child is None:
-                    self._ended[answer["died"]] = answer["code"]
-            if child is not None:
-                child.end(answer["code"])
+        with self._socket, self._socket.makefile("rb") as lines:
+            for line in lines:
+                self._hear(json.loads(line))
         with self._lock:  # the mother is gone, and took her children along
             left, self._living = self._living, {}
         for child in left.values():
             child.end(-9)
+
+    def _hear(self, answer: dict[str, int]) -> None:
+        """Take in one line of the mother's; see mother.py."""
+        if "born" in answer:
+            self._born.put(answer["born"])
+            return
+        with self._lock:
+            child = self._living.pop(answer["died"], None)
+            if child is None:
+                self._ended[answer["died"]] = answer["code"]
+        if child is not None:
+            child.end(answer["code"])

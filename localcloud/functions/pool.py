@@ -55,10 +55,10 @@ class Pool:
             while not warm and shelf.idle and len(shelf.idle) + shelf.busy >= self._warm:
                 evicted.append(shelf.idle.pop(0))
             shelf.busy += 1
-        for sandbox in evicted:
-            sandbox.close()
         if warm and warm.alive:
             return warm
+        for sandbox in [*evicted, *([warm] if warm else [])]:
+            sandbox.close()
         try:
             path = self._code.import_path(function.code_sha, function.code)
             return Sandbox(

@@ -20,6 +20,10 @@ from localcloud.cloud import Cloud
 from localcloud.functions.nursery import Nursery
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
+# A process has this long to import its function before the function's own time-out begins to count.
+# Source: Lambda developer guide, "Lambda execution environment lifecycle", init phase. AWS then starts it
+# anew; here it goes on.
+INIT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,9 @@ class Sandbox:
         self._cloud = cloud
         self._events: queue.Queue[tuple[str, bytes, float]] = queue.Queue()
         self._outcomes: queue.Queue[tuple[str, Outcome]] = queue.Queue()
+        self._ready = threading.Event()  # the function is imported: the runtime has asked for an event
+        self._init_deadline = time.monotonic() + INIT_SECONDS
+        self._killed = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 1}, daemon=True).start()
@@ -94,14 +101,15 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        """Whether the process can take another event."""
-        return self._child.popen.poll() is None
+        """Whether the process can take another event. One that is killed is not, however long it takes."""
+        return not self._killed and self._child.popen.poll() is None
 
     def invoke(self, payload: bytes) -> Outcome:
         """Return what the function returned or raised, or what Lambda says when its process fails."""
         request_id = str(uuid.uuid4())
-        started = time.monotonic()
         self._tail.clear()
+        self._await_init()
+        started = time.monotonic()
         self._log(f"START RequestId: {request_id} Version: $LATEST")
         self._events.put((request_id, payload, self.function.timeout))
         outcome = self._await(request_id, started + self.function.timeout)
@@ -116,6 +124,11 @@ class Sandbox:
         threading.Thread(target=self._server.shutdown, daemon=True).start()
         self._server.server_close()
 
+    def _await_init(self) -> None:
+        """Return once the process is ready for an event, has ended, or has had its time."""
+        while self.alive and time.monotonic() < self._init_deadline and not self._ready.wait(0.05):
+            pass
+
     def _await(self, request_id: str, deadline: float) -> Outcome:
         while True:
             try:
@@ -124,6 +137,7 @@ class Sandbox:
                 if not self.alive:
                     return self._last_words(request_id)
                 if time.monotonic() > deadline:
+                    self._killed = True
                     self._child.signal(9)
                     seconds = f"{self.function.timeout:.2f} seconds"
                     self._log(f"{request_id} Task timed out after {seconds}")
@@ -170,8 +184,9 @@ class Sandbox:
 
     def _read_output(self) -> None:
         assert self._child.popen.stdout is not None  # noqa: S101  # a pipe was asked for
-        for line in self._child.popen.stdout:
-            self._log(line.decode(errors="replace").rstrip("\n"))
+        with self._child.popen.stdout as output:
+            for line in output:
+                self._log(line.decode(errors="replace").rstrip("\n"))
 
     def _log(self, line: str) -> None:
         self._tail.append(line + "\n")
@@ -186,6 +201,7 @@ class Sandbox:
 
             def do_GET(self) -> None:  # http.server's name
                 """Answer .../runtime/invocation/next as soon as there is an event."""
+                sandbox._ready.set()
                 request_id, payload, seconds = sandbox._events.get()
                 self.send_response(200)
                 self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)

@@ -1,0 +1,88 @@
+"""Processes that are slow to end, or slow to begin: what a quiet machine shows once in a hundred runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from localcloud.clock import ScaledClock
+from localcloud.cloud import Cloud
+from localcloud.faults import Faults
+from localcloud.functions.nursery import Forked
+from localcloud.functions.pool import Pool
+from localcloud.functions.sandbox import FunctionSettings, Outcome
+
+CODE = """
+import time
+time.sleep({import_seconds})
+def handler(event, context):
+    time.sleep(event)
+    return "done"
+"""
+DONE = Outcome(payload=b'"done"')
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    clock = ScaledClock(1.0)
+    cloud = Cloud(
+        endpoint_url="http://127.0.0.1:9",
+        state_dir=tmp_path,
+        keeps_state=False,
+        clock=clock,
+        faults=Faults(clock),
+    )
+    logs: Any = SimpleNamespace(write=lambda *_: None, close=lambda: None)
+    yield Pool(cloud, logs)
+    cloud.close()
+
+
+def function(*, import_seconds: float = 0.0) -> FunctionSettings:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("code.py", CODE.format(import_seconds=import_seconds))
+    return FunctionSettings(
+        arn="arn:aws:lambda:eu-central-1:123456789012:function:f",
+        name="f",
+        region="eu-central-1",
+        role="arn:aws:iam::123456789012:role/functions",
+        handler="code.handler",
+        timeout=0.3,
+        memory=128,
+        environment={},
+        code_sha="sha",
+        code=archive.getvalue(),
+    )
+
+
+def without_log(outcome: Outcome) -> Outcome:
+    return Outcome(payload=outcome.payload, error=outcome.error)
+
+
+def test_a_process_that_was_killed_gets_no_other_call_while_its_end_is_not_known(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Forked.end
+
+    def end_late(self: Forked, code: int) -> None:
+        time.sleep(0.5)
+        end(self, code)
+
+    monkeypatch.setattr(Forked, "end", end_late)
+    timed_out = pool.run(function(), b"30")
+    assert json.loads(timed_out.payload)["errorType"] == "Sandbox.Timedout"
+    assert without_log(pool.run(function(), b"0")) == DONE
+
+
+def test_what_a_function_imports_is_not_counted_in_its_time_out(pool: Pool) -> None:
+    assert without_log(pool.run(function(import_seconds=0.6), b"0")) == DONE
