@@ -114,7 +114,7 @@ def test_altered_files(repository, right, capfd, data):
     with replaced(repository.directory / name, bytes(body)):
         answer = ask(capfd, command)
     if name == "manifest.json" and "! passed over: " in answer[2]:
-        assert answer[0] == 44  # the answer is that of the other indexes
+        assert answer[0] in BAD  # the answer is that of the other indexes
     else:
         check(answer, right[command], command)
 

@@ -13,11 +13,13 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.entries import entry_line
-from tidemark.cli.indexes import Repository, resolve
+from tidemark.cli.indexes import Repository, passing_over, resolve
 from tidemark.index.escape import escape
+from tidemark.index.store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.diff import Change, DirectoryChanges
+    from tidemark.index.manifest import Manifest
 
 HELP = f"""Show what is different between two indexes.
 
@@ -54,16 +56,23 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
+    below = escape(terminal.typed(under))
+    with passing_over() as pass_over:
+        store, before = resolve(first, repository, pass_over)
+        _, after = resolve(second, repository, pass_over)
+        _answer(store, before, after, below, limit, as_json=as_json)
+
+
+def _answer(
+    store: Store, before: Manifest, after: Manifest, below: str, limit: int, *, as_json: bool
+) -> None:
     from tidemark.index.diff import by_directory, with_renames
     from tidemark.index.diff import diff as differences
 
-    store, before = resolve(first, repository)
-    _, after = resolve(second, repository)
     if before.index_id == after.index_id:
         raise typer.BadParameter(
             f"A and B are both index {before.index_id}; name two, from: tidemark index list"
         )
-    below = escape(terminal.typed(under))
     changes = with_renames(differences(store, before, after, under=below))
     directories = by_directory(changes)
     ranked = sorted(directories.items(), key=lambda each: (-_number(each[1]), each[0]))

@@ -12,7 +12,7 @@ from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
-from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over_damage
+from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.index.store import Store
@@ -54,7 +54,7 @@ def history(
             "tidemark ls INDEX:/"
         )
     store, connection = deployment_or(repository)
-    with passing_over_damage() as pass_over:
+    with passing_over() as pass_over:
         _answer(store, connection, file_system, shown, pass_over, as_json=as_json)
 
 

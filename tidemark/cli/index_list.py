@@ -14,7 +14,7 @@ from tidemark.cli.indexes import (
     deployment_or,
     manifest_json,
     no_index_yet,
-    passing_over_damage,
+    passing_over,
 )
 from tidemark.errors import IndexNotFound
 from tidemark.index.store import Store
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 HELP = f"""List the complete indexes of a repository, newest first.
 
-Reads the manifest of each, up to 16 at a time. An index that is being written is not among them. One whose
-manifest is damaged is named and passed over; the command ends with code 44 then.
+Reads the manifest of each, up to 16 at a time. An index that is being written is not among them.
 
 JSON: {{"indexes": [...]}}, each with {INDEX_FIELDS}.
 """
@@ -46,7 +45,7 @@ def list_(
 
     store, _ = deployment_or(repository)
     try:
-        with passing_over_damage() as pass_over:
+        with passing_over() as pass_over:
             _print(store, list_indexes(store, file_system, pass_over)[::-1], as_json=as_json)
     except IndexNotFound as none:  # which is an answer here
         text = terminal.printable(str(none))

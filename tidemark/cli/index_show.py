@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, resolve
+from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, opened
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
-    store, manifest = resolve(index, repository)
-    if as_json:
-        files = [
-            {"file": file.file, "rows": file.rows, "size_bytes": file.bytes, "sha256": file.sha256}
-            for file in (*manifest.parts, *manifest.side_files)
-        ]
-        terminal.print_json({**manifest_json(store, manifest), "files_of_index": files})
-    else:
-        _print(store, manifest)
+    with opened(index, repository) as (store, manifest):
+        if as_json:
+            files = [
+                {"file": file.file, "rows": file.rows, "size_bytes": file.bytes, "sha256": file.sha256}
+                for file in (*manifest.parts, *manifest.side_files)
+            ]
+            terminal.print_json({**manifest_json(store, manifest), "files_of_index": files})
+        else:
+            _print(store, manifest)
 
 
 def _print(store: Store, manifest: Manifest) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.indexes import Repository, resolve
+from tidemark.cli.indexes import Repository, opened
 from tidemark.errors import IndexDamaged
+from tidemark.index.store import Store
+
+if TYPE_CHECKING:
+    from tidemark.index.manifest import Manifest
 
 HELP = """Read an index back whole, and say what is wrong with it.
 
@@ -28,9 +32,13 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
+    with opened(index, repository) as (store, manifest):
+        _verify(store, manifest, as_json=as_json)
+
+
+def _verify(store: Store, manifest: Manifest, *, as_json: bool) -> None:
     from tidemark.index.verify import verify as findings_of
 
-    store, manifest = resolve(index, repository)
     files = (*manifest.parts, *manifest.side_files)
     size = sum(file.bytes for file in files)
     err = terminal.console(stderr=True)

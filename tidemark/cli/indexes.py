@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
+from typer.exceptions import Exit
 
 from tidemark.cli import terminal
-from tidemark.errors import IndexDamaged, IndexNotFound, PathNotFound, RecoveryPointNotFound
+from tidemark.errors import (
+    IndexDamaged,
+    IndexFormatNotSupported,
+    IndexNotFound,
+    PathNotFound,
+    RecoveryPointNotFound,
+)
 from tidemark.index.store import Store, file_store
 from tidemark.policy.policy import FILE_SYSTEM_ID
 from tidemark.sessions.naming import is_index_id
@@ -60,17 +67,25 @@ def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
     return connection.repository, connection
 
 
-def resolve(source: str, url: str | None) -> tuple[Store, Manifest]:
+@contextmanager
+def opened(source: str, url: str | None) -> Iterator[tuple[Store, Manifest]]:
+    """Hand out an index, and its repository, as `resolve` finds it and `passing_over` ends it."""
+    with passing_over() as pass_over:
+        yield resolve(source, url, pass_over)
+
+
+def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, Manifest]:
     """Return an index, and its repository, by an index's id, a file system's or a recovery point's ARN.
 
-    A file system stands for its newest index. Raises IndexNotFound, RecoveryPointNotFound.
+    A file system stands for its newest index that can be read. Raises IndexNotFound, RecoveryPointNotFound;
+    IndexDamaged and IndexFormatNotSupported where what is named itself cannot be read.
     """
     from tidemark.index.catalogue import newest_index, open_index
 
     if not source.startswith("arn:"):
         repository, _ = deployment_or(url)
         if FILE_SYSTEM_ID.fullmatch(source):
-            return repository, newest_index(repository, source)
+            return repository, newest_index(repository, source, pass_over)
         return repository, index_of(repository, source)
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
@@ -101,29 +116,39 @@ def index_of(repository: Store, index_id: str) -> Manifest:
 
 
 @contextmanager
-def passing_over_damage() -> Iterator[PassOver]:
-    """Say of each index whose manifest is damaged that it is passed over; raise IndexDamaged at the end.
+def passing_over() -> Iterator[PassOver]:
+    """Say in a line each which indexes are passed over and why, and end with the reason's exit code.
 
-    So it ends, too, where the others have nothing: that would not be the whole truth.
+    The answer is that of the other indexes, and programs must be able to tell that it may not be the whole
+    truth. So must they where the others have none: the error has that code then.
     """
-    told: set[str] = set()  # a search for the newest index and one through all of them may meet the same one
+    # By what is said: a search for the newest index and one through all of them may meet the same one.
+    told: dict[str, IndexDamaged | IndexFormatNotSupported] = {}
 
-    def tell(error: IndexDamaged) -> None:
-        if str(error) not in told:
-            told.add(str(error))
-            said = f"! passed over: {terminal.printable(str(error))}"
+    def tell(error: IndexDamaged | IndexFormatNotSupported) -> None:
+        said = f"! passed over: {terminal.printable(str(error))}"
+        if said not in told:
+            told[said] = error
             terminal.console(stderr=True).print(Text(said, terminal.CAREFUL), soft_wrap=True)
+
+    def worst() -> type[IndexDamaged | IndexFormatNotSupported]:
+        return min((type(error) for error in told.values()), key=lambda each: each.exit_code)
 
     try:
         yield tell
-    except (IndexNotFound, PathNotFound):
+    except IndexNotFound as error:
         if not told:
             raise
+        raise worst()(
+            "no index that can be read answers this; mend what was passed over, or choose another from: "
+            "tidemark index list"
+        ) from error
+    except PathNotFound as error:
+        if not told:
+            raise
+        raise worst()(f"of what can be read, {error}") from error
     if told:
-        raise IndexDamaged(
-            f"the answer is without {terminal.count(len(told), 'damaged index', 'damaged indexes')}; "
-            f"put each manifest back from a copy of the repository, or remove it"
-        )
+        raise Exit(worst().exit_code)
 
 
 def every_index(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
@@ -131,14 +156,11 @@ def every_index(repository: Store, file_system: str | None, pass_over: PassOver)
 
     Raises IndexNotFound where there is none.
     """
-    from tidemark.index.catalogue import list_indexes
+    from tidemark.index.catalogue import list_indexes, no_index_of
 
     found = list_indexes(repository, file_system, pass_over)
     if not found and file_system is not None:
-        raise IndexNotFound(
-            f"{repository.url} has no index of {file_system}; "
-            f"list what it has: tidemark index list --repository {repository.url}"
-        )
+        raise no_index_of(repository, file_system)
     if not found:
         raise no_index_yet(repository)
     return sorted(found, key=whose)  # a stable sort: the order of time stays

@@ -14,12 +14,14 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json
 from tidemark.cli.entries import entry_line
-from tidemark.cli.indexes import Repository, resolve
+from tidemark.cli.indexes import Repository, opened
 from tidemark.errors import PathNotFound
 from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
+from tidemark.index.store import Store
 
 if TYPE_CHECKING:
+    from tidemark.index.manifest import Manifest
     from tidemark.index.usage import DirectoryTotals
 
 HELP = f"""List one directory, or one file, as it was in a backup.
@@ -57,33 +59,40 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
+    source, separator, path = where.partition(":/")
+    directory = escape(terminal.typed(f"/{path}" if separator else "/"))
+    behind = None if after is None else escape(terminal.typed(after)).rstrip("/")
+    with opened(source, repository) as (store, manifest):
+        listing, totals = _listing(store, manifest, directory)
+        page = _sorted(listing, sort, totals)
+        if behind is not None:
+            page = _behind(page, sort, behind)
+        entries = islice(page, limit or None)
+        if as_json:
+            documents = [_entry_json(entry, totals) for entry in entries]
+            more = next(page, None) is not None
+            terminal.print_json(
+                {"index_id": manifest.index_id, "path": directory, "more": more, "entries": documents}
+            )
+        else:
+            _print(entries, page, totals)
+
+
+def _listing(
+    store: Store, manifest: Manifest, directory: str
+) -> tuple[Iterator[Entry], dict[str, DirectoryTotals]]:
+    """Return what is in a directory, and what its subdirectories hold; of a file, itself."""
     from tidemark.index.browse import find_entry, list_directory
     from tidemark.index.usage import totals_of_subdirectories
 
-    source, separator, path = where.partition(":/")
-    directory = escape(terminal.typed(f"/{path}" if separator else "/"))
-    store, manifest = resolve(source, repository)
-    totals: dict[str, DirectoryTotals] = {}
     try:
         listing = list_directory(store, manifest, directory)
-        totals = {each.name: each for each in totals_of_subdirectories(store, manifest, directory)}
+        return listing, {each.name: each for each in totals_of_subdirectories(store, manifest, directory)}
     except PathNotFound as error:
         itself = find_entry(store, manifest, directory)
         if itself is None:
             raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
-        listing = iter([itself])
-    page = _sorted(listing, sort, totals)
-    if after is not None:
-        page = _behind(page, sort, escape(terminal.typed(after)).rstrip("/"))
-    entries = islice(page, limit or None)
-    if as_json:
-        documents = [_entry_json(entry, totals) for entry in entries]
-        more = next(page, None) is not None
-        terminal.print_json(
-            {"index_id": manifest.index_id, "path": directory, "more": more, "entries": documents}
-        )
-    else:
-        _print(entries, page, totals)
+        return iter([itself]), {}
 
 
 def _sorted(listing: Iterator[Entry], sort: Sort, totals: dict[str, DirectoryTotals]) -> Iterator[Entry]:

@@ -20,7 +20,7 @@ from tidemark.cli.indexes import (
     deployment_or,
     every_index,
     no_index_yet,
-    passing_over_damage,
+    passing_over,
     resolve,
     whose,
 )
@@ -140,18 +140,17 @@ def search(
     }
     store: Store
     connection: Connection | None = None
-    given: list[Manifest] = []
-    if index is None:
-        store, connection = deployment_or(repository)
-    else:
-        store, manifest = resolve(index, repository)
-        given = [manifest]
-        if file_system not in (None, manifest.identity.file_system_id):
-            raise IndexNotFound(
-                f"{terminal.printable(index)} is not of {file_system}; leave one of the two options out"
-            )
-    with passing_over_damage() as pass_over:
-        manifests = given or (every_index if every else choose)(store, file_system, pass_over)
+    with passing_over() as pass_over:
+        if index is None:
+            store, connection = deployment_or(repository)
+            manifests = (every_index if every else choose)(store, file_system, pass_over)
+        else:
+            store, manifest = resolve(index, repository, pass_over)
+            manifests = [manifest]
+            if file_system not in (None, manifest.identity.file_system_id):
+                raise IndexNotFound(
+                    f"{terminal.printable(index)} is not of {file_system}; leave one of the two options out"
+                )
         if count:
             _print_count(store, manifests, wanted, every=every, as_json=as_json)
             return

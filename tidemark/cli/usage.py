@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
-from tidemark.cli.indexes import Repository, resolve
+from tidemark.cli.indexes import Repository, opened
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
+    from tidemark.index.entry import Entry
     from tidemark.index.manifest import Manifest
+    from tidemark.index.usage import DirectoryTotals
 
 HELP = """Show where the bytes are in an index.
 
@@ -58,6 +60,17 @@ class _Row:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What was asked for, of all below a directory."""
+
+    files: int = 0
+    bytes: int = 0
+    rows: Sequence[_Row] = ()
+    largest_files: Sequence[Entry] = ()
+    largest_directories: Sequence[DirectoryTotals] = ()
+
+
 def usage(
     index: Annotated[str, typer.Argument(metavar="INDEX", help="Which index.")],
     under: Annotated[
@@ -77,53 +90,57 @@ def usage(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    from tidemark.index.usage import directory_totals, largest_directories, largest_files
-
     if plot is not None and plot.suffix.lower() != ".png":
         raise typer.BadParameter("pictures are PNG; name a file that ends in .png", param_hint="--plot")
-
-    store, manifest = resolve(index, repository)
     below = "/" + escape(terminal.typed(under)).strip("/")
-    files = size = 0
-    rows: list[_Row] = []
-    if manifest.parts:  # an index of nothing has no directories, not even the root
-        try:
-            totals = directory_totals(store, manifest, below)
-        except PathNotFound as error:
-            raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
-        files, size = totals.subtree_files, totals.subtree_bytes
-        own = _Row(key="", files=totals.files, bytes=totals.bytes)
-        rows = _by_directory(store, manifest, below, own) if by is By.DIR else _by(store, manifest, below, by)
-    shown = rows[:limit] if limit else rows
-    top = largest_files(store, manifest, under=below, limit=largest) if largest and rows else []
-    heavy = largest_directories(store, manifest, under=below, limit=largest) if largest and rows else []
-    if plot is not None:
-        _plot(store, manifest, below, by, rows, plot)
-    if as_json:
-        terminal.print_json(
-            {
-                "index_id": manifest.index_id,
-                "under": below,
-                "by": by.value,
-                "files": files,
-                "bytes": size,
-                "rows": [{"key": row.key, "files": row.files, "bytes": row.bytes} for row in shown],
-                "more": len(shown) < len(rows),
-                "largest_files": [{"path": each.path, "bytes": each.size} for each in top],
-                "largest_directories": [
-                    {"path": each.path, "files": each.files, "bytes": each.bytes} for each in heavy
-                ],
-            }
-        )
-        return
-    _print(shown, by, files, size)
-    _print_largest("the largest files", [(each.size, None, each.path) for each in top])
-    _print_largest(
-        "most directly in", [(each.bytes, each.files, f"{each.path.rstrip('/')}/") for each in heavy]
+    with opened(index, repository) as (store, manifest):
+        answer = _sum_up(store, manifest, below, by, largest)
+        if plot is not None:
+            _plot(store, manifest, below, by, answer.rows, plot)
+        shown = answer.rows[:limit] if limit else answer.rows
+        if as_json:
+            terminal.print_json(
+                {"index_id": manifest.index_id, "under": below, "by": by.value, **_json(answer, shown)}
+            )
+        else:
+            _print(answer, shown, by)
+
+
+def _sum_up(store: Store, manifest: Manifest, below: str, by: By, largest: int) -> _Answer:
+    from tidemark.index.usage import directory_totals, largest_directories, largest_files
+
+    if not manifest.parts:  # an index of nothing has no directories, not even the root
+        return _Answer()
+    try:
+        totals = directory_totals(store, manifest, below)
+    except PathNotFound as error:
+        raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
+    own = _Row(key="", files=totals.files, bytes=totals.bytes)
+    rows = _by_directory(store, manifest, below, own) if by is By.DIR else _by(store, manifest, below, by)
+    wanted = largest and rows
+    return _Answer(
+        files=totals.subtree_files,
+        bytes=totals.subtree_bytes,
+        rows=rows,
+        largest_files=largest_files(store, manifest, under=below, limit=largest) if wanted else (),
+        largest_directories=largest_directories(store, manifest, under=below, limit=largest)
+        if wanted
+        else (),
     )
-    if len(shown) < len(rows):
-        err = terminal.console(stderr=True)
-        err.print(Text(f"The first {limit:,} of {len(rows):,}; --limit 0 shows all.", terminal.QUIET))
+
+
+def _json(answer: _Answer, shown: Sequence[_Row]) -> dict[str, Any]:
+    return {
+        "files": answer.files,
+        "bytes": answer.bytes,
+        "rows": [{"key": row.key, "files": row.files, "bytes": row.bytes} for row in shown],
+        "more": len(shown) < len(answer.rows),
+        "largest_files": [{"path": each.path, "bytes": each.size} for each in answer.largest_files],
+        "largest_directories": [
+            {"path": each.path, "files": each.files, "bytes": each.bytes}
+            for each in answer.largest_directories
+        ],
+    }
 
 
 def _by_directory(store: Store, manifest: Manifest, below: str, own: _Row) -> list[_Row]:
@@ -156,17 +173,26 @@ def _by(store: Store, manifest: Manifest, below: str, by: By) -> list[_Row]:
     return [_Row(key=each.key, files=each.files, bytes=each.bytes) for each in found]
 
 
-def _print(rows: Sequence[_Row], by: By, files: int, size: int) -> None:
-    out = terminal.console()
+def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
+    out, err = terminal.console(), terminal.console(stderr=True)
     out.print(Text(f"{'size':>7} {'files':>12}  {'':{_BAR}}  {by.value}", terminal.QUIET))
-    largest = max((row.bytes for row in rows), default=0)
-    for row in rows:
+    largest = max((row.bytes for row in shown), default=0)
+    for row in shown:
         bar = "█" * (round(_BAR * row.bytes / largest) if largest > 0 and row.bytes > 0 else 0)
         line = Text(f"{terminal.size(row.bytes):>7} {row.files:>12,}  ")
         line.append(f"{bar:{_BAR}}", style="blue")
         line.append(f"  {_shown(row.key, by)}")
         out.print(line, soft_wrap=True)
-    out.print(Text(f"{terminal.size(size):>7} {files:>12,}  {'':{_BAR}}  in all", terminal.STRONG))
+    total = f"{terminal.size(answer.bytes):>7} {answer.files:>12,}  {'':{_BAR}}  in all"
+    out.print(Text(total, terminal.STRONG))
+    _print_largest("the largest files", [(each.size, None, each.path) for each in answer.largest_files])
+    _print_largest(
+        "most directly in",
+        [(each.bytes, each.files, f"{each.path.rstrip('/')}/") for each in answer.largest_directories],
+    )
+    if len(shown) < len(answer.rows):
+        left = f"The first {len(shown):,} of {len(answer.rows):,}; --limit 0 shows all."
+        err.print(Text(left, terminal.QUIET))
 
 
 def _print_largest(what: str, lines: list[tuple[int, int | None, str]]) -> None:

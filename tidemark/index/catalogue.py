@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tidemark.errors import IndexDamaged, IndexNotFound
+from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.store import ObjectMissing, Store
 
 _ROOT = "indexes/"
-PassOver = Callable[[IndexDamaged], None]  # what is told of a damaged index that is passed over
+# What is told of an index that is passed over: its manifest is damaged, or a newer Tidemark wrote it.
+PassOver = Callable[[IndexDamaged | IndexFormatNotSupported], None]
 
 
 def list_indexes(
@@ -20,8 +21,8 @@ def list_indexes(
     """Return the complete indexes of a repository, or of one file system in it, oldest first.
 
     Costs one listing per level and one GET per index. An index that is being written, or was left by a
-    crash, has no manifest and is not listed. Raises IndexDamaged where a manifest cannot be read, unless
-    there is somebody to tell.
+    crash, has no manifest and is not listed. Raises IndexDamaged and IndexFormatNotSupported where a manifest
+    cannot be read, unless there is somebody to tell.
     """
     found = list(identities(store, file_system_id))
     with ThreadPoolExecutor(store.at_once) as pool:
@@ -31,21 +32,18 @@ def list_indexes(
 
 
 def newest_index(store: Store, file_system_id: str, pass_over: PassOver | None = None) -> Manifest:
-    """Return a file system's newest complete index. Raises IndexNotFound, and IndexDamaged as above."""
+    """Return a file system's newest complete index. Raises IndexNotFound, and the others as above."""
     # An index id holds the moment of its making, so that the newest is the last by name.
     for identity in sorted(identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
         if manifest := manifest_or_none(store, identity, pass_over):
             return manifest
-    raise IndexNotFound(
-        f"{store.url} has no index of {file_system_id}; "
-        f"make one by running a policy that names it, with index: true"
-    )
+    raise no_index_of(store, file_system_id)
 
 
 def newest_indexes(store: Store, pass_over: PassOver | None = None) -> list[Manifest]:
     """Return the newest complete index of each file system, oldest first.
 
-    Costs one listing per level and one GET per file system. Raises IndexDamaged as above.
+    Costs one listing per level and one GET per file system. Raises as above.
     """
     found: dict[tuple[str, str, str], Manifest] = {}
     for identity in sorted(identities(store, None), key=lambda each: each.index_id, reverse=True):
@@ -56,9 +54,10 @@ def newest_indexes(store: Store, pass_over: PassOver | None = None) -> list[Mani
 
 
 def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
-    """Return the file system's newest complete index besides this one, or None. Raises IndexDamaged.
+    """Return the file system's newest complete index besides this one, or None.
 
-    Looks nowhere but at the file system's own prefix, which is all that a worker may read.
+    Raises IndexDamaged and IndexFormatNotSupported where its manifest cannot be read. Looks nowhere but at
+    the file system's own prefix, which is all that a worker may read.
     """
     beside = identity.prefix.removesuffix(f"{identity.index_id}/")
     for index_id in sorted(store.list_folders(beside), reverse=True):
@@ -70,7 +69,10 @@ def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
 
 
 def open_index(store: Store, index_id: str) -> Manifest:
-    """Return the manifest of one index, found by its id alone. Raises IndexNotFound, IndexDamaged."""
+    """Return the manifest of one index, found by its id alone.
+
+    Raises IndexNotFound; IndexDamaged and IndexFormatNotSupported where it cannot be read.
+    """
     for identity in identities(store, index_id.rsplit("-", 2)[0], index_id):
         if manifest := _read(store, identity):
             return manifest
@@ -81,7 +83,7 @@ def open_index(store: Store, index_id: str) -> Manifest:
 
 
 def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
-    """Return the manifest of an index whose place is known: one GET. Raises IndexNotFound, IndexDamaged."""
+    """Return the manifest of an index whose place is known: one GET. Raises as `open_index`."""
     manifest = _read(store, identity)
     if manifest is None:
         raise IndexNotFound(
@@ -93,13 +95,13 @@ def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
 def manifest_or_none(
     store: Store, identity: IndexIdentity, pass_over: PassOver | None = None
 ) -> Manifest | None:
-    """Return a manifest; None where there is none, or a damaged one that somebody is told of.
+    """Return a manifest; None where there is none, or one that cannot be read and somebody is told of.
 
-    Raises IndexDamaged where there is nobody to tell.
+    Raises IndexDamaged and IndexFormatNotSupported where there is nobody to tell.
     """
     try:
         return _read(store, identity)
-    except IndexDamaged as error:
+    except (IndexDamaged, IndexFormatNotSupported) as error:
         if pass_over is None:
             raise
         pass_over(error)
@@ -120,6 +122,14 @@ def identities(
                     yield IndexIdentity(
                         account=account, region=region, file_system_id=file_system, index_id=each
                     )
+
+
+def no_index_of(store: Store, file_system_id: str) -> IndexNotFound:
+    """Return what to say where a file system has no index."""
+    return IndexNotFound(
+        f"{store.url} has no index of {file_system_id}; "
+        f"list what it has: tidemark index list --repository {store.url}"
+    )
 
 
 def _read(store: Store, identity: IndexIdentity) -> Manifest | None:

@@ -162,7 +162,8 @@ class Manifest:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise IndexDamaged(
                 f"{url} is not a whole manifest ({reason}); "
-                f"use another index: tidemark index list --repository {url.rpartition('/indexes/')[0]}"
+                f"put it back from a copy of the repository, or name another index: "
+                f"tidemark index list --repository {url.rpartition('/indexes/')[0]}"
             ) from error
 
     @classmethod
@@ -191,11 +192,14 @@ class Manifest:
 def _check_format(content: dict[str, Any], url: str) -> None:
     if content["format"] != FORMAT:
         raise ValueError("it is of another format")
-    if content["format_version"] != FORMAT_VERSION:
+    version = _number(content["format_version"])
+    if version > FORMAT_VERSION:
         raise IndexFormatNotSupported(
-            f"{url} has format version {content['format_version']!r} and this Tidemark reads "
-            f"{FORMAT_VERSION}; install a newer Tidemark"
+            f"{url} was written by a newer Tidemark, in format version {version} where this one reads "
+            f"{FORMAT_VERSION}; update to read it"
         )
+    if version != FORMAT_VERSION:
+        raise ValueError(f"there is no format version {version}")
     if content.pop("manifest_sha256") != _digest(content):
         raise ValueError("its digest is not that of its content")
 

@@ -1,0 +1,122 @@
+"""Which index a command takes, and what it says of those that it passes over."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.index.building import FILE_SYSTEM, index_rows, row
+from tests.index.test_manifest import sealed
+from tidemark.index.store import FileStore
+
+# By a file system's id, or by none: each takes the newest index, or all.
+COMMANDS = [
+    ("ls", f"{FILE_SYSTEM}:/"),
+    ("usage", FILE_SYSTEM),
+    ("index", "show", FILE_SYSTEM),
+    ("index", "verify", FILE_SYSTEM),
+    ("index", "list"),
+    ("history", "/a"),
+    ("search", "a"),
+    ("search", "a", "--all"),
+    ("search", "a", "--index", FILE_SYSTEM),
+    ("search", "a", "--file-system", FILE_SYSTEM),
+]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    top = tmp_path_factory.mktemp("built")
+    store = FileStore(top / "repository")
+    return store, [index_rows(store, top, [row("/a", size=n)], number=n) for n in (1, 2, 3)]
+
+
+@pytest.fixture
+def repository(built):
+    store, made = built
+    yield store
+    for manifest in made:
+        store.put(manifest.key, manifest.to_json())
+
+
+@pytest.fixture
+def made(built):
+    return built[1]
+
+
+def damage(repository, manifest):
+    repository.put(manifest.key, b"{}")
+
+
+def renew(repository, manifest):
+    content = json.loads(repository.get(manifest.key))
+    repository.put(manifest.key, sealed({**content, "format_version": 2}))
+
+
+SPOILED = [(damage, 44, "is not a whole manifest"), (renew, 45, "was written by a newer Tidemark")]
+
+
+@pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_index_that_cannot_be_read_is_passed_over(tidemark, repository, made, command, spoil, code, why):
+    spoil(repository, made[2])
+    result = tidemark(*command, "--repository", repository.url, "--json")
+    assert result.code == code
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"! passed over: {repository.url}/{made[2].key} {why}")
+    assert made[1].index_id in result.out
+    assert made[2].index_id not in result.out
+
+
+@pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_without_another_index_there_is_no_answer(tidemark, repository, made, command, spoil, code, why):
+    for manifest in made:
+        spoil(repository, manifest)
+    result = tidemark(*command, "--repository", repository.url)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.count(f"{made[2].key} {why}") == 1
+    said = "of what can be read, no" if command[0] == "history" else "tidemark: no index that can be read"
+    assert said in result.err
+
+
+@pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
+def test_what_is_named_by_its_own_id_is_not_passed_over(tidemark, repository, made, spoil, code, why):
+    spoil(repository, made[2])
+    named = made[2].index_id
+    for command in (
+        ("ls", f"{named}:/"),
+        ("usage", named),
+        ("index", "show", named),
+        ("index", "verify", named),
+        ("diff", made[0].index_id, named),
+        ("search", "a", "--index", named),
+    ):
+        result = tidemark(*command, "--repository", repository.url)
+        assert (result.code, result.out) == (code, "")
+        assert why in result.err
+        assert "passed over" not in result.err
+
+
+def test_two_indexes_are_compared_all_the_same(tidemark, repository, made):
+    damage(repository, made[2])
+    result = tidemark("diff", made[0].index_id, FILE_SYSTEM, "--repository", repository.url, "--json")
+    assert (result.code, result.err.count("! passed over: ")) == (44, 1)
+    assert result.document["to"] == made[1].index_id
+    assert [change["path"] for change in result.document["changes"]] == ["/a"]
+
+
+def test_damage_weighs_more_than_a_newer_format(tidemark, repository, made):
+    renew(repository, made[2])
+    damage(repository, made[1])
+    result = tidemark("ls", FILE_SYSTEM, "--repository", repository.url)
+    assert (result.code, result.err.count("! passed over: ")) == (44, 2)
+    assert "  a\n" in result.out
+
+
+def test_a_path_that_only_the_others_lack_may_be_in_the_one_passed_over(tidemark, repository, made):
+    damage(repository, made[2])
+    result = tidemark("ls", f"{FILE_SYSTEM}:/none", "--repository", repository.url)
+    assert result.code == 44
+    assert "of what can be read, /none is not in index" in result.err
