@@ -83,6 +83,7 @@ def test_json_holds_the_true_bytes(tidemark, index):
         "links",
         "inode",
         "target",
+        "target_base64",
     }
 
 

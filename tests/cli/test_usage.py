@@ -103,12 +103,12 @@ def test_what_cannot_be_summed_up(tidemark, at):
 def test_the_largest_files_and_directories(tidemark, at):
     document = tidemark("usage", *at, "--largest", "2", "--json").document
     assert document["largest_files"] == [
-        {"path": "/a/deep/x.JPG", "bytes": 5_000_000},
-        {"path": "/b\x1b[2J/z.txt", "bytes": 2_000_000},
+        {"path": "/a/deep/x.JPG", "path_base64": None, "bytes": 5_000_000},
+        {"path": "/b\x1b[2J/z.txt", "path_base64": None, "bytes": 2_000_000},
     ]
     assert document["largest_directories"] == [
-        {"path": "/a/deep", "files": 1, "bytes": 5_000_000},
-        {"path": "/b\x1b[2J", "files": 1, "bytes": 2_000_000},
+        {"path": "/a/deep", "path_base64": None, "files": 1, "bytes": 5_000_000},
+        {"path": "/b\x1b[2J", "path_base64": None, "files": 1, "bytes": 2_000_000},
     ]
     document = tidemark("usage", *at, "--under", "/a", "--json").document
     assert [each["path"] for each in document["largest_files"]] == ["/a/deep/x.JPG", "/a/y.jpg"]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, passing_over, resolve
 from tidemark.index.escape import escape
@@ -30,8 +30,8 @@ of files with several names; any other is one - and one +. Where B was made righ
 of changes is read.
 
 JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, bytes_added,
-bytes_removed; directories[] with path and the same; changes[] with kind, before (of what was renamed, its
-path in A), {ENTRY_FIELDS}; more (whether --limit left some changes out).
+bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind, before, before_base64
+(of what was renamed, its path in A), {ENTRY_FIELDS}; more (whether --limit left some changes out).
 """
 _COUNTS = ("added", "removed", "changed", "renamed", "bytes_added", "bytes_removed")
 _SIGNS = {
@@ -86,7 +86,8 @@ def _answer(
                 "under": below,
                 "totals": totals,
                 "directories": [
-                    {"path": path, **{name: getattr(each, name) for name in _COUNTS}} for path, each in ranked
+                    {**name_json("path", path), **{name: getattr(each, name) for name in _COUNTS}}
+                    for path, each in ranked
                 ],
                 "changes": [_change_json(change) for change in shown],
                 "more": len(shown) < len(changes),
@@ -113,7 +114,7 @@ def _number(directory: DirectoryChanges) -> int:
 
 
 def _change_json(change: Change) -> dict[str, Any]:
-    return {"kind": change.kind, "before": change.before, **entry_json(change.entry)}
+    return {"kind": change.kind, **name_json("before", change.before), **entry_json(change.entry)}
 
 
 def _print_directories(

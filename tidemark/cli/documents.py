@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidemark.cli.terminal import json_time
+from tidemark.index.escape import unescape
 
 if TYPE_CHECKING:
     from tidemark.index.entry import Entry
     from tidemark.sessions.indexing import Index
-    from tidemark.sessions.session import Point, Session
+    from tidemark.sessions.session import Job, Point, Session
 
 SESSION_FIELDS = (
     "session_id, policy, account, region, file_system, status, reasons[], opened_at, ended_at, "
-    "index_wanted, index_id, execution_arn, points[]"
+    "index_wanted, index_id, execution_arn, points[], jobs[]"
 )
 POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_bytes, completed_at, issues"
+JOB_FIELDS = "job_id, kind, account, region, vault, started_at, state, message"
 ENTRY_FIELDS = (
-    "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target"
+    "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
+    "target_base64"
 )
 
 
@@ -37,6 +40,21 @@ def session_json(session: Session) -> dict[str, Any]:
         "index_id": session.index_id,
         "execution_arn": session.execution_arn,
         "points": [point_json(point) for point in session.points],
+        "jobs": [job_json(job) for job in session.jobs],
+    }
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """Return a job as its session records it: `state` and `message` in AWS Backup's words when last asked."""
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "account": job.account,
+        "region": job.region,
+        "vault": job.vault,
+        "started_at": json_time(job.started_at),
+        "state": job.state,
+        "message": job.message,
     }
 
 
@@ -72,17 +90,21 @@ def index_json(index: Index) -> dict[str, Any]:
     }
 
 
-def entry_json(entry: Entry) -> dict[str, Any]:
-    r"""Return an entry of an index.
+def name_json(field: str, shown: str | None) -> dict[str, str | None]:
+    r"""Return a name or a path as two fields: as an index shows it, and its true bytes in base64.
 
-    `path` shows bytes that are not UTF-8 as `\xNN`; `path_base64` holds the true bytes where they differ.
+    These are null where the name is nothing but text: there is no `\xNN` in what is shown.
     """
     import base64
 
-    raw = entry.raw_path
+    raw = None if shown is None or "\\x" not in shown else base64.b64encode(unescape(shown)).decode()
+    return {field: shown, f"{field}_base64": raw}
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Return an entry of an index, with ENTRY_FIELDS."""
     return {
-        "path": entry.path,
-        "path_base64": None if raw == entry.path.encode() else base64.b64encode(raw).decode(),
+        **name_json("path", entry.path),
         "type": entry.type,
         "size_bytes": entry.size,
         "modified_at": json_time(entry.mtime),
@@ -92,5 +114,5 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "mode": f"{entry.mode:04o}",
         "links": entry.nlink,
         "inode": entry.inode,
-        "target": entry.target,
+        **name_json("target", entry.target),
     }

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over
@@ -31,7 +31,7 @@ points and copies hold each version, as far as sessions record them and unless t
 Without --file-system, every file system of the repository is looked at. Each takes about ten requests,
 however many indexes it has. A change back and forth between two indexes cannot be seen.
 
-JSON: path, versions[], each with file_system, what (appeared, changed or vanished), index_ids[],
+JSON: path, path_base64, versions[], each with file_system, what (appeared, changed or vanished), index_ids[],
 first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: it was not there) with {ENTRY_FIELDS}.
 """
 
@@ -99,7 +99,7 @@ def _answer(
             f"no index has {terminal.printable(shown)}; look for it with: tidemark search NAME --all"
         )
     if as_json:
-        terminal.print_json({"path": shown, "versions": found})
+        terminal.print_json({**name_json("path", shown), "versions": found})
         return
     show = terminal.line_printer()
     for line in lines:

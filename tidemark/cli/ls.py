@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.documents import ENTRY_FIELDS, entry_json
+from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, opened
 from tidemark.errors import PathNotFound
@@ -30,8 +30,8 @@ WHERE is an index's id, a recovery point's or copy's ARN (its index is listed), 
 (its newest index), followed by :/ and the path; without one, the root is listed. Bytes that are not text
 are written \\xNN, as they are shown. A directory's size is that of all files below it.
 
-JSON: index_id, path, more (whether --limit left some out), entries[], each with {ENTRY_FIELDS}; of
-directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
+JSON: index_id, path, path_base64, more (whether --limit left some out), entries[], each with
+{ENTRY_FIELDS}; of directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
 """
 
 
@@ -72,7 +72,12 @@ def ls(
             documents = [_entry_json(entry, totals) for entry in entries]
             more = next(page, None) is not None
             terminal.print_json(
-                {"index_id": manifest.index_id, "path": directory, "more": more, "entries": documents}
+                {
+                    "index_id": manifest.index_id,
+                    **name_json("path", directory),
+                    "more": more,
+                    "entries": documents,
+                }
             )
         else:
             _print(entries, page, totals)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
+from tidemark.cli.documents import name_json
 from tidemark.cli.indexes import Repository, opened
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
@@ -33,10 +34,10 @@ of its names. Reads what is asked for: small files for directories, else two or 
 
 With --plot, also draws a picture in which areas are bytes.
 
-JSON: index_id, under, by, files, bytes (of all below PATH), rows[] with key, files, bytes; more (whether
---limit left some out); largest_files[] with path, bytes; largest_directories[] with path, files, bytes (of
-what is directly in them). The key of files without an extension is empty, as is, by dir, that of files
-directly in PATH.
+JSON: index_id, under, by, files, bytes (of all below PATH), rows[] with key, key_base64, files, bytes; more
+(whether --limit left some out); largest_files[] with path, path_base64, bytes; largest_directories[] with
+path, path_base64, files, bytes (of what is directly in them). The key of files without an extension is empty,
+as is, by dir, that of files directly in PATH.
 """
 _BAR = 24  # characters
 _DRAWN_INSIDE = 12  # directories in a picture whose own are drawn, too: each costs a request
@@ -133,11 +134,13 @@ def _json(answer: _Answer, shown: Sequence[_Row]) -> dict[str, Any]:
     return {
         "files": answer.files,
         "bytes": answer.bytes,
-        "rows": [{"key": row.key, "files": row.files, "bytes": row.bytes} for row in shown],
+        "rows": [{**name_json("key", row.key), "files": row.files, "bytes": row.bytes} for row in shown],
         "more": len(shown) < len(answer.rows),
-        "largest_files": [{"path": each.path, "bytes": each.size} for each in answer.largest_files],
+        "largest_files": [
+            {**name_json("path", each.path), "bytes": each.size} for each in answer.largest_files
+        ],
         "largest_directories": [
-            {"path": each.path, "files": each.files, "bytes": each.bytes}
+            {**name_json("path", each.path), "files": each.files, "bytes": each.bytes}
             for each in answer.largest_directories
         ],
     }
