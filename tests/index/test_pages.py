@@ -78,7 +78,7 @@ def test_rows_by_pages_are_the_rows_of_the_row_group(whole, group, ends, columns
     if first == last:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemark.index.reader._FEW", 0)  # by pages, however many
+        patch.setattr("tidemark.index.reader.FEW", 0)  # by pages, however many
         found = reader.read_rows(group, range(first, last), columns)
     expected = reader.read(group, columns).slice(first, last - first)
     assert found.to_pydict() == expected.to_pydict()

@@ -3,15 +3,12 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
 from tidemark.index.expressions import required_texts
-from tidemark.index.names import contains, lower
 from tidemark.index.search import search
 from tidemark.index.store import FileStore
 
@@ -130,15 +127,3 @@ def test_an_expression_finds_what_python_finds(tmp_path_factory, names, expressi
 )
 def test_texts_that_an_expression_cannot_do_without(expression, texts):
     assert required_texts(expression) == texts
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    names=st.lists(st.text(LETTERS | st.just("a"), max_size=6), max_size=200),
-    text=st.text(LETTERS | st.just("a"), min_size=1, max_size=3),
-    start=st.integers(0, 5),
-)
-def test_names_that_hold_a_text_are_those_that_python_finds(names, text, start):
-    column = pa.chunked_array([pa.array(names, pa.string()).slice(start)])
-    assert contains(column, text).to_pylist() == [text in name for name in names[start:]]
-    assert lower(column).to_pylist() == pc.utf8_lower(column).to_pylist()

@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 from tidemark.index.entry import Entry
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.pages import Pages
+from tidemark.index.plain import Chunk, Holding, Needle, look_for
 from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
 
 ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them
 ENTRY_COLUMNS = ROW_COLUMNS
-_FEW = 4  # one in so many rows of a row group; of more, all are read, by fewer requests than for their pages
+FEW = 4  # one in so many rows of a row group; of more, all are read, by fewer requests than for their pages
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, OverflowError, pa.ArrowException, MemoryError)
 _MAGIC = b"PAR1"  # what a Parquet file begins and ends with
 
@@ -87,10 +88,29 @@ class ParquetReader:
     ) -> pa.Table:
         """Return some columns of some rows of a row group; of few rows, only the pages that hold them."""
         pages = self._pages
-        if pages is None or len(rows) * _FEW > self.rows(row_group):
+        if pages is None or len(rows) * FEW > self.rows(row_group):
             return self.read(row_group, columns, encoded=encoded).slice(rows.start, len(rows))
         with self._naming_the_file():
             return pages.read(row_group, rows, columns, self._fetch)
+
+    def holding(self, row_group: int, spans: Sequence[range], column: str, needle: Needle) -> Holding | None:
+        """Return what holds a text in a column, of the rows of a row group that are in some spans.
+
+        None where it takes reading the column to tell, or where that is no dearer.
+        """
+        if sum(map(len, spans)) * FEW <= self.rows(row_group):
+            return None
+        with self._naming_the_file():
+            number = self._columns.names.index(column)
+            chunk = self._metadata.row_group(row_group).column(number)
+            if chunk.has_dictionary_page or chunk.compression != "ZSTD" or self._nullable(number):
+                return None  # as other programs may write it
+            size, begin = chunk.total_compressed_size, chunk.data_page_offset
+            body = read_range(self._store, self._manifest, self._described, begin, size)
+            return look_for(needle, Chunk(body, chunk.total_uncompressed_size, chunk.num_values), spans)
+
+    def _nullable(self, column: int) -> bool:
+        return bool(self._metadata.schema.column(column).max_definition_level)
 
     @cached_property
     def _pages(self) -> Pages | None:

@@ -15,7 +15,8 @@ import pyarrow as pa
 from tidemark.errors import TidemarkError
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest, Part
-from tidemark.index.reader import ParquetReader
+from tidemark.index.plain import Holding, Needle
+from tidemark.index.reader import FEW, ParquetReader
 from tidemark.index.store import Store
 
 _NEAR = 1  # blocks between two that are read with them: some 50 kB of names, for a request less
@@ -31,14 +32,22 @@ class Place:
     reader: ParquetReader
     row_group: int
     rows: range  # of the row group
+    spans: tuple[range, ...] = ()  # the only ones of them that matter; if there are none, all do
 
     def read(self, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
         """Return some columns, `encoded` ones perhaps as dictionaries. Raises IndexDamaged."""
         return self.reader.read_rows(self.row_group, self.rows, columns, encoded=encoded)
 
+    def holding(self, column: str, needle: Needle) -> Holding | None:
+        """Return what holds a text in a column; None where it takes reading the column to tell.
+
+        Raises IndexDamaged.
+        """
+        return self.reader.holding(self.row_group, self.spans or (self.rows,), column, needle)
+
     def part(self, first: int, last: int) -> Place:
         """Return the rows from one to another of these, both included."""
-        return dataclasses.replace(self, rows=self.rows[first : last + 1])
+        return dataclasses.replace(self, rows=self.rows[first : last + 1], spans=())
 
 
 def places_of(
@@ -70,7 +79,10 @@ def places_of(
             rows = reader.rows(number)
             if filters.may_be_in_row_group(reader, number):
                 spans = [range(rows)] if blocks is None else _within(blocks, block_rows, at, rows)
-                yield from (Place(reader, number, span) for span in spans)
+                if sum(map(len, spans)) * FEW > rows:  # then all is read, once
+                    yield Place(reader, number, range(spans[0].start, spans[-1].stop), tuple(spans))
+                else:
+                    yield from (Place(reader, number, span) for span in spans)
             at += rows
 
 

@@ -67,6 +67,10 @@ def count(
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
 
     def hits(place: Place) -> int:
+        if wanted.is_needle and wanted.needle and not filters.columns:
+            holding = place.holding("name", wanted.needle)
+            if holding is not None:
+                return len(holding)
         return int(pc.sum(_matches(place, wanted, filters)).as_py() or 0)
 
     places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=False)
@@ -99,6 +103,19 @@ def _matches(place: Place, wanted: NamePattern, filters: Filters) -> pa.ChunkedA
         found = reduce(pc.and_, filters.condition(rows))
         if wanted.matches_all or not pc.any(found).as_py():
             return found
-    names = place.read(["name"]).column("name")
-    named = wanted(names)
+    named = _named(place, wanted)
     return named if found is None else pc.and_(named.combine_chunks(), found.combine_chunks())
+
+
+def _named(place: Place, wanted: NamePattern) -> pa.ChunkedArray:
+    """Tell which rows have a name that matches."""
+    holding = place.holding("name", wanted.needle) if wanted.needle else None
+    if holding is None:
+        return wanted(place.read(["name"]).column("name"))
+    matches = bytearray(len(place.rows))
+    for row in wanted.rows_of(holding):
+        if row in place.rows:  # a page may reach beyond them
+            matches[row - place.rows.start] = 1
+    return pa.chunked_array(
+        [pa.Array.from_buffers(pa.uint8(), len(matches), [None, pa.py_buffer(matches)]).cast(pa.bool_())]
+    )

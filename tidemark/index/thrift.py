@@ -18,8 +18,14 @@ _DEEPEST = 16  # of structs in structs: Parquet's are five deep
 
 def read_struct(body: bytes | memoryview, at: int = 0) -> Struct:
     """Return the struct that begins at a place. Raises ValueError where there is none."""
+    return read_header(body, at)[0]
+
+
+def read_header(body: bytes | memoryview, at: int = 0) -> tuple[Struct, int]:
+    """Return the struct that begins at a place, and where it ends. Raises ValueError where there is none."""
+    reader = _Reader(body, at)
     try:
-        return _Reader(memoryview(body), at).struct(0)
+        return reader.struct(0), reader.at
     except (IndexError, struct.error) as error:
         raise ValueError("its Thrift ends too soon") from error
 
@@ -32,8 +38,8 @@ def write_struct(fields: Struct) -> bytes:
 
 
 class _Reader:
-    def __init__(self, body: memoryview, at: int) -> None:
-        self._body, self._at = body, at
+    def __init__(self, body: bytes | memoryview, at: int) -> None:
+        self._body, self.at = body, at
 
     def struct(self, depth: int) -> Struct:
         if depth > _DEEPEST:
@@ -43,7 +49,8 @@ class _Reader:
         while head := self._byte():
             kind = head & 15
             number = number + (head >> 4) if head >> 4 else self._signed()
-            fields[number] = (kind, self._value(kind, depth))
+            # Most are numbers; to ask for these here saves half of the calls.
+            fields[number] = (kind, self._signed() if I16 <= kind <= I64 else self._value(kind, depth))
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
@@ -70,29 +77,33 @@ class _Reader:
         raise ValueError(f"its Thrift has a type {kind}, which Parquet does not use")
 
     def _byte(self) -> int:
-        value = self._body[self._at]
-        self._at += 1
+        value = self._body[self.at]
+        self.at += 1
         return value
 
     def _take(self, size: int) -> bytes:
-        taken = bytes(self._body[self._at : self._at + size])
+        taken = bytes(self._body[self.at : self.at + size])
         if len(taken) != size:
             raise ValueError("its Thrift ends too soon")
-        self._at += size
+        self.at += size
         return taken
 
     def _unsigned(self) -> int:
         value = shift = 0
         while True:
-            byte = self._body[self._at]
-            self._at += 1
+            byte = self._body[self.at]
+            self.at += 1
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
             shift += 7
 
     def _signed(self) -> int:
-        value = self._unsigned()
+        value = self._body[self.at]
+        if value < 0x80:
+            self.at += 1
+        else:
+            value = self._unsigned()
         return (value >> 1) ^ -(value & 1)
 
 

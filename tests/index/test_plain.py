@@ -1,0 +1,126 @@
+"""What is found in a column chunk as it lies in the file is what Python finds in the texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tidemark.index import plain
+from tidemark.index.plain import Chunk, Needle, look_for
+
+# Lengths are bytes of the page, too: 65 is an A, 97 an a, 256 a NUL and a 1, 0x4141 is AA.
+LENGTHS = st.integers(1, 4) | st.sampled_from([65, 66, 97, 98, 255, 256, 257, 353, 512, 0x4141, 0x6101])
+LETTERS = st.sampled_from("ABab\1\2é") | st.characters(exclude_characters="\0", codec="utf-8")
+TEXTS = (
+    st.text(LETTERS, min_size=1, max_size=6)
+    | st.builds(lambda letter, length: letter * length, st.sampled_from("Aab\1"), LENGTHS)
+    | st.builds(
+        lambda start, length: start.ljust(length, "A"), st.text(LETTERS, min_size=1, max_size=3), LENGTHS
+    )
+)
+
+
+def chunk_of(texts: list[str], page_rows: int = 2) -> Chunk:
+    """Return a plain column chunk of several pages, as parts have them."""
+    file = io.BytesIO()
+    table = pa.table({"name": texts}, schema=pa.schema([pa.field("name", pa.string(), nullable=False)]))
+    pq.write_table(
+        table,
+        file,
+        compression="zstd",
+        use_dictionary=False,
+        data_page_size=1,
+        write_batch_size=page_rows,
+        write_page_checksum=True,
+    )
+    column = pq.read_metadata(file).row_group(0).column(0)
+    body = file.getvalue()[column.data_page_offset :][: column.total_compressed_size]
+    return Chunk(body, column.total_uncompressed_size, len(texts))
+
+
+@settings(deadline=None, max_examples=200)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=12), needle=TEXTS | LETTERS, page_rows=st.integers(1, 4))
+@example(texts=["b" * 65, "bA", "bb"], needle="bA", page_rows=4)
+@example(texts=["x" * 3, "y" * 256, "z"], needle="x", page_rows=4)
+@example(texts=["x", "y" * 257, "z"], needle="x\1", page_rows=4)
+@example(texts=["x", "y" * 257, "z"], needle="\1", page_rows=4)
+def test_rows_and_texts_that_hold_a_needle(texts, needle, page_rows):
+    found = look_for(Needle(needle.encode()), chunk_of(texts, page_rows), [range(len(texts))])
+
+    expected = [number for number, text in enumerate(texts) if needle in text]
+    assert list(found.rows()) == expected
+    assert [text.decode() for text in found.texts()] == [texts[number] for number in expected]
+    assert len(found) == len(expected)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    texts=st.lists(TEXTS | st.sampled_from(["K", "\u212a", "\u0130", "I"]), min_size=1, max_size=8),
+    needle=st.text(st.sampled_from("abki\1"), min_size=1, max_size=3),
+)
+def test_regardless_of_case_as_unicode_lowers_it_or_no_answer(texts, needle):
+    found = look_for(Needle(needle.encode(), ignore_case=True), chunk_of(texts), [range(len(texts))])
+
+    lowered = pc.utf8_lower(pa.array(texts)).to_pylist()
+    expected = [number for number, text in enumerate(lowered) if needle in text]
+    if found is None:
+        assert any(letter in text for text in texts for letter in "\u212a\u0130")
+    else:
+        assert list(found.rows()) == expected
+        assert [text.decode() for text in found.texts()] == [texts[number] for number in expected]
+
+
+@settings(deadline=None)
+@given(
+    texts=st.lists(TEXTS, min_size=12, max_size=12),
+    ends=st.lists(st.integers(0, 12), min_size=2, max_size=4, unique=True).map(sorted),
+)
+def test_pages_without_wanted_rows_are_not_looked_at(texts, ends):
+    spans = [range(*pair) for pair in zip(ends[::2], ends[1::2], strict=False)]
+    page_rows = 3
+    found = look_for(Needle(b"A"), chunk_of(texts, page_rows), spans)
+
+    looked_at = {row // page_rows for span in spans for row in span}
+    expected = [
+        number for number, text in enumerate(texts) if "A" in text and number // page_rows in looked_at
+    ]
+    assert list(found.rows()) == expected
+
+
+def test_where_many_hold_it_there_is_no_answer(monkeypatch):
+    monkeypatch.setattr(plain, "_FEW_AT_FIRST", 4)
+    texts = ["ab", *["b"] * 15]
+    assert look_for(Needle(b"a"), chunk_of(texts), [range(16)]) is not None
+    assert look_for(Needle(b"b"), chunk_of(texts), [range(16)]) is None
+
+
+CHUNK = chunk_of(["report", "invoice", "a" * 300, "übersicht"])
+
+
+def altered(at: int, rest: bytes) -> Chunk:
+    return dataclasses.replace(CHUNK, body=CHUNK.body[:at] + rest)
+
+
+@settings(deadline=None, max_examples=300)
+@given(at=st.integers(0, len(CHUNK.body) - 1), value=st.integers(0, 255), cut=st.booleans())
+def test_an_altered_chunk_is_noticed_or_has_the_same_texts(at, value, cut):
+    chunk = altered(at, b"" if cut else bytes([value]) + CHUNK.body[at + 1 :])
+    try:
+        found = look_for(Needle(b"o"), chunk, [range(4)])
+    except (ValueError, LookupError, TypeError, OverflowError, OSError):
+        return  # what the reader of a part turns into IndexDamaged
+    assert not cut
+    assert list(found.texts()) == [b"report", b"invoice"]
+    assert list(found.rows()) == [0, 1]
+
+
+def test_pages_that_are_not_plain_are_refused():
+    with pytest.raises(ValueError, match="not of plain texts"):
+        look_for(Needle(b"o"), altered(1, b"\4" + CHUNK.body[2:]), [range(4)])
