@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.index.building import FILE_SYSTEM, index_rows, row
+from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tests.index.test_manifest import sealed
 from tidemark.index.store import FileStore
 
@@ -120,3 +120,29 @@ def test_a_path_that_only_the_others_lack_may_be_in_the_one_passed_over(tidemark
     result = tidemark("ls", f"{FILE_SYSTEM}:/none", "--repository", repository.url)
     assert result.code == 44
     assert "of what can be read, /none is not in index" in result.err
+
+
+def test_bytes_say_what_is_counted_where_hard_links_make_a_difference(tidemark, tmp_path):
+    linked = {"nlink": 2, "inode": 9, "size": 4_000}
+    rows = [directory("/d"), row("/d/a", **linked), row("/d/b", **linked), row("/c", size=1_000)]
+    store = FileStore(tmp_path / "repository")
+    index = index_rows(store, tmp_path, rows).index_id
+    at = ("--repository", store.url)
+    note = (
+        "Hard-linked files count at each of their names here: 9.0 kB in the whole index, "
+        "5.0 kB when each counts once."
+    )
+    for command in (("usage", index), ("usage", index, "--under", "/d"), ("ls", f"{index}:/")):
+        assert tidemark(*command, *at).err.strip() == note
+    for page in (("ls", f"{index}:/", "--limit", "1"), ("ls", f"{index}:/", "--after", "c")):
+        assert note not in tidemark(*page, *at).err
+    assert "5.0 kB (a hard-linked file once)" in tidemark("index", "show", index, *at).out
+    document = tidemark("usage", index, "--under", "/d", *at, "--json").document
+    assert document["bytes"] == 8_000
+    assert (document["index_bytes_each_name"], document["index_bytes_once"]) == (9_000, 5_000)
+    assert tidemark("index", "show", index, *at, "--json").document["bytes"] == 5_000
+
+
+def test_bytes_without_hard_links_need_no_note(tidemark, repository, made):
+    for command in (("usage", FILE_SYSTEM), ("ls", FILE_SYSTEM)):
+        assert tidemark(*command, "--repository", repository.url).err == ""

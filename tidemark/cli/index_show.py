@@ -52,7 +52,7 @@ def _print(store: Store, manifest: Manifest) -> None:
         "crawled": f"{terminal.moment(manifest.crawl_started_at)} UTC, in {took}, by {manifest.worker}",
         "holds": f"{terminal.count(totals.files, 'file')}, "
         f"{terminal.count(totals.directories, 'directory', 'directories')}, "
-        f"{terminal.count(totals.others, 'other')}, {terminal.size(totals.bytes)}",
+        f"{terminal.count(totals.others, 'other')}, {terminal.size(totals.bytes)} (a hard-linked file once)",
         "drift": f"{totals.unreadable:,} could not be read, {totals.vanished:,} vanished, "
         f"{terminal.count(totals.changed, 'directory', 'directories')} changed while listed",
         "left out": ", ".join(manifest.excluded) or None,

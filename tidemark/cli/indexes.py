@@ -37,7 +37,8 @@ Repository = Annotated[
 ]
 INDEX_FIELDS = (
     "index_id, account, region, file_system, location, crawl_started_at, crawl_ended_at, worker, "
-    "excluded[], previous_index_id, entries, files, directories, others, bytes, unreadable, vanished, changed"
+    "excluded[], previous_index_id, entries, files, directories, others, bytes (of a hard-linked file once), "
+    "unreadable, vanished, changed"
 )
 
 
@@ -178,6 +179,17 @@ def no_index_yet(repository: Store) -> IndexNotFound:
         f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true), "
         f"or of any directory with: tidemark index build DIR --repository URL"
     )
+
+
+def note_hard_links(each_name: int, once: int) -> None:
+    """Say what an index's bytes are where a hard-linked file counts once, if that shows."""
+    shown, less = terminal.size(each_name), terminal.size(once)
+    if shown != less:
+        note = (
+            f"Hard-linked files count at each of their names here: {shown} in the whole index, "
+            f"{less} when each counts once."
+        )
+        terminal.console(stderr=True).print(Text(note, terminal.QUIET), soft_wrap=True)
 
 
 def manifest_json(repository: Store, manifest: Manifest) -> dict[str, Any]:

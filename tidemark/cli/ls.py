@@ -14,7 +14,7 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
-from tidemark.cli.indexes import Repository, opened
+from tidemark.cli.indexes import Repository, note_hard_links, opened
 from tidemark.errors import PathNotFound
 from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
@@ -28,7 +28,8 @@ HELP = f"""List one directory, or one file, as it was in a backup.
 
 WHERE is an index's id, a recovery point's or copy's ARN (its index is listed), or a file system's id
 (its newest index), followed by :/ and the path; without one, the root is listed. Bytes that are not text
-are written \\xNN, as they are shown. A directory's size is that of all files below it.
+are written \\xNN, as they are shown. A directory's size is that of all files below it; a hard-linked file
+counts at each of its names.
 
 JSON: index_id, path, path_base64, more (whether --limit left some out), entries[], each with
 {ENTRY_FIELDS}; of directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
@@ -80,7 +81,8 @@ def ls(
                 }
             )
         else:
-            _print(entries, page, totals)
+            whole = directory == "/" and behind is None
+            _print(entries, page, totals, once=manifest.totals.bytes if whole else None)
 
 
 def _listing(
@@ -135,16 +137,22 @@ def _entry_json(entry: Entry, totals: dict[str, DirectoryTotals]) -> dict[str, A
     }
 
 
-def _print(entries: Iterator[Entry], rest: Iterator[Entry], totals: dict[str, DirectoryTotals]) -> None:
+def _print(
+    entries: Iterator[Entry], rest: Iterator[Entry], totals: dict[str, DirectoryTotals], *, once: int | None
+) -> None:
+    """Print entries and what is to be said of them; `once` is what all of them hold without second names."""
     show, err = terminal.line_printer(), terminal.console(stderr=True)
     last: Entry | None = None
+    size = 0
     for entry in entries:
         below = totals.get(entry.name) if entry.type == "d" else None
-        size = None if below is None else below.subtree_bytes
-        show(entry_line(entry, entry.name, subtree_bytes=size))
+        show(entry_line(entry, entry.name, subtree_bytes=None if below is None else below.subtree_bytes))
+        size += _size(entry, totals) if entry.type in "fd" else 0
         last = entry
     if last is None:
         err.print(Text("an empty directory, or nothing left to list", terminal.QUIET))
     elif next(rest, None) is not None:
         name = shlex.quote(terminal.printable(last.name))
         err.print(Text(f"There is more: --after {name}", terminal.QUIET), soft_wrap=True)
+    elif once is not None:
+        note_hard_links(size, once)

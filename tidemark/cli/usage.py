@@ -14,7 +14,7 @@ from rich.text import Text
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.documents import name_json
-from tidemark.cli.indexes import Repository, opened
+from tidemark.cli.indexes import Repository, note_hard_links, opened
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.index.store import Store
@@ -30,14 +30,17 @@ INDEX is an index's id, a recovery point's or copy's ARN, or a file system's id 
 the directories directly in PATH with all that is below them; by ext, owner or age, the files below PATH, by
 extension, by the number of the user who owns them, or by how long ago they were modified. Then the largest
 files below PATH, and the directories with the most bytes directly in them. A hard-linked file counts at each
-of its names. Reads what is asked for: small files for directories, else two or three columns.
+of its names; where that makes a difference, a line says what the index holds when each file counts once, as
+"index list" and "index show" count. Reads what is asked for: small files for directories, else two or three
+columns.
 
 With --plot, also draws a picture in which areas are bytes.
 
-JSON: index_id, under, by, files, bytes (of all below PATH), rows[] with key, key_base64, files, bytes; more
-(whether --limit left some out); largest_files[] with path, path_base64, bytes; largest_directories[] with
-path, path_base64, files, bytes (of what is directly in them). The key of files without an extension is empty,
-as is, by dir, that of files directly in PATH.
+JSON: index_id, under, by, files, bytes (of all below PATH), index_bytes_each_name and index_bytes_once (of
+the whole index, a hard-linked file counted at each of its names, as everywhere here, and once); rows[] with
+key, key_base64, files, bytes; more (whether --limit left some out); largest_files[] with path, path_base64,
+bytes; largest_directories[] with path, path_base64, files, bytes (of what is directly in them). The key of
+files without an extension is empty, as is, by dir, that of files directly in PATH.
 """
 _BAR = 24  # characters
 _DRAWN_INSIDE = 12  # directories in a picture whose own are drawn, too: each costs a request
@@ -67,6 +70,8 @@ class _Answer:
 
     files: int = 0
     bytes: int = 0
+    index_bytes_each_name: int = 0
+    index_bytes_once: int = 0
     rows: Sequence[_Row] = ()
     largest_files: Sequence[Entry] = ()
     largest_directories: Sequence[DirectoryTotals] = ()
@@ -116,12 +121,15 @@ def _sum_up(store: Store, manifest: Manifest, below: str, by: By, largest: int) 
         totals = directory_totals(store, manifest, below)
     except PathNotFound as error:
         raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
+    whole = totals if below == "/" else directory_totals(store, manifest, "/")
     own = _Row(key="", files=totals.files, bytes=totals.bytes)
     rows = _by_directory(store, manifest, below, own) if by is By.DIR else _by(store, manifest, below, by)
     wanted = largest and rows
     return _Answer(
         files=totals.subtree_files,
         bytes=totals.subtree_bytes,
+        index_bytes_each_name=whole.subtree_bytes,
+        index_bytes_once=manifest.totals.bytes,
         rows=rows,
         largest_files=largest_files(store, manifest, under=below, limit=largest) if wanted else (),
         largest_directories=largest_directories(store, manifest, under=below, limit=largest)
@@ -134,6 +142,8 @@ def _json(answer: _Answer, shown: Sequence[_Row]) -> dict[str, Any]:
     return {
         "files": answer.files,
         "bytes": answer.bytes,
+        "index_bytes_each_name": answer.index_bytes_each_name,
+        "index_bytes_once": answer.index_bytes_once,
         "rows": [{**name_json("key", row.key), "files": row.files, "bytes": row.bytes} for row in shown],
         "more": len(shown) < len(answer.rows),
         "largest_files": [
@@ -188,6 +198,7 @@ def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
         out.print(line, soft_wrap=True)
     total = f"{terminal.size(answer.bytes):>7} {answer.files:>12,}  {'':{_BAR}}  in all"
     out.print(Text(total, terminal.STRONG))
+    note_hard_links(answer.index_bytes_each_name, answer.index_bytes_once)
     _print_largest("the largest files", [(each.size, None, each.path) for each in answer.largest_files])
     _print_largest(
         "most directly in",
