@@ -65,6 +65,8 @@ def test_rows_and_texts_that_hold_a_needle(texts, needle, page_rows):
     texts=st.lists(TEXTS | st.sampled_from(["K", "\u212a", "\u0130", "I"]), min_size=1, max_size=8),
     needle=st.text(st.sampled_from("abki\1"), min_size=1, max_size=3),
 )
+@example(texts=["\u212a"], needle="k")
+@example(texts=["\u0130"], needle="i")
 def test_regardless_of_case_as_unicode_lowers_it_or_no_answer(texts, needle):
     found = look_for(Needle(needle.encode(), ignore_case=True), chunk_of(texts), [range(len(texts))])
 
