@@ -297,7 +297,7 @@ class FunctionGrants:
             "open_session": [*records, *policies, *self.describe_vaults(), *self.check_file_systems()],
             "start_backup": [*records, *policies, *self.seal_tags(), *self.start_backup()],
             "check_backup": [*settle, *self.ask_backup_jobs()],
-            "start_copy": [*policies, *self.start_copy()],
+            "start_copy": [*records, *policies, *self.start_copy()],
             "check_copy": [*settle, *self.ask_copy_jobs()],
             "claim_index": settle,
             "await_index": [*records, *self.answer_sessions()],
@@ -309,12 +309,14 @@ class FunctionGrants:
             "complete_index": [*settle, *self.answer_sessions()],
             "fail_index": [*settle, *self.answer_sessions()],
             "remove_worker": [*self.remove_workers(), *self.deregister_tasks()],
-            # every 15 minutes
+            # by itself, again and again
             "sweep": [
                 *settle,
                 *self.records.search(),
                 *self.answer_sessions(),
                 *self.look_at_executions(),
+                *self.ask_backup_jobs(),
+                *self.ask_copy_jobs(),
                 *self.remove_workers(),
                 *self.find_task_definitions(),
                 *self.deregister_tasks(),

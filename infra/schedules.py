@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
@@ -15,8 +16,9 @@ from infra.nag import acknowledge
 from infra.names import Names
 from infra.notifications import Notifications
 from tidemark.policy.policy import Policy, Schedule
+from tidemark.sessions.sweeping import SWEEP_INTERVAL
 
-SWEEP_EVERY = Schedule(expression="rate(15 minutes)")
+SWEEP_EVERY = Schedule(expression=f"rate({SWEEP_INTERVAL // timedelta(minutes=1)} minutes)")
 # A nightly backup that starts in the afternoon helps nobody; the dead-letter queue's alarm tells instead.
 LATEST = Duration.hours(6)
 RETRIES = 30

@@ -9,6 +9,7 @@ from lambdas.events import JobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_backup
 from tidemark.aws.clock import utc_now
 from tidemark.errors import BackupJobFailed
+from tidemark.sessions.ledger import update_job
 from tidemark.sessions.overlap import add_point
 
 
@@ -22,14 +23,16 @@ class Event(TypedDict):
 @step
 def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job as it stands now; raise BackupJobFailed when it ended without a recovery point."""
-    settings, session = deployment.settings, event["session"]
+    settings, session_id = deployment.settings, event["session"]["session_id"]
     job = describe_backup(deployment.clients.of("backup", settings.region), event["backup"]["job_id"])
     if job.is_done:
         point = job.point("backup", account=settings.account, region=settings.region, now=utc_now())
-        add_point(deployment.records, session["session_id"], point, deployment.tags.tell_index)
-    elif not job.is_running:
+        add_point(deployment.records, session_id, point, deployment.tags.tell_index)
+    if not job.is_running:  # after the point: a job that has ended is not asked about again
+        update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
+    if not (job.is_running or job.is_done):
         raise BackupJobFailed(
-            f"backup job {job.job_id} of {session['file_system']} ended {job.end}; "
+            f"backup job {job.job_id} of {event['session']['file_system']} ended {job.end}; "
             f"mend it and redrive this execution, or start a new one"
         )
     return checked_job(event["backup"], job.recovery_point_arn, finished=job.is_done)

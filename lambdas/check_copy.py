@@ -9,6 +9,7 @@ from lambdas.events import CopyJobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_copy
 from tidemark.aws.clock import utc_now
 from tidemark.errors import CopyJobFailed
+from tidemark.sessions.ledger import update_job
 from tidemark.sessions.overlap import add_point
 
 
@@ -23,12 +24,15 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     """Return the job as it stands now; raise CopyJobFailed when it ended without a copy."""
     settings, copy, target = deployment.settings, event["copy"], event["copy"]["target"]
+    session_id = event["session"]["session_id"]
     job = describe_copy(deployment.clients.of("backup", settings.region), copy["job_id"])
     if job.is_done:
         account = target["account"] or settings.account
         point = job.point("copy", account=account, region=target["region"], now=utc_now())
-        add_point(deployment.records, event["session"]["session_id"], point, deployment.tags.tell_index)
-    elif not job.is_running:
+        add_point(deployment.records, session_id, point, deployment.tags.tell_index)
+    if not job.is_running:  # after the point: a job that has ended is not asked about again
+        update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
+    if not (job.is_running or job.is_done):
         raise CopyJobFailed(
             f"copy to {target['vault']} in {target['region']} ended {job.end}; "
             f"mend it and run the policy again, or copy the point with: aws backup start-copy-job"

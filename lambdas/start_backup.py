@@ -7,7 +7,10 @@ from typing import TypedDict
 from lambdas._step import Deployment, step
 from lambdas.events import JobValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_backup
+from tidemark.aws.clock import utc_now
 from tidemark.sessions.items import read_session
+from tidemark.sessions.ledger import record_job
+from tidemark.sessions.session import Job
 
 
 class Event(TypedDict):
@@ -30,4 +33,13 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         token=idempotency_token(session.session_id, event["attempt"], policy.vault),
         tags=deployment.tags.for_new_point(session, retention_days=policy.keep_days),
     )
+    job = Job(
+        job_id=job_id,
+        kind="backup",
+        account=session.file_system.account,
+        region=policy.region,
+        vault=policy.vault,
+        started_at=utc_now(),
+    )
+    record_job(deployment.records, session.session_id, job)
     return started_job(job_id, recovery_point_arn)

@@ -7,7 +7,10 @@ from typing import TypedDict
 from lambdas._step import Deployment, step
 from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
+from tidemark.aws.clock import utc_now
 from tidemark.policy.policy import CopyTarget
+from tidemark.sessions.ledger import record_job
+from tidemark.sessions.session import Job
 
 
 class Event(TypedDict):
@@ -34,4 +37,13 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
         role=deployment.settings.backup_role,
         token=idempotency_token(event["session"]["session_id"], event["attempt"], vault_arn(target, account)),
     )
+    job = Job(
+        job_id=job_id,
+        kind="copy",
+        account=target.account or account,
+        region=target.region,
+        vault=target.vault,
+        started_at=utc_now(),
+    )
+    record_job(deployment.records, event["session"]["session_id"], job)
     return {**started_job(job_id, ""), "target": event["target"]}

@@ -1,30 +1,28 @@
-"""Every 15 minutes: renew the leases of what runs, and remove what an aborted execution left behind.
+"""Again and again: renew the leases of what runs, and remove what an aborted execution left behind.
 
 An aborted execution runs no Catch: its lease, its session, its worker and its task definition stay.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypedDict
 
 from lambdas._step import Deployment, count, count_session, logger, step
+from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.conclusion import announce
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Lease
-from tidemark.sessions.items import read_index, read_lease
-from tidemark.sessions.ledger import close_session, leases, running_sessions
+from tidemark.sessions.items import read_index, read_lease, read_session
+from tidemark.sessions.ledger import close_session, forget_session, leases, update_job, watched_sessions
 from tidemark.sessions.metrics import EXPIRED_LEASES
-from tidemark.sessions.outcome import Outcome
-from tidemark.sessions.overlap import fail, renew, settle
+from tidemark.sessions.outcome import conclude_stopped
+from tidemark.sessions.overlap import add_point, fail, renew, settle
 from tidemark.sessions.session import Session, SessionStatus
-
-# A lease is taken a moment before its execution is started, a session's record is written a moment after its
-# execution. What is younger than this is left to its own session.
-_GRACE = timedelta(minutes=10)
+from tidemark.sessions.sweeping import SWEEP_GRACE
 
 
 class Event(TypedDict, total=False):
@@ -72,7 +70,7 @@ def _sweep_leases(deployment: Deployment, now: datetime, result: Result) -> set[
             renew(deployment.records, lease, now)
             result["renewed"].append(lease.index_id)
             alive.add(lease.index_id)
-        elif now - _last_renewed(lease) < _GRACE:
+        elif now - _last_renewed(lease) < SWEEP_GRACE:
             alive.add(lease.index_id)
         else:
             reason = f"its execution is {ended} and left its lease behind; the next session indexes anew"
@@ -84,22 +82,40 @@ def _sweep_leases(deployment: Deployment, now: datetime, result: Result) -> set[
 
 
 def _sweep_sessions(deployment: Deployment, now: datetime, result: Result) -> None:
-    """Close the sessions whose execution is over without having closed them."""
+    """Close the sessions whose execution is over without having closed them, and follow their jobs."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
-    for session in running_sessions(deployment.records):
-        ended = ended_as(states, session.execution_arn)
-        if ended is None or now - session.opened_at < _GRACE:
+    for listed in watched_sessions(deployment.records):
+        ended = ended_as(states, listed.execution_arn)
+        if ended is None or now - listed.opened_at < SWEEP_GRACE:
             continue
-        current = settle(deployment.records, session.session_id, deployment.tags.tell_index)
-        if current.status is not SessionStatus.RUNNING:
-            continue  # the list lags; it was closed before its execution ended
-        count_session(close_session(deployment.records, session.session_id, _aborted(session, ended), now))
-        result["aborted_sessions"].append(session.session_id)
+        session = settle(deployment.records, listed.session_id, deployment.tags.tell_index)
+        if session.is_watched:
+            _close_stopped(deployment, session, ended, now)
+            if session.status is SessionStatus.RUNNING:
+                result["aborted_sessions"].append(session.session_id)
+        elif session.status is SessionStatus.ABORTED:
+            # Closed by an earlier sweep. Whatever step was under way then has written down its job by now.
+            forget_session(deployment.records, session.session_id)
 
 
-def _aborted(session: Session, ended: str) -> Outcome:
-    reason = f"its execution is {ended}; {way_out(ended, session.policy)}"
-    return Outcome(status=SessionStatus.ABORTED, reasons=(reason,))
+def _close_stopped(deployment: Deployment, session: Session, ended: str, now: datetime) -> None:
+    """Write down what became of the session's jobs, and how it ended."""
+    records = deployment.records
+    for job in session.open_jobs:
+        client = deployment.clients.of("backup", session.file_system.region)
+        stands = describe_left(client, job)
+        if stands.is_done:
+            point = stands.point(job.kind, account=job.account, region=job.region, now=now)
+            add_point(records, session.session_id, point, deployment.tags.tell_index)
+        # after the point: a job that has ended is not asked about again
+        update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)
+    current = read_session(records, session.session_id)
+    index = current.index_id and read_index(records, current.file_system, current.index_id)
+    why = f"its execution is {ended}; {way_out(ended, session.policy)}"
+    outcome = conclude_stopped(current, index or None, why=why)
+    closed = close_session(records, session.session_id, outcome, session.ended_at or now)
+    if session.status is SessionStatus.RUNNING:
+        count_session(closed)
 
 
 def _sweep_workers(deployment: Deployment, alive: set[str], result: Result) -> None:

@@ -22,7 +22,7 @@ from tidemark.index.store import FileStore
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
 from tidemark.sessions.ledger import sessions_of
 from tidemark.sessions.overlap import open_session
-from tidemark.sessions.session import FileSystem, Point, Session
+from tidemark.sessions.session import FileSystem, Job, Point, Session
 
 OWN = "fs-00000000000000001"  # the policy's first file system; the second is the one of the made-up indexes
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -104,6 +104,17 @@ class Deployment:
             "completed_at": NOW,
         }
         return Point(**usual | fields)
+
+    def job(self, **fields: object) -> Job:
+        usual = {
+            "job_id": "job-1",
+            "kind": "backup",
+            "account": ACCOUNT,
+            "region": REGION,
+            "vault": "tidemark",
+            "started_at": NOW,
+        }
+        return Job(**usual | fields)
 
 
 @pytest.fixture

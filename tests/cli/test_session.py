@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from tests.aws.account import COPY_REGION
 from tests.cli.conftest import NOW
 from tests.cli.test_sessions import FIELDS
 from tidemark.aws.clock import utc_now
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.overlap import claim, complete, settle
 from tidemark.sessions.session import SessionStatus
+from tidemark.sessions.sweeping import SWEPT_WITHIN
 
 
 def tag_nothing(*_: object) -> None:
@@ -91,8 +93,33 @@ def test_a_running_one_whose_execution_was_stopped_says_so_and_is_not_watched_on
         result = tidemark("session", "s-1", *arguments)
         assert result.code == 0, result.err
         assert "its execution is ABORTED; redrive it, or run the policy nightly again" in result.out
-        assert "within 25 minutes" in result.out
+        assert f"within {SWEPT_WITHIN.seconds // 60} minutes" in result.out
         assert "AWS Backup may hold it; see: tidemark recovery-points" in result.out
+        document = tidemark("session", "s-1", "--json", *arguments).document
+        assert (document["status"], document["execution_ended"]) == ("running", "ABORTED")
+
+
+def test_a_stopped_one_shows_its_jobs_and_what_aws_backup_made_of_them(tidemark, deployment):
+    jobs = (
+        deployment.job(state="COMPLETED"),
+        deployment.job(
+            job_id="job-2",
+            kind="copy",
+            region=COPY_REGION,
+            vault="copies",
+            state="RUNNING",
+            started_at=NOW + timedelta(minutes=1),
+        ),
+    )
+    deployment.session(
+        "s-1", points=(deployment.point(),), jobs=jobs, status=SessionStatus.ABORTED, ended_at=NOW
+    )
+    result = tidemark("session", "s-1")
+    assert deployment.point().recovery_point_arn in result.out
+    assert "left to AWS Backup, RUNNING when last asked, job job-2" in " ".join(result.out.split())
+    document = tidemark("session", "s-1", "--json").document
+    assert [job["job_id"] for job in document["jobs"]] == ["job-1", "job-2"]
+    assert document["execution_ended"] is None
 
 
 def test_a_running_one_whose_execution_runs_is_at_work(tidemark, deployment, machine):
@@ -134,7 +161,7 @@ def test_a_complete_one_names_its_index_and_associations(tidemark, deployment):
     assert "10 files, 2 directories" in result.out
     assert "no index describes it" not in result.out
     document = tidemark("session", "s-1", "--json").document
-    assert set(document) == FIELDS | {"index", "progress", "associations"}
+    assert set(document) == FIELDS | {"execution_ended", "index", "progress", "associations"}
     assert document["index"]["files"] == 10
     assert document["progress"] is None
     assert document["associations"] == [

@@ -21,7 +21,9 @@ FIELDS = {
     "index_id",
     "execution_arn",
     "points",
+    "jobs",
 }
+JOB_FIELDS = {"job_id", "kind", "account", "region", "vault", "started_at", "state", "message"}
 
 
 def test_nothing_yet_says_how_to_begin(tidemark, deployment):
@@ -63,11 +65,20 @@ def test_filters(tidemark, deployment):
 
 def test_the_documented_fields_are_there(tidemark, deployment):
     copy = deployment.point(2, kind="copy", region=COPY_REGION, vault="copies")
-    deployment.session("a", points=(deployment.point(), copy), status=SessionStatus.WARNING, reasons=("why",))
+    job = deployment.job()
+    deployment.session(
+        "a",
+        points=(deployment.point(), copy),
+        jobs=(job,),
+        status=SessionStatus.WARNING,
+        reasons=("why",),
+    )
     (session,) = tidemark("sessions", "--json").document["sessions"]
     assert set(session) == FIELDS
     assert session["status"] == "warning"
     assert session["opened_at"].endswith("Z")
+    assert set(session["jobs"][0]) == JOB_FIELDS
+    assert session["jobs"][0]["state"] == "CREATED"
     assert set(session["points"][0]) == {
         "recovery_point_arn",
         "kind",

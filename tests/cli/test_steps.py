@@ -11,7 +11,7 @@ from tidemark.cli.steps import State, StepsTable, View, line, steps
 from tidemark.cli.terminal import console
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.indexing import Index, IndexStatus
-from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
+from tidemark.sessions.session import FileSystem, Job, Point, Session, SessionStatus
 
 OPENED = datetime(2026, 11, 22, 2, tzinfo=UTC)
 NOW = OPENED + timedelta(seconds=75)
@@ -87,6 +87,39 @@ def test_what_an_aborted_session_left_to_aws_backup_is_not_known():
     backup, copy, _ = told(view(status=SessionStatus.ABORTED, points=BACKED_UP))
     assert backup[1] == "done"
     assert copy == ("copy to eu-west-1", "unknown", look)
+
+
+JOB = Job(
+    job_id="job-1",
+    kind="backup",
+    account="123456789012",
+    region="eu-central-1",
+    vault="tidemark",
+    started_at=OPENED,
+)
+COPY_JOB = dataclasses.replace(JOB, job_id="job-2", kind="copy", region="eu-west-1", vault="copies")
+
+
+def test_what_is_written_down_of_an_aborted_sessions_jobs_is_said():
+    see = f"see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
+    backup, copy, _ = told(view(status=SessionStatus.ABORTED, jobs=(JOB,)))
+    assert backup == ("backup", "unknown", f"left to AWS Backup, CREATED when last asked, job job-1; {see}")
+    assert copy == ("copy to eu-west-1", "failed", "no copy")
+    failed = dataclasses.replace(JOB, state="FAILED", message="no room")
+    assert told(view(status=SessionStatus.ABORTED, jobs=(failed,)))[0] == (
+        "backup",
+        "failed",
+        "FAILED: no room",
+    )
+    again = dataclasses.replace(JOB, job_id="job-3")
+    assert told(view(status=SessionStatus.ABORTED, jobs=(failed, again)))[0][1] == "unknown"
+    copying = view(status=SessionStatus.ABORTED, points=BACKED_UP, jobs=(JOB, COPY_JOB))
+    assert "job job-2" in told(copying)[1][2]
+    assert told(view(status=SessionStatus.ABORTED, points=BACKED_UP, jobs=(JOB,)))[1] == (
+        "copy to eu-west-1",
+        "failed",
+        "not started",
+    )
 
 
 def test_copies_and_index_go_on_side_by_side():

@@ -2,7 +2,8 @@
 
 The local cloud enforces no policy, so that a missing grant would show in a real account only. Judged are
 sessions that go well, on Fargate and on EC2, one whose backup fails and one whose index does, and a sweep
-that has something to remove; with each call, what it implies: passing roles, setting tags, using keys.
+that has something to remove and a stopped session's jobs to ask about; with each call, what it implies:
+passing roles, setting tags, using keys.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ LEFT_BEHIND = {
 }
 
 
+STOPPED = "nightly-stopped"
+
+
 @dataclasses.dataclass(frozen=True)
 class Asked:
     """One question to IAM, and about whom."""
@@ -75,6 +79,7 @@ def test_every_call_of_a_session_was_granted(tmp_path: Path) -> None:
         _let_things_fail(cloud)
         assert _run_policies(cloud) == ENDS
         _leave_something_behind(cloud)
+        _leave_jobs_behind(cloud)
         cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
         policies = _statements(cloud)
@@ -89,6 +94,8 @@ def test_every_call_of_a_session_was_granted(tmp_path: Path) -> None:
     actions = {one.action for one in asked}
     wanted = {"iam:PassRole", "ec2:RunInstances", "ec2:CreateTags", "ec2:TerminateInstances", "kms:Decrypt"}
     assert wanted <= actions, "what is judged above has happened"
+    swept = {one.action for one in asked if "SweepRole" in one.role}
+    assert {"backup:DescribeBackupJob", "backup:DescribeCopyJob"} <= swept
     idle = {role for role in policies if "-Functions" in role} - {one.role for one in asked}
     assert idle == set(), "every function has called something"
     for role in ("WorkersTaskRole", "WorkersInstanceRole"):
@@ -191,8 +198,29 @@ def _leave_something_behind(cloud: LocalCloud) -> None:
     )
 
 
+def _leave_jobs_behind(cloud: LocalCloud) -> None:
+    """As a session does that is stopped while its jobs run: their points are not on it."""
+    dynamodb = cloud.client("dynamodb")
+    items = dynamodb.scan(TableName="tidemark-sessions")["Items"]
+    (left,) = (item for item in items if item["policy"]["S"] == "nightly")
+    jobs = [value["M"] for name, value in left.items() if name.startswith("job#")]
+    assert {job["kind"]["S"] for job in jobs} == {"backup", "copy"}
+    for job in jobs:
+        job["state"] = {"S": "RUNNING"}
+    long_ago = {"S": "2026-01-01T00:00:00+00:00"}
+    texts = {"session_id": STOPPED, "execution_arn": left["execution_arn"]["S"] + "-stopped"}
+    stopped = {name: {"S": text} for name, text in {**texts, "status": "running", "running": "yes"}.items()}
+    item: Any = {**left, **stopped, "opened_at": long_ago, "points": {"M": {}}}
+    dynamodb.put_item(TableName="tidemark-sessions", Item=item)
+
+
 def _check_swept(cloud: LocalCloud) -> None:
     """Return if nothing of it is left. The schedule may have swept before."""
+    found = cloud.client("dynamodb").get_item(
+        TableName="tidemark-sessions", Key={"session_id": {"S": STOPPED}}, ConsistentRead=True
+    )["Item"]
+    assert found["status"]["S"] == "aborted"
+    assert {point["M"]["kind"]["S"] for point in found["points"]["M"].values()} == {"backup", "copy"}
     reservations = cloud.client("ec2").describe_instances()["Reservations"]
     states = {instance["State"]["Name"] for one in reservations for instance in one["Instances"]}
     assert states <= {"shutting-down", "terminated"}

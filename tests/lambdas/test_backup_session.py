@@ -121,6 +121,32 @@ def test_a_retried_start_asks_for_the_same_job_and_a_redriven_one_for_another(
     assert tokens[0] == tokens[1] != tokens[2]
 
 
+def test_a_job_is_written_down_as_soon_as_it_is_started_and_when_it_has_ended(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment
+) -> None:
+    def jobs() -> list[tuple[str, ...]]:
+        found = read_session(deployment.records, "s").jobs
+        return [(job.job_id, job.kind, job.region, job.vault, job.state, job.message) for job in found]
+
+    backup.add_response("start_backup_job", {"BackupJobId": "job", "RecoveryPointArn": POINT})
+    call("start_backup", {"session": session, "attempt": 0})
+    assert jobs() == [("job", "backup", REGION, "tidemark", "CREATED", "")]
+    check_backup(call, backup, session, State="COMPLETED", RecoveryPointArn=POINT)
+    backup.add_response("start_copy_job", {"CopyJobId": "copy"})
+    target = session["copies"][0]
+    event = {"session": session, "attempt": 0, "recovery_point_arn": POINT, "target": target}
+    started = call("start_copy", event)
+    assert jobs() == [
+        ("job", "backup", REGION, "tidemark", "COMPLETED", ""),
+        ("copy", "copy", "eu-west-1", "copies", "CREATED", ""),
+    ]
+    failed = {"State": "FAILED", "StatusMessage": "no room"}
+    backup.add_response("describe_copy_job", {"CopyJob": failed}, {"CopyJobId": "copy"})
+    with pytest.raises(CopyJobFailed):
+        call("check_copy", {"session": session, "copy": started})
+    assert jobs()[1][-2:] == ("FAILED", "no room")
+
+
 STARTED = {
     "job_id": "job",
     "recovery_point_arn": POINT,

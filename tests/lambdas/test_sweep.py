@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from lambdas import sweep
 from lambdas._step import Deployment
-from tests.aws.account import ACCOUNT, IMAGE, MACHINES, NIGHTLY, REGION
+from tests.aws.account import ACCOUNT, COPY_REGION, IMAGE, MACHINES, NIGHTLY, REGION
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
@@ -19,10 +21,10 @@ from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.workers import find_workers
 from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
-from tidemark.sessions.ledger import close_session, running_sessions
+from tidemark.sessions.ledger import close_session, record_job, watched_sessions
 from tidemark.sessions.outcome import Outcome
-from tidemark.sessions.overlap import claim, open_session
-from tidemark.sessions.session import FileSystem, SessionStatus
+from tidemark.sessions.overlap import claim, complete, open_session
+from tidemark.sessions.session import FileSystem, Job, Session, SessionStatus
 
 FILE_SYSTEMS = {
     name: FileSystem(ACCOUNT, REGION, f"fs-{number:017}")
@@ -156,8 +158,7 @@ def test_a_session_whose_execution_is_not_known_is_not_said_to_be_redriven(
     arn = execution_arn(f"{MACHINES}-backup-session", "forgotten")
     open_session(records, replace(new_session("forgotten"), execution_arn=arn, opened_at=then), then)
     call("sweep", {})
-    (reason,) = read_session(records, "forgotten").reasons
-    assert "MISSING; run the policy" in reason
+    assert "MISSING; run the policy" in read_session(records, "forgotten").reasons[0]
 
 
 def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> None:
@@ -184,9 +185,9 @@ def test_a_session_that_closed_after_it_was_listed_keeps_its_end(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = account.deployment.records
-    listed = list(running_sessions(records))
+    listed = list(watched_sessions(records))
     close_session(records, "lost", Outcome(status=SessionStatus.SUCCESS, reasons=()), utc_now())
-    monkeypatch.setattr(sweep, "running_sessions", lambda _records: iter(listed))
+    monkeypatch.setattr(sweep, "watched_sessions", lambda _records: iter(listed))
     assert call("sweep", {})["aborted_sessions"] == []
     assert read_session(records, "lost").status is SessionStatus.SUCCESS
 
@@ -215,3 +216,113 @@ def test_the_machines_of_others_are_not_ours_to_remove(account: Account, call: A
     state = ec2.describe_instances(InstanceIds=[theirs])["Reservations"][0]["Instances"][0]["State"]["Name"]
     assert state == "running"
     assert definition in ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
+
+
+POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
+COPY = f"arn:aws:backup:{COPY_REGION}:{ACCOUNT}:recovery-point:2"
+JOB = Job(
+    job_id="job-1",
+    kind="backup",
+    account=ACCOUNT,
+    region=REGION,
+    vault="tidemark",
+    started_at=datetime(2026, 11, 22, 2, tzinfo=UTC),
+)
+COPY_JOB = replace(
+    JOB,
+    job_id="job-2",
+    kind="copy",
+    region=COPY_REGION,
+    vault="copies",
+    started_at=JOB.started_at + timedelta(1),
+)
+
+
+@pytest.fixture
+def backup(account: Account) -> Iterator[Stubber]:
+    """A stub of AWS Backup: what it is not told to answer, nobody may ask."""
+    with Stubber(account.clients.of("backup", REGION)) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def swept(account: Account, call: Any) -> Session:
+    call("sweep", {})
+    return read_session(account.deployment.records, "lost")
+
+
+def answer(backup: Stubber, **job: Any) -> None:
+    backup.add_response(
+        "describe_backup_job", {"BackupVaultName": "tidemark", **job}, {"BackupJobId": JOB.job_id}
+    )
+
+
+def answer_copy(backup: Stubber, **job: Any) -> None:
+    vault = f"arn:aws:backup:{COPY_REGION}:{ACCOUNT}:backup-vault:copies"
+    found = {"CopyJob": {"DestinationBackupVaultArn": vault, **job}}
+    backup.add_response("describe_copy_job", found, {"CopyJobId": COPY_JOB.job_id})
+
+
+def test_what_a_stopped_session_left_to_aws_backup_is_asked_about_and_named(
+    account: Account, call: Any, backup: Stubber
+) -> None:
+    for job in (JOB, COPY_JOB):
+        record_job(account.deployment.records, "lost", job)
+    answer(backup, State="COMPLETED", RecoveryPointArn=POINT, BackupSizeInBytes=7)
+    answer_copy(backup, State="COMPLETED", DestinationRecoveryPointArn=COPY)
+    session = swept(account, call)
+    assert session.status is SessionStatus.ABORTED
+    assert {(made.recovery_point_arn, made.kind, made.region, made.vault) for made in session.points} == {
+        (POINT, "backup", REGION, "tidemark"),
+        (COPY, "copy", COPY_REGION, "copies"),
+    }
+    assert [job.state for job in session.jobs] == ["COMPLETED", "COMPLETED"]
+    assert "ABORTED" in session.reasons[0]
+    assert session.reasons[1].startswith(f"not indexed: index {account.index_id('lost')} failed"), "I3"
+
+
+def test_its_points_get_the_index_that_it_shares(account: Account, call: Any, backup: Stubber) -> None:
+    records, index_id = account.deployment.records, account.index_id("lost")
+    complete(records, FILE_SYSTEMS["lost"], index_id, {"files": 1}, utc_now())
+    record_job(records, "lost", JOB)
+    answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
+    assert len(swept(account, call).reasons) == 1
+    assert account.deployment.tags.told == [(POINT, index_id)]  # type: ignore[attr-defined]  # the tests' tags
+
+
+def test_a_job_that_goes_on_is_followed_to_its_end(account: Account, call: Any, backup: Stubber) -> None:
+    record_job(account.deployment.records, "lost", JOB)
+    answer(backup, State="RUNNING")
+    session = swept(account, call)
+    assert (session.status, session.points) == (SessionStatus.ABORTED, ())
+    assert "goes on in AWS Backup (RUNNING): job-1" in session.reasons[1]
+    answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
+    later = swept(account, call)
+    assert [made.recovery_point_arn for made in later.points] == [POINT]
+    assert later.ended_at == session.ended_at
+    assert not any("goes on" in reason for reason in later.reasons)
+    assert call("sweep", {})["aborted_sessions"] == [], "nor is AWS Backup asked again"
+    assert "lost" not in {listed.session_id for listed in watched_sessions(account.deployment.records)}
+
+
+def test_a_job_that_was_started_while_its_session_was_closed_is_followed_too(
+    account: Account, call: Any, backup: Stubber
+) -> None:
+    assert swept(account, call).reasons[1] == "no backup job of it is written down"
+    call("sweep", {})  # it is on no list any more
+    record_job(account.deployment.records, "lost", JOB)
+    answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
+    session = swept(account, call)
+    assert (session.status, len(session.points)) == (SessionStatus.ABORTED, 1)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "EXPIRED", "MISSING"])
+def test_a_job_that_came_to_nothing_says_so(account: Account, call: Any, backup: Stubber, state: str) -> None:
+    record_job(account.deployment.records, "lost", JOB)
+    if state == "MISSING":
+        backup.add_client_error("describe_backup_job", "ResourceNotFoundException")
+    else:
+        answer(backup, State=state, StatusMessage="no room")
+    session = swept(account, call)
+    assert session.points == ()
+    assert session.reasons[1].startswith(f"the backup job to tidemark in {REGION} ended {state}: ")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tidemark.sessions.indexing import Association, Index, IndexStatus, Lease
-from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
+from tidemark.sessions.session import FileSystem, Job, Point, Session, SessionStatus
 
 # DynamoDB stores any text but lone surrogates, and no empty set.
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -35,6 +35,24 @@ points = st.builds(
 )
 
 
+jobs = st.builds(
+    Job,
+    job_id=names,
+    kind=st.sampled_from(["backup", "copy"]),
+    account=names,
+    region=names,
+    vault=names,
+    started_at=times,
+    state=st.sampled_from(["CREATED", "RUNNING", "COMPLETED", "FAILED", "EXPIRED", "MISSING"]),
+    message=st.just("") | texts,
+)
+
+
+def _one_after_the_other(started: list[Job]) -> tuple[Job, ...]:
+    by_id = {job.job_id: job for job in started}
+    return tuple(sorted(by_id.values(), key=lambda job: (job.started_at, job.job_id)))
+
+
 def _in_order(made: list[Point]) -> tuple[Point, ...]:
     by_arn = {point.recovery_point_arn: point for point in made}
     return tuple(sorted(by_arn.values(), key=lambda point: (point.completed_at, point.recovery_point_arn)))
@@ -54,6 +72,7 @@ sessions: st.SearchStrategy[Session] = st.builds(
     index_id=st.none() | names,
     points=st.lists(points, max_size=4).map(_in_order),
     waiting_token=st.none() | texts,
+    jobs=st.lists(jobs, max_size=3).map(_one_after_the_other),
 )
 leases = st.builds(
     Lease, file_system=file_systems, index_id=names, owner=names, expires_at=times, sessions=attached

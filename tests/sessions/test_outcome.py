@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.sessions import examples
 from tests.sessions.world import FS, START, new_session, point
 from tidemark.sessions.indexing import Index, IndexStatus
-from tidemark.sessions.outcome import conclude
+from tidemark.sessions.outcome import conclude, conclude_stopped
 from tidemark.sessions.session import Session, SessionStatus
 
 BACKED_UP = replace(new_session("s"), index_id="index", points=(point("s", "backup"),))
@@ -46,6 +46,22 @@ def test_whatever_is_missing_is_said(
         assert outcome.reasons
     else:
         assert outcome.status is (SessionStatus.WARNING if outcome.reasons else SessionStatus.SUCCESS)
+
+
+@given(session=examples.sessions, index=st.none() | examples.indexes)
+def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
+    session: Session, index: Index | None
+) -> None:
+    outcome = conclude_stopped(session, index, why="it was stopped")
+    assert outcome.status is SessionStatus.ABORTED
+    assert outcome.reasons[0] == "it was stopped"
+    said = outcome.reasons[1:]
+    made = {point.job_id for point in session.points}
+    for job in session.jobs:
+        assert job.job_id in made or any(job.region in reason and job.state in reason for reason in said)
+    indexed = session.index_id is not None and index is not None and index.status is IndexStatus.COMPLETE
+    if session.index_wanted and session.points and not indexed:
+        assert any(reason.startswith("not indexed") for reason in said), "I3"
 
 
 def test_a_point_with_issues_is_a_warning() -> None:

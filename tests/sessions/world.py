@@ -28,12 +28,12 @@ from tidemark.sessions.outcome import Outcome, conclude
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
 from tidemark.sessions.store import Item, Put, Write
+from tidemark.sessions.sweeping import SWEEP_GRACE
 
 FS = FileSystem("111122223333", "eu-central-1", "fs-0123456789abcdef0")
 START = datetime(2026, 11, 22, 2, tzinfo=UTC)
 AFTER_EXPIRY = START + LEASE_DURATION + timedelta(seconds=1)
 LATER = AFTER_EXPIRY + LEASE_DURATION + timedelta(seconds=1)
-GRACE = timedelta(minutes=10)  # of the sweeper
 
 LEASE: ItemKey = (INDEXES.suffix, *lease_key(FS).values())
 # Stands for the time, which is in neither table.
@@ -177,7 +177,7 @@ class World:
         if aws.is_running(f"indexing/{lease.index_id}"):
             self.met.add("the sweeper renews")
             self.rule.renew(aws, lease, now)
-        elif now - (lease.expires_at - LEASE_DURATION) >= GRACE:
+        elif now - (lease.expires_at - LEASE_DURATION) >= SWEEP_GRACE:
             self.met.add("the sweeper gives an index up")
             index = self.rule.fail(aws, FS, lease.index_id, "its execution was aborted", now)
             if index is not None:

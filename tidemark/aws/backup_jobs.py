@@ -13,7 +13,14 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import code_of
 from tidemark.errors import VaultNotFound
 from tidemark.policy.policy import CopyTarget, Policy
-from tidemark.sessions.session import FileSystem, Point, PointKind, partition_of
+from tidemark.sessions.session import (
+    RUNNING_JOB_STATES,
+    FileSystem,
+    Job,
+    Point,
+    PointKind,
+    partition_of,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
@@ -25,7 +32,6 @@ START_WINDOW_MINUTES = 480
 # Seven days: the longest that a backup of a very large file system is given. Source: StartBackupJob.
 COMPLETE_WINDOW_MINUTES = 10_080
 
-_RUNNING = {"CREATED", "PENDING", "RUNNING", "ABORTING"}
 # A partial recovery point can be restored from; its session says what AWS Backup says about it.
 _DONE = {"COMPLETED", "PARTIAL"}
 # The console's "Completed with issues" is COMPLETED with any other category. Source: AWS Backup Developer
@@ -49,7 +55,7 @@ class JobState:
     @property
     def is_running(self) -> bool:
         """Whether asking again later can bring another answer."""
-        return self.state in _RUNNING
+        return self.state in RUNNING_JOB_STATES
 
     @property
     def is_done(self) -> bool:
@@ -175,6 +181,26 @@ def describe_copy(client: BackupClient, job_id: str) -> JobState:
         message=job.get("StatusMessage", ""),
         size_bytes=job.get("BackupSizeInBytes", 0),
         completed_at=job.get("CompletionDate"),
+    )
+
+
+def describe_left(client: BackupClient, job: Job) -> JobState:
+    """Return where a job stands that nobody has waited for; `MISSING` when AWS Backup has forgotten it."""
+    describe = describe_backup if job.kind == "backup" else describe_copy
+    try:
+        return describe(client, job.job_id)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+    return JobState(
+        job_id=job.job_id,
+        state="MISSING",
+        category="",
+        recovery_point_arn="",
+        vault=job.vault,
+        message="AWS Backup does not know the job any more",
+        size_bytes=0,
+        completed_at=None,
     )
 
 

@@ -16,27 +16,33 @@ from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
-from tidemark.cli.documents import POINT_FIELDS, SESSION_FIELDS, index_json, session_json
+from tidemark.cli.documents import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, index_json, session_json
 from tidemark.cli.follow import INTERVAL_SECONDS, follow
 from tidemark.cli.steps import STATUS_STYLES, StepsTable, View, steps
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.ledger import associations_of
 from tidemark.sessions.naming import is_session_id, moment_of
+from tidemark.sessions.sweeping import SWEPT_WITHIN
 
 # A run of a policy names its sessions, and starts their executions some seconds later.
 _STARTING = timedelta(minutes=2)
-# It comes every 15 minutes, and lets sessions alone that are younger than 10.
-_CLOSED = "the sweeper closes the session within 25 minutes"
+_MINUTES = SWEPT_WITHIN // timedelta(minutes=1)
+_CLOSED = f"the sweeper asks AWS Backup and closes the session within {_MINUTES} minutes"
 
 HELP = f"""Show one backup session in full.
 
 With --watch, shows its steps and the worker's progress until it ends; waits for it, if it is just being
 started.
 
-JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; index (or null) with index_id, status,
-started_at, ended_at, reason, sessions[], files, directories, others, bytes, unreadable; progress (or
-null) as the worker wrote it; associations[] with recovery_point_arn, index_id. With --watch, it is
-printed when the session ends.
+A session that was stopped from outside is said to be running until the sweeper closes it; what AWS Backup
+makes of its jobs later is still added to it.
+
+JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; each job of AWS Backup, as it stood when last
+asked, with {JOB_FIELDS}; execution_ended: null, or how
+the execution of a session that is said to be running has ended (FAILED, TIMED_OUT, ABORTED, MISSING,
+SUCCEEDED); index (or null) with index_id, status, started_at, ended_at, reason, sessions[], files,
+directories, others, bytes, unreadable; progress (or null) as the worker wrote it; associations[] with
+recovery_point_arn, index_id. With --watch, it is printed when the session ends.
 """
 
 
@@ -151,6 +157,7 @@ def _document(connection: Connection, view: View) -> dict[str, object]:
     ]
     return {
         **session_json(view.session),
+        "execution_ended": view.execution_ended,
         "index": None if view.index is None else index_json(view.index),
         "progress": None if view.progress is None else dict(view.progress),
         "associations": associations,

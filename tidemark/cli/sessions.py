@@ -13,7 +13,7 @@ from rich.text import Text
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
-from tidemark.cli.documents import POINT_FIELDS, SESSION_FIELDS, session_json
+from tidemark.cli.documents import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, session_json
 from tidemark.cli.steps import STATUS_STYLES
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.ledger import sessions_of, sessions_since
@@ -25,7 +25,8 @@ HELP = f"""List backup sessions, newest first.
 
 Reads the sessions of the past year, one query for each month until enough are found.
 
-JSON: {{"sessions": [...]}}, each with {SESSION_FIELDS}; each point with {POINT_FIELDS}.
+JSON: {{"sessions": [...]}}, each with {SESSION_FIELDS}; each point with {POINT_FIELDS};
+each job of AWS Backup, as it stood when last asked, with {JOB_FIELDS}.
 """
 
 

@@ -6,7 +6,7 @@ AWS Backup, and watching a session costs two or three small reads each time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ from rich.text import Text
 from tidemark.cli.terminal import BAD, CAREFUL, GOOD, QUIET, count, duration, printable, size
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.indexing import Index, IndexStatus
-from tidemark.sessions.session import Point, Session, SessionStatus
+from tidemark.sessions.session import Job, Point, Session, SessionStatus
 
 _NEARLY = timedelta(seconds=5)
 
@@ -78,19 +78,18 @@ def steps(view: View, now: datetime) -> list[Step]:
     copies = [point for point in session.points if point.kind == "copy"]
     for target in view.policy.copies if view.policy else ():
         made = next((point for point in copies if _is_of(point, target)), None)
-        found.append(_copy(made, target.region, view, backed_up=backup is not None))
+        jobs = [job for job in session.jobs if job.kind == "copy" and _is_of(job, target)]
+        found.append(_copy(made, target.region, view, jobs, backed_up=backup is not None))
         copies = [point for point in copies if point is not made]
-    found += [_copy(point, point.region, view, backed_up=True) for point in copies]
+    found += [_copy(point, point.region, view, [], backed_up=True) for point in copies]
     if session.index_wanted:
         found.append(_index(view, now, backed_up=backup is not None))
     return found
 
 
-def _is_of(point: Point, target: CopyTarget) -> bool:
+def _is_of(made: Point | Job, target: CopyTarget) -> bool:
     return (
-        point.region == target.region
-        and point.vault == target.vault
-        and target.account in (None, point.account)
+        made.region == target.region and made.vault == target.vault and target.account in (None, made.account)
     )
 
 
@@ -98,18 +97,18 @@ def _backup(point: Point | None, view: View, *, since: str) -> Step:
     if point is not None:
         return Step(name="backup", state=State.DONE, detail=_where(point))
     if view.stopped:
-        return Step(name="backup", state=State.UNKNOWN, detail=_left_alone(view))
+        return _left_alone("backup", view, [job for job in view.session.jobs if job.kind == "backup"])
     if view.ended:
         return Step(name="backup", state=State.FAILED, detail="no recovery point")
     return Step(name="backup", state=State.RUNNING, detail=f"AWS Backup is at work, {since} so far")
 
 
-def _copy(point: Point | None, region: str, view: View, *, backed_up: bool) -> Step:
+def _copy(point: Point | None, region: str, view: View, jobs: Sequence[Job], *, backed_up: bool) -> Step:
     name = f"copy to {region}"
     if point is not None:
         return Step(name=name, state=State.DONE, detail=_where(point))
     if view.stopped and backed_up:
-        return Step(name=name, state=State.UNKNOWN, detail=_left_alone(view))
+        return _left_alone(name, view, jobs)
     if view.ended or view.stopped:
         return Step(name=name, state=State.FAILED, detail="no copy")
     if backed_up:
@@ -117,9 +116,19 @@ def _copy(point: Point | None, region: str, view: View, *, backed_up: bool) -> S
     return Step(name=name, state=State.WAITING, detail="after the backup")
 
 
-def _left_alone(view: View) -> str:
-    # Jobs of AWS Backup go on without the execution that began them, and nobody records how they end.
-    return f"AWS Backup may hold it; see: tidemark recovery-points {view.session.file_system.file_system_id}"
+def _left_alone(name: str, view: View, jobs: Sequence[Job]) -> Step:
+    """Return a step of a stopped session that made no point: its jobs go on without the execution."""
+    look = f"see: tidemark recovery-points {view.session.file_system.file_system_id}"
+    if not jobs:
+        if view.session.jobs:
+            return Step(name=name, state=State.FAILED, detail="not started")
+        # An older version wrote down no jobs.
+        return Step(name=name, state=State.UNKNOWN, detail=f"AWS Backup may hold it; {look}")
+    job = jobs[-1]
+    if job.is_running:
+        left = f"left to AWS Backup, {job.state} when last asked, job {job.job_id}; {look}"
+        return Step(name=name, state=State.UNKNOWN, detail=printable(left))
+    return Step(name=name, state=State.FAILED, detail=printable(job.end))
 
 
 def _where(point: Point) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
 from tidemark.sessions.session import FileSystem
 from tidemark.sessions.store import Item, Key, Value
+from tidemark.sessions.sweeping import SWEEP_INTERVAL
 
-# The sweeper renews a lease every 15 minutes while the indexing execution runs, so a lease outlives three
-# missed sweeps, and a lost execution blocks its file system for no longer than this (I4).
-LEASE_DURATION = timedelta(hours=1)
+# The sweeper renews a lease while the indexing execution runs, so a lease outlives three missed sweeps, and a
+# lost execution blocks its file system for no longer than this (I4).
+LEASE_DURATION = 4 * SWEEP_INTERVAL
 
 _LEASE = "lease"
 _INDEX = "index#"

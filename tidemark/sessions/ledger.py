@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -17,7 +18,15 @@ from tidemark.sessions.schema import (
     RUNNING,
     SESSIONS,
 )
-from tidemark.sessions.session import RUNNING_MARK, FileSystem, Session, SessionStatus
+from tidemark.sessions.session import (
+    RUNNING_MARK,
+    FileSystem,
+    Job,
+    Session,
+    SessionStatus,
+    job_attribute,
+    job_to_map,
+)
 from tidemark.sessions.store import Store
 
 
@@ -33,13 +42,38 @@ def wait_for_index(store: Store, session_id: str, task_token: str) -> Index | No
     return read_index(store, session.file_system, session.index_id)
 
 
+def record_job(store: Store, session_id: str, job: Job) -> None:
+    """Write a job down as soon as it is started.
+
+    The mark, too: a session that was stopped and closed in the same moment is looked after again.
+    """
+    update_session(store, session_id, {job_attribute(job.job_id): job_to_map(job), "running": RUNNING_MARK})
+
+
+def update_job(store: Store, session_id: str, job_id: str, *, state: str, message: str) -> None:
+    """Write down how a job stands; one that an older version started is in no record, and stays so."""
+    for job in read_session(store, session_id).jobs:
+        if job.job_id == job_id:
+            now = dataclasses.replace(job, state=state, message=message)
+            update_session(store, session_id, {job_attribute(job_id): job_to_map(now)})
+
+
+def forget_session(store: Store, session_id: str) -> None:
+    """Take an ended session off the list of those that the sweeper looks after."""
+    update_session(store, session_id, {}, remove=("running",))
+
+
 def close_session(store: Store, session_id: str, outcome: Outcome, now: datetime) -> Session:
-    """Write how the session ended and return it; writing it twice changes nothing but the time."""
+    """Write how the session ended and return it; writing it twice changes nothing but the time.
+
+    One that was stopped stays on the sweeper's list: its last step may just have started another job.
+    """
+    stopped = outcome.status is SessionStatus.ABORTED
     update_session(
         store,
         session_id,
         {"status": outcome.status.value, "reasons": outcome.reasons, "ended_at": now.isoformat()},
-        remove=("running", "waiting_token"),
+        remove=("waiting_token",) if stopped else ("running", "waiting_token"),
     )
     return read_session(store, session_id)
 
@@ -72,8 +106,11 @@ def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Se
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
 
 
-def running_sessions(store: Store) -> Iterator[Session]:
-    """Return the sessions that have not been closed, oldest first. The list may lag by a moment."""
+def watched_sessions(store: Store) -> Iterator[Session]:
+    """Return the sessions that the sweeper looks after, oldest first. The list may lag by a moment.
+
+    They have not been closed, or were stopped and may have left jobs to AWS Backup.
+    """
     for item in store.query(SESSIONS, RUNNING, RUNNING_MARK):
         yield Session.from_item(item)
 

@@ -26,11 +26,7 @@ def conclude(
     is the record of the session's index as of now.
     """
     reasons = [*problems] if failure is None else [failure, *problems]
-    reasons += [
-        f"the {point.kind} in {point.region} has issues: {point.issues}"
-        for point in session.points
-        if point.issues
-    ]
+    reasons += _issues(session)
     if session.index_wanted and failure is None:
         missing = _why_no_index(session, index)
         if missing is not None:
@@ -38,6 +34,38 @@ def conclude(
     if not any(point.kind == "backup" for point in session.points):
         return Outcome(status=SessionStatus.FAILED, reasons=tuple(reasons) or ("no recovery point was made",))
     return Outcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=tuple(reasons))
+
+
+def conclude_stopped(session: Session, index: Index | None, *, why: str) -> Outcome:
+    """Return how a session ended whose execution was stopped: `why`, and what became of its jobs.
+
+    What AWS Backup has made of them is among the session's points; `index` is as in `conclude`.
+    """
+    made = {point.job_id for point in session.points}
+    reasons = [why]
+    for job in session.jobs:
+        if job.is_running:
+            reasons.append(
+                f"the {job.kind} job to {job.vault} in {job.region} goes on in AWS Backup ({job.state}): "
+                f"{job.job_id}; its end will be written down here"
+            )
+        elif job.job_id not in made:
+            reasons.append(f"the {job.kind} job to {job.vault} in {job.region} ended {job.end}")
+    reasons += _issues(session)
+    if not session.jobs:
+        reasons.append("no backup job of it is written down")
+    missing = _why_no_index(session, index) if session.index_wanted and session.points else None
+    if missing is not None:
+        reasons.append(missing)
+    return Outcome(status=SessionStatus.ABORTED, reasons=tuple(reasons))
+
+
+def _issues(session: Session) -> list[str]:
+    return [
+        f"the {point.kind} in {point.region} has issues: {point.issues}"
+        for point in session.points
+        if point.issues
+    ]
 
 
 def _why_no_index(session: Session, index: Index | None) -> str | None:

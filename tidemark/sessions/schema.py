@@ -36,7 +36,7 @@ class TableSchema:
 BY_FILE_SYSTEM = SecondaryIndex(name="by-file-system", partition_key="file_system", sort_key="opened_at")
 # A month (2026-11) is the partition of the list of all sessions: bounded, and read newest first.
 BY_MONTH = SecondaryIndex(name="by-month", partition_key="month", sort_key="opened_at")
-# Only sessions that have not been closed carry the attribute, so the sweeper reads nothing else.
+# Only sessions that the sweeper looks after carry the attribute, so it reads nothing else.
 RUNNING = SecondaryIndex(name="running", partition_key="running", sort_key="opened_at")
 
 SESSIONS = TableSchema(

@@ -74,6 +74,34 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A backup or copy job that a session has started; whether it goes on is AWS Backup's to say."""
+
+    job_id: str
+    kind: PointKind
+    account: str  # this and the next two: of the point that it makes
+    region: str
+    vault: str
+    started_at: datetime  # UTC
+    state: str = "CREATED"  # AWS Backup's own word, when it was last written down
+    message: str = ""  # likewise, how it ended
+
+    @property
+    def is_running(self) -> bool:
+        """Whether asking again can bring another answer."""
+        return self.state in RUNNING_JOB_STATES
+
+    @property
+    def end(self) -> str:
+        """How the job ended, in words that end with AWS Backup's reason."""
+        return f"{self.state}: {self.message or 'AWS Backup gave no reason'}"
+
+
+# Source: the model of AWS Backup, BackupJobState and CopyJobState.
+RUNNING_JOB_STATES = frozenset({"CREATED", "PENDING", "RUNNING", "ABORTING"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """What is known of one backup session. Its id is the name of its Step Functions execution."""
 
@@ -89,6 +117,19 @@ class Session:
     index_id: str | None = None
     points: tuple[Point, ...] = ()
     waiting_token: str | None = None  # the task token of its state that waits for the index
+    jobs: tuple[Job, ...] = ()  # oldest first
+
+    @property
+    def open_jobs(self) -> tuple[Job, ...]:
+        """The jobs whose end is not written down yet."""
+        return tuple(job for job in self.jobs if job.is_running)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the sweeper has something to look after: the execution, or the jobs that it left."""
+        return self.status is SessionStatus.RUNNING or (
+            self.status is SessionStatus.ABORTED and bool(self.open_jobs)
+        )
 
     def to_item(self) -> dict[str, Value]:
         """Return the session as its item in the table `sessions`."""
@@ -104,7 +145,9 @@ class Session:
             "reasons": self.reasons,
             "points": {point.recovery_point_arn: point_to_map(point) for point in self.points},
         }
-        if self.status is SessionStatus.RUNNING:
+        for job in self.jobs:
+            item[job_attribute(job.job_id)] = job_to_map(job)
+        if self.is_watched:
             item["running"] = RUNNING_MARK
         if self.ended_at is not None:
             item["ended_at"] = self.ended_at.isoformat()
@@ -137,6 +180,16 @@ class Session:
                 )
             ),
             waiting_token=_optional(item, "waiting_token"),
+            jobs=tuple(
+                sorted(
+                    (
+                        _job_from_map(cast(Mapping[str, object], value))
+                        for name, value in item.items()
+                        if name.startswith(_JOB)
+                    ),
+                    key=lambda job: (job.started_at, job.job_id),
+                )
+            ),
         )
 
 
@@ -154,6 +207,25 @@ def _point_from_map(entry: Mapping[str, object]) -> Point:
     fields["completed_at"] = datetime.fromisoformat(str(entry["completed_at"]))
     fields["size_bytes"] = int(str(entry["size_bytes"]))
     return Point(**fields)  # type: ignore[arg-type]  # the map is what point_to_map wrote
+
+
+# Each job is an attribute of its own, so that starting one needs no map that an older record may lack.
+_JOB = "job#"
+
+
+def job_attribute(job_id: str) -> str:
+    """Return the name of a job's attribute in its session's item."""
+    return _JOB + job_id
+
+
+def job_to_map(job: Job) -> dict[str, object]:
+    """Return the job as the value of its attribute."""
+    return {**dataclasses.asdict(job), "started_at": job.started_at.isoformat()}
+
+
+def _job_from_map(entry: Mapping[str, object]) -> Job:
+    fields = {**entry, "started_at": datetime.fromisoformat(str(entry["started_at"]))}
+    return Job(**fields)  # type: ignore[arg-type]  # the map is what job_to_map wrote
 
 
 def _optional(item: Item, attribute: str) -> str | None:
