@@ -32,6 +32,7 @@ from tidemark.index.catalogue import read_manifest
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.progress import BuildProgress
+from tidemark.scratch import scratch_directory
 from tidemark.settings import WorkerSettings
 from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped
 from worker_image.log import log_json_lines
@@ -104,14 +105,14 @@ def run(
     _stop_on_sigterm(heartbeat, lambda: _report_failure(states, settings, worker_stopped(settings.index_id)))
     _LOG.info("indexing starts", extra={"index_id": settings.index_id})
     try:
-        with translated():
+        with translated(), scratch_directory(scratch) as own:
             heartbeat.start()
             try:
                 manifest = build_index(
                     crawl,
                     store,
                     identity,
-                    scratch=scratch,
+                    scratch=own,
                     now=now,
                     worker=f"tidemark/{__version__}",
                     excluded=options.exclude,

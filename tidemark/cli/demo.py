@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,6 +25,7 @@ from tidemark.cli.steps import View
 from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, check, in_silence, workbench
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
+from tidemark.scratch import scratch_directory
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.ledger import associations_of
 
@@ -100,8 +100,8 @@ def _root(directory: Path | None, say: Say) -> Iterator[Path]:
     if directory is not None:
         yield directory
         return
-    with tempfile.TemporaryDirectory(prefix="tidemark-") as scratch:
-        library = Path(scratch) / "python"
+    with scratch_directory() as scratch:
+        library = scratch / "python"
         others = shutil.ignore_patterns("site-packages", "dist-packages", "__pycache__")
         with say("Copying the Python standard library"):
             shutil.copytree(sysconfig.get_path("stdlib"), library, symlinks=True, ignore=others)

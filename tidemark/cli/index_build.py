@@ -8,7 +8,6 @@ import os
 import platform
 import secrets
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.indexes import INDEX_FIELDS, manifest_json, store_at
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
+from tidemark.scratch import scratch_directory
 from tidemark.sessions.naming import index_id
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def build(
     )
     progress = BuildProgress()
     with (
-        tempfile.TemporaryDirectory(prefix="tidemark-index-") as scratch,
+        scratch_directory() as scratch,
         _left_to_go_on_with(store, identity, beginning, crawl, progress),
         _pause_asked_for(crawl) as pause_wanted,
         _shown(crawl, progress, pause_wanted),
@@ -129,7 +129,7 @@ def build(
             crawl,
             store,
             identity,
-            scratch=Path(scratch),
+            scratch=scratch,
             now=utc_now,
             worker=f"tidemark/{__version__}",
             excluded=excluded,

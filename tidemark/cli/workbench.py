@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.cli.connection import Connection, connect
 from tidemark.errors import ConfigurationError, LocalCloudError
+from tidemark.scratch import scratch_directory
 from tidemark.settings import enter_environment
 
 if TYPE_CHECKING:
@@ -68,19 +68,19 @@ def workbench(
 
     for name, directory in directories.items():
         check(name, directory)
-    with tempfile.TemporaryDirectory(prefix="tidemark-") as scratch:
+    with scratch_directory() as scratch:
         cloud_run = LocalCloud.start(
             file_systems=directories, time_scale=time_scale, state=state, region=REGION, port=port
         )
         with _in_our_words(), say("Starting the local cloud"):
             cloud = cloud_run.__enter__()
         try:
-            written = Path(scratch) / "tidemark.yaml"
+            written = scratch / "tidemark.yaml"
             written.write_text(configuration({name: one.id for name, one in cloud.file_systems.items()}))
             with say("Synthesizing the CDK application"):
-                synthesize(written, Path(scratch) / "cdk.out")
+                synthesize(written, scratch / "cdk.out")
             with say("Deploying it"), _in_our_words():
-                cloud.deploy(Path(scratch) / "cdk.out")
+                cloud.deploy(scratch / "cdk.out")
             enter_environment(cloud.environment)
             yield Workbench(
                 cloud=cloud,
