@@ -68,8 +68,10 @@ def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None
             for column, value in key.items():
                 place = place and _among(place, column, value)
             if place is not None:
-                rows = place.read(ENTRY_COLUMNS)
-                yield from entries(rows.filter(pc.equal(rows.column("parent"), pa.scalar(parent))))
+                rows = place.read([column for column in ENTRY_COLUMNS if column not in key])
+                for column, value in key.items():
+                    rows = rows.append_column(column, pa.repeat(pa.scalar(value), len(rows)))
+                yield from entries(rows)
 
 
 def _among(place: Place, column: str, value: str) -> Place | None:
