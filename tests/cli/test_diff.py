@@ -12,6 +12,8 @@ BEFORE = [
     row("/a/gone", size=500),
     row("/a/same"),
     directory("/old", inode=77),
+    row("/old/same"),
+    row("/old/other", size=1),
     row("/top"),
 ]
 AFTER = [
@@ -21,6 +23,8 @@ AFTER = [
     row("/a/same"),
     row("/a/\x1b[2J", size=40),
     directory("/moved", inode=77),
+    row("/moved/same"),
+    row("/moved/other", size=2),
     row("/top", mode=0o600),
 ]
 
@@ -44,6 +48,7 @@ EXPECTED = {
     ("added", "/a/new"),
     ("added", "/a/\x1b[2J"),
     ("renamed", "/moved"),
+    ("changed", "/moved/other"),
     ("changed", "/top"),
 }
 
@@ -57,20 +62,23 @@ def test_what_is_different(tidemark, repository, made, other):
     assert document["totals"] == {
         "added": 2,
         "removed": 1,
-        "changed": 2,
+        "changed": 3,
         "renamed": 1,
         "bytes_added": 3040,
         "bytes_removed": 500,
     }
-    assert [each["path"] for each in document["directories"]] == ["/a/", "/"]
-    assert [each["before"] for each in document["changes"] if each["kind"] == "renamed"] == ["/old"]
+    assert [each["path"] for each in document["directories"]] == ["/a/", "/", "/moved/"]
+    moved = [
+        (each["kind"], each["before"], each["entries"]) for each in document["changes"] if each["before"]
+    ]
+    assert moved == [("renamed", "/old", 1), ("changed", "/old/other", None)]
 
 
 def test_the_other_way_round_what_was_added_is_removed(tidemark, repository, made):
     turned = {"added": "removed", "removed": "added", "changed": "changed"}
     found = changes(tidemark("diff", made[1], made[0], "--repository", repository.url, "--json"))
-    assert found - {("renamed", "/old")} == {
-        (turned[kind], path) for kind, path in EXPECTED if kind != "renamed"
+    assert found - {("renamed", "/old"), ("changed", "/old/other")} == {
+        (turned[kind], path) for kind, path in EXPECTED if not path.startswith("/moved")
     }
 
 
@@ -83,9 +91,9 @@ def test_people_see_directories_first_and_no_escapes(tidemark, repository, made)
     result = tidemark("diff", made[0], made[1], "--repository", repository.url)
     lines = result.out.splitlines()
     assert lines[1].split() == ["2", "1", "1", "-", "+3.0", "kB", "-500", "B", "/a/"]
-    assert lines[3].endswith("in all")
+    assert lines[4].endswith("in all")
     assert any(line.startswith("- ") and line.endswith("/a/gone") for line in lines)
-    assert any(line.startswith("> ") and line.endswith("/moved/  from /old") for line in lines)
+    assert any(line.startswith("> ") and line.endswith("/moved/  from /old/ (1 entry)") for line in lines)
     assert "\x1b" not in result.out
     assert made[0] in result.err
 
@@ -94,7 +102,7 @@ def test_a_limit_leaves_the_totals_whole(tidemark, repository, made):
     arguments = ("diff", made[0], made[1], "--limit", "1", "--repository", repository.url)
     document = tidemark(*arguments, "--json").document
     assert (len(document["changes"]), document["more"], document["totals"]["added"]) == (1, True, 2)
-    assert "The first 1 of 6; --limit 0 shows all." in tidemark(*arguments).err
+    assert "The first 1 of 7; --limit 0 shows all." in tidemark(*arguments).err
 
 
 def test_nothing_different(tidemark, repository, made):

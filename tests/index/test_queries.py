@@ -13,7 +13,7 @@ from tests.index.building import directory, index_rows, row
 from tests.index.test_build import shown
 from tests.index.test_side_files import trees
 from tidemark.errors import ConfigurationError, PathNotFound
-from tidemark.index.diff import by_directory, diff, with_renames
+from tidemark.index.diff import by_directory, diff
 from tidemark.index.escape import escape
 from tidemark.index.filters import Filters
 from tidemark.index.history import history, search_all
@@ -145,24 +145,6 @@ def test_diff_applied_to_the_first_gives_the_second(
     assert sum(each.added + each.changed + each.removed for each in by_directory(changes).values()) == len(
         expected
     )
-
-
-def test_a_renamed_directory_is_told_by_its_inode(store, tmp_path):
-    first = index_rows(
-        store, tmp_path, [directory("/old", inode=5), row("/old/f"), row("/gone", size=3)], number=1
-    )
-    second = index_rows(store, tmp_path, [directory("/new", inode=5), row("/new/f")], number=2)
-
-    changes = with_renames(diff(store, first, second))
-
-    assert [(change.kind, change.entry.path, change.before) for change in changes] == [
-        ("removed", "/gone", None),
-        ("renamed", "/new", "/old"),
-        ("added", "/new/f", None),
-        ("removed", "/old/f", None),
-    ]
-    sums = by_directory(changes)
-    assert (sums["/"].renamed, sums["/"].removed, sums["/"].bytes_removed) == (1, 1, 3)
 
 
 def test_history_tells_when_a_path_came_changed_and_went(store, tmp_path):

@@ -26,12 +26,14 @@ HELP = f"""Show what is different between two indexes.
 A and B are each an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index).
 First the directories with the most changes directly in them, then the changes: + is in B only, - in A only,
 ~ is in both and differs, > was renamed. A rename is told by the inode, which indexes keep of directories and
-of files with several names; any other is one - and one +. Where B was made right after A, only B's own list
-of changes is read.
+of files with several names; any other is one - and one +. What went along with a renamed directory and is
+otherwise the same is counted there and not a change of its own. Where B was made right after A, only B's own
+list of changes is read.
 
 JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, bytes_added,
 bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind, before, before_base64
-(of what was renamed, its path in A), {ENTRY_FIELDS}; more (whether --limit left some changes out).
+(of what was renamed, or is below a renamed directory, its path in A), entries (that went along with a renamed
+directory; of all else null), {ENTRY_FIELDS}; more (whether --limit left some changes out).
 """
 _COUNTS = ("added", "removed", "changed", "renamed", "bytes_added", "bytes_removed")
 _SIGNS = {
@@ -66,8 +68,9 @@ def diff(
 def _answer(
     store: Store, before: Manifest, after: Manifest, below: str, limit: int, *, as_json: bool
 ) -> None:
-    from tidemark.index.diff import by_directory, with_renames
+    from tidemark.index.diff import by_directory
     from tidemark.index.diff import diff as differences
+    from tidemark.index.renames import with_renames
 
     if before.index_id == after.index_id:
         raise typer.BadParameter(
@@ -114,7 +117,12 @@ def _number(directory: DirectoryChanges) -> int:
 
 
 def _change_json(change: Change) -> dict[str, Any]:
-    return {"kind": change.kind, **name_json("before", change.before), **entry_json(change.entry)}
+    return {
+        "kind": change.kind,
+        **name_json("before", change.before),
+        "entries": change.entries,
+        **entry_json(change.entry),
+    }
 
 
 def _print_directories(
@@ -132,7 +140,7 @@ def _print_directories(
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    numbers = " ".join(f"{counts[name] or '-':>9}" for name in _COUNTS[:4])
+    numbers = " ".join(f"{counts[name]:>9,}" if counts[name] else f"{'-':>9}" for name in _COUNTS[:4])
     weights = f"+{terminal.size(counts['bytes_added'])} -{terminal.size(counts['bytes_removed'])}"
     return f"{numbers} {weights:>16}"
 
@@ -141,5 +149,9 @@ def _change_line(change: Change) -> Text:
     sign, style = _SIGNS[change.kind]
     line = Text.assemble((f"{sign} ", style), entry_line(change.entry, change.entry.path))
     if change.before is not None:
-        line.append(f"  from {terminal.printable(change.before)}", style=terminal.QUIET)
+        slash = "/" if change.entry.type == "d" else ""
+        line.append(f"  from {terminal.printable(change.before)}{slash}", style=terminal.QUIET)
+    if change.entries:
+        went = terminal.count(change.entries, "entry", "entries")
+        line.append(f" ({went})", style=terminal.QUIET)
     return line

@@ -8,7 +8,7 @@
     search.search, search.count     names that match, with filters.Filters, from one index
     history.search_all              the same from all indexes, with the first and the last that hold it
     history.history                 the versions of one path
-    diff.diff                       what is different between two indexes; with_renames, by_directory
+    diff.diff                       what is different between two indexes; renames.with_renames
     usage                           sums of directories, by extension, owner and age; the largest
     verify.verify                   what is wrong with an index
     browse.list_directory           one directory, from one index

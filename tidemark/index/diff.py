@@ -28,7 +28,8 @@ class Change:
 
     kind: Kind
     entry: Entry  # as it is in the second index; of what was removed, as it was in the first
-    before: str | None = None  # the path in the first index, of what was renamed
+    before: str | None = None  # the path in the first index, of what has another one now
+    entries: int | None = None  # that went along with a renamed directory, at any depth, otherwise unchanged
 
 
 def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -> Iterator[Change]:
@@ -44,25 +45,6 @@ def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -
             below.column("op").to_pylist(), entries(below.select(ENTRY_COLUMNS)), strict=True
         ):
             yield Change(kind=_KINDS.get(op, "changed"), entry=entry)
-
-
-def with_renames(changes: Iterable[Change]) -> list[Change]:
-    """Return the changes with each pair of one removed and one added entry that are one file as one rename.
-
-    The inode tells, where the index has it: of directories and of files with several names.
-    """
-    every = list(changes)
-    removed, added = (
-        _by_identity(change for change in every if change.kind == kind) for kind in ("removed", "added")
-    )
-    renamed: dict[int, Change] = {}
-    gone: set[int] = set()
-    for identity, before in removed.items():
-        after = added.get(identity, [])
-        if len(before) == len(after) == 1:
-            renamed[id(after[0])] = Change(kind="renamed", entry=after[0].entry, before=before[0].entry.path)
-            gone.add(id(before[0]))
-    return [renamed.get(id(change), change) for change in every if id(change) not in gone]
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -88,14 +70,6 @@ def by_directory(changes: Iterable[Change]) -> dict[str, DirectoryChanges]:
         if change.entry.type == "f" and change.kind == "removed":
             directory.bytes_removed += change.entry.size
     return dict(sums)
-
-
-def _by_identity(changes: Iterable[Change]) -> dict[tuple[int, str], list[Change]]:
-    found: defaultdict[tuple[int, str], list[Change]] = defaultdict(list)
-    for change in changes:
-        if change.entry.inode is not None:
-            found[change.entry.inode, change.entry.type].append(change)
-    return found
 
 
 def _changes(store: Store, first: Manifest, second: Manifest) -> Iterator[pa.Table]:
