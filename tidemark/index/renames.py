@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tidemark.index.diff import Change
 from tidemark.index.entry import Entry
@@ -18,9 +18,11 @@ def with_renames(changes: Iterable[Change]) -> list[Change]:
     of the directory's `entries`; else it is changed, with its path `before`.
     """
     every = list(changes)
+    renamed = _of_one_inode(every)
+    if not renamed:
+        return every
     removed = {change.entry.path: change.entry for change in every if change.kind == "removed"}
     added = {change.entry.path: change.entry for change in every if change.kind == "added"}
-    renamed = _of_one_inode(removed.values(), added.values())
     origins = {after: before for before, after in renamed.items()}
     moved = _moved_directories(renamed, removed)
     along: Counter[str] = Counter()  # entries by the directory that they went along with, its path before
@@ -53,9 +55,11 @@ def with_renames(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
-def _of_one_inode(removed: Iterable[Entry], added: Iterable[Entry]) -> dict[str, str]:
+def _of_one_inode(changes: Sequence[Change]) -> dict[str, str]:
     """Return paths before and after of what has one name that is gone and one that is new."""
-    before, after = _by_inode(removed), _by_inode(added)
+    before, after = (
+        _by_inode(change.entry for change in changes if change.kind == kind) for kind in ("removed", "added")
+    )
     return {
         paths[0]: after[inode][0]
         for inode, paths in before.items()
