@@ -9,6 +9,7 @@ from aws_cdk import App
 
 from infra import bundle
 from infra.stack import CopyStack, TidemarkStack
+from tidemark.aws.regions import sdk_regions
 from tidemark.policy.configuration import Configuration, load
 
 CONFIGURATION_CONTEXT = "config"  # cdk synth -c config=FILE
@@ -50,4 +51,4 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
 
 def configuration_of(app: App, named: str) -> Configuration:
     """Return the configuration in the file that `-c config=FILE` names, or else in `named`."""
-    return load(Path(str(app.node.try_get_context(CONFIGURATION_CONTEXT) or named)))
+    return load(Path(str(app.node.try_get_context(CONFIGURATION_CONTEXT) or named)), sdk_regions())

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tidemark.aws.regions import sdk_regions
 from tidemark.cli import workbench
 from tidemark.errors import ConfigurationError, LocalCloudError
 from tidemark.policy.configuration import load
@@ -18,7 +19,7 @@ IDS = {"home": "fs-0123456789abcdef0", "0": "fs-0123456789abcdef1", "true": "fs-
 def test_the_written_configuration_is_a_valid_one(tmp_path):
     path = tmp_path / "tidemark.yaml"
     path.write_text(workbench.configuration(IDS))
-    loaded = load(path)
+    loaded = load(path, sdk_regions())
     assert {policy.name: policy.file_systems for policy in loaded.policies} == {
         name: (file_system,) for name, file_system in IDS.items()
     }

@@ -82,10 +82,11 @@ def _synthesize(configuration_file: Path, outdir: Path) -> None:
     from cdk_nag import AwsSolutionsChecks
 
     from infra.synthesis import application, compose
+    from tidemark.aws.regions import sdk_regions
     from tidemark.policy.configuration import load
 
     app = application(outdir=outdir, check_templates=True)
-    compose(app, load(configuration_file))
+    compose(app, load(configuration_file, sdk_regions()))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 

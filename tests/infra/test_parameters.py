@@ -8,6 +8,7 @@ import pytest
 
 from tests.infra.template import Template, resources, text_of
 from tidemark.aws.deployment import Resources
+from tidemark.aws.regions import sdk_regions
 from tidemark.policy.configuration import load
 from tidemark.policy.policy import Policy
 
@@ -23,7 +24,7 @@ def test_each_policy_is_stored_as_it_is_configured(
     stored = {
         Policy.from_json(value) for name, value in parameters.items() if name.startswith("/cellar/policies/")
     }
-    assert stored == set(load(configuration_file).policies)
+    assert stored == set(load(configuration_file, sdk_regions()).policies)
 
 
 def test_the_resources_are_what_the_cli_looks_for(parameters: dict[str, str]) -> None:

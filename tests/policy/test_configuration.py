@@ -11,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from tidemark.aws.regions import sdk_regions
 from tidemark.errors import ConfigurationError
 from tidemark.policy.configuration import load
 from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 SOURCES = Path(__file__).parents[2]
+REGIONS = sdk_regions()
 
 # A file whose lines the cases below replace by number; each is right as it stands.
 RIGHT = """\
@@ -62,12 +64,12 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 def problem_of(folder: Path, text: str | bytes) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load(written(folder, text))
+        load(written(folder, text), REGIONS)
     return str(caught.value).replace(str(folder) + "/", "")
 
 
 def test_the_commented_example_is_right() -> None:
-    configuration = load(SOURCES / "tidemark.yaml")
+    configuration = load(SOURCES / "tidemark.yaml", REGIONS)
     assert [policy.name for policy in configuration.policies] == ["nightly"]
     assert configuration.keep_on_destroy
 
@@ -88,13 +90,13 @@ def test_every_commented_line_of_the_example_is_right_too(tmp_path: Path) -> Non
         ):
             continue
         indent = " " * (len(line) - len(line.lstrip()))
-        load(written(tmp_path, "\n".join([*lines[:number], indent + bare, *lines[number + 1 :]])))
+        load(written(tmp_path, "\n".join([*lines[:number], indent + bare, *lines[number + 1 :]])), REGIONS)
         tried += 1
     assert tried == 6
 
 
 def test_values_become_a_policy_with_units(tmp_path: Path) -> None:
-    configuration = load(written(tmp_path, RIGHT))
+    configuration = load(written(tmp_path, RIGHT), REGIONS)
     assert configuration.vaults == {"eu-central-1": "tidemark", "eu-west-1": "copies"}
     assert (configuration.bucket, configuration.prefix) == (None, "some/where")
     assert configuration.email == "you@example.com"
@@ -122,7 +124,7 @@ vaults: {eu-central-1: tidemark}
 worker: {type: ec2}
 policies: {manual: {file_systems: [fs-01234567], keep: 7 years, index: false}}
 """
-    (policy,) = load(written(tmp_path, text)).policies
+    (policy,) = load(written(tmp_path, text), REGIONS).policies
     assert policy.schedule is None
     assert policy.keep_days == 7 * 365
     assert (policy.worker.kind, policy.worker.instance_type) == ("ec2", None)
@@ -130,7 +132,7 @@ policies: {manual: {file_systems: [fs-01234567], keep: 7 years, index: false}}
 
 def test_index_may_say_what_it_leaves_out_and_how_fast_it_asks(tmp_path: Path) -> None:
     said = "index: {exclude: [/scratch, /home/*/.cache, /Übersicht], operations_per_second: 500}"
-    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said))).policies
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).policies
     assert policy.index
     assert policy.crawl == CrawlSettings(
         exclude=("/scratch", "/home/*/.cache", "/Übersicht"), operations_per_second=500
@@ -141,7 +143,7 @@ def test_index_may_say_what_it_leaves_out_and_how_fast_it_asks(tmp_path: Path) -
     ("said", "wanted"), [("true", True), ("on", True), ("{}", True), ("false", False), ("off", False)]
 )
 def test_index_may_be_a_switch(tmp_path: Path, said: str, wanted: bool) -> None:
-    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}"))).policies
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
     assert (policy.index, policy.crawl) == (wanted, CrawlSettings())
 
 
@@ -155,13 +157,13 @@ def test_what_is_left_out_fits_into_what_a_worker_can_be_told(tmp_path: Path, na
 
     def too_long(count: int) -> bool:
         try:
-            load(written(tmp_path, with_paths(count)))
+            load(written(tmp_path, with_paths(count)), REGIONS)
         except ConfigurationError as error:
             return "too long for a worker; join paths" in str(error)
         return False
 
     most = bisect.bisect_left(range(1000), True, key=too_long) - 1
-    (policy,) = load(written(tmp_path, with_paths(most))).policies
+    (policy,) = load(written(tmp_path, with_paths(most)), REGIONS).policies
     environment = WorkerEnvironment(
         task_token="t" * 2048,
         index_id="i" * 80,
@@ -191,7 +193,10 @@ WRONG = [
     (28, "  mail: you@example.com", 28, "did you mean 'email'"),
     (6, "  eu-central-1: a vault", 6, "a vault name"),
     (7, "  # no second vault", 17, "add under vaults: eu-west-1: copies"),
-    (7, "  eu-west-11: copies", 17, "did you mean eu-west-11"),
+    (7, "  eu-west-2: copies", 17, "did you mean eu-west-2"),
+    (2, "region: eu-centrl-1", 2, "eu-centrl-1 is no Region of AWS; did you mean eu-central-1?"),
+    (7, "  eu-west-11: copies", 7, "eu-west-11 is no Region of AWS; did you mean eu-west-1?"),
+    (17, "      - region: eu-wset-1", 17, "did you mean eu-west-1?"),
     (9, "  Nightly!:", 9, "a policy name"),
     (9, f"  {'n' * 31}:", 9, "1-30 of"),
     (11, "      - vol-01234567", 11, "aws efs describe-file-systems"),
@@ -233,6 +238,11 @@ WRONG = [
     (22, "      type: ec2", 23, "remove cpu"),
     (22, "      instance_type: m7g.large", 22, "write type: ec2"),
     (22, "      instance_type: m5.large", 22, "built for arm64"),
+    (23, "      cpu: .nan", 23, "worker.cpu: Fargate has no task of nan vCPU; choose one of 0.25"),
+    (23, "      cpu: .inf", 23, "worker.cpu: Fargate has no task of inf vCPU; choose one of 0.25"),
+    (23, "      cpu: -.inf", 23, "worker.cpu: Fargate has no task of -inf vCPU; choose one of 0.25"),
+    (23, "      cpu: 1.0e+308", 23, "worker.cpu: Fargate has no task of 1e+308 vCPU; choose one of 0.25"),
+    (23, "      cpu: 1e308", 23, "worker.cpu: Fargate has no task of 1e+308 vCPU; choose one of 0.25"),
     (23, "      cpu: 3", 23, "worker.cpu: Fargate has no task of 3 vCPU; choose one of 0.25, 0.5, 1"),
     (24, "      memory: 8 GB", 24, "memory is 1 GB to 4 GB in steps of 1 GB"),
     (24, "      memory: lots", 24, "write it as '2 GB'"),
@@ -296,12 +306,12 @@ def test_what_is_hardly_a_configuration_is_refused_in_words(
 
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="TIDEMARK_CONFIG"):
-        load(tmp_path / "none.yaml")
+        load(tmp_path / "none.yaml", REGIONS)
 
 
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
-        load(tmp_path)
+        load(tmp_path, REGIONS)
 
 
 def test_a_session_id_that_would_not_fit_is_refused_here(tmp_path: Path) -> None:
@@ -331,7 +341,7 @@ def test_no_value_anywhere_ends_in_anything_but_a_configuration_error(
     key, colon, _ = lines[line].partition(": ")
     lines[line] = key + (colon or " ") + json.dumps(value)
     try:
-        load(written(tmp_path, "\n".join(lines)))
+        load(written(tmp_path, "\n".join(lines)), REGIONS)
     except ConfigurationError as error:
         event(f"{str(error).count('tidemark.yaml:')} problems")
 
@@ -341,4 +351,4 @@ def test_no_value_anywhere_ends_in_anything_but_a_configuration_error(
 @given(st.binary(max_size=60) | st.text(alphabet="ab:-?[]{}&*!|>'\"%@`# \n\t", max_size=40).map(str.encode))
 def test_no_bytes_end_in_anything_but_a_configuration_error(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError):
-        load(written(tmp_path, content))
+        load(written(tmp_path, content), REGIONS)

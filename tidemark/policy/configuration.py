@@ -25,6 +25,7 @@ from tidemark.policy.models import (
     WorkerPart,
 )
 from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
+from tidemark.policy.regions import Regions
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # it names a Step Functions execution
@@ -50,8 +51,8 @@ class Configuration:
     keep_on_destroy: bool
 
 
-def load(path: Path) -> Configuration:
-    """Return the configuration in the file at `path`.
+def load(path: Path, regions: Regions) -> Configuration:
+    """Return the configuration in the file at `path`, whose Regions must be among `regions`, or may be new.
 
     Raises ConfigurationError that names file, line and the way out of every problem found.
     """
@@ -65,7 +66,9 @@ def load(path: Path) -> Configuration:
         file = ConfigurationFile.model_validate(document.values)
     except ValidationError as error:
         raise yaml_lines.failure(path, list(_shape_problems(document, error))) from None
-    problems = [document.problem(where, message) for where, message in _cross_problems(file)]
+    # What is said about vaults and copies would only confuse where a Region is misspelt.
+    found = list(_region_problems(file, regions)) or list(_cross_problems(file))
+    problems = [document.problem(where, message) for where, message in found]
     if problems:
         raise yaml_lines.failure(path, problems)
     return _configuration(file)
@@ -151,6 +154,20 @@ def _example(where: KeyPath) -> str:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tuple[KeyPath, str]]:
+    named: list[tuple[KeyPath, str]] = [(("region",), file.region)]
+    named += [(("vaults", region), region) for region in file.vaults]
+    for name, policy in file.policies.items():
+        named += [
+            (("policies", name, "copies", number, "region"), copy.region)
+            for number, copy in enumerate(policy.copies)
+        ]
+    for where, region in named:
+        problem = regions.problem(region)
+        if problem is not None:
+            yield where, problem
 
 
 def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:

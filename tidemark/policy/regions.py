@@ -1,0 +1,47 @@
+"""Which Regions of AWS there are, as far as that can be known."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+
+# Every Region is named by a place and a compass point, and numbered from 1: us-gov-west-1.
+_NAME = re.compile(
+    r"(?P<stem>.+-(?:central|north|south|(?:north|south)?(?:east|west)))-(?P<number>[1-9][0-9]?)"
+)
+_NUMBERS_AHEAD = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Regions:
+    """The Regions that the AWS SDK knows, and the form of those in each of AWS's partitions."""
+
+    known: frozenset[str]
+    forms: tuple[str, ...]  # regular expressions
+
+    def problem(self, region: str) -> str | None:
+        """Return what is wrong with a Region's name, with the way out; None for one that can be."""
+        if region in self.known or self._may_be_new(region):
+            return None
+        near = difflib.get_close_matches(region, self.known, n=1, cutoff=0.6)
+        hint = f"did you mean {self._first_of(near[0])}?" if near else "write one such as eu-central-1"
+        return f"{region} is no Region of AWS; {hint} (one that is new: upgrade botocore, and try again)"
+
+    def _first_of(self, region: str) -> str:
+        """Return the oldest of the Regions that differ from one in their number only."""
+        return min(known for known in self.known if known.rpartition("-")[0] == region.rpartition("-")[0])
+
+    def _may_be_new(self, region: str) -> bool:
+        # A Region that is newer than the SDK must be usable. By letters alone it cannot be told from a slip:
+        # mx-central-1 was one letter from me-central-1 when it opened. So a name passes that has the form of
+        # a partition's, a true compass point, and a number that comes soon after those there are.
+        name = _NAME.fullmatch(region)
+        if name is None or not any(re.fullmatch(form, region) for form in self.forms):
+            return False
+        numbers = [
+            int(each["number"])
+            for each in map(_NAME.fullmatch, self.known)
+            if each is not None and each["stem"] == name["stem"]
+        ]
+        return int(name["number"]) <= max(numbers, default=0) + _NUMBERS_AHEAD
