@@ -14,12 +14,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import crawling, far_crawling, finding, scale
+from bench import comparing, crawling, far_crawling, finding, scale
 from bench.figures import printed
 from bench.measure import apart
 from bench.tree import make_tree
 
-SECTIONS = ("crawling", "far", "scale", "finding")
+SECTIONS = ("crawling", "far", "scale", "finding", "comparing")
 PAGE = Path("docs/performance.md")
 
 
@@ -53,6 +53,8 @@ def _section(section: str, directory: Path, entries: int, indexed: int) -> list[
             return printed("Crawling where an operation takes 1 ms", far_crawling.figures(directory))
         case "scale":
             return printed("Sorting, writing, side files", scale.figures(repository, indexed))
+        case "comparing":
+            return printed("Comparing", comparing.figures(directory, indexed // 2))
         case _:
             scale.make_repository(repository, indexed)
             return printed("Finding", finding.figures(repository, scale.FILE_SYSTEM, directory))

@@ -67,7 +67,7 @@ class FarStore(FileStore):
         self.at_once = S3Store.at_once
         self._seconds, self._rate = seconds, bytes_per_second
         self._counting = threading.Lock()
-        self.requests = self.bytes = 0
+        self.requests = self.lists = self.bytes = 0  # lists are requests, too
 
     def get(self, key: str) -> bytes:
         return self._counted(super().get(key))
@@ -76,10 +76,12 @@ class FarStore(FileStore):
         return self._counted(super().get_range(key, offset, length))
 
     def list_folders(self, prefix: str) -> Iterator[str]:
+        self.lists += 1
         self._counted(b"")
         return super().list_folders(prefix)
 
     def list_keys(self, prefix: str) -> list[str]:
+        self.lists += 1
         self._counted(b"")
         return super().list_keys(prefix)
 

@@ -38,6 +38,7 @@ _WORDS = (
     "training travel Übersicht Größe présentation 会議"
 ).encode().split()  # fmt: skip
 _OFFICE = b"xlsx xlsx docx docx pdf pdf pptx txt csv msg".split()
+NEEDLE = b"Minutes of the lighthouse keeper.docx"  # one file in the middle of all, for who searches
 _NOW_US = 1_790_000_000_000_000  # some day in 2026, so that a seed gives the same times on any day
 _INODES = 11400714819323198485  # EFS's look random: multiples of a large odd number, so that none comes twice
 
@@ -89,6 +90,7 @@ class SyntheticCrawl:
         share = [45, 14, 14, 9, 8, 7, 3]
         counts = [0] * len(makers)
         above: dict[bytes, dict[bytes, _Item]] = {b"/": {}}
+        hidden = False
         while made < self._wanted:
             which = min(range(len(makers)), key=lambda each: counts[each] / share[each])
             tree = makers[which](chance)
@@ -106,6 +108,9 @@ class SyntheticCrawl:
             del above[path]
             below = list(tree.items())
             chance.shuffle(below)
+            if not hidden and made >= self._wanted // 2:
+                hidden = True
+                below[0][1].append(_file(NEEDLE, 12_345, _NOW_US))
             for inside, items in below:
                 made += len(items)
                 counts[which] += len(items)
