@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import signal
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
+from botocore.session import get_session
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
@@ -72,6 +74,7 @@ class Gateway:
         text += (body or b"").decode(errors="replace")
         principal = self.cloud.principal_of(asked.access_key)
         try:
+            _check_region(asked.region)
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
             operation = self.cloud.operations.get((asked.service, asked.operation.name))
             if operation is None:
@@ -83,6 +86,8 @@ class Gateway:
                 principal=principal,
             )
             response = _answer(request, asked, lambda: operation(call))
+        except AwsError as refused:
+            response = _answer(request, asked, _raiser(refused))
         except InjectedFault as fault:
             response = _answer(request, asked, _raiser(AwsError(fault.code, fault.message)))
             response.status_code = fault.status
@@ -161,6 +166,27 @@ def _credential_scope(request: Request) -> tuple[str, str, str] | None:
     if len(parts) != 5:
         return None
     return parts[0], parts[2], parts[3]
+
+
+def _check_region(region: str) -> None:
+    """Return for a Region that there is; moto would answer with a web page. Raise AwsError, as AWS does."""
+    if region not in _regions():
+        raise AwsError(
+            "InvalidSignatureException", f"Credential should be scoped to a valid Region, not {region!r}."
+        )
+
+
+@functools.cache
+def _regions() -> frozenset[str]:
+    session = get_session()
+    partitions = session.get_available_partitions()
+    services = ("ec2", "iam")  # the second for the names of what is global: aws-global
+    return frozenset(
+        region
+        for service in services
+        for partition in partitions
+        for region in session.get_available_regions(service, partition, allow_non_regional=True)
+    )
 
 
 def _params(request: Request, asked: _Asked) -> dict[str, Any]:

@@ -4,13 +4,15 @@ import json
 from dataclasses import asdict, fields
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.session import get_session
+from botocore.stub import Stubber
 
 from tests.aws.account import NIGHTLY, REGION, RESOURCES, create_tables
 from tests.sessions.world import START, new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
-from tidemark.errors import NoCredentials, NotDeployed, PolicyNotFound
+from tidemark.errors import ConfigurationError, NoCredentials, NotDeployed, PolicyNotFound
 from tidemark.policy.policy import policy_parameter, resources_parameter
 from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import open_session
@@ -43,6 +45,23 @@ def test_no_deployment_and_no_region_say_what_to_do(
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     with pytest.raises(NoCredentials, match="AWS_REGION"):
         discover(Clients(get_session()), "tidemark")
+
+
+@pytest.mark.parametrize(
+    ("region", "error"),
+    [("eu-centrl-1", ConfigurationError), ("mars-1", ConfigurationError), ("eu-central-3", ClientError)],
+)
+def test_a_region_that_does_not_answer_and_is_none_is_said_to_be_none(
+    region: str, error: type[Exception]
+) -> None:
+    session = get_session()
+    session.set_credentials("testing", "testing")
+    session.set_config_variable("region", region)
+    clients = Clients(session)
+    with Stubber(clients.of("ssm")) as ssm:
+        ssm.add_client_error("get_parameter", "InvalidSignatureException")
+        with pytest.raises(error):
+            discover(clients, "tidemark")
 
 
 def test_a_policy_is_read_or_the_deployed_ones_are_named(clients: Clients) -> None:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import (
     ClientError,
+    ConfigParseError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -15,7 +17,14 @@ from botocore.retries.standard import ThrottledRetryableChecker
 
 from tests.aws.account import REGION, the_clients
 from tidemark.aws.errors import code_of, message_of, translate, translated
-from tidemark.errors import AccessDenied, AwsThrottled, AwsUnreachable, NoCredentials, TidemarkError
+from tidemark.errors import (
+    AccessDenied,
+    AwsThrottled,
+    AwsUnreachable,
+    ConfigurationError,
+    NoCredentials,
+    TidemarkError,
+)
 
 SERVICES = ("backup", "dynamodb", "ec2", "ecs", "efs", "kms", "s3", "sns", "ssm", "stepfunctions", "sts")
 NOT_PASSING = {"InsufficientThroughputCapacity"}  # of EFS, to who changes a file system's throughput
@@ -40,6 +49,8 @@ def answer(code: str) -> ClientError:
         (answer("503"), AwsUnreachable),
         (NoCredentialsError(), NoCredentials),
         (NoRegionError(), NoCredentials),
+        (InvalidRegionError(region_name="eu central 1"), ConfigurationError),
+        (ConfigParseError(path="/home/me/.aws/config"), ConfigurationError),
         (TokenRetrievalError(provider="sso", error_msg="expired"), NoCredentials),
         (EndpointConnectionError(endpoint_url="https://efs"), AwsUnreachable),
         (ConnectTimeoutError(endpoint_url="https://efs"), AwsUnreachable),
@@ -91,6 +102,19 @@ def test_an_unknown_error_passes_as_it_is(error: Exception) -> None:
 def test_what_is_not_of_aws_passes_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError), translated():
         raise ZeroDivisionError
+
+
+def test_a_web_page_is_not_shown() -> None:
+    page = "<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n"
+    found = translate(
+        ClientError(
+            {"Error": {"Code": "500", "Message": page}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]  # as far as it is read
+            "DoThing",
+        )
+    )
+    assert isinstance(found, AwsUnreachable)
+    assert "<" not in str(found)
+    assert "a web page came back, with status 500" in str(found)
 
 
 def test_an_answer_without_words_still_says_something() -> None:

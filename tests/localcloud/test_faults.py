@@ -156,3 +156,13 @@ def _without_retries(cloud: LocalCloud, service: str) -> Any:
         aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
         config=Config(retries={"total_max_attempts": 1}),
     )
+
+
+@pytest.mark.parametrize("service", ["ssm", "sqs", "ec2", "s3", "stepfunctions"])
+def test_a_region_that_is_none_is_refused_in_aws_form(cloud: LocalCloud, service: str) -> None:
+    operations = {"ssm": "describe_parameters", "sqs": "list_queues", "ec2": "describe_vpcs"}
+    operations |= {"s3": "list_buckets", "stepfunctions": "list_state_machines"}
+    client = cloud.client(service, region="mars-north-1")
+    with pytest.raises(ClientError) as caught:
+        getattr(client, operations[service])()
+    assert "not 'mars-north-1'" in caught.value.response["Error"]["Message"]

@@ -6,12 +6,17 @@ Lambda another tenth of a second, for resources and transfers that nothing here 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
+from urllib.parse import urlsplit
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from botocore.session import Session, get_session
 
 from tidemark import __version__
+from tidemark.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
@@ -47,7 +52,7 @@ class Clients:
     def region(self) -> str | None:
         """The Region that the environment names, if it names one."""
         region: str | None = self._session.get_config_variable("region")
-        return region
+        return region or None
 
     @overload
     def of(self, service: Literal["backup"], region: str | None = None) -> BackupClient: ...
@@ -76,8 +81,25 @@ class Clients:
         """Return the client of a service in a Region; None is the environment's Region."""
         key = (service, region)
         if key not in self._clients:
-            self._clients[key] = self._session.create_client(service, region_name=region, config=_CONFIG)
+            with _usable_endpoint():
+                client = self._session.create_client(service, region_name=region, config=_CONFIG)
+                _ = urlsplit(client.meta.endpoint_url).port  # out of range, it would be found at each call
+            self._clients[key] = client
         return self._clients[key]
+
+
+@contextmanager
+def _usable_endpoint() -> Iterator[None]:
+    """Raise ConfigurationError for an endpoint that is no URL; the SDK has no error of its own for it."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error, BotoCoreError):
+            raise
+        raise ConfigurationError(
+            f"{error}: the AWS SDK cannot use the endpoint it was given; set AWS_ENDPOINT_URL to a URL "
+            f"such as http://127.0.0.1:4566, or unset it; likewise endpoint_url in AWS's configuration file"
+        ) from error
 
 
 def _new_session() -> Session:

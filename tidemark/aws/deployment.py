@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Self
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of
 from tidemark.aws.records import Records
-from tidemark.errors import NoCredentials, NotDeployed, PolicyNotFound
+from tidemark.errors import ConfigurationError, NoCredentials, NotDeployed, PolicyNotFound
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
 from tidemark.sessions.session import FileSystem
 
@@ -57,13 +57,23 @@ class Resources:
 def discover(clients: Clients, deployment: str) -> Resources:
     """Return the resources of a deployment in the environment's Region.
 
-    Raises NotDeployed, and NoCredentials when the environment names no Region.
+    Raises NotDeployed, NoCredentials when the environment names no Region, and ConfigurationError when it
+    names one that does not answer and is none.
     """
     if clients.region is None:
         raise NoCredentials(
             "no AWS Region is set; set AWS_REGION to the Region of the deployment, such as eu-central-1"
         )
-    text = _parameter(clients.of("ssm"), resources_parameter(deployment))
+    try:
+        text = _parameter(clients.of("ssm"), resources_parameter(deployment))
+    except (ClientError, BotoCoreError) as error:
+        # Only now: a Region that the SDK does not know yet may answer all the same, and no Lambda needs this.
+        from tidemark.aws.regions import sdk_regions
+
+        problem = sdk_regions().problem(clients.region)
+        if problem is None:
+            raise
+        raise ConfigurationError(f"{problem}; set AWS_REGION to the Region of the deployment") from error
     if text is None:
         raise NotDeployed(deployment, clients.region)
     return Resources.from_json(text)

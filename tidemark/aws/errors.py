@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -25,7 +28,14 @@ from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
 
-from tidemark.errors import AccessDenied, AwsThrottled, AwsUnreachable, NoCredentials, TidemarkError
+from tidemark.errors import (
+    AccessDenied,
+    AwsThrottled,
+    AwsUnreachable,
+    ConfigurationError,
+    NoCredentials,
+    TidemarkError,
+)
 
 _DENIED = {
     "AccessDenied",
@@ -100,8 +110,12 @@ def code_of(error: ClientError) -> str:
 
 
 def message_of(error: ClientError) -> str:
-    """Return AWS's own words, without the SDK's frame around them."""
-    return str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    """Return AWS's own words, without the SDK's frame around them; of a web page, only that it is one."""
+    said = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    if "<html" in said.lower():
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "none")
+        return f"a web page came back, with status {status}; whoever answered is not AWS"
+    return said
 
 
 def translate(error: Exception) -> TidemarkError | None:
@@ -112,6 +126,8 @@ def translate(error: Exception) -> TidemarkError | None:
         return NoCredentials(
             f"{_sentence(error)}; sign in with: aws configure (or aws sso login), and set AWS_REGION"
         )
+    if isinstance(error, InvalidRegionError | ConfigParseError | ConfigNotFound):
+        return ConfigurationError(f"{_sentence(error)}; mend AWS_REGION, or AWS's configuration file")
     if isinstance(error, TokenRetrievalError | UnauthorizedSSOTokenError):
         return NoCredentials(f"{_sentence(error)}; sign in again with: aws sso login")
     if isinstance(error, BotoConnectionError | HTTPClientError):
