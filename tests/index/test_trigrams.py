@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
+from tidemark.index.search import search
 from tidemark.index.store import FileStore
 from tidemark.index.trigrams import Trigrams
 
@@ -16,7 +17,7 @@ LETTERS = st.sampled_from("abcAB\n") | st.sampled_from("éÉßı")
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    names=st.lists(st.text(LETTERS, min_size=1, max_size=8), unique=True, min_size=1, max_size=40),
+    names=st.lists(st.text(LETTERS, min_size=1, max_size=8), unique=True, min_size=1, max_size=100),
     needle=st.text(LETTERS, min_size=1, max_size=5),
     block_rows=st.integers(1, 10),
     group=st.integers(1, 10),
@@ -43,8 +44,8 @@ def test_every_block_that_holds_the_needle_is_among_those_named(
 
 
 def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("tidemark.index.trigrams._RUN_POSTINGS", 500)  # several runs, through scratch
-    monkeypatch.setattr("tidemark.index.trigrams._POSTINGS_A_BUCKET", 50)
+    monkeypatch.setattr("tidemark.index.trigrams._BUCKET_BYTES", 500)
+    monkeypatch.setattr("tidemark.index.trigrams._SLAB_BYTES", 2000)
     chance = random.Random(1)  # noqa: S311 - names of a test
     names = ["".join(chance.choices("abcdefghijkl", k=12)) for _ in range(2000)]
     names[1234] = "needle in a haystack"
@@ -57,7 +58,25 @@ def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
     assert trigrams.blocks_of(["haystack"]) == [names.index("needle in a haystack") // 20]
     assert trigrams.blocks_of(["haystack", "NEEDLE"]) == [names.index("needle in a haystack") // 20]
     assert trigrams.blocks_of(["haystick"]) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["repository"]  # scratch is clean
+
+
+def test_of_blocks_that_all_have_a_name_all_are_found(store, tmp_path):
+    rows = [row(f"/{number:02}/same") for number in range(64)]
+    manifest = index_rows(store, tmp_path, rows, block_rows=1)
+    trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
+
+    assert trigrams.blocks_of(["same"]) == list(range(64))
+    assert trigrams.blocks_of(["aaa"]) == []  # sorts before all that are there
+    assert trigrams.blocks_of(["zzz"]) == []
+
+
+def test_a_layout_that_is_not_known_tells_nothing(store, tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("tidemark.index.trigrams._MAGIC", b"TMTRIG01")
+        manifest = index_rows(store, tmp_path, [row("/abcdef")])
+
+    assert Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of(["abcdef"]) is None
+    assert [entry.name for entry in search(store, manifest, "bcd")] == ["abcdef"]
 
 
 @pytest.mark.parametrize("at", [0, 5, 30, -1, -20])

@@ -60,7 +60,7 @@ class IndexWriter:
         self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sides-")
         self._sides: list[_SideBuilder] = [
             DirsBuilder(Path(self._scratch.name)),
-            TrigramsBuilder(Path(self._scratch.name), block_rows=options.block_rows),
+            TrigramsBuilder(block_rows=options.block_rows),
             TopBuilder(),
         ]
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="write")
