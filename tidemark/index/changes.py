@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.columns import with_raw_columns
-from tidemark.index.compare import ADDED, BEFORE, DELETED, MODIFIED, compare
+from tidemark.index.compare import ADDED, BEFORE, DELETED, MODIFIED, READ_COLUMNS, compare, cut
 from tidemark.index.files import SideFileWriter
+from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Changes, File, Manifest
 from tidemark.index.reader import ROW_COLUMNS
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
-from tidemark.index.sort import limit_of, rows_up_to
 from tidemark.index.store import Store
 
 CHANGES = "changes.parquet"
@@ -24,13 +24,25 @@ _ROW_GROUP_ROWS = 65_536
 _READ_AHEAD = 2  # row groups of an index that are read while others are compared; 15 MB each
 
 
-def sorted_rows(store: Store, manifest: Manifest) -> Iterator[pa.Table]:
-    """Return all rows of an index in order, a row group at a time, `trimmed`. Raises IndexDamaged."""
-    return in_order(places_of(store, manifest), _rows_of, at_once=min(store.at_once, _READ_AHEAD))
+def sorted_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Iterator[pa.Table]:
+    """Return the rows of an index in order, a row group at a time, with READ_COLUMNS.
+
+    `below` may name a directory: only what is below it. Raises IndexDamaged.
+    """
+
+    def rows_of(place: Place) -> pa.Table:
+        rows = place.read(READ_COLUMNS, encoded=["parent", "type"])
+        return rows_below(with_parent_dictionary(rows), below)
+
+    tables = in_order(places_of(store, manifest, below), rows_of, at_once=min(store.at_once, _READ_AHEAD))
+    return filter(len, tables)
 
 
-def _rows_of(place: Place) -> pa.Table:
-    return with_parent_dictionary(place.read(ROW_COLUMNS, encoded=["parent"]))
+def rows_below(rows: pa.Table, below: Filters) -> pa.Table:
+    """Return those sorted rows that are below the directory that `below` names: they lie together."""
+    for answers in below.condition(rows):
+        rows = rows.slice(max(pc.index(answers, True).as_py(), 0), pc.sum(answers).as_py() or 0)
+    return rows
 
 
 def with_parent_dictionary(rows: pa.Table) -> pa.Table:
@@ -65,23 +77,22 @@ class ChangesBuilder:
 
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`. Raises IndexDamaged where the previous index is."""
-        limit = limit_of(rows)
-        old: list[pa.Table] = []
-        while self._head is not None and (cut := rows_up_to(self._head, limit)):
-            old.append(self._head.slice(0, cut))
-            self._head = self._head.slice(cut) if cut < len(self._head) else next(self._old, None)
-        self._keep(old, [rows.select(ROW_COLUMNS)])
+        left: pa.Table | None = rows
+        while left is not None:
+            was, now, was_left, left = cut(self._head, left)
+            self._keep(was, now)
+            self._head = was_left if was_left is not None else next(self._old, None)
 
     def close(self, store: Store, prefix: str) -> File:
         """Put the file."""
         while self._head is not None:
-            self._keep([self._head], [])
+            self._keep(self._head, None)
             self._head = next(self._old, None)
         self._flush()
         return self._writer.close(store, prefix)
 
-    def _keep(self, old: list[pa.Table], new: list[pa.Table]) -> None:
-        changes = compare(old, new, before=self._watch is not None)
+    def _keep(self, was: pa.Table | None, now: pa.Table | None) -> None:
+        changes = compare(was, now, before=self._watch is not None)
         if self._watch is not None and len(changes):
             self._watch(changes)
             changes = changes.filter(pc.not_equal(changes.column("op"), BEFORE))

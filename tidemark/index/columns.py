@@ -46,7 +46,7 @@ def columns(batch: Batch, flags: Flags = NO_FLAGS) -> pa.RecordBatch:
         {
             "parent": _numbers(pa.int32(), rows, batch.directory),
             "name": name,
-            "ext": _extension(name, kind),
+            "ext": extension(name, kind),
             "type": kind,
             "size": _numbers(pa.int64(), rows, batch.size),
             "mtime": mtime,
@@ -141,7 +141,7 @@ def with_raw_columns(rows: pa.Table, schema: pa.Schema = PART_SCHEMA) -> pa.Tabl
     ).select(schema.names)
 
 
-def _extension(name: pa.Array, kind: pa.Array) -> pa.Array:
+def extension(name: pa.Array, kind: pa.Array) -> pa.Array:
     """Return what follows the last dot, lower case: 1 to 16 characters, and something before the dot.
 
     A regular expression says it in a line and takes three times as long.

@@ -1,138 +1,123 @@
-"""What became of sorted rows between two indexes."""
+"""What became of sorted rows between two indexes.
+
+Nearly all rows are the same in both, so that copying rows, or looking at them one by one, is what would cost:
+columns of the paths that are in both are compared whole, and only rows that changed are copied.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.columns import where_linked
+from tidemark.index.columns import extension, where_linked
+from tidemark.index.keys import common_rows, in_one_dictionary
 from tidemark.index.reader import ROW_COLUMNS
-from tidemark.index.sort import sort_pieces, trimmed
+from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"
 BEFORE = "B"  # only in memory: what a modified entry was before
 # What a change is. A row that differs in nothing else is the same entry.
 COMPARED = ("type", "size", "mtime", "ctime", "uid", "gid", "mode", "nlink", "inode", "target")
+# What of an index is read to compare it. `ext` follows from name and type, which is cheaper for few rows.
+READ_COLUMNS = [name for name in ROW_COLUMNS if name != "ext"]
 
-_STEP = 256  # rows that are compared at once, and twice as many each time that all are the same
-_RUN = 24  # rows between two differences, on the average, below which rows are not compared in order
+_Answers: TypeAlias = pa.BooleanArray | None  # of rows; None: the same of all
 
 
-def compare(old: list[pa.Table], new: list[pa.Table], *, before: bool = False) -> pa.Table:
-    """Return what changed between sorted runs of rows: `op`, and the row after it, of a deletion before.
+def cut(
+    was: pa.Table | None, now: pa.Table | None
+) -> tuple[pa.Table | None, pa.Table | None, pa.Table | None, pa.Table | None]:
+    """Return what of two sorted tables, one at least, can be compared, and what is left of each.
 
-    With `before`, each modified row follows what it was, with the op BEFORE. Every path is in one table of
-    `old` and in one of `new` at most; not both may be empty. The result is sorted.
+    Compared can be what comes before the nearer of the two ends, for there the other one's next row is known.
     """
-    was, now = (_whole(tables) if tables else None for tables in (old, new))
     if was is None or now is None:
-        return _tagged(now, ADDED) if now is not None else _tagged(was, DELETED)
-    was_kept, now_kept = _common(was, now)
-    was_at, now_at = pc.indices_nonzero(was_kept), pc.indices_nonzero(now_kept)
-    differ = _differ(was.select(COMPARED).take(was_at), now.select(COMPARED).take(now_at))
-    pieces = [
-        *([_tagged(was.take(was_at.filter(differ)), BEFORE)] if before else []),
-        _tagged(was.filter(pc.invert(was_kept)), DELETED),
-        _tagged(now.take(now_at.filter(differ)), MODIFIED),
-        _tagged(now.filter(pc.invert(now_kept)), ADDED),
-    ]
-    some = [piece for piece in pieces if len(piece)]
+        return was, now, None, None
+    limit = min(limit_of(was), limit_of(now))
+    (old, old_left), (new, new_left) = (_cut_at(rows, rows_up_to(rows, limit)) for rows in (was, now))
+    return old, new, old_left, new_left
+
+
+def compare(was: pa.Table | None, now: pa.Table | None, *, before: bool = False) -> pa.Table:
+    """Return what changed between sorted rows: `op`, and the row after it, of a deletion before.
+
+    The tables have READ_COLUMNS, `parent` as a dictionary; None has no rows, and one of them at least is
+    another. With `before`, each modified row follows what it was, with the op BEFORE. The result has
+    ROW_COLUMNS and is sorted, as is its dictionary of parents.
+    """
+    if was is None or now is None:
+        only: Any = now if was is None else was
+        return _finished(_tagged(only, ADDED if was is None else DELETED))
+    was, now = trimmed(was), trimmed(now)
+    was_kept, now_kept = common_rows(was, now)
+    differ = _differ(was, was_kept, now, now_kept)
+    changed = (
+        (BEFORE, was, _places(was_kept, differ) if before else None),
+        (DELETED, was, _others(was_kept)),
+        (MODIFIED, now, _places(now_kept, differ)),
+        (ADDED, now, _others(now_kept)),
+    )
+    pieces = [_tagged(rows.take(places), op) for op, rows, places in changed if places is not None]
     # The sort is stable, so that what an entry was comes before what it is.
-    return sort_pieces(some) if some else pieces[0]
+    return _finished(sort_pieces(pieces) if pieces else _tagged(now.slice(0, 0), MODIFIED))
 
 
-def _whole(tables: list[pa.Table]) -> pa.Table:
-    """Return rows as one table of one chunk, in the columns of changes."""
-    rows = pa.concat_tables([table.select(ROW_COLUMNS) for table in tables]).combine_chunks()
-    # One of the two indexes may have all inodes and the other not, which is no change.
-    inode = where_linked(rows.column("inode"), rows.column("nlink"))
-    return rows.set_column(rows.column_names.index("inode"), "inode", inode)
+def _cut_at(rows: pa.Table, count: int) -> tuple[pa.Table | None, pa.Table | None]:
+    return rows.slice(0, count) if count else None, rows.slice(count) if count < len(rows) else None
 
 
-def _common(was: pa.Table, now: pa.Table) -> tuple[pa.Array, pa.Array]:
-    """Tell which rows of each are of a path that is in both."""
-    parents = pa.chunked_array([*was.column("parent").chunks, *now.column("parent").chunks])
-    code = parents.combine_chunks().indices
-    was_code, now_code = code[: len(was)], code[len(was) :]
-    was_name, now_name = was.column("name").chunk(0), now.column("name").chunk(0)
-    was_kept, now_kept = bytearray(len(was)), bytearray(len(now))
-    was_at, now_at, ahead, runs = 0, 0, _STEP, 0
-    while was_at < len(was) and now_at < len(now):
-        length = min(ahead, len(was) - was_at, len(now) - now_at)
-        equal = _equal(was_name.slice(was_at, length), now_name.slice(now_at, length))
-        codes = was_code.slice(was_at, equal), now_code.slice(now_at, equal)
-        if not codes[0].equals(codes[1]):
-            equal = _equal(*codes)
-        ahead = 2 * ahead if equal == length else _STEP
-        was_kept[was_at : was_at + equal] = now_kept[now_at : now_at + equal] = b"\1" * equal
-        was_at, now_at = was_at + equal, now_at + equal
-        if equal < length:
-            runs += 1
-            if runs * _RUN > len(was) + len(now):
-                return _common_by_number(was_code, was_name, now_code, now_name)
-            # One of the two has rows that the other has not: up to where the other one is.
-            was_key, now_key = _key(was, was_at), _key(now, now_at)
-            if was_key < now_key:
-                was_at = _rows_before(was, now_key, was_at)
-            else:
-                now_at = _rows_before(now, was_key, now_at)
-    return tuple(
-        pa.Array.from_buffers(pa.uint8(), len(kept), [None, pa.py_buffer(kept)]).cast(pa.bool_())
-        for kept in (was_kept, now_kept)
-    )
+def _differ(was: pa.Table, was_kept: _Answers, now: pa.Table, now_kept: _Answers) -> _Answers:
+    """Tell of each path that is in both whether it differs from what it was; None: none does."""
 
+    def columns(name: str) -> tuple[pa.Array, pa.Array]:
+        pair = was.column(name).chunk(0), now.column(name).chunk(0)
+        if any(pa.types.is_dictionary(each.type) for each in pair):
+            pair = tuple(each.indices for each in in_one_dictionary(*pair))
+        return tuple(
+            each if kept is None else each.filter(kept)
+            for each, kept in zip(pair, (was_kept, now_kept), strict=True)
+        )
 
-def _equal(some: pa.Array, others: pa.Array) -> int:
-    """Return how many values are equal before the first two that are not."""
-    bits = int.from_bytes(pc.equal(some, others).buffers()[1], "little")
-    return min(((bits + 1) & ~bits).bit_length() - 1, len(some))  # its lowest zero
-
-
-def _common_by_number(
-    was_code: pa.Array, was_name: pa.Array, now_code: pa.Array, now_name: pa.Array
-) -> tuple[pa.Array, pa.Array]:
-    """Tell the same where little is common: by a number for each path, whatever their order."""
-    low = pa.concat_arrays([was_name, now_name]).dictionary_encode().indices.cast(pa.int64())
-    high = pa.concat_arrays([was_code, now_code]).cast(pa.int64())
-    key = pc.bit_wise_or(pc.shift_left(high, 32), low)
-    was_key, now_key = key[: len(was_code)], key[len(was_code) :]
-    return pc.is_in(was_key, value_set=now_key), pc.is_in(now_key, value_set=was_key)
-
-
-def _key(rows: pa.Table, number: int) -> tuple[str, str]:
-    return rows.column("parent")[number].as_py(), rows.column("name")[number].as_py()
-
-
-def _rows_before(rows: pa.Table, key: tuple[str, str], start: int) -> int:
-    """Return how many rows have a smaller key; the one at `start` has. A near end is found soonest."""
-    if start + 1 == len(rows) or _key(rows, start + 1) >= key:
-        return start + 1
-    step = 2
-    while start + step < len(rows) and _key(rows, start + step) < key:
-        step *= 2
-    return bisect_left(
-        range(len(rows)),
-        key,
-        lo=start,
-        hi=min(start + step, len(rows)),
-        key=lambda number: _key(rows, number),
-    )
-
-
-def _differ(was: pa.Table, now: pa.Table) -> pa.ChunkedArray:
-    """Tell of each entry whether it differs from what it was."""
-    found = pa.chunked_array([pa.repeat(pa.scalar(False), len(now))])
+    found = None
     for name in COMPARED:
-        here, there = now.column(name), was.column(name)
-        if here.equals(there):
+        before, after = columns(name)
+        if before.equals(after):
             continue
-        unequal = pc.fill_null(pc.not_equal(here, there), False)
-        found = pc.or_(found, pc.or_(unequal, pc.xor(pc.is_null(here), pc.is_null(there))))
-    return found
+        unequal = pc.not_equal(before, after)
+        if unequal.null_count:
+            one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
+            unequal = pc.or_(pc.fill_null(unequal, False), one_is_null)
+        if name == "inode":
+            # One of the two indexes may have all inodes and the other not, which is no change.
+            unequal = pc.and_(unequal, pc.greater(columns("nlink")[1], 1))
+        found = unequal if found is None else pc.or_(found, unequal)
+    return found if found is not None and found.true_count else None
+
+
+def _places(kept: _Answers, differ: _Answers) -> pa.Array | None:
+    """Return the numbers of the rows that differ; `differ` tells it of the rows that are kept."""
+    if differ is None:
+        return None
+    places = pc.indices_nonzero(differ)
+    return places if kept is None else pc.indices_nonzero(kept).take(places)
+
+
+def _others(kept: _Answers) -> pa.Array | None:
+    return None if kept is None else pc.indices_nonzero(pc.invert(kept))
 
 
 def _tagged(rows: pa.Table, op: str) -> pa.Table:
-    tagged = trimmed(rows).append_column("op", pa.repeat(pa.scalar(op), len(rows)))
-    return tagged.select(["op", *ROW_COLUMNS])
+    """Return rows with their op, and a dictionary of only their parents."""
+    columns = {name: rows.column(name) for name in READ_COLUMNS}
+    columns |= {name: columns[name].combine_chunks().cast(pa.string()) for name in ("parent", "type")}
+    columns["parent"] = columns["parent"].dictionary_encode()
+    return pa.table({"op": pa.repeat(pa.scalar(op), len(rows)), **columns})
+
+
+def _finished(changes: pa.Table) -> pa.Table:
+    columns = {name: changes.column(name) for name in changes.column_names}
+    columns["inode"] = where_linked(columns["inode"], columns["nlink"])
+    columns["ext"] = extension(columns["name"].combine_chunks(), columns["type"].combine_chunks())
+    return pa.table(columns).select(["op", *ROW_COLUMNS])

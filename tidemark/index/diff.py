@@ -8,18 +8,19 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, sorted_rows
-from tidemark.index.compare import ADDED, DELETED, compare
+from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, rows_below, sorted_rows
+from tidemark.index.compare import ADDED, DELETED, compare, cut
 from tidemark.index.entry import Entry
+from tidemark.index.filters import Filters
 from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
-from tidemark.index.sort import limit_of, rows_up_to
+from tidemark.index.scan import in_order
 from tidemark.index.store import Store
 
 Kind = Literal["added", "changed", "removed", "renamed"]
 _KINDS: dict[str, Kind] = {ADDED: "added", DELETED: "removed"}
+_COMPARED_AT_ONCE = 2  # pieces, while the next ones are read
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +36,12 @@ class Change:
 def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -> Iterator[Change]:
     """Return what is different in `second`, sorted by directory and name: added, changed, removed.
 
-    Reads only changes.parquet where `second` was written against `first`, else both indexes, a row group of
-    each at a time. Raises IndexDamaged.
+    Reads only changes.parquet where `second` was written against `first`, else both indexes, some row groups
+    of each at a time; of any only what can be below `under`. Raises IndexDamaged.
     """
-    prefix = f"/{under.strip('/')}/" if under.strip("/") else "/"
-    for changes in _changes(store, first, second):
-        below = changes.filter(pc.starts_with(changes.column("parent").cast(pa.string()), prefix))
-        for op, entry in zip(
-            below.column("op").to_pylist(), entries(below.select(ENTRY_COLUMNS)), strict=True
-        ):
+    below = Filters(under=under)
+    for changes in _changes(store, first, second, below):
+        for op, entry in zip(changes.column("op").to_pylist(), entries(changes), strict=True):
             yield Change(kind=_KINDS.get(op, "changed"), entry=entry)
 
 
@@ -72,27 +70,25 @@ def by_directory(changes: Iterable[Change]) -> dict[str, DirectoryChanges]:
     return dict(sums)
 
 
-def _changes(store: Store, first: Manifest, second: Manifest) -> Iterator[pa.Table]:
+def _changes(store: Store, first: Manifest, second: Manifest, below: Filters) -> Iterator[pa.Table]:
     file = second.side_file(CHANGES)
     if file is not None and second.previous_index_id == first.index_id:
         reader = ParquetReader(store, second, file, CHANGES_SCHEMA)
         for row_group in range(reader.row_groups):
-            yield reader.read(row_group, ["op", *ENTRY_COLUMNS])
+            if below.may_be_in_row_group(reader, row_group):
+                yield rows_below(reader.read(row_group, ["op", *ENTRY_COLUMNS]), below)
         return
-    yield from _compared(sorted_rows(store, first), sorted_rows(store, second))
+    pieces = _pieces(sorted_rows(store, first, below), sorted_rows(store, second, below))
+    yield from in_order(pieces, lambda piece: compare(*piece), at_once=_COMPARED_AT_ONCE)
 
 
-def _compared(first: Iterator[pa.Table], second: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def _pieces(
+    first: Iterator[pa.Table], second: Iterator[pa.Table]
+) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
+    """Return the rows of both in pieces that can be compared, each without the others."""
     old, new = next(first, None), next(second, None)
-    while old is not None and new is not None:
-        limit = min(limit_of(old), limit_of(new))
-        old_cut, new_cut = rows_up_to(old, limit), rows_up_to(new, limit)
-        yield compare([old.slice(0, old_cut)] if old_cut else [], [new.slice(0, new_cut)] if new_cut else [])
-        old = old.slice(old_cut) if old_cut < len(old) else next(first, None)
-        new = new.slice(new_cut) if new_cut < len(new) else next(second, None)
-    while old is not None:
-        yield compare([old], [])
-        old = next(first, None)
-    while new is not None:
-        yield compare([], [new])
-        new = next(second, None)
+    while old is not None or new is not None:
+        was, now, old, new = cut(old, new)
+        yield was, now
+        old = old if old is not None else next(first, None)
+        new = new if new is not None else next(second, None)
