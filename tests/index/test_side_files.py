@@ -62,6 +62,12 @@ def side_file(store: FileStore, manifest, name: str) -> list[dict]:
     return table.to_pylist()
 
 
+def subtree(directory: dict, name: str) -> int:
+    """What a row of dirs.parquet says of all below it: null stands for what it says of what is in it."""
+    found = directory[f"subtree_{name}"]
+    return directory[name] if found is None else found
+
+
 @SETTINGS
 @given(rows=trees(), group=st.integers(1, 6))
 def test_dirs_sum_up_what_is_in_and_below_each_directory(tmp_path_factory, rows, group):
@@ -83,9 +89,10 @@ def test_dirs_sum_up_what_is_in_and_below_each_directory(tmp_path_factory, rows,
         assert got["entries"] == len(inside)
         assert got["files"] == len(files)
         assert got["bytes"] == sum(each.size for each in files)
-        assert got["subtree_entries"] == len(below)
-        assert got["subtree_files"] == len(files_below)
-        assert got["subtree_bytes"] == sum(each.size for each in files_below)
+        assert all(got[f"subtree_{name}"] != got[name] for name in ("entries", "files", "bytes"))
+        assert subtree(got, "entries") == len(below)
+        assert subtree(got, "files") == len(files_below)
+        assert subtree(got, "bytes") == sum(each.size for each in files_below)
         assert got["subtree_mtime"] == max((each.mtime_us for each in below), default=None)
     keys = [(each["parent"], each["name"]) for each in side_file(store, manifest, "dirs.parquet")]
     assert keys == sorted(keys)
@@ -189,5 +196,5 @@ def test_subtrees_of_equal_beginnings_are_told_apart(store, tmp_path):
     manifest = index_rows(store, tmp_path, rows)
     sums = defaultdict(int)
     for each in side_file(store, manifest, "dirs.parquet"):
-        sums[each["parent"] + each["name"]] += each["subtree_files"]
+        sums[each["parent"] + each["name"]] += subtree(each, "files")
     assert sums == {"": 3, "/a": 2, "/a-b": 1, "/a/b": 1}

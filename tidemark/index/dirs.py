@@ -23,13 +23,15 @@ DIRS_SCHEMA = pa.schema(
         pa.field("entries", pa.int64(), nullable=False),
         pa.field("files", pa.int64(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("subtree_entries", pa.int64(), nullable=False),
-        pa.field("subtree_files", pa.int64(), nullable=False),
-        pa.field("subtree_bytes", pa.int64(), nullable=False),
+        pa.field("subtree_entries", pa.int64()),
+        pa.field("subtree_files", pa.int64()),
+        pa.field("subtree_bytes", pa.int64()),
         pa.field("subtree_mtime", TIME),
     ]
 )
+SUMS = ("entries", "files", "bytes")  # of what is in it; with `subtree_` of all below, null where the same
 _ROW_GROUP_ROWS = 16_384
+_PAGE_BYTES = 1 << 20  # row groups are read whole
 _RUN_ROWS = 1 << 16  # paths are long, and each of these rows has its own
 _MARK = (
     "\0"  # behind a directory's name, for the row that stands in where the directory turns out to be empty
@@ -83,7 +85,10 @@ class DirsBuilder:
         while self._stack:
             self._leave()
         self._flush()
-        writer = SideFileWriter(DIRS, DIRS_SCHEMA, dictionary_columns=["parent"])
+        dictionary_columns = ["parent", "entries", "files"]
+        writer = SideFileWriter(
+            DIRS, DIRS_SCHEMA, dictionary_columns=dictionary_columns, page_bytes=_PAGE_BYTES
+        )
         waiting: list[pa.Table] = []
         for table in _without_stand_ins(self._sorter.sorted()):
             waiting.append(table)
@@ -102,9 +107,9 @@ class DirsBuilder:
         if len(below):
             name = pc.binary_join_element_wise(below.column("name"), _MARK, "")
             columns = {"parent": below.column("parent").combine_chunks(), "name": name.combine_chunks()}
-            zero = pa.nulls(len(below), pa.int64()).fill_null(0)
-            numbers = {column: zero for column in _NUMBERS if column != "subtree_mtime"}
-            rows = pa.table({**columns, **numbers, "subtree_mtime": pa.nulls(len(below), pa.int64())})
+            none = pa.nulls(len(below), pa.int64())
+            numbers = {column: none.fill_null(0) if column in SUMS else none for column in _NUMBERS}
+            rows = pa.table({**columns, **numbers})
             self._sorter.add(rows.to_batches()[0], parent.dictionary)
 
     def _enter(self, path: str, entries: int, files: int, size: int, mtime: int) -> None:
@@ -145,6 +150,10 @@ class DirsBuilder:
         parents, names, *numbers = zip(*self._done, strict=True)
         code = pa.array(range(len(parents)), pa.int32())
         columns = {name: _int64(values) for name, values in zip(_NUMBERS, numbers, strict=True)}
+        for name in SUMS:
+            below = columns[f"subtree_{name}"]
+            more = pc.not_equal(below, columns[name])
+            columns[f"subtree_{name}"] = pc.if_else(more, below, pa.scalar(None, pa.int64()))
         batch = pa.RecordBatch.from_pydict({"parent": code, "name": pa.array(names), **columns})
         self._sorter.add(batch, pa.array(parents, pa.string()))
         self._done = []

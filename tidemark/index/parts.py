@@ -66,7 +66,8 @@ class _PartFile:
     def __init__(self, name: str, schema: pa.Schema) -> None:
         self._name, self._schema = name, _in_memory(schema)
         self._sink = pa.BufferOutputStream()
-        self._writer = pq.ParquetWriter(self._sink, self._schema, **parquet_options(DICTIONARY_COLUMNS))
+        options = parquet_options(self._schema, DICTIONARY_COLUMNS)
+        self._writer = pq.ParquetWriter(self._sink, self._schema, **options)
         self.rows = 0
         self._first: Key | None = None
         self._last: Key | None = None

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged, PathNotFound
-from tidemark.index.dirs import DIRS, DIRS_SCHEMA
+from tidemark.index.dirs import DIRS, DIRS_SCHEMA, SUMS
 from tidemark.index.dirs import split as split_directory
 from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
@@ -68,7 +68,10 @@ def directory_totals(store: Store, manifest: Manifest, path: str) -> DirectoryTo
     parent, name = split_directory(f"/{path.strip('/')}/" if path.strip("/") else "/")
     found = next(_directories(store, manifest, parent, name), None)
     if found is None:
-        raise PathNotFound(f"{path} is no directory in index {manifest.index_id}; list what is: tidemark ls")
+        raise PathNotFound(
+            f"{path} is no directory in index {manifest.index_id}; list what is: "
+            f"tidemark ls {manifest.index_id}:/ --repository {store.url}"
+        )
     return found
 
 
@@ -208,6 +211,9 @@ def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema) -> Par
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    for name in SUMS:
+        below = pc.coalesce(table.column(f"subtree_{name}"), table.column(name))
+        table = table.set_column(table.column_names.index(f"subtree_{name}"), f"subtree_{name}", below)
     place = table.column_names.index("subtree_mtime")
     times = table.column("subtree_mtime").cast(pa.int64())
     return list(table.set_column(place, "subtree_mtime_us", times).to_pylist())
