@@ -117,3 +117,14 @@ def test_what_cannot_be_compared(tidemark, repository, made):
     assert tidemark("diff", FILE_SYSTEM, made[3], *at).code == 2  # its newest index is that one
     assert tidemark("diff", made[0], "nonsense", *at).code == 17
     assert tidemark("diff", made[0], *at).code == 2
+
+
+def test_below_what_is_no_directory_is_said(tidemark, repository, made):
+    at = ("--repository", repository.url)
+    for typo in ("/nope", "/top", "/\x1b[2J"):
+        result = tidemark("diff", made[0], made[1], "--under", typo, *at)
+        assert (result.code, result.out) == (18, "")
+        assert "is no directory in either index" in result.err
+        assert "\x1b" not in result.err
+    result = tidemark("diff", made[1], made[2], "--under", "a", *at)
+    assert (result.code, "Nothing is different below" in result.err) == (0, True)

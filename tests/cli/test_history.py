@@ -33,8 +33,9 @@ def test_every_version_with_the_indexes_that_saw_it(tidemark, repository, tmp_pa
     assert first["last_crawled_at"] == "2026-11-04T00:00:00Z"
     shown = tidemark("history", "a.txt", "--repository", repository.url).out.splitlines()
     assert shown[0] == f"123456789012/eu-central-1/{FILE_SYSTEM}"
-    assert "appeared" in shown[1]
-    assert shown[2] == f"    in 2 indexes until 2026-11-04 00:00: {made[1]} to {made[2]}"
+    assert "appeared" in shown[2]
+    assert shown[1].index("path") == shown[2].index("/a.txt")
+    assert shown[3] == f"    in 2 indexes, the last crawled 2026-11-04 00:00: {made[1]} to {made[2]}"
 
 
 def test_recovery_points_that_hold_each_version(tidemark, deployment, tmp_path):

@@ -133,7 +133,7 @@ def test_bytes_say_what_is_counted_where_hard_links_make_a_difference(tidemark, 
         "5.0 kB when each counts once."
     )
     for command in (("usage", index), ("usage", index, "--under", "/d"), ("ls", f"{index}:/")):
-        assert tidemark(*command, *at).err.strip() == note
+        assert tidemark(*command, *at).err.endswith(f" UTC\n{note}\n")
     for page in (("ls", f"{index}:/", "--limit", "1"), ("ls", f"{index}:/", "--after", "c")):
         assert note not in tidemark(*page, *at).err
     assert "5.0 kB (a hard-linked file once)" in tidemark("index", "show", index, *at).out
@@ -145,4 +145,12 @@ def test_bytes_say_what_is_counted_where_hard_links_make_a_difference(tidemark, 
 
 def test_bytes_without_hard_links_need_no_note(tidemark, repository, made):
     for command in (("usage", FILE_SYSTEM), ("ls", FILE_SYSTEM)):
-        assert tidemark(*command, "--repository", repository.url).err == ""
+        said = tidemark(*command, "--repository", repository.url).err
+        assert said == f"{made[2].index_id}, crawled 2026-11-04 00:00:00 UTC\n"
+
+
+def test_without_a_deployment_a_repository_can_be_named(tidemark):
+    for command in COMMANDS:
+        result = tidemark(*command)
+        assert (result.code, result.out) == (23, "")
+        assert "without a deployment, name it with: --repository URL" in result.err

@@ -67,7 +67,7 @@ def test_pages_together_are_the_whole_list(tidemark, at, sort, expected):
 
 def test_what_to_type_for_the_next_page_is_harmless_and_works(tidemark, at):
     result = tidemark("ls", *at, "--limit", "3")
-    assert result.err.strip() == r"There is more: --after 'new\x0aline'"
+    assert result.err.endswith("There is more: --after 'new\\x0aline'\n")
     assert tidemark("ls", *at, "--after", r"new\x0aline").out.endswith("z.txt\n")
 
 
@@ -113,3 +113,21 @@ def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
     assert [hit["path"] for hit in tidemark("search", "*", "--index", FILE_SYSTEM, "--json").lines] == ["/b"]
     assert tidemark("search", "*", "--index", "arn:aws:backup:none").code == 19
     assert tidemark("search", "*", "--index", arn, "--file-system", "fs-ffffffffffffffff0").code == 17
+
+
+def test_a_path_stands_behind_a_colon(tidemark, at):
+    index, *options = at
+    known = index.removesuffix(":/")
+    for where in (f"{known}:/big", f"{known}:big"):
+        assert names(tidemark("ls", where, *options, "--json")) == ["/big/b", "/big/deep"]
+    for where in (known, f"{known}:", f"{known}:/"):
+        assert names(tidemark("ls", where, *options, "--json"))[0] == "/big"
+    result = tidemark("ls", f"{known}/big", *options)
+    assert result.code == 2
+    assert f"{known}:/big" in result.err
+
+
+def test_nothing_to_list_says_why(tidemark, at):
+    index, *options = at
+    assert "an empty directory" in tidemark("ls", f"{index}empty", *options).err
+    assert "this was the last page" in tidemark("ls", index, "--after", "zz", *options).err

@@ -390,3 +390,20 @@ def test_what_cannot_be_listed(tidemark, index):
     assert tidemark("ls", ":/").code == 17
     assert tidemark("ls", "\x1b[2J:/").code == 17
     assert "\x1b" not in tidemark("ls", "\x1b[2J:/").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tips"),
+    [
+        (["none"], "; try --ignore-case, or --all for the indexes before."),
+        (["none", "-i", "--all"], " matches 'none'."),
+        (["none", "-i"], "; try --all for the indexes before."),
+        (["none*"], "for with *, ? or [ it stands for the whole name, or --ignore-case, or --all for the"),
+        (["none*", "--exact", "--all"], "; try --ignore-case."),
+        (["--size", "+1E"], "matches; try --all for the indexes before."),
+    ],
+)
+def test_no_hit_says_what_to_try(tidemark, many, arguments, tips):
+    result = tidemark("search", *arguments, "--repository", many)
+    assert (result.code, result.out) == (0, "")
+    assert tips in result.err

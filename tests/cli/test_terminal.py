@@ -112,3 +112,9 @@ def test_counts_have_a_plural():
 def test_a_time_that_is_no_time_is_a_dash():
     assert terminal.moment(None) == "-"
     assert terminal.clock(datetime(2026, 1, 1, 2, 3, 4, tzinfo=UTC)) == "02:03:04"
+
+
+def test_times_of_any_year_have_the_same_width():
+    for year in (1, 999, 2026, 9999):
+        time = datetime(year, 1, 2, 3, 4, 5, tzinfo=UTC)
+        assert (terminal.moment(time)[4:], terminal.minute(time)[4:]) == ("-01-02 03:04:05", "-01-02 03:04")

@@ -120,7 +120,9 @@ def test_the_largest_files_and_directories(tidemark, at):
 @pytest.mark.parametrize("by", ["dir", "ext", "owner", "age"])
 def test_a_picture(tidemark, at, tmp_path, by):
     path = tmp_path / "usage.png"
-    assert tidemark("usage", *at, "--by", by, "--plot", str(path)).code == 0
+    result = tidemark("usage", *at, "--by", by, "--plot", str(path))
+    assert result.code == 0
+    assert f"✓ the picture is in {path}" in result.err
     with Image.open(path) as picture:
         assert (picture.format, picture.size) == ("PNG", (1600, 1000))
         assert len(picture.getcolors(1 << 20)) > 3
@@ -131,3 +133,7 @@ def test_where_no_picture_can_be_drawn(tidemark, at, tmp_path):
     result = tidemark("usage", *at, "--plot", str(tmp_path / "nowhere" / "usage.png"))
     assert result.code == 10
     assert "No such file" in result.err
+
+
+def test_where_nothing_is_nothing_is_said(tidemark, at):
+    assert "no file below /empty" in tidemark("usage", *at, "--under", "/empty").err

@@ -99,12 +99,17 @@ def test_a_bucket_that_is_not_there_is_named(monkeypatch):
         client.close()
 
 
-@pytest.mark.parametrize(
-    "url", ["", "s3:/x/y", "s3://B/x", "http://x/y", "/plain/path", "file://host/x", "file:x"]
-)
+@pytest.mark.parametrize("url", ["", "s3:/x/y", "s3://B/x", "http://x/y", "file://host/x", "file:x"])
 def test_what_is_no_repository_is_refused(url):
     with pytest.raises(ConfigurationError, match="s3://bucket/prefix or file:///path"):
         open_store(url, None)
+
+
+@pytest.mark.parametrize(("path", "url"), [("/a path", "file:///a%20path"), ("here", "file:///tmp/here")])
+def test_of_a_path_its_url_is_said(path, url, monkeypatch):
+    monkeypatch.chdir("/tmp")
+    with pytest.raises(ConfigurationError, match=f"write {url}, or s3://bucket/prefix"):
+        open_store(path, None)
 
 
 def test_urls_lead_to_their_store(tmp_path):

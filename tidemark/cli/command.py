@@ -8,7 +8,7 @@ from typing import Any
 from typer.core import TyperArgument, TyperCommand
 
 # Typer's way to say what a number may be: "; x>=0", "; 0<=x<=65535". The error says it when it matters.
-_RANGE = re.compile(r"; [0-9.<=]*x[0-9.<>=]*(?=[;\]])")
+_RANGE = re.compile(r"; [0-9.<=]*x[0-9.<>=]*(?=[;\]])|  \[[0-9.<=]*x[0-9.<>=]*\]$")
 
 
 class Command(TyperCommand):

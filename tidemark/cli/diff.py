@@ -14,6 +14,7 @@ from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, passing_over, resolve
+from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.index.store import Store
 
@@ -29,6 +30,9 @@ First the directories with the most changes directly in them, then the changes: 
 of files with several names; any other is one - and one +. What went along with a renamed directory and is
 otherwise the same is counted there and not a change of its own. Where B was made right after A, only B's own
 list of changes is read.
+
+\b
+  tidemark diff INDEX-ID fs-0123456789abcdef0 --under /home
 
 JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, bytes_added,
 bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind, before, before_base64
@@ -58,7 +62,7 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    below = escape(terminal.typed(under))
+    below = "/" + escape(terminal.typed(under)).strip("/")
     with passing_over() as pass_over:
         store, before = resolve(first, repository, pass_over)
         _, after = resolve(second, repository, pass_over)
@@ -74,9 +78,12 @@ def _answer(
 
     if before.index_id == after.index_id:
         raise typer.BadParameter(
-            f"A and B are both index {before.index_id}; name two, from: tidemark index list"
+            f"A and B are both index {before.index_id}; name two, from: "
+            f"tidemark index list --repository {store.url}"
         )
     changes = with_renames(differences(store, before, after, under=below))
+    if not changes and below != "/":
+        _check_directory(store, before, after, below)
     directories = by_directory(changes)
     ranked = sorted(directories.items(), key=lambda each: (-_number(each[1]), each[0]))
     totals = {name: sum(getattr(each, name) for each in directories.values()) for name in _COUNTS}
@@ -98,18 +105,32 @@ def _answer(
         )
         return
     out, err = terminal.console(), terminal.console(stderr=True)
-    err.print(
-        Text(f"from {before.index_id}\nto   {after.index_id}", terminal.QUIET),
-        soft_wrap=True,
-    )
+    for word, index in (("from", before), ("to  ", after)):
+        said = f"{word} {index.index_id}, crawled {terminal.moment(index.crawl_started_at)} UTC"
+        err.print(Text(said, terminal.QUIET), soft_wrap=True)
     if not changes:
-        err.print("Nothing is different.")
+        err.print("Nothing is different." if below == "/" else "Nothing is different below this directory.")
         return
     _print_directories(out, ranked, totals)
+    show = terminal.line_printer()
     for change in shown:
-        out.print(_change_line(change), soft_wrap=True)
+        show(_change_line(change))
     if len(shown) < len(changes):
         err.print(Text(f"The first {limit:,} of {len(changes):,}; --limit 0 shows all.", terminal.QUIET))
+
+
+def _check_directory(store: Store, before: Manifest, after: Manifest, below: str) -> None:
+    """Raise PathNotFound unless one of the indexes has a directory."""
+    from tidemark.index.browse import find_entry
+
+    for index in (before, after):
+        found = find_entry(store, index, below)
+        if found is not None and found.type == "d":
+            return
+    raise PathNotFound(
+        f"{terminal.printable(below)} is no directory in either index; list what is: "
+        f"tidemark ls {after.index_id}:/ --repository {store.url}"
+    )
 
 
 def _number(directory: DirectoryChanges) -> int:
@@ -128,21 +149,22 @@ def _change_json(change: Change) -> dict[str, Any]:
 def _print_directories(
     out: Console, ranked: list[tuple[str, DirectoryChanges]], totals: Mapping[str, int]
 ) -> None:
-    heading = f"{'added':>9} {'removed':>9} {'changed':>9} {'renamed':>9} {'bytes':>16}  directory"
+    heading = " ".join([*(f"{name:>9}" for name in _COUNTS[:4]), f"{'+size':>8} {'-size':>8}  directory"])
     out.print(Text(heading, terminal.QUIET))
     for path, each in islice(ranked, _DIRECTORIES):
         counts = {name: getattr(each, name) for name in _COUNTS}
         out.print(Text(f"{_counts(counts)}  {terminal.printable(path)}"), soft_wrap=True)
     if len(ranked) > _DIRECTORIES:
         left = terminal.count(len(ranked) - _DIRECTORIES, "more directory", "more directories")
-        out.print(Text(f"{'':57}  and {left}", terminal.QUIET))
+        out.print(Text(f"{'':59}and {left}", terminal.QUIET))
     out.print(Text(f"{_counts(totals)}  in all\n", terminal.STRONG))
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    numbers = " ".join(f"{counts[name]:>9,}" if counts[name] else f"{'-':>9}" for name in _COUNTS[:4])
-    weights = f"+{terminal.size(counts['bytes_added'])} -{terminal.size(counts['bytes_removed'])}"
-    return f"{numbers} {weights:>16}"
+    numbers = [f"{counts[name]:,}" if counts[name] else "-" for name in _COUNTS[:4]]
+    sizes = [f"{sign}{terminal.size(counts[name])}" for sign, name in zip("+-", _COUNTS[4:], strict=True)]
+    weights = [each if counts[name] else "-" for each, name in zip(sizes, _COUNTS[4:], strict=True)]
+    return " ".join([*(f"{each:>9}" for each in numbers), *(f"{each:>8}" for each in weights)])
 
 
 def _change_line(change: Change) -> Text:

@@ -15,7 +15,7 @@ def entry_line(entry: Entry, shown: str, *, subtree_bytes: int | None = None) ->
     size = subtree_bytes if entry.type == "d" else entry.size
     amount = "-" if size is None else terminal.size(size)
     # A style of the whole text would be one of all that is appended, too.
-    text = Text.assemble((f"{entry.mtime:%Y-%m-%d %H:%M}  {amount:>7}  ", terminal.QUIET))
+    text = Text.assemble((f"{terminal.minute(entry.mtime)}  {amount:>7}  ", terminal.QUIET))
     style = {"d": "blue", "l": "cyan", "f": ""}.get(entry.type, terminal.CAREFUL)
     text.append(terminal.printable(shown) + ("/" if entry.type == "d" else ""), style=style)
     if entry.type == "l":

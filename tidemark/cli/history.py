@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from tidemark.index.history import Version
     from tidemark.index.manifest import IndexIdentity
 
-HELP = f"""Show every version of one path, over all indexes of a file system.
+HELP = f"""Show every version of one path over all indexes.
 
 PATH begins at the root of the file system. Says when it appeared, changed and vanished, and which recovery
 points and copies hold each version, as far as sessions record them and unless they are known to be deleted.
 Without --file-system, every file system of the repository is looked at. Each takes about ten requests,
 however many indexes it has. A change back and forth between two indexes cannot be seen.
+
+\b
+  tidemark history /home/ann/thesis.tex
 
 JSON: path, path_base64, versions[], each with file_system, what (appeared, changed or vanished), index_ids[],
 first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: it was not there) with {ENTRY_FIELDS}.
@@ -80,7 +83,8 @@ def _answer(
         by_id = {identity.index_id: identity for identity in group}
         versions = versions_of(store, list(by_id.values()), shown, pass_over)
         if versions:
-            lines.append(Text("/".join(whose), terminal.STRONG))
+            heading = f"{'crawled (UTC)':<16}  {'':8}  {'modified (UTC)':<16} {'size':>7}   path"
+            lines += [Text("/".join(whose), terminal.STRONG), Text(heading, terminal.QUIET)]
         before: Version | None = None
         for version in versions:
             what = _what(before, version)
@@ -131,12 +135,11 @@ def _document(version: Version, what: str, file_system: str, arns: list[str]) ->
 def _lines(version: Version, what: str, arns: list[str]) -> list[Text]:
     style = {"appeared": terminal.GOOD, "changed": terminal.CAREFUL, "vanished": terminal.BAD}[what]
     first, last = version.indexes[0], version.indexes[-1]
-    seen = terminal.moment(first.crawled_at)[:16]
-    line = Text.assemble((f"{seen}  ", terminal.QUIET), (f"{what:<8}", style))
+    line = Text.assemble((f"{terminal.minute(first.crawled_at)}  ", terminal.QUIET), (f"{what:<8}", style))
     if version.entry is None:
         return [line]
     line = Text.assemble(line, "  ", entry_line(version.entry, version.entry.path))
-    until = terminal.moment(last.crawled_at)[:16]
-    kept = f"    in {terminal.count(len(version.indexes), 'index', 'indexes')} until {until}"
+    kept = f"    in {terminal.count(len(version.indexes), 'index', 'indexes')}"
+    kept += f", the last crawled {terminal.minute(last.crawled_at)}" if first is not last else ""
     kept += ":" if arns else f": {first.index_id}" + (f" to {last.index_id}" if first is not last else "")
     return [line, Text(kept, terminal.QUIET), *(Text(f"    {arn}", terminal.QUIET) for arn in arns)]

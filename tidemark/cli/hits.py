@@ -14,6 +14,7 @@ from tidemark.cli import terminal
 from tidemark.cli.documents import entry_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
+from tidemark.cli.indexes import say_which
 
 if TYPE_CHECKING:
     from tidemark.index.entry import Entry
@@ -60,14 +61,13 @@ def print_json_lines(found: Iterator[Found], holders: Holders | None) -> int:
 
 def print_lines(found: Iterator[Found], holders: Holders | None) -> int:
     """Print lines for people; return how many hits. With `holders`, each hit is followed by who holds it."""
-    show, err = terminal.line_printer(), terminal.console(stderr=True)
+    show = terminal.line_printer()
     current: Manifest | None = None
     number = 0
     for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
         if holders is None and each.manifest is not current:
             current = each.manifest
-            when = terminal.moment(current.crawl_started_at)
-            err.print(Text(f"{current.index_id}, crawled {when} UTC", terminal.QUIET), soft_wrap=True)
+            say_which(current)
         show(entry_line(each.entry, each.entry.path))
         if holders is not None:
             for line in _held_lines(each, holders):
@@ -105,7 +105,7 @@ def _held_lines(found: Found, holders: Holders) -> Iterator[str]:
     else:
         (first, oldest), (last, newest) = points
         begin, end, none = oldest.recovery_point_arn, newest.recovery_point_arn, ""
-    times = [terminal.moment(each.crawl_started_at)[:16] for each in (first, last)]
+    times = [terminal.minute(each.crawl_started_at) for each in (first, last)]
     if begin == end:
         yield f"    only   {times[0]}  {begin}{none}"
         return

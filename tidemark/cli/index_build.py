@@ -48,6 +48,9 @@ contents. Indexes of the same directory of the same machine belong together: the
 A build that was interrupted, in whatever way, goes on when the same command is given again, from where it was
 a minute before; Ctrl-C loses nothing.
 
+\b
+  tidemark index build /home --repository file:///srv/ix --exclude '/*/.cache'
+
 JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted}} or null, continued, seconds.
 """
 
@@ -170,7 +173,10 @@ def _new_identity(file_system: str, now: datetime) -> IndexIdentity:
 def _pattern(text: str) -> bytes:
     pattern = os.fsencode(text).strip(b"/")
     if not pattern:
-        raise typer.BadParameter(f"{text!r} is no directory below DIR", param_hint="--exclude")
+        raise typer.BadParameter(
+            f"{text!r} is no directory below DIR; write its path from there, such as /cache/*/tmp",
+            param_hint="--exclude",
+        )
     return pattern
 
 

@@ -15,6 +15,8 @@ from tidemark.errors import (
     IndexDamaged,
     IndexFormatNotSupported,
     IndexNotFound,
+    NoCredentials,
+    NotDeployed,
     PathNotFound,
     RecoveryPointNotFound,
 )
@@ -64,7 +66,11 @@ def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
         return store_at(url, to_read=True), None
     from tidemark.cli.connection import connect
 
-    connection = connect()
+    try:
+        connection = connect()
+    except (NoCredentials, NotDeployed) as error:
+        error.add_note("to read a repository without a deployment, name it with: --repository URL")
+        raise
     return connection.repository, connection
 
 
@@ -109,9 +115,8 @@ def index_of(repository: Store, index_id: str) -> Manifest:
 
     if not is_index_id(index_id):
         raise IndexNotFound(
-            f"{terminal.printable(index_id)!r} is not an index id such as "
-            f"fs-0123456789abcdef0-20261122T020000Z-1a2b3c; "
-            f"list them with: tidemark index list --repository {repository.url}"
+            f"{terminal.printable(index_id)!r} is neither an index's id nor a file system's nor a recovery "
+            f"point's ARN; list the indexes with: tidemark index list --repository {repository.url}"
         )
     return open_index(repository, index_id)
 
@@ -178,6 +183,14 @@ def no_index_yet(repository: Store) -> IndexNotFound:
     return IndexNotFound(
         f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true), "
         f"or of any directory with: tidemark index build DIR --repository URL"
+    )
+
+
+def say_which(manifest: Manifest) -> None:
+    """Say from which index an answer is, and from when that is."""
+    when = terminal.moment(manifest.crawl_started_at)
+    terminal.console(stderr=True).print(
+        Text(f"{manifest.index_id}, crawled {when} UTC", terminal.QUIET), soft_wrap=True
     )
 
 

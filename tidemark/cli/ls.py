@@ -14,7 +14,7 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
-from tidemark.cli.indexes import Repository, note_hard_links, opened
+from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
@@ -29,7 +29,10 @@ HELP = f"""List one directory, or one file, as it was in a backup.
 WHERE is an index's id, a recovery point's or copy's ARN (its index is listed), or a file system's id
 (its newest index), followed by :/ and the path; without one, the root is listed. Bytes that are not text
 are written \\xNN, as they are shown. A directory's size is that of all files below it; a hard-linked file
-counts at each of its names.
+counts at each of its names. Times are UTC.
+
+\b
+  tidemark ls fs-0123456789abcdef0:/home --sort size --limit 20
 
 JSON: index_id, path, path_base64, more (whether --limit left some out), entries[], each with
 {ENTRY_FIELDS}; of directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
@@ -60,8 +63,7 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    source, separator, path = where.partition(":/")
-    directory = escape(terminal.typed(f"/{path}" if separator else "/"))
+    source, directory = _parsed(where)
     behind = None if after is None else escape(terminal.typed(after)).rstrip("/")
     with opened(source, repository) as (store, manifest):
         listing, totals = _listing(store, manifest, directory)
@@ -81,8 +83,23 @@ def ls(
                 }
             )
         else:
+            say_which(manifest)
             whole = directory == "/" and behind is None
-            _print(entries, page, totals, once=manifest.totals.bytes if whole else None)
+            _print(
+                entries, page, totals, after=behind is not None, once=manifest.totals.bytes if whole else None
+            )
+
+
+def _parsed(where: str) -> tuple[str, str]:
+    """Return the index and the path of WHERE:/PATH; ids hold no colon, ARNs do."""
+    source, _, path = where.partition(":/" if where.startswith("arn:") else ":")
+    if "/" in source and not source.startswith("arn:"):
+        known, _, rest = source.partition("/")
+        raise typer.BadParameter(
+            f"the path stands behind a colon: {terminal.printable(f'{known}:/{rest}')}",
+            param_hint="WHERE:/PATH",
+        )
+    return source, f"/{escape(terminal.typed(path)).removeprefix('/')}"
 
 
 def _listing(
@@ -138,9 +155,17 @@ def _entry_json(entry: Entry, totals: dict[str, DirectoryTotals]) -> dict[str, A
 
 
 def _print(
-    entries: Iterator[Entry], rest: Iterator[Entry], totals: dict[str, DirectoryTotals], *, once: int | None
+    entries: Iterator[Entry],
+    rest: Iterator[Entry],
+    totals: dict[str, DirectoryTotals],
+    *,
+    after: bool,
+    once: int | None,
 ) -> None:
-    """Print entries and what is to be said of them; `once` is what all of them hold without second names."""
+    """Print entries, those `after` one or all, and what is to be said of them.
+
+    `once` is what all below them hold if a hard-linked file counts once; None: that is not known.
+    """
     show, err = terminal.line_printer(), terminal.console(stderr=True)
     last: Entry | None = None
     size = 0
@@ -150,7 +175,9 @@ def _print(
         size += _size(entry, totals) if entry.type in "fd" else 0
         last = entry
     if last is None:
-        err.print(Text("an empty directory, or nothing left to list", terminal.QUIET))
+        err.print(
+            Text("nothing else: this was the last page" if after else "an empty directory", terminal.QUIET)
+        )
     elif next(rest, None) is not None:
         name = shlex.quote(terminal.printable(last.name))
         err.print(Text(f"There is more: --after {name}", terminal.QUIET), soft_wrap=True)

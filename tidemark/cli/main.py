@@ -164,7 +164,8 @@ def call(arguments: list[str]) -> int:
 
 def _complain(message: str) -> None:
     text = Text.assemble(("tidemark: ", terminal.BAD), terminal.printable_lines(message))
-    terminal.console(stderr=True).print(text)
+    # Not broken into lines here: a command to copy would be broken, too.
+    terminal.console(stderr=True).print(text, soft_wrap=True)
 
 
 def _usage(error: TyperException) -> int:

@@ -20,11 +20,12 @@ _OPENING = """# Commands
 
 <!-- Written by `python -m tidemark.cli.reference` from the commands' own help; a test fails when it is stale. -->
 
-The answer of a command goes to standard output, what accompanies it to standard error. With `--json` standard
-output is one JSON document (of `search`, one a line) in ASCII with the field names given here; times are
-ISO 8601 in UTC, sizes are bytes. File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so.
-In JSON this is so for bytes that are not UTF-8; beside each such name or path, the field that ends in `_base64` holds the true
-bytes, and null where the name is text.
+The answer of a command goes to standard output, what accompanies it to standard error. Times are in UTC, sizes in units of 1000.
+With `--json` standard output is one JSON document (of `search`, one a line) in ASCII with the field names given here; times are
+ISO 8601, sizes are bytes.
+
+File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so. In JSON this is so for bytes that
+are not UTF-8; beside each such name or path, the field that ends in `_base64` holds the true bytes, and null where the name is text.
 
 A command that is not given an index's own id passes over an index that cannot be read: its manifest is damaged, or a newer
 Tidemark wrote it. A line on standard error says which and why; the answer is that of the other indexes, and the command ends with

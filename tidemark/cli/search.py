@@ -45,6 +45,11 @@ Sizes are in bytes, or with k, M, G, T of 1000, Ki, Mi, Gi, Ti of 1024: +1G is t
 less, 10k exactly that; given twice, both must hold. Times are UTC, 2026-11-22 or 2026-11-22T02:00, or
 ages: 90min, 12h, 30d, 2w, 1y.
 
+\b
+  tidemark search invoice --ext pdf --under /home
+  tidemark search '*.log' --size +1G --older 90d --all
+  tidemark search --newer 12h --type f --print0 | xargs -0 ...
+
 JSON: one object a line, each with index_id, file_system, {ENTRY_FIELDS}; with --all also first_index_id,
 last_index_id, indexes (how many hold it), first_recovery_point_arn, last_recovery_point_arn (null: none is
 known). With --count, one object: indexes[] with index_id, file_system, crawled_at; count.
@@ -117,7 +122,9 @@ def search(
     decided = any(option is not None for option in (ext, under, types, newer, older, owner)) or bool(sizes)
     if pattern == "" or (pattern is None and not decided):
         raise typer.BadParameter(
-            "it is empty; to list a directory, use: tidemark ls INDEX:/", param_hint="PATTERN"
+            "it is empty; give a part of a name, or conditions alone such as --ext pdf; "
+            "to list a directory, use: tidemark ls INDEX:/",
+            param_hint="PATTERN",
         )
     if pattern is not None and "/" in pattern and not regex:
         raise typer.BadParameter(
@@ -167,7 +174,9 @@ def search(
         if not number:
             _check_under(store, manifests, wanted["filters"].under)
         if not as_json and not print0:
-            _say(number, limit, pattern, manifests)
+            tips = _tips(pattern, exact=exact, regex=regex, ignore_case=ignore_case)
+            tips += ["--all for the indexes before"] * (not every and index is None)
+            _say(number, limit, pattern, manifests, tips)
 
 
 def choose(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
@@ -239,11 +248,23 @@ def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> 
             continue
     where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"any of {len(manifests)} indexes"
     raise PathNotFound(
-        f"{terminal.printable(directory)} is no directory in {where}; list what is: tidemark ls INDEX:/"
+        f"{terminal.printable(directory)} is no directory in {where}; list what is: "
+        f"tidemark ls {manifests[-1].index_id}:/ --repository {store.url}"
     )
 
 
-def _say(number: int, limit: int, pattern: str | None, manifests: list[Manifest]) -> None:
+def _tips(pattern: str | None, *, exact: bool, regex: bool, ignore_case: bool) -> list[str]:
+    """Return what may find more."""
+    if pattern is None:
+        return []
+    is_glob = not exact and not regex and any(letter in pattern for letter in "*?[")
+    return [
+        *(["another pattern, for with *, ? or [ it stands for the whole name"] if is_glob else []),
+        *([] if ignore_case else ["--ignore-case"]),
+    ]
+
+
+def _say(number: int, limit: int, pattern: str | None, manifests: list[Manifest], tips: list[str]) -> None:
     err = terminal.console(stderr=True)
     if limit and number == limit:
         # Whether there are more would have to be searched for, perhaps through the whole index.
@@ -253,4 +274,5 @@ def _say(number: int, limit: int, pattern: str | None, manifests: list[Manifest]
     elif not number:
         where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"{len(manifests)} indexes"
         what = "" if pattern is None else f" {terminal.printable(pattern)!r}"
-        err.print(f"No name in {where} matches{what}.", soft_wrap=True)
+        more = f"; try {', or '.join(tips)}" if tips else ""
+        err.print(f"No name in {where} matches{what}{more}.", soft_wrap=True)

@@ -126,7 +126,13 @@ def count(number: int, thing: str, things: str | None = None) -> str:
 
 def moment(time: datetime | None) -> str:
     """Return a time in UTC to the second, `2026-11-22 02:00:00`; a dash for none."""
-    return "-" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    # Not by a format: years before 1000 would be shorter then, and entries hold any time.
+    return "-" if time is None else time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+
+
+def minute(time: datetime | None) -> str:
+    """Return a time as `moment` does, to the minute: for columns of entries, which want their room."""
+    return moment(time)[:16]
 
 
 def clock(time: datetime) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.documents import name_json
-from tidemark.cli.indexes import Repository, note_hard_links, opened
+from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.index.store import Store
@@ -35,6 +35,9 @@ of its names; where that makes a difference, a line says what the index holds wh
 columns.
 
 With --plot, also draws a picture in which areas are bytes.
+
+\b
+  tidemark usage fs-0123456789abcdef0 --under /home --by age --plot home.png
 
 JSON: index_id, under, by, files, bytes (of all below PATH), index_bytes_each_name and index_bytes_once (of
 the whole index, a hard-linked file counted at each of its names, as everywhere here, and once); rows[] with
@@ -101,15 +104,18 @@ def usage(
     below = "/" + escape(terminal.typed(under)).strip("/")
     with opened(index, repository) as (store, manifest):
         answer = _sum_up(store, manifest, below, by, largest)
-        if plot is not None:
-            _plot(store, manifest, below, by, answer.rows, plot)
         shown = answer.rows[:limit] if limit else answer.rows
         if as_json:
             terminal.print_json(
                 {"index_id": manifest.index_id, "under": below, "by": by.value, **_json(answer, shown)}
             )
         else:
+            say_which(manifest)
             _print(answer, shown, by)
+            if not answer.files:
+                terminal.console(stderr=True).print(Text(f"no file below {terminal.printable(below)}"))
+        if plot is not None:
+            _plot(store, manifest, below, by, answer.rows, plot)
 
 
 def _sum_up(store: Store, manifest: Manifest, below: str, by: By, largest: int) -> _Answer:
@@ -201,7 +207,7 @@ def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
     note_hard_links(answer.index_bytes_each_name, answer.index_bytes_once)
     _print_largest("the largest files", [(each.size, None, each.path) for each in answer.largest_files])
     _print_largest(
-        "most directly in",
+        "the most bytes directly in",
         [(each.bytes, each.files, f"{each.path.rstrip('/')}/") for each in answer.largest_directories],
     )
     if len(shown) < len(answer.rows):
@@ -233,6 +239,8 @@ def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_
         boxes.append(Box(label=_shown(row.key, by), bytes=row.bytes, inside=inside))
     total = terminal.size(sum(row.bytes for row in rows))
     draw(boxes, f"{manifest.index_id}  {below}  {total} by {by.value}", path)
+    said = Text.assemble(("✓ ", terminal.GOOD), f"the picture is in {terminal.printable(str(path))}")
+    terminal.console(stderr=True).print(said, soft_wrap=True)
 
 
 def _shown(key: str, by: By) -> str:

@@ -133,6 +133,10 @@ def file_store(url: str, *, to_read: bool = False) -> FileStore:
     """
     parts = urlsplit(url)
     path = unquote(parts.path)
+    if url and not parts.scheme:
+        raise ConfigurationError(
+            f"{url!r} is not a URL; write {Path(url).absolute().as_uri()}, or s3://bucket/prefix"
+        )
     if parts.scheme != "file" or parts.netloc or not path.startswith("/"):
         raise ConfigurationError(f"{url!r} is not a repository; write s3://bucket/prefix or file:///path")
     if to_read and not Path(path).is_dir():

@@ -46,7 +46,7 @@ def verify(store: Store, manifest: Manifest) -> Iterator[Finding]:
     if whole:  # else the sum cannot be right
         for name in ("entries", "files", "directories", "others", "bytes"):
             if getattr(counted, name) != getattr(said, name):
-                what = f"says {getattr(said, name)} {name}, the parts hold {getattr(counted, name)}"
+                what = f"says {getattr(said, name):,} {name}, the parts hold {getattr(counted, name):,}"
                 yield Finding(url=f"{store.url}/{manifest.key}", what=what)
 
 
@@ -57,7 +57,7 @@ def _digest(store: Store, manifest: Manifest, file: File) -> Iterator[Finding]:
         yield _finding(store, manifest, file, "is missing")
         return
     if len(body) != file.bytes:
-        yield _finding(store, manifest, file, f"has {len(body)} bytes instead of {file.bytes}")
+        yield _finding(store, manifest, file, f"has {len(body):,} bytes instead of {file.bytes:,}")
     elif hashlib.sha256(body).hexdigest() != file.sha256:
         yield _finding(store, manifest, file, "was altered: its SHA-256 is another")
 
