@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from lambdas._step import Deployment, logger, step
-from tidemark.aws.ec2 import run_instance
-from tidemark.aws.fargate import run_task
+from tidemark.aws.launch import launch
 from tidemark.aws.workers import WorkerRequest, remove_workers
 from tidemark.settings import WorkerSettings
 
@@ -38,8 +37,4 @@ def handler(event: Event, deployment: Deployment) -> None:
         exclude=tuple(request.get("exclude", ())),
         operations_per_second=request.get("operations_per_second") or 0,
     )
-    if request["kind"] == "ec2":
-        worker_id = run_instance(clients.of("ec2", settings.region), settings, request, environment)
-    else:
-        worker_id = run_task(clients.of("ecs", settings.region), settings, request, environment)
-    logger.info("launched worker %s", worker_id)
+    logger.info("launched worker %s", launch(clients, settings, request, environment))

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from lambdas._step import Deployment, step
 from tidemark.aws.fargate import register_task_definition
-from tidemark.aws.network import choose_network
+from tidemark.aws.network import choose_networks
 from tidemark.aws.workers import WorkerRequest
 
 
@@ -25,7 +25,7 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
     policy = deployment.policy(event["policy"])
     worker, crawl = policy.worker, policy.crawl
     file_system = deployment.file_system(event["file_system"])
-    network = choose_network(
+    networks = choose_networks(
         clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
     )
     task_definition = ""
@@ -37,8 +37,10 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
         "kind": worker.kind,
         "task_definition": task_definition,
         "instance_type": worker.instance_type or "",
-        "subnets": list(network.subnets),
-        "security_groups": list(network.security_groups),
+        "networks": [
+            {"subnets": list(network.subnets), "security_groups": list(network.security_groups)}
+            for network in networks
+        ],
         "exclude": list(crawl.exclude),
         "operations_per_second": crawl.operations_per_second,
     }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.aws.account import ACCOUNT, REGION
 from tidemark.aws.clients import Clients
-from tidemark.aws.network import WorkerNetwork, choose_network, choose_security_groups
+from tidemark.aws.network import WorkerNetwork, choose_networks, choose_security_groups
 from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerNetworkNotFound
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.session import FileSystem
@@ -95,14 +95,21 @@ def mounted(clients: Clients) -> tuple[Clients, FileSystem, str, str]:
     return clients, FileSystem(ACCOUNT, REGION, file_system), subnet, security_group
 
 
-def choose(clients: Clients, file_system: FileSystem, **settings: Any) -> WorkerNetwork:
-    return choose_network(
+def choose(clients: Clients, file_system: FileSystem, **settings: Any) -> list[WorkerNetwork]:
+    return choose_networks(
         clients.of("efs", REGION), clients.of("ec2", REGION), file_system, WorkerSettings(**settings)
     )
 
 
 def test_the_worker_stands_in_the_mount_targets_subnet_and_group(mounted: Any) -> None:
     clients, file_system, subnet, security_group = mounted
+    admit_itself(clients, security_group)
+    assert choose(clients, file_system) == [
+        WorkerNetwork(subnets=(subnet,), security_groups=(security_group,))
+    ]
+
+
+def admit_itself(clients: Clients, security_group: str) -> None:
     clients.of("ec2", REGION).authorize_security_group_ingress(
         GroupId=security_group,
         IpPermissions=[
@@ -114,15 +121,47 @@ def test_the_worker_stands_in_the_mount_targets_subnet_and_group(mounted: Any) -
             }
         ],
     )
-    assert choose(clients, file_system) == WorkerNetwork(subnets=(subnet,), security_groups=(security_group,))
+
+
+def another_mount_target(clients: Clients, file_system: FileSystem, beside: str) -> tuple[str, str]:
+    """Create one in another zone, with a group of its own; return subnet and group."""
+    ec2 = clients.of("ec2", REGION)
+    first = ec2.describe_subnets(SubnetIds=[beside])["Subnets"][0]
+    vpc = first["VpcId"]
+    zone = next(f"{REGION}{letter}" for letter in "ab" if not first["AvailabilityZone"].endswith(letter))
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.2.0/24", AvailabilityZone=zone)["Subnet"]
+    group = ec2.create_security_group(GroupName="b", Description="b", VpcId=vpc)["GroupId"]
+    clients.of("efs", REGION).create_mount_target(
+        FileSystemId=file_system.file_system_id, SubnetId=subnet["SubnetId"], SecurityGroups=[group]
+    )
+    return subnet["SubnetId"], group
+
+
+def test_each_mount_target_is_a_place_with_its_own_subnet_and_group(mounted: Any) -> None:
+    clients, file_system, subnet, security_group = mounted
+    other_subnet, other_group = another_mount_target(clients, file_system, beside=subnet)
+    admit_itself(clients, security_group)
+    first = WorkerNetwork(subnets=(subnet,), security_groups=(security_group,))
+    assert choose(clients, file_system) == [first], "the other admits nobody"
+    admit_itself(clients, other_group)
+    second = WorkerNetwork(subnets=(other_subnet,), security_groups=(other_group,))
+    found = choose(clients, file_system)
+    assert sorted(found, key=lambda place: place.subnets != (subnet,)) == [first, second]
+    assert found == choose(clients, file_system), "in a stable order"
+    named = choose(clients, file_system, security_groups=("sg-1",))
+    assert {place.subnets for place in named} == {(subnet,), (other_subnet,)}
+    assert {place.security_groups for place in named} == {("sg-1",)}
 
 
 def test_what_the_policy_names_is_taken_as_it_is(mounted: Any) -> None:
     clients, file_system, subnet, _ = mounted
-    assert choose(clients, file_system, subnets=("subnet-1",), security_groups=("sg-1",)) == WorkerNetwork(
-        subnets=("subnet-1",), security_groups=("sg-1",)
-    )
-    assert choose(clients, file_system, security_groups=("sg-1",)).subnets == (subnet,)
+    named: dict[str, Any] = {"subnets": ("subnet-1", "subnet-2"), "security_groups": ("sg-1",)}
+    assert choose(clients, file_system, **named) == [WorkerNetwork(**named)], "ECS chooses"
+    assert choose(clients, file_system, kind="ec2", **named) == [
+        WorkerNetwork(subnets=(subnet,), security_groups=("sg-1",)) for subnet in named["subnets"]
+    ]
+    (place,) = choose(clients, file_system, security_groups=("sg-1",))
+    assert place.subnets == (subnet,)
 
 
 def test_a_mount_target_that_admits_nobody_is_named_with_its_groups(mounted: Any) -> None:

@@ -6,18 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 from moto.ecs.models import EC2ContainerServiceBackend
 
 from tests.aws.account import ACCOUNT, FS, IMAGE, REGION, SETTINGS, the_clients
 from tidemark.aws.clients import Clients
-from tidemark.aws.ec2 import run_instance
 from tidemark.aws.fargate import (
     deregister_task_definition,
     register_task_definition,
     registered_task_definitions,
-    run_task,
 )
+from tidemark.aws.launch import launch
 from tidemark.aws.workers import WorkerRequest, find_workers, remove_workers
 from tidemark.errors import WorkerNotLaunched
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
@@ -59,8 +59,14 @@ def request_of(clients: Clients, settings: LambdaSettings) -> WorkerRequest:
         "kind": "fargate",
         "task_definition": arn,
         "instance_type": "",
-        "subnets": [ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]],
-        "security_groups": [ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]],
+        "networks": [
+            {
+                "subnets": [ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]],
+                "security_groups": [
+                    ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+                ],
+            }
+        ],
     }
 
 
@@ -87,7 +93,7 @@ def test_a_task_definition_mounts_the_root_read_only_over_tls(
 def test_a_task_is_found_by_its_index_and_removed(
     clients: Clients, settings: LambdaSettings, request_of: WorkerRequest
 ) -> None:
-    arn = run_task(clients.of("ecs", REGION), settings, request_of, environment())
+    arn = launch(clients, settings, request_of, environment())
     (found,) = find_workers(clients, settings, INDEX)
     assert (found.kind, found.worker_id, found.index_id) == ("fargate", arn, INDEX)
     assert list(find_workers(clients, settings, "another")) == []
@@ -136,38 +142,117 @@ def test_task_definitions_are_listed_until_they_are_deregistered(
     assert list(registered_task_definitions(ecs, settings)) == []
 
 
-REQUEST: WorkerRequest = {
+EC2_REQUEST: WorkerRequest = {
     "kind": "ec2",
     "task_definition": "arn:aws:ecs:task-definition/x:1",
     "instance_type": "",
-    "subnets": ["subnet-1"],
-    "security_groups": ["sg-1"],
+    "networks": [
+        {"subnets": ["subnet-1"], "security_groups": ["sg-1"]},
+        {"subnets": ["subnet-2"], "security_groups": ["sg-2"]},
+    ],
 }
 
 
-def test_ecs_refusing_is_told_in_its_own_words() -> None:
-    client = the_clients().of("ecs", REGION)
+FULL = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+ECS_REQUEST: WorkerRequest = {**EC2_REQUEST, "kind": "fargate"}
+
+
+def launched(request: WorkerRequest, *answers: Any) -> tuple[str | WorkerNotLaunched, list[dict[str, Any]]]:
+    """Launch where ECS or EC2 answers so, call by call; return what came of it, and what was asked."""
+    clients = the_clients()
+    service: Any = "ecs" if request["kind"] == "fargate" else "ec2"
+    operation = "run_task" if service == "ecs" else "run_instances"
+    asked: list[dict[str, Any]] = []
+    client = clients.of(service, REGION)
+    name = f"provide-client-params.{service}.{'RunTask' if service == 'ecs' else 'RunInstances'}"
+    client.meta.events.register(name, lambda params, **_: asked.append(params), unique_id="asked")
     with Stubber(client) as stub:
-        failures = [{"arn": "x", "reason": "RESOURCE:FARGATE", "detail": "no room"}]
-        stub.add_response("run_task", {"tasks": [], "failures": failures})
-        with pytest.raises(WorkerNotLaunched, match="RESOURCE:FARGATE no room"):
-            run_task(client, SETTINGS, REQUEST, environment())
-        stub.add_response("run_task", {"tasks": [], "failures": []})
-        with pytest.raises(WorkerNotLaunched, match="no reason given"):
-            run_task(client, SETTINGS, REQUEST, environment())
+        for answer in answers:
+            if isinstance(answer, dict):
+                stub.add_response(operation, answer)
+            else:
+                stub.add_client_error(operation, *answer)
+        try:
+            return launch(clients, SETTINGS, request, environment()), asked
+        except WorkerNotLaunched as error:
+            return error, asked
+        finally:
+            client.meta.events.unregister(name, unique_id="asked")
+            stub.assert_no_pending_responses()
+
+
+def failed(reason: str, detail: str = "") -> dict[str, Any]:
+    return {"tasks": [], "failures": [{"arn": "x", "reason": reason, "detail": detail}]}
+
+
+@pytest.mark.parametrize("full", [failed(FULL), ("ClientException", FULL)])
+def test_where_fargate_has_no_room_the_next_zone_is_tried_with_its_own_subnet_and_group(full: Any) -> None:
+    found, asked = launched(ECS_REQUEST, full, {"tasks": [{"taskArn": "arn:task"}], "failures": []})
+    assert found == "arn:task"
+    places = [each["networkConfiguration"]["awsvpcConfiguration"] for each in asked]
+    assert [(place["subnets"], place["securityGroups"]) for place in places] == [
+        (["subnet-1"], ["sg-1"]),
+        (["subnet-2"], ["sg-2"]),
+    ]
+    # Equal tokens with different parameters are a conflict. Source: RunTask, clientToken.
+    assert len({each["clientToken"] for each in asked}) == 2
+
+
+@pytest.mark.parametrize("code", ["InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet"])
+def test_where_ec2_has_no_room_the_next_zone_is_tried(code: str) -> None:
+    found, asked = launched(EC2_REQUEST, (code, "none left"), {"Instances": [{"InstanceId": "i-1"}]})
+    assert found == "i-1"
+    assert [each["NetworkInterfaces"][0]["SubnetId"] for each in asked] == ["subnet-1", "subnet-2"]
+    assert [each["NetworkInterfaces"][0]["Groups"] for each in asked] == [["sg-1"], ["sg-2"]]
+    assert len({each["ClientToken"] for each in asked}) == 2
+
+
+def test_no_room_anywhere_names_every_place() -> None:
+    found, asked = launched(ECS_REQUEST, failed(FULL), failed(FULL))
+    assert isinstance(found, WorkerNotLaunched)
+    assert "in subnet-1: Capacity is unavailable" in str(found)
+    assert "in subnet-2: Capacity is unavailable" in str(found)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"),
-    [("InsufficientInstanceCapacity", WorkerNotLaunched), ("InvalidSubnetID.NotFound", Exception)],
+    ("answer", "words"),
+    [
+        (failed("RESOURCE:FARGATE", "no room"), "RESOURCE:FARGATE no room"),
+        ({"tasks": [], "failures": []}, "no reason given"),
+    ],
 )
-def test_ec2_without_room_is_tried_again_and_nothing_else_is(code: str, expected: type[Exception]) -> None:
-    client = the_clients().of("ec2", REGION)
-    with Stubber(client) as stub:
-        stub.add_client_error("run_instances", code, "none left")
-        with pytest.raises(expected, match="none left") as caught:
-            run_instance(client, SETTINGS, REQUEST, environment())
-        assert isinstance(caught.value, WorkerNotLaunched) == (expected is WorkerNotLaunched)
+def test_ecs_refusing_is_told_in_its_own_words_and_elsewhere_it_would_be_the_same(
+    answer: Any, words: str
+) -> None:
+    found, asked = launched(ECS_REQUEST, answer)
+    assert isinstance(found, WorkerNotLaunched)
+    assert words in str(found)
+    assert len(asked) == 1
+
+
+def test_a_full_account_is_told_and_elsewhere_it_would_be_full_too() -> None:
+    found, asked = launched(EC2_REQUEST, ("VcpuLimitExceeded", "none left"))
+    assert isinstance(found, WorkerNotLaunched)
+    assert "none left" in str(found)
+    assert len(asked) == 1
+
+
+def test_what_no_waiting_cures_is_not_tried_again() -> None:
+    with pytest.raises(ClientError, match=r"InvalidSubnetID\.NotFound"):
+        launched(EC2_REQUEST, ("InvalidSubnetID.NotFound", "no such subnet"))
+
+
+def test_what_an_older_version_prepared_is_launched_where_it_said() -> None:
+    older: WorkerRequest = {
+        "kind": "ec2",
+        "task_definition": "",
+        "instance_type": "",
+        "subnets": ["subnet-9"],
+        "security_groups": ["sg-9"],
+    }
+    _, asked = launched(older, {"Instances": [{"InstanceId": "i-1"}]})
+    assert asked[0]["NetworkInterfaces"][0]["SubnetId"] == "subnet-9"
 
 
 WHATEVER = dict.fromkeys(
@@ -197,7 +282,7 @@ def test_an_instance_demands_imdsv2_has_no_public_address_and_ends_itself() -> N
     )
     with Stubber(client) as stub:
         stub.add_response("run_instances", {"Instances": [{"InstanceId": "i-1"}]}, WHATEVER)
-        assert run_instance(client, SETTINGS, REQUEST, environment()) == "i-1"
+        assert launch(the_clients(), SETTINGS, EC2_REQUEST, environment()) == "i-1"
     assert asked["MetadataOptions"]["HttpTokens"] == "required"
     assert asked["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is False
     assert asked["InstanceInitiatedShutdownBehavior"] == "terminate"

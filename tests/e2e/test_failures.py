@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from localcloud import Fault
@@ -164,11 +166,52 @@ def test_a_failed_copy_is_a_warning_and_no_lost_backup(deployed: Deployed) -> No
     assert deployed.associations()[session["points"][0]["recovery_point_arn"]] == session["index_id"]
 
 
-def test_throttling_is_retried(deployed: Deployed) -> None:
+def test_throttling_is_retried_and_a_zone_where_fargate_has_no_room_is_passed_over(
+    deployed: Deployed,
+) -> None:
+    """Two troubles of one session: a session takes seconds."""
     deployed.cloud.faults.add(
         Fault(service="backup", operation="StartBackupJob", action="throttle", calls=(1, 6))
     )
-    assert deployed.run("team")["status"] == "success"
+    efs, ec2 = deployed.cloud.client("efs"), deployed.cloud.client("ec2")
+    file_system = deployed.cloud.file_systems["team"].id
+    (first,) = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+    groups = efs.describe_mount_target_security_groups(MountTargetId=first["MountTargetId"])
+    other = next(
+        subnet["SubnetId"]
+        for subnet in ec2.describe_subnets()["Subnets"]
+        if subnet["AvailabilityZone"] != first["AvailabilityZoneName"] and subnet["VpcId"] == first["VpcId"]
+    )
+    second = efs.create_mount_target(
+        FileSystemId=file_system, SubnetId=other, SecurityGroups=groups["SecurityGroups"]
+    )
+    full = min((first, second), key=lambda target: target["MountTargetId"])["SubnetId"]
+    deployed.cloud.faults.add(
+        Fault(
+            service="ecs",
+            operation="TaskPlacement",
+            action="fail",
+            error_code="Capacity is unavailable at this time. Please try again later",
+            match=full,
+        )
+    )
+    before = set(tasks(deployed))
+    try:
+        assert deployed.run("team")["status"] == "success"
+    finally:
+        efs.delete_mount_target(MountTargetId=second["MountTargetId"])
+    (task,) = (task for arn, task in tasks(deployed).items() if arn not in before)
+    (subnet,) = (each["value"] for each in task["attachments"][0]["details"] if each["name"] == "subnetId")
+    assert {subnet, full} == {first["SubnetId"], other}
+
+
+def tasks(deployed: Deployed) -> dict[str, Any]:
+    """Return the workers' tasks that have stopped."""
+    ecs = deployed.cloud.client("ecs")
+    (cluster,) = ecs.list_clusters()["clusterArns"]
+    arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return {task["taskArn"]: task for task in found}
 
 
 def test_a_failing_file_system_does_not_stop_the_others_of_its_policy(deployed: Deployed) -> None:

@@ -38,11 +38,8 @@ def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
 ) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
     worker = prepare(call, file_system)
-    assert (worker["kind"], worker["subnets"], worker["security_groups"]) == (
-        "fargate",
-        ["subnet-1"],
-        ["sg-1"],
-    )
+    assert worker["kind"] == "fargate"
+    assert worker["networks"] == [{"subnets": ["subnet-1"], "security_groups": ["sg-1"]}]
     assert file_system in worker["task_definition"]
 
 
@@ -74,14 +71,14 @@ def test_a_silent_worker_is_removed_before_another_is_launched(
 ) -> None:
     done: list[Any] = []
 
-    def launch(_client: Any, _settings: Any, request: Any, environment: WorkerEnvironment) -> str:
+    def launch(_clients: Any, _settings: Any, request: Any, environment: WorkerEnvironment) -> str:
         done.append((request["kind"], environment))
         return "worker"
 
     monkeypatch.setattr(
         launch_worker, "remove_workers", lambda *arguments: done.append(arguments[2]) or ["old"]
     )
-    monkeypatch.setattr(launch_worker, "run_task" if kind == "fargate" else "run_instance", launch)
+    monkeypatch.setattr(launch_worker, "launch", launch)
     worker = {"kind": kind, "exclude": ["/scratch"], "operations_per_second": 500}
     event = {"task_token": "t", "index_id": "index", "file_system": "fs-0", "worker": worker}
     assert call("launch_worker", event) is None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of, message_of
-from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG, WorkerRequest
+from tidemark.aws.workers import (
+    DEPLOYMENT_TAG,
+    INDEX_TAG,
+    NetworkValue,
+    NoRoom,
+    WorkerRequest,
+    client_token,
+)
 from tidemark.errors import WorkerNotLaunched
 from tidemark.settings import LambdaSettings, WorkerSettings
 
@@ -21,27 +27,32 @@ DEFAULT_INSTANCE_TYPE = "m7g.large"
 _IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 _SCRATCH_GIB = 30
 _NOT_STARTED = "the instance could not mount the file system or get the image; see its console output"
-# What another attempt, or another hour, can cure.
-_NO_CAPACITY = {
-    "InsufficientInstanceCapacity",
-    "InstanceLimitExceeded",
-    "VcpuLimitExceeded",
-    "SpotMaxPriceTooLow",
-}
+# What another Availability Zone can cure, or another hour. Source: EC2 API, "Error codes"; `Unsupported` is
+# said of an instance type that the zone does not have.
+_NO_ROOM_HERE = {"InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"}
+# What only another hour can.
+_NO_ROOM = {"InstanceLimitExceeded", "VcpuLimitExceeded"}
 
 
 def run_instance(
-    client: EC2Client, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
+    client: EC2Client,
+    settings: LambdaSettings,
+    request: WorkerRequest,
+    network: NetworkValue,
+    environment: WorkerSettings,
 ) -> str:
-    """Start one instance and return its id; raise WorkerNotLaunched when EC2 has no room."""
+    """Start one instance in the network's first subnet and return its id.
+
+    Raises NoRoom, and WorkerNotLaunched when the account may have no more instances now.
+    """
     try:
         answer = client.run_instances(
             ImageId=_IMAGE,
             InstanceType=request["instance_type"] or DEFAULT_INSTANCE_TYPE,  # type: ignore[arg-type]  # any type's name
             MinCount=1,
             MaxCount=1,
-            # One instance for one task token: a retried call answers with the instance that runs.
-            ClientToken=hashlib.sha256(environment.task_token.encode()).hexdigest()[:64],
+            # One instance for one task token and place: a retried call answers with the instance that runs.
+            ClientToken=client_token(environment.task_token, network),
             IamInstanceProfile={"Arn": settings.worker_instance_profile},
             InstanceInitiatedShutdownBehavior="terminate",
             # Two hops: the container asks for its credentials through the instance's bridge.
@@ -53,8 +64,8 @@ def run_instance(
             NetworkInterfaces=[
                 {
                     "DeviceIndex": 0,
-                    "SubnetId": request["subnets"][0],
-                    "Groups": request["security_groups"],
+                    "SubnetId": network["subnets"][0],
+                    "Groups": network["security_groups"],
                     "AssociatePublicIpAddress": False,
                     "DeleteOnTermination": True,
                 }
@@ -84,7 +95,9 @@ def run_instance(
             UserData=user_data(settings, environment),
         )
     except ClientError as error:
-        if code_of(error) in _NO_CAPACITY:
+        if code_of(error) in _NO_ROOM_HERE:
+            raise NoRoom(message_of(error)) from error
+        if code_of(error) in _NO_ROOM:
             raise WorkerNotLaunched(
                 f"EC2 started no worker for index {environment.index_id}: {message_of(error)}; "
                 f"it is tried again; choose another instance_type in tidemark.yaml if it lasts"

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG, WorkerRequest, started_by
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import message_of
+from tidemark.aws.workers import (
+    DEPLOYMENT_TAG,
+    INDEX_TAG,
+    NetworkValue,
+    NoRoom,
+    WorkerRequest,
+    client_token,
+    started_by,
+)
 from tidemark.errors import WorkerNotLaunched
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
 from tidemark.settings import MOUNT_POINT, LambdaSettings, WorkerSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_ecs.type_defs import ContainerDefinitionTypeDef
+    from mypy_boto3_ecs.type_defs import ContainerDefinitionTypeDef, RunTaskResponseTypeDef
 
 CONTAINER = "worker"
 # 1.4.0 is the first that mounts EFS. Source: ECS, efsVolumeConfiguration.
 PLATFORM_VERSION = "1.4.0"
+# Of one Availability Zone. Source: AWS re:Post, "RunTask ... fails with a Capacity is unavailable error".
+_NO_CAPACITY = "Capacity is unavailable"
 # The longest that Fargate grants between SIGTERM and SIGKILL is 120 s; the worker needs 30.
 _STOP_TIMEOUT_SECONDS = 60
 
@@ -92,22 +104,54 @@ def _container(settings: LambdaSettings, file_system_id: str) -> ContainerDefini
 
 
 def run_task(
-    client: ECSClient, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
+    client: ECSClient,
+    settings: LambdaSettings,
+    request: WorkerRequest,
+    network: NetworkValue,
+    environment: WorkerSettings,
 ) -> str:
-    """Run one task and return its ARN; raise WorkerNotLaunched with ECS's reason."""
-    answer = client.run_task(
+    """Run one task and return its ARN; raise NoRoom, or WorkerNotLaunched with ECS's reason."""
+    try:
+        answer = _run_task(client, settings, request, network, environment)
+    except ClientError as error:
+        if _NO_CAPACITY in message_of(error):
+            raise NoRoom(message_of(error)) from error
+        raise
+    # Failures are a normal answer of RunTask, not an exception.
+    if answer["failures"] or not answer["tasks"]:
+        reasons = "; ".join(
+            f"{failure.get('reason', '?')} {failure.get('detail', '')}".strip()
+            for failure in answer["failures"]
+        )
+        if _NO_CAPACITY in reasons:
+            raise NoRoom(reasons)
+        raise WorkerNotLaunched(
+            f"ECS started no worker for index {environment.index_id}: {reasons or 'no reason given'}; "
+            f"it is tried again; check the account's Fargate quotas if it lasts"
+        )
+    return answer["tasks"][0]["taskArn"]
+
+
+def _run_task(
+    client: ECSClient,
+    settings: LambdaSettings,
+    request: WorkerRequest,
+    network: NetworkValue,
+    environment: WorkerSettings,
+) -> RunTaskResponseTypeDef:
+    return client.run_task(
         cluster=settings.cluster,
         taskDefinition=request["task_definition"],
         launchType="FARGATE",
         platformVersion=PLATFORM_VERSION,
         count=1,
-        # One task for one task token: a retried call answers with the task that runs.
-        clientToken=hashlib.sha256(environment.task_token.encode()).hexdigest()[:64],
+        # One task for one task token and place: a retried call answers with the task that runs.
+        clientToken=client_token(environment.task_token, network),
         startedBy=started_by(environment.index_id),
         networkConfiguration={
             "awsvpcConfiguration": {
-                "subnets": request["subnets"],
-                "securityGroups": request["security_groups"],
+                "subnets": network["subnets"],
+                "securityGroups": network["security_groups"],
                 "assignPublicIp": "DISABLED",
             }
         },
@@ -126,18 +170,6 @@ def run_task(
             {"key": INDEX_TAG, "value": environment.index_id},
         ],
     )
-    # Failures are a normal answer of RunTask, not an exception.
-    if answer["failures"] or not answer["tasks"]:
-        reasons = [
-            f"{failure.get('reason', '?')} {failure.get('detail', '')}".strip()
-            for failure in answer["failures"]
-        ]
-        raise WorkerNotLaunched(
-            f"ECS started no worker for index {environment.index_id}: "
-            f"{'; '.join(reasons) or 'no reason given'}; "
-            f"it is tried again; check the account's Fargate quotas if it lasts"
-        )
-    return answer["tasks"][0]["taskArn"]
 
 
 def deregister_task_definition(client: ECSClient, arn: str) -> None:

@@ -53,31 +53,51 @@ def available_mount_targets(
     return sorted(available, key=lambda target: target["MountTargetId"])
 
 
-def choose_network(
+def choose_networks(
     efs: EFSClient, ec2: EC2Client, file_system: FileSystem, settings: WorkerSettings
-) -> WorkerNetwork:
-    """Return the worker's network: what the policy names, the rest from the mount targets.
+) -> list[WorkerNetwork]:
+    """Return where the worker can stand, one place or more: what the policy names, else by mount targets.
 
-    The subnet is a mount target's own, so that the traffic stays in its Availability Zone. Raises
-    NoMountTarget, FileSystemNotFound, and WorkerNetworkNotFound when no security group is known to be
-    admitted by the mount target.
+    Each mount target gives its own subnet, so that the traffic stays in its Availability Zone; the next one
+    is for when the zone has no room. Of subnets that the policy names, ECS chooses; EC2 is given one after
+    the other. Raises NoMountTarget, FileSystemNotFound, and WorkerNetworkNotFound when no security group is
+    known to be admitted by any mount target.
     """
     targets = available_mount_targets(efs, file_system)
-    if settings.subnets and settings.security_groups:
-        return WorkerNetwork(subnets=settings.subnets, security_groups=settings.security_groups)
-    target = targets[0]
-    subnets = settings.subnets or (target["SubnetId"],)
-    if settings.security_groups:
-        return WorkerNetwork(subnets=subnets, security_groups=settings.security_groups)
-    group_ids = efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])[
-        "SecurityGroups"
-    ]
-    groups = ec2.describe_security_groups(GroupIds=group_ids)["SecurityGroups"]
-    subnet = ec2.describe_subnets(SubnetIds=[target["SubnetId"]])["Subnets"][0]
-    chosen = choose_security_groups(groups, subnet_cidr=subnet["CidrBlock"])
-    if chosen is None:
-        raise WorkerNetworkNotFound(file_system.file_system_id, group_ids)
-    return WorkerNetwork(subnets=subnets, security_groups=chosen)
+    if not settings.subnets:
+        if settings.security_groups:
+            places = {target["SubnetId"]: settings.security_groups for target in targets}
+        else:
+            places = _admitted(efs, ec2, file_system, targets)
+        return [WorkerNetwork(subnets=(subnet,), security_groups=groups) for subnet, groups in places.items()]
+    groups = settings.security_groups or next(iter(_admitted(efs, ec2, file_system, targets[:1]).values()))
+    together = [settings.subnets] if settings.kind == "fargate" else [(one,) for one in settings.subnets]
+    return [WorkerNetwork(subnets=subnets, security_groups=groups) for subnets in together]
+
+
+def _admitted(
+    efs: EFSClient,
+    ec2: EC2Client,
+    file_system: FileSystem,
+    targets: Sequence[MountTargetDescriptionTypeDef],
+) -> dict[str, tuple[str, ...]]:
+    """Return the mount targets' subnets with the security groups that each admits there, one at least."""
+    found: dict[str, tuple[str, ...]] = {}
+    refusing: list[str] = []
+    for target in targets:
+        group_ids = efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])[
+            "SecurityGroups"
+        ]
+        groups = ec2.describe_security_groups(GroupIds=group_ids)["SecurityGroups"]
+        subnet = ec2.describe_subnets(SubnetIds=[target["SubnetId"]])["Subnets"][0]
+        chosen = choose_security_groups(groups, subnet_cidr=subnet["CidrBlock"])
+        if chosen is None:
+            refusing += group_ids
+        else:
+            found[target["SubnetId"]] = chosen
+    if not found:
+        raise WorkerNetworkNotFound(file_system.file_system_id, sorted(set(refusing)))
+    return found
 
 
 def choose_security_groups(

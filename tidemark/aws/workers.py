@@ -6,6 +6,7 @@ so that one that an aborted execution left behind is found by it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
@@ -18,18 +19,38 @@ INDEX_TAG = "tidemark:index"
 DEPLOYMENT_TAG = "tidemark:deployment"
 
 
+class NoRoom(Exception):
+    """Fargate or EC2 has no machine for the worker where it was to stand; elsewhere it may have."""
+
+
+class NetworkValue(TypedDict):
+    """One place for the worker; see network.WorkerNetwork."""
+
+    subnets: list[str]
+    security_groups: list[str]
+
+
 class WorkerRequest(TypedDict):
     """What `prepare_worker` found out and `launch_worker` needs, as it passes through the state machine."""
 
     kind: Literal["fargate", "ec2"]
     task_definition: str  # ARN; empty for EC2
     instance_type: str  # empty for Fargate
-    subnets: list[str]
-    security_groups: list[str]
-    # Prepared once, so that a worker which goes on after another leaves out the same. An execution that an
-    # older version began has neither.
+    # What an execution that an older version began does not have is not required: its one place is in
+    # `subnets` and `security_groups`.
+    networks: NotRequired[list[NetworkValue]]  # in the order in which they are tried
+    subnets: NotRequired[list[str]]
+    security_groups: NotRequired[list[str]]
+    # Prepared once, so that a worker which goes on after another leaves out the same.
     exclude: NotRequired[list[str]]
     operations_per_second: NotRequired[int | None]
+
+
+def networks_of(request: WorkerRequest) -> list[NetworkValue]:
+    """Return where the worker can stand, in the order in which it is tried."""
+    if "networks" in request:
+        return request["networks"]
+    return [{"subnets": request["subnets"], "security_groups": request["security_groups"]}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +132,11 @@ def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | Non
             for instance in reservation["Instances"]:
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
                 yield RunningWorker(kind="ec2", worker_id=instance["InstanceId"], index_id=tags[INDEX_TAG])
+
+
+def client_token(task_token: str, network: NetworkValue) -> str:
+    """Return the idempotency token of a launch: another place is another request, with a token of its own."""
+    return hashlib.sha256("\n".join([task_token, *network["subnets"]]).encode()).hexdigest()
 
 
 def started_by(index_id: str) -> str:

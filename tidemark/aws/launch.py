@@ -1,0 +1,43 @@
+"""Launching the worker: in one Availability Zone after the other, until one has room."""
+
+from __future__ import annotations
+
+import logging
+
+from tidemark.aws.clients import Clients
+from tidemark.aws.ec2 import run_instance
+from tidemark.aws.fargate import run_task
+from tidemark.aws.workers import NetworkValue, NoRoom, WorkerRequest, networks_of
+from tidemark.errors import WorkerNotLaunched
+from tidemark.settings import LambdaSettings, WorkerSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+def launch(
+    clients: Clients, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
+) -> str:
+    """Return the task ARN or instance id of the worker, in the first of its networks that has room.
+
+    Raises WorkerNotLaunched where none has, or where something else is in the way.
+    """
+    full = []
+    for network in networks_of(request):
+        try:
+            if request["kind"] == "ec2":
+                return run_instance(
+                    clients.of("ec2", settings.region), settings, request, network, environment
+                )
+            return run_task(clients.of("ecs", settings.region), settings, request, network, environment)
+        except NoRoom as error:
+            _LOG.warning("no room for a worker in %s: %s", _where(network), error)
+            full.append(f"in {_where(network)}: {error}")
+    raise WorkerNotLaunched(
+        f"there is no room for the worker of index {environment.index_id} {'; '.join(full)}; "
+        f"it is tried again; if it lasts, add a mount target in another Availability Zone, "
+        f"or choose another size in tidemark.yaml"
+    )
+
+
+def _where(network: NetworkValue) -> str:
+    return " or ".join(network["subnets"])
