@@ -157,10 +157,10 @@ class _Rows:
         inode = [_INODES * (self._first + number) % 2**63 for number in range(len(self.names))]
         return Batch(
             rows=len(self.names),
-            directories=_bytes_column(self._paths),
+            directories=bytes_column(self._paths),
             directory=self._directory,
-            names=_bytes_column(self.names),
-            targets=_bytes_column(list(target)),
+            names=bytes_column(self.names),
+            targets=bytes_column(list(target)),
             mode=array("i", mode),
             nlink=array("i", nlink),
             uid=self._owner,
@@ -174,7 +174,8 @@ class _Rows:
         )
 
 
-def _bytes_column(values: list[bytes]) -> BytesColumn:
+def bytes_column(values: list[bytes]) -> BytesColumn:
+    """Return texts as a crawler hands them over."""
     return BytesColumn(offsets=array("i", accumulate(map(len, values), initial=0)), data=b"".join(values))
 
 

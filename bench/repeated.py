@@ -1,0 +1,98 @@
+"""An index of very many entries: a made-up tree, over and over below other directories.
+
+`python -m bench.repeated --times 1000` sorts and writes 100 million entries, and says what memory that took. To
+make so many up would take longer than to index them. Wants 100 bytes of scratch for each entry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import resource
+import tempfile
+import time
+from array import array
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+from bench.synthetic import SyntheticCrawl, bytes_column
+from tidemark.crawl.batch import Batch
+from tidemark.crawl.crawler import CrawlProgress
+from tidemark.index.build import build_index
+from tidemark.index.manifest import IndexIdentity
+from tidemark.index.store import FileStore
+
+_TREE_ENTRIES = 100_000
+
+
+class RepeatedCrawl:
+    """A `tidemark.crawl.crawler.Crawl` of the same tree below /copy-0, /copy-1 and so on."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+        self._batches = list(SyntheticCrawl(_TREE_ENTRIES).batches())
+        self._entries = 0
+
+    def batches(self) -> Iterator[Batch]:
+        for number in range(self._times):
+            for batch in self._batches:
+                ends, letters = array("i", bytes(batch.directories.offsets)), bytes(batch.directories.data)
+                paths = [letters[start:end] for start, end in pairwise(ends)]
+                self._entries += batch.rows
+                yield dataclasses.replace(
+                    batch, directories=bytes_column([b"/copy-%d%s" % (number, path) for path in paths])
+                )
+
+    def progress(self) -> CrawlProgress:
+        return CrawlProgress(entries=self._entries)
+
+    def pause(self) -> None: ...
+
+    def pending(self) -> Iterator[bytes]:
+        return iter(())
+
+    def stop(self) -> None: ...
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--times", type=int, default=10, help=f"{_TREE_ENTRIES:,} entries each")
+    arguments.add_argument("--directory", type=Path, default=None, help="for scratch and for the index")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.directory) as scratch:
+        crawl = RepeatedCrawl(given.times)
+        before = _memory_mb()
+        wall, cpu = time.monotonic(), time.process_time()
+        identity = IndexIdentity(
+            account="local",
+            region="local",
+            file_system_id="fs-0000000000000100",
+            index_id=f"fs-0000000000000100-20260921T000000Z-{given.times:06x}",
+        )
+        store = FileStore(Path(scratch) / "repository")
+        manifest = build_index(
+            crawl,
+            store,
+            identity,
+            scratch=Path(scratch),
+            now=lambda: datetime(2026, 9, 21, tzinfo=UTC),
+            worker="bench",
+        )
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    entries = manifest.totals.entries
+    size = sum(file.bytes for file in (*manifest.parts, *manifest.side_files))
+    print(
+        f"{entries:,} entries: {cpu / entries * 1e6:.2f} us CPU, {wall / entries * 1e6:.2f} us wall, "
+        f"{size / entries:.1f} bytes each; "
+        f"memory at most {_memory_mb():.0f} MB, {before:.0f} MB of it before it began"
+    )
+
+
+def _memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
