@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
@@ -128,3 +130,20 @@ def test_below_what_is_no_directory_is_said(tidemark, repository, made):
         assert "\x1b" not in result.err
     result = tidemark("diff", made[1], made[2], "--under", "a", *at)
     assert (result.code, "Nothing is different below" in result.err) == (0, True)
+
+
+def test_another_file_systems_inodes_tell_of_no_rename(tidemark, repository, tmp_path, made):
+    other = index_rows(repository, tmp_path, AFTER, number=5)
+    identity = dataclasses.replace(
+        other.identity,
+        file_system_id="fs-ffffffffffffffff0",
+        index_id="fs-ffffffffffffffff0-20261107T000000Z-000005",
+    )
+    for file in (*other.parts, *other.side_files):
+        repository.put(identity.prefix + file.file, repository.get(other.identity.prefix + file.file))
+    moved = dataclasses.replace(other, identity=identity)
+    repository.put(moved.key, moved.to_json())
+    arguments = ("diff", made[0], "fs-ffffffffffffffff0", "--repository", repository.url)
+    found = changes(tidemark(*arguments, "--json"))
+    assert {("removed", "/old"), ("added", "/moved"), ("changed", "/top")} <= found
+    assert "of two file systems" in tidemark(*arguments).err

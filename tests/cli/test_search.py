@@ -232,6 +232,7 @@ def test_a_count_as_json(tidemark, many):
         ["a", "--newer", "soon"],
         ["a", "--type", "x"],
         ["a", "--owner", "root"],
+        ["a", "--limit", "99999999999999999999"],
         ["a", "--ext", ""],
         ["--ext", "."],
         ["etc/app.conf"],

@@ -118,3 +118,8 @@ def test_times_of_any_year_have_the_same_width():
     for year in (1, 999, 2026, 9999):
         time = datetime(year, 1, 2, 3, 4, 5, tzinfo=UTC)
         assert (terminal.moment(time)[4:], terminal.minute(time)[4:]) == ("-01-02 03:04:05", "-01-02 03:04")
+
+
+def test_a_byte_typed_that_is_not_text_is_shown_as_that_byte():
+    assert terminal.quoted("caf\udce9") == r"'caf\xe9'"
+    assert terminal.quoted("a\ud800\n") == r"'a\xed\xa0\x80\x0a'"

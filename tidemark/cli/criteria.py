@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidemark.index.filters import Filters
 
 TYPES = "fdlpscb"
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1  # that any number of an option can be
 _SIZE = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kKMGTPE]?)(?P<binary>i?)B?")
 _AGE = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>min|h|d|w|y)")
 _UNITS = {
@@ -83,7 +83,7 @@ def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
         whole, _, fraction = found["number"].partition(".")
         base: int = (1024 if found["binary"] else 1000) ** power
         number = int(whole) * base + int(fraction or 0) * base // 10 ** len(fraction)
-        if number > _LARGEST:
+        if number > LARGEST:
             raise typer.BadParameter(f"{text!r} is more than any file holds", param_hint="--size")
         if found["sign"] != "-":
             low = number if low is None else max(low, number)
@@ -112,7 +112,7 @@ def owner_of(text: str) -> tuple[int | None, int | None]:
     found = _OWNER.fullmatch(text)
     numbers = [found["uid"], found["gid"]] if found else []
     uid, gid = (None if number is None else int(number) for number in numbers or (None, None))
-    if (uid is None and gid is None) or max(uid or 0, gid or 0) > _LARGEST:
+    if (uid is None and gid is None) or max(uid or 0, gid or 0) > LARGEST:
         raise typer.BadParameter(
             f"{text!r} is no owner such as 1000, 1000:100 or :100; an index knows numbers, not names",
             param_hint="--owner",

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.cli import terminal
+from tidemark.cli.criteria import LARGEST
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
-from tidemark.cli.indexes import Repository, passing_over, resolve
+from tidemark.cli.indexes import Repository, passing_over, resolve, whose
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
 from tidemark.index.store import Store
@@ -56,7 +57,8 @@ def diff(
         str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
     ] = "/",
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="At most so many changes; 0 for all.")
+        int,
+        typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="At most so many changes; 0 for all."),
     ] = 100,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -81,7 +83,10 @@ def _answer(
             f"A and B are both index {before.index_id}; name two, from: "
             f"tidemark index list --repository {store.url}"
         )
-    changes = with_renames(differences(store, before, after, under=below))
+    changes = list(differences(store, before, after, under=below))
+    one_file_system = whose(before) == whose(after)
+    if one_file_system:  # an inode of another one is another file
+        changes = with_renames(changes)
     if not changes and below != "/":
         _check_directory(store, before, after, below)
     directories = by_directory(changes)
@@ -108,6 +113,9 @@ def _answer(
     for word, index in (("from", before), ("to  ", after)):
         said = f"{word} {index.index_id}, crawled {terminal.moment(index.crawl_started_at)} UTC"
         err.print(Text(said, terminal.QUIET), soft_wrap=True)
+    if not one_file_system:
+        said = "! A and B are of two file systems; nothing can be told to be renamed"
+        err.print(Text(said, terminal.CAREFUL))
     if not changes:
         err.print("Nothing is different." if below == "/" else "Nothing is different below this directory.")
         return

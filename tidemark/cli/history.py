@@ -100,7 +100,8 @@ def _answer(
         if file_system is not None:
             newest_index(store, file_system, pass_over)  # says that there is none
         raise PathNotFound(
-            f"no index has {terminal.printable(shown)}; look for it with: tidemark search NAME --all"
+            f"no index has {terminal.printable(shown)}; look for it with: "
+            f"tidemark search NAME --all --repository {store.url}"
         )
     if as_json:
         terminal.print_json({**name_json("path", shown), "versions": found})

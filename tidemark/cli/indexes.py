@@ -115,7 +115,7 @@ def index_of(repository: Store, index_id: str) -> Manifest:
 
     if not is_index_id(index_id):
         raise IndexNotFound(
-            f"{terminal.printable(index_id)!r} is neither an index's id nor a file system's nor a recovery "
+            f"{terminal.quoted(index_id)} is neither an index's id nor a file system's nor a recovery "
             f"point's ARN; list the indexes with: tidemark index list --repository {repository.url}"
         )
     return open_index(repository, index_id)

@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from tidemark.cli import terminal
+from tidemark.cli.criteria import LARGEST
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
@@ -55,7 +56,7 @@ def ls(
         typer.Option("--sort", metavar="KEY", help="name, size (largest first) or mtime (newest first)."),
     ] = Sort.NAME,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="At most so many; 0 for all.")
+        int, typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="At most so many; 0 for all.")
     ] = 0,
     after: Annotated[
         str | None, typer.Option("--after", metavar="NAME", help="Begin behind this entry: the next page.")
@@ -135,7 +136,7 @@ def _behind(entries: Iterator[Entry], sort: Sort, name: str) -> Iterator[Entry]:
         if entry.name == name:
             return entries
     raise PathNotFound(
-        f"{terminal.printable(name)!r} is not in the directory; leave --after out to begin with the first"
+        f"{terminal.quoted(name)} is not in the directory; leave --after out to begin with the first"
     )
 
 

@@ -99,6 +99,7 @@ def search(
             "--limit",
             metavar="N",
             min=0,
+            max=criteria.LARGEST,
             help="Stop after so many; 0 for all. Default: 100, or all for programs.",
         ),
     ] = None,
@@ -273,6 +274,6 @@ def _say(number: int, limit: int, pattern: str | None, manifests: list[Manifest]
         )
     elif not number:
         where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"{len(manifests)} indexes"
-        what = "" if pattern is None else f" {terminal.printable(pattern)!r}"
+        what = "" if pattern is None else f" {terminal.quoted(pattern)}"
         more = f"; try {', or '.join(tips)}" if tips else ""
         err.print(f"No name in {where} matches{what}{more}.", soft_wrap=True)

@@ -73,8 +73,17 @@ def typed(text: str) -> bytes:
     return unescape(raw.decode("utf-8", "backslashreplace"))
 
 
+def quoted(text: str) -> str:
+    """Return what somebody has typed, between quotes, as `printable` shows it."""
+    return f"'{printable(text)}'"
+
+
 def _as_bytes(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    number = ord(character)
+    # A byte of the command line that is not text is one of these, see PEP 383.
+    typed = 0xDC80 <= number <= 0xDCFF
+    raw = bytes([number - 0xDC00]) if typed else character.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in raw)
 
 
 def print_json(value: object) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
+from tidemark.cli.criteria import LARGEST
 from tidemark.cli.documents import name_json
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
@@ -87,10 +88,14 @@ def usage(
     ] = "/",
     by: Annotated[By, typer.Option("--by", metavar="KEY", help="dir, ext, owner or age.")] = By.DIR,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, help="At most so many lines; 0 for all.")
+        int,
+        typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="At most so many lines; 0 for all."),
     ] = 30,
     largest: Annotated[
-        int, typer.Option("--largest", metavar="N", min=0, help="How many of the largest; 0 for none.")
+        int,
+        typer.Option(
+            "--largest", metavar="N", min=0, max=LARGEST, help="How many of the largest; 0 for none."
+        ),
     ] = 5,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture, FILE.png.")

@@ -30,7 +30,8 @@ def list_directory(store: Store, manifest: Manifest, path: str) -> Iterator[Entr
         if itself is None or itself.type != "d":
             what = "is not a directory" if itself else "is not"
             raise PathNotFound(
-                f"{path} {what} in index {manifest.index_id}; look for it with: tidemark search NAME"
+                f"{path} {what} in index {manifest.index_id}; look for it with: "
+                f"tidemark search NAME --repository {store.url}"
             )
     return _chain(first, listing)
 
