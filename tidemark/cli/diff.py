@@ -28,9 +28,9 @@ HELP = f"""Show what is different between two indexes.
 A and B are each an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index).
 First the directories with the most changes directly in them, then the changes: + is in B only, - in A only,
 ~ is in both and differs, > was renamed. A rename is told by the inode, which indexes keep of directories and
-of files with several names; any other is one - and one +. What went along with a renamed directory and is
-otherwise the same is counted there and not a change of its own. Where B was made right after A, only B's own
-list of changes is read.
+of files with several names; any other is one - and one +, as is one that leads into or out of PATH. What went
+along with a renamed directory and is otherwise the same is counted there and not a change of its own. Where B
+was made right after A, only B's own list of changes is read.
 
 \b
   tidemark diff INDEX-ID fs-0123456789abcdef0 --under /home

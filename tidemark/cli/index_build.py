@@ -279,7 +279,7 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
             f"{changes.modified:,} changed",
             f"{changes.deleted:,} removed",
         ]
-        err.print(f"  {', '.join(counted)} since {manifest.previous_index_id}")
+        err.print(f"  {', '.join(counted)} since {manifest.previous_index_id}", soft_wrap=True)
     problems = {
         "could not be read": totals.unreadable,
         "vanished meanwhile": totals.vanished,
@@ -290,9 +290,12 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
             _warn(f"{number:,} {what}")
     at = f"--repository {terminal.printable(store.url)}"
     err.print(
-        terminal.commands((f"tidemark search NAME {at}", ""), (f"tidemark ls {manifest.index_id}:/ {at}", ""))
+        terminal.commands(
+            (f"tidemark search NAME {at}", ""), (f"tidemark ls {manifest.index_id}:/ {at}", "")
+        ),
+        soft_wrap=True,  # commands to copy must not be broken
     )
 
 
 def _warn(text: str) -> None:
-    terminal.console(stderr=True).print(Text(f"! {text}", terminal.CAREFUL))
+    terminal.console(stderr=True).print(Text(f"! {text}", terminal.CAREFUL), soft_wrap=True)

@@ -68,5 +68,5 @@ def _verify(store: Store, manifest: Manifest, *, as_json: bool) -> None:
     if findings:
         raise IndexDamaged(
             f"index {manifest.index_id} is damaged in {terminal.count(len(findings), 'place')}; use another: "
-            f"tidemark index list"
+            f"tidemark index list --repository {store.url}"
         )
