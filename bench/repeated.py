@@ -1,7 +1,7 @@
 """An index of very many entries: a made-up tree, over and over below other directories.
 
-`python -m bench.repeated --times 1000` sorts and writes 100 million entries, and says what memory that took. To
-make so many up would take longer than to index them. Wants 100 bytes of scratch for each entry.
+`python -m bench.repeated --times 1000` sorts and writes 100 million entries, and says what memory that took.
+To make so many up would take longer than to index them. Wants 100 bytes of scratch for each entry.
 """
 
 from __future__ import annotations
