@@ -59,7 +59,9 @@ def compare(was: pa.Table | None, now: pa.Table | None, *, before: bool = False)
         (MODIFIED, now, _places(now_kept, differ)),
         (ADDED, now, _others(now_kept)),
     )
-    pieces = [_tagged(rows.take(places), op) for op, rows, places in changed if places is not None]
+    pieces = [
+        _tagged(rows.take(places), op) for op, rows, places in changed if places is not None and len(places)
+    ]
     # The sort is stable, so that what an entry was comes before what it is.
     return _finished(sort_pieces(pieces) if pieces else _tagged(now.slice(0, 0), MODIFIED))
 

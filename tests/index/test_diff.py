@@ -1,0 +1,77 @@
+"""What a comparison of two indexes reads, and that it is the same however they were made."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from tests.index.building import directory, index_rows, row
+from tidemark.index.diff import diff
+from tidemark.index.reader import ParquetReader
+from tidemark.index.schema import Flags
+from tidemark.index.store import FileStore
+
+TREE = [
+    *(directory(f"/{top}", inode=number + 1) for number, top in enumerate("abcdefgh")),
+    *(row(f"/{top}/{number:03}") for top in "abcdefgh" for number in range(100)),
+]
+LATER = [
+    row(f"/{top}/{number:03}", size=10 + (number == 50)) for top in "abcdefgh" for number in range(1, 100)
+]
+
+
+@pytest.fixture
+def row_groups_read(monkeypatch) -> list[tuple[str, int]]:
+    read: list[tuple[str, int]] = []
+    usual = ParquetReader.read
+
+    def counted(self: ParquetReader, row_group: int, *arguments: object, **options: object) -> pa.Table:
+        read.append((self._described.file, row_group))
+        return usual(self, row_group, *arguments, **options)
+
+    monkeypatch.setattr(ParquetReader, "read", counted)
+    return read
+
+
+@pytest.mark.parametrize("written_against", [False, True])
+def test_only_row_groups_that_can_hold_what_is_below_a_directory_are_read(
+    tmp_path, row_groups_read, written_against
+):
+    store = FileStore(tmp_path / "repository")
+    first = index_rows(store, tmp_path, TREE, number=1, row_group_rows=50, part_rows=150)
+    if not written_against:
+        index_rows(store, tmp_path, [row("/between")], number=2)
+    second = index_rows(store, tmp_path, LATER, number=3, row_group_rows=40, part_rows=120)
+    row_groups_read.clear()
+
+    found = [(change.kind, change.entry.path) for change in diff(store, first, second, under="/c")]
+
+    assert found == [("removed", "/c/000"), ("changed", "/c/050")]
+    assert len(row_groups_read) <= (1 if written_against else 4 + 5)  # 100 and 99 rows, and what they share
+    row_groups_read.clear()
+    assert list(diff(store, first, second, under="/nothing")) == []
+    assert len(row_groups_read) <= 2  # between /h/ and / of which no extreme says that it is not there
+
+
+@pytest.mark.parametrize("flags", [Flags(full_inodes=True), Flags(nanoseconds=True)])
+def test_indexes_with_other_flags_are_not_different(tmp_path, flags):
+    store = FileStore(tmp_path / "repository")
+    first = index_rows(store, tmp_path, TREE, number=1, flags=flags)
+    index_rows(store, tmp_path, [row("/between")], number=2)
+    second = index_rows(store, tmp_path, TREE, number=3)
+
+    assert list(diff(store, first, second)) == []
+    assert list(diff(store, second, first)) == []
+
+
+def test_where_nothing_is_common_all_is_removed_and_all_is_added(tmp_path):
+    store = FileStore(tmp_path / "repository")
+    first = index_rows(store, tmp_path, [row(f"/{number:04}0") for number in range(500)], number=1)
+    index_rows(store, tmp_path, [row("/between")], number=2)
+    second = index_rows(store, tmp_path, [row(f"/{number:04}1") for number in range(500)], number=3)
+
+    found = [(change.kind, change.entry.name) for change in diff(store, first, second)]
+
+    assert found == [
+        each for number in range(500) for each in (("removed", f"{number:04}0"), ("added", f"{number:04}1"))
+    ]
