@@ -7,10 +7,9 @@ the disk. Directories are sorted once per run, as strings; rows then compare a n
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import tempfile
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 
 RUN_ROWS = 1 << 18
 _RUN_BYTES = 1 << 27  # of directories' paths, which are what could otherwise grow without bound
-_SLAB_ROWS = 1 << 13
+_SLAB_ROWS = 1 << 14
 _RUNS_AT_ONCE = 48  # each holds one slab in memory while it is merged
 
 
@@ -172,14 +171,38 @@ def trimmed(slab: pa.Table) -> pa.Table:
     return slab.set_column(slab.column_names.index("parent"), "parent", small)
 
 
-@dataclasses.dataclass(slots=True)
 class _Head:
-    """Where the merging of a run is."""
+    """Where the merging of a run is: in a slab, whose rows from `start` on are still to come."""
 
-    slab: pa.Table
-    rest: Iterator[pa.Table]
-    first: tuple[str, str]
-    last: tuple[str, str]
+    def __init__(self, slab: pa.Table, rest: Iterator[pa.Table]) -> None:
+        self.slab, self.rest, self.start = slab, rest, 0
+        parent = _combined(slab.column("parent"))
+        self._paths, self._names = parent.dictionary, _combined(slab.column("name"))
+        self._codes = _numbers(parent.indices)
+        self.first, self.last = self._key(0), self._key(len(slab) - 1)
+
+    def pass_over(self, end: int) -> pa.Table:
+        """Return the rows up to `end`, which are no longer to come."""
+        piece = self.slab.slice(self.start, end - self.start)
+        self.start = end
+        if end < len(self.slab):
+            self.first = self._key(end)
+        return piece
+
+    def end_of(self, limit: tuple[str, str]) -> int:
+        """Return the row behind those with keys up to a limit."""
+        if limit == self.last:
+            return len(self.slab)
+        parent, name = limit
+        code = bisect_left(self._paths, parent, key=_text)
+        begin = bisect_left(self._codes, code, self.start)
+        end = bisect_right(self._codes, code, begin)
+        if begin == end or _text(self._paths[code]) != parent:
+            return begin
+        return bisect_right(self._names, name, begin, end, key=_text)
+
+    def _key(self, row: int) -> tuple[str, str]:
+        return _text(self._paths[self._codes[row]]), _text(self._names[row])
 
 
 def merge(runs: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
@@ -191,14 +214,9 @@ def merge(runs: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
         pieces: list[pa.Table] = []
         waiting: list[_Head] = []
         for head in heads:
-            if head.first > limit:
-                waiting.append(head)
-                continue
-            cut = len(head.slab) if head.last == limit else rows_up_to(head.slab, limit)
-            pieces.append(head.slab.slice(0, cut))
-            if cut < len(head.slab):
-                head.slab = head.slab.slice(cut)
-                head.first = _key(head.slab, 0)
+            if head.first <= limit:
+                pieces.append(head.pass_over(head.end_of(limit)))
+            if head.start < len(head.slab):
                 waiting.append(head)
             elif following := _next_head(head.rest):
                 waiting.append(following)
@@ -223,17 +241,21 @@ def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def sort_pieces(pieces: list[pa.Table]) -> pa.Table:
     """Return the rows of some sorted tables in order; of rows with one key, those of earlier tables first."""
-    parents = [_combined(trimmed(piece.select(["parent"])).column("parent")) for piece in pieces]
-    offset = 0
-    codes = []
-    for parent in parents:
-        codes.append(pc.add(parent.indices, pa.scalar(offset, pa.int32())))
-        offset += len(parent.dictionary)
-    paths = pa.concat_arrays([parent.dictionary for parent in parents])
+    codes: list[pa.Array] = []
+    paths: list[pa.Array] = []
+    count = 0
+    for piece in pieces:
+        parent = _combined(piece.column("parent"))
+        indices = parent.indices
+        low, high = (indices[0].as_py(), indices[-1].as_py()) if len(indices) else (0, -1)
+        codes.append(pc.add(indices, pa.scalar(count - low, pa.int32())))
+        paths.append(parent.dictionary.slice(low, high - low + 1))
+        count += high - low + 1
     rows = pa.concat_tables([piece.drop_columns(["parent"]) for piece in pieces])
-    numbered = rows.append_column("parent", pa.concat_arrays(codes))
+    numbered = rows.append_column("parent", pa.chunked_array(codes))
+    together = pa.concat_arrays(paths)
     # Few directories are in two pieces: mostly those that were being listed when a run was full.
-    return sort_table(numbered, paths, names_in_order=pc.count_distinct(paths).as_py() == len(paths))
+    return sort_table(numbered, together, names_in_order=pc.count_distinct(together).as_py() == count)
 
 
 def limit_of(table: pa.Table) -> tuple[str, str]:
@@ -243,16 +265,26 @@ def limit_of(table: pa.Table) -> tuple[str, str]:
 
 def rows_up_to(table: pa.Table, limit: tuple[str, str]) -> int:
     """Return how many rows of a sorted table have keys up to a limit."""
-    return bisect_right(range(len(table)), limit, key=lambda row: _key(table, row))
+    return _Head(table, iter(())).end_of(limit)
 
 
 def _next_head(run: Iterator[pa.Table]) -> _Head | None:
     slab = next(run, None)
-    return None if slab is None else _Head(slab, run, _key(slab, 0), limit_of(slab))
+    return None if slab is None else _Head(slab, run)
 
 
 def _key(slab: pa.Table, row: int) -> tuple[str, str]:
     return slab.column("parent")[row].as_py(), slab.column("name")[row].as_py()
+
+
+def _text(value: pa.Scalar) -> str:
+    text: str = value.as_py()
+    return text
+
+
+def _numbers(indices: pa.Array) -> memoryview:
+    """Return the numbers of an array of 32 bits where they lie."""
+    return memoryview(indices.buffers()[1]).cast("i")[indices.offset : indices.offset + len(indices)]
 
 
 def _combined(column: Any) -> Any:
