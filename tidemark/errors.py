@@ -1,7 +1,7 @@
 """Every error that Tidemark raises on purpose, in one tree.
 
     TidemarkError                         exit code
-    ├── ConfigurationError                10   tidemark.yaml is wrong; names file and line
+    ├── ConfigurationError                10   tidemark.yaml or the environment is wrong; names file and line
     ├── NotDeployed                       11   no deployment of that name in this account and Region
     ├── PolicyNotFound                    12
     ├── FileSystemNotInPolicy             13
@@ -49,7 +49,7 @@ class TidemarkError(Exception):
 
 
 class ConfigurationError(TidemarkError):
-    """tidemark.yaml cannot be used as it stands."""
+    """tidemark.yaml, or a setting of the environment, cannot be used as it stands."""
 
     exit_code = 10
 
