@@ -24,6 +24,7 @@ from tidemark.index.catalogue import list_indexes
 from tidemark.index.escape import unescape
 from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import FileStore
+from tidemark.index.thrift import read_struct
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 NAMES = (
@@ -325,7 +326,7 @@ def test_the_manifest_is_plain_json_with_the_documented_names(store, tmp_path):
     assert content["parts"][0]["first"] == {"parent": "/", "name": "a"}
 
 
-def test_the_manifest_says_where_the_page_index_is(store, tmp_path):
+def test_the_manifest_says_where_the_offset_indexes_are(store, tmp_path):
     rows = [row(f"/{number % 7}/{number:05}") for number in range(5000)]
     manifest = index_rows(store, tmp_path, rows, part_rows=4000, row_group_rows=2000)
     files = [file for file in (*manifest.parts, *manifest.side_files) if file.file.endswith(".parquet")]
@@ -339,10 +340,16 @@ def test_the_manifest_says_where_the_page_index_is(store, tmp_path):
             for group in range(metadata.num_row_groups)
             for column in range(metadata.num_columns)
         ]
-        ends = [
-            (chunk.dictionary_page_offset or chunk.data_page_offset) + chunk.total_compressed_size
-            for chunk in chunks
+        # What a reader needs is there, and nothing else: offset index by offset index, up to the footer.
+        footer = read_struct(body[file.footer_offset :])
+        places = sorted(
+            (chunk[4][1], chunk[4][1] + chunk[5][1])  # OffsetIndex: its offset and length, in parquet.thrift
+            for group in footer[4][1][1]
+            for chunk in group[1][1][1]
+        )
+        assert [start for start, _ in places] + [file.footer_offset] == [
+            file.page_index_offset,
+            *(end for _, end in places),
         ]
-        assert max(ends, default=4) == file.page_index_offset
         assert all(chunk.has_offset_index and chunk.has_column_index for chunk in chunks)
     assert manifest.side_file("trigrams.bin").page_index_offset is None

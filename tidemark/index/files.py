@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemark.index.manifest import File
+from tidemark.index.pages import offset_indexes_at
 from tidemark.index.store import Store
 
 # Before compression: small enough to fetch a directory's rows or a block's names without their row group.
@@ -19,12 +20,11 @@ PAGE_BYTES = 32 * 1024
 _LEVEL = 3
 _LEVEL_OF_COLUMN = {"size": 1, "parent": 4, "mtime": 4, "ctime": 4}
 
-_MAGIC = 4  # bytes that a Parquet file begins with
 _LENGTH_AND_MAGIC = 8  # a Parquet file ends with the footer, its length in 4 bytes, and PAR1
 
 
 def parquet_options(
-    schema: pa.Schema, dictionary_columns: list[str], *, page_bytes: int = PAGE_BYTES
+    schema: pa.Schema, dictionary_columns: list[str], *, page_bytes: int | None = None
 ) -> dict[str, object]:
     """Return how every Parquet file of an index is written: only what all readers know."""
     return {
@@ -33,7 +33,7 @@ def parquet_options(
         "use_dictionary": dictionary_columns,
         "write_statistics": True,
         "write_page_index": True,
-        "data_page_size": page_bytes,
+        "data_page_size": page_bytes or PAGE_BYTES,
         "write_page_checksum": True,  # so that a range read notices altered bytes
         "store_schema": False,  # Arrow's own would make its readers see dictionaries where others see strings
         "version": "2.6",
@@ -44,15 +44,11 @@ def parquet_options(
 def parquet_file(name: str, body: memoryview, *, rows: int) -> File:
     """Return what the manifest says of a Parquet file."""
     footer_offset = body.nbytes - _LENGTH_AND_MAGIC - int.from_bytes(body[-8:-4], "little")
-    metadata = pq.read_metadata(pa.BufferReader(body))
-    pages_end = _MAGIC
-    if metadata.num_row_groups:
-        last = metadata.row_group(metadata.num_row_groups - 1).column(metadata.num_columns - 1)
-        pages_end = (last.dictionary_page_offset or last.data_page_offset) + last.total_compressed_size
+    pages_at = offset_indexes_at(bytes(body[footer_offset:]), footer_offset)
     return dataclasses.replace(
         described(name, body, rows=rows, footer_offset=footer_offset),
-        page_index_offset=pages_end,
-        page_index_sha256=hashlib.sha256(body[pages_end:footer_offset]).hexdigest(),
+        page_index_offset=pages_at,
+        page_index_sha256=hashlib.sha256(body[pages_at:footer_offset]).hexdigest(),
     )
 
 
@@ -72,7 +68,7 @@ class SideFileWriter:
     """A side file in Parquet, gathered in memory, where it is compressed, and put at the end."""
 
     def __init__(
-        self, name: str, schema: pa.Schema, *, dictionary_columns: list[str], page_bytes: int = PAGE_BYTES
+        self, name: str, schema: pa.Schema, *, dictionary_columns: list[str], page_bytes: int | None = None
     ) -> None:
         self._name = name
         self._sink = pa.BufferOutputStream()

@@ -41,6 +41,13 @@ class _Wanted:
     rows: int
 
 
+def offset_indexes_at(footer: bytes, default: int) -> int:
+    """Return where a file's offset indexes begin, which lie together; `default` where it has none."""
+    groups = read_struct(footer)[_ROW_GROUPS][1][1]
+    chunks = [chunk for group in groups for chunk in group[_COLUMNS][1][1]]
+    return min((chunk[_INDEX_OFFSET][1] for chunk in chunks if _INDEX_OFFSET in chunk), default=default)
+
+
 class Pages:
     """Where the pages of a file are. Every method raises ValueError or LookupError where that is not said."""
 

@@ -149,16 +149,20 @@ class ParquetReader:
 
 
 def entries(table: pa.Table) -> Iterator[Entry]:
-    """Return a table's rows; it must have ENTRY_COLUMNS."""
+    """Return a table's rows; it must have ENTRY_COLUMNS, of which some may be dictionaries."""
     times = {
         "mtime_us": table.column("mtime").cast(pa.int64()),
         "ctime_us": table.column("ctime").cast(pa.int64()),
     }
-    lists = [times.get(f"{name}_us", table.column(name)).to_pylist() for name in ENTRY_COLUMNS]
+    lists = [times.get(f"{name}_us", _plain(table.column(name))).to_pylist() for name in ENTRY_COLUMNS]
     for row in zip(*lists, strict=True):
         values = dict(zip(ENTRY_COLUMNS, row, strict=True))
         mtime, ctime = values.pop("mtime"), values.pop("ctime")
         yield Entry(mtime_us=mtime, ctime_us=mtime if ctime is None else ctime, **values)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 class _RangeFile(io.RawIOBase):

@@ -17,7 +17,7 @@ from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.store import Store
 from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 
-_ENCODED = ("parent", "ext", "type")
+_ENCODED = ("parent", "ext", "type")  # what is quicker to read as dictionaries: few values, many rows
 
 
 def search(
@@ -45,7 +45,7 @@ def search(
         if not len(numbers):
             return None
         first, last = numbers[0].as_py(), numbers[-1].as_py()
-        return place.part(first, last).read(ENTRY_COLUMNS).filter(found[first : last + 1])
+        return place.part(first, last).read(ENTRY_COLUMNS, encoded=_ENCODED).filter(found[first : last + 1])
 
     places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=True)
     for rows in in_order(places, hits, at_once=store.at_once):
