@@ -6,6 +6,9 @@ literal `\\x`, it and the few around it take the slow way of being looked at one
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -88,7 +91,7 @@ def _text(raw: pa.Array) -> pa.Array:
         return pa.array([escape(value) for value in raw.to_pylist()], pa.string())
     try:
         text = raw.cast(pa.string())
-        if not _any_escape(text):
+        if next(_odd(text), None) is None:
             return text
     except pa.ArrowInvalid:
         pass
@@ -96,26 +99,33 @@ def _text(raw: pa.Array) -> pa.Array:
     return pa.concat_arrays([_text(raw[:half]), _text(raw[half:])])
 
 
-def _any_escape(text: pa.Array) -> bool:
-    """Tell whether some of the strings hold `\\x`, by one search where they lie one after the other."""
+def _odd(text: pa.Array) -> Iterator[int]:
+    """Return where strings may hold `\\x`, by one search where they lie one after the other."""
     _, offsets, letters = text.buffers()
     if text.null_count == len(text) or letters is None:
-        return False
-    ends = memoryview(offsets).cast("i")
-    together = letters[ends[text.offset] : ends[text.offset + len(text)]].to_pybytes()
-    return b"\\" in together and b"\\x" in together  # one byte is found far sooner than two
+        return
+    ends = memoryview(offsets).cast("i")[text.offset : text.offset + len(text) + 1]
+    together = letters[ends[0] : ends[-1]].to_pybytes()
+    at = together.find(b"\\")  # one byte is found far sooner than two
+    while at >= 0:
+        if together[at + 1 : at + 2] == b"x":
+            row = bisect_right(ends, ends[0] + at) - 1
+            yield row
+            at = ends[row + 1] - ends[0] - 1
+        at = together.find(b"\\", at + 1)
 
 
 def raw_column(text: pa.Array) -> pa.Array:
     """Return the true bytes of the strings that stand for bytes which are not UTF-8, null elsewhere."""
-    raw = pa.nulls(len(text), pa.binary())
-    if not _any_escape(text):
-        return raw
-    odd = pc.fill_null(pc.match_substring(text, "\\x"), False)
-    values = [unescape(value) for value in text.filter(odd).to_pylist()]
-    return pc.replace_with_mask(
-        raw, odd, pa.array([None if is_utf8(value) else value for value in values], pa.binary())
-    )
+    raw: dict[int, bytes] = {}
+    for row in _odd(text):
+        value = unescape(text[row].as_py())
+        if not is_utf8(value):
+            raw[row] = value
+    if not raw:
+        return pa.nulls(len(text), pa.binary())
+    places = pc.inverse_permutation(pa.array(raw, pa.int32()), max_index=len(text) - 1)
+    return pa.array(raw.values(), pa.binary()).take(places)
 
 
 def with_raw_columns(rows: pa.Table, schema: pa.Schema = PART_SCHEMA) -> pa.Table:
@@ -147,11 +157,11 @@ def extension(name: pa.Array, kind: pa.Array) -> pa.Array:
     A regular expression says it in a line and takes three times as long.
     """
     pieces = pc.split_pattern(name, ".", max_splits=1, reverse=True)
-    first = pc.take(pieces.values, pieces.offsets[:-1])
     last = pc.take(pieces.values, pc.subtract(pieces.offsets[1:], 1))
+    before = pc.subtract(pc.binary_length(name), pc.binary_length(last))  # 0 without a dot, 1 if it is first
     length = pc.utf8_length(last)
     there = pc.and_(
-        pc.and_(pc.greater(pc.list_value_length(pieces), 1), pc.not_equal(first, "")),
-        pc.and_(pc.and_(pc.greater(length, 0), pc.less_equal(length, 16)), pc.not_equal(kind, "d")),
+        pc.and_(pc.greater(before, 1), pc.not_equal(kind, "d")),
+        pc.and_(pc.greater(length, 0), pc.less_equal(length, 16)),
     )
     return pc.if_else(there, pc.utf8_lower(last), pa.scalar(None, pa.string()))
