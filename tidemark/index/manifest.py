@@ -39,8 +39,8 @@ class File:
     sha256: str
     footer_offset: int  # where the Parquet footer (of trigrams.bin, its table) begins, up to the file's end
     footer_sha256: str  # of those last bytes, which a reader has without reading the whole file
-    # A Parquet file's page index lies between this and the footer, so that one range brings both. None: the
-    # file has no pages, or was written before the manifest told.
+    # A Parquet file's offset indexes lie between this and the footer, so that one range brings both. None: it
+    # has no pages, or was written before the manifest told.
     page_index_offset: int | None = None
     page_index_sha256: str | None = None
 
