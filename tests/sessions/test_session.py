@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
+import botocore.session
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,17 +36,15 @@ def test_a_file_system_is_parsed_from_its_text(file_system: FileSystem) -> None:
     assert file_system.arn.endswith(f":file-system/{file_system.file_system_id}")
 
 
-@pytest.mark.parametrize(
-    ("region", "partition"),
-    [
-        ("eu-central-1", "aws"),
-        ("cn-north-1", "aws-cn"),
-        ("us-gov-west-1", "aws-us-gov"),
-        ("us-east-1", "aws"),
-    ],
-)
-def test_a_region_names_its_partition(region: str, partition: str) -> None:
-    assert partition_of(region) == partition
+def test_a_region_names_its_partition() -> None:
+    session = botocore.session.get_session()
+    regions = {
+        region: partition
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    }
+    assert {region: partition_of(region) for region in regions} == regions
+    assert "aws-eusc" in regions.values()
 
 
 def test_a_point_that_an_older_version_recorded_had_no_issues() -> None:

@@ -68,14 +68,21 @@ _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
-}
+    "aws-eusc": "console.amazonaws-eusc.eu",
+}  # the isolated partitions' are not public
 # Of every partition, interface endpoints in a VPC and dual-stack endpoints included.
-_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
+_AWS_DOMAINS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+)
 
 
 def console(region: str) -> str:
     """Return the address of the AWS console of a Region."""
-    return f"https://{region}.{_CONSOLES[partition_of(region)]}"
+    return f"https://{region}.{_CONSOLES.get(partition_of(region), _CONSOLES['aws'])}"
 
 
 def console_url(client: SFNClient, execution: str) -> str | None:

@@ -38,11 +38,20 @@ class FileSystem:
         )
 
 
+_PARTITIONS = {  # by how their Regions begin; all others are in `aws`. Source: botocore's partitions.json.
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+
+
 def partition_of(region: str) -> str:
-    """Return the AWS partition of a Region: aws, aws-cn or aws-us-gov."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    """Return the AWS partition of a Region, which its ARNs begin with."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 class SessionStatus(StrEnum):
