@@ -20,6 +20,7 @@ COMMANDS = [
     ("history", "/a"),
     ("search", "a"),
     ("search", "a", "--all"),
+    ("search", "a", "--all", "--count"),
     ("search", "a", "--index", FILE_SYSTEM),
     ("search", "a", "--file-system", FILE_SYSTEM),
 ]

@@ -11,7 +11,6 @@ import pytest
 
 from tests.aws.account import ACCOUNT, REGION
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
-from tidemark.index.store import file_store
 
 EVIL = b"/etc/\x1b]0;owned\x07\n.conf"
 LATIN = b"/etc/caf\xe9.conf"
@@ -329,25 +328,6 @@ def test_points_whose_vaults_cannot_be_seen_may_be_deleted_ones(tidemark, deploy
     assert result.code == 0
     assert deployment.point(1).recovery_point_arn in result.out
     assert "Recovery points that were deleted may be among these" in result.err
-
-
-def test_a_damaged_manifest_is_passed_over(tidemark, many):
-    all_of_them = tidemark("search", ".conf", "--all", "--repository", many, "--count", "--json").document
-    first, second = (index["index_id"] for index in all_of_them["indexes"])
-    store = file_store(many)
-    (key,) = (key for key in store.list_keys("indexes/") if key.endswith(f"{second}/manifest.json"))
-    store.put(key, b"{}")
-    for chosen in ((), ("--all",), ("--file-system", FILE_SYSTEM)):
-        result = tidemark("search", ".conf", *chosen, "--repository", many, "--json")
-        assert (result.code, result.err.count(key)) == (44, 1)
-        assert [(hit["path"], hit["index_id"]) for hit in result.lines] == [
-            ("/gone.conf", first),
-            ("/etc/app.conf", first),
-        ]
-        result = tidemark("search", ".conf", *chosen, "--repository", many, "--count")
-        assert (result.code, result.out) == (44, "2\n")
-    result = tidemark("search", ".conf", "--index", second, "--repository", many)
-    assert (result.code, result.out) == (44, "")
 
 
 def test_all_of_nothing(tidemark, repository):
