@@ -13,6 +13,7 @@ from rich.text import Text
 from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
+from tidemark.cli.criteria import LARGEST
 from tidemark.cli.documents import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, session_json
 from tidemark.cli.steps import STATUS_STYLES
 from tidemark.policy.policy import check_file_system_id
@@ -37,7 +38,9 @@ def sessions(
     policy: Annotated[
         str | None, typer.Option("--policy", metavar="NAME", help="Only those of this policy.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=LARGEST, help="At most so many.")
+    ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
