@@ -16,9 +16,9 @@ from tidemark.index.store import Store
 PAGE_BYTES = 32 * 1024
 
 # zstd's. Numbers that share few bytes, as sizes, are smaller by the quickest search, which passes over short
-# matches; times and paths gain most from a longer one.
+# matches; times gain most from a longer one.
 _LEVEL = 3
-_LEVEL_OF_COLUMN = {"size": 1, "parent": 4, "mtime": 4, "ctime": 4}
+_LEVEL_OF_COLUMN = {"size": 1, "mtime": 4, "ctime": 4}
 
 _LENGTH_AND_MAGIC = 8  # a Parquet file ends with the footer, its length in 4 bytes, and PAR1
 
