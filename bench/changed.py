@@ -14,12 +14,11 @@ import time
 from array import array
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.synthetic import SyntheticCrawl
+from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import Crawl, CrawlProgress
 from tidemark.index.build import build_index
@@ -98,7 +97,7 @@ class ChangedCrawl:
             self._new += 1
             names[place] = b"%x-%s" % (self._chance.getrandbits(24), names[place][:200])
             taken["inode"][place] = _NEW_INODES * self._new % 2**63
-        taken |= {"names": _column(names), "targets": _column(targets)}
+        taken |= {"names": bytes_column(names), "targets": bytes_column(targets)}
         return dataclasses.replace(batch, rows=len(places), **taken)
 
 
@@ -145,10 +144,6 @@ def _index(store: Store, crawl: Crawl, made_up: SyntheticCrawl, file_system: int
 def _taken(column: BytesColumn, places: Sequence[int]) -> list[bytes]:
     offsets, letters = memoryview(column.offsets), bytes(column.data)
     return [letters[offsets[place] : offsets[place + 1]] for place in places]
-
-
-def _column(values: list[bytes]) -> BytesColumn:
-    return BytesColumn(offsets=array("i", accumulate(map(len, values), initial=0)), data=b"".join(values))
 
 
 def main() -> None:
