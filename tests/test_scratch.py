@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tidemark.scratch import scratch_directory
+from tidemark.scratch import PREFIX, scratch_directory
 
 PROGRAM = """
 import sys, time
@@ -71,8 +71,8 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_stays
 def test_nothing_else_is_removed(temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "file").write_text("content")
-    (temporary / "tidemark-scratch-link").symlink_to(elsewhere)
-    (temporary / "tidemark-scratch-file").write_text("content")
+    (temporary / f"{PREFIX}link").symlink_to(elsewhere)
+    (temporary / f"{PREFIX}file").write_text("content")
     (temporary / "tidemark-error-1.txt").write_text("content")
     (temporary / "tidemark-10m").mkdir()
     before = set(temporary.iterdir())
@@ -83,7 +83,7 @@ def test_nothing_else_is_removed(temporary: Path, tmp_path_factory: pytest.TempP
 
 
 def test_what_another_user_left_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = temporary / "tidemark-scratch-theirs"
+    theirs = temporary / f"{PREFIX}theirs"
     theirs.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: theirs.stat().st_uid + 1)
     with scratch_directory():
@@ -95,7 +95,7 @@ def test_an_abandoned_directory_keeps_its_links_targets(
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "file").write_text("content")
-    abandoned = temporary / "tidemark-scratch-abandoned"
+    abandoned = temporary / f"{PREFIX}abandoned"
     abandoned.mkdir()
     (abandoned / "link").symlink_to(elsewhere)
     with scratch_directory():

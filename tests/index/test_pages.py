@@ -143,3 +143,8 @@ def test_anything_else_is_refused(body):
         read_struct(body)
     except ValueError as error:
         assert "Thrift" in str(error)  # noqa: PT017 - some bytes are a struct by chance
+
+
+def test_a_number_without_an_end_is_refused_at_once():
+    with pytest.raises(ValueError, match="too long"):
+        read_struct(b"\x15" + b"\xa5" * 5_000_000)

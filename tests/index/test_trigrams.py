@@ -60,6 +60,17 @@ def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
     assert trigrams.blocks_of(["haystick"]) == []
 
 
+def test_few_pairs_at_a_time_make_the_same_file(store, tmp_path, monkeypatch):
+    chance = random.Random(2)  # noqa: S311 - names of a test
+    rows = [row("/" + "".join(chance.choices("abcdé", k=6))) for _ in range(300)]
+    files = []
+    for number, pairs in enumerate((50, 1 << 20)):
+        monkeypatch.setattr("tidemark.index.trigrams._PAIRS_AT_ONCE", pairs)
+        manifest = index_rows(store, tmp_path, rows, number=number, block_rows=10)
+        files.append(store.get(manifest.identity.prefix + "trigrams.bin"))
+    assert files[0] == files[1]
+
+
 def test_of_blocks_that_all_have_a_name_all_are_found(store, tmp_path):
     rows = [row(f"/{number:02}/same") for number in range(64)]
     manifest = index_rows(store, tmp_path, rows, block_rows=1)

@@ -11,6 +11,7 @@ from tidemark.errors import PathNotFound
 from tidemark.index.entry import Entry
 from tidemark.index.escape import escape
 from tidemark.index.manifest import Key, Manifest
+from tidemark.index.ranges import damaged
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place
 from tidemark.index.store import Store
@@ -66,8 +67,11 @@ def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None
             if any(extent and not extent[0] <= key[each] <= extent[1] for each, extent in extents.items()):
                 continue
             place: Place | None = Place(reader, row_group, range(reader.rows(row_group)))
-            for column, value in key.items():
-                place = place and _among(place, column, value)
+            try:
+                for column, value in key.items():
+                    place = place and _among(place, column, value)
+            except ValueError as error:
+                raise damaged(store, manifest, part, f"is damaged: {error}") from error
             if place is not None:
                 rows = place.read([column for column in ENTRY_COLUMNS if column not in key])
                 for column, value in key.items():
@@ -78,4 +82,9 @@ def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None
 def _among(place: Place, column: str, value: str) -> Place | None:
     """Return where a column has a value: rows side by side, as they are sorted; None where no row has it."""
     found = pc.indices_nonzero(pc.equal(place.read([column]).column(column), pa.scalar(value)))
-    return place.part(found[0].as_py(), found[-1].as_py()) if len(found) else None
+    if not len(found):
+        return None
+    first, last = found[0].as_py(), found[-1].as_py()
+    if last - first + 1 != len(found):
+        raise ValueError("its rows are not sorted")
+    return place.part(first, last)

@@ -204,4 +204,9 @@ class _RangeFile(io.RawIOBase):
 
 def _has_columns(found: pa.Schema, wanted: pa.Schema) -> bool:
     """Tell whether a file has the columns, whatever others a later Tidemark may have added."""
-    return all(field.name in found.names and found.field(field.name).type == field.type for field in wanted)
+    return all(
+        field.name in found.names
+        and found.field(field.name).type == field.type
+        and (field.nullable or not found.field(field.name).nullable)
+        for field in wanted
+    )

@@ -13,6 +13,7 @@ TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, _MAP, STRUCT = rang
 Struct = dict[int, tuple[int, Any]]
 
 _LONG_LIST = 15
+_LONGEST_NUMBER = 63  # bits that come before a number's last byte
 _DEEPEST = 16  # of structs in structs: Parquet's are five deep
 
 
@@ -97,6 +98,8 @@ class _Reader:
             if byte < 0x80:
                 return value
             shift += 7
+            if shift > _LONGEST_NUMBER:
+                raise ValueError("its Thrift has a number that is too long")
 
     def _signed(self) -> int:
         value = self._body[self.at]

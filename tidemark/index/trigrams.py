@@ -31,6 +31,7 @@ _BUCKET = struct.Struct("<IIII")  # its first trigram, how many trigrams, bytes 
 _WORD_BITS = 64
 _BUCKET_BYTES = 16 << 10  # before compression
 _SLAB_BYTES = 4 << 20  # what is put together at once, before compression
+_PAIRS_AT_ONCE = 4 << 20  # of a trigram and a block that has it; 25 bytes of memory each
 _AT_ONCE = 8
 _MOST_ASKED = 12  # trigrams of one search: more only cost requests
 
@@ -75,15 +76,15 @@ class TrigramsBuilder:
         if self._waiting_names:
             self._add_block(self._waiting_names)
         self._end_run()
-        buckets, bodies = [], []
+        buckets, body = [], bytearray()
         for trigrams, words in _slabs(self._runs):
             packed = _CODEC.compress(_bytes(trigrams) + words.tobytes(), asbytes=True)
             buckets.append(_BUCKET.pack(trigrams[0].as_py(), len(trigrams), len(packed), zlib.crc32(packed)))
-            bodies.append(packed)
-        body = b"".join(bodies)
-        table = _TABLE.pack(_MAGIC, self._block_rows, self._blocks, len(buckets)) + b"".join(buckets)
-        store.put(prefix + TRIGRAMS, body + table)
-        return described(TRIGRAMS, memoryview(body + table), rows=self._rows, footer_offset=len(body))
+            body += packed
+        table_at = len(body)
+        body += _TABLE.pack(_MAGIC, self._block_rows, self._blocks, len(buckets)) + b"".join(buckets)
+        store.put(prefix + TRIGRAMS, memoryview(body))
+        return described(TRIGRAMS, memoryview(body), rows=self._rows, footer_offset=table_at)
 
     def _add_block(self, names: list[pa.Array]) -> None:
         self._found.append(_letters_of(names))
@@ -101,24 +102,40 @@ class _Run:
     """The trigrams of 64 blocks in a row, ascending, each with a word: bit n is set if block n has it."""
 
     def __init__(self, found: list[pa.Array]) -> None:
-        which = pc.dictionary_encode(pa.concat_arrays(found))
-        block = pa.concat_arrays(
-            [pa.repeat(_int32(number), len(letters)) for number, letters in enumerate(found)]
-        )
-        letters = which.dictionary
-        bit = pc.add(pc.multiply(which.indices, _WORD), block)
-        # Where each number is found: null where it is not, so that the bits wanted are the ones of validity.
-        places = pc.inverse_permutation(bit, max_index=len(letters) * _WORD_BITS - 1, output_type=pa.int32())
-        words = pa.Array.from_buffers(pa.int64(), len(letters), [None, _validity(places)])
-        trigrams, named = _trigrams(letters)
+        # Names of random letters have many trigrams: those whose numbers end alike, at a time.
+        parts = 1 << (sum(map(len, found)) // _PAIRS_AT_ONCE).bit_length()
+        pieces = [_words_of([_ending(each, end, parts) for each in found]) for end in range(parts)]
+        trigrams = pa.concat_arrays([piece[0] for piece in pieces])
         order = pc.sort_indices(trigrams)
-        order = order.filter(named.take(order))
-        self.trigrams, self._words = trigrams.take(order), words.take(order)
+        self.trigrams = trigrams.take(order)
+        self._words = pa.concat_arrays([piece[1] for piece in pieces]).take(order)
 
     def words(self, trigrams: pa.Array) -> array[int]:
         """Return these trigrams' words."""
         places = pc.index_in(trigrams, value_set=self.trigrams)
         return array("q", _bytes(pc.fill_null(self._words.take(places), 0)))
+
+
+def _ending(letters: pa.Array, end: int, parts: int) -> pa.Array:
+    """Return the numbers that leave `end` when they are divided by `parts`, a power of two."""
+    if parts == 1:
+        return letters
+    return letters.filter(pc.equal(pc.bit_wise_and(letters, _int32(parts - 1)), _int32(end)))
+
+
+def _words_of(found: list[pa.Array]) -> tuple[pa.Array, pa.Array]:
+    """Return the trigrams of some blocks, in no order, and for each the word that says which have it."""
+    which = pc.dictionary_encode(pa.concat_arrays(found))
+    block = pa.concat_arrays(
+        [pa.repeat(_int32(number), len(letters)) for number, letters in enumerate(found)]
+    )
+    letters = which.dictionary
+    bit = pc.add(pc.multiply(which.indices, _WORD), block)
+    # Where each number is found: null where it is not, so that the bits wanted are the ones of validity.
+    places = pc.inverse_permutation(bit, max_index=len(letters) * _WORD_BITS - 1, output_type=pa.int32())
+    words = pa.Array.from_buffers(pa.int64(), len(letters), [None, _validity(places)])
+    trigrams, named = _trigrams(letters)
+    return trigrams.filter(named), words.filter(named)
 
 
 def _slabs(runs: list[_Run]) -> Iterator[tuple[pa.Array, array[int]]]:
@@ -182,6 +199,8 @@ class Trigrams:
             return
         if len(table) != _TABLE.size + buckets * _BUCKET.size or not self.block_rows:
             raise self._damaged()
+        if self.blocks != -(-file.rows // self.block_rows):
+            raise self._damaged()
         self._buckets = list(_BUCKET.iter_unpack(table[_TABLE.size :]))
         self._offsets = [0]
         for _, _, length, _ in self._buckets:
@@ -222,7 +241,7 @@ class Trigrams:
         size, width = 4 * trigrams, self._bitmap_bytes
         try:
             body = bytes(_CODEC.decompress(packed, decompressed_size=size + width * trigrams, asbytes=True))
-        except (ValueError, pa.ArrowException, OSError) as error:
+        except (ValueError, OverflowError, MemoryError, pa.ArrowException, OSError) as error:
             raise self._damaged() from error
         return {
             trigram: int.from_bytes(body[size + n * width : size + (n + 1) * width], "little")
@@ -241,4 +260,4 @@ def _validity(places: pa.Array) -> pa.Buffer:
 def _bytes(numbers: pa.Array) -> bytes:
     """Return the memory of numbers."""
     width = numbers.type.bit_width // 8
-    return bytes(numbers.buffers()[1])[width * numbers.offset : width * (numbers.offset + len(numbers))]
+    return bytes(numbers.buffers()[1].slice(width * numbers.offset, width * len(numbers)))
