@@ -49,8 +49,9 @@ class NamePattern:
         if self._ignore_case:
             names = lower(names)
         if self._mode == "glob":
-            if simple := _ENDS.fullmatch(self._text):
-                return pc.starts_with(names, simple[1]) if simple[1] else pc.ends_with(names, simple[2])
+            start, end = self._ends
+            if start or end:
+                return pc.starts_with(names, start) if start else pc.ends_with(names, end)
             return pc.match_substring_regex(names, glob_to_re2(self._text))
         if self._mode == "exact":
             return pc.equal(names, self._text)
@@ -62,12 +63,19 @@ class NamePattern:
         text = max(self.pieces, key=len, default="")
         if not text or "\0" in text or (self._ignore_case and not text.isascii()):
             return None
-        return Needle(text.encode(), self._ignore_case)
+        start, end = self._ends
+        return Needle(text.encode(), self._ignore_case, at_start=bool(start), at_end=bool(end))
 
     @property
     def is_needle(self) -> bool:
-        """Whether every name that holds the needle matches."""
-        return self._mode in ("auto", "substring")
+        """Whether every name that holds the needle, where it says, matches."""
+        return self._mode == "substring" or any(self._ends)
+
+    @property
+    def _ends(self) -> tuple[str, str]:
+        """How names begin, or how they end, where a glob says only that; else two empty texts."""
+        simple = _ENDS.fullmatch(self._text) if self._mode == "glob" else None
+        return (simple[1] or "", simple[2] or "") if simple else ("", "")
 
     def rows_of(self, holding: Holding) -> list[int]:
         """Return the rows whose names match, of those that hold the needle."""
