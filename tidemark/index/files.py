@@ -24,12 +24,16 @@ _LENGTH_AND_MAGIC = 8  # a Parquet file ends with the footer, its length in 4 by
 
 
 def parquet_options(
-    schema: pa.Schema, dictionary_columns: list[str], *, page_bytes: int | None = None
+    schema: pa.Schema,
+    dictionary_columns: list[str],
+    *,
+    page_bytes: int | None = None,
+    level: int = _LEVEL,
 ) -> dict[str, object]:
     """Return how every Parquet file of an index is written: only what all readers know."""
     return {
         "compression": "zstd",
-        "compression_level": {name: _LEVEL_OF_COLUMN.get(name, _LEVEL) for name in schema.names},
+        "compression_level": {name: _LEVEL_OF_COLUMN.get(name, level) for name in schema.names},
         "use_dictionary": dictionary_columns,
         "write_statistics": True,
         "write_page_index": True,
@@ -68,11 +72,17 @@ class SideFileWriter:
     """A side file in Parquet, gathered in memory, where it is compressed, and put at the end."""
 
     def __init__(
-        self, name: str, schema: pa.Schema, *, dictionary_columns: list[str], page_bytes: int | None = None
+        self,
+        name: str,
+        schema: pa.Schema,
+        *,
+        dictionary_columns: list[str],
+        page_bytes: int | None = None,
+        level: int = _LEVEL,
     ) -> None:
         self._name = name
         self._sink = pa.BufferOutputStream()
-        options = parquet_options(schema, dictionary_columns, page_bytes=page_bytes)
+        options = parquet_options(schema, dictionary_columns, page_bytes=page_bytes, level=level)
         self._writer = pq.ParquetWriter(self._sink, schema, **options)
         self._schema = schema
         self._rows = 0
