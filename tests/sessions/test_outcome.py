@@ -59,6 +59,8 @@ def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
     made = {point.job_id for point in session.points}
     for job in session.jobs:
         assert job.job_id in made or any(job.region in reason and job.state in reason for reason in said)
+    none_known = not session.jobs and not session.points
+    assert ("no backup job of it is written down" in said) == none_known
     indexed = session.index_id is not None and index is not None and index.status is IndexStatus.COMPLETE
     if session.index_wanted and session.points and not indexed:
         assert any(reason.startswith("not indexed") for reason in said), "I3"

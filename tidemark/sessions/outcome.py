@@ -52,7 +52,7 @@ def conclude_stopped(session: Session, index: Index | None, *, why: str) -> Outc
         elif job.job_id not in made:
             reasons.append(f"the {job.kind} job to {job.vault} in {job.region} ended {job.end}")
     reasons += _issues(session)
-    if not session.jobs:
+    if not session.jobs and not session.points:
         reasons.append("no backup job of it is written down")
     missing = _why_no_index(session, index) if session.index_wanted and session.points else None
     if missing is not None:
