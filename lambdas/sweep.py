@@ -5,6 +5,8 @@ An aborted execution runs no Catch: its lease, its session, its worker and its t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict
 
@@ -12,10 +14,11 @@ from lambdas._step import Deployment, count, count_session, logger, step
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.conclusion import announce
+from tidemark.aws.errors import AWS_FAILURES
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.workers import find_workers, remove_worker
-from tidemark.sessions.indexing import LEASE_DURATION, Lease
+from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
 from tidemark.sessions.ledger import close_session, forget_session, leases, update_job, watched_sessions
 from tidemark.sessions.metrics import EXPIRED_LEASES
@@ -41,7 +44,10 @@ class Result(TypedDict):
 
 @step
 def handler(_event: Event, deployment: Deployment) -> Result:
-    """Return what was renewed and removed. Running it twice does no more than once."""
+    """Return what was renewed and removed. Running it twice does no more than once.
+
+    An error with one lease or session is raised when all others are done.
+    """
     now = utc_now()
     result: Result = {
         "renewed": [],
@@ -50,52 +56,83 @@ def handler(_event: Event, deployment: Deployment) -> Result:
         "workers": [],
         "task_definitions": [],
     }
-    alive = _sweep_leases(deployment, now, result)
-    _sweep_sessions(deployment, now, result)
+    failures: list[Exception] = []
+    alive = _sweep_leases(deployment, now, result, failures)
+    _sweep_sessions(deployment, now, result, failures)
     _sweep_workers(deployment, alive, result)
     count(EXPIRED_LEASES, len(result["failed_indexes"]))
+    if failures:
+        raise failures[0]
     return result
 
 
-def _sweep_leases(deployment: Deployment, now: datetime, result: Result) -> set[str]:
+@contextmanager
+def _going_on(what: str, failures: list[Exception]) -> Iterator[None]:
+    """Log and collect an error with one of many, so that it keeps nobody from the others."""
+    try:
+        yield
+    except AWS_FAILURES as error:
+        logger.warning("%s is left to the next sweep: %s: %s", what, type(error).__name__, error)
+        failures.append(error)
+
+
+def _sweep_leases(
+    deployment: Deployment, now: datetime, result: Result, failures: list[Exception]
+) -> set[str]:
     """Renew or end every lease; return the ids of the indexes that are still being made."""
     alive: set[str] = set()
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     for listed in leases(deployment.records):
-        lease = read_lease(deployment.records, listed.file_system)
-        if lease is None:
-            continue  # the list lags; it has ended
-        ended = ended_as(states, execution_arn(deployment.settings.indexing_session, lease.index_id))
-        if ended is None:
-            renew(deployment.records, lease, now)
-            result["renewed"].append(lease.index_id)
-            alive.add(lease.index_id)
-        elif now - _last_renewed(lease) < SWEEP_GRACE:
-            alive.add(lease.index_id)
-        else:
-            reason = f"its execution is {ended} and left its lease behind; the next session indexes anew"
-            index = fail(deployment.records, lease.file_system, lease.index_id, reason, now)
-            if index is not None:
-                announce(deployment.records, deployment.tags, states, index)
-            result["failed_indexes"].append(lease.index_id)
+        with _going_on(f"the lease of index {listed.index_id}", failures):
+            lease = read_lease(deployment.records, listed.file_system)
+            if lease is None:
+                continue  # the list lags; it has ended
+            ended = ended_as(states, execution_arn(deployment.settings.indexing_session, lease.index_id))
+            if ended is None:
+                renew(deployment.records, lease, now)
+                result["renewed"].append(lease.index_id)
+                alive.add(lease.index_id)
+            elif now - _last_renewed(lease) < SWEEP_GRACE:
+                alive.add(lease.index_id)
+            else:
+                reason = f"its execution is {ended} and left its lease behind; the next session indexes anew"
+                index = fail(deployment.records, lease.file_system, lease.index_id, reason, now)
+                if index is not None:
+                    announce(deployment.records, deployment.tags, states, index)
+                result["failed_indexes"].append(lease.index_id)
     return alive
 
 
-def _sweep_sessions(deployment: Deployment, now: datetime, result: Result) -> None:
+def _sweep_sessions(deployment: Deployment, now: datetime, result: Result, failures: list[Exception]) -> None:
     """Close the sessions whose execution is over without having closed them, and follow their jobs."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     for listed in watched_sessions(deployment.records):
-        ended = ended_as(states, listed.execution_arn)
-        if ended is None or now - listed.opened_at < SWEEP_GRACE:
-            continue
-        session = settle(deployment.records, listed.session_id, deployment.tags.tell_index)
-        if session.is_watched:
-            _close_stopped(deployment, session, ended, now)
-            if session.status is SessionStatus.RUNNING:
-                result["aborted_sessions"].append(session.session_id)
-        elif session.status is SessionStatus.ABORTED:
-            # Closed by an earlier sweep. Whatever step was under way then has written down its job by now.
-            forget_session(deployment.records, session.session_id)
+        with _going_on(f"session {listed.session_id}", failures):
+            ended = ended_as(states, listed.execution_arn)
+            if ended is None or now - listed.opened_at < SWEEP_GRACE:
+                continue
+            session = settle(deployment.records, listed.session_id, deployment.tags.tell_index)
+            if session.is_watched:
+                _close_stopped(deployment, session, ended, now)
+                if session.status is SessionStatus.RUNNING:
+                    result["aborted_sessions"].append(session.session_id)
+            elif session.status is SessionStatus.ABORTED and not _awaits_index(deployment, session):
+                # Closed by an earlier sweep. Whatever step was under way then has written down its job by
+                # now, and its index has ended: once more, since the record may still say that it is made.
+                _close_stopped(deployment, session, ended, now)
+                forget_session(deployment.records, session.session_id)
+
+
+def _awaits_index(deployment: Deployment, session: Session) -> bool:
+    """Return whether the session's index is still being made."""
+    index = _index_of(deployment, session)
+    return session.index_wanted and index is not None and index.status is IndexStatus.RUNNING
+
+
+def _index_of(deployment: Deployment, session: Session) -> Index | None:
+    if session.index_id is None:
+        return None
+    return read_index(deployment.records, session.file_system, session.index_id)
 
 
 def _close_stopped(deployment: Deployment, session: Session, ended: str, now: datetime) -> None:
@@ -110,9 +147,8 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
         # after the point: a job that has ended is not asked about again
         update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)
     current = read_session(records, session.session_id)
-    index = current.index_id and read_index(records, current.file_system, current.index_id)
     why = f"its execution is {ended}; {way_out(ended, session.policy)}"
-    outcome = conclude_stopped(current, index or None, why=why)
+    outcome = conclude_stopped(current, _index_of(deployment, current), why=why)
     closed = close_session(records, session.session_id, outcome, session.ended_at or now)
     if session.status is SessionStatus.RUNNING:
         count_session(closed)

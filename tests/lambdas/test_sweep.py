@@ -13,17 +13,18 @@ from botocore.stub import Stubber
 from lambdas import sweep
 from lambdas._step import Deployment
 from tests.aws.account import ACCOUNT, COPY_REGION, IMAGE, MACHINES, NIGHTLY, REGION
-from tests.sessions.world import new_session
+from tests.sessions.world import new_session, point
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.aws.executions import execution_arn
 from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.workers import find_workers
+from tidemark.errors import AccessDenied
 from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
 from tidemark.sessions.ledger import close_session, record_job, watched_sessions
 from tidemark.sessions.outcome import Outcome
-from tidemark.sessions.overlap import claim, complete, open_session
+from tidemark.sessions.overlap import add_point, claim, complete, fail, open_session
 from tidemark.sessions.session import FileSystem, Job, Session, SessionStatus
 
 FILE_SYSTEMS = {
@@ -302,7 +303,57 @@ def test_a_job_that_goes_on_is_followed_to_its_end(account: Account, call: Any, 
     assert later.ended_at == session.ended_at
     assert not any("goes on" in reason for reason in later.reasons)
     assert call("sweep", {})["aborted_sessions"] == [], "nor is AWS Backup asked again"
-    assert "lost" not in {listed.session_id for listed in watched_sessions(account.deployment.records)}
+    assert "lost" not in watched(account)
+
+
+def watched(account: Account) -> set[str]:
+    return {listed.session_id for listed in watched_sessions(account.deployment.records)}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_session_that_was_stopped_while_its_index_is_made_says_how_that_ended(
+    account: Account, call: Any, *, whole: bool
+) -> None:
+    records, index_id, now = account.deployment.records, account.index_id("living"), utc_now()
+    add_point(records, "living", point("living", "backup"), account.deployment.tags.tell_index)
+    account.clients.of("stepfunctions", REGION).stop_execution(
+        executionArn=execution_arn(f"{MACHINES}-backup-session", "living")
+    )
+    for _ in range(3):
+        call("sweep", {})
+        session = read_session(records, "living")
+        assert session.status is SessionStatus.ABORTED
+        assert session.reasons[1].startswith(f"not indexed yet: index {index_id} is still being made")
+        assert "living" in watched(account)
+    if whole:
+        complete(records, FILE_SYSTEMS["living"], index_id, {"files": 1}, now)
+    else:
+        fail(records, FILE_SYSTEMS["living"], index_id, "no mount target", now)
+    call("sweep", {})
+    ended = read_session(records, "living")
+    assert (ended.status, ended.ended_at) == (SessionStatus.ABORTED, session.ended_at)
+    assert ended.reasons[1:] == (() if whole else (f"not indexed: index {index_id} failed: no mount target",))
+    assert "living" not in watched(account)
+
+
+def test_an_error_with_one_session_keeps_nobody_from_the_others_and_is_seen(
+    account: Account, call: Any, backup: Stubber
+) -> None:
+    records, earlier = account.deployment.records, utc_now() - timedelta(hours=1)
+    arn = execution_arn(f"{MACHINES}-backup-session", "first")
+    file_system = replace(FILE_SYSTEMS["lost"], file_system_id="fs-00000000000000009")
+    first = replace(new_session("first"), execution_arn=arn, opened_at=earlier, file_system=file_system)
+    open_session(records, first, earlier)
+    record_job(records, "first", JOB)
+    backup.add_client_error("describe_backup_job", "AccessDeniedException")
+    with pytest.raises(AccessDenied):
+        call("sweep", {})
+    assert read_session(records, "first").status is SessionStatus.RUNNING
+    assert read_session(records, "lost").status is SessionStatus.ABORTED
+    assert account.index_id("lost") not in account.workers()
+    answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
+    call("sweep", {})
+    assert read_session(records, "first").status is SessionStatus.ABORTED, "the next sweep asks again"
 
 
 def test_a_job_that_was_started_while_its_session_was_closed_is_followed_too(

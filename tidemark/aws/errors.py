@@ -104,6 +104,10 @@ _UNAVAILABLE = {
 }
 
 
+# What a call may end with, for whoever looks after many things and goes on with the others.
+AWS_FAILURES = (BotoCoreError, ClientError, TidemarkError)
+
+
 def code_of(error: ClientError) -> str:
     """Return AWS's name for the error, such as `ResourceNotFoundException`."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -66,7 +66,8 @@ def forget_session(store: Store, session_id: str) -> None:
 def close_session(store: Store, session_id: str, outcome: Outcome, now: datetime) -> Session:
     """Write how the session ended and return it; writing it twice changes nothing but the time.
 
-    One that was stopped stays on the sweeper's list: its last step may just have started another job.
+    One that was stopped stays on the sweeper's list: its last step may just have started another job, and its
+    index may still be made.
     """
     stopped = outcome.status is SessionStatus.ABORTED
     update_session(
@@ -109,7 +110,7 @@ def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Se
 def watched_sessions(store: Store) -> Iterator[Session]:
     """Return the sessions that the sweeper looks after, oldest first. The list may lag by a moment.
 
-    They have not been closed, or were stopped and may have left jobs to AWS Backup.
+    They have not been closed, or were stopped: their jobs may go on, and so may the making of their index.
     """
     for item in store.query(SESSIONS, RUNNING, RUNNING_MARK):
         yield Session.from_item(item)
