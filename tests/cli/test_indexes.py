@@ -78,8 +78,7 @@ def test_without_another_index_there_is_no_answer(tidemark, repository, made, co
     result = tidemark(*command, "--repository", repository.url)
     assert (result.code, result.out) == (code, "")
     assert result.err.count(f"{made[2].key} {why}") == 1
-    said = "of what can be read, no" if command[0] == "history" else "tidemark: no index that can be read"
-    assert said in result.err
+    assert "tidemark: of what can be read, " in result.err
 
 
 @pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
@@ -106,6 +105,13 @@ def test_two_indexes_are_compared_all_the_same(tidemark, repository, made):
     assert (result.code, result.err.count("! passed over: ")) == (44, 1)
     assert result.document["to"] == made[1].index_id
     assert [change["path"] for change in result.document["changes"]] == ["/a"]
+
+
+def test_what_names_no_index_is_said_so_all_the_same(tidemark, repository, made):
+    damage(repository, made[2])
+    result = tidemark("diff", FILE_SYSTEM, "typo", "--repository", repository.url)
+    assert result.code == 44
+    assert "of what can be read, 'typo' is neither an index's id nor" in result.err
 
 
 def test_damage_weighs_more_than_a_newer_format(tidemark, repository, made):

@@ -142,14 +142,7 @@ def passing_over() -> Iterator[PassOver]:
 
     try:
         yield tell
-    except IndexNotFound as error:
-        if not told:
-            raise
-        raise worst()(
-            "no index that can be read answers this; mend what was passed over, or choose another from: "
-            "tidemark index list"
-        ) from error
-    except PathNotFound as error:
+    except (IndexNotFound, PathNotFound) as error:
         if not told:
             raise
         raise worst()(f"of what can be read, {error}") from error
