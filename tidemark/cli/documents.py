@@ -17,7 +17,10 @@ SESSION_FIELDS = (
     "index_wanted, index_id, execution_arn, points[], jobs[]"
 )
 POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_bytes, completed_at, issues"
-JOB_FIELDS = "job_id, kind, account, region, vault, started_at, state, message"
+JOB_FIELDS = (
+    "job_id, kind, account, region, vault, started_at, state (CREATED until it has ended or the sweeper has "
+    "asked), message"
+)
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
     "target_base64"
@@ -45,7 +48,7 @@ def session_json(session: Session) -> dict[str, Any]:
 
 
 def job_json(job: Job) -> dict[str, Any]:
-    """Return a job as its session records it: `state` and `message` in AWS Backup's words when last asked."""
+    """Return a job as its session records it: `state` and `message` in AWS Backup's words of then."""
     return {
         "job_id": job.job_id,
         "kind": job.kind,

@@ -27,9 +27,9 @@ ISO 8601, sizes are bytes.
 File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so. In JSON this is so for bytes that
 are not UTF-8; beside each such name or path, the field that ends in `_base64` holds the true bytes, and null where the name is text.
 
-A command that is not given an index's own id passes over an index that cannot be read: its manifest is damaged, or a newer
-Tidemark wrote it. A line on standard error says which and why; the answer is that of the other indexes, and the command ends with
-code 44 or 45, so that programs can tell.
+A command that is given neither an index's id nor an ARN passes over an index that cannot be read: its manifest is damaged, or a
+newer Tidemark wrote it. A line on standard error says which and why; the answer is that of the other indexes, and the command ends
+with code 44 or 45, so that programs can tell.
 """  # noqa: E501 - the comment is one line of Markdown
 
 

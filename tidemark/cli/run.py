@@ -31,7 +31,7 @@ shows the steps until every session has ended, and ends with code 32 if one fail
 stop the sessions.
 
 JSON: execution_arn, console_url (null where AWS_ENDPOINT_URL names another cloud), sessions[] with
-session_id and file_system; with --wait all fields of "tidemark session".
+session_id and file_system; with --wait the fields of "tidemark sessions".
 """
 
 

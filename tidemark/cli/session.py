@@ -37,9 +37,9 @@ started.
 A session that was stopped from outside is said to be running until the sweeper closes it; what AWS Backup
 makes of its jobs later is still added to it.
 
-JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; each job of AWS Backup, as it stood when last
-asked, with {JOB_FIELDS}; execution_ended: null, or how
-the execution of a session that is said to be running has ended (FAILED, TIMED_OUT, ABORTED, MISSING,
+JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; each job of AWS Backup with
+{JOB_FIELDS}; execution_ended: null, or how the
+execution of a session that is said to be running has ended (FAILED, TIMED_OUT, ABORTED, MISSING,
 SUCCEEDED); index (or null) with index_id, status, started_at, ended_at, reason, sessions[], files,
 directories, others, bytes, unreadable; progress (or null) as the worker wrote it; associations[] with
 recovery_point_arn, index_id. With --watch, it is printed when the session ends.

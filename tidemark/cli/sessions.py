@@ -27,7 +27,7 @@ HELP = f"""List backup sessions, newest first.
 Reads the sessions of the past year, one query for each month until enough are found.
 
 JSON: {{"sessions": [...]}}, each with {SESSION_FIELDS}; each point with {POINT_FIELDS};
-each job of AWS Backup, as it stood when last asked, with {JOB_FIELDS}.
+each job of AWS Backup with {JOB_FIELDS}.
 """
 
 
