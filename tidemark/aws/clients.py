@@ -97,8 +97,9 @@ def _usable_endpoint() -> Iterator[None]:
         if isinstance(error, BotoCoreError):
             raise
         raise ConfigurationError(
-            f"{error}: the AWS SDK cannot use the endpoint it was given; set AWS_ENDPOINT_URL to a URL "
-            f"such as http://127.0.0.1:4566, or unset it; likewise endpoint_url in AWS's configuration file"
+            f"{error}: the AWS SDK cannot use the endpoint, or another setting, that it was given; "
+            f"set AWS_ENDPOINT_URL to a URL such as http://127.0.0.1:4566, or unset it; "
+            f"likewise endpoint_url in AWS's configuration file"
         ) from error
 
 
