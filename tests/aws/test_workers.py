@@ -212,6 +212,7 @@ def test_no_room_anywhere_names_every_place() -> None:
     assert isinstance(found, WorkerNotLaunched)
     assert "in subnet-1: Capacity is unavailable" in str(found)
     assert "in subnet-2: Capacity is unavailable" in str(found)
+    assert "or name a subnet in another zone in tidemark.yaml" in str(found)
     assert len(asked) == 2
 
 

@@ -35,7 +35,7 @@ def launch(
     raise WorkerNotLaunched(
         f"there is no room for the worker of index {environment.index_id} {'; '.join(full)}; "
         f"it is tried again; if it lasts, add a mount target in another Availability Zone, "
-        f"or choose another size in tidemark.yaml"
+        f"or name a subnet in another zone in tidemark.yaml, or choose another size there"
     )
 
 
