@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from tests.aws.account import ACCOUNT, REGION
 from tidemark.aws.clients import Clients
-from tidemark.aws.network import WorkerNetwork, choose_networks, choose_security_groups
+from tidemark.aws.network import (
+    WorkerNetwork,
+    available_mount_targets,
+    choose_networks,
+    choose_security_groups,
+)
 from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerNetworkNotFound
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.session import FileSystem
@@ -151,6 +156,18 @@ def test_each_mount_target_is_a_place_with_its_own_subnet_and_group(mounted: Any
     named = choose(clients, file_system, security_groups=("sg-1",))
     assert {place.subnets for place in named} == {(subnet,), (other_subnet,)}
     assert {place.security_groups for place in named} == {("sg-1",)}
+
+
+def test_any_mount_target_that_admits_somebody_gives_the_groups_of_named_subnets(mounted: Any) -> None:
+    clients, file_system, subnet, _ = mounted
+    another_mount_target(clients, file_system, beside=subnet)
+    efs = clients.of("efs", REGION)
+    last = available_mount_targets(efs, file_system)[-1]["MountTargetId"]
+    (group,) = efs.describe_mount_target_security_groups(MountTargetId=last)["SecurityGroups"]
+    admit_itself(clients, group)
+    assert choose(clients, file_system, subnets=("subnet-1",)) == [
+        WorkerNetwork(subnets=("subnet-1",), security_groups=(group,))
+    ]
 
 
 def test_what_the_policy_names_is_taken_as_it_is(mounted: Any) -> None:

@@ -70,7 +70,7 @@ def choose_networks(
         else:
             places = _admitted(efs, ec2, file_system, targets)
         return [WorkerNetwork(subnets=(subnet,), security_groups=groups) for subnet, groups in places.items()]
-    groups = settings.security_groups or next(iter(_admitted(efs, ec2, file_system, targets[:1]).values()))
+    groups = settings.security_groups or next(iter(_admitted(efs, ec2, file_system, targets).values()))
     together = [settings.subnets] if settings.kind == "fargate" else [(one,) for one in settings.subnets]
     return [WorkerNetwork(subnets=subnets, security_groups=groups) for subnets in together]
 
