@@ -3,7 +3,8 @@
 moto keeps the records. What is added: the script of RunInstances' UserData runs with the commands of
 instance_commands.py in its PATH and the credentials of the instance profile's role; `shutdown` in it stops or
 terminates the instance as InstanceInitiatedShutdownBehavior says; TerminateInstances and StopInstances kill
-its processes; a repeated ClientToken launches nothing new; GetConsoleOutput has what the script printed.
+its processes; a repeated ClientToken launches nothing new, and is an error with other parameters;
+GetConsoleOutput has what the script printed.
 
 Fault: service="ec2", operation="InstanceSecond", action="kill" kills (SIGKILL) the containers of instances
 that have run for n seconds (real ones), and their script goes on; `match` is searched in the instance id and
@@ -28,6 +29,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
@@ -45,6 +47,7 @@ from localcloud.processes import Child
 
 BOOT_SECONDS = 30.0  # of AWS's time, until user data runs
 POLL_SECONDS = 0.05
+MISMATCH = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +67,8 @@ class Machines:
     def __init__(self, cloud: Cloud, clients: Clients) -> None:
         self.cloud, self.clients = cloud, clients
         self._machines: dict[str, Machine] = {}
-        self._launched: dict[tuple[str, str], Any] = {}  # (Region, client token) -> reservation
+        # (Region, client token) -> request, reservation
+        self._launched: dict[tuple[str, str], tuple[str, Any]] = {}
         self._lock = threading.Lock()
 
     def install(self) -> None:
@@ -73,13 +77,16 @@ class Machines:
         machines = self
 
         def run(response: Any) -> Any:
-            token = response._get_param("ClientToken")
+            token, request = response._get_param("ClientToken"), _as_text(response.params)
             with machines._lock:
                 if token and (response.region, token) in machines._launched:
-                    return ActionResult(machines._launched[response.region, token])
+                    earlier, reservation = machines._launched[response.region, token]
+                    if earlier != request:
+                        raise EC2ClientError("IdempotentParameterMismatch", MISMATCH)
+                    return ActionResult(reservation)
                 answer = run_instances(response)
                 if token:
-                    machines._launched[response.region, token] = answer.result
+                    machines._launched[response.region, token] = (request, answer.result)
             for instance in answer.result.instances:
                 machines.start(instance)
             return answer
@@ -250,6 +257,10 @@ class Machines:
 def flags(command: str) -> tuple[str, ...]:
     """Return how Python starts for a command: fast, unless it imports more than Python's own library."""
     return ("-P",) if command in ("aws", "docker") else ("-I", "-S")
+
+
+def _as_text(parameters: Any) -> str:
+    return json.dumps(parameters, sort_keys=True, default=str)
 
 
 def _groups(interface: Any) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from localcloud import Fault
 from tests.localcloud.compute.conftest import IMAGE, Site, wait_for
@@ -111,10 +112,13 @@ def test_an_unknown_file_system_ends_the_script_with_the_mount_helpers_words(sit
     assert logged(site, "unknown") == []
 
 
-def test_the_same_client_token_launches_one_instance(site: Site) -> None:
-    first = launch(site, "token-1", order="wait", ClientToken="once")
-    again = launch(site, "token-2", order="wait", ClientToken="once")
-    site.client("ec2").terminate_instances(InstanceIds=[first])
+def test_the_same_client_token_launches_one_instance_and_takes_no_other_parameters(site: Site) -> None:
+    ec2 = site.client("ec2")
+    request = {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1, "ClientToken": "once"}
+    first, again = (ec2.run_instances(**request)["Instances"][0]["InstanceId"] for _ in range(2))
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        ec2.run_instances(**request, InstanceType="m7g.large")
+    ec2.terminate_instances(InstanceIds=[first])
     assert first == again
 
 
