@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Literal
 
 import pyarrow as pa
@@ -57,7 +58,7 @@ class NamePattern:
             return pc.equal(names, self._text)
         return pc.match_substring(names, self._text)
 
-    @property
+    @cached_property
     def needle(self) -> Needle | None:
         """What to look for in names as they lie in the file; None if there is nothing that could be."""
         text = max(self.pieces, key=len, default="")
@@ -66,12 +67,12 @@ class NamePattern:
         start, end = self._ends
         return Needle(text.encode(), self._ignore_case, at_start=bool(start), at_end=bool(end))
 
-    @property
+    @cached_property
     def is_needle(self) -> bool:
         """Whether every name that holds the needle, where it says, matches."""
         return self._mode == "substring" or any(self._ends)
 
-    @property
+    @cached_property
     def _ends(self) -> tuple[str, str]:
         """How names begin, or how they end, where a glob says only that; else two empty texts."""
         simple = _ENDS.fullmatch(self._text) if self._mode == "glob" else None
@@ -87,7 +88,7 @@ class NamePattern:
         found: list[int] = pa.array(rows, pa.int64()).filter(matches).to_pylist()
         return found
 
-    @property
+    @cached_property
     def pieces(self) -> list[str]:
         """Texts that every name that matches holds, but for case; for trigrams to look up."""
         if self._mode == "regex":

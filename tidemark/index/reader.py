@@ -45,6 +45,7 @@ class ParquetReader:
         paged: bool = False,
     ) -> None:
         self._store, self._manifest, self._described = store, manifest, file
+        self._fetched: dict[int, bytes] = {}  # pieces that are about to be read, by where they begin
         self._footer, self._page_index = read_end(store, manifest, file, with_pages=paged)
         with self._naming_the_file():
             # Opened as a file, Parquet would read its last 64 KiB once more.
@@ -107,7 +108,10 @@ class ParquetReader:
                 return None  # as other programs may write it
             size, begin = chunk.total_compressed_size, chunk.data_page_offset
             body = read_range(self._store, self._manifest, self._described, begin, size)
-            return look_for(needle, Chunk(body, chunk.total_uncompressed_size, chunk.num_values), spans)
+            found = look_for(needle, Chunk(body, chunk.total_uncompressed_size, chunk.num_values), spans)
+            if found is None:
+                self._fetched[begin] = body  # whoever reads the column now need not fetch it again
+            return found
 
     def _nullable(self, column: int) -> bool:
         return bool(self._metadata.schema.column(column).max_definition_level)
@@ -130,7 +134,7 @@ class ParquetReader:
 
     def _open(self, encoded: Sequence[str] = ()) -> Any:
         """Return a ParquetFile with a position of its own, which costs nothing: the metadata is here."""
-        source = _RangeFile(self._store, self._manifest, self._described, self._footer)
+        source = _RangeFile(self._store, self._manifest, self._described, self._footer, self._fetched)
         return pq.ParquetFile(
             pa.PythonFile(source, mode="r"),
             metadata=self._metadata,
@@ -168,9 +172,12 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 class _RangeFile(io.RawIOBase):
     """A file of an index, read by ranges; its footer is here already."""
 
-    def __init__(self, store: Store, manifest: Manifest, file: File, footer: bytes) -> None:
+    def __init__(
+        self, store: Store, manifest: Manifest, file: File, footer: bytes, fetched: dict[int, bytes]
+    ) -> None:
         super().__init__()
-        self._store, self._manifest, self._file, self._footer = store, manifest, file, footer
+        self._store, self._manifest, self._file = store, manifest, file
+        self._footer, self._fetched = footer, fetched
         self._position = 0
 
     def readable(self) -> bool:
@@ -196,6 +203,8 @@ class _RangeFile(io.RawIOBase):
         start = self._position - self._file.footer_offset
         if start >= 0:
             found = self._footer[start : start + wanted]
+        elif len(self._fetched.get(self._position, b"")) == wanted:
+            found = self._fetched.pop(self._position)
         else:
             found = read_range(self._store, self._manifest, self._file, self._position, wanted)
         self._position += wanted

@@ -12,6 +12,7 @@ from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import Manifest
 from tidemark.index.pattern import Mode, NamePattern
+from tidemark.index.plain import Holding
 from tidemark.index.reader import ENTRY_COLUMNS, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.store import Store
@@ -67,11 +68,10 @@ def count(
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
 
     def hits(place: Place) -> int:
-        if wanted.is_needle and wanted.needle and not filters.columns:
-            holding = place.holding("name", wanted.needle)
-            if holding is not None:
-                return len(holding)
-        return int(pc.sum(_matches(place, wanted, filters)).as_py() or 0)
+        if filters.columns or not wanted.is_needle:
+            return _true(_matches(place, wanted, filters))
+        holding = _holding(place, wanted)  # here there is no need to know in which rows
+        return _true(_by_column(place, wanted)) if holding is None else len(holding)
 
     places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=False)
     return sum(in_order(places, hits, at_once=store.at_once))
@@ -109,9 +109,9 @@ def _matches(place: Place, wanted: NamePattern, filters: Filters) -> pa.ChunkedA
 
 def _named(place: Place, wanted: NamePattern) -> pa.ChunkedArray:
     """Tell which rows have a name that matches."""
-    holding = place.holding("name", wanted.needle) if wanted.needle else None
+    holding = _holding(place, wanted)
     if holding is None:
-        return wanted(place.read(["name"]).column("name"))
+        return _by_column(place, wanted)
     matches = bytearray(len(place.rows))
     for row in wanted.rows_of(holding):
         if row in place.rows:  # a page may reach beyond them
@@ -119,3 +119,16 @@ def _named(place: Place, wanted: NamePattern) -> pa.ChunkedArray:
     return pa.chunked_array(
         [pa.Array.from_buffers(pa.uint8(), len(matches), [None, pa.py_buffer(matches)]).cast(pa.bool_())]
     )
+
+
+def _holding(place: Place, wanted: NamePattern) -> Holding | None:
+    """Return the names that hold the pattern's needle; None where it takes the column to tell."""
+    return place.holding("name", wanted.needle) if wanted.needle else None
+
+
+def _by_column(place: Place, wanted: NamePattern) -> pa.ChunkedArray:
+    return wanted(place.read(["name"]).column("name"))
+
+
+def _true(answers: pa.ChunkedArray) -> int:
+    return int(pc.sum(answers).as_py() or 0)
