@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moto.utilities.utils import get_partition
+
 from localcloud.cloud import ApiCall, AwsError, Operation
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 from localcloud.stepfunctions.executions import Execution
@@ -64,7 +66,7 @@ class StepFunctions:
         """CreateStateMachine. Idempotent for the same name, definition, type and role."""
         name, params = call.params["name"], call.params
         _check_name(name)
-        arn = f"arn:aws:states:{call.region}:{call.account_id}:stateMachine:{name}"
+        arn = f"arn:{get_partition(call.region)}:states:{call.region}:{call.account_id}:stateMachine:{name}"
         machine = StateMachine(
             arn=arn,
             name=name,
@@ -93,7 +95,7 @@ class StepFunctions:
         with self._lock:
             machine = self._machine(params["stateMachineArn"])
             if "definition" in params:
-                machine.program = parsed(params["definition"])
+                machine.program = parsed(params["definition"], machine.region)
                 machine.definition = params["definition"]
             machine.role_arn = params.get("roleArn", machine.role_arn)
             machine.settings |= {key: params[key] for key in SETTINGS if key in params}
@@ -113,14 +115,14 @@ class StepFunctions:
 
     def list_machines(self, call: ApiCall) -> Answer:
         """ListStateMachines."""
-        here = f"arn:aws:states:{call.region}:"
+        here = f"arn:{get_partition(call.region)}:states:{call.region}:"
         machines = [m.summary() for arn, m in self._machines.items() if arn.startswith(here)]
         return _page(call, "stateMachines", machines)
 
     def validate(self, call: ApiCall) -> Answer:
-        """ValidateStateMachineDefinition, as far as the interpreter itself checks."""
+        """ValidateStateMachineDefinition: the checks of CreateStateMachine; the first fault found."""
         try:
-            parse_definition(call.params["definition"])
+            parse_definition(call.params["definition"], get_partition(call.region))
         except BadDefinition as error:
             code, _, message = str(error).partition(": ")
             return {

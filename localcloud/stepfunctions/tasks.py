@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moto.utilities.utils import get_partition
+
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.integrations import CALLBACK, Resource
@@ -31,7 +33,7 @@ class _Work:
 def run_task(state: _State) -> Any:  # JSON
     """Return the result of one attempt; raises StateFailed."""
     scope, definition = state.scope, state.definition
-    resource = Resource.parse(definition["Resource"])
+    resource = Resource.parse(definition["Resource"], get_partition(scope.region))
     token, waiting = scope.machinery.tokens.create() if resource.pattern == CALLBACK else (None, None)
     states = state._states()
     if token:
