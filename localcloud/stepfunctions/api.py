@@ -15,11 +15,13 @@ from localcloud.cloud import ApiCall, AwsError, Operation
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 from localcloud.stepfunctions.executions import Execution
 from localcloud.stepfunctions.history import History
+from localcloud.stepfunctions.limits import LARGEST_DATA
 from localcloud.stepfunctions.machines import StateMachine, parsed
 from localcloud.stepfunctions.scope import Machinery
 
 SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+LONGEST_ERROR, LONGEST_CAUSE = 256, 32_768  # characters; source: SendTaskFailure, error and cause
 Answer = Mapping[str, Any]
 
 
@@ -151,6 +153,7 @@ class StepFunctions:
         params = call.params
         name, text = params.get("name") or str(uuid.uuid4()), params.get("input") or "{}"
         _check_name(name)
+        _check_length("input", len(text.encode()), LARGEST_DATA)
         try:
             json.loads(text)
         except ValueError as error:
@@ -218,11 +221,15 @@ class StepFunctions:
 
     def send_success(self, call: ApiCall) -> None:
         """SendTaskSuccess."""
+        if len(call.params["output"].encode()) > LARGEST_DATA:
+            raise AwsError("InvalidOutput", f"Invalid Output: more than {LARGEST_DATA} bytes")
         self._machinery.tokens.succeed(call.params["taskToken"], call.params["output"])
 
     def send_failure(self, call: ApiCall) -> None:
         """SendTaskFailure."""
         params = call.params
+        _check_length("error", len(params.get("error") or ""), LONGEST_ERROR)
+        _check_length("cause", len(params.get("cause") or ""), LONGEST_CAUSE)
         self._machinery.tokens.fail(params["taskToken"], params.get("error"), params.get("cause"))
 
     def send_heartbeat(self, call: ApiCall) -> None:
@@ -248,6 +255,16 @@ class StepFunctions:
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise AwsError("InvalidName", f"Invalid Name: '{name}'")
+
+
+def _check_length(member: str, length: int, longest: int) -> None:
+    """Raise AwsError where a member is longer than the API's model allows."""
+    if length > longest:
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {longest}",
+        )
 
 
 def _page(call: ApiCall, key: str, items: Iterable[Mapping[str, Any]]) -> Answer:

@@ -12,6 +12,7 @@ from moto.utilities.utils import get_partition
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.integrations import CALLBACK, Resource
+from localcloud.stepfunctions.limits import check_data
 from localcloud.stepfunctions.signals import Ended
 from localcloud.stepfunctions.tokens import Waiting
 
@@ -39,6 +40,7 @@ def run_task(state: _State) -> Any:  # JSON
     if token:
         states["context"]["Task"] = {"Token": token}
     arguments = scope.evaluate(definition.get("Arguments", state.input), "Arguments", states)
+    check_data(arguments, state.name)
     timeout = int(scope.evaluate(definition.get("TimeoutSeconds", DEFAULT_TIMEOUT), "TimeoutSeconds", states))
     heartbeat = scope.evaluate(definition.get("HeartbeatSeconds"), "HeartbeatSeconds", states)
     names = {"resourceType": resource.service, "resource": resource.action}
