@@ -262,8 +262,8 @@ def _check_length(member: str, length: int, longest: int) -> None:
     if length > longest:
         raise AwsError(
             "ValidationException",
-            f"1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have "
-            f"length less than or equal to {longest}",
+            f"1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must "
+            f"have length less than or equal to {longest}",
         )
 
 

@@ -60,9 +60,7 @@ def _check_program(program: Mapping[str, Any], where: str, partition: str, extra
     _check_reach(program, where)
 
 
-def _check_state(
-    state: Mapping[str, Any], path: str, states: Mapping[str, Any], partition: str
-) -> None:
+def _check_state(state: Mapping[str, Any], path: str, states: Mapping[str, Any], partition: str) -> None:
     _refuse(state_problems(state), path)
     if state.get("End", True) is not True:
         raise BadDefinition(f"SCHEMA_VALIDATION_FAILED: {path}: End is not true")

@@ -19,7 +19,9 @@ _LEAVING = {"Next", "End", "Output", "Assign"}
 _FAILING = {"Retry", "Catch"}
 # JSONata's fields; those of JSONPath (InputPath, Parameters, ResultPath, ...) are refused with all others.
 FIELDS: Mapping[str, set[str]] = {
-    "Task": {"Resource", "Arguments", "Credentials", "TimeoutSeconds", "HeartbeatSeconds", *_LEAVING, *_FAILING},
+    "Task": {
+        "Resource", "Arguments", "Credentials", "TimeoutSeconds", "HeartbeatSeconds", *_LEAVING, *_FAILING,
+    },
     "Pass": _LEAVING,
     "Choice": {"Choices", "Default", "Output", "Assign"},
     "Wait": {"Seconds", "Timestamp", *_LEAVING},

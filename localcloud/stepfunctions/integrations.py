@@ -54,7 +54,7 @@ class Resource:
 
     @classmethod
     def parse(cls, arn: str, partition: str = "aws") -> Resource:
-        """Return a Resource field's parts; raises ValueError for one of another partition than `partition`."""
+        """Return a Resource field's parts; raises ValueError for another partition than `partition`."""
         found = re.match(r"arn:([\w-]+):", arn)
         if found and found.group(1) != partition:
             raise ValueError(f"{arn} is not in the partition {partition} of the state machine")

@@ -52,10 +52,11 @@ class Stored:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def set(self, scope: int, assigned: Mapping[str, Any]) -> None:  # JSON by variable
-        """Count variables of a scope; raises StateFailed with States.DataLimitExceeded, having counted none."""
+        """Count variables of a scope; raises StateFailed, States.DataLimitExceeded, and then counts none."""
         with self._lock:
-            new = {scope: {**self._sizes.get(scope, {}), **{name: size(value) for name, value in assigned.items()}}}
-            total = sum(sum(sizes.values()) for sizes in ({**self._sizes, **new}).values())
+            sizes = self._sizes.get(scope, {}) | {name: size(value) for name, value in assigned.items()}
+            new = {scope: sizes}
+            total = sum(sum(each.values()) for each in (self._sizes | new).values())
             if total > LARGEST_VARIABLES:
                 raise StateFailed(
                     "States.DataLimitExceeded",

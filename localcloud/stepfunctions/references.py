@@ -17,7 +17,7 @@ _BUILT_IN = frozenset(Jsonata.static_frame.bindings) | frozenset(FUNCTIONS) | {"
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The names in a template. Names that an expression binds itself (`:=`, parameters, `@`, `#`) are not in."""
+    """The names in a template, without those that an expression binds itself (`:=`, parameters, `@`, `#`)."""
 
     variables: frozenset[str]  # without the dollar
     states: frozenset[str]  # members of $states: input, result, errorOutput, context
@@ -25,7 +25,7 @@ class References:
 
 
 def references(template: Any) -> References:  # JSON
-    """Return what the `{% %}` strings of a JSON value refer to; raises ValueError for one that is no JSONata."""
+    """Return what the `{% %}` strings of a JSON value refer to; raises ValueError where one is no JSONata."""
     found = [_of_expression(expression) for expression in expressions(template)]
     return References(
         frozenset().union(*(each.variables for each in found)),

@@ -48,7 +48,7 @@ class _Transition:
 
 
 def _problems(program: Program, where: str, *, outer: Names, readable: Names) -> Iterator[str]:
-    """`outer`: names that enclosing programs assign anywhere; `readable`: those that can have a value here."""
+    """`outer`: names that enclosing programs assign; `readable`: those that can have a value here."""
     own = _assigned_in(program)
     at_entry = _on_some_path(program, readable)
     for name, state in program["States"].items():
@@ -115,7 +115,11 @@ def _fields(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _assigns(state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for rules, prefix in (([state], ""), (state.get("Catch", ()), "Catch"), (state.get("Choices", ()), "Choices")):
+    for rules, prefix in (
+        ([state], ""),
+        (state.get("Catch", ()), "Catch"),
+        (state.get("Choices", ()), "Choices"),
+    ):
         for index, rule in enumerate(rules):
             if "Assign" in rule:
                 yield (f"{prefix}[{index}]/Assign" if prefix else "Assign"), rule["Assign"]
@@ -153,7 +157,7 @@ def _transitions(program: Program) -> Iterator[_Transition]:
 
 def _on_some_path(program: Program, at_start: Names) -> dict[str, Names]:
     """Return the variables that can have a value when each state is entered."""
-    entry = {name: frozenset() for name in program["States"]} | {program["StartAt"]: at_start}
+    entry: dict[str, Names] = dict.fromkeys(program["States"], frozenset()) | {program["StartAt"]: at_start}
     transitions = [each for each in _transitions(program) if each.target]
     changed = True
     while changed:
@@ -168,7 +172,7 @@ def _on_some_path(program: Program, at_start: Names) -> dict[str, Names]:
 def _on_every_path(program: Program, at_start: Names) -> dict[str, Names]:
     """Return the variables that have a value whenever each state is entered."""
     everything = at_start | _assigned_in(program)
-    entry = {name: everything for name in program["States"]} | {program["StartAt"]: at_start}
+    entry = dict.fromkeys(program["States"], everything) | {program["StartAt"]: at_start}
     transitions = [each for each in _transitions(program) if each.target]
     changed = True
     while changed:

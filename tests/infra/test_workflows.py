@@ -49,7 +49,10 @@ def test_both_validators_find_a_transition_to_no_state(
 ) -> None:
     broken = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}, "QueryLanguage": "JSONata"}
     found = _found_by_validators({"broken": json.dumps(broken)}, tmp_path, capfd)["broken"]
-    assert {message.partition(":")[0] for message in found} == {"asl-validator", "amazon-states-language-service"}
+    assert {message.partition(":")[0] for message in found} == {
+        "asl-validator",
+        "amazon-states-language-service",
+    }
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

@@ -1,4 +1,4 @@
-"""The state machines as they stand in the sources keep the rules of the States Language, before any deployment."""
+"""The state machines keep the rules of the States Language as they stand in the sources."""
 
 from __future__ import annotations
 
@@ -42,5 +42,7 @@ def test_the_definition_is_accepted_in_its_own_partition_only(name: str, partiti
 
 def test_a_variable_of_a_branch_that_has_the_name_of_an_outer_one_is_refused() -> None:
     text = source("backup-session").replace("launch_failure", "failure")
-    with pytest.raises(BadDefinition, match="Start indexing session.*failure: a variable assigned in an inner"):
+    with pytest.raises(
+        BadDefinition, match=r"Start indexing session.*failure: a variable assigned in an inner"
+    ):
         parse_definition(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,10 +49,8 @@ class Recorder:
 
     def run(self, script: Script, machine: str, given: Any) -> None:
         self.machine = machine
-        try:
+        with suppress(Raised):  # an execution that fails evaluates expressions too
             script.run(machine, given)
-        except Raised:
-            pass  # an execution that fails evaluates expressions too
 
     def run_policy(self, *, redriven: bool) -> None:
         self.machine = "policy-run"
@@ -77,13 +76,18 @@ class Recorder:
                 "FailPolicyRunFunction": fail,
                 "BackupSessionStateMachine": nested,
             },
-            {"Execution": {"Input": {"policy": "nightly"}, "Id": "arn", "StartTime": "now", "RedriveCount": 1}},
+            {
+                "Execution": {
+                    "Input": {"policy": "nightly"},
+                    "Id": "arn",
+                    "StartTime": "now",
+                    "RedriveCount": 1,
+                }
+            },
         )
         given = {"policy": "nightly"} | ({"scheduled_time": "2026-11-22T01:00:00Z"} if redriven else {})
-        try:
+        with suppress(Raised):
             walk.run(definition("policy-run"), given, {})
-        except Raised:
-            pass
 
 
 @pytest.fixture

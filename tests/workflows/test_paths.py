@@ -10,7 +10,6 @@ from tests.workflows.script import GIVEN, Script
 from tests.workflows.walker import Raised, Walk, definition
 
 
-
 def test_a_session_with_a_copy_and_an_index_costs_at_most_sixty_transitions() -> None:
     script = Script(job_seconds=600)
     script.run("backup-session", GIVEN)

@@ -112,7 +112,11 @@ def test_a_redrive_runs_only_the_branches_that_had_not_succeeded(machines: Any, 
         return "bad"
 
     machines.tasks.functions |= {"good": good, "bad": bad}
-    parallel = {"Type": "Parallel", "Branches": [one(task("good"), "Good"), one(task("bad"), "Bad")], "End": True}
+    parallel = {
+        "Type": "Parallel",
+        "Branches": [one(task("good"), "Good"), one(task("bad"), "Bad")],
+        "End": True,
+    }
     arn = machines.start(one(parallel))
     machines.wait(arn)
     healthy.set()

@@ -48,7 +48,9 @@ def test_arguments_beyond_the_limit_do_not_reach_the_function(machines: Any, tas
     assert called == []
 
 
-@pytest.mark.parametrize(("caught_by", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])
+@pytest.mark.parametrize(
+    ("caught_by", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")]
+)
 def test_only_its_own_name_catches_a_result_that_is_too_large(
     machines: Any, task: Task, caught_by: str, status: str
 ) -> None:
@@ -86,7 +88,13 @@ def test_variables_of_iterations_count_until_the_iteration_ends(machines: Any) -
             "Leave": {"Type": "Pass", "Output": "{% $length($a) %}", "End": True},
         },
     }
-    state = {"Type": "Map", "Items": "{% [1..60] %}", "MaxConcurrency": 2, "ItemProcessor": inner, "End": True}
+    state = {
+        "Type": "Map",
+        "Items": "{% [1..60] %}",
+        "MaxConcurrency": 2,
+        "ItemProcessor": inner,
+        "End": True,
+    }
     assert machines.output(one(state)) == [199_998] * 60
 
 

@@ -1,4 +1,4 @@
-"""Variables: what Step Functions refuses when a definition is created, and a second implementation of scope."""
+"""Variables that Step Functions refuses in a definition, and a second implementation of their scope."""
 
 from __future__ import annotations
 
@@ -53,44 +53,70 @@ CHOICE = {
 }
 REFUSED = {
     "a branch assigns what is assigned before it": (
-        program(A=passes(Assign={"x": 0}, Next="P"), P=parallel(program(B=ASSIGNS))), IN_OUTER_SCOPE),
+        program(A=passes(Assign={"x": 0}, Next="P"), P=parallel(program(B=ASSIGNS))),
+        IN_OUTER_SCOPE,
+    ),
     "a branch assigns what is assigned after it": (
-        program(P=parallel(program(B=ASSIGNS), Next="A"), A=ASSIGNS), IN_OUTER_SCOPE),
+        program(P=parallel(program(B=ASSIGNS), Next="A"), A=ASSIGNS),
+        IN_OUTER_SCOPE,
+    ),
     "a branch assigns what its own state assigns": (
-        program(P=parallel(program(B=ASSIGNS), Assign={"x": 0})), IN_OUTER_SCOPE),
+        program(P=parallel(program(B=ASSIGNS), Assign={"x": 0})),
+        IN_OUTER_SCOPE,
+    ),
     "a branch assigns what its own state's Catch assigns": (
         program(P=parallel(program(B=ASSIGNS), Catch=caught(Assign={"x": 0}), Next="End"), End=passes()),
-        IN_OUTER_SCOPE),
+        IN_OUTER_SCOPE,
+    ),
     "an iteration assigns an outer variable": (
-        program(A=passes(Assign={"x": 0}, Next="M"), M=each(program(B=ASSIGNS))), IN_OUTER_SCOPE),
+        program(A=passes(Assign={"x": 0}, Next="M"), M=each(program(B=ASSIGNS))),
+        IN_OUTER_SCOPE,
+    ),
     "a Catch in a branch assigns an outer variable": (
         program(
             A=passes(Assign={"x": 0}, Next="P"),
             P=parallel(program(B=task(Catch=caught(Assign={"x": 1}), Next="End"), End=passes())),
-        ), r"B/Catch\[0\]/Assign .*" + IN_OUTER_SCOPE),
+        ),
+        r"B/Catch\[0\]/Assign .*" + IN_OUTER_SCOPE,
+    ),
     "a rule of a Choice in a branch assigns an outer variable": (
         program(A=passes(Assign={"x": 0}, Next="P"), P=parallel(program(C=CHOICE, End=passes()))),
-        r"C/Choices\[0\]/Assign .*" + IN_OUTER_SCOPE),
+        r"C/Choices\[0\]/Assign .*" + IN_OUTER_SCOPE,
+    ),
     "a branch within an iteration assigns the outermost variable": (
         program(A=passes(Assign={"x": 0}, Next="M"), M=each(program(P=parallel(program(B=ASSIGNS))))),
-        IN_OUTER_SCOPE),
+        IN_OUTER_SCOPE,
+    ),
     "no state assigns the variable": (program(A=REFERS), r"A/Output refers to \$x"),
     "a state refers to the variable it assigns itself": (
-        program(A=passes(Assign={"x": "{% $x + 1 %}"})), r"A/Assign refers to \$x"),
+        program(A=passes(Assign={"x": "{% $x + 1 %}"})),
+        r"A/Assign refers to \$x",
+    ),
     "only a branch assigns the variable": (
-        program(P=parallel(program(B=ASSIGNS), Next="A"), A=REFERS), r"A/Output refers to \$x"),
+        program(P=parallel(program(B=ASSIGNS), Next="A"), A=REFERS),
+        r"A/Output refers to \$x",
+    ),
     "only the other branch assigns the variable": (
-        program(P=parallel(program(B=ASSIGNS), program(C=REFERS))), r"C/Output refers to \$x"),
+        program(P=parallel(program(B=ASSIGNS), program(C=REFERS))),
+        r"C/Output refers to \$x",
+    ),
     "the variable is assigned on the way of an error only": (
         program(T=task(Catch=caught(Assign={"x": 1}), Next="A"), A=REFERS, End=passes()),
-        r"A/Output refers to \$x"),
+        r"A/Output refers to \$x",
+    ),
     "the variable is assigned later": (
-        program(A=passes(Output="{% $x %}", Next="B"), B=ASSIGNS), r"A/Output refers to \$x"),
+        program(A=passes(Output="{% $x %}", Next="B"), B=ASSIGNS),
+        r"A/Output refers to \$x",
+    ),
     "a distributed Map refers to an outer variable": (
         program(
             A=passes(Assign={"x": 0}, Next="M"),
-            M=each({"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **program(B=REFERS)}),
-        ), r"B/Output refers to \$x"),
+            M=each(
+                {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **program(B=REFERS)}
+            ),
+        ),
+        r"B/Output refers to \$x",
+    ),
     "the reserved name": (program(A=passes(Assign={"states": 1})), "reserved variable states"),
     "a name with a hyphen": (program(A=passes(Assign={"a-b": 1})), "no Unicode identifier"),
     "a name that begins with a digit": (program(A=passes(Assign={"1a": 1})), "no Unicode identifier"),
@@ -98,18 +124,27 @@ REFUSED = {
     "an empty name": (program(A=passes(Assign={"": 1})), "no Unicode identifier"),
     "a long name": (program(A=passes(Assign={"a" * 81: 1})), "longer than 80 characters"),
     "errorOutput outside Catch": (
-        program(A=passes(Output="{% $states.errorOutput %}")), r"\$states.errorOutput, which exists in Catch only"),
+        program(A=passes(Output="{% $states.errorOutput %}")),
+        r"\$states.errorOutput, which exists in Catch only",
+    ),
     "result of a state that has none": (
-        program(A=passes(Output="{% $states.result %}")), r"\$states.result, which has no value"),
+        program(A=passes(Output="{% $states.result %}")),
+        r"\$states.result, which has no value",
+    ),
     "result in Arguments": (
-        program(A={**task(), "Arguments": "{% $states.result.a %}"}), r"A/Arguments refers to \$states.result"),
+        program(A={**task(), "Arguments": "{% $states.result.a %}"}),
+        r"A/Arguments refers to \$states.result",
+    ),
     "result in Catch": (
         program(T=task(Catch=caught(Output="{% $states.result %}"), Next="End"), End=passes()),
-        r"Catch\[0\]/Output refers to \$states.result"),
+        r"Catch\[0\]/Output refers to \$states.result",
+    ),
     "$eval": (program(A=passes(Output="{% $eval('1') %}")), r"\$eval"),
-}  # fmt: skip
+}
 ACCEPTED = {
-    "two branches with a variable of the same name": program(P=parallel(program(B=ASSIGNS), program(C=ASSIGNS))),
+    "two branches with a variable of the same name": program(
+        P=parallel(program(B=ASSIGNS), program(C=ASSIGNS))
+    ),
     "a branch that refers to an outer variable": program(
         A=passes(Assign={"x": 0}, Next="P"), P=parallel(program(B=REFERS))
     ),
@@ -119,7 +154,9 @@ ACCEPTED = {
         C={"Type": "Choice", "Choices": [{"Condition": "{% $x < 3 %}", "Next": "B"}], "Default": "End"},
         End=passes(),
     ),
-    "a variable that an expression binds": program(A=passes(Output="{% ($x := 1; $map([1], function($v) {$v + $x})) %}")),
+    "a variable that an expression binds": program(
+        A=passes(Output="{% ($x := 1; $map([1], function($v) {$v + $x})) %}")
+    ),
     "errorOutput in Catch, result at the end": program(
         T=task(
             Assign={"x": "{% $states.result %}"},
@@ -129,7 +166,7 @@ ACCEPTED = {
         End=passes(),
     ),
     "names in other scripts": program(A=passes(Assign={"größe": 1, "a" * 80: 2, "変数": 3})),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -185,9 +222,13 @@ def programs(draw: st.DrawFn, depth: int = 2) -> Program:
     count = draw(st.integers(1, 4))
     states: Program = {}
     for number in range(count):
-        assign = {name: 1 for name in draw(st.sets(NAMES, max_size=1))}
+        assign = dict.fromkeys(draw(st.sets(NAMES, max_size=1)), 1)
         refers = draw(st.sets(NAMES, max_size=1))
-        state: dict[str, Any] = {"Type": "Pass", "Assign": assign, "Output": [f"{{% ${name} %}}" for name in refers]}
+        state: dict[str, Any] = {
+            "Type": "Pass",
+            "Assign": assign,
+            "Output": [f"{{% ${name} %}}" for name in refers],
+        }
         kind = draw(st.sampled_from(["Pass", "Choice", "Parallel", "Map"] if depth else ["Pass", "Choice"]))
         state["Type"] = kind
         later = [f"s{index}" for index in range(number + 1, count)]
