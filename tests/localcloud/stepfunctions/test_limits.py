@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -120,3 +121,34 @@ def test_an_answer_that_is_too_long_is_refused(
     with pytest.raises(AwsError) as refused:
         machines(operation, taskToken="token", **members)
     assert refused.value.code == code
+
+
+def test_an_execution_that_uses_up_its_events_fails_and_cannot_be_redriven(machines: Any) -> None:
+    choice = {
+        "Type": "Choice",
+        "Choices": [{"Condition": "{% $states.input.on %}", "Next": "Again"}],
+        "Default": "End",
+    }
+    states = {"Again": {"Type": "Pass", "Next": "Which"}, "Which": choice, "End": {"Type": "Succeed"}}
+    arn = machines.start({"StartAt": "Again", "States": states}, {"on": True})
+    described = machines.wait(arn, seconds=60)
+    assert (described["status"], described["redriveStatus"]) == ("FAILED", "NOT_REDRIVABLE")
+    first = machines("GetExecutionHistory", executionArn=arn, maxResults=1)["events"][0]
+    last = machines("GetExecutionHistory", executionArn=arn, maxResults=1, reverseOrder=True)["events"][0]
+    assert (first["id"], last["id"], last["type"]) == (1, 25_000, "ExecutionFailed")
+    with pytest.raises(AwsError) as refused:
+        machines("RedriveExecution", executionArn=arn)
+    assert refused.value.code == "ExecutionNotRedrivable"
+
+
+def test_an_execution_is_redrivable_for_fourteen_days(machines: Any) -> None:
+    arn = machines.start(one({"Type": "Fail", "Error": "E"}))
+    machines.wait(arn)
+    execution = machines.api._executions[arn]
+    execution.ended_at -= timedelta(days=14, minutes=1)
+    assert machines("DescribeExecution", executionArn=arn)["redriveStatus"] == "NOT_REDRIVABLE"
+    with pytest.raises(AwsError) as refused:
+        machines("RedriveExecution", executionArn=arn)
+    assert refused.value.code == "ExecutionNotRedrivable"
+    execution.ended_at += timedelta(days=1)
+    assert machines("RedriveExecution", executionArn=arn)["redriveDate"]
