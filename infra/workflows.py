@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -38,6 +38,7 @@ class Workflows(Construct):
         self._log_retention = log_retention
         values = {f"{_camel(file)}Function": function.function_arn for file, function in functions.items()}
         values |= {f"{_camel(name)}StateMachine": names.state_machine_arn(name) for name in WORKFLOWS}
+        values["Partition"] = Aws.PARTITION
         self.by_name = {name: self._machine(name, values) for name in WORKFLOWS}
 
     def _machine(self, name: str, values: Mapping[str, str]) -> sfn.StateMachine:

@@ -4,8 +4,12 @@ moto has an interpreter too. This one stands in its place because what a local c
 moto's lacks: JSONata, redrive, time that can be scaled, tokens and heartbeats without races, aborts that
 end at once, and a second less for every definition it parses.
 
+A definition is checked when it is created, by rules that AWS documents and by one of our own: a variable
+that nothing can have assigned is refused (`variables`). Sizes are limited while an execution runs (`limits`).
+
 Left out: JSONPath definitions (refused when created), activities, versions and aliases, express workflows'
-own API, Map's ItemReader, ItemBatcher and ResultWriter (distributed mode runs like inline mode).
+own API, Map's ItemReader, ItemBatcher and ResultWriter (refused when created;
+distributed mode runs like inline mode).
 """
 
 from __future__ import annotations

@@ -9,15 +9,19 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moto.utilities.utils import get_partition
+
 from localcloud.cloud import ApiCall, AwsError, Operation
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 from localcloud.stepfunctions.executions import Execution
 from localcloud.stepfunctions.history import History
+from localcloud.stepfunctions.limits import LARGEST_DATA
 from localcloud.stepfunctions.machines import StateMachine, parsed
 from localcloud.stepfunctions.scope import Machinery
 
 SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+LONGEST_ERROR, LONGEST_CAUSE = 256, 32_768  # characters; source: SendTaskFailure, error and cause
 Answer = Mapping[str, Any]
 
 
@@ -64,7 +68,7 @@ class StepFunctions:
         """CreateStateMachine. Idempotent for the same name, definition, type and role."""
         name, params = call.params["name"], call.params
         _check_name(name)
-        arn = f"arn:aws:states:{call.region}:{call.account_id}:stateMachine:{name}"
+        arn = f"arn:{get_partition(call.region)}:states:{call.region}:{call.account_id}:stateMachine:{name}"
         machine = StateMachine(
             arn=arn,
             name=name,
@@ -93,7 +97,7 @@ class StepFunctions:
         with self._lock:
             machine = self._machine(params["stateMachineArn"])
             if "definition" in params:
-                machine.program = parsed(params["definition"])
+                machine.program = parsed(params["definition"], machine.region)
                 machine.definition = params["definition"]
             machine.role_arn = params.get("roleArn", machine.role_arn)
             machine.settings |= {key: params[key] for key in SETTINGS if key in params}
@@ -113,14 +117,14 @@ class StepFunctions:
 
     def list_machines(self, call: ApiCall) -> Answer:
         """ListStateMachines."""
-        here = f"arn:aws:states:{call.region}:"
+        here = f"arn:{get_partition(call.region)}:states:{call.region}:"
         machines = [m.summary() for arn, m in self._machines.items() if arn.startswith(here)]
         return _page(call, "stateMachines", machines)
 
     def validate(self, call: ApiCall) -> Answer:
-        """ValidateStateMachineDefinition, as far as the interpreter itself checks."""
+        """ValidateStateMachineDefinition: the checks of CreateStateMachine; the first fault found."""
         try:
-            parse_definition(call.params["definition"])
+            parse_definition(call.params["definition"], get_partition(call.region))
         except BadDefinition as error:
             code, _, message = str(error).partition(": ")
             return {
@@ -149,6 +153,7 @@ class StepFunctions:
         params = call.params
         name, text = params.get("name") or str(uuid.uuid4()), params.get("input") or "{}"
         _check_name(name)
+        _check_length("input", len(text.encode()), LARGEST_DATA)
         try:
             json.loads(text)
         except ValueError as error:
@@ -216,11 +221,15 @@ class StepFunctions:
 
     def send_success(self, call: ApiCall) -> None:
         """SendTaskSuccess."""
+        if len(call.params["output"].encode()) > LARGEST_DATA:
+            raise AwsError("InvalidOutput", f"Invalid Output: more than {LARGEST_DATA} bytes")
         self._machinery.tokens.succeed(call.params["taskToken"], call.params["output"])
 
     def send_failure(self, call: ApiCall) -> None:
         """SendTaskFailure."""
         params = call.params
+        _check_length("error", len(params.get("error") or ""), LONGEST_ERROR)
+        _check_length("cause", len(params.get("cause") or ""), LONGEST_CAUSE)
         self._machinery.tokens.fail(params["taskToken"], params.get("error"), params.get("cause"))
 
     def send_heartbeat(self, call: ApiCall) -> None:
@@ -246,6 +255,16 @@ class StepFunctions:
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise AwsError("InvalidName", f"Invalid Name: '{name}'")
+
+
+def _check_length(member: str, length: int, longest: int) -> None:
+    """Raise AwsError where a member is longer than the API's model allows."""
+    if length > longest:
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must "
+            f"have length less than or equal to {longest}",
+        )
 
 
 def _page(call: ApiCall, key: str, items: Iterable[Mapping[str, Any]]) -> Answer:

@@ -6,7 +6,7 @@ import copy
 import json
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from localcloud.cloud import AwsError
@@ -18,6 +18,9 @@ from localcloud.stepfunctions.scope import Checkpoint, Machinery, Scope
 from localcloud.stepfunctions.signals import Ended, Signal
 
 REDRIVABLE = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+# Source: Step Functions developer guide, "Restarting state machine executions with redrive".
+REDRIVABLE_FOR = timedelta(days=14)
+EVENTS_TOO_MANY_TO_REDRIVE = MOST_EVENTS - 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,11 +73,9 @@ class Execution:
         the attempts of Retry count anew. Raises AwsError where nothing can be redriven.
         """
         with self._lock:
-            if self.status not in REDRIVABLE:
-                raise AwsError(
-                    "ExecutionNotRedrivable",
-                    f"it is {self.status} and cannot be redriven: '{self.arn}'",
-                )
+            reason = self._not_redrivable()
+            if reason:
+                raise AwsError("ExecutionNotRedrivable", f"{reason}: '{self.arn}'")
             self.redrives += 1
             self.redriven_at = self.machinery.clock.now()
             self.history.add("ExecutionRedriven", "executionRedrivenEventDetails", redriveCount=self.redrives)
@@ -87,7 +88,7 @@ class Execution:
     def describe(self) -> dict[str, Any]:
         """Return DescribeExecution's answer."""
         with self._lock:
-            redrivable = self.status in REDRIVABLE
+            reason = self._not_redrivable()
             described = {
                 **self.summary(),
                 "input": self.input,
@@ -96,12 +97,19 @@ class Execution:
                 "outputDetails": {"included": True} if self.output is not None else None,
                 "error": self.error,
                 "cause": self.cause,
-                "redriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE",
-                "redriveStatusReason": None
-                if redrivable
-                else f"Execution is {self.status} and cannot be redriven",
+                "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+                "redriveStatusReason": reason,
             }
             return {name: value for name, value in described.items() if value is not None}
+
+    def _not_redrivable(self) -> str | None:
+        if self.status not in REDRIVABLE or self.ended_at is None:
+            return f"Execution is {self.status} and cannot be redriven"
+        if self.machinery.clock.now() - self.ended_at > REDRIVABLE_FOR:
+            return f"Execution ended more than {REDRIVABLE_FOR.days} days ago and cannot be redriven"
+        if len(self.history.events) >= EVENTS_TOO_MANY_TO_REDRIVE:
+            return f"Execution has {len(self.history.events)} events and cannot be redriven"
+        return None
 
     def summary(self) -> dict[str, Any]:
         """Return the execution as ListExecutions has it."""

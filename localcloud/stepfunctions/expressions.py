@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonata import Jsonata
@@ -36,19 +36,16 @@ def evaluate(template: Any, bindings: Mapping[str, Any], field: str) -> Any:  # 
     return template
 
 
-def check_syntax(template: Any) -> None:  # JSON
-    """Raise ValueError for the first `{% %}` string in a JSON value that is no JSONata."""
+def expressions(template: Any) -> Iterator[str]:  # JSON
+    """Yield the JSONata in every `{% %}` string of a JSON value."""
     if isinstance(template, str) and template.startswith(OPEN) and template.endswith(CLOSE):
-        try:
-            Jsonata(template[len(OPEN) : -len(CLOSE)])
-        except Exception as error:
-            raise ValueError(f"{template}: {error}") from error
+        yield template[len(OPEN) : -len(CLOSE)]
     elif isinstance(template, dict):
         for value in template.values():
-            check_syntax(value)
+            yield from expressions(value)
     elif isinstance(template, list):
         for value in template:
-            check_syntax(value)
+            yield from expressions(value)
 
 
 def _evaluate(expression: str, bindings: Mapping[str, Any], field: str) -> Any:  # JSON

@@ -32,7 +32,8 @@ class History:
     def add(self, kind: str, details: str | None = None, **members: Any) -> None:  # JSON
         """Append an event; `details` is the name of its details' member, None members are left out."""
         with self._lock:
-            if len(self.events) >= MOST_EVENTS and not kind.startswith("Execution"):
+            # The last event is left for the one that ends the execution.
+            if len(self.events) >= MOST_EVENTS - 1 and not kind.startswith("Execution"):
                 raise TooManyEvents
             number = len(self.events) + 1
             event = {

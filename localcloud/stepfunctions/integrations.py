@@ -53,12 +53,15 @@ class Resource:
     function: str | None = None  # a Lambda function's ARN used as the Resource
 
     @classmethod
-    def parse(cls, arn: str) -> Resource:
-        """Return a Resource field's parts; raises ValueError."""
-        if re.match(r"arn:aws:lambda:[^:]*:\d+:function:", arn):
+    def parse(cls, arn: str, partition: str = "aws") -> Resource:
+        """Return a Resource field's parts; raises ValueError for another partition than `partition`."""
+        found = re.match(r"arn:([\w-]+):", arn)
+        if found and found.group(1) != partition:
+            raise ValueError(f"{arn} is not in the partition {partition} of the state machine")
+        if re.match(r"arn:[\w-]+:lambda:[^:]*:\d+:function:", arn):
             return cls(service="lambda", action="invoke", operation="invoke", pattern=None, function=arn)
         found = re.fullmatch(
-            r"arn:aws:states:[^:]*:[^:]*:((?:aws-sdk:)?[\w-]+):(\w+)(?:\.(waitForTaskToken|sync:2|sync))?",
+            r"arn:[\w-]+:states:[^:]*:[^:]*:((?:aws-sdk:)?[\w-]+):(\w+)(?:\.(waitForTaskToken|sync:2|sync))?",
             arn,
         )
         if not found:

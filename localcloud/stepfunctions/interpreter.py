@@ -10,11 +10,11 @@ from typing import Any
 
 from localcloud.stepfunctions.failures import Retries, StateFailed, catcher
 from localcloud.stepfunctions.history import as_json
+from localcloud.stepfunctions.limits import check_assign, check_data
 from localcloud.stepfunctions.scope import Checkpoint, Scope
 from localcloud.stepfunctions.signals import Ended
 from localcloud.stepfunctions.tasks import run_task
 
-LARGEST_DATA = 262_144  # bytes; source: Step Functions quotas
 Json = Any
 States = dict[str, Any]  # the members of $states
 
@@ -29,7 +29,16 @@ def run_program(program: Mapping[str, Any], value: Json, scope: Scope, checkpoin
     name: str | None = program["StartAt"]
     if checkpoint.state is not None:
         name, value = checkpoint.state, checkpoint.value
-        scope.variables = dict(checkpoint.variables)
+        scope.assign(checkpoint.variables)
+    try:
+        return _run_states(program, name, value, scope, checkpoint)
+    finally:
+        scope.drop()
+
+
+def _run_states(
+    program: Mapping[str, Any], name: str | None, value: Json, scope: Scope, checkpoint: Checkpoint
+) -> Json:
     while name is not None:
         scope.signal.check()
         checkpoint.state, checkpoint.value, checkpoint.variables = name, value, dict(scope.variables)
@@ -88,12 +97,8 @@ class _State:
         entries, and return where to go with what."""
         output = self.evaluate(rules["Output"], "Output", states) if "Output" in rules else default
         assigned = self.evaluate(rules.get("Assign", {}), "Assign", states)
-        if len(as_json(output).encode()) > LARGEST_DATA:
-            raise StateFailed(
-                "States.DataLimitExceeded",
-                f"The state/task '{self.name}' returned a result with a size exceeding the maximum number of "
-                "bytes service limit.",
-            )
+        check_data(output, self.name)
+        check_assign(assigned, self.name)
         self.scope.assign(assigned)
         return rules.get("Next"), output
 
@@ -166,6 +171,7 @@ class _State:
                 states = self._states()
                 states["context"] |= context
                 values.append(item if selector is None else self.evaluate(selector, "ItemSelector", states))
+                check_data(values[-1], self.name)
             processor = self.definition["ItemProcessor"]
             most = int(self.evaluate(self.definition.get("MaxConcurrency", 0), "MaxConcurrency")) or 40
             outputs = self._side_by_side(
@@ -184,7 +190,9 @@ class _State:
         return max(int(count), int(items * float(share) / 100))
 
     def _arguments(self) -> Json:
-        return self.evaluate(self.definition.get("Arguments", self.input), "Arguments")
+        arguments = self.evaluate(self.definition.get("Arguments", self.input), "Arguments")
+        check_data(arguments, self.name)
+        return arguments
 
     def _retried(self, attempt: Callable[[], Json]) -> tuple[str | None, Json]:
         """Return what the state leaves with after as many attempts as it needs and is allowed.
@@ -194,6 +202,7 @@ class _State:
         while True:
             try:
                 result = attempt()
+                check_data(result, self.name)
                 break
             except StateFailed as failure:
                 wait = self.retries.wait_for(failure.error)

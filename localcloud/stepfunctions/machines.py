@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from moto.utilities.utils import get_partition
+
 from localcloud.cloud import AwsError
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 
@@ -24,7 +26,12 @@ class StateMachine:
     program: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.program = parsed(self.definition)
+        self.program = parsed(self.definition, self.region)
+
+    @property
+    def region(self) -> str:
+        """The Region's name."""
+        return self.arn.split(":")[3]
 
     def describe(self) -> dict[str, Any]:
         """Return DescribeStateMachine's answer."""
@@ -50,9 +57,9 @@ class StateMachine:
         }
 
 
-def parsed(definition: str) -> dict[str, Any]:
-    """Return a definition's program; raises AwsError InvalidDefinition."""
+def parsed(definition: str, region: str) -> dict[str, Any]:
+    """Return a definition's program for a machine in `region`; raises AwsError InvalidDefinition."""
     try:
-        return parse_definition(definition)
+        return parse_definition(definition, get_partition(region))
     except BadDefinition as error:
         raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from error

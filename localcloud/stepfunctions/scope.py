@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import ScaledClock
 from localcloud.stepfunctions.expressions import evaluate
-from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import History
+from localcloud.stepfunctions.limits import Stored
 from localcloud.stepfunctions.signals import Signal
 from localcloud.stepfunctions.tokens import Tokens
 
@@ -62,6 +62,7 @@ class Scope:
     context: dict[str, Any]  # $states.context, without State and Task
     outer: Mapping[str, Any] = field(default_factory=dict)  # variables that can be read, not assigned
     variables: dict[str, Any] = field(default_factory=dict)
+    stored: Stored = field(default_factory=Stored)  # shared by all programs of the execution
 
     def inner(self, signal: Signal, **context: Any) -> Scope:  # JSON
         """Return the scope of a branch or iteration of the present state."""
@@ -73,6 +74,7 @@ class Scope:
             region=self.region,
             context={**self.context, **context},
             outer={**self.outer, **self.variables},
+            stored=self.stored,
         )
 
     def evaluate(self, template: Any, field_name: str, states: Mapping[str, Any]) -> Any:  # JSON
@@ -82,8 +84,10 @@ class Scope:
         return evaluate(template, bindings, field_name)
 
     def assign(self, values: Mapping[str, Any]) -> None:
-        """Set variables; raises StateFailed for one of an outer program."""
-        for name in values:
-            if name in self.outer:
-                raise StateFailed("States.Runtime", f"variable {name} belongs to an outer scope")
+        """Set variables; raises StateFailed for more than an execution may store."""
+        self.stored.set(id(self), values)
         self.variables.update(values)
+
+    def drop(self) -> None:
+        """Let go of the variables: the program has ended."""
+        self.stored.drop(id(self))

@@ -7,9 +7,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moto.utilities.utils import get_partition
+
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.integrations import CALLBACK, Resource
+from localcloud.stepfunctions.limits import check_data
 from localcloud.stepfunctions.signals import Ended
 from localcloud.stepfunctions.tokens import Waiting
 
@@ -31,12 +34,13 @@ class _Work:
 def run_task(state: _State) -> Any:  # JSON
     """Return the result of one attempt; raises StateFailed."""
     scope, definition = state.scope, state.definition
-    resource = Resource.parse(definition["Resource"])
+    resource = Resource.parse(definition["Resource"], get_partition(scope.region))
     token, waiting = scope.machinery.tokens.create() if resource.pattern == CALLBACK else (None, None)
     states = state._states()
     if token:
         states["context"]["Task"] = {"Token": token}
     arguments = scope.evaluate(definition.get("Arguments", state.input), "Arguments", states)
+    check_data(arguments, state.name)
     timeout = int(scope.evaluate(definition.get("TimeoutSeconds", DEFAULT_TIMEOUT), "TimeoutSeconds", states))
     heartbeat = scope.evaluate(definition.get("HeartbeatSeconds"), "HeartbeatSeconds", states)
     names = {"resourceType": resource.service, "resource": resource.action}

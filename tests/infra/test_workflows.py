@@ -32,12 +32,27 @@ def test_every_definition_is_deployed() -> None:
     )
 
 
+def test_two_validators_of_the_states_language_accept_what_is_deployed(
+    main: Template, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deployed = {name: _deployed(main, name) for name in WORKFLOWS}
+    assert _found_by_validators(deployed, tmp_path, capfd) == {name: [] for name in WORKFLOWS}
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_the_definition_is_valid_as_it_stands(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    validator = SOURCES / "node_modules" / ".bin" / "asl-validator"
-    assert validator.exists(), "run: make setup"
-    code = node.run("node", str(validator), "--json-path", str(DIRECTORY / f"{name}.asl.json"))
-    assert code == 0, capfd.readouterr()
+def test_resources_are_in_the_partition_of_the_stack(main: Template, name: str) -> None:
+    assert _machine(main, name)["DefinitionSubstitutions"]["Partition"] == {"Ref": "AWS::Partition"}
+
+
+def test_both_validators_find_a_transition_to_no_state(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}, "QueryLanguage": "JSONata"}
+    found = _found_by_validators({"broken": json.dumps(broken)}, tmp_path, capfd)["broken"]
+    assert {message.partition(":")[0] for message in found} == {
+        "asl-validator",
+        "amazon-states-language-service",
+    }
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -97,6 +112,37 @@ def test_machines_are_traced_and_log_every_event_without_its_data(main: Template
         assert machine["TracingConfiguration"] == {"Enabled": True}
         assert machine["LoggingConfiguration"]["Level"] == "ALL"
         assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False, "the data holds task tokens"
+
+
+def _found_by_validators(
+    definitions: dict[str, str], directory: Path, capfd: pytest.CaptureFixture[str]
+) -> dict[str, list[str]]:
+    """Return the messages of asl-validator and amazon-states-language-service by the definitions' names."""
+    modules = SOURCES / "node_modules"
+    assert (modules / "asl-validator").exists(), "run: make setup"
+    (directory / "definitions.json").write_text(json.dumps(definitions))
+    capfd.readouterr()
+    script = Path(__file__).with_name("check_definitions.js")
+    code = node.run("node", str(script), str(modules), str(directory / "definitions.json"))
+    printed = capfd.readouterr()
+    assert code == 0, printed.err
+    found: dict[str, list[str]] = json.loads(printed.out)
+    return found
+
+
+def _deployed(main: Template, name: str) -> str:
+    """Return a definition with its substitutions, as CloudFormation hands it to Step Functions."""
+    machine = _machine(main, name)
+    arns = {
+        "Function": "arn:aws:lambda:eu-central-1:123456789012:function:",
+        "StateMachine": "arn:aws:states:eu-central-1:123456789012:stateMachine:",
+    }
+    text: str = machine["DefinitionString"]
+    for placeholder in machine["DefinitionSubstitutions"]:
+        arn = next((arn + placeholder for kind, arn in arns.items() if placeholder.endswith(kind)), "aws")
+        text = text.replace(f"${{{placeholder}}}", arn)
+    assert "${" not in text
+    return text
 
 
 def _machine(main: Template, name: str) -> dict[str, Any]:

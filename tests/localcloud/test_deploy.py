@@ -178,6 +178,26 @@ def test_a_resource_that_fails_is_named_and_nothing_is_left(cloud: LocalCloud, t
     assert "left-behind" not in names
 
 
+def test_a_state_machine_that_step_functions_refuses_is_not_deployed(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    sets = {"Type": "Pass", "Assign": {"failure": 1}, "End": True}
+    branch = {"StartAt": "Inner", "States": {"Inner": sets}}
+    outer = {"Type": "Parallel", "Branches": [branch], "Assign": {"failure": 2}, "End": True}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Outer", "States": {"Outer": outer}}
+    template = bucket_template()
+    template["Resources"]["Machine"] = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "RoleArn": "arn:aws:iam::123456789012:role/machine",
+            "DefinitionString": json.dumps(definition),
+        },
+    }
+    stacks = {"refused": ("aws://unknown-account/unknown-region", template, [])}
+    with pytest.raises(NotDeployed, match=r"Machine .*cannot have the same name as one assigned in an outer"):
+        cloud.deploy(assembly(tmp_path, stacks))
+
+
 def test_a_stack_is_deleted_with_its_resources(cloud: LocalCloud, tmp_path: Path) -> None:
     template = bucket_template()
     template["Resources"]["Kept"] = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}

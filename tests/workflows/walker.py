@@ -23,9 +23,14 @@ class Raised(Exception):
 
 
 def definition(name: str) -> dict[str, Any]:
-    """Return a state machine as it stands in the sources."""
-    found: dict[str, Any] = json.loads((DIRECTORY / f"{name}.asl.json").read_text())
+    """Return a state machine as it is deployed in the partition `aws`, its other placeholders left in."""
+    found: dict[str, Any] = json.loads(source(name))
     return found
+
+
+def source(name: str) -> str:
+    """Return the text of a state machine as it is deployed in the partition `aws`."""
+    return (DIRECTORY / f"{name}.asl.json").read_text().replace("${Partition}", "aws")
 
 
 @dataclass

@@ -15,8 +15,8 @@ Task = Callable[..., dict[str, Any]]
 WAITS = {"StartAt": "Only", "States": {"Only": {"Type": "Wait", "Seconds": 100_000, "End": True}}}
 
 
-def one(state: dict[str, Any]) -> dict[str, Any]:
-    return {"StartAt": "Only", "States": {"Only": state}}
+def one(state: dict[str, Any], name: str = "Only") -> dict[str, Any]:
+    return {"StartAt": name, "States": {name: state}}
 
 
 def test_the_same_name_and_input_is_the_same_execution_while_it_runs(machines: Any) -> None:
@@ -112,7 +112,11 @@ def test_a_redrive_runs_only_the_branches_that_had_not_succeeded(machines: Any, 
         return "bad"
 
     machines.tasks.functions |= {"good": good, "bad": bad}
-    parallel = {"Type": "Parallel", "Branches": [one(task("good")), one(task("bad"))], "End": True}
+    parallel = {
+        "Type": "Parallel",
+        "Branches": [one(task("good"), "Good"), one(task("bad"), "Bad")],
+        "End": True,
+    }
     arn = machines.start(one(parallel))
     machines.wait(arn)
     healthy.set()

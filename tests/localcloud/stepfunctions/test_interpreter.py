@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from localcloud.cloud import AwsError
 from localcloud.stepfunctions.failures import StateFailed
 
 Task = Callable[..., dict[str, Any]]
 
 
-def one(state: dict[str, Any]) -> dict[str, Any]:
-    return {"StartAt": "Only", "States": {"Only": state}}
+def one(state: dict[str, Any], name: str = "Only") -> dict[str, Any]:
+    return {"StartAt": name, "States": {name: state}}
 
 
 def test_assign_and_output_both_see_the_old_variables(machines: Any) -> None:
@@ -61,8 +62,9 @@ def test_choice_takes_the_first_rule_that_is_true_with_its_own_assign(
 
 
 def test_no_choice_matched_is_an_error_of_its_own(machines: Any) -> None:
-    choice = {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "Only"}]}
-    assert machines.run(one(choice))["error"] == "States.NoChoiceMatched"
+    choice = {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "End"}]}
+    definition = {"StartAt": "Which", "States": {"Which": choice, "End": {"Type": "Succeed"}}}
+    assert machines.run(definition)["error"] == "States.NoChoiceMatched"
 
 
 def test_an_expression_without_a_value_fails_and_names_its_field(machines: Any) -> None:
@@ -144,7 +146,7 @@ def test_a_branch_that_fails_ends_the_others_at_once(machines: Any, task: Task) 
     machines.tasks.functions["f"] = fails
     parallel = {
         "Type": "Parallel",
-        "Branches": [one({"Type": "Wait", "Seconds": 3600, "End": True}), one(task("f"))],
+        "Branches": [one({"Type": "Wait", "Seconds": 3600, "End": True}, "Inner"), one(task("f"), "Other")],
         "Catch": [{"ErrorEquals": ["Broken"], "Next": "Caught"}],
         "End": True,
     }
@@ -153,20 +155,21 @@ def test_a_branch_that_fails_ends_the_others_at_once(machines: Any, task: Task) 
 
 
 def test_branches_read_outer_variables_and_cannot_set_them(machines: Any) -> None:
-    def branch(**fields: Any) -> dict[str, Any]:
-        return one({"Type": "Pass", "Output": "{% $n %}", "End": True, **fields})
+    def branch(name: str, **fields: Any) -> dict[str, Any]:
+        return one({"Type": "Pass", "Output": "{% $n %}", "End": True, **fields}, name)
 
     def definition(inner: dict[str, Any]) -> dict[str, Any]:
         return {
             "StartAt": "Set",
             "States": {
                 "Set": {"Type": "Pass", "Assign": {"n": 7}, "Next": "Both"},
-                "Both": {"Type": "Parallel", "Branches": [inner, branch()], "End": True},
+                "Both": {"Type": "Parallel", "Branches": [inner, branch("Second")], "End": True},
             },
         }
 
-    assert machines.output(definition(branch())) == [7, 7]
-    assert machines.run(definition(branch(Assign={"n": 8})))["error"] == "States.Runtime"
+    assert machines.output(definition(branch("First"))) == [7, 7]
+    with pytest.raises(AwsError, match="cannot have the same name as one assigned in an outer scope"):
+        machines.create(definition(branch("First", Assign={"n": 8})))
 
 
 def test_map_keeps_order_and_never_exceeds_its_concurrency(machines: Any, task: Task) -> None:
@@ -191,7 +194,7 @@ def test_map_keeps_order_and_never_exceeds_its_concurrency(machines: Any, task: 
             "index": "{% $states.context.Map.Item.Index %}",
         },
         "MaxConcurrency": 2,
-        "ItemProcessor": one(task("double")),
+        "ItemProcessor": one(task("double"), "Inner"),
         "End": True,
     }
     assert machines.output(one(state), {"items": [10, 20, 30, 40, 50]}) == [20, 41, 62, 83, 104]
@@ -199,7 +202,7 @@ def test_map_keeps_order_and_never_exceeds_its_concurrency(machines: Any, task: 
 
 
 def test_a_map_over_nothing_is_an_empty_array(machines: Any, task: Task) -> None:
-    state = {"Type": "Map", "Items": [], "ItemProcessor": one(task("f")), "End": True}
+    state = {"Type": "Map", "Items": [], "ItemProcessor": one(task("f"), "Inner"), "End": True}
     assert machines.output(one(state)) == []
 
 
@@ -214,7 +217,7 @@ def test_a_tolerated_failure_stands_in_the_result(machines: Any, task: Task) -> 
         "Type": "Map",
         "Items": [1, 2, 3],
         "ToleratedFailurePercentage": 34,
-        "ItemProcessor": one(task("odd")),
+        "ItemProcessor": one(task("odd"), "Inner"),
         "End": True,
     }
     assert machines.output(one(state)) == [1, {"Error": "Even"}, 3]

@@ -27,7 +27,8 @@ def waiting(machines: Any, task: Task) -> Callable[..., tuple[str, str]]:
             Output="{% $states.result %}",
             **fields,
         )
-        arn = machines.start({"StartAt": "Only", "States": {"Only": state, "Late": {"Type": "Succeed"}}})
+        late = {"Late": {"Type": "Succeed"}} if "Catch" in fields else {}
+        arn = machines.start({"StartAt": "Only", "States": {"Only": state, **late}})
         while not tokens:
             time.sleep(0.002)
         return arn, tokens[0]
