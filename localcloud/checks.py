@@ -1,8 +1,8 @@
 """All that IAM is asked about one call: its own actions, those that it implies, and what conditions look at.
 
 A call that names a role needs iam:PassRole, one that sets tags the right to tag, and RunInstances a yes for
-every kind of resource it touches. Source: the Service Authorization Reference. What the reference does not list
-is in documented.py and passed_roles.py.
+every kind of resource it touches. Source: the Service Authorization Reference. What the reference does not
+list is in documented.py and passed_roles.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from localcloud.actions import actions_of, parameters_of, resource_of
+from localcloud.actions import actions_of, parameters_of, resource_of, transaction_parts
 from localcloud.documented import always_demanded
 
 # Where calls name roles, and the services that these are for.
@@ -50,6 +50,10 @@ def checks_of(
     if (service, operation) == ("ec2", "RunInstances"):
         yield from _instances(params, whose, region)
         return
+    if service == "dynamodb" and operation.startswith("Transact"):  # the parts are checked, not the whole
+        for action, table in transaction_parts(text, account, region):
+            yield Check(action=action, resource=table)
+        return
     context: dict[str, str] = {}
     if service == "ecs" and operation in OF_A_CLUSTER:
         context["ecs:cluster"] = f"arn:aws:ecs:{whose}cluster/{_last(params.get('cluster', 'default'))}"
@@ -59,9 +63,9 @@ def checks_of(
     for resource in _resources(service, operation, params, whose) or [
         resource_of(service, operation, labels, text, account, region)
     ]:
-        for action in actions_of(service, operation, text):
+        for action in actions_of(service, operation):
             yield Check(action=action, resource=resource, context=context)
-    for action in sorted(always_demanded(service, operation) - set(actions_of(service, operation, text))):
+    for action in sorted(always_demanded(service, operation) - set(actions_of(service, operation))):
         yield Check(action=action, resource="*", implied=True)  # on what, the sentence gives in words
     roles, passed_to = PASSED_ROLES.get((service, operation), ((), ""))
     for role in (params[name] for name in roles if name in params):

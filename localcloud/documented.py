@@ -19,22 +19,24 @@ _SPACE = re.compile(r"\s+")
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
 _ACTION = re.compile(r"\b[a-z][a-z0-9-]+:[A-Z][A-Za-z]+\b(?!:)\*?")
 _DEMAND = re.compile(
-    r"requires? (the |explicit )?permissions?\b|required permissions?\b|permissions? (\w+ )?(is|are) required\b"
-    r"|must (also )?have\b.*\bpermissions?\b|must grant\b|needs? (the |explicit )?(permissions?\b|[a-z0-9-]+:[A-Z])"
-    r"|needs?\b.*\bpermissions?\b|is authorized against\b|additional authorization\b|to be granted permissions?\b",
+    r"requires? (the |explicit )?permissions?\b|required permissions?\b"
+    r"|permissions? (\w+ )?(is|are) required\b|must (also )?have\b.*\bpermissions?\b|must grant\b"
+    r"|needs? (the |explicit )?(permissions?\b|[a-z0-9-]+:[A-Z])|needs?\b.*\bpermissions?\b"
+    r"|is authorized against\b|additional authorization\b|to be granted permissions?\b",
     re.IGNORECASE,
 )
 # Permissions that are not needed, or that another than the caller needs.
 _DENIAL = re.compile(
-    r"\bnot required\b|\b(is|are)n[’']t authorized\b|\bdo(es)?n[’']t (need|require)\b|\bdo not need\b"
+    r"\bnot required\b|\b(is|are)n.t authorized\b|\bdo(es)?n.t (need|require)\b|\bdo not need\b"
     r"|\bservice principal\b|\bgrant it permission\b"
 )
 _REST_OF_DENIAL = re.compile(r",? not against .*")
-# What holds for some calls only: with certain parameters, for encrypted objects, for directory buckets. "Also"
-# and "therefore" continue a sentence that has named the condition.
+# What holds for some calls only: with certain parameters, for encrypted objects, for directory buckets.
+# "Also" and "therefore" continue a sentence that has named the condition.
 _CONDITION = re.compile(
     r"\b(if|when|unless|then|therefore)\b|\b(you|requester) (must )?also\b|\byou will need\b|\bencrypt"
-    r"|\bto use the\b.*\bparameter\b|^to use this operation to\b|\bdirectory buckets?\b|\bspecific headers\b",
+    r"|\bto use the\b.*\bparameter\b|^to use this operation to\b|\bdirectory buckets?\b"
+    r"|\bspecific headers\b",
     re.IGNORECASE,
 )
 

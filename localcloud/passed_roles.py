@@ -16,8 +16,8 @@ from localcloud.compute.roles import role_of_instance_profile
 def passed_by(service: str, operation: str, text: str, account: str, region: str) -> Iterator[Check]:
     """Return what IAM is asked about the roles behind a call; nothing where the call names no such thing.
 
-    Source: Amazon ECS Developer Guide, "Amazon ECS EventBridge IAM Role" (the caller of RunTask passes the task
-    role and the execution role); Amazon EC2 User Guide, "IAM roles for Amazon EC2" (the caller of RunInstances
+    Source: Amazon ECS Developer Guide, "Amazon ECS EventBridge IAM Role" (the caller of RunTask passes task
+    role and execution role); Amazon EC2 User Guide, "IAM roles for Amazon EC2" (the caller of RunInstances
     passes the role of the instance profile).
     """
     match service, operation:

@@ -1,8 +1,8 @@
 """Refuses calls whose caller lacks a permission that the call implies, in the caller's own policies.
 
-The local cloud evaluates no policy for the action of a call itself: the record of calls (calls.py) is there to
-be judged by tools that do. What a call implies is different, because reading the code does not show it: passed
-roles, tags set while creating, and what only documentation names (documented.py).
+The local cloud evaluates no policy for the action of a call itself: tools that do can judge the record of
+calls (calls.py). What a call implies is different, because reading the code does not show it: passed roles,
+tags set while creating, and what only documentation names (documented.py).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
         if not any(_covers(statement, check) for statement in statements):
             raise NotPermitted(
                 CODES.get(service, "AccessDeniedException"),
-                f"User: {principal} is not authorized to perform: {check.action} on resource: {check.resource} "
-                f"because no identity-based policy allows the {check.action} action",
+                f"User: {principal} is not authorized to perform: {check.action} on resource: "
+                f"{check.resource} because no identity-based policy allows the {check.action} action",
             )
 
 
@@ -61,7 +61,10 @@ def _role(principal: str) -> Role | None:
 
 
 def _statements(role: Role) -> Iterator[dict[str, Any]]:
-    for document in (*role.policies.values(), *(policy.document for policy in role.managed_policies.values())):
+    for document in (
+        *role.policies.values(),
+        *(policy.document for policy in role.managed_policies.values()),
+    ):
         policy = json.loads(document) if isinstance(document, str) else document
         yield from _as_list(policy["Statement"])
 

@@ -49,7 +49,8 @@ OF_EFS = "elasticfilesystem:DescribeMountTargetSecurityGroups"
 
 
 @pytest.mark.parametrize(
-    "also", ["ec2:DescribeNetworkInterfaceAttribute", "ec2:Describe*", "ec2:describenetworkinterfaceattribute"]
+    "also",
+    ["ec2:DescribeNetworkInterfaceAttribute", "ec2:Describe*", "ec2:describenetworkinterfaceattribute"],
 )
 def test_security_groups_of_a_mount_target_need_a_permission_of_ec2(cloud: LocalCloud, also: str) -> None:
     of = cloud.file_systems["home"].id
