@@ -40,7 +40,13 @@ policies:
     file_systems: [{dark}]
     keep: 5 days
 """
-ENDS = {"nightly": "SUCCEEDED", "instance": "SUCCEEDED", "unlucky": "FAILED", "blind": "SUCCEEDED"}
+ENDS = {
+    "nightly": "SUCCEEDED",
+    "instance": "SUCCEEDED",
+    "unlucky": "FAILED",
+    "blind": "SUCCEEDED",
+    "unknown": "FAILED",
+}
 LEFT_BEHIND = {
     "tidemark:deployment": "tidemark",
     "tidemark:index": "fs-0123456789abcdef0-20261122T020000Z-abcdef",

@@ -1,4 +1,4 @@
-"""What AWS's services ask IAM for when they act for the deployment, from what was deployed.
+"""What is asked of IAM without a recorded call, from what was deployed: most of it by AWS's services.
 
 The local cloud records what the product calls and what Scheduler and Step Functions call for it; the rest
 happens inside of AWS: logs, traces, images, mounts, undeliverable messages, alarms.
@@ -58,6 +58,7 @@ def requests_of_services(recording: Recording) -> Iterator[Request]:
     yield from _of_functions(recording)
     yield from _of_workers(recording)
     yield from _of_alarms(recording)
+    yield from _of_removals(recording)
 
 
 def takings_of_roles(recording: Recording) -> Iterator[Request]:
@@ -165,6 +166,16 @@ def _of_alarms(recording: Recording) -> Iterator[Request]:
                 context={"aws:SourceAccount": recording.account},
                 resource_policy=protecting(recording, resource),
             )
+
+
+def _of_removals(recording: Recording) -> Iterator[Request]:
+    """Return what the functions ask that stop a Fargate task which its session has left running."""
+    context = {"ecs:cluster": _arn(recording, "ecs", "cluster/tidemark-workers")}
+    for function in recording.services["functions"]:
+        if function["FunctionName"] in {"tidemark-sweep", "tidemark-launch-worker", "tidemark-remove-worker"}:
+            for action in ("ecs:DescribeTasks", "ecs:StopTask"):
+                task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
+                yield _by(recording, function["Role"], action, task, context)
 
 
 def _by(

@@ -18,7 +18,6 @@ from tests.infra.template import Template, as_list, statements
 DEPLOYED = ("lambdas", "tidemark/aws", "worker_image")
 # Demands that do not apply, by operation and action, and why.
 NOT_FOR_US = {
-    ("s3 GetObject", "kms:GenerateDataKey"): "for directory buckets; reading from others takes kms:Decrypt",
     ("s3 GetObject", "s3:GetObjectVersion"): "for a request with a versionId; the product sends none",
     ("s3 PutObject", "s3:PutObjectAcl"): "for a request with an ACL; the bucket has ACLs switched off",
     ("s3 PutObject", "s3:PutObjectTagging"): "for a request with tags; the product sends none",
@@ -28,6 +27,8 @@ OF_THE_COMMAND_LINE = {"backup ListRecoveryPointsByBackupVault", "stepfunctions 
 # Operations that no run of tests/infra/recording.py calls.
 NOT_RECORDED = {
     "stepfunctions SendTaskFailure": "a worker that fails sends it; granted with SendTaskSuccess",
+    "ecs DescribeTasks": "only a task that its session has left running: see service_requests.py",
+    "ecs StopTask": "as DescribeTasks",
 }
 
 
