@@ -9,7 +9,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
@@ -25,6 +25,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from localcloud.actions import parameters_of
 from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
@@ -79,6 +80,7 @@ class Gateway:
         checks = list(checks_of(asked.service, name, asked.labels, text, account, asked.region))
         try:
             _check_region(asked.region)
+            checks = [self._with_resource(asked, check, text) for check in checks]
             checks += passed_by(asked.service, name, text, account, asked.region)
             refuse_implied(asked.service, principal, checks)
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
@@ -122,6 +124,14 @@ class Gateway:
             return start_response(status, headers, *rest)
 
         return self.moto(environ, started)
+
+    def _with_resource(self, asked: _Asked, check: Check, text: str) -> Check:
+        """Return a check about the call's resource where only the cloud's state tells it."""
+        find = self.cloud.resource_finders.get((asked.service, asked.operation.name))
+        if find is None or check.implied or check.resource != "*":
+            return check
+        found = find({**parameters_of(text), **asked.labels}, asked.region)
+        return replace(check, resource=found or "*")
 
     def _record(self, asked: _Asked, principal: str, checks: list[Check], status: int) -> None:
         now = self.cloud.clock.now().timestamp()

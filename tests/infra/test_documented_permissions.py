@@ -24,7 +24,7 @@ NOT_FOR_US = {
 }
 # Operations that only the command line calls: its caller is a person, with the permissions of that person.
 OF_THE_COMMAND_LINE = {"backup ListRecoveryPointsByBackupVault", "stepfunctions StartExecution"}
-# Operations that no run of tests/infra/recording.py calls.
+# Operations that a run of tests/infra/recording.py calls by chance only, or never.
 NOT_RECORDED = {
     "stepfunctions SendTaskFailure": "a worker that fails sends it; granted with SendTaskSuccess",
     "ecs DescribeTasks": "only a task that its session has left running: see service_requests.py",
@@ -86,7 +86,7 @@ def test_every_operation_of_the_deployed_code_is_granted_to_a_role(main: Templat
 def test_every_operation_of_the_deployed_code_was_recorded(recording: Recording) -> None:
     recorded = {one.operation for one in recording.asked}
     missing = {f"{service} {operation}" for service, operation in deployed_operations()} - recorded
-    assert missing == set(NOT_RECORDED)
+    assert missing <= set(NOT_RECORDED)
 
 
 def test_the_code_is_read_for_operations() -> None:

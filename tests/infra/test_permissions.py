@@ -9,6 +9,7 @@ import pytest
 
 from tests.infra.judge import allows
 from tests.infra.recording import Recording
+from tests.infra.test_grants import REFERENCE, RESTRICTED_BY_CONDITION
 
 # Lambda's runtime would make the log group if the stack had not: refused, and of no consequence.
 OF_NO_CONSEQUENCE = {"logs:CreateLogGroup"}
@@ -24,6 +25,18 @@ def test_every_call_of_a_session_was_granted(recording: Recording) -> None:
         and not allows(statements[one.role], one.action, one.resource, one.context)
     ]
     assert sorted(set(refused)) == []
+
+
+@pytest.mark.cloud
+def test_a_call_is_judged_on_what_it_is_about_where_iam_looks_at_that(recording: Recording) -> None:
+    vague = {one.action for one in recording.asked if one.resource == "*"}
+    levels = {
+        action
+        for action in vague
+        if (REFERENCE[action.split(":")[0]]["Actions"][action.split(":")[1].lower()] or {}).get("Resources")
+    }
+    assert levels <= RESTRICTED_BY_CONDITION
+    assert not {action for action in vague if action.startswith("states:SendTask")}
 
 
 @pytest.mark.cloud

@@ -101,3 +101,13 @@ def test_launching_an_instance_passes_the_role_of_its_profile(cloud: LocalCloud)
                 ImageId="ami-12345678", MinCount=1, MaxCount=1, IamInstanceProfile=named
             )
         assert code_of(refused) == ("UnauthorizedOperation", 403)
+
+
+def test_the_record_names_what_only_the_clouds_state_tells(cloud: LocalCloud) -> None:
+    of = cloud.file_systems["home"].id
+    efs = cloud.client("efs")
+    target = efs.describe_mount_targets(FileSystemId=of)["MountTargets"][0]["MountTargetId"]
+    efs.describe_mount_target_security_groups(MountTargetId=target)
+    found = {(one["action"], one["resource"]) for one in cloud.calls()}
+    assert (OF_EFS, f"arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/{of}") in found
+    assert ("ec2:DescribeNetworkInterfaceAttribute", "*") in found
