@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from localcloud.cloud import AwsError
 
 # Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.
 CODES = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied"}
+_VARIABLE = re.compile(r"\$\{[^}]+\}")
 _UNKNOWN = "localcloud_has_unknown_policies"
 
 
@@ -29,8 +31,8 @@ class NotPermitted(AwsError):
 def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> None:
     """Raise NotPermitted if the principal is a role whose policies allow an implied check nowhere.
 
-    Conditions are not evaluated: a statement that has one counts as if it held. Roles without policies and
-    those with policies of AWS's own, which the local cloud does not have, are not refused anything.
+    Conditions, NotResource and variables are not evaluated: a statement with one counts as if it held. A role
+    without policies, or with policies of AWS's own, which the local cloud does not have, is refused nothing.
     """
     implied = [check for check in checks if check.implied]
     role = _role(principal) if implied else None
@@ -70,17 +72,24 @@ def _statements(role: Role) -> Iterator[dict[str, Any]]:
 
 
 def _covers(statement: dict[str, Any], check: Check) -> bool:
-    return (
-        statement["Effect"] == "Allow"
-        and any(_matches(check.action.lower(), one.lower()) for one in _as_list(statement.get("Action", [])))
-        and (
-            check.resource == "*"
-            or any(_matches(check.resource, one) for one in _as_list(statement.get("Resource", "*")))
-        )
-    )
+    if statement["Effect"] != "Allow":
+        return False
+    if "NotAction" in statement:
+        named = not any(_matches_action(check, one) for one in _as_list(statement["NotAction"]))
+    else:
+        named = any(_matches_action(check, one) for one in _as_list(statement.get("Action", [])))
+    if not named or check.resource == "*" or "NotResource" in statement:
+        return named
+    return any(_matches(check.resource, one) for one in _as_list(statement.get("Resource", "*")))
+
+
+def _matches_action(check: Check, pattern: str) -> bool:
+    return _matches(check.action.lower(), pattern.lower())
 
 
 def _matches(value: str, pattern: str) -> bool:
+    """Return whether a pattern of IAM's covers a value; a variable (${aws:username}) covers anything."""
+    pattern = _VARIABLE.sub("*", pattern)
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 

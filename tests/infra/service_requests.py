@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
 from tests.infra.recording import Recording
 from tests.infra.simulator import Request
 
@@ -59,6 +61,7 @@ def requests_of_services(recording: Recording) -> Iterator[Request]:
     yield from _of_workers(recording)
     yield from _of_alarms(recording)
     yield from _of_removals(recording)
+    yield from _of_backups(recording)
 
 
 def takings_of_roles(recording: Recording) -> Iterator[Request]:
@@ -176,6 +179,45 @@ def _of_removals(recording: Recording) -> Iterator[Request]:
             for action in ("ecs:DescribeTasks", "ecs:StopTask"):
                 task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
                 yield _by(recording, function["Role"], action, task, context)
+
+
+def _of_backups(recording: Recording) -> Iterator[Request]:
+    """Return what AWS Backup asks as its role, which has a managed policy: the text is the one moto carries.
+
+    Source: AWS Backup Developer Guide, "Access control", "Creating backup copies across AWS Regions", and
+    "Encryption for backups in AWS Backup".
+    """
+    role = next(role for role in recording.trust if "BackupRole" in role)
+    managed = json.loads(aws_managed_policies_data)["AWSBackupServiceRolePolicyForBackup"]
+    statements = managed["Document"]["Statement"]
+    vault = f"arn:aws:backup:eu-west-1:{recording.account}:backup-vault:copies"
+    point = _arn(recording, "backup", "recovery-point:0123-4567")
+    ours = {"aws:PrincipalAccount": recording.account, "aws:ResourceAccount": recording.account}
+    asked: list[tuple[str, str, dict[str, str]]] = [
+        ("backup:CopyFromBackupVault", point, {}),
+        ("backup:CopyIntoBackupVault", vault, {}),
+        ("backup:DescribeBackupVault", vault, {}),
+        ("backup:TagResource", point, ours),
+    ]
+    for definition in recording.services["definitions"]:
+        for volume in definition["volumes"]:
+            if mounted := volume.get("efsVolumeConfiguration"):
+                arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
+                asked += [(f"elasticfilesystem:{action}", arn, {}) for action in ("Backup", "DescribeTags")]
+    for key in (arn for arn in recording.resource_policies if ":kms:" in arn):
+        asked += [
+            ("kms:DescribeKey", key, {}),
+            ("kms:CreateGrant", key, {"kms:GrantIsForAWSResource": "true"}),
+        ]
+    for action, resource, context in asked:
+        yield Request(
+            principal=role,
+            action=action,
+            resource=resource,
+            context=context,
+            statements=statements,
+            resource_policy=protecting(recording, resource),
+        )
 
 
 def _by(

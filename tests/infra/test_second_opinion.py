@@ -13,7 +13,7 @@ from tests.infra.judge import Statement, allows
 from tests.infra.recording import Asked, Recording
 from tests.infra.service_requests import protecting, requests_of_services, takings_of_roles
 from tests.infra.simulator import ALLOWED, DENIED, FORBIDDEN, Request, simulate
-from tests.infra.template import as_list
+from tests.infra.template import Template, as_list, resources, text_of
 
 pytestmark = pytest.mark.cloud
 
@@ -75,6 +75,14 @@ def test_what_services_do_for_the_deployment_is_allowed(recording: Recording, tm
     answers = simulate(requests, account=recording.account, directory=tmp_path)
     wrong = [f"{one}: {answer}" for one, answer in zip(requests, answers, strict=True) if answer != ALLOWED]
     assert wrong == []
+
+
+def test_the_backup_role_has_the_managed_policy_that_is_judged(main: Template) -> None:
+    (role,) = (
+        role for identifier, role in resources(main, "AWS::IAM::Role").items() if "BackupRole" in identifier
+    )
+    (managed,) = role["ManagedPolicyArns"]
+    assert text_of(managed).endswith("/service-role/AWSBackupServiceRolePolicyForBackup")
 
 
 def test_every_role_can_be_taken_by_its_service_and_by_no_other(recording: Recording, tmp_path: Path) -> None:

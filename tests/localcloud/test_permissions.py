@@ -64,6 +64,67 @@ def test_security_groups_of_a_mount_target_need_a_permission_of_ec2(cloud: Local
     assert permitted.describe_mount_target_security_groups(MountTargetId=target)["SecurityGroups"]
 
 
+@pytest.mark.parametrize(
+    ("others", "permitted"),
+    [
+        ({"NotAction": "iam:*"}, True),
+        ({"NotAction": "ec2:Describe*"}, False),
+        ({"Action": "ec2:*", "Condition": {"StringEquals": {"aws:PrincipalTag/a": "b"}}}, True),
+        ({"Action": "ec2:*", "Effect": "Deny"}, False),
+    ],
+)
+def test_what_is_not_evaluated_counts_as_permitted(
+    cloud: LocalCloud, others: dict[str, Any], permitted: bool
+) -> None:
+    of = cloud.file_systems["home"].id
+    target = cloud.client("efs").describe_mount_targets(FileSystemId=of)["MountTargets"][0]["MountTargetId"]
+    policy = {"Effect": "Allow", "Resource": "*", **others}
+    client = client_as(cloud, "efs", role(cloud, statement(OF_EFS), policy))
+    if permitted:
+        assert client.describe_mount_target_security_groups(MountTargetId=target)
+    else:
+        with pytest.raises(ClientError, match="not authorized to perform: ec2:"):
+            client.describe_mount_target_security_groups(MountTargetId=target)
+
+
+def test_a_policy_of_awss_own_is_taken_to_permit_what_the_others_do_not(cloud: LocalCloud) -> None:
+    template = {
+        "Resources": {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "AssumeRolePolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {
+                                "Effect": "Allow",
+                                "Action": "sts:AssumeRole",
+                                "Principal": {"Service": "lambda.amazonaws.com"},
+                            }
+                        ],
+                    },
+                    "ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+                    "Policies": [
+                        {
+                            "PolicyName": "own",
+                            "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement("s3:*")]},
+                        }
+                    ],
+                },
+            }
+        },
+        "Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}}},
+    }
+    stacks, name = cloud.client("cloudformation"), f"role-{uuid.uuid4().hex[:8]}"
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+    stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    (output,) = stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    of = cloud.file_systems["home"].id
+    target = cloud.client("efs").describe_mount_targets(FileSystemId=of)["MountTargets"][0]["MountTargetId"]
+    client = client_as(cloud, "efs", output["OutputValue"])
+    assert client.describe_mount_target_security_groups(MountTargetId=target)
+
+
 def test_a_role_without_known_policies_and_the_accounts_user_are_refused_nothing(cloud: LocalCloud) -> None:
     of = cloud.file_systems["home"].id
     target = cloud.client("efs").describe_mount_targets(FileSystemId=of)["MountTargets"][0]["MountTargetId"]
