@@ -187,7 +187,7 @@ def _of_backups(recording: Recording) -> Iterator[Request]:
     Source: AWS Backup Developer Guide, "Access control", "Creating backup copies across AWS Regions", and
     "Encryption for backups in AWS Backup".
     """
-    role = next(role for role in recording.trust if "BackupRole" in role)
+    (role,) = (one.resource for one in takings_of_roles(recording) if one.principal == "backup.amazonaws.com")
     managed = json.loads(aws_managed_policies_data)["AWSBackupServiceRolePolicyForBackup"]
     statements = managed["Document"]["Statement"]
     vault = f"arn:aws:backup:eu-west-1:{recording.account}:backup-vault:copies"

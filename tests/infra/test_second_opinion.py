@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,10 +79,11 @@ def test_what_services_do_for_the_deployment_is_allowed(recording: Recording, tm
 
 
 def test_the_backup_role_has_the_managed_policy_that_is_judged(main: Template) -> None:
-    (role,) = (
-        role for identifier, role in resources(main, "AWS::IAM::Role").items() if "BackupRole" in identifier
+    ((managed,),) = (
+        role["ManagedPolicyArns"]
+        for role in resources(main, "AWS::IAM::Role").values()
+        if "backup.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
     )
-    (managed,) = role["ManagedPolicyArns"]
     assert text_of(managed).endswith("/service-role/AWSBackupServiceRolePolicyForBackup")
 
 
