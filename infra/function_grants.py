@@ -142,6 +142,8 @@ class FunctionGrants:
                 resources=("*",),
                 why_pattern=NO_LEVEL,
             ),
+            # EFS asks EC2 in its caller's name. Source: EFS API Reference, DescribeMountTargetSecurityGroups.
+            Grant(actions=("ec2:DescribeNetworkInterfaceAttribute",), resources=("*",), why_pattern=NO_LEVEL),
         ]
 
     def register_task(self) -> list[Grant]:

@@ -23,7 +23,9 @@ that one can work with it, is answered here, each package by its `install(cloud)
 `cloud.py` is what they all get: clock, faults, processes, credentials. Time: stamps are real, durations are
 scaled (clock.py). `--state` keeps what state.py says. Nothing outlives the server: reaper.py.
 
-Not enforced: IAM. Every call is logged with its role instead, to be judged against policies afterwards.
+Of IAM only what a call implies is enforced: passed roles, tags set while creating, and permissions that only
+the documentation of the operation names. Every call is recorded with its role, for tools that evaluate
+policies.
 """
 
 from localcloud.client import FileSystem, LocalCloud

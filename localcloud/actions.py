@@ -6,7 +6,7 @@ Source: the Service Authorization Reference; only what differs from "prefix:Oper
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -39,6 +39,8 @@ TRANSACTION_PARTS = {
     "ConditionCheck": "dynamodb:ConditionCheckItem",
     "Get": "dynamodb:GetItem",
 }
+# Operations of ECS that name a task definition, which IAM does not look at.
+WITHOUT_RESOURCE = {"DescribeTaskDefinition", "DeregisterTaskDefinition"}
 # Parameters that name the resource, by service; looked for in this order.
 ARN_PARAMETERS = (
     "stateMachineArn",
@@ -51,10 +53,8 @@ ARN_PARAMETERS = (
 )
 
 
-def actions_of(service: str, operation: str, text: str = "") -> tuple[str, ...]:
-    """Return the IAM actions that a call of the operation is checked for."""
-    if service == "dynamodb" and operation.startswith("Transact"):
-        return tuple(action for part, action in TRANSACTION_PARTS.items() if f'"{part}"' in text)
+def actions_of(service: str, operation: str) -> tuple[str, ...]:
+    """Return the IAM actions that a call of the operation is checked for; see also `transaction_parts`."""
     return ACTIONS.get((service, operation), (f"{PREFIXES.get(service, service)}:{operation}",))
 
 
@@ -62,15 +62,14 @@ def resource_of(
     service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
 ) -> str:
     """Return the ARN of the resource that a call names, or * where the call alone does not tell."""
-    params = {**parameters_of(text), **labels}
+    params = {**_capitalised(_query_of(text)), **parameters_of(text), **_capitalised(labels)}
     arn = f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:"
     match service:
         case "s3" if "Bucket" in params:
             key = params.get("Key")
             return f"arn:aws:s3:::{params['Bucket']}" + (f"/{key}" if key else "")
         case "dynamodb":
-            table = params.get("TableName") or _transaction_table(params)
-            if table:
+            if table := params.get("TableName"):
                 index = f"/index/{params['IndexName']}" if params.get("IndexName") else ""
                 return table if table.startswith("arn:") else f"{arn}table/{table}{index}"
         case "kms" if params.get("KeyId"):
@@ -85,6 +84,13 @@ def resource_of(
             return str(params.get("RecoveryPointArn") or f"{arn}backup-vault:{params['BackupVaultName']}")
         case "efs" if params.get("FileSystemId"):
             return f"{arn}file-system/{params['FileSystemId']}"
+        case "ecs" if operation == "RegisterTaskDefinition" and params.get("family"):
+            return f"{arn}task-definition/{params['family']}:0"  # the revision is not there yet
+        case "ecs" if operation in WITHOUT_RESOURCE:
+            return "*"
+        case "logs" if params.get("logGroupName"):
+            stream = params.get("logStreamName")
+            return f"{arn}log-group:{params['logGroupName']}" + (f":log-stream:{stream}" if stream else "")
         case _:
             pass
     for name in ARN_PARAMETERS:
@@ -92,6 +98,24 @@ def resource_of(
         if isinstance(value, str) and value.startswith("arn:"):
             return value
     return "*"
+
+
+def transaction_parts(text: str, account: str, region: str) -> Iterator[tuple[str, str]]:
+    """Return action and resource of each part of a DynamoDB transaction.
+
+    Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
+    """
+    items = parameters_of(text).get("TransactItems")
+    for item in items if isinstance(items, list) else ():
+        for part, body in item.items() if isinstance(item, dict) else ():
+            table = body.get("TableName") if isinstance(body, dict) else None
+            if part in TRANSACTION_PARTS and isinstance(table, str):
+                arn = (
+                    table
+                    if table.startswith("arn:")
+                    else f"arn:aws:dynamodb:{region}:{account}:table/{table}"
+                )
+                yield TRANSACTION_PARTS[part], arn
 
 
 def parameters_of(text: str) -> dict[str, Any]:
@@ -108,11 +132,11 @@ def parameters_of(text: str) -> dict[str, Any]:
     return {}
 
 
-def _transaction_table(params: Mapping[str, Any]) -> str | None:
-    tables = {
-        part["TableName"]
-        for item in params.get("TransactItems", [])
-        for part in item.values()
-        if "TableName" in part
-    }
-    return tables.pop() if len(tables) == 1 else None
+def _query_of(text: str) -> dict[str, Any]:
+    query = text.split(" ")[0].partition("?")[2]
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
+def _capitalised(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of a path or query by the names that their members have in the API."""
+    return {**params, **{f"{name[:1].upper()}{name[1:]}": value for name, value in params.items()}}

@@ -1,7 +1,8 @@
 """All that IAM is asked about one call: its own actions, those that it implies, and what conditions look at.
 
 A call that names a role needs iam:PassRole, one that sets tags the right to tag, and RunInstances a yes for
-every kind of resource it touches. Source: the Service Authorization Reference.
+every kind of resource it touches. Source: the Service Authorization Reference. What the reference does not
+list is in documented.py and passed_roles.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from localcloud.actions import actions_of, parameters_of, resource_of
+from localcloud.actions import actions_of, parameters_of, resource_of, transaction_parts
+from localcloud.documented import always_demanded
 
 # Where calls name roles, and the services that these are for.
 PASSED_ROLES = {
@@ -36,6 +38,7 @@ class Check:
     action: str
     resource: str  # ARN where it can be told from the call, else *
     context: Mapping[str, str] = field(default_factory=dict)  # condition keys and their values
+    implied: bool = False  # True for what the operation's own action does not cover
 
 
 def checks_of(
@@ -47,6 +50,10 @@ def checks_of(
     if (service, operation) == ("ec2", "RunInstances"):
         yield from _instances(params, whose, region)
         return
+    if service == "dynamodb" and operation.startswith("Transact"):  # the parts are checked, not the whole
+        for action, table in transaction_parts(text, account, region):
+            yield Check(action=action, resource=table)
+        return
     context: dict[str, str] = {}
     if service == "ecs" and operation in OF_A_CLUSTER:
         context["ecs:cluster"] = f"arn:aws:ecs:{whose}cluster/{_last(params.get('cluster', 'default'))}"
@@ -56,15 +63,23 @@ def checks_of(
     for resource in _resources(service, operation, params, whose) or [
         resource_of(service, operation, labels, text, account, region)
     ]:
-        for action in actions_of(service, operation, text):
+        for action in actions_of(service, operation):
             yield Check(action=action, resource=resource, context=context)
+    for action in sorted(always_demanded(service, operation) - set(actions_of(service, operation))):
+        yield Check(action=action, resource="*", implied=True)  # on what, the sentence gives in words
     roles, passed_to = PASSED_ROLES.get((service, operation), ((), ""))
     for role in (params[name] for name in roles if name in params):
-        yield Check(action="iam:PassRole", resource=str(role), context={"iam:PassedToService": passed_to})
+        yield passing(str(role), passed_to)
     tags, action, named = TAGGED.get((service, operation), ("", "", ""))
     if params.get(tags):
         of = named.format(family=params.get("family"), cluster=_last(params.get("cluster", "default")))
-        yield Check(action=action, resource=f"arn:aws:{service}:{whose}{of}")
+        yield Check(action=action, resource=f"arn:aws:{service}:{whose}{of}", implied=True)
+
+
+def passing(role_arn: str, service: str) -> Check:
+    """Return what IAM is asked when a caller hands a role to a service, such as ecs-tasks.amazonaws.com."""
+    context = {"iam:PassedToService": service}
+    return Check(action="iam:PassRole", resource=role_arn, context=context, implied=True)
 
 
 def _resources(service: str, operation: str, params: Mapping[str, Any], whose: str) -> Sequence[str]:
@@ -97,11 +112,12 @@ def _instances(params: Mapping[str, Any], whose: str, region: str) -> Iterator[C
         yield Check(action=action, resource=new, context=tags)
         if tags:
             created = {**tags, "ec2:CreateAction": "RunInstances"}
-            yield Check(action="ec2:CreateTags", resource=new, context=created)
+            yield Check(action="ec2:CreateTags", resource=new, context=created, implied=True)
     image = str(params.get("ImageId", ""))
     if image.startswith("resolve:ssm:"):
         parameter = image.removeprefix("resolve:ssm:")
-        yield Check(action="ssm:GetParameters", resource=f"arn:aws:ssm:{region}::parameter{parameter}")
+        named = f"arn:aws:ssm:{region}::parameter{parameter}"
+        yield Check(action="ssm:GetParameters", resource=named, implied=True)
     yield Check(action=action, resource=f"arn:aws:ec2:{region}::image/ami-resolved")
     yield Check(action=action, resource=f"arn:aws:ec2:{whose}network-interface/new")
     for subnet in _members(params, "NetworkInterface", ".SubnetId"):

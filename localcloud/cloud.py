@@ -41,6 +41,10 @@ class ApiCall:
 Operation = Callable[[ApiCall], Mapping[str, Any] | None]
 
 
+# Gets parameters and Region of a call that does not name its resource; returns the ARN IAM is asked about.
+ResourceFinder = Callable[[Mapping[str, Any], str], str | None]
+
+
 # Gets the JSON body of a request below /_localcloud/, returns JSON; ValueError is answered 400, in words.
 Control = Callable[[dict[str, Any]], object]
 
@@ -67,6 +71,7 @@ class Cloud:
     call_log: CallLog = field(default_factory=CallLog)
     principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
+    resource_finders: dict[tuple[str, str], ResourceFinder] = field(default_factory=dict)  # by operation
     controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`
     kept_clients: dict[tuple[str, str, str | None], Any] = field(default_factory=dict)  # of clients.Clients
     _at_shutdown: list[Callable[[], None]] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ from localcloud.cloud import Cloud
 def install(cloud: Cloud) -> None:
     """Give mount targets the default security group, and file systems a directory when asked."""
     _default_security_groups()
+
+    def file_system_of(params: Mapping[str, Any], region: str) -> str | None:
+        from moto.efs.models import efs_backends
+
+        targets = efs_backends[cloud.account_id][region].mount_targets_by_id
+        target = targets.get(str(params.get("MountTargetId")))
+        whose = f"{region}:{cloud.account_id}"
+        return f"arn:aws:elasticfilesystem:{whose}:file-system/{target.file_system_id}" if target else None
+
+    for operation in ("DescribeMountTargets", "DescribeMountTargetSecurityGroups"):
+        cloud.resource_finders["efs", operation] = file_system_of
 
     def create(value: dict[str, Any]) -> object:
         directory = Path(value["directory"])

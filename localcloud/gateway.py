@@ -9,7 +9,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
@@ -25,11 +25,14 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from localcloud.actions import parameters_of
 from localcloud.calls import Call
-from localcloud.checks import checks_of
+from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.faults import InjectedFault, KillCaller
+from localcloud.passed_roles import passed_by
+from localcloud.permissions import NotPermitted, refuse_implied
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Signing names that differ from botocore's names of the services.
@@ -73,12 +76,17 @@ class Gateway:
         text = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} "
         text += (body or b"").decode(errors="replace")
         principal = self.cloud.principal_of(asked.access_key)
+        account, name = self.cloud.account_id, asked.operation.name
+        checks = list(checks_of(asked.service, name, asked.labels, text, account, asked.region))
         try:
             _check_region(asked.region)
+            checks = [self._with_resource(asked, check, text) for check in checks]
+            checks += passed_by(asked.service, name, text, account, asked.region)
+            refuse_implied(asked.service, principal, checks)
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
             operation = self.cloud.operations.get((asked.service, asked.operation.name))
             if operation is None:
-                return self._from_moto(environ, start_response, asked, principal, text)
+                return self._from_moto(environ, start_response, asked, principal, checks)
             call = ApiCall(
                 params=_params(request, asked),
                 account_id=self.cloud.account_id,
@@ -86,6 +94,9 @@ class Gateway:
                 principal=principal,
             )
             response = _answer(request, asked, lambda: operation(call))
+        except NotPermitted as refused:
+            response = _answer(request, asked, _raiser(refused))
+            response.status_code = 403
         except AwsError as refused:
             response = _answer(request, asked, _raiser(refused))
         except InjectedFault as fault:
@@ -96,7 +107,7 @@ class Gateway:
             if child:
                 child.signal(signal.SIGKILL)
             response = Response(status=500)
-        self._record(asked, principal, text, response.status_code)
+        self._record(asked, principal, checks, response.status_code)
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
@@ -106,24 +117,31 @@ class Gateway:
         start_response: Callable[..., Any],
         asked: _Asked,
         principal: str,
-        text: str,
+        checks: list[Check],
     ) -> Iterable[bytes]:
         def started(status: str, headers: list[tuple[str, str]], *rest: object) -> object:
-            self._record(asked, principal, text, int(status.split()[0]))
+            self._record(asked, principal, checks, int(status.split()[0]))
             return start_response(status, headers, *rest)
 
         return self.moto(environ, started)
 
-    def _record(self, asked: _Asked, principal: str, text: str, status: int) -> None:
-        account, operation = self.cloud.account_id, asked.operation.name
+    def _with_resource(self, asked: _Asked, check: Check, text: str) -> Check:
+        """Return a check about the call's resource where only the cloud's state tells it."""
+        find = self.cloud.resource_finders.get((asked.service, asked.operation.name))
+        if find is None or check.implied or check.resource != "*":
+            return check
+        found = find({**parameters_of(text), **asked.labels}, asked.region)
+        return replace(check, resource=found or "*")
+
+    def _record(self, asked: _Asked, principal: str, checks: list[Check], status: int) -> None:
         now = self.cloud.clock.now().timestamp()
-        for check in checks_of(asked.service, operation, asked.labels, text, account, asked.region):
+        for check in checks:
             self.cloud.call_log.add(
                 Call(
                     time=now,
                     principal=principal,
                     service=asked.service,
-                    operation=operation,
+                    operation=asked.operation.name,
                     action=check.action,
                     resource=check.resource,
                     context=check.context,

@@ -14,6 +14,7 @@ from localcloud.cloud import Cloud
 
 _M_ARENA_MAX = -8  # source: malloc.h
 _DOCUMENTATION = re.compile(rb'"documentation"\s*:\s*"(?:[^"\\]|\\.)*"')
+_NAMES_AN_ACTION = re.compile(rb"[a-z0-9]:[A-Z]")  # as in ec2:DescribeSubnets
 
 
 def install(cloud: Cloud) -> None:
@@ -34,16 +35,24 @@ def _one_arena() -> None:
 
 
 def _models_without_documentation() -> None:
-    """Load botocore's service models as plain dicts, without their documentation: half the memory."""
+    """Load botocore's service models as plain dicts, without their documentation: half the memory.
+
+    What may demand a permission stays, for documented.py.
+    """
     from botocore.loaders import JSONFileLoader
 
     def load_file(self: JSONFileLoader, full_path: str, open_method: Callable[..., Any]) -> Any:
         if not Path(full_path).is_file():
             return None
         with open_method(full_path, "rb") as file:
-            return json.loads(_DOCUMENTATION.sub(b'"documentation":""', file.read()))
+            return json.loads(_DOCUMENTATION.sub(_without_most, file.read()))
 
     JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # its stubs leave private names out
+
+
+def _without_most(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    return text if _NAMES_AN_ACTION.search(text) and b"permission" in text else b'"documentation":""'
 
 
 def _ec2_without_offerings() -> None:

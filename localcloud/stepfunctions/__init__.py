@@ -32,4 +32,9 @@ def install(cloud: Cloud) -> None:
     )
     api = StepFunctions(machinery)
     cloud.answer("stepfunctions", **api.operations())
+    for operation in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"):
+        # The Service Authorization Reference names no resource; refusals of AWS's name the state machine.
+        cloud.resource_finders["stepfunctions", operation] = lambda params, _: machinery.tokens.machine_of(
+            str(params.get("taskToken"))
+        )
     cloud.at_shutdown(api.close)

@@ -35,7 +35,8 @@ def run_task(state: _State) -> Any:  # JSON
     """Return the result of one attempt; raises StateFailed."""
     scope, definition = state.scope, state.definition
     resource = Resource.parse(definition["Resource"], get_partition(scope.region))
-    token, waiting = scope.machinery.tokens.create() if resource.pattern == CALLBACK else (None, None)
+    machine = scope.context.get("StateMachine", {}).get("Id")
+    token, waiting = scope.machinery.tokens.create(machine) if resource.pattern == CALLBACK else (None, None)
     states = state._states()
     if token:
         states["context"]["Task"] = {"Token": token}

@@ -16,6 +16,7 @@ from localcloud.stepfunctions.failures import StateFailed
 class Waiting:
     """One attempt of one task that waits for its token to come back."""
 
+    machine: str | None = None  # ARN
     changed: threading.Event = field(default_factory=threading.Event)
     beats: int = 0
     result: Any = None
@@ -35,12 +36,17 @@ class Tokens:
     _waiting: dict[str, Waiting] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def create(self) -> tuple[str, Waiting]:
+    def create(self, machine: str | None = None) -> tuple[str, Waiting]:
         """Return a new token; heartbeats and answers count from now, before the state waits."""
-        token, waiting = secrets.token_urlsafe(60), Waiting()
+        token, waiting = secrets.token_urlsafe(60), Waiting(machine=machine)
         with self._lock:
             self._waiting[token] = waiting
         return token, waiting
+
+    def machine_of(self, token: str) -> str | None:
+        """Return the ARN of the state machine that a token belongs to; None for an unknown one."""
+        waiting = self._waiting.get(token)
+        return waiting.machine if waiting else None
 
     def close(self, waiting: Waiting) -> None:
         """Let the token be expired."""

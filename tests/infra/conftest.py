@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra import node
+from tests.infra.recording import Recording, record
 from tests.infra.template import Template
 
 node.use_for_jsii()
@@ -104,3 +105,16 @@ def templates(assembly: Path) -> dict[str, Template]:
 def main(templates: dict[str, Template]) -> Template:
     """The template of the stack that holds everything but the vaults of copies."""
     return templates["Tidemark-cellar"]
+
+
+@pytest.fixture(scope="session")
+def recording(shared: Path) -> Recording:
+    """What whole sessions ask IAM. The first process deploys and runs them; the others wait."""
+    finished = shared / "recording.json"
+    with (shared / "recording.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            unfinished = shared / "recording.unfinished"
+            unfinished.write_text(record(shared / "recorded").to_json())
+            unfinished.rename(finished)
+    return Recording.from_json(finished.read_text())

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.actions import actions_of, resource_of
+from localcloud.actions import actions_of, resource_of, transaction_parts
 
 
 @pytest.mark.parametrize(
@@ -20,12 +22,47 @@ def test_operations_are_told_in_iams_words(service: str, operation: str, actions
     assert actions_of(service, operation) == actions
 
 
-def test_a_transaction_is_its_parts() -> None:
-    text = '/? {"TransactItems": [{"Put": {"TableName": "t"}}, {"ConditionCheck": {"TableName": "t"}}]}'
-    found = actions_of("dynamodb", "TransactWriteItems", text)
-    assert found == ("dynamodb:PutItem", "dynamodb:ConditionCheckItem")
-    arn = resource_of("dynamodb", "TransactWriteItems", {}, text, "1", "eu-central-1")
-    assert arn == "arn:aws:dynamodb:eu-central-1:1:table/t"
+def test_a_transaction_is_its_parts_each_on_its_table() -> None:
+    other = "arn:aws:dynamodb:eu-central-1:2:table/u"
+    items = [
+        {"Put": {"TableName": "t"}},
+        {"ConditionCheck": {"TableName": "t"}},
+        {"Delete": {"TableName": other}},
+    ]
+    text = f"/? {json.dumps({'TransactItems': items})}"
+    assert list(transaction_parts(text, "1", "eu-central-1")) == [
+        ("dynamodb:PutItem", "arn:aws:dynamodb:eu-central-1:1:table/t"),
+        ("dynamodb:ConditionCheckItem", "arn:aws:dynamodb:eu-central-1:1:table/t"),
+        ("dynamodb:DeleteItem", other),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "labels", "text", "resource"),
+    [
+        ("backup", "DescribeBackupVault", {"backupVaultName": "v"}, "/? ", "backup:r:1:backup-vault:v"),
+        (
+            "efs",
+            "DescribeMountTargets",
+            {},
+            "/x?FileSystemId=fs-1 ",
+            "elasticfilesystem:r:1:file-system/fs-1",
+        ),
+        ("ecs", "RegisterTaskDefinition", {}, '/? {"family": "f"}', "ecs:r:1:task-definition/f:0"),
+        ("logs", "CreateLogGroup", {}, '/? {"logGroupName": "/g"}', "logs:r:1:log-group:/g"),
+        (
+            "logs",
+            "PutLogEvents",
+            {},
+            '/? {"logGroupName": "/g", "logStreamName": "s"}',
+            "logs:r:1:log-group:/g:log-stream:s",
+        ),
+    ],
+)
+def test_a_call_names_its_resource(
+    service: str, operation: str, labels: dict[str, str], text: str, resource: str
+) -> None:
+    assert resource_of(service, operation, labels, text, "1", "r") == f"arn:aws:{resource}"
 
 
 def test_the_log_names_actions_and_resources(cloud: LocalCloud) -> None:

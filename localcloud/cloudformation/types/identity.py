@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 
 from localcloud.cloudformation.resources import Request, Resource, ResourceType
+from localcloud.permissions import has_unknown_policies
 
 
 def _role(request: Request) -> Resource:
@@ -29,9 +30,11 @@ def _role(request: Request) -> Resource:
             PolicyDocument=json.dumps(policy["PolicyDocument"]),
         )
     for arn in properties.get("ManagedPolicyArns", ()):
-        # AWS's own policies are not loaded: moto takes 20 MB for them, and nothing is enforced
-        with suppress(iam.exceptions.NoSuchEntityException):
+        # AWS's own policies are not loaded: moto takes 20 MB for them
+        try:
             iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+        except iam.exceptions.NoSuchEntityException:
+            has_unknown_policies(request.account_id, name)
     return Resource(ref=name, attributes={"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
 

@@ -1,0 +1,97 @@
+"""Refuses calls whose caller lacks a permission that the call implies, in the caller's own policies.
+
+The local cloud evaluates no policy for the action of a call itself: tools that do can judge the record of
+calls (calls.py). What a call implies is different, because reading the code does not show it: passed roles,
+tags set while creating, and what only documentation names (documented.py).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from moto.iam.models import Role, iam_backends
+
+from localcloud.checks import Check
+from localcloud.cloud import AwsError
+
+# Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.
+CODES = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied"}
+_VARIABLE = re.compile(r"\$\{[^}]+\}")
+_UNKNOWN = "localcloud_has_unknown_policies"
+
+
+class NotPermitted(AwsError):
+    """The caller lacks a permission; answered with HTTP status 403."""
+
+
+def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> None:
+    """Raise NotPermitted if the principal is a role whose policies allow an implied check nowhere.
+
+    Conditions, NotResource and variables are not evaluated: a statement with one counts as if it held. A role
+    without policies, or with policies of AWS's own, which the local cloud does not have, is refused nothing.
+    """
+    implied = [check for check in checks if check.implied]
+    role = _role(principal) if implied else None
+    if role is None or hasattr(role, _UNKNOWN):
+        return
+    statements = list(_statements(role))
+    if not statements:
+        return
+    for check in implied:
+        if not any(_covers(statement, check) for statement in statements):
+            raise NotPermitted(
+                CODES.get(service, "AccessDeniedException"),
+                f"User: {principal} is not authorized to perform: {check.action} on resource: "
+                f"{check.resource} because no identity-based policy allows the {check.action} action",
+            )
+
+
+def has_unknown_policies(account_id: str, role_name: str) -> None:
+    """Note that a role has policies that the local cloud does not have: AWS's own."""
+    setattr(iam_backends[account_id]["aws"].get_role(role_name), _UNKNOWN, True)
+
+
+def _role(principal: str) -> Role | None:
+    if ":role/" not in principal:
+        return None
+    roles = iam_backends[principal.split(":")[4]]["aws"].roles.values()
+    return next((role for role in roles if role.arn == principal), None)
+
+
+def _statements(role: Role) -> Iterator[dict[str, Any]]:
+    for document in (
+        *role.policies.values(),
+        *(policy.document for policy in role.managed_policies.values()),
+    ):
+        policy = json.loads(document) if isinstance(document, str) else document
+        yield from _as_list(policy["Statement"])
+
+
+def _covers(statement: dict[str, Any], check: Check) -> bool:
+    if statement["Effect"] != "Allow":
+        return False
+    if "NotAction" in statement:
+        named = not any(_matches_action(check, one) for one in _as_list(statement["NotAction"]))
+    else:
+        named = any(_matches_action(check, one) for one in _as_list(statement.get("Action", [])))
+    if not named or check.resource == "*" or "NotResource" in statement:
+        return named
+    return any(_matches(check.resource, one) for one in _as_list(statement.get("Resource", "*")))
+
+
+def _matches_action(check: Check, pattern: str) -> bool:
+    return _matches(check.action.lower(), pattern.lower())
+
+
+def _matches(value: str, pattern: str) -> bool:
+    """Return whether a pattern of IAM's covers a value; a variable (${aws:username}) covers anything."""
+    pattern = _VARIABLE.sub("*", pattern)
+    return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

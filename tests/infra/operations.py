@@ -1,0 +1,53 @@
+"""Which operations of AWS the product calls, from its source code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+from botocore import xform_name
+from botocore.session import get_session
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("backup", "dynamodb", "ec2", "ecs", "efs", "kms", "s3", "sns", "ssm", "stepfunctions")
+# Methods that a client of more than one of these services has: the one that the product means.
+MEANT = {"tag_resource": "backup", "list_tags": "backup"}
+# Methods of other objects that a client has too: (file, method).
+NO_CLIENTS = {("tidemark/tags.py", "encrypt"), ("tidemark/tags.py", "decrypt")}
+
+
+def called_operations(directories: Iterable[str]) -> dict[tuple[str, str], set[str]]:
+    """Return (service, operation) by botocore's names, each with the files that call it.
+
+    A call is a method of a client's name on any object, or a paginator's or waiter's name.
+    """
+    operations = _operations_by_method()
+    found: dict[tuple[str, str], set[str]] = {}
+    for directory in directories:
+        for path in sorted((ROOT / directory).rglob("*.py")):
+            file = str(path.relative_to(ROOT))
+            for method in _methods(ast.parse(path.read_text())):
+                if (file, method) not in NO_CLIENTS and method in operations:
+                    found.setdefault(operations[method], set()).add(file)
+    return found
+
+
+def _methods(tree: ast.AST) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found.add(node.func.attr)
+            if node.func.attr in {"get_paginator", "get_waiter"} and isinstance(node.args[0], ast.Constant):
+                found.add(str(node.args[0].value))
+    return found
+
+
+def _operations_by_method() -> dict[str, tuple[str, str]]:
+    session, found = get_session(), dict[str, tuple[str, str]]()
+    for service in SERVICES:
+        for operation in session.get_service_model(service).operation_names:
+            method = xform_name(operation)
+            if MEANT.get(method, service) == service:
+                found[method] = (service, operation)
+    return found

@@ -1,0 +1,352 @@
+"""What whole sessions ask IAM, on one deployment in the local cloud, with the policies that were deployed.
+
+Sessions that go well, on Fargate and on EC2, one whose backup fails and one whose index does, and a sweep
+that has something to remove and a stopped session's jobs to ask about. With each call comes what it implies:
+passing roles, setting tags, using keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from localcloud import Fault, LocalCloud
+from tests.infra.judge import Statement
+
+SOURCES = Path(__file__).parents[2]
+CONFIGURATION = """\
+region: eu-central-1
+vaults: {{eu-central-1: tidemark, eu-west-1: copies}}
+policies:
+  nightly:
+    file_systems: [{home}]
+    keep: 5 days
+    copies: [{{region: eu-west-1, keep: 5 days}}]
+  instance:
+    file_systems: [{team}]
+    keep: 5 days
+    worker: {{type: ec2}}
+  unlucky:
+    file_systems: [{lost}]
+    schedule: {{cron: 0 2 1 1 ? 2099, time_zone: Europe/Berlin}}
+    keep: 5 days
+  blind:
+    file_systems: [{dark}]
+    keep: 5 days
+"""
+ENDS = {
+    "nightly": "SUCCEEDED",
+    "instance": "SUCCEEDED",
+    "unlucky": "FAILED",
+    "blind": "SUCCEEDED",
+    "unknown": "FAILED",
+}
+LEFT_BEHIND = {
+    "tidemark:deployment": "tidemark",
+    "tidemark:index": "fs-0123456789abcdef0-20261122T020000Z-abcdef",
+}
+STOPPED = "nightly-stopped"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One question to IAM, and about whom."""
+
+    role: str  # ARN
+    action: str
+    resource: str  # ARN; * where the call does not tell it
+    context: dict[str, str]
+    operation: str  # service and operation, by botocore's names
+
+    def __str__(self) -> str:
+        return f"{self.role.rpartition('/')[2]}: {self.action} on {self.resource} with {self.context}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What was deployed and what it asked for; JSON holds it, so that one process can make it for all."""
+
+    account: str
+    region: str
+    statements: dict[str, list[Statement]]  # of each role, by its ARN
+    trust: dict[str, Any]  # policy document of each role, by its ARN
+    resource_policies: dict[str, Any]  # policy document, by the ARN of what it protects
+    asked: list[Asked]
+    services: dict[str, Any]  # what AWS's services were told to do: see `_services`
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Recording:
+        value = json.loads(text)
+        return cls(**{**value, "asked": [Asked(**one) for one in value["asked"]]})
+
+
+def record(directory: Path) -> Recording:
+    """Deploy to a new local cloud, run everything, and return what was asked. It takes half a minute."""
+    names = ("home", "team", "lost", "dark")
+    for name in names:
+        (directory / name / "below").mkdir(parents=True)
+        (directory / name / "below" / "file").write_text("content")
+    trees = {name: directory / name for name in names}
+    with LocalCloud.start(file_systems=trees, time_scale=0.01, region="eu-central-1") as cloud:
+        _deploy(cloud, directory)
+        _let_things_fail(cloud)
+        assert _run_policies(cloud) == ENDS
+        _leave_something_behind(cloud)
+        _leave_jobs_behind(cloud)
+        cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
+        _check_swept(cloud)
+        statements = _statements(cloud)
+        return Recording(
+            account=cloud.account_id,
+            region=cloud.region,
+            statements=statements,
+            trust=_trust(cloud),
+            resource_policies=_resource_policies(cloud),
+            asked=list(_asked(cloud, statements)),
+            services=_services(cloud),
+        )
+
+
+def _deploy(cloud: LocalCloud, folder: Path) -> None:
+    configuration = folder / "tidemark.yaml"
+    ids = {name: one.id for name, one in cloud.file_systems.items()}
+    configuration.write_text(CONFIGURATION.format(**ids))
+    command = [sys.executable, "app.py", "--config", str(configuration), "--output", str(folder / "cdk.out")]
+    subprocess.run(command, cwd=SOURCES, check=True)
+    cloud.deploy(folder / "cdk.out")
+
+
+def _let_things_fail(cloud: LocalCloud) -> None:
+    lost, dark = cloud.file_systems["lost"].id, cloud.file_systems["dark"].id
+    failing = {"action": "fail", "error_code": "FAILED"}
+    cloud.faults.add(Fault(service="backup", operation="BackupJob", match=lost, **failing))
+    refused = {"action": "fail", "error_code": "ClientException", "status": 400}
+    cloud.faults.add(Fault(service="ecs", operation="RegisterTaskDefinition", match=dark, **refused))
+
+
+def _run_policies(cloud: LocalCloud) -> dict[str, str]:
+    """Run all policies at once; return how their executions ended."""
+    states = cloud.client("stepfunctions")
+    machine = next(
+        found["stateMachineArn"]
+        for found in states.list_state_machines()["stateMachines"]
+        if found["name"] == "tidemark-policy-run"
+    )
+    started = {
+        policy: states.start_execution(stateMachineArn=machine, input=json.dumps({"policy": policy}))
+        for policy in ENDS
+    }
+    deadline, ended = time.monotonic() + 240, dict[str, str]()
+    while len(ended) < len(started):
+        assert time.monotonic() < deadline, f"of all policies only {ended} have ended"
+        time.sleep(0.5)
+        for policy, execution in started.items():
+            status = states.describe_execution(executionArn=execution["executionArn"])["status"]
+            if status != "RUNNING":
+                ended[policy] = status
+    return ended
+
+
+def _leave_something_behind(cloud: LocalCloud) -> None:
+    """As an aborted execution does: an instance and a task definition of an index that nobody makes."""
+    tags = [{"Key": key, "Value": value} for key, value in LEFT_BEHIND.items()]
+    cloud.client("ec2").run_instances(
+        ImageId="ami-12345678",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )
+    cloud.client("ecs").register_task_definition(
+        family="tidemark-worker-fs-0123456789abcdef0",
+        containerDefinitions=[{"name": "worker", "image": "none", "memory": 128}],
+        tags=[{"key": key, "value": value} for key, value in LEFT_BEHIND.items()],
+    )
+
+
+def _leave_jobs_behind(cloud: LocalCloud) -> None:
+    """As a session does that is stopped while its jobs run: their points are not on it."""
+    dynamodb = cloud.client("dynamodb")
+    items = dynamodb.scan(TableName="tidemark-sessions")["Items"]
+    (left,) = (item for item in items if item["policy"]["S"] == "nightly")
+    jobs = [value["M"] for name, value in left.items() if name.startswith("job#")]
+    assert {job["kind"]["S"] for job in jobs} == {"backup", "copy"}
+    for job in jobs:
+        job["state"] = {"S": "RUNNING"}
+    long_ago = {"S": "2026-01-01T00:00:00+00:00"}
+    texts = {"session_id": STOPPED, "execution_arn": left["execution_arn"]["S"] + "-stopped"}
+    stopped = {name: {"S": text} for name, text in {**texts, "status": "running", "running": "yes"}.items()}
+    item: Any = {**left, **stopped, "opened_at": long_ago, "points": {"M": {}}}
+    dynamodb.put_item(TableName="tidemark-sessions", Item=item)
+
+
+def _check_swept(cloud: LocalCloud) -> None:
+    """Return if nothing of it is left. The schedule may have swept before."""
+    found = cloud.client("dynamodb").get_item(
+        TableName="tidemark-sessions", Key={"session_id": {"S": STOPPED}}, ConsistentRead=True
+    )["Item"]
+    assert found["status"]["S"] == "aborted"
+    assert {point["M"]["kind"]["S"] for point in found["points"]["M"].values()} == {"backup", "copy"}
+    reservations = cloud.client("ec2").describe_instances()["Reservations"]
+    states = {instance["State"]["Name"] for one in reservations for instance in one["Instances"]}
+    assert states <= {"shutting-down", "terminated"}
+    assert cloud.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
+
+
+def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
+    """Return what each deployed role may do, as IAM holds it."""
+    iam = cloud.client("iam")
+    found: dict[str, list[Statement]] = {}
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            names = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+            documents = [
+                iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+                for name in names
+            ]
+            found[role["Arn"]] = [
+                statement
+                for document in documents
+                for statement in (json.loads(document) if isinstance(document, str) else document)[
+                    "Statement"
+                ]
+            ]
+    return found
+
+
+def _asked(cloud: LocalCloud, roles: dict[str, list[Statement]]) -> Iterator[Asked]:
+    """Return what IAM would be asked about the calls of these roles."""
+    keys, instances = _keys(cloud), _instance_tags(cloud)
+    for call in cloud.calls():
+        if call["principal"] not in roles:
+            continue
+        role, action, resource = call["principal"], call["action"], call["resource"]
+        context = {**call["context"], **instances.get(resource, {})}
+        operation = f"{call['service']} {call['operation']}"
+        one = Asked(role=role, action=action, resource=resource, context=context, operation=operation)
+        yield one
+        key = next((key for whose, key in keys.items() if resource.startswith(whose)), None)
+        if key is not None:
+            yield from _use_of(key, one)
+
+
+def _use_of(key: str, call: Asked) -> Iterator[Asked]:
+    """Return the use of a key that a call of its service implies, in the caller's name.
+
+    Source: Amazon S3 API Reference, CreateMultipartUpload, UploadPart; Amazon SNS Developer Guide, "Key
+    management"; Amazon DynamoDB Developer Guide, "Monitoring DynamoDB interaction with AWS KMS".
+    """
+    both = ("kms:GenerateDataKey", "kms:Decrypt")
+    needed = {
+        "s3 GetObject": ("kms:Decrypt",),
+        "s3 PutObject": ("kms:GenerateDataKey",),
+        "s3 CreateMultipartUpload": both,
+        "s3 UploadPart": both,
+        "s3 CompleteMultipartUpload": both,
+        "sns Publish": both,
+        "sqs SendMessage": both,
+    }
+    service = call.operation.split()[0]
+    for use in ("kms:Decrypt",) if service == "dynamodb" else needed.get(call.operation, ()):
+        context = {"kms:ViaService": f"{service}.eu-central-1.amazonaws.com"}
+        yield dataclasses.replace(call, action=use, resource=key, context=context)
+
+
+def _keys(cloud: LocalCloud) -> dict[str, str]:
+    """Return the key of each encrypted resource, by the beginning of the ARNs that it encrypts."""
+    s3, dynamodb, sns = (cloud.client(service) for service in ("s3", "dynamodb", "sns"))
+    found: dict[str, str] = {}
+    for table in dynamodb.list_tables()["TableNames"]:
+        described: Any = dynamodb.describe_table(TableName=table)["Table"]
+        found[described["TableArn"]] = described["SSEDescription"]["KMSMasterKeyArn"]
+    (bucket,) = (one["Name"] for one in s3.list_buckets()["Buckets"] if one["Name"].startswith("tidemark-"))
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    found[f"arn:aws:s3:::{bucket}/"] = rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+    for topic in sns.list_topics()["Topics"]:
+        attributes = sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]
+        found[topic["TopicArn"]] = attributes["KmsMasterKeyId"]
+    return found
+
+
+def _instance_tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
+    """Return what conditions see of each instance, by its ARN; those that have ended included."""
+    reservations = cloud.client("ec2").describe_instances()["Reservations"]
+    return {
+        f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{instance['InstanceId']}": {
+            f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in instance.get("Tags", [])
+        }
+        for reservation in reservations
+        for instance in reservation["Instances"]
+    }
+
+
+def _trust(cloud: LocalCloud) -> dict[str, Any]:
+    """Return the trust policy of each role."""
+    pages = cloud.client("iam").get_paginator("list_roles").paginate()
+    return {role["Arn"]: role["AssumeRolePolicyDocument"] for page in pages for role in page["Roles"]}
+
+
+def _resource_policies(cloud: LocalCloud) -> dict[str, Any]:
+    """Return the policies of keys, buckets, topics and queues."""
+    kms, s3, sns, sqs = (cloud.client(service) for service in ("kms", "s3", "sns", "sqs"))
+    found = {}
+    for key in kms.list_keys()["Keys"]:
+        found[key["KeyArn"]] = kms.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"]
+    for bucket in s3.list_buckets()["Buckets"]:
+        if bucket["Name"].startswith("tidemark-"):
+            found[f"arn:aws:s3:::{bucket['Name']}"] = s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"]
+    for topic in sns.list_topics()["Topics"]:
+        attributes = sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]
+        found[topic["TopicArn"]] = attributes["Policy"]
+    for url in sqs.list_queues()["QueueUrls"]:
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "Policy"])[
+            "Attributes"
+        ]
+        found[attributes["QueueArn"]] = attributes["Policy"]
+    return {arn: json.loads(policy) for arn, policy in found.items()}
+
+
+def _services(cloud: LocalCloud) -> dict[str, Any]:
+    """Return what was deployed that AWS's services act on, as their own APIs describe it."""
+    scheduler, states, ecs = (cloud.client(service) for service in ("scheduler", "stepfunctions", "ecs"))
+    sqs = cloud.client("sqs")
+    schedules = [
+        scheduler.get_schedule(Name=one["Name"], GroupName=one["GroupName"])
+        for one in scheduler.list_schedules()["Schedules"]
+    ]
+    machines = [
+        states.describe_state_machine(stateMachineArn=one["stateMachineArn"])
+        for one in states.list_state_machines()["stateMachines"]
+    ]
+    functions = [
+        function
+        for page in cloud.client("lambda").get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+    ]
+    definitions = [
+        ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        for arn in ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"]
+    ]
+    queues = {}
+    for url in sqs.list_queues()["QueueUrls"]:
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        queues[attributes["QueueArn"]] = attributes["KmsMasterKeyId"]
+    topics = {arn: key for arn, key in _keys(cloud).items() if arn.split(":")[2] == "sns"}
+    found = {
+        "schedules": schedules,
+        "machines": machines,
+        "functions": functions,
+        "definitions": [one for one in definitions if one.get("executionRoleArn")],
+        "queues": queues,
+        "topics": topics,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(found, default=str))
+    return plain

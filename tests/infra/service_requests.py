@@ -1,0 +1,249 @@
+"""What is asked of IAM without a recorded call, from what was deployed: most of it by AWS's services.
+
+The local cloud records what the product calls and what Scheduler and Step Functions call for it; the rest
+happens inside of AWS: logs, traces, images, mounts, undeliverable messages, alarms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from tests.infra.recording import Recording
+from tests.infra.simulator import Request
+
+# Source: AWS Step Functions Developer Guide, "Using CloudWatch Logs to log execution history".
+DELIVERIES = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+# Source: AWS Step Functions Developer Guide, "Trace Step Functions request data in AWS X-Ray".
+TRACES_OF_STATES = (
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+)
+# Source: AWS Lambda Developer Guide, "Visualize Lambda function invocations using AWS X-Ray", execution role.
+TRACES_OF_FUNCTIONS = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+# Source: AWS Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs".
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+# Source: AWS Step Functions Developer Guide, "Start a new AWS Step Functions state machine", IAM policies.
+EVENTS = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+# Source: Amazon ECS Developer Guide, "Amazon ECS task execution IAM role".
+IMAGES = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
+# Source: Amazon SQS, "Key management"; EventBridge Scheduler User Guide, "Configuring a dead-letter queue".
+USE_OF_KEY = ("kms:GenerateDataKey", "kms:Decrypt")
+
+
+def protecting(recording: Recording, resource: str) -> Mapping[str, Any] | None:
+    """Return the policy of a resource: its own or its bucket's; None for one without."""
+    policies = recording.resource_policies
+    found = policies.get(resource) or policies.get(resource.partition("/")[0])
+    return found if found is None else dict(found)
+
+
+def requests_of_services(recording: Recording) -> Iterator[Request]:
+    """Return what services ask for, with the policies of those whose roles they take."""
+    yield from _of_scheduler(recording)
+    yield from _of_machines(recording)
+    yield from _of_functions(recording)
+    yield from _of_workers(recording)
+    yield from _of_alarms(recording)
+    yield from _of_removals(recording)
+    yield from _of_backups(recording)
+
+
+def takings_of_roles(recording: Recording) -> Iterator[Request]:
+    """Return who takes which role: services that are given one, by a call or by the template."""
+    found = {
+        (one.resource, one.context["iam:PassedToService"])
+        for one in recording.asked
+        if one.action == "iam:PassRole"
+    }
+    services = recording.services
+    found |= {(one["Target"]["RoleArn"], "scheduler.amazonaws.com") for one in services["schedules"]}
+    found |= {(one["roleArn"], "states.amazonaws.com") for one in services["machines"]}
+    found |= {(one["Role"], "lambda.amazonaws.com") for one in services["functions"]}
+    group = _arn(recording, "scheduler", "schedule-group/tidemark")
+    task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
+    # Source: EventBridge Scheduler User Guide, "Confused deputy prevention"; Amazon ECS Developer Guide,
+    # "Amazon ECS task IAM role"; AWS Backup Developer Guide, "Cross-service confused deputy prevention".
+    sources = {"scheduler.amazonaws.com": group, "ecs-tasks.amazonaws.com": task}
+    for role, service in sorted(found):
+        context = {"aws:SourceAccount": recording.account}
+        if service in sources:
+            context["aws:SourceArn"] = sources[service]
+        yield Request(
+            principal=service,
+            action="sts:AssumeRole",
+            resource=role,
+            context=context,
+            resource_policy=recording.trust[role],
+        )
+
+
+def _of_scheduler(recording: Recording) -> Iterator[Request]:
+    for schedule in recording.services["schedules"]:
+        target = schedule["Target"]
+        arn, role = target["Arn"], target["RoleArn"]
+        action = "states:StartExecution" if ":states:" in arn else "lambda:InvokeFunction"
+        yield _by(recording, role, action, arn)
+        queue = target["DeadLetterConfig"]["Arn"]
+        yield _by(recording, role, "sqs:SendMessage", queue)
+        for use in USE_OF_KEY:
+            context = {"kms:ViaService": f"sqs.{recording.region}.amazonaws.com"}
+            yield _by(recording, role, use, recording.services["queues"][queue], context)
+
+
+def _of_machines(recording: Recording) -> Iterator[Request]:
+    for machine in recording.services["machines"]:
+        role, definition = machine["roleArn"], json.loads(machine["definition"])
+        for action in (*DELIVERIES, *TRACES_OF_STATES):
+            yield _by(recording, role, action, "*")
+        for state in _tasks(definition):
+            arguments = state.get("Arguments", {})
+            if function := arguments.get("FunctionName"):
+                yield _by(recording, role, "lambda:InvokeFunction", function)
+            if nested := arguments.get("StateMachineArn"):
+                yield _by(recording, role, "states:StartExecution", nested)
+                if ".sync" in state["Resource"]:
+                    execution = nested.replace(":stateMachine:", ":execution:") + ":one"
+                    for action in ("states:DescribeExecution", "states:StopExecution"):
+                        yield _by(recording, role, action, execution)
+                    for action in EVENTS:
+                        yield _by(recording, role, action, _arn(recording, "events", RULE))
+
+
+def _of_functions(recording: Recording) -> Iterator[Request]:
+    for function in recording.services["functions"]:
+        group = f"log-group:/aws/lambda/{function['FunctionName']}"
+        for action in LOGS:
+            stream = _arn(recording, "logs", f"{group}:log-stream:one")
+            yield _by(recording, function["Role"], action, stream)
+        for action in TRACES_OF_FUNCTIONS:
+            yield _by(recording, function["Role"], action, "*")
+
+
+def _of_workers(recording: Recording) -> Iterator[Request]:
+    """ECS takes the execution role; on an instance, its own role does the same."""
+    instance = next(role for role in recording.trust if "WorkersInstanceRole" in role)
+    for definition in recording.services["definitions"]:
+        (container,) = definition["containerDefinitions"]
+        group = container["logConfiguration"]["options"]["awslogs-group"]
+        stream = _arn(recording, "logs", f"log-group:{group}:log-stream:one")
+        repository = container["image"].partition("/")[2].partition(":")[0]
+        for role in (definition["executionRoleArn"], instance):
+            yield _by(recording, role, "ecr:GetAuthorizationToken", "*")
+            for action in IMAGES:
+                yield _by(recording, role, action, _arn(recording, "ecr", f"repository/{repository}"))
+            for action in LOGS:
+                yield _by(recording, role, action, stream)
+        for volume in definition["volumes"]:
+            if mounted := volume.get("efsVolumeConfiguration"):
+                # Source: Amazon EFS User Guide, "Using IAM to control file system data access".
+                arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
+                for action in ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"):
+                    for role in (definition["taskRoleArn"], instance):
+                        yield _by(recording, role, action, arn)
+
+
+def _of_alarms(recording: Recording) -> Iterator[Request]:
+    """Source: Amazon SNS Developer Guide, "Compatibility of event sources with encrypted topics"."""
+    for topic, key in recording.services["topics"].items():
+        for action, resource in (("sns:Publish", topic), *((use, key) for use in USE_OF_KEY)):
+            yield Request(
+                principal="cloudwatch.amazonaws.com",
+                action=action,
+                resource=resource,
+                context={"aws:SourceAccount": recording.account},
+                resource_policy=protecting(recording, resource),
+            )
+
+
+def _of_removals(recording: Recording) -> Iterator[Request]:
+    """Return what the functions ask that stop a Fargate task which its session has left running."""
+    context = {"ecs:cluster": _arn(recording, "ecs", "cluster/tidemark-workers")}
+    for function in recording.services["functions"]:
+        if function["FunctionName"] in {"tidemark-sweep", "tidemark-launch-worker", "tidemark-remove-worker"}:
+            for action in ("ecs:DescribeTasks", "ecs:StopTask"):
+                task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
+                yield _by(recording, function["Role"], action, task, context)
+
+
+def _of_backups(recording: Recording) -> Iterator[Request]:
+    """Return what AWS Backup asks as its role, which has a managed policy: the text is the one moto carries.
+
+    Source: AWS Backup Developer Guide, "Access control", "Creating backup copies across AWS Regions", and
+    "Encryption for backups in AWS Backup".
+    """
+    (role,) = (one.resource for one in takings_of_roles(recording) if one.principal == "backup.amazonaws.com")
+    managed = json.loads(aws_managed_policies_data)["AWSBackupServiceRolePolicyForBackup"]
+    statements = managed["Document"]["Statement"]
+    vault = f"arn:aws:backup:eu-west-1:{recording.account}:backup-vault:copies"
+    point = _arn(recording, "backup", "recovery-point:0123-4567")
+    ours = {"aws:PrincipalAccount": recording.account, "aws:ResourceAccount": recording.account}
+    asked: list[tuple[str, str, dict[str, str]]] = [
+        ("backup:CopyFromBackupVault", point, {}),
+        ("backup:CopyIntoBackupVault", vault, {}),
+        ("backup:DescribeBackupVault", vault, {}),
+        ("backup:TagResource", point, ours),
+    ]
+    for definition in recording.services["definitions"]:
+        for volume in definition["volumes"]:
+            if mounted := volume.get("efsVolumeConfiguration"):
+                arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
+                asked += [(f"elasticfilesystem:{action}", arn, {}) for action in ("Backup", "DescribeTags")]
+    for key in (arn for arn in recording.resource_policies if ":kms:" in arn):
+        asked += [
+            ("kms:DescribeKey", key, {}),
+            ("kms:CreateGrant", key, {"kms:GrantIsForAWSResource": "true"}),
+        ]
+    for action, resource, context in asked:
+        yield Request(
+            principal=role,
+            action=action,
+            resource=resource,
+            context=context,
+            statements=statements,
+            resource_policy=protecting(recording, resource),
+        )
+
+
+def _by(
+    recording: Recording, role: str, action: str, resource: str, context: Mapping[str, str] | None = None
+) -> Request:
+    return Request(
+        principal=role,
+        action=action,
+        resource=resource,
+        context=context or {},
+        statements=recording.statements[role],
+        resource_policy=protecting(recording, resource),
+    )
+
+
+def _tasks(definition: Any) -> Iterator[dict[str, Any]]:
+    """Return every Task state, those in Map and Parallel states included."""
+    if isinstance(definition, dict):
+        if definition.get("Type") == "Task":
+            yield definition
+        for inner in definition.values():
+            yield from _tasks(inner)
+    elif isinstance(definition, list):
+        for inner in definition:
+            yield from _tasks(inner)
+
+
+def _arn(recording: Recording, service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{recording.region}:{recording.account}:{resource}"
