@@ -69,11 +69,11 @@ def test_a_point_that_is_kept_as_asked_has_no_issue() -> None:
 
 def test_a_copy_that_was_to_be_kept_forever_and_expires_with_its_source_says_so_with_the_way_out() -> None:
     said = issues(COPY, None, DeleteAt=after(35))
+    named = f"--backup-vault-name copies --recovery-point-arn {COPY.recovery_point_arn}"
     for words in (
         f"deletes it on {after(35):%Y-%m-%d}",
         "forever",
-        f"aws backup update-recovery-point-lifecycle --region {COPY_REGION} --backup-vault-name copies "
-        f"--recovery-point-arn {COPY.recovery_point_arn}",
+        f"aws backup update-recovery-point-lifecycle --region {COPY_REGION} {named}",
         "DeleteAfterDays=36500",
     ):
         assert words in said
