@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from localcloud.scheduler.expressions import next_time
@@ -57,6 +57,7 @@ def test_no_two_runs_of_a_cron_are_closer_than_the_interval(minutes: str, hours:
 
 
 @settings(max_examples=30, deadline=None)
+@example({0}, {1, 23})
 @given(
     st.sets(st.integers(0, 59), min_size=1, max_size=3), st.sets(st.integers(0, 23), min_size=1, max_size=3)
 )
@@ -79,6 +80,7 @@ def test_a_window_is_the_interval_within_an_hour_and_a_day(expression: str) -> N
     ("expression", "window"),
     [
         ("cron(0 2 * * ? *)", 1440),
+        ("cron(0 1,23 * * ? *)", 120),  # across midnight
         ("cron(0 0/6 * * ? *)", 360),
         ("cron(*/5 * * * ? *)", 60),
         ("rate(12 hours)", 720),
