@@ -26,7 +26,7 @@ def check_lifecycle(lifecycle: Mapping[str, Any]) -> None:
     cold, delete = lifecycle.get(COLD), lifecycle.get(DELETE)
     for name, days in ((COLD, cold), (DELETE, delete)):
         if days is not None and days != FOR_EVER and not 1 <= days <= MOST_DAYS:
-            raise InvalidParameterValue(f"{name} must be 1 to {MOST_DAYS}, or -1 for ever, not {days}")
+            raise InvalidParameterValue(f"{name} must be 1 to {MOST_DAYS}, or -1 for forever, not {days}")
     if _limited(cold) and _limited(delete) and delete < cold + COLD_DAYS:
         raise InvalidParameterValue(
             f"DeleteAfterDays must be at least {COLD_DAYS} days after MoveToColdStorageAfterDays"

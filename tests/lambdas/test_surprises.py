@@ -45,7 +45,7 @@ def test_a_backup_that_expires_earlier_than_asked_is_a_warning(
     assert bool(said) == (status == "warning")
     if said:
         assert f"the backup in {REGION} has issues: AWS Backup deletes it on 2026-11-29" in said[0]
-        assert "the policy asks for 35 days; change it with: aws backup" in said[0]
+        assert "the policy keeps it 35 days; change it with: aws backup" in said[0]
 
 
 def test_a_copy_that_expires_with_its_source_is_a_warning_where_the_policy_keeps_it_forever(
@@ -67,7 +67,7 @@ def test_a_copy_that_expires_with_its_source_is_a_warning_where_the_policy_keeps
         there.assert_no_pending_responses()
     (reason,) = [reason for reason in close(call)["reasons"] if "has issues" in reason]
     assert "the copy in eu-west-1 has issues: AWS Backup deletes it on 2026-12-27" in reason
-    assert "the policy asks for forever" in reason
+    assert "the policy keeps it forever" in reason
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])

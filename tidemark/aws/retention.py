@@ -32,7 +32,7 @@ _TOLERANCE = timedelta(days=1)  # AWS Backup may count in whole days
 
 
 def lifecycle(kind: PointKind, keep_days: int | None) -> LifecycleTypeDef | None:
-    """Return the lifecycle to ask for; None is to be left out of the request. `keep_days` None: for ever."""
+    """Return the lifecycle to ask for; None is to be left out of the request. `keep_days` None: forever."""
     days = LONGEST_KEEP_DAYS if keep_days is None and kind == "copy" else keep_days
     return None if days is None else {"DeleteAfterDays": days}
 
@@ -101,7 +101,7 @@ def _difference(point: Point, keep_days: int | None, answer: DescribeRecoveryPoi
     found = []
     if not _is_as_asked(point.kind, keep_days, created_at, delete_at):
         expires = "keeps it forever" if delete_at is None else f"deletes it on {delete_at:%Y-%m-%d}"
-        found.append(f"AWS Backup {expires}, but the policy asks for {_kept(keep_days)}")
+        found.append(f"AWS Backup {expires}, but the policy keeps it {_kept(keep_days)}")
     if cold_at is not None:
         found.append(
             f"AWS Backup moves it to cold storage on {cold_at:%Y-%m-%d}, which the policy does not ask for"

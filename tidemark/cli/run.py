@@ -27,10 +27,10 @@ from tidemark.sessions.session import SessionStatus
 
 HELP = """Back up a policy's file systems now.
 
-What can be checked is checked first: the policy, the file systems, their mount targets and every vault.
-If one of these is wrong, nothing is started; --file-system runs what is right by itself. With --wait,
-shows the steps until every session has ended, and ends with code 32 if one failed; stopping it does not
-stop the sessions.
+What can be checked is checked first: the policy, the file systems, their mount targets, AWS Backup's
+opt-in for EFS in each Region, and every vault with the limits of its lock. If one of these is wrong,
+nothing is started; --file-system runs what is right by itself. With --wait, shows the steps until every
+session has ended, and ends with code 32 if one failed; stopping it does not stop the sessions.
 
 JSON: execution_arn, console_url (null where AWS_ENDPOINT_URL names another cloud), sessions[] with
 session_id and file_system; with --wait the fields of "tidemark sessions".
