@@ -70,8 +70,31 @@ class FunctionGrants:
         ]
 
     def describe_vaults(self) -> list[Grant]:
-        """Check that the vaults are there."""
-        return [Grant(actions=("backup:DescribeBackupVault",), resources=self._vaults())]
+        """Check that the vaults are there, and AWS Backup opted in for EFS."""
+        return [
+            Grant(actions=("backup:DescribeBackupVault",), resources=self._vaults()),
+            Grant(actions=("backup:DescribeRegionSettings",), resources=("*",), why_pattern=NO_LEVEL),
+        ]
+
+    def describe_points(self) -> list[Grant]:
+        """Read how long AWS Backup will keep a recovery point."""
+        return [
+            Grant(
+                actions=("backup:DescribeRecoveryPoint",),
+                resources=self._points(),
+                why_pattern="AWS Backup makes the ids of recovery points.",
+            )
+        ]
+
+    def list_jobs(self) -> list[Grant]:
+        """Find the job that kept another of its file system from starting."""
+        return [
+            Grant(
+                actions=("backup:ListBackupJobs", "backup:ListCopyJobs"),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            )
+        ]
 
     def check_file_systems(self) -> list[Grant]:
         """Check that the policies' file systems are there and can be mounted."""
@@ -88,6 +111,11 @@ class FunctionGrants:
                 actions=("backup:TagResource",),
                 resources=(self.names.recovery_point_arns(self.names.region),),
                 why_pattern="AWS Backup makes the ids of recovery points.",
+            ),
+            Grant(
+                actions=("iam:CreateServiceLinkedRole",),
+                resources=(self.names.service_linked_role_arn("backup", "AWSServiceRoleForBackup"),),
+                conditions={"StringEquals": {"iam:AWSServiceName": "backup.amazonaws.com"}},
             ),
             self._pass(self.backup_role, "backup.amazonaws.com"),
         ]
@@ -298,9 +326,9 @@ class FunctionGrants:
             # backup-session
             "open_session": [*records, *policies, *self.describe_vaults(), *self.check_file_systems()],
             "start_backup": [*records, *policies, *self.seal_tags(), *self.start_backup()],
-            "check_backup": [*settle, *self.ask_backup_jobs()],
+            "check_backup": [*settle, *self.ask_backup_jobs(), *self.list_jobs(), *self.describe_points()],
             "start_copy": [*records, *policies, *self.start_copy()],
-            "check_copy": [*settle, *self.ask_copy_jobs()],
+            "check_copy": [*settle, *self.ask_copy_jobs(), *self.describe_points()],
             "claim_index": settle,
             "await_index": [*records, *self.answer_sessions()],
             "close_session": [*settle, *self.notifications.publish()],
@@ -319,6 +347,7 @@ class FunctionGrants:
                 *self.look_at_executions(),
                 *self.ask_backup_jobs(),
                 *self.ask_copy_jobs(),
+                *self.describe_points(),
                 *self.remove_workers(),
                 *self.find_task_definitions(),
                 *self.deregister_tasks(),

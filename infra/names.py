@@ -34,6 +34,11 @@ class Names:
         """Return an ARN of something that Amazon offers to every account in the deployment's Region."""
         return f"arn:{Aws.PARTITION}:{service}:{self.region}::{resource}"
 
+    def service_linked_role_arn(self, service: str, role: str) -> str:
+        """Return the ARN of the role that a service makes for itself in each account that uses it."""
+        path = f"aws-service-role/{service}.amazonaws.com/{role}"
+        return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{path}"
+
     def function_arn(self, file: str) -> str:
         """Return the ARN of the function in `lambdas/<file>.py`."""
         return self.arn("lambda", f"function:{self.function(file)}")

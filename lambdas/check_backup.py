@@ -8,7 +8,10 @@ from lambdas._step import Deployment, step
 from lambdas.events import JobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_backup
 from tidemark.aws.clock import utc_now
+from tidemark.aws.expiry import way_out
+from tidemark.aws.retention import with_retention_checked
 from tidemark.errors import BackupJobFailed
+from tidemark.sessions.items import read_session
 from tidemark.sessions.ledger import update_job
 from tidemark.sessions.overlap import add_point
 
@@ -24,15 +27,19 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job as it stands now; raise BackupJobFailed when it ended without a recovery point."""
     settings, session_id = deployment.settings, event["session"]["session_id"]
-    job = describe_backup(deployment.clients.of("backup", settings.region), event["backup"]["job_id"])
+    client = deployment.clients.of("backup", settings.region)
+    job = describe_backup(client, event["backup"]["job_id"])
     if job.is_done:
+        session = read_session(deployment.records, session_id)
         point = job.point("backup", account=settings.account, region=settings.region, now=utc_now())
+        point = with_retention_checked(client, point, session.keep_days_of(job.job_id))
         add_point(deployment.records, session_id, point, deployment.tags.tell_index)
     if not job.is_running:  # after the point: a job that has ended is not asked about again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
     if not (job.is_running or job.is_done):
+        file_system = deployment.file_system(event["session"]["file_system"])
         raise BackupJobFailed(
-            f"backup job {job.job_id} of {event['session']['file_system']} ended {job.end}; "
-            f"mend it and redrive this execution, or start a new one"
+            f"backup job {job.job_id} of {file_system.file_system_id} ended {job.end}; "
+            f"{way_out(client, job, file_system)}"
         )
     return checked_job(event["backup"], job.recovery_point_arn, finished=job.is_done)

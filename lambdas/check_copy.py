@@ -8,7 +8,9 @@ from lambdas._step import Deployment, step
 from lambdas.events import CopyJobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_copy
 from tidemark.aws.clock import utc_now
+from tidemark.aws.retention import with_retention_checked
 from tidemark.errors import CopyJobFailed
+from tidemark.sessions.items import read_session
 from tidemark.sessions.ledger import update_job
 from tidemark.sessions.overlap import add_point
 
@@ -29,6 +31,10 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     if job.is_done:
         account = target["account"] or settings.account
         point = job.point("copy", account=account, region=target["region"], now=utc_now())
+        if account == settings.account:  # another account's points cannot be described from here
+            session = read_session(deployment.records, session_id)
+            there = deployment.clients.of("backup", target["region"])
+            point = with_retention_checked(there, point, session.keep_days_of(job.job_id))
         add_point(deployment.records, session_id, point, deployment.tags.tell_index)
     if not job.is_running:  # after the point: a job that has ended is not asked about again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)

@@ -8,7 +8,7 @@ from typing import TypedDict, cast
 from lambdas._step import Deployment, step
 from lambdas.events import CopyTargetValue, SessionValue
 from tidemark.aws.clock import utc_now
-from tidemark.aws.preflight import check_file_system, check_vaults
+from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.overlap import open_session
 from tidemark.sessions.session import Session
@@ -29,6 +29,7 @@ def handler(event: Event, deployment: Deployment) -> SessionValue:
     policy = deployment.policy(event["policy"])
     file_system = deployment.file_system(check_file_system_id(event["file_system"]))
     check_file_system(deployment.clients, policy, file_system)
+    check_opt_in(deployment.clients, policy)
     check_vaults(deployment.clients, policy)
     now = utc_now()
     session = Session(

@@ -40,6 +40,7 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         region=policy.region,
         vault=policy.vault,
         started_at=utc_now(),
+        keep_days=policy.keep_days,
     )
     record_job(deployment.records, session.session_id, job)
     return started_job(job_id, recovery_point_arn)

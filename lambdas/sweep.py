@@ -17,6 +17,7 @@ from tidemark.aws.conclusion import announce
 from tidemark.aws.errors import AWS_FAILURES
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
+from tidemark.aws.retention import with_retention_checked
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
@@ -143,6 +144,9 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
         stands = describe_left(client, job)
         if stands.is_done:
             point = stands.point(job.kind, account=job.account, region=job.region, now=now)
+            if job.account == deployment.settings.account:
+                there = deployment.clients.of("backup", job.region)
+                point = with_retention_checked(there, point, job.keep_days)
             add_point(records, session.session_id, point, deployment.tags.tell_index)
         # after the point: a job that has ended is not asked about again
         update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)

@@ -27,6 +27,9 @@ TAGGED = {  # by the parameter that holds the tags; the resource has no id yet
     ("ecs", "RunTask"): ("tags", "ecs:TagResource", "task/{cluster}/new"),
     ("backup", "StartBackupJob"): ("RecoveryPointTags", "backup:TagResource", "recovery-point:new"),
 }
+# Roles that a service makes for itself in the caller's name where they are missing; asked as if they were.
+# Source: AWS Backup Developer Guide, "Using service-linked roles for AWS Backup".
+LINKED_ROLES = {("backup", "StartBackupJob"): ("backup.amazonaws.com", "AWSServiceRoleForBackup")}
 OF_A_CLUSTER = {"RunTask", "ListTasks", "DescribeTasks", "StopTask"}
 OF_A_PREFIX = {"ListObjects", "ListObjectsV2", "ListObjectVersions"}
 
@@ -70,6 +73,13 @@ def checks_of(
     roles, passed_to = PASSED_ROLES.get((service, operation), ((), ""))
     for role in (params[name] for name in roles if name in params):
         yield passing(str(role), passed_to)
+    if linked := LINKED_ROLES.get((service, operation)):
+        made_by, name = linked
+        yield Check(
+            action="iam:CreateServiceLinkedRole",
+            resource=f"arn:aws:iam::{account}:role/aws-service-role/{made_by}/{name}",
+            context={"iam:AWSServiceName": made_by},
+        )
     tags, action, named = TAGGED.get((service, operation), ("", "", ""))
     if params.get(tags):
         of = named.format(family=params.get("family"), cluster=_last(params.get("cluster", "default")))

@@ -19,6 +19,8 @@
     ├── AwsUnreachable                    25   the repository too; retried by the state machines
     ├── AwsThrottled                      26   retried by the state machines
     ├── WorkerNetworkNotFound             27
+    ├── NotOptedIn                        36   AWS Backup is not to protect EFS in a Region
+    ├── RetentionNotAllowed               37   a vault's lock refuses what the policy asks for
     ├── BackupJobFailed                   30
     ├── CopyJobFailed                     31
     ├── SessionFailed                     32   what a failed run ends with
@@ -169,9 +171,10 @@ class VaultNotFound(TidemarkError):
 
     exit_code = 22
 
-    def __init__(self, vault: str, region: str) -> None:
+    def __init__(self, vault: str, region: str, message: str | None = None) -> None:
         super().__init__(
-            f"no backup vault named {vault} in {region}; deploy again, create it with: "
+            message
+            or f"no backup vault named {vault} in {region}; deploy again, create it with: "
             f"aws backup create-backup-vault --backup-vault-name {vault} --region {region}, "
             f"or name the Region's own vault in tidemark.yaml"
         )
@@ -211,6 +214,37 @@ class WorkerNetworkNotFound(TidemarkError):
             f"the mount target of {file_system_id} admits nobody in its subnet on port 2049 "
             f"(security groups: {', '.join(groups) or 'none'}); allow it there, "
             f"or name the worker's subnets and security groups in tidemark.yaml and deploy again"
+        )
+
+
+class NotOptedIn(TidemarkError):
+    """AWS Backup is not opted in for EFS in a Region, so that it refuses backups there."""
+
+    exit_code = 36
+
+    def __init__(self, region: str) -> None:
+        super().__init__(
+            f"AWS Backup is not opted in for EFS in {region} and refuses backups there; opt in with: "
+            f"aws backup update-region-settings --region {region} "
+            f"--resource-type-opt-in-preference EFS=true"
+        )
+
+
+class RetentionNotAllowed(TidemarkError):
+    """The lock of a vault refuses recovery points that are kept as long as the policy asks."""
+
+    exit_code = 37
+
+    def __init__(
+        self, vault: str, region: str, kind: str, asked: str, least: int | None, most: int | None
+    ) -> None:
+        limits = [
+            f"at {name} {days} days" for name, days in (("least", least), ("most", most)) if days is not None
+        ]
+        super().__init__(
+            f"the lock of vault {vault} in {region} admits recovery points that are kept "
+            f"{', '.join(limits)}, but the policy keeps the {kind} there {asked}; change `keep` in "
+            f"tidemark.yaml, or name another vault there, and deploy again"
         )
 
 

@@ -83,6 +83,7 @@ class Finding(enum.StrEnum):
     UNKNOWN_KEY = "unknown-key"  # a key version that this deployment does not have
     UNKNOWN_FORMAT = "unknown-format"  # written by a newer Tidemark
     OTHER_DEPLOYMENT = "other-deployment"
+    UNREADABLE = "unreadable"  # AWS did not return them
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,12 @@ class OpenedTags:
     def ours(self) -> bool:
         """Return whether any tag is in Tidemark's format: False for points that others made."""
         return self.metadata is not None or bool(self.problems)
+
+
+def unreadable_tags(message: str) -> OpenedTags:
+    """Return what is known of tags that AWS did not return: only why."""
+    problem = TagProblem(finding=Finding.UNREADABLE, tag_key="", field=None, message=message)
+    return OpenedTags(metadata=None, key_version=None, problems=(problem,))
 
 
 def seal(metadata: PointMetadata, *, file_system: str, key: TagKey, deployment: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeGuard, TypeVar
 
 from localcloud.backup.errors import InvalidParameterValue
-from localcloud.backup.jobs import STILL_BUSY, WAITING, BackupJob, CopyJob, Job, RestoreJob
+from localcloud.backup.jobs import MOST_COPIES, STILL_BUSY, WAITING, BackupJob, CopyJob, Job, RestoreJob
 from localcloud.clock import ShuttingDown
 from localcloud.cloud import AwsError, Cloud
 from localcloud.faults import InjectedFault, KillCaller
@@ -174,7 +174,7 @@ class JobEngine:
             return
         soonest = job.created_at + timedelta(seconds=self.cloud.clock.seconds(self.durations.created))
         # Only backups and copies exclude each other. Source: AWS Backup's quotas.
-        if now >= soonest and (isinstance(job, RestoreJob) or not self._busy(job.resource_arn)):
+        if now >= soonest and (isinstance(job, RestoreJob) or not self._held_back(job)):
             self._begin(job, now)
 
     def _advance_running(self, job: Job, now: datetime) -> None:
@@ -191,6 +191,16 @@ class JobEngine:
     def _give_up(self, job: Job, outcome: Outcome) -> None:
         self._work[job.id].instead = outcome
         self._work[job.id].stop.set()
+
+    def _held_back(self, job: Job) -> bool:
+        return self._busy(job.resource_arn) or (isinstance(job, CopyJob) and self._crowded(job))
+
+    def _crowded(self, copy: CopyJob) -> bool:
+        there = (copy.account, copy.vault.account, copy.vault.region)
+        running = (job for job in self._jobs.values() if isinstance(job, CopyJob) and job.state == "RUNNING")
+        return (
+            sum((job.account, job.vault.account, job.vault.region) == there for job in running) >= MOST_COPIES
+        )
 
     def _busy(self, resource_arn: str) -> bool:
         return any(

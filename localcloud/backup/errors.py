@@ -22,6 +22,12 @@ class ResourceNotFound(BackupError):
     shape = "ResourceNotFoundException"
 
 
+class AccessDenied(BackupError):
+    """The caller has no permission, or what the permission is for does not exist."""
+
+    shape = "AccessDeniedException"
+
+
 class InvalidParameterValue(BackupError):
     """A parameter is out of range, malformed or contradicts another."""
 

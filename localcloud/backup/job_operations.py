@@ -23,8 +23,9 @@ from localcloud.backup.jobs import BackupJob, CopyJob
 from localcloud.backup.lifecycle import check_lifecycle
 from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
+from localcloud.backup.region_settings import RegionSettings
 from localcloud.backup.tags import check_job_tags
-from localcloud.backup.vaults import check_retention, check_role, moto_vault, vault_named
+from localcloud.backup.vaults import check_role, moto_vault, vault_named
 from localcloud.cloud import ApiCall, Cloud
 
 START_WINDOW_MINUTES = 480
@@ -36,8 +37,10 @@ Answer = dict[str, Any]
 class JobOperations:
     """StartBackupJob, StartCopyJob and what can be asked about their jobs."""
 
-    def __init__(self, cloud: Cloud, engine: JobEngine, points: PointsStore) -> None:
-        self.cloud, self.engine, self.points = cloud, engine, points
+    def __init__(
+        self, cloud: Cloud, engine: JobEngine, points: PointsStore, settings: RegionSettings
+    ) -> None:
+        self.cloud, self.engine, self.points, self.settings = cloud, engine, points, settings
 
     def start_backup_job(self, call: ApiCall) -> Answer:
         """Start backing up a file system of the account and Region of the vault."""
@@ -46,10 +49,10 @@ class JobOperations:
         resource = parse_file_system_arn(params["ResourceArn"])
         if (resource.region, resource.account) != (call.region, call.account_id):
             raise InvalidParameterValue(f"{resource} is not in {call.region} of account {call.account_id}")
+        self.settings.check(call.account_id, call.region, "EFS")
         check_role(params["IamRoleArn"])
         lifecycle, tags = params.get("Lifecycle") or {}, params.get("RecoveryPointTags") or {}
         check_lifecycle(lifecycle)
-        check_retention(vault, lifecycle.get("DeleteAfterDays"))
         check_job_tags(tags)
         if params.get("BackupOptions"):
             raise InvalidParameterValue("BackupOptions are for Windows VSS backups only")
@@ -101,7 +104,6 @@ class JobOperations:
             raise InvalidParameterValue("Source and destination vault are the same")
         lifecycle = params.get("Lifecycle") or {}
         check_lifecycle(lifecycle)
-        check_retention(destination, lifecycle.get("DeleteAfterDays"))
         job = self.engine.submit(
             CopyJob(
                 id=str(uuid.uuid4()).upper(),

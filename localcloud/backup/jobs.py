@@ -17,7 +17,9 @@ from localcloud.backup.arns import VaultArn
 
 WAITING = ("CREATED", "PENDING")
 UNFINISHED = (*WAITING, "RUNNING", "ABORTING")
-STILL_BUSY = "Backup job expired before completion: there was a running job for the same resource."
+# Source: AWS Backup Developer Guide, "Monitoring AWS Backup events using EventBridge", an expired job.
+STILL_BUSY = "Backup job failed because there was a running job for the same resource."
+MOST_COPIES = 100  # of an account to one Region at a time. Source: AWS Backup's quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

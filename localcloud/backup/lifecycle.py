@@ -1,6 +1,8 @@
 """How long a recovery point is kept.
 
-Source: the type Lifecycle in AWS Backup's API reference. -1 or absence keeps for ever.
+Sources: the types Lifecycle and CalculatedLifecycle in AWS Backup's API reference; StartBackupJob (at most
+36,500 days); AWS Backup Developer Guide, "Backup and tag copy": a copy has its source's creation date and
+expiration date unless the request says otherwise, and -1 does not say otherwise.
 """
 
 from __future__ import annotations
@@ -12,27 +14,36 @@ from typing import Any, TypeGuard
 from localcloud.backup.errors import InvalidParameterValue
 
 COLD_DAYS = 90
+MOST_DAYS = 36_500
 FOR_EVER = -1
+COLD, DELETE = "MoveToColdStorageAfterDays", "DeleteAfterDays"
 
 
 def check_lifecycle(lifecycle: Mapping[str, Any]) -> None:
     """Raise InvalidParameterValue for a lifecycle that AWS Backup refuses."""
-    cold, delete = lifecycle.get("MoveToColdStorageAfterDays"), lifecycle.get("DeleteAfterDays")
-    for name, days in (("MoveToColdStorageAfterDays", cold), ("DeleteAfterDays", delete)):
-        if days is not None and days != FOR_EVER and days < 1:
-            raise InvalidParameterValue(f"{name} must be at least 1, or -1 for ever, not {days}")
+    if lifecycle.get("DeleteAfterEvent") is not None:
+        raise InvalidParameterValue("DeleteAfterEvent is not valid as an input")
+    cold, delete = lifecycle.get(COLD), lifecycle.get(DELETE)
+    for name, days in ((COLD, cold), (DELETE, delete)):
+        if days is not None and days != FOR_EVER and not 1 <= days <= MOST_DAYS:
+            raise InvalidParameterValue(f"{name} must be 1 to {MOST_DAYS}, or -1 for forever, not {days}")
     if _limited(cold) and _limited(delete) and delete < cold + COLD_DAYS:
         raise InvalidParameterValue(
             f"DeleteAfterDays must be at least {COLD_DAYS} days after MoveToColdStorageAfterDays"
         )
 
 
+def lifecycle_of_copy(asked: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lifecycle of a copy: the source's where none was asked for or -1 stands for a number."""
+    if not asked:
+        return dict(source)
+    inherited = {name: source[name] for name, days in asked.items() if days == FOR_EVER and name in source}
+    return {**asked, **inherited}
+
+
 def calculated_lifecycle(created_at: datetime, lifecycle: Mapping[str, Any]) -> dict[str, datetime]:
     """Return CalculatedLifecycle: when the point moves to cold storage and when it is deleted."""
-    moments = {
-        "MoveToColdStorageAt": lifecycle.get("MoveToColdStorageAfterDays"),
-        "DeleteAt": lifecycle.get("DeleteAfterDays"),
-    }
+    moments = {"MoveToColdStorageAt": lifecycle.get(COLD), "DeleteAt": lifecycle.get(DELETE)}
     return {name: created_at + timedelta(days=days) for name, days in moments.items() if _limited(days)}
 
 

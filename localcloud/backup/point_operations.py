@@ -25,7 +25,7 @@ from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import RecoveryPoint
 from localcloud.backup.tags import check_resource_tags
-from localcloud.backup.vaults import check_retention, describe_vault, vault_named
+from localcloud.backup.vaults import check_retention, describe_vault, vault_by_its_policy, vault_named
 from localcloud.cloud import ApiCall
 
 Answer = dict[str, Any]
@@ -168,7 +168,7 @@ class PointOperations:
 
     def _vault(self, call: ApiCall) -> VaultArn:
         account = call.params.get("BackupVaultAccountId") or call.account_id
-        return vault_named(account, call.region, call.params["BackupVaultName"])
+        return vault_by_its_policy(account, call.region, call.params["BackupVaultName"])
 
     def _point(self, call: ApiCall) -> RecoveryPoint:
         vault = self._vault(call)

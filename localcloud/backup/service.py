@@ -16,6 +16,7 @@ from localcloud.backup.jobs import BackupJob, CopyJob, RestoreJob
 from localcloud.backup.jobs_store import load_jobs, save_job
 from localcloud.backup.point_operations import PointOperations
 from localcloud.backup.points_store import PointsStore
+from localcloud.backup.region_settings import RegionSettings
 from localcloud.backup.restore_operations import RestoreOperations
 from localcloud.backup.shapes import check_answer, check_request
 from localcloud.backup.work import BackupWork, CopyWork
@@ -39,7 +40,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         engine.remember(job)
     restores = RestoreOperations(cloud, engine, points)
     engine.workers[RestoreJob] = restores.worker()
-    jobs, held = JobOperations(cloud, engine, points), PointOperations(engine, points)
+    settings = RegionSettings()
+    jobs, held = JobOperations(cloud, engine, points, settings), PointOperations(engine, points)
     operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
         "StartBackupJob": jobs.start_backup_job,
         "DescribeBackupJob": jobs.describe_backup_job,
@@ -65,6 +67,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DescribeBackupVault": held.describe_vault,
         "ListBackupVaults": held.list_vaults,
         "DeleteBackupVault": held.delete_vault,
+        "DescribeRegionSettings": settings.describe,
+        "UpdateRegionSettings": settings.update,
     }
     model = botocore.session.get_session().get_service_model("backup")
     for name, operation in operations.items():

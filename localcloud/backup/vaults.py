@@ -12,9 +12,10 @@ from moto.efs.models import efs_backends
 from moto.iam.models import iam_backends
 
 from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
-from localcloud.backup.errors import InvalidParameterValue, ResourceNotFound
+from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from localcloud.cloud import Cloud
 
+INSUFFICIENT = "Insufficient privileges to perform this action."
 DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS makes it in every account that uses Backup
 
 
@@ -31,6 +32,19 @@ def moto_vault(vault: VaultArn) -> Any:  # moto's Vault
         return backup_backends[vault.account][vault.region].vaults[vault.name]
     except KeyError:
         raise ResourceNotFound(f"Backup vault {vault.name} cannot be found in {vault.region}") from None
+
+
+def vault_by_its_policy(account: str, region: str, name: str) -> VaultArn:
+    """Return the ARN of a vault for a call that AWS Backup judges by the vault's access policy.
+
+    Raises AccessDenied for a vault that does not exist, also where the caller has the permission.
+    Sources: AWS Backup Developer Guide, "API permissions: actions, resources, and conditions reference",
+    footnote 1, for which calls those are; github.com/aws/aws-sdk-js/issues/2625 for the answer.
+    """
+    vault = VaultArn(region, account, name)
+    if name not in backup_backends[account][region].vaults:
+        raise AccessDenied(INSUFFICIENT)
+    return vault
 
 
 def encryption_key(vault: VaultArn) -> str:
@@ -68,7 +82,8 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
         shortest is not None and days is not None and days < shortest
     ):
         raise InvalidParameterValue(
-            f"The retention of the recovery point is outside of the vault lock's {shortest} to {longest} days"
+            f"The retention of the recovery point is outside of the limits of the lock of {vault.name}: "
+            f"at least {shortest} days, at most {longest} days"
         )
 
 

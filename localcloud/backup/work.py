@@ -7,11 +7,12 @@ import threading
 from localcloud.backup.arns import parse_file_system_arn
 from localcloud.backup.engine import JobFailed, Worker
 from localcloud.backup.jobs import BackupJob, CopyJob
+from localcloud.backup.lifecycle import DELETE, lifecycle_of_copy
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import PointStatus, RecoveryPoint
 from localcloud.backup.tags import recovery_point_tags
 from localcloud.backup.trees import copy_tree
-from localcloud.backup.vaults import encryption_key, file_system_directory, file_system_tags
+from localcloud.backup.vaults import check_retention, encryption_key, file_system_directory, file_system_tags
 from localcloud.cloud import Cloud
 
 
@@ -29,7 +30,11 @@ class BackupWork:
         )
 
     def begin(self, job: BackupJob) -> None:
-        """Show the recovery point as CREATING."""
+        """Show the recovery point as CREATING; raise InvalidParameterValue where the vault's lock forbids it.
+
+        Source: PutBackupVaultLockConfiguration; the vault fails such jobs, the request is accepted.
+        """
+        check_retention(job.vault, job.lifecycle.get(DELETE))
         started_at = job.initiated_at or job.created_at
         self.points.save(
             RecoveryPoint(
@@ -77,8 +82,13 @@ class CopyWork:
         )
 
     def begin(self, job: CopyJob) -> None:
-        """Show the copy as CREATING, with its source's tags and creation date."""
+        """Show the copy as CREATING, with its source's tags, creation date and, unless asked, expiration.
+
+        Raises InvalidParameterValue where the lock of the copy's vault forbids its retention.
+        """
         source = self.points.find(job.source_point_arn)
+        lifecycle = lifecycle_of_copy(job.lifecycle, source.lifecycle if source else {})
+        check_retention(job.vault, lifecycle.get(DELETE))
         self.points.save(
             RecoveryPoint(
                 arn=job.point_arn,
@@ -89,7 +99,7 @@ class CopyWork:
                 status="CREATING",
                 created_at=source.created_at if source else job.created_at,
                 initiated_at=job.initiated_at or job.created_at,
-                lifecycle=job.lifecycle,
+                lifecycle=lifecycle,
                 tags=dict(source.tags) if source else {},
                 encryption_key_arn=encryption_key(job.vault),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.session import get_session
@@ -65,7 +66,14 @@ def the_clients() -> Clients:
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", REGION)
+    # moto does not have the operation; a Stubber still comes first.
+    session.register("before-call.backup.DescribeRegionSettings", _opted_in)
     return Clients(session)
+
+
+def _opted_in(**_: Any) -> tuple[Any, dict[str, Any]]:
+    """Answer DescribeRegionSettings as for an account that AWS Backup may protect EFS of."""
+    return SimpleNamespace(status_code=200), {"ResourceTypeOptInPreference": {"EFS": True}}
 
 
 def create_tables(clients: Clients) -> None:

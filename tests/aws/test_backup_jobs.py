@@ -18,8 +18,8 @@ from tidemark.aws.backup_jobs import (
     start_copy,
     vault_arn,
 )
-from tidemark.errors import VaultNotFound
-from tidemark.policy.policy import CopyTarget
+from tidemark.errors import AccessDenied, VaultNotFound
+from tidemark.policy.policy import CopyTarget, Schedule
 
 POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
 # Source: the model of AWS Backup; StartBackupJob's State and StartCopyJob's.
@@ -41,23 +41,26 @@ def test_every_state_of_a_job_is_known(client: Any) -> None:
         assert set(known) - {"AGGREGATE_ALL", "ANY"} <= set(STATES) | {"COMPLETING", "AVAILABLE", "CANCELLED"}
 
 
-@pytest.mark.parametrize(("keep_days", "delete_after"), [(35, 35), (None, -1)])
+@pytest.mark.parametrize(("keep_days", "asked"), [(35, {"Lifecycle": {"DeleteAfterDays": 35}}), (None, {})])
+@pytest.mark.parametrize(
+    ("schedule", "window"), [(None, 480), (Schedule(expression="cron(0 0/6 * * ? *)"), 360)]
+)
 def test_a_backup_is_asked_for_once_with_its_token_and_tags(
-    client: Any, keep_days: Any, delete_after: int
+    client: Any, keep_days: Any, asked: dict[str, Any], schedule: Any, window: int
 ) -> None:
     expected = {
         "BackupVaultName": "tidemark",
         "ResourceArn": FS.arn,
         "IamRoleArn": SETTINGS.backup_role,
         "IdempotencyToken": "token",
-        "StartWindowMinutes": 480,
+        "StartWindowMinutes": window,
         "CompleteWindowMinutes": 10080,
-        "Lifecycle": {"DeleteAfterDays": delete_after},
         "RecoveryPointTags": {"k": "v"},
+        **asked,
     }
     with Stubber(client) as stub:
         stub.add_response("start_backup_job", {"BackupJobId": "job", "RecoveryPointArn": POINT}, expected)
-        policy = replace(NIGHTLY, keep_days=keep_days)
+        policy = replace(NIGHTLY, keep_days=keep_days, schedule=schedule)
         answer = start_backup(client, policy, FS, role=SETTINGS.backup_role, token="token", tags={"k": "v"})
     assert answer == ("job", POINT)
 
@@ -69,7 +72,7 @@ def test_a_copy_is_asked_for_once_for_each_target(client: Any) -> None:
         "DestinationBackupVaultArn": f"arn:aws:backup:eu-west-1:{ACCOUNT}:backup-vault:copies",
         "IamRoleArn": SETTINGS.backup_role,
         "IdempotencyToken": "token",
-        "Lifecycle": {"DeleteAfterDays": -1},
+        "Lifecycle": {"DeleteAfterDays": 36_500},  # -1 would keep the source's expiration date
     }
     with Stubber(client) as stub:
         stub.add_response("start_copy_job", {"CopyJobId": "job"}, expected)
@@ -96,6 +99,9 @@ def test_a_missing_vault_is_named_with_its_region(client: Any) -> None:
         stub.add_client_error("start_copy_job", "ResourceNotFoundException")
         with pytest.raises(VaultNotFound, match="copies in eu-west-1"):
             copy(client)
+        stub.add_client_error("start_backup_job", "AccessDeniedException")
+        with pytest.raises(AccessDenied, match=f"vault tidemark in {REGION}.*deploy again.*grant"):
+            start_backup(client, NIGHTLY, FS, role="arn:role", token="t", tags={})
 
 
 @pytest.mark.parametrize(("state", "means"), STATES.items())

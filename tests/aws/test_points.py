@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from tests.aws.account import REGION, the_clients
 from tests.sessions.world import new_session, point
 from tidemark.aws.points import PointTags, all_tags
-from tidemark.tags import KEY_BYTES
+from tidemark.tags import KEY_BYTES, TagKey
 
 INDEX = "fs-0123456789abcdef0-20261122T020000Z-0a1b2c"
 
@@ -24,6 +24,27 @@ def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end(caplog: pytes
         stub.add_response("list_tags", {"Tags": {"Owner": "ada"}})
         tags.tell_index(new_session("s"), told, INDEX)
     assert "it has no tags of Tidemark" in caplog.text
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+@pytest.mark.parametrize("operation", ["list_tags", "tag_resource"])
+def test_a_point_that_is_gone_or_denied_keeps_no_session_from_its_end(
+    caplog: pytest.LogCaptureFixture, code: str, operation: str
+) -> None:
+    clients = the_clients()
+    tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
+    key = TagKey(version=1, secret=b"k" * KEY_BYTES)
+    tags.__dict__["keys"] = SimpleNamespace(all=lambda: {1: key.secret}, current=lambda: key)
+    session, told = new_session("s"), point("s", "backup")
+    with Stubber(clients.of("backup", told.region)) as stub:
+        if operation == "tag_resource":
+            stub.add_response("list_tags", {"Tags": tags.for_new_point(session, retention_days=1)})
+        stub.add_client_error(operation, code, "Insufficient privileges")
+        tags.tell_index(session, told, INDEX)
+        stub.assert_no_pending_responses()
+    if code == "AccessDeniedException":
+        for words in (told.recovery_point_arn, "was deleted", "backup:TagResource"):
+            assert words in caplog.text
 
 
 def test_tags_are_read_to_the_last_page() -> None:

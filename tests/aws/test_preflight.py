@@ -7,13 +7,15 @@ from botocore.stub import Stubber
 
 from tests.aws.account import ACCOUNT, COPY_REGION, NIGHTLY, REGION, the_clients
 from tidemark.aws.clients import Clients
-from tidemark.aws.preflight import check_file_system, check_vaults
+from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
 from tidemark.errors import (
     AccessDenied,
     FileSystemNotFound,
     FileSystemNotInPolicy,
     MalformedFileSystemId,
     NoMountTarget,
+    NotOptedIn,
+    RetentionNotAllowed,
     VaultNotFound,
 )
 from tidemark.policy.policy import CopyTarget
@@ -56,5 +58,29 @@ def test_a_vault_that_aws_keeps_to_itself_may_be_missing_or_forbidden() -> None:
         stub.add_client_error("describe_backup_vault", "AccessDeniedException", "Insufficient privileges")
         with pytest.raises(AccessDenied) as caught:
             check_vaults(the_clients(), NIGHTLY)
-    for words in (f"{REGION} has a vault named tidemark", "Insufficient privileges", "deploy again", "grant"):
+    for words in (f"vault tidemark in {REGION}", "Insufficient privileges", "deploy again", "grant"):
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("opted_out", [REGION, COPY_REGION])
+def test_aws_backup_must_be_opted_in_for_efs_in_every_region(opted_out: str) -> None:
+    clients = the_clients()
+    with Stubber(clients.of("backup", REGION)) as home, Stubber(clients.of("backup", COPY_REGION)) as away:
+        for region, stub in ((REGION, home), (COPY_REGION, away)):
+            settings = {"EFS": region != opted_out, "EBS": False}
+            stub.add_response("describe_region_settings", {"ResourceTypeOptInPreference": settings})
+        with pytest.raises(NotOptedIn) as caught:
+            check_opt_in(clients, NIGHTLY)
+    assert (
+        f"aws backup update-region-settings --region {opted_out} "
+        f"--resource-type-opt-in-preference EFS=true" in str(caught.value)
+    )
+
+
+def test_a_locked_vault_is_found_before_its_job_fails() -> None:
+    clients = the_clients()
+    with Stubber(clients.of("backup", REGION)) as home, Stubber(clients.of("backup", COPY_REGION)) as away:
+        home.add_response("describe_backup_vault", {"BackupVaultName": "tidemark"})
+        away.add_response("describe_backup_vault", {"BackupVaultName": "copies", "MaxRetentionDays": 365})
+        with pytest.raises(RetentionNotAllowed, match=f"copies in {COPY_REGION}.*at most 365 days.*forever"):
+            check_vaults(clients, NIGHTLY)

@@ -9,8 +9,8 @@ from botocore.session import get_session
 from botocore.stub import Stubber
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.recovery_points import recovery_points_of
-from tidemark.errors import VaultNotFound
+from tidemark.aws.recovery_points import arns_of, recovery_points_of
+from tidemark.errors import AccessDenied, VaultNotFound
 from tidemark.sessions.session import FileSystem
 
 HOME, AWAY = "eu-central-1", "eu-west-1"
@@ -50,6 +50,12 @@ def tagged(stub, number, region, tags, **fields):
 
 
 def find(clients):
+    listing = listing_of(clients)
+    assert listing.unlisted == []
+    return listing.points
+
+
+def listing_of(clients):
     return recovery_points_of(
         clients,
         FILE_SYSTEM,
@@ -106,8 +112,35 @@ def test_a_copy_in_the_same_region_is_told_by_its_source(stubs):
     assert find(clients)[0].is_copy
 
 
-def test_a_missing_vault_is_named_with_its_region(stubs):
+@pytest.mark.parametrize(
+    ("code", "error"), [("ResourceNotFoundException", VaultNotFound), ("AccessDeniedException", AccessDenied)]
+)
+def test_a_missing_vault_is_named_and_the_others_are_listed(stubs, code, error):
     clients, stubs = stubs
-    stubs[HOME].add_client_error("list_recovery_points_by_backup_vault", "ResourceNotFoundException")
-    with pytest.raises(VaultNotFound, match=f"tidemark in {HOME}"):
-        find(clients)
+
+    def answers():
+        stubs[HOME].add_client_error("list_recovery_points_by_backup_vault", code)
+        listed(stubs[AWAY], "copies", [point(3, AWAY, LATE)])
+
+    answers()
+    tagged(stubs[AWAY], 3, AWAY, {})
+    listing = listing_of(clients)
+    assert [each.recovery_point_arn[-1] for each in listing.points] == ["3"]
+    (missing,) = listing.unlisted
+    assert (missing.region, missing.vault) == (HOME, "tidemark")
+    assert isinstance(missing.error, error)
+    assert f"tidemark in {HOME}" in str(missing.error)
+    answers()
+    kept = arns_of(clients, FILE_SYSTEM, {HOME: "tidemark", AWAY: "copies"})
+    assert ({arn[-1] for arn in kept.arns}, len(kept.unlisted)) == ({"3"}, 1)
+
+
+def test_a_point_whose_tags_are_denied_is_listed_with_both_causes(stubs):
+    clients, stubs = stubs
+    listed(stubs[HOME], "tidemark", [point(1, HOME, LATE)])
+    listed(stubs[AWAY], "copies", [])
+    stubs[HOME].add_client_error("list_tags", "AccessDeniedException", "Insufficient privileges")
+    (found,) = find(clients)
+    (problem,) = found.tags.problems
+    for words in ("Insufficient privileges", "deleted meanwhile", "backup:ListTags"):
+        assert words in problem.message

@@ -15,6 +15,7 @@ from tests.aws.account import ACCOUNT, NIGHTLY, REGION, RESOURCES, create_tables
 from tests.index.building import FILE_SYSTEM as INDEXED
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources
+from tidemark.aws.recovery_points import Kept, Unlisted
 from tidemark.aws.s3_store import S3Store
 from tidemark.cli.main import call
 from tidemark.errors import AccessDenied
@@ -135,12 +136,17 @@ def deployment(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     ssm.put_parameter(Name=policy_parameter("tidemark", "nightly"), Value=policy.to_json(), Type="String")
     made = Deployment(aws, RESOURCES, policy, RESOURCES.file_system(OWN), deleted=set())
 
-    def arns_of(_: Clients, whose: FileSystem, vaults: dict[str, str]) -> set[str]:
+    def arns_of(_: Clients, whose: FileSystem, vaults: dict[str, str]) -> Kept:
         """Stand in for AWS Backup's listing, which moto does not have."""
         if made.deleted is None:
-            raise AccessDenied("no backup:ListRecoveryPointsByBackupVault; ask for it")
+            denied = AccessDenied("no backup:ListRecoveryPointsByBackupVault; ask for it")
+            unlisted = [
+                Unlisted(region=region, vault=vault, error=denied) for region, vault in vaults.items()
+            ]
+            return Kept(arns=frozenset(), unlisted=unlisted)
         points = [point for session in sessions_of(made.records, whose) for point in session.points]
-        return {point.recovery_point_arn for point in points} - made.deleted
+        arns = frozenset(point.recovery_point_arn for point in points) - made.deleted
+        return Kept(arns=arns, unlisted=[])
 
     monkeypatch.setattr("tidemark.aws.recovery_points.arns_of", arns_of)
     return made

@@ -8,7 +8,8 @@ import pytest
 
 from tests.aws.account import COPY_REGION, REGION
 from tests.cli.conftest import OWN
-from tidemark.aws.recovery_points import RecoveryPoint
+from tidemark.aws.recovery_points import Listing, RecoveryPoint, Unlisted
+from tidemark.errors import AccessDenied, VaultNotFound
 from tidemark.tags import OpenedTags, PointMetadata, TagKey, open_tags, seal
 
 ARN = f"arn:aws:elasticfilesystem:{REGION}:123456789012:file-system/{OWN}"
@@ -48,7 +49,8 @@ def point(number: int, tags: dict[str, str], **fields: object) -> RecoveryPoint:
 def points(deployment, monkeypatch):
     """Have AWS Backup answer with these points; moto has none."""
     found: list[RecoveryPoint] = []
-    monkeypatch.setattr("tidemark.cli.recovery_points.recovery_points_of", lambda *_, **__: found)
+    listing = Listing(points=found, unlisted=[])
+    monkeypatch.setattr("tidemark.cli.recovery_points.recovery_points_of", lambda *_, **__: listing)
     monkeypatch.setattr("tidemark.aws.tag_keys.TagKeys.all", lambda _: {1: KEY.secret})
     return found
 
@@ -57,7 +59,7 @@ def test_none_yet_names_the_vaults_that_were_looked_in(tidemark, points):
     result = tidemark("recovery-points", OWN)
     assert (result.code, result.out) == (0, "")
     assert "tidemark (eu-central-1), copies (eu-west-1)" in result.err
-    assert tidemark("recovery-points", OWN, "--json").document == {"recovery_points": []}
+    assert tidemark("recovery-points", OWN, "--json").document == {"recovery_points": [], "unlisted": []}
 
 
 def test_what_a_point_says_of_itself(tidemark, points):
@@ -109,3 +111,23 @@ def test_points_that_others_made_are_listed_as_such(tidemark, points):
 
 def test_a_malformed_id(tidemark):
     assert tidemark("recovery-points", "fs-XYZ").code == 14
+
+
+def test_a_vault_that_is_missing_is_named_after_the_points_of_the_others(tidemark, deployment, monkeypatch):
+    missing = Unlisted(region=REGION, vault="tidemark", error=VaultNotFound("tidemark", REGION))
+    denied = Unlisted(region=COPY_REGION, vault="copies", error=AccessDenied("copies may be missing"))
+    monkeypatch.setattr("tidemark.aws.tag_keys.TagKeys.all", lambda _: {1: KEY.secret})
+    for points, unlisted in (([point(1, TAGS)], [missing]), ([], [missing, denied])):
+        listing = Listing(points=points, unlisted=unlisted)
+        monkeypatch.setattr(
+            "tidemark.cli.recovery_points.recovery_points_of", lambda *_, listing=listing, **__: listing
+        )
+        result = tidemark("recovery-points", OWN)
+        assert result.code == VaultNotFound.exit_code
+        assert ("nightly-1" in result.out) == bool(points)
+        assert f"no backup vault named tidemark in {REGION}" in result.err
+        assert ("copies may be missing" in result.err) == (denied in unlisted)
+        assert "No recovery points" not in result.err
+        document = tidemark("recovery-points", OWN, "--json").document
+        assert len(document["recovery_points"]) == len(points)
+        assert [each["vault"] for each in document["unlisted"]] == [each.vault for each in unlisted]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from botocore.stub import Stubber
 
 from tests.aws.account import COPY_REGION, REGION
+from tidemark.errors import NotOptedIn
 from tidemark.policy.policy import policy_parameter
 
 
@@ -187,3 +189,21 @@ def test_nobody_answers(tidemark, monkeypatch):
     result = tidemark("run", "nightly")
     assert result.code == 25
     assert "AWS_ENDPOINT_URL" in result.err
+
+
+def test_a_region_that_is_opted_out_is_named_and_nothing_is_started(tidemark, deployment, own):
+    with Stubber(deployment.clients.of("backup", COPY_REGION)) as stub:
+        stub.add_response("describe_region_settings", {"ResourceTypeOptInPreference": {"EFS": False}})
+        result = tidemark("run", "nightly")
+    assert result.code == NotOptedIn.exit_code
+    assert f"--region {COPY_REGION} --resource-type-opt-in-preference EFS=true" in result.err
+    assert executions(deployment) == []
+
+
+def test_a_user_who_may_not_read_the_opt_ins_leaves_them_to_the_session(tidemark, deployment, own):
+    with Stubber(deployment.clients.of("backup", REGION)) as stub:
+        stub.add_client_error("describe_region_settings", "AccessDeniedException")
+        stub.add_response("describe_backup_vault", {"BackupVaultName": "tidemark"})
+        result = tidemark("run", "nightly")
+    assert result.code == 0, result.err
+    assert len(executions(deployment)) == 1

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from lambdas import _step
-from tests.aws.account import NIGHTLY, REGION, SETTINGS, create_tables, the_clients
+from tests.aws.account import ACCOUNT, NIGHTLY, REGION, SETTINGS, create_tables, the_clients
 from tidemark.aws.clients import Clients
 from tidemark.policy.policy import Policy, policy_parameter
 from tidemark.sessions.session import Point, Session
@@ -40,6 +42,16 @@ class ToldTags:
 
 
 Call = Callable[[str, Any], Any]
+POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
+COPY = f"arn:aws:backup:eu-west-1:{ACCOUNT}:recovery-point:2"
+AT_TWO = datetime(2026, 11, 22, 2, tzinfo=UTC)
+STARTED = {
+    "job_id": "job",
+    "recovery_point_arn": POINT,
+    "finished": False,
+    "waited_seconds": 0,
+    "wait_seconds": 20,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +99,45 @@ def call(deployment: _step.Deployment) -> Call:
         return importlib.import_module(f"lambdas.{step}").handler(event, CONTEXT)
 
     return invoke
+
+
+@pytest.fixture
+def file_system(clients: Clients, deployment: _step.Deployment) -> str:
+    """A file system that the policy names and a worker can mount, with both vaults there."""
+    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    made = efs.create_file_system(CreationToken="t")["FileSystemId"]
+    efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
+    deploy_policy(clients, replace(NIGHTLY, file_systems=(made,)))
+    clients.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
+    clients.of("backup", "eu-west-1").create_backup_vault(BackupVaultName="copies")
+    return made
+
+
+@pytest.fixture
+def session(call: Any, file_system: str) -> Any:
+    """The value that an opened session passes on."""
+    return opened(call, "s", file_system)
+
+
+def opened(call: Any, name: str, file_system: str) -> Any:
+    event = {
+        "session_id": name,
+        "execution_arn": f"arn:{name}",
+        "policy": "nightly",
+        "file_system": file_system,
+    }
+    return call("open_session", event)
+
+
+@pytest.fixture
+def backup(clients: Clients, session: Any) -> Any:
+    """A stub of AWS Backup; the vaults have been looked at by then."""
+    with Stubber(clients.of("backup", REGION)) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def close(call: Any, **event: Any) -> Any:
+    return call("close_session", {"session_id": "s", **event})

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.stub import ANY, Stubber
 
 from lambdas._step import Deployment
-from tests.aws.account import ACCOUNT, NIGHTLY, REGION
-from tests.lambdas.conftest import deploy_policy
+from tests.aws.account import ACCOUNT, REGION
+from tests.lambdas.conftest import AT_TWO, COPY, POINT, STARTED, close, opened
 from tests.sessions.world import point
 from tidemark.aws.clients import Clients
 from tidemark.errors import (
@@ -28,48 +26,6 @@ from tidemark.policy.policy import policy_parameter
 from tidemark.sessions.items import read_lease, read_session
 from tidemark.sessions.overlap import add_point
 from tidemark.sessions.session import SessionStatus
-
-POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
-COPY = f"arn:aws:backup:eu-west-1:{ACCOUNT}:recovery-point:2"
-AT_TWO = datetime(2026, 11, 22, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-def file_system(clients: Clients, deployment: Deployment) -> str:
-    """A file system that the policy names and a worker can mount, with both vaults there."""
-    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    made = efs.create_file_system(CreationToken="t")["FileSystemId"]
-    efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
-    deploy_policy(clients, replace(NIGHTLY, file_systems=(made,)))
-    clients.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
-    clients.of("backup", "eu-west-1").create_backup_vault(BackupVaultName="copies")
-    return made
-
-
-@pytest.fixture
-def session(call: Any, file_system: str) -> Any:
-    """The value that an opened session passes on."""
-    return opened(call, "s", file_system)
-
-
-def opened(call: Any, name: str, file_system: str) -> Any:
-    event = {
-        "session_id": name,
-        "execution_arn": f"arn:{name}",
-        "policy": "nightly",
-        "file_system": file_system,
-    }
-    return call("open_session", event)
-
-
-@pytest.fixture
-def backup(clients: Clients, session: Any) -> Any:
-    """A stub of AWS Backup; the vaults have been looked at by then."""
-    with Stubber(clients.of("backup", REGION)) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 def test_an_opened_session_passes_on_what_the_later_steps_need(session: Any, file_system: str) -> None:
@@ -145,15 +101,6 @@ def test_a_job_is_written_down_as_soon_as_it_is_started_and_when_it_has_ended(
     with pytest.raises(CopyJobFailed):
         call("check_copy", {"session": session, "copy": started})
     assert jobs()[1][-2:] == ("FAILED", "no room")
-
-
-STARTED = {
-    "job_id": "job",
-    "recovery_point_arn": POINT,
-    "finished": False,
-    "waited_seconds": 0,
-    "wait_seconds": 20,
-}
 
 
 def check_backup(call: Any, backup: Stubber, session: Any, **job: Any) -> Any:
@@ -290,10 +237,6 @@ def test_an_index_that_has_ended_is_answered_at_once_and_a_late_answer_is_no_err
 def test_a_session_without_an_index_has_nothing_to_wait_for(call: Any, session: Any) -> None:
     with pytest.raises(IndexingFailed):
         call("await_index", {"session_id": "s", "task_token": "t"})
-
-
-def close(call: Any, **event: Any) -> Any:
-    return call("close_session", {"session_id": "s", **event})
 
 
 def test_a_session_is_closed_with_what_its_branches_say(

@@ -377,3 +377,15 @@ def test_a_job_that_came_to_nothing_says_so(account: Account, call: Any, backup:
     session = swept(account, call)
     assert session.points == ()
     assert session.reasons[1].startswith(f"the backup job to tidemark in {REGION} ended {state}: ")
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_point_that_is_gone_when_the_sweeper_looks_is_recorded_with_both_causes(
+    account: Account, call: Any, backup: Stubber, code: str
+) -> None:
+    record_job(account.deployment.records, "lost", replace(JOB, keep_days=35))
+    answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
+    backup.add_client_error("describe_recovery_point", code, "Insufficient privileges")
+    session = swept(account, call)
+    assert (session.status, len(session.points)) == (SessionStatus.ABORTED, 1)
+    assert any("was deleted" in reason for reason in session.reasons)

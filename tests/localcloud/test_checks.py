@@ -23,15 +23,20 @@ def asked(service: str, operation: str, body: Any = None, path: str = "/?", **la
 
 def test_a_call_that_names_a_role_passes_it_to_a_service() -> None:
     body = {"BackupVaultName": "v", "IamRoleArn": ROLE, "RecoveryPointTags": {"k": "v"}}
-    own, passed, tagged = asked("backup", "StartBackupJob", body)
+    own, passed, linked, tagged = asked("backup", "StartBackupJob", body)
     assert (own.action, own.resource) == ("backup:StartBackupJob", f"arn:aws:backup:{OF}backup-vault:v")
     assert (passed.action, passed.resource) == ("iam:PassRole", ROLE)
     assert passed.context == {"iam:PassedToService": "backup.amazonaws.com"}
+    # As if the account had never used AWS Backup: the service makes its own role in the caller's name.
+    assert linked.action == "iam:CreateServiceLinkedRole"
+    assert linked.resource.endswith(":role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup")
+    assert linked.context == {"iam:AWSServiceName": "backup.amazonaws.com"}
     assert (tagged.action, tagged.resource) == (
         "backup:TagResource",
         f"arn:aws:backup:{OF}recovery-point:new",
     )
-    assert len(asked("backup", "StartBackupJob", {"BackupVaultName": "v"})) == 1
+    without = asked("backup", "StartBackupJob", {"BackupVaultName": "v"})
+    assert {"iam:PassRole", "backup:TagResource"}.isdisjoint(check.action for check in without)
 
 
 def test_calls_about_tasks_say_in_which_cluster() -> None:

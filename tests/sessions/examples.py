@@ -45,6 +45,7 @@ jobs = st.builds(
     started_at=times,
     state=st.sampled_from(["CREATED", "RUNNING", "COMPLETED", "FAILED", "EXPIRED", "MISSING"]),
     message=st.just("") | texts,
+    keep_days=st.none() | st.integers(0, 36_500),
 )
 
 

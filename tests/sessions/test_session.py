@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from tests.sessions import examples
 from tests.sessions.world import new_session, point
 from tidemark.sessions.indexing import is_index_item
-from tidemark.sessions.session import FileSystem, Session, partition_of
+from tidemark.sessions.session import (
+    UNKNOWN_DAYS,
+    FileSystem,
+    Job,
+    Session,
+    job_attribute,
+    job_to_map,
+    partition_of,
+)
 
 
 @given(examples.records)
@@ -54,3 +63,20 @@ def test_a_point_that_an_older_version_recorded_had_no_issues() -> None:
     for entry in entries.values():
         del entry["issues"]
     assert Session.from_item({**item, "points": entries}) == session
+
+
+def test_of_a_job_that_an_older_version_recorded_the_retention_is_not_known() -> None:
+    job = Job(
+        job_id="j",
+        kind="backup",
+        account="a",
+        region="r",
+        vault="v",
+        started_at=datetime.now(UTC),
+        keep_days=7,
+    )
+    session = replace(new_session("s"), jobs=(job,))
+    item = dict(session.to_item())
+    item[job_attribute("j")] = {name: value for name, value in job_to_map(job).items() if name != "keep_days"}
+    assert session.keep_days_of("j") == 7
+    assert Session.from_item(item).keep_days_of("j") == UNKNOWN_DAYS == session.keep_days_of("another")

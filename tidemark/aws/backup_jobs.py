@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
-from tidemark.errors import VaultNotFound
+from tidemark.aws.retention import lifecycle
+from tidemark.aws.vaults import copy_error, vault_error
 from tidemark.policy.policy import CopyTarget, Policy
+from tidemark.policy.windows import start_window_minutes
 from tidemark.sessions.session import (
     RUNNING_JOB_STATES,
     FileSystem,
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_backup.type_defs import LifecycleTypeDef
 
-# The job may wait for another of the same file system: AWS Backup runs one at a time. The default of AWS
-# Backup; a schedule that fires more often than this would queue jobs without end.
-START_WINDOW_MINUTES = 480
 # Seven days: the longest that a backup of a very large file system is given. Source: StartBackupJob.
 COMPLETE_WINDOW_MINUTES = 10_080
 
@@ -37,6 +36,12 @@ _DONE = {"COMPLETED", "PARTIAL"}
 # The console's "Completed with issues" is COMPLETED with any other category. Source: AWS Backup Developer
 # Guide, "Job statuses".
 _WHOLE = ("COMPLETED", "SUCCESS")
+
+
+class LifecycleArgument(TypedDict, total=False):
+    """The argument that is left out for a backup that never expires."""
+
+    Lifecycle: LifecycleTypeDef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class JobState:
     message: str  # AWS Backup's own words; empty when it said nothing
     size_bytes: int
     completed_at: datetime | None
+    created_at: datetime | None = None
 
     @property
     def is_running(self) -> bool:
@@ -105,23 +111,27 @@ def start_backup(
 ) -> tuple[str, str]:
     """Start the backup job, or find the one this token has started; return its id and its point's ARN.
 
-    Raises VaultNotFound. Source: StartBackupJob; for EFS it answers with the recovery point ARN at once.
+    Raises VaultNotFound, AccessDenied. Source: StartBackupJob; for EFS it answers with the recovery point
+    ARN at once.
     """
+    kept = lifecycle("backup", policy.keep_days)
+    optional: LifecycleArgument = {} if kept is None else {"Lifecycle": kept}
     try:
         answer = client.start_backup_job(
             BackupVaultName=policy.vault,
             ResourceArn=file_system.arn,
             IamRoleArn=role,
             IdempotencyToken=token,
-            StartWindowMinutes=START_WINDOW_MINUTES,
+            StartWindowMinutes=start_window_minutes(policy.schedule),
             CompleteWindowMinutes=COMPLETE_WINDOW_MINUTES,
-            Lifecycle=_lifecycle(policy.keep_days),
             RecoveryPointTags=dict(tags),
+            **optional,
         )
     except ClientError as error:
-        if code_of(error) == "ResourceNotFoundException":
-            raise VaultNotFound(policy.vault, policy.region) from error
-        raise
+        known = vault_error(error, policy.vault, policy.region)
+        if known is None:
+            raise
+        raise known from error
     return answer["BackupJobId"], answer.get("RecoveryPointArn", "")
 
 
@@ -137,6 +147,7 @@ def describe_backup(client: BackupClient, job_id: str) -> JobState:
         message=job.get("StatusMessage", ""),
         size_bytes=job.get("BackupSizeInBytes", 0),
         completed_at=job.get("CompletionDate"),
+        created_at=job.get("CreationDate"),
     )
 
 
@@ -152,8 +163,10 @@ def start_copy(
 ) -> str:
     """Start the copy job of a recovery point, or find the one this token has started; return its id.
 
-    Raises VaultNotFound, for the source's vault as well as for the target's.
+    Raises VaultNotFound, AccessDenied, for the point and its vault as well as for the target's.
     """
+    kept = lifecycle("copy", target.keep_days)
+    optional: LifecycleArgument = {} if kept is None else {"Lifecycle": kept}
     try:
         return client.start_copy_job(
             RecoveryPointArn=recovery_point_arn,
@@ -161,12 +174,17 @@ def start_copy(
             DestinationBackupVaultArn=vault_arn(target, account),
             IamRoleArn=role,
             IdempotencyToken=token,
-            Lifecycle=_lifecycle(target.keep_days),
+            **optional,
         )["CopyJobId"]
     except ClientError as error:
-        if code_of(error) == "ResourceNotFoundException":
-            raise VaultNotFound(target.vault, target.region) from error
-        raise
+        known = copy_error(
+            error,
+            vault=f"{target.vault} in {target.region}",
+            source=f"{recovery_point_arn} in vault {policy.vault} in {policy.region}",
+        )
+        if known is None:
+            raise
+        raise known from error
 
 
 def describe_copy(client: BackupClient, job_id: str) -> JobState:
@@ -181,6 +199,7 @@ def describe_copy(client: BackupClient, job_id: str) -> JobState:
         message=job.get("StatusMessage", ""),
         size_bytes=job.get("BackupSizeInBytes", 0),
         completed_at=job.get("CompletionDate"),
+        created_at=job.get("CreationDate"),
     )
 
 
@@ -202,7 +221,3 @@ def describe_left(client: BackupClient, job: Job) -> JobState:
         size_bytes=0,
         completed_at=None,
     )
-
-
-def _lifecycle(keep_days: int | None) -> LifecycleTypeDef:
-    return {"DeleteAfterDays": -1 if keep_days is None else keep_days}

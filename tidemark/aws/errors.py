@@ -113,6 +113,11 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_denied(error: ClientError) -> bool:
+    """Return whether AWS refused the call for want of a permission, or answers as if it did."""
+    return code_of(error) in _DENIED
+
+
 def message_of(error: ClientError) -> str:
     """Return AWS's own words, without the SDK's frame around them; of a web page, only that it is one."""
     said = str(error.response.get("Error", {}).get("Message", "")) or str(error)

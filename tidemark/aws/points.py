@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.errors import code_of
+from tidemark.aws.errors import code_of, is_denied
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.errors import ForeignTag
 from tidemark.sessions.session import Point, Session
@@ -65,6 +65,8 @@ class PointTags:
     def tell_index(self, session: Session, point: Point, index_id: str) -> None:
         """Write the index id into a point's tags. A point that is deleted already needs none.
 
+        One whose tags may not be used is logged, since it may be deleted as well.
+
         Nor does one whose tags somebody has changed: the records say what its index is, and `tidemark
         recovery-points` reports the tags. Raising would keep its session from ever being closed.
         """
@@ -88,7 +90,16 @@ class PointTags:
         except ForeignTag as error:
             _LOG.warning("%s: %s", point.recovery_point_arn, error)
         except ClientError as error:
-            if code_of(error) != "ResourceNotFoundException":
+            if is_denied(error):
+                # AWS answers so for a point that is gone, too. Its session must be closed all the same.
+                _LOG.warning(
+                    "%s: %s; either the point or its vault was deleted, or backup:ListTags and "
+                    "backup:TagResource are not granted in %s",
+                    point.recovery_point_arn,
+                    error,
+                    point.region,
+                )
+            elif code_of(error) != "ResourceNotFoundException":
                 raise
 
 

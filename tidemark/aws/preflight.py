@@ -5,11 +5,13 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.errors import code_of, message_of, translate
+from tidemark.aws.errors import code_of
 from tidemark.aws.network import available_mount_targets
-from tidemark.errors import AccessDenied, FileSystemNotFound, FileSystemNotInPolicy, VaultNotFound
+from tidemark.aws.retention import check_vault_lock
+from tidemark.aws.vaults import vault_error
+from tidemark.errors import FileSystemNotFound, FileSystemNotInPolicy, NotOptedIn
 from tidemark.policy.policy import Policy, check_file_system_id
-from tidemark.sessions.session import FileSystem
+from tidemark.sessions.session import FileSystem, PointKind
 
 
 def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem) -> None:
@@ -33,27 +35,35 @@ def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem)
 
 
 def check_vaults(clients: Clients, policy: Policy) -> None:
-    """Return if every vault of the policy is in its Region; raise VaultNotFound, AccessDenied.
+    """Return if every vault of the policy is in its Region and takes what the policy puts there.
 
-    A vault of another account cannot be described from here; its copy job says what is wrong with it.
+    Raises VaultNotFound, AccessDenied, RetentionNotAllowed. A vault of another account cannot be described
+    from here; its copy job reports what is wrong with it.
     """
-    _check_vault(clients, policy.vault, policy.region)
+    _check_vault(clients, policy.vault, policy.region, "backup", policy.keep_days)
     for target in policy.copies:
         if target.account in (None, policy.account):
-            _check_vault(clients, target.vault, target.region)
+            _check_vault(clients, target.vault, target.region, "copy", target.keep_days)
 
 
-def _check_vault(clients: Clients, vault: str, region: str) -> None:
+def check_opt_in(clients: Clients, policy: Policy) -> None:
+    """Return if AWS Backup is opted in for EFS in every Region of the policy; raise NotOptedIn.
+
+    Source: AWS Backup Developer Guide, "How AWS Backup works with other AWS services". A Region that does
+    not list EFS at all is left to its first job.
+    """
+    for region in dict.fromkeys([policy.region, *(target.region for target in policy.copies)]):
+        settings = clients.of("backup", region).describe_region_settings()
+        if not settings.get("ResourceTypeOptInPreference", {}).get("EFS", True):
+            raise NotOptedIn(region)
+
+
+def _check_vault(clients: Clients, vault: str, region: str, kind: PointKind, keep_days: int | None) -> None:
     try:
-        clients.of("backup", region).describe_backup_vault(BackupVaultName=vault)
+        described = clients.of("backup", region).describe_backup_vault(BackupVaultName=vault)
     except ClientError as error:
-        if code_of(error) == "ResourceNotFoundException":
-            raise VaultNotFound(vault, region) from error
-        if isinstance(translate(error), AccessDenied):
-            # AWS Backup may answer so for a vault that does not exist: whoever may not ask shall not learn.
-            raise AccessDenied(
-                f"AWS Backup does not say whether {region} has a vault named {vault}: "
-                f"{message_of(error)}; if it was deleted, deploy again; if it is there, grant "
-                f"backup:DescribeBackupVault to these credentials"
-            ) from error
-        raise
+        known = vault_error(error, vault, region)
+        if known is None:
+            raise
+        raise known from error
+    check_vault_lock(described, kind, keep_days, region)

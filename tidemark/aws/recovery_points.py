@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.errors import code_of
+from tidemark.aws.errors import code_of, is_denied, message_of
 from tidemark.aws.points import all_tags
-from tidemark.errors import VaultNotFound
+from tidemark.aws.vaults import vault_error
+from tidemark.errors import TidemarkError
 from tidemark.sessions.session import FileSystem
-from tidemark.tags import OpenedTags, open_tags
+from tidemark.tags import OpenedTags, open_tags, unreadable_tags
 
 if TYPE_CHECKING:
     from mypy_boto3_backup.type_defs import RecoveryPointByBackupVaultTypeDef
@@ -38,6 +39,31 @@ class RecoveryPoint:
     tags: OpenedTags
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlisted:
+    """A vault whose points could not be listed, and why: it does not exist, or may not be used."""
+
+    region: str
+    vault: str
+    error: TidemarkError  # VaultNotFound or AccessDenied
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The points of a file system, and the vaults that may hold more."""
+
+    points: list[RecoveryPoint]
+    unlisted: list[Unlisted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The ARNs of the points that vaults hold now, and the vaults that may hold more."""
+
+    arns: frozenset[str]
+    unlisted: list[Unlisted]
+
+
 def recovery_points_of(
     clients: Clients,
     file_system: FileSystem,
@@ -45,24 +71,21 @@ def recovery_points_of(
     vaults: Mapping[str, str],
     keys: Mapping[int, bytes],
     deployment: str,
-) -> list[RecoveryPoint]:
+) -> Listing:
     """Return the points of a file system in these vaults (Region -> name), newest first, copies last.
 
-    Points that others made are among them, without metadata. Raises VaultNotFound.
+    Points that others made are among them, without metadata. A vault that does not exist or may not be used
+    keeps no others from being listed.
     """
-    found = [
-        (region, vault, point)
-        for region, vault in vaults.items()
-        for point in _list(clients, region, vault, file_system)
-    ]
+    found, unlisted = _list_all(clients, vaults, file_system)
     for region in vaults:
         clients.of("backup", region)  # made here: making clients is not safe in threads, using them is
 
     def read(each: tuple[str, str, RecoveryPointByBackupVaultTypeDef]) -> RecoveryPoint:
         region, vault, point = each
-        tags = _tags(clients, region, point["RecoveryPointArn"])
+        arn = point["RecoveryPointArn"]
         return RecoveryPoint(
-            recovery_point_arn=point["RecoveryPointArn"],
+            recovery_point_arn=arn,
             region=region,
             vault=vault,
             status=point["Status"],
@@ -70,45 +93,66 @@ def recovery_points_of(
             delete_at=point.get("CalculatedLifecycle", {}).get("DeleteAt"),
             size_bytes=point.get("BackupSizeInBytes", 0),
             is_copy=region != file_system.region or "SourceBackupVaultArn" in point,
-            tags=open_tags(tags, file_system=file_system.arn, keys=keys, deployment=deployment),
+            tags=_opened(clients, region, arn, file_system=file_system.arn, keys=keys, deployment=deployment),
         )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         points = list(pool.map(read, found))
     points.sort(key=lambda point: (point.is_copy, point.region))
-    return sorted(points, key=lambda point: point.created_at, reverse=True)
+    points.sort(key=lambda point: point.created_at, reverse=True)
+    return Listing(points=points, unlisted=unlisted)
 
 
-def arns_of(clients: Clients, file_system: FileSystem, vaults: Mapping[str, str]) -> set[str]:
-    """Return the ARNs of a file system's points that are in these vaults (Region -> name) now.
+def arns_of(clients: Clients, file_system: FileSystem, vaults: Mapping[str, str]) -> Kept:
+    """Return the ARNs of a file system's points that are in these vaults (Region -> name) now."""
+    found, unlisted = _list_all(clients, vaults, file_system)
+    return Kept(arns=frozenset(point["RecoveryPointArn"] for _, _, point in found), unlisted=unlisted)
 
-    Raises VaultNotFound.
-    """
-    return {
-        point["RecoveryPointArn"]
-        for region, vault in vaults.items()
-        for point in _list(clients, region, vault, file_system)
-    }
+
+def _list_all(
+    clients: Clients, vaults: Mapping[str, str], file_system: FileSystem
+) -> tuple[list[tuple[str, str, RecoveryPointByBackupVaultTypeDef]], list[Unlisted]]:
+    found: list[tuple[str, str, RecoveryPointByBackupVaultTypeDef]] = []
+    unlisted: list[Unlisted] = []
+    for region, vault in vaults.items():
+        try:
+            found += [(region, vault, point) for point in _list(clients, region, vault, file_system)]
+        except ClientError as error:
+            known = vault_error(error, vault, region)
+            if known is None:
+                raise
+            unlisted.append(Unlisted(region=region, vault=vault, error=known))
+    return found, unlisted
 
 
 def _list(
     clients: Clients, region: str, vault: str, file_system: FileSystem
 ) -> Iterator[RecoveryPointByBackupVaultTypeDef]:
     pages = clients.of("backup", region).get_paginator("list_recovery_points_by_backup_vault")
-    try:
-        for page in pages.paginate(BackupVaultName=vault, ByResourceArn=file_system.arn):
-            yield from page["RecoveryPoints"]
-    except ClientError as error:
-        if code_of(error) == "ResourceNotFoundException":
-            raise VaultNotFound(vault, region) from error
-        raise
+    for page in pages.paginate(BackupVaultName=vault, ByResourceArn=file_system.arn):
+        yield from page["RecoveryPoints"]
 
 
-def _tags(clients: Clients, region: str, recovery_point_arn: str) -> dict[str, str]:
-    """Return all tags of a point; of one that has been deleted meanwhile, none."""
+def _opened(
+    clients: Clients,
+    region: str,
+    recovery_point_arn: str,
+    *,
+    file_system: str,
+    keys: Mapping[int, bytes],
+    deployment: str,
+) -> OpenedTags:
+    """Return what a point's tags say: nothing of one that has been deleted meanwhile."""
     try:
-        return all_tags(clients.of("backup", region), recovery_point_arn)
+        tags = all_tags(clients.of("backup", region), recovery_point_arn)
     except ClientError as error:
+        if is_denied(error):
+            message = (
+                f"its tags cannot be read: {message_of(error)}; either it was deleted meanwhile, "
+                f"or these credentials lack backup:ListTags in {region}"
+            )
+            return unreadable_tags(message)
         if code_of(error) != "ResourceNotFoundException":
             raise
-        return {}
+        tags = {}
+    return open_tags(tags, file_system=file_system, keys=keys, deployment=deployment)

@@ -134,7 +134,7 @@ def _manifest(connection: Connection, view: View) -> Manifest:
 def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
     _heading(out, "What AWS Backup has now, by the encrypted tags of the points themselves")
     out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
-    recovery_points.show(out, recovery_points.find(connection, file_system_id))
+    recovery_points.show(out, recovery_points.find(connection, file_system_id).points)
 
 
 def _show_search(out: Console, connection: Connection, manifest: Manifest) -> None:

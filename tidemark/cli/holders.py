@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.errors import AccessDenied, VaultNotFound
 
 if TYPE_CHECKING:
+    from tidemark.aws.recovery_points import Kept
     from tidemark.cli.connection import Connection
     from tidemark.index.manifest import IndexIdentity
     from tidemark.sessions.session import FileSystem, Point
@@ -48,32 +48,35 @@ class Holders:
                 found[session.index_id] += session.points
         kept = self._kept(connection, whose) if found else None
         vaults = connection.resources.vaults
+        # Of another account's vault, or of one that could not be listed, nothing is known.
+        listed = set(vaults) - {each.region for each in kept.unlisted} if kept else set()
+
+        def is_deleted(point: Point) -> bool:
+            return (
+                kept is not None
+                and point.region in listed
+                and vaults[point.region] == point.vault
+                and point.recovery_point_arn not in kept.arns
+            )
+
         return {
             index_id: sorted(
-                # A vault that is not the deployment's, as another account's, cannot be looked into.
-                (
-                    point
-                    for point in points
-                    if kept is None
-                    or point.recovery_point_arn in kept
-                    or vaults.get(point.region) != point.vault
-                ),
+                (point for point in points if not is_deleted(point)),
                 key=lambda point: (point.completed_at, point.kind),
             )
             for index_id, points in found.items()
         }
 
-    def _kept(self, connection: Connection, whose: FileSystem) -> set[str] | None:
-        """Return the ARNs of the points that are there; None where that cannot be seen."""
+    def _kept(self, connection: Connection, whose: FileSystem) -> Kept:
+        """Return the points that are there; names the vaults that could not be looked into."""
         from tidemark.aws.errors import translated
         from tidemark.aws.recovery_points import arns_of
 
-        try:
-            with translated():
-                return arns_of(connection.clients, whose, connection.resources.vaults)
-        except (AccessDenied, VaultNotFound) as error:
-            reason = f"Recovery points that were deleted may be among these: {error}"
+        with translated():
+            kept = arns_of(connection.clients, whose, connection.resources.vaults)
+        for each in kept.unlisted:
+            reason = f"Recovery points that were deleted may be among these: {each.error}"
             terminal.console(stderr=True).print(
                 Text(terminal.printable(reason), terminal.QUIET), soft_wrap=True
             )
-            return None
+        return kept

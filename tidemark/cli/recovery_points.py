@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from tidemark.aws.recovery_points import RecoveryPoint, recovery_points_of
+from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
@@ -18,14 +19,15 @@ from tidemark.tags import PointMetadata
 HELP = """List the recovery points and copies of a file system.
 
 What a point says of itself stands in its encrypted tags. Tags that were altered, or copied from
-elsewhere, are reported and never believed. Costs one listing for each vault, and one request for the
-tags of each point.
+elsewhere, are reported and never believed. A vault that does not exist or may not be listed is reported
+after the points of the others, and its error gives the exit code. Costs one listing for each vault, and
+one request for the tags of each point.
 
-JSON: {"recovery_points": [...]}, each with recovery_point_arn, kind, region, vault, status, size_bytes,
-created_at, delete_at (null: kept for ever), index_id (null: none describes it), made_by ("tidemark",
-"other" or "unknown": its tags cannot be trusted), metadata (or null) with session_id, policy,
-file_system, account, region, created_at, retention_days, index_id; problems[] with finding, tag_key,
-field, message.
+JSON: {"recovery_points": [...], "unlisted": [...]}, each point with recovery_point_arn, kind, region,
+vault, status, size_bytes, created_at, delete_at (null: kept for ever), index_id (null: none describes
+it), made_by ("tidemark", "other" or "unknown": its tags cannot be trusted), metadata (or null) with
+session_id, policy, file_system, account, region, created_at, retention_days, index_id; problems[] with
+finding, tag_key, field, message. Each of unlisted[] with region, vault, message.
 """
 
 
@@ -38,29 +40,58 @@ def recovery_points(
     """See HELP."""
     check_file_system_id(file_system)
     connection = connect()
-    points = find(connection, file_system)
+    found = find(connection, file_system)
     if as_json:
-        terminal.print_json({"recovery_points": [_document(point, index) for point, index in points]})
-        return
-    if not points:
-        vaults = ", ".join(f"{vault} ({region})" for region, vault in connection.resources.vaults.items())
-        terminal.console(stderr=True).print(
-            f"No recovery points of {file_system} in {vaults}.", soft_wrap=True
+        terminal.print_json(
+            {
+                "recovery_points": [_document(point, index) for point, index in found.points],
+                "unlisted": [
+                    {"region": each.region, "vault": each.vault, "message": str(each.error)}
+                    for each in found.unlisted
+                ],
+            }
         )
-        return
-    show(terminal.console(), points)
+    elif found.points:
+        show(terminal.console(), found.points)
+    else:
+        unlisted = {each.region for each in found.unlisted}
+        vaults = ", ".join(
+            f"{vault} ({region})"
+            for region, vault in connection.resources.vaults.items()
+            if region not in unlisted
+        )
+        if vaults:
+            terminal.console(stderr=True).print(
+                f"No recovery points of {file_system} in {vaults}.", soft_wrap=True
+            )
+    if found.unlisted:
+        first, *others = (each.error for each in found.unlisted)
+        for other in others:
+            first.add_note(str(other))
+        raise first
 
 
-def find(connection: Connection, file_system: str) -> list[tuple[RecoveryPoint, str | None]]:
-    """Return a file system's points, each with the id of the index that describes it."""
-    points = recovery_points_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file system's points, each with the id of the index that describes it, and vaults left out."""
+
+    points: list[tuple[RecoveryPoint, str | None]]
+    unlisted: list[Unlisted]
+
+
+def find(connection: Connection, file_system: str) -> Found:
+    """Return a file system's points and the vaults that could not be listed."""
+    listing = recovery_points_of(
         connection.clients,
         connection.resources.file_system(file_system),
         vaults=connection.resources.vaults,
         keys=connection.tag_keys.all(),
         deployment=connection.deployment,
     )
-    return [(point, _index_of(connection, point)) for point in points]
+    return Found(
+        points=[(point, _index_of(connection, point)) for point in listing.points],
+        unlisted=listing.unlisted,
+    )
 
 
 def show(out: Console, points: list[tuple[RecoveryPoint, str | None]]) -> None:

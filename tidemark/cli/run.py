@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,24 +12,25 @@ from rich.text import Text
 
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
-from tidemark.aws.preflight import check_file_system, check_vaults
+from tidemark.aws.errors import translated
+from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
 from tidemark.cli import terminal
 from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import session_json
 from tidemark.cli.follow import INTERVAL_SECONDS, Follower, follow
 from tidemark.cli.steps import STATUS_STYLES
-from tidemark.errors import FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
+from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
 from tidemark.policy.policy import Policy, check_file_system_id
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.session import SessionStatus
 
 HELP = """Back up a policy's file systems now.
 
-What can be checked is checked first: the policy, the file systems, their mount targets and every vault.
-If one of these is wrong, nothing is started; --file-system runs what is right by itself. With --wait,
-shows the steps until every session has ended, and ends with code 32 if one failed; stopping it does not
-stop the sessions.
+What can be checked is checked first: the policy, the file systems, their mount targets, AWS Backup's
+opt-in for EFS in each Region, and every vault with the limits of its lock. If one of these is wrong,
+nothing is started; --file-system runs what is right by itself. With --wait, shows the steps until every
+session has ended, and ends with code 32 if one failed; stopping it does not stop the sessions.
 
 JSON: execution_arn, console_url (null where AWS_ENDPOINT_URL names another cloud), sessions[] with
 session_id and file_system; with --wait the fields of "tidemark sessions".
@@ -93,6 +95,9 @@ def preflight(connection: Connection, policy: Policy, file_system: str | None) -
 
     Raises what is wrong; where that is some of the file systems, all of them, with how to run the rest.
     """
+    # The session asks again, with its own permissions.
+    with contextlib.suppress(AccessDenied), translated():
+        check_opt_in(connection.clients, policy)
     check_vaults(connection.clients, policy)
     asked = policy.file_systems if file_system is None else (file_system,)
     wrong: dict[str, TidemarkError] = {}

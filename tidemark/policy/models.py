@@ -26,11 +26,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from tidemark.errors import MalformedFileSystemId
 from tidemark.policy import schedule
-from tidemark.policy.policy import FILE_SYSTEM_ID, check_file_system_id
+from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
 
 FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS answers to one client
 _SWITCH = TypeAdapter(bool)
-LONGEST_KEEP_DAYS = 36_500  # AWS Backup's retention is 1 day to 100 years
 _DAYS = {"day": 1, "week": 7, "year": 365}
 
 

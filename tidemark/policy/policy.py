@@ -17,6 +17,8 @@ from tidemark.errors import MalformedFileSystemId
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
 
+LONGEST_KEEP_DAYS = 36_500  # 100 years. Source: StartBackupJob, Lifecycle
+
 WorkerKind = Literal["fargate", "ec2"]
 
 

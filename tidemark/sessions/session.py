@@ -82,6 +82,9 @@ class Point:
     issues: str = ""  # how the job ended, in AWS Backup's words, where that was not a plain success
 
 
+UNKNOWN_DAYS = 0  # of a job that was recorded by a version that did not record its retention
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A backup or copy job that a session has started; whether it goes on is AWS Backup's to say."""
@@ -94,6 +97,7 @@ class Job:
     started_at: datetime  # UTC
     state: str = "CREATED"  # AWS Backup's own word, when it was last written down
     message: str = ""  # likewise, how it ended
+    keep_days: int | None = UNKNOWN_DAYS  # that the point was asked to be kept; None: forever
 
     @property
     def is_running(self) -> bool:
@@ -127,6 +131,10 @@ class Session:
     points: tuple[Point, ...] = ()
     waiting_token: str | None = None  # the task token of its state that waits for the index
     jobs: tuple[Job, ...] = ()  # oldest first
+
+    def keep_days_of(self, job_id: str) -> int | None:
+        """Return how long a job's point was asked to be kept: None forever, UNKNOWN_DAYS not recorded."""
+        return next((job.keep_days for job in self.jobs if job.job_id == job_id), UNKNOWN_DAYS)
 
     @property
     def open_jobs(self) -> tuple[Job, ...]:
@@ -220,6 +228,7 @@ def _point_from_map(entry: Mapping[str, object]) -> Point:
 
 # Each job is an attribute of its own, so that starting one needs no map that an older record may lack.
 _JOB = "job#"
+_FOREVER = -1  # of keep_days in a record, which cannot hold None
 
 
 def job_attribute(job_id: str) -> str:
@@ -229,11 +238,15 @@ def job_attribute(job_id: str) -> str:
 
 def job_to_map(job: Job) -> dict[str, object]:
     """Return the job as the value of its attribute."""
-    return {**dataclasses.asdict(job), "started_at": job.started_at.isoformat()}
+    kept = _FOREVER if job.keep_days is None else job.keep_days
+    return {**dataclasses.asdict(job), "started_at": job.started_at.isoformat(), "keep_days": kept}
 
 
 def _job_from_map(entry: Mapping[str, object]) -> Job:
     fields = {**entry, "started_at": datetime.fromisoformat(str(entry["started_at"]))}
+    if "keep_days" in entry:
+        days = int(str(entry["keep_days"]))
+        fields["keep_days"] = None if days == _FOREVER else days
     return Job(**fields)  # type: ignore[arg-type]  # the map is what job_to_map wrote
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
-from tests.localcloud.backup.conftest import HERE, ROLE, Backups
+from tests.localcloud.backup.conftest import COPY_VAULT, HERE, ROLE, THERE, Backups
 
 pytestmark = pytest.mark.cloud
 
@@ -58,7 +59,7 @@ def test_a_vault_with_points_cannot_be_deleted(backups: Backups) -> None:
     backups.client().delete_backup_vault(BackupVaultName="brief")
     names = {one["BackupVaultName"] for one in backups.client().list_backup_vaults()["BackupVaultList"]}
     assert "brief" not in names
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+    with pytest.raises(ClientError, match="AccessDeniedException"):
         backups.client().describe_backup_vault(BackupVaultName="brief")
 
 
@@ -134,10 +135,101 @@ def test_a_locked_vault_refuses_other_retentions(backups: Backups) -> None:
     backups.client().put_backup_vault_lock_configuration(
         BackupVaultName="locked", MinRetentionDays=7, MaxRetentionDays=30
     )
-    for lifecycle in ({"DeleteAfterDays": 6}, {"DeleteAfterDays": 31}, {}):
-        with pytest.raises(ClientError, match="InvalidParameterValueException"):
-            backups.start("other", BackupVaultName="locked", Lifecycle=lifecycle)
-    backups.backed_up("other", BackupVaultName="locked", Lifecycle={"DeleteAfterDays": 30})
+    for lifecycle in ({"DeleteAfterDays": 6}, {"DeleteAfterDays": 31}, {}, {"DeleteAfterDays": -1}):
+        job = backups.ended(
+            backups.start("other", BackupVaultName="locked", Lifecycle=lifecycle)["BackupJobId"]
+        )
+        assert job["State"] == "FAILED", lifecycle
+        assert "retention" in job["StatusMessage"]
+    point = backups.backed_up("other", BackupVaultName="locked", Lifecycle={"DeleteAfterDays": 30})
+    with pytest.raises(ClientError, match="InvalidParameterValueException"):
+        backups.client().update_recovery_point_lifecycle(
+            BackupVaultName="locked", RecoveryPointArn=point, Lifecycle={"DeleteAfterDays": 31}
+        )
+
+
+def test_a_locked_vault_refuses_copies_by_the_retention_that_they_would_have(backups: Backups) -> None:
+    there = backups.client(THERE)
+    there.create_backup_vault(BackupVaultName="locked")
+    there.put_backup_vault_lock_configuration(
+        BackupVaultName="locked", MinRetentionDays=7, MaxRetentionDays=30
+    )
+    destination = COPY_VAULT.replace("copies", "locked")
+    point = backups.backed_up("other", Lifecycle={"DeleteAfterDays": 10})
+    for lifecycle, state in (({"DeleteAfterDays": 36_500}, "FAILED"), ({"DeleteAfterDays": -1}, "COMPLETED")):
+        copy = backups.start_copy(point, DestinationBackupVaultArn=destination, Lifecycle=lifecycle)
+        assert backups.ended(copy, backups.copy)["State"] == state, lifecycle
+
+
+@pytest.mark.parametrize(
+    ("asked", "days"),
+    [
+        ({"DeleteAfterDays": 90}, 90),
+        ({"DeleteAfterDays": 36_500}, 36_500),
+        ({"DeleteAfterDays": -1}, 35),  # the source's expiration date
+        ({"MoveToColdStorageAfterDays": -1, "DeleteAfterDays": -1}, 35),
+        ({}, 35),
+    ],
+)
+def test_a_copy_expires_with_its_source_unless_a_number_of_days_is_asked_for(
+    backups: Backups, asked: dict[str, int], days: int
+) -> None:
+    point = backups.backed_up("other", Lifecycle={"DeleteAfterDays": 35})
+    made = backups.ended(backups.start_copy(point, Lifecycle=asked), backups.copy)
+    copy = backups.client(THERE).describe_recovery_point(
+        BackupVaultName="copies", RecoveryPointArn=made["DestinationRecoveryPointArn"]
+    )
+    assert copy["CalculatedLifecycle"] == {"DeleteAt": copy["CreationDate"] + timedelta(days=days)}
+
+
+def test_a_backup_without_a_lifecycle_or_with_minus_one_is_kept_for_ever_and_so_is_its_copy(
+    backups: Backups,
+) -> None:
+    for lifecycle in ({}, {"DeleteAfterDays": -1}):
+        point = backups.backed_up("other", Lifecycle=lifecycle)
+        made = backups.ended(backups.start_copy(point, Lifecycle={"DeleteAfterDays": -1}), backups.copy)
+        for region, vault, arn in (
+            (HERE, "main", point),
+            (THERE, "copies", made["DestinationRecoveryPointArn"]),
+        ):
+            described = backups.client(region).describe_recovery_point(
+                BackupVaultName=vault, RecoveryPointArn=arn
+            )
+            assert "DeleteAt" not in described.get("CalculatedLifecycle", {})
+
+
+def test_a_point_that_moves_to_cold_storage_says_when(backups: Backups) -> None:
+    lifecycle = {"MoveToColdStorageAfterDays": 10, "DeleteAfterDays": 100}
+    point = backups.backed_up("other", Lifecycle=lifecycle)
+    made = backups.ended(backups.start_copy(point), backups.copy)["DestinationRecoveryPointArn"]
+    for region, vault, arn in ((HERE, "main", point), (THERE, "copies", made)):
+        described = backups.client(region).describe_recovery_point(
+            BackupVaultName=vault, RecoveryPointArn=arn
+        )
+        assert described["CalculatedLifecycle"] == {
+            "MoveToColdStorageAt": described["CreationDate"] + timedelta(days=10),
+            "DeleteAt": described["CreationDate"] + timedelta(days=100),
+        }
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "describe_backup_vault",
+        "list_recovery_points_by_backup_vault",
+        "delete_backup_vault",
+        "describe_recovery_point",
+        "delete_recovery_point",
+        "get_recovery_point_restore_metadata",
+        "update_recovery_point_lifecycle",
+    ],
+)
+def test_a_vault_that_is_not_there_answers_as_one_that_is_forbidden(backups: Backups, operation: str) -> None:
+    request = {"BackupVaultName": "nowhere"}
+    if "point" in operation and not operation.startswith("list"):
+        request["RecoveryPointArn"] = f"arn:aws:backup:{HERE}:123456789012:recovery-point:{'0' * 36}"
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        getattr(backups.client(), operation)(**request)
 
 
 def test_points_and_jobs_outlive_the_server(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""How long a backup job may wait for another job of the same file system before it expires.
+
+AWS Backup runs one backup or copy job of a resource at a time, and a job that has waited for its whole start
+window ends EXPIRED. A window that is longer than the time to the next run lets jobs queue up; a shorter one
+loses backups to a copy that takes long. So the window is that time, within bounds.
+Source: AWS Backup Developer Guide, "Quotas"; StartBackupJob, StartWindowMinutes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tidemark.policy.policy import Schedule
+
+SHORTEST_MINUTES = 60  # AWS Backup accepts no less
+DEFAULT_MINUTES = 480  # AWS Backup's own default
+LONGEST_MINUTES = 1_440  # of the seven days that a job has in all, six are left to run
+_DAY_MINUTES = 1_440
+_UNIT_MINUTES = {"minute": 1, "hour": 60, "day": _DAY_MINUTES}
+
+
+def start_window_minutes(schedule: Schedule | None) -> int:
+    """Return the minutes that a backup job of a policy may wait for its start."""
+    if schedule is None:
+        return DEFAULT_MINUTES
+    return max(SHORTEST_MINUTES, min(shortest_interval_minutes(schedule.expression), LONGEST_MINUTES))
+
+
+def shortest_interval_minutes(expression: str) -> int:
+    """Return a lower bound of the minutes between two runs of `rate(...)` or `cron(...)`.
+
+    Exact for a rate, and for a cron of every day; a cron counts as one of every day. Local time is taken as
+    it is: on the day when clocks are put forward, two runs may be an hour closer. Raises ValueError for any
+    other expression; policies hold none.
+    """
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if rate:
+        return int(rate[1]) * _UNIT_MINUTES[rate[2]]
+    cron = re.fullmatch(r"cron\((\S+) (\S+) .+\)", expression)
+    if not cron:
+        raise ValueError(f"{expression!r} is neither rate(...) nor cron(...)")
+    times = sorted(
+        60 * hour + minute for hour in _values(cron[2], last=23) for minute in _values(cron[1], last=59)
+    )
+    following = [*times[1:], times[0] + _DAY_MINUTES]
+    return min(after - before for before, after in zip(times, following, strict=True))
+
+
+def _values(field: str, *, last: int) -> set[int]:
+    """Return the numbers of a cron field from 0 to `last`: `5`, `5-10`, `5/10`, `*/10`, `1,2`."""
+    found: set[int] = set()
+    for item in field.split(","):
+        bounds, slash, step = item.partition("/")
+        low, dash, high = ("0", "-", str(last)) if bounds == "*" else bounds.partition("-")
+        end = high if dash else (str(last) if slash else low)
+        found |= set(range(int(low), int(end) + 1, int(step) if slash else 1))
+    return found
