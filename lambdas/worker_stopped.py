@@ -72,9 +72,7 @@ def _fail(deployment: Deployment, index_id: str, worker_id: str, error: Tidemark
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     name = type(error).__name__
     try:
-        states.send_task_failure(
-            taskToken=attempt.task_token, error=name, cause=str(error)[:_CAUSE_LENGTH]
-        )
+        states.send_task_failure(taskToken=attempt.task_token, error=name, cause=str(error)[:_CAUSE_LENGTH])
     except ClientError as refused:
         if code_of(refused) not in _NOT_AWAITED:
             raise

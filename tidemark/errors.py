@@ -228,8 +228,8 @@ class WorkerCutOff(TidemarkError):
         )
         super().__init__(
             f"the worker of {file_system_id} could not start: {subnets}; route the subnet through a NAT "
-            f"gateway, or create VPC endpoints for these services in its VPC, or, where its route leads to an "
-            f"internet gateway, set worker.network.public_address: true in tidemark.yaml and deploy again"
+            f"gateway, or create VPC endpoints for these services in its VPC, or, where its route leads to "
+            f"an internet gateway, set worker.network.public_address: true in tidemark.yaml and deploy again"
         )
 
 
@@ -300,8 +300,8 @@ class WorkerNotRecorded(TidemarkError):
 
     def __init__(self, index_id: str, worker_id: str) -> None:
         super().__init__(
-            f"{worker_id} stopped while a worker of index {index_id} was being launched; whether it is the same "
-            f"is known in a minute, when the event is handled again; nothing needs to be done"
+            f"{worker_id} stopped while a worker of index {index_id} was being launched; whether it is the "
+            f"same is known in a minute, when the event is handled again; nothing needs to be done"
         )
 
 

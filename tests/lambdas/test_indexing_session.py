@@ -7,14 +7,14 @@ import pytest
 
 from lambdas import launch_worker
 from lambdas._step import Deployment
-from tests.aws.account import NIGHTLY, REGION
+from tests.aws.account import NIGHTLY, REGION, lead_out
 from tests.lambdas.conftest import deploy_policy
 from tidemark.aws.clients import Clients
 from tidemark.errors import NoMountTarget
 from tidemark.policy.policy import CrawlSettings, WorkerSettings
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
-WORKER = WorkerSettings(subnets=("subnet-1",), security_groups=("sg-1",))
+WORKER = WorkerSettings(security_groups=("sg-1",))
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def file_system(clients: Clients, deployment: Deployment) -> str:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    lead_out(clients, vpc)
     made = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
     return made
@@ -39,7 +40,10 @@ def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
     deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
     worker = prepare(call, file_system)
     assert worker["kind"] == "fargate"
-    assert worker["networks"] == [{"subnets": ["subnet-1"], "security_groups": ["sg-1"]}]
+    efs = clients.of("efs", REGION)
+    (target,) = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+    assert worker["networks"] == [{"subnets": [target["SubnetId"]], "security_groups": ["sg-1"]}]
+    assert worker["public_address"] is False
     assert file_system in worker["task_definition"]
 
 

@@ -131,9 +131,9 @@ step="begin"
 finish() {{
   code=$?
   if [ "$step" != run ]; then
-    failed WorkerCannotRun "$worker could not $step (exit code $code): its instance's console output has the \
-details; where they are timeouts, its subnet needs a NAT gateway, or VPC endpoints for ECR (api and dkr), S3, \
-CloudWatch Logs and Step Functions; fix that, then rerun the session"
+    failed WorkerCannotRun "$worker could not $step (exit code $code): the instance's console output has \
+the details; where they are timeouts, its subnet needs a NAT gateway, or VPC endpoints for ECR (api and \
+dkr), S3, CloudWatch Logs and Step Functions; fix that, then rerun the session"
   elif [ "$code" -gt 128 ]; then
     failed WorkerStopped "$worker was ended by signal $((code - 128)) (exit code $code); rerun the session, \
 on a larger instance_type if it happens again"

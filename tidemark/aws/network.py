@@ -87,15 +87,15 @@ def _connected(
     ec2: EC2Client, file_system: FileSystem, subnets: tuple[str, ...], settings: WorkerSettings
 ) -> tuple[str, ...]:
     """Return the subnets with a way to every service that a worker calls; raise WorkerCutOff without one."""
-    missing = missing_services(
-        ec2, file_system.region, subnets, public_address=settings.public_address
-    )
+    missing = missing_services(ec2, file_system.region, subnets, public_address=settings.public_address)
     connected = tuple(subnet for subnet in subnets if not missing[subnet])
     if not connected:
         raise WorkerCutOff(file_system.file_system_id, missing)
     for subnet in subnets:
         if missing[subnet]:
-            _LOG.warning("no worker is launched in %s, which reaches no %s", subnet, ", no ".join(missing[subnet]))
+            _LOG.warning(
+                "no worker is launched in %s, which reaches no %s", subnet, ", no ".join(missing[subnet])
+            )
     return connected
 
 

@@ -1,4 +1,4 @@
-"""Whether a subnet has a way to the AWS services that a worker calls, from its routes and the VPC's endpoints.
+"""Whether a subnet has a way to the AWS services that a worker calls, by its routes and the VPC's endpoints.
 
 Only what certainly leads nowhere counts as missing: behind a NAT gateway, a transit gateway, a peering, a VPN
 or an appliance lies a network that cannot be seen from here.
@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import RouteTableTypeDef, RouteTypeDef, VpcEndpointTypeDef
+    from mypy_boto3_ec2.type_defs import (
+        FilterTypeDef,
+        RouteTableTypeDef,
+        RouteTypeDef,
+        VpcEndpointTypeDef,
+    )
 
 # What a worker and the start of its machine call, as the last parts of the names of VPC endpoints' services.
-# On EC2 the same: Amazon Linux's packages come from S3. Not KMS, which S3 calls; not STS, because credentials come
-# from ECS or from the instance's metadata.
+# On EC2 the same: Amazon Linux's packages come from S3. Not KMS, which S3 calls; not STS, because credentials
+# come from ECS or from the instance's metadata.
 SERVICES: Mapping[str, str] = {
     "ecr.api": "ECR (ecr.api)",
     "ecr.dkr": "ECR (ecr.dkr)",
@@ -48,12 +53,12 @@ def missing_services(
     """
     found = client.describe_subnets(SubnetIds=list(subnets))["Subnets"]
     vpcs = sorted({subnet["VpcId"] for subnet in found})
-    in_vpcs = [{"Name": "vpc-id", "Values": vpcs}]
+    in_vpcs: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": vpcs}]
     pages = client.get_paginator("describe_route_tables").paginate(Filters=in_vpcs)
     tables = [table for page in pages for table in page["RouteTables"]]
     endpoint_pages = client.get_paginator("describe_vpc_endpoints").paginate(Filters=in_vpcs)
     endpoints = [endpoint for page in endpoint_pages for endpoint in page["VpcEndpoints"]]
-    missing = {}
+    missing: dict[str, list[str]] = {}
     for subnet in found:
         table = _route_table(tables, subnet["SubnetId"], subnet["VpcId"])
         if table is not None and _leads_out(table, public_address=public_address):

@@ -9,7 +9,7 @@ EC2 API Reference, StateReason.
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 from tidemark.errors import TidemarkError, WorkerCannotRun, WorkerNotLaunched, WorkerStopped
@@ -28,11 +28,12 @@ _EC2_TAKEN_AWAY = (
 )
 _NETWORK = (
     "its subnet needs a route through a NAT gateway, or VPC endpoints for ECR (api and dkr), S3, CloudWatch "
-    "Logs and Step Functions; check that, and that the image is still in the repository, then rerun the session"
+    "Logs and Step Functions; check that, and that the image is still in the repository, then rerun the "
+    "session"
 )
 _MOUNT = (
-    "the mount target must admit the worker's security group on port 2049, the VPC must resolve DNS names, and "
-    "the file system's policy must allow the worker's role to mount; fix that, then rerun the session"
+    "the mount target must admit the worker's security group on port 2049, the VPC must resolve DNS names, "
+    "and the file system's policy must allow the worker's role to mount; fix that, then rerun the session"
 )
 
 
@@ -57,13 +58,15 @@ def task_error(index_id: str, task: StoppedTask) -> TidemarkError | None:
     worker = f"the worker of index {index_id}"
     containers = task.get("containers", ())
     reasons = [task.get("stoppedReason", ""), *(container.get("reason", "") for container in containers)]
-    said = ": ".join(dict.fromkeys(reason.strip() for reason in reasons if reason.strip())) or "no reason given"
+    said = (
+        ": ".join(dict.fromkeys(reason.strip() for reason in reasons if reason.strip())) or "no reason given"
+    )
     codes = [container["exitCode"] for container in containers if "exitCode" in container]
     stop_code = task.get("stopCode", "")
     if "OutOfMemory" in said:
         return WorkerCannotRun(
-            f"{worker} ran out of memory ({said}); raise worker.memory in tidemark.yaml, deploy again and rerun "
-            f"the session"
+            f"{worker} ran out of memory ({said}); raise worker.memory in tidemark.yaml, deploy again and "
+            f"rerun the session"
         )
     if stop_code == "TaskFailedToStart" or not codes:
         return _not_started(worker, stop_code, said)
@@ -90,12 +93,13 @@ def _not_started(worker: str, stop_code: str, said: str) -> TidemarkError:
         return WorkerCannotRun(f"{worker} could not mount its file system ({said}); {_MOUNT}")
     if "logger" in said or "log stream" in said or "logging driver" in said:
         return WorkerCannotRun(
-            f"{worker} could not write its log ({said}); it needs the log group of the deployment and a way to "
-            f"CloudWatch Logs (NAT gateway or VPC endpoint); fix that, or deploy again, then rerun the session"
+            f"{worker} could not write its log ({said}); it needs the log group of the deployment and a way "
+            f"to CloudWatch Logs (NAT gateway or VPC endpoint); fix that, or deploy again, then rerun the "
+            "session"
         )
     return WorkerCannotRun(
-        f"{worker} did not start ({stop_code or 'no stop code'}: {said}); see Amazon ECS, Stopped tasks error "
-        f"messages, for these words, then rerun the session"
+        f"{worker} did not start ({stop_code or 'no stop code'}: {said}); see Amazon ECS, Stopped tasks "
+        f"error messages, for these words, then rerun the session"
     )
 
 
@@ -110,30 +114,34 @@ def _exited(worker: str, code: int, said: str) -> TidemarkError | None:
             return WorkerStopped(f"{words}; rerun the session, with more worker.memory if it happens again")
         return WorkerCannotRun(f"{words}; see the worker's log, and report the defect")
     return WorkerCannotRun(
-        f"{worker} ended with exit code {code} and could not report why ({said}); see the worker's log; where "
-        f"that is empty or full of timeouts, {_NETWORK}"
+        f"{worker} ended with exit code {code} and could not report why ({said}); see the worker's log; "
+        f"where that is empty or full of timeouts, {_NETWORK}"
     )
 
 
 def instance_error(index_id: str, code: str, message: str) -> TidemarkError:
     """Return why the instance ended; `code` and `message` are its StateReason.
 
-    The script of an instance answers before it shuts down, so that a shutdown of the instance's own is an error
-    only where no answer arrived.
+    The script of an instance answers before it shuts down, so that a shutdown of the instance's own is an
+    error only where no answer arrived.
     """
     worker = f"the worker of index {index_id}"
-    said = message if code and message.startswith(code) else f"{code}: {message}".strip(": ") or "no reason given"
+    said = (
+        message
+        if code and message.startswith(code)
+        else f"{code}: {message}".strip(": ") or "no reason given"
+    )
     if code == "Server.InsufficientInstanceCapacity":
         return WorkerNotLaunched(
-            f"EC2 had no room for {worker} after all ({said}); it is tried again; choose another instance_type "
-            f"in tidemark.yaml if it lasts"
+            f"EC2 had no room for {worker} after all ({said}); it is tried again; choose another "
+            f"instance_type in tidemark.yaml if it lasts"
         )
     if code.startswith(_EC2_TAKEN_AWAY):
         return WorkerStopped(f"{worker} lost its instance ({said}); rerun the session")
     if code == "Client.InstanceInitiatedShutdown":
         return WorkerCannotRun(
-            f"{worker} shut its instance down and reached no one to say why ({said}); {_NETWORK}; the instance's "
-            f"console output has the details"
+            f"{worker} shut its instance down and reached no one to say why ({said}); {_NETWORK}; the "
+            f"instance's console output has the details"
         )
     return WorkerCannotRun(
         f"{worker} did not get its instance ({said}); see Amazon EC2, Troubleshoot instance launch issues, "

@@ -252,7 +252,8 @@ class NetworkPart(_Part):
     public_address: bool = Field(
         False,
         description="Whether workers get a public IPv4 address, which a subnet needs whose only way to AWS's "
-        "services is an internet gateway, as in the default VPC. The security groups decide what may come in.",
+        "services is an internet gateway, as in the default VPC. The security groups decide what may come "
+        "in.",
     )
 
 
