@@ -22,7 +22,7 @@ def recorded(deployed: Deployed, index_id: str) -> list[dict[str, Any]]:
 
 
 def failures(deployed: Deployed, index_id: str) -> list[str]:
-    """Return the errors that the indexing session's steps ended with; that of a silent worker is a timeout."""
+    """Return the errors that the indexing session's steps ended with; a silent worker's is a timeout."""
     kinds = ("taskFailedEventDetails", "taskTimedOutEventDetails")
     return [event[kind]["error"] for event in recorded(deployed, index_id) for kind in kinds if kind in event]
 
