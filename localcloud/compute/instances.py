@@ -42,7 +42,7 @@ from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.roles import assumable, role_of_instance_profile
-from localcloud.compute.routes import unreachable
+from localcloud.compute.routes import reachable, unreachable
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
 from localcloud.processes import Child
@@ -224,7 +224,12 @@ class Machines:
 
     def _credentials(self, machine: Machine) -> dict[str, str]:
         """Return what the metadata service would give; nothing without a role that EC2 may assume."""
-        environment = self.cloud.role_credentials(machine.role, machine.instance.region_name)
+        instance = machine.instance
+        environment = self.cloud.role_credentials(machine.role, instance.region_name)
+        public = bool(instance.public_ip)
+        near = reachable(self.cloud, instance.region_name, instance.subnet_id, public_address=public)
+        if near is not None:
+            self.cloud.reach[environment["AWS_ACCESS_KEY_ID"]] = near
         if machine.role and assumable(machine.role, "ec2.amazonaws.com"):
             return environment
         without = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

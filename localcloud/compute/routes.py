@@ -16,17 +16,24 @@ from localcloud.cloud import Cloud
 ANYWHERE = "0.0.0.0/0"
 
 
-def unreachable(
-    cloud: Cloud, region: str, subnet_id: str, services: Iterable[str], *, public_address: bool
-) -> list[str]:
-    """Return those of the services (`ecr.api`, `s3`, ...) that an interface in the subnet does not reach."""
+def reachable(cloud: Cloud, region: str, subnet_id: str, *, public_address: bool) -> frozenset[str] | None:
+    """Return the services (`ecr.api`, `s3`, ...) that an interface in the subnet reaches; None for all."""
     backend = ec2_backends[cloud.account_id][region]
     subnet = backend.get_subnet(subnet_id)
     table = _table(backend, subnet)
     if table is not None and any(_leads_out(route, public_address) for route in table.routes):
-        return []
-    near = set(_endpoints(backend, subnet, table))
-    return [name for name in services if f"com.amazonaws.{region}.{name}" not in near]
+        return None
+    prefix = f"com.amazonaws.{region}."
+    names = _endpoints(backend, subnet, table)
+    return frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+
+def unreachable(
+    cloud: Cloud, region: str, subnet_id: str, services: Iterable[str], *, public_address: bool
+) -> list[str]:
+    """Return those of the services that an interface in the subnet does not reach."""
+    near = reachable(cloud, region, subnet_id, public_address=public_address)
+    return [] if near is None else [name for name in services if name not in near]
 
 
 def _table(backend: Any, subnet: Any) -> Any:

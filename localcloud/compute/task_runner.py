@@ -31,7 +31,7 @@ from localcloud.compute.dockerfile import NoSuchImage
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.roles import assumable
-from localcloud.compute.routes import unreachable
+from localcloud.compute.routes import reachable, unreachable
 from localcloud.compute.tasks import Container, StopRequest, Task
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
@@ -193,6 +193,9 @@ class TaskRunner:
             )
         target = self._log_target(task, definition)
         credentials = self.cloud.role_credentials(_role(task, "task_role_arn"), task.region)
+        near = reachable(self.cloud, task.region, task.subnets[0], public_address=task.public_address)
+        if near is not None:
+            self.cloud.reach[credentials["AWS_ACCESS_KEY_ID"]] = near
         scratch = directory / "scratch"
         scratch.mkdir(parents=True)
         run = ContainerRun(

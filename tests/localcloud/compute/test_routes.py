@@ -26,7 +26,7 @@ class Network:
     subnet: str
     table: str
 
-    def start(self, *, public: str = "DISABLED") -> dict[str, Any]:
+    def start(self, *, public: str = "DISABLED", **variables: str) -> dict[str, Any]:
         """Run a task that mounts nothing; return it when it has stopped."""
         container = {
             "name": "worker",
@@ -41,7 +41,7 @@ class Network:
         answer = run(
             self.site,
             definition,
-            {"ORDER": "nothing"},
+            {"ORDER": "nothing", **variables},
             networkConfiguration={"awsvpcConfiguration": where},
         )
         assert answer["failures"] == [], "accepted, and stopped afterwards"
@@ -88,6 +88,15 @@ def test_each_endpoint_is_needed(network: Network, left_out: str | None, words: 
         if service != left_out:
             network.endpoint(service)
     assert words in network.start()["stoppedReason"]
+
+
+def test_a_program_reaches_what_its_subnet_leads_to_and_nothing_else(network: Network) -> None:
+    for service in ("ecr.api", "ecr.dkr", "s3", "logs"):
+        network.endpoint(service)
+    asks_sts = {"ORDER": "report", "ROOT": "/", "AWS_MAX_ATTEMPTS": "1"}
+    assert network.start(**asks_sts)["containers"][0]["exitCode"] == 1
+    network.endpoint("sts")
+    assert network.start(**asks_sts)["containers"][0]["exitCode"] == 0
 
 
 @pytest.mark.parametrize(
