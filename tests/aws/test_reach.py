@@ -23,13 +23,14 @@ def missing(
     """Return what a subnet lacks whose route table has these routes, or whose VPC's main one has them."""
     client = the_clients().of("ec2", REGION)
     ours = {"Main": True} if main else {"SubnetId": "subnet-1"}
+    others = {"SubnetId": "subnet-2"} if main else {"Main": True}  # its VPC's main one does not count then
     tables = [
         {"VpcId": "vpc-1", "RouteTableId": "rtb-1", "Associations": [ours], "Routes": [LOCAL, *routes]},
         # Another subnet's, and another VPC's main one: they lead out, and that helps nobody here.
         {
             "VpcId": "vpc-1",
             "RouteTableId": "rtb-2",
-            "Associations": [{"SubnetId": "subnet-2"}],
+            "Associations": [others],
             "Routes": [to_anywhere(NatGatewayId="nat-2")],
         },
         {
@@ -99,8 +100,9 @@ def test_a_way_into_another_network_may_lead_anywhere(route: dict[str, Any], mai
         [{"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1", "State": "active"}],
     ],
 )
-def test_what_leads_nowhere_misses_every_service(routes: list[dict[str, Any]]) -> None:
-    assert missing(*routes) == EVERYTHING
+@pytest.mark.parametrize("main", [True, False])
+def test_what_leads_nowhere_misses_every_service(routes: list[dict[str, Any]], main: bool) -> None:
+    assert missing(*routes, main=main) == EVERYTHING
 
 
 def test_an_internet_gateway_needs_a_public_address() -> None:
