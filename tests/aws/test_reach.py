@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tests.aws.account import REGION, the_clients
+from tests.aws.account import ACCOUNT, REGION, the_clients
 from tidemark.aws.reach import SERVICES, missing_services
 
 EVERYTHING = set(SERVICES.values())
@@ -19,6 +19,7 @@ def missing(
     endpoints: list[dict[str, Any]] | None = None,
     public_address: bool = False,
     main: bool = False,
+    owner: str = ACCOUNT,
 ) -> set[str]:
     """Return what a subnet lacks whose route table has these routes, or whose VPC's main one has them."""
     client = the_clients().of("ec2", REGION)
@@ -41,11 +42,12 @@ def missing(
         },
     ]
     with Stubber(client) as stub:
-        subnets = [{"SubnetId": "subnet-1", "VpcId": "vpc-1"}]
+        subnets = [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "OwnerId": owner}]
         stub.add_response("describe_subnets", {"Subnets": subnets})  # type: ignore[arg-type]  # as far as read
         stub.add_response("describe_route_tables", {"RouteTables": tables})  # type: ignore[arg-type]
         stub.add_response("describe_vpc_endpoints", {"VpcEndpoints": endpoints or []})  # type: ignore[arg-type]
-        return set(missing_services(client, REGION, ["subnet-1"], public_address=public_address)["subnet-1"])
+        found = missing_services(client, ACCOUNT, REGION, ["subnet-1"], public_address=public_address)
+        return set(found["subnet-1"])
 
 
 def to_anywhere(**target: str) -> dict[str, Any]:
@@ -109,6 +111,10 @@ def test_an_internet_gateway_needs_a_public_address() -> None:
     gateway = to_anywhere(GatewayId="igw-1")
     assert missing(gateway, public_address=True) == set()
     assert missing(public_address=True) == EVERYTHING
+
+
+def test_of_a_subnet_that_another_account_shares_nothing_is_said() -> None:
+    assert missing(owner="210987654321") == set()
 
 
 def test_endpoints_for_all_services_are_enough_and_each_is_missed() -> None:

@@ -41,7 +41,10 @@ def test_it_reaches_everything_with_a_public_address_only_and_is_removed_whole(d
         }
         assert len(zones) == 2
         for public, lacking in ((True, []), (False, list(SERVICES.values()))):
-            found = missing_services(ec2, deployed.cloud.region, network.subnets, public_address=public)
+            cloud = deployed.cloud
+            found = missing_services(
+                ec2, cloud.account_id, cloud.region, network.subnets, public_address=public
+            )
             assert found == dict.fromkeys(network.subnets, lacking)
     assert everything(deployed) == before
 

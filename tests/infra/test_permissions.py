@@ -96,6 +96,8 @@ def test_every_call_of_a_session_was_granted(tmp_path: Path) -> None:
     assert wanted <= actions, "what is judged above has happened"
     swept = {one.action for one in asked if "SweepRole" in one.role}
     assert {"backup:DescribeBackupJob", "backup:DescribeCopyJob"} <= swept
+    answered = {one.action for one in asked if "WorkerStoppedRole" in one.role}
+    assert {"states:SendTaskFailure", "dynamodb:GetItem", "ec2:DescribeInstances"} <= answered
     idle = {role for role in policies if "-Functions" in role} - {one.role for one in asked}
     assert idle == set(), "every function has called something"
     for role in ("WorkersTaskRole", "WorkersInstanceRole"):
@@ -155,8 +157,8 @@ def _let_things_fail(cloud: LocalCloud) -> None:
     lost, dark = cloud.file_systems["lost"].id, cloud.file_systems["dark"].id
     failing = {"action": "fail", "error_code": "FAILED"}
     cloud.faults.add(Fault(service="backup", operation="BackupJob", match=lost, **failing))
-    refused = {"action": "fail", "error_code": "ClientException", "status": 400}
-    cloud.faults.add(Fault(service="ecs", operation="RegisterTaskDefinition", match=dark, **refused))
+    unpullable = {"action": "fail", "error_code": "CannotPullContainerError"}
+    cloud.faults.add(Fault(service="ecs", operation="ContainerStart", match=dark, **unpullable))
 
 
 def _run_policies(cloud: LocalCloud) -> dict[str, str]:

@@ -87,7 +87,13 @@ def _connected(
     ec2: EC2Client, file_system: FileSystem, subnets: tuple[str, ...], settings: WorkerSettings
 ) -> tuple[str, ...]:
     """Return the subnets with a way to every service that a worker calls; raise WorkerCutOff without one."""
-    missing = missing_services(ec2, file_system.region, subnets, public_address=settings.public_address)
+    missing = missing_services(
+        ec2,
+        file_system.account,
+        file_system.region,
+        subnets,
+        public_address=settings.public_address,
+    )
     connected = tuple(subnet for subnet in subnets if not missing[subnet])
     if not connected:
         raise WorkerCutOff(file_system.file_system_id, missing)

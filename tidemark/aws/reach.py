@@ -45,11 +45,13 @@ _ONWARD = (
 
 
 def missing_services(
-    client: EC2Client, region: str, subnets: Sequence[str], *, public_address: bool
+    client: EC2Client, account: str, region: str, subnets: Sequence[str], *, public_address: bool
 ) -> dict[str, list[str]]:
     """Return, for each of the subnets, the services that a worker in it cannot reach, in words.
 
-    `public_address` is whether the worker has one: only then does an internet gateway lead anywhere.
+    `public_address` is whether the worker has one: only then does an internet gateway lead anywhere. A subnet
+    that another account shares counts as connected, because its VPC's endpoints cannot be seen.
+    Source: Amazon VPC User Guide, "Share your VPC subnets with other accounts".
     """
     found = client.describe_subnets(SubnetIds=list(subnets))["Subnets"]
     vpcs = sorted({subnet["VpcId"] for subnet in found})
@@ -61,7 +63,8 @@ def missing_services(
     missing: dict[str, list[str]] = {}
     for subnet in found:
         table = _route_table(tables, subnet["SubnetId"], subnet["VpcId"])
-        if table is not None and _leads_out(table, public_address=public_address):
+        shared = subnet.get("OwnerId", account) != account
+        if shared or (table is not None and _leads_out(table, public_address=public_address)):
             missing[subnet["SubnetId"]] = []
             continue
         own = [endpoint for endpoint in endpoints if endpoint["VpcId"] == subnet["VpcId"]]
