@@ -300,8 +300,8 @@ class WorkerNotRecorded(TidemarkError):
 
     def __init__(self, index_id: str, worker_id: str) -> None:
         super().__init__(
-            f"{worker_id} stopped while a worker of index {index_id} was being launched; whether it is the "
-            f"same is known in a minute, when the event is handled again; nothing needs to be done"
+            f"{worker_id} stopped while a worker of index {index_id} was being launched; Lambda handles "
+            f"the event again in a minute, when the launch is recorded; nothing needs to be done"
         )
 
 

@@ -27,7 +27,7 @@ def missing(
     others = {"SubnetId": "subnet-2"} if main else {"Main": True}  # its VPC's main one does not count then
     tables = [
         {"VpcId": "vpc-1", "RouteTableId": "rtb-1", "Associations": [ours], "Routes": [LOCAL, *routes]},
-        # Another subnet's, and another VPC's main one: they lead out, and that helps nobody here.
+        # Another subnet's, and another VPC's main one: they lead out, and subnet-1 has no part in it.
         {
             "VpcId": "vpc-1",
             "RouteTableId": "rtb-2",

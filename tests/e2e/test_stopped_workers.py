@@ -79,6 +79,22 @@ def test_an_image_that_cannot_be_pulled_is_named_by_the_event_and_not_tried_agai
     assert failures(deployed, index_id) == ["WorkerCannotRun"]
 
 
+def test_a_task_that_fargate_accepts_and_cannot_place_is_launched_once_more(deployed: Deployed) -> None:
+    deployed.cloud.faults.add(
+        Fault(
+            service="ecs",
+            operation="ContainerStart",
+            action="fail",
+            error_code="Capacity is unavailable at this time",
+            message="Please try again later or in a different availability zone",
+            calls=(1, 1),
+        )
+    )
+    session = deployed.run("team")
+    assert (session["status"], session["reasons"]) == ("success", [])
+    assert failures(deployed, session["index_id"]) == ["WorkerNotLaunched"]
+
+
 def test_a_worker_that_runs_out_of_memory_is_named(deployed: Deployed) -> None:
     hold_the_worker(deployed)
     deployed.cloud.faults.add(

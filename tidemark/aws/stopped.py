@@ -140,7 +140,7 @@ def instance_error(index_id: str, code: str, message: str) -> TidemarkError:
         return WorkerStopped(f"{worker} lost its instance ({said}); rerun the session")
     if code == "Client.InstanceInitiatedShutdown":
         return WorkerCannotRun(
-            f"{worker} shut its instance down and reached no one to say why ({said}); {_NETWORK}; the "
+            f"{worker} shut its instance down and no answer of it arrived ({said}); {_NETWORK}; the "
             f"instance's console output has the details"
         )
     return WorkerCannotRun(

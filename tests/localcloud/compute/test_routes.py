@@ -103,7 +103,7 @@ def test_a_program_reaches_what_its_subnet_leads_to_and_nothing_else(network: Ne
     ("service", "changes"),
     [("ecr.dkr", {"PrivateDnsEnabled": False}), ("s3", {"RouteTableIds": []})],
 )
-def test_an_endpoint_that_the_subnet_does_not_use_helps_nobody(
+def test_an_endpoint_that_the_subnet_does_not_use_is_no_way(
     network: Network, service: str, changes: dict[str, Any]
 ) -> None:
     for one in ("ecr.api", "ecr.dkr", "s3", "logs"):
