@@ -172,6 +172,11 @@ class FunctionGrants:
             ),
             # EFS asks EC2 in its caller's name. Source: EFS API Reference, DescribeMountTargetSecurityGroups.
             Grant(actions=("ec2:DescribeNetworkInterfaceAttribute",), resources=("*",), why_pattern=NO_LEVEL),
+            Grant(
+                actions=("ec2:DescribeRouteTables", "ec2:DescribeVpcEndpoints"),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            ),
         ]
 
     def register_task(self) -> list[Grant]:
@@ -229,6 +234,16 @@ class FunctionGrants:
                 },
                 why_pattern="EC2 makes the ids of instances; only those with this deployment's tags.",
             ),
+        ]
+
+    def fail_workers(self) -> list[Grant]:
+        """Answer for a worker that has stopped, and read of an instance whether it was one."""
+        return [
+            Grant(
+                actions=("states:SendTaskFailure",),
+                resources=(self.names.state_machine_arn("indexing-session"),),
+            ),
+            Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
         ]
 
     def deregister_tasks(self) -> list[Grant]:
@@ -335,10 +350,11 @@ class FunctionGrants:
             "fail_session": records,
             # indexing-session
             "prepare_worker": [*policies, *self.find_network(), *self.register_task()],
-            "launch_worker": [*self.launch(), *self.remove_workers()],
+            "launch_worker": [*records, *self.launch(), *self.remove_workers()],
             "complete_index": [*settle, *self.answer_sessions()],
             "fail_index": [*settle, *self.answer_sessions()],
             "remove_worker": [*self.remove_workers(), *self.deregister_tasks()],
+            "worker_stopped": [*self.records.read(), *self.fail_workers()],
             # by itself, again and again
             "sweep": [
                 *settle,

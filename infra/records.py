@@ -44,6 +44,15 @@ class Records(Construct):
             ),
         ]
 
+    def read(self) -> list[Grant]:
+        """Return what reading single items needs."""
+        arns = tuple(self._tables[schema.suffix].table_arn for schema in TABLES)
+        through = {"StringEquals": {"kms:ViaService": f"dynamodb.{self._names.region}.amazonaws.com"}}
+        return [
+            Grant(actions=("dynamodb:GetItem",), resources=arns),
+            Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,), conditions=through),
+        ]
+
     def search(self) -> list[Grant]:
         """Return what reading the secondary indexes needs, beside `change`."""
         arns = tuple(

@@ -19,6 +19,7 @@ from infra.records import Records
 from infra.repository import Repository
 from infra.schedules import Schedules
 from infra.vault import Vault
+from infra.worker_events import WorkerEvents
 from infra.workers import Workers
 from infra.workflows import Workflows
 from tidemark.aws.executions import console
@@ -144,6 +145,13 @@ class TidemarkStack(Stack):
         )
         workflows = Workflows(
             self, "Workflows", names=names, functions=functions.by_file, log_retention=retention
+        )
+        WorkerEvents(
+            self,
+            "WorkerEvents",
+            names=names,
+            cluster=workers.cluster,
+            worker_stopped=functions.by_file["worker_stopped"],
         )
         schedules = Schedules(
             self,

@@ -114,8 +114,14 @@ def count_session(session: Session) -> None:
 
 
 def _without_token(event: Any) -> dict[str, Any]:
-    """Return the event without the right to answer for a state: logs are read by many."""
-    return {name: value for name, value in dict(event).items() if name != "task_token"}
+    """Return the event without the right to answer for a state: logs are read by many.
+
+    An event of ECS may repeat the task's overrides, a worker's environment among them.
+    """
+    kept = {name: value for name, value in dict(event).items() if name != "task_token"}
+    if isinstance(kept.get("detail"), dict):
+        kept["detail"] = {name: value for name, value in kept["detail"].items() if name != "overrides"}
+    return kept
 
 
 def _deployment() -> Deployment:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypedDict
 
 from lambdas._step import Deployment, logger, step
 from tidemark.aws.launch import launch
 from tidemark.aws.workers import WorkerRequest, remove_workers
+from tidemark.sessions.attempts import record_attempt
+from tidemark.sessions.indexing import Attempt
 from tidemark.settings import WorkerSettings
 
 
@@ -37,4 +40,10 @@ def handler(event: Event, deployment: Deployment) -> None:
         exclude=tuple(request.get("exclude", ())),
         operations_per_second=request.get("operations_per_second") or 0,
     )
-    logger.info("launched worker %s", launch(clients, settings, request, environment))
+    file_system, token = deployment.file_system(event["file_system"]), event["task_token"]
+    # For worker_stopped, which is given the machine and answers with the token.
+    attempt = Attempt(worker_id="", task_token=token)
+    record_attempt(deployment.records, file_system, event["index_id"], attempt)
+    worker_id = launch(clients, settings, request, environment)
+    record_attempt(deployment.records, file_system, event["index_id"], replace(attempt, worker_id=worker_id))
+    logger.info("launched worker %s", worker_id)

@@ -20,7 +20,7 @@ class Event(TypedDict):
 
 @step
 def handler(event: Event, deployment: Deployment) -> WorkerRequest:
-    """Return what `launch_worker` needs; raise NoMountTarget, WorkerNetworkNotFound."""
+    """Return what `launch_worker` needs; raise NoMountTarget, WorkerNetworkNotFound, WorkerCutOff."""
     settings, clients = deployment.settings, deployment.clients
     policy = deployment.policy(event["policy"])
     worker, crawl = policy.worker, policy.crawl
@@ -43,4 +43,5 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
         ],
         "exclude": list(crawl.exclude),
         "operations_per_second": crawl.operations_per_second,
+        "public_address": worker.public_address,
     }

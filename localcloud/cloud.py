@@ -70,6 +70,8 @@ class Cloud:
     processes: ChildProcesses = field(default_factory=ChildProcesses)
     call_log: CallLog = field(default_factory=CallLog)
     principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
+    # access key id -> the endpoints that its process reaches, where those are not all (compute/routes.py)
+    reach: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
     resource_finders: dict[tuple[str, str], ResourceFinder] = field(default_factory=dict)  # by operation
     controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.network import private_subnet
 
 
 def install(cloud: Cloud) -> None:
@@ -35,11 +36,11 @@ def install(cloud: Cloud) -> None:
 
 
 def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:
-    """Return the id of a new EFS file system that holds `directory`, with a mount target in the default VPC.
+    """Return the id of a new EFS file system that holds `directory`, with a mount target in a private subnet.
 
-    The id follows from name and Region, so that recovery points kept from an earlier run still belong to it.
+    The subnet reaches AWS's services through a NAT gateway. The id follows from name and Region, so that
+    recovery points kept from an earlier run still belong to it.
     """
-    from moto.ec2.models import ec2_backends
     from moto.efs.models import efs_backends
 
     backend = efs_backends[cloud.account_id][region]
@@ -60,8 +61,7 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
     backend.file_systems_by_id[file_system_id] = file_system
     backend.tagging_service.tag_resource(file_system_id, [{"Key": "Name", "Value": name}])
     cloud.file_systems[file_system_id] = directory.resolve()
-    subnets = ec2_backends[cloud.account_id][region].get_default_subnets()
-    backend.create_mount_target(file_system_id, subnets[min(subnets)].id)
+    backend.create_mount_target(file_system_id, private_subnet(cloud, region))
     return file_system_id
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import signal
+import socket
 import time
 import traceback
 import warnings
@@ -42,6 +44,7 @@ SERVICES = {
     "monitoring": "cloudwatch",
     "tagging": "resourcegroupstaggingapi",
 }
+ENDPOINTS = {name: signing_name for signing_name, name in SERVICES.items()}
 LARGEST_BODY = 4 * 1024 * 1024  # bodies beyond this are not read for faults and the log: uploads of objects
 
 
@@ -76,6 +79,9 @@ class Gateway:
         text = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} "
         text += (body or b"").decode(errors="replace")
         principal = self.cloud.principal_of(asked.access_key)
+        near = self.cloud.reach.get(asked.access_key)
+        if near is not None and ENDPOINTS.get(asked.service, asked.service) not in near:
+            return _no_answer(environ, start_response)
         account, name = self.cloud.account_id, asked.operation.name
         checks = list(checks_of(asked.service, name, asked.labels, text, account, asked.region))
         try:
@@ -149,6 +155,14 @@ class Gateway:
                     status=status,
                 )
             )
+
+
+def _no_answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Hang up: where a subnet has no way to the service, no answer comes. On AWS the caller waits longer."""
+    with contextlib.suppress(OSError):
+        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    answer: Iterable[bytes] = Response(status=503)(environ, start_response)
+    return answer
 
 
 def _body(environ: dict[str, Any]) -> bytes | None:

@@ -19,18 +19,21 @@
     ├── AwsUnreachable                    25   the repository too; retried by the state machines
     ├── AwsThrottled                      26   retried by the state machines
     ├── WorkerNetworkNotFound             27
-    ├── NotOptedIn                        36   AWS Backup is not to protect EFS in a Region
-    ├── RetentionNotAllowed               37   a vault's lock refuses what the policy asks for
+    ├── WorkerCutOff                      28   no subnet for the worker reaches the AWS services that it calls
     ├── BackupJobFailed                   30
     ├── CopyJobFailed                     31
     ├── SessionFailed                     32   what a failed run ends with
+    ├── NotOptedIn                        36   AWS Backup is not to protect EFS in a Region
+    ├── RetentionNotAllowed               37   a vault's lock refuses what the policy asks for
     ├── WorkerNotLaunched                 40   retried by the state machines
     ├── CrawlFailed                       41
     ├── IndexingFailed                    42
     ├── LeaseLost                         43   another indexing session has taken the file system over
-    ├── WorkerStopped                     46   by SIGTERM; retried by the state machines
     ├── IndexDamaged                      44   a file of an index is missing, truncated or altered
     ├── IndexFormatNotSupported           45
+    ├── WorkerStopped                     46   stopped or killed; retried by the state machines
+    ├── WorkerCannotRun                   47   every attempt would end the same way; not retried
+    ├── WorkerNotRecorded                 48   stopped while it was launched; Lambda tries the event again
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
     ├── TagKeyDamaged                     51   a data key of the tags is missing, or KMS does not open it
     └── LocalCloudError                   60   the local cloud did not start or stop
@@ -41,7 +44,7 @@ ends with the next step. An error with a message of its own takes what happened 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 
 class TidemarkError(Exception):
@@ -248,6 +251,22 @@ class RetentionNotAllowed(TidemarkError):
         )
 
 
+class WorkerCutOff(TidemarkError):
+    """No subnet in which the worker could stand has a way to the AWS services that it calls."""
+
+    exit_code = 28
+
+    def __init__(self, file_system_id: str, missing: Mapping[str, Sequence[str]]) -> None:
+        subnets = "; ".join(
+            f"{subnet} reaches no {', no '.join(services)}" for subnet, services in sorted(missing.items())
+        )
+        super().__init__(
+            f"the worker of {file_system_id} could not start: {subnets}; route the subnet through a NAT "
+            f"gateway, or create VPC endpoints for these services in its VPC, or, where its route leads to "
+            f"an internet gateway, set worker.network.public_address: true in tidemark.yaml and deploy again"
+        )
+
+
 class BackupJobFailed(TidemarkError):
     """AWS Backup ended the backup job without a recovery point."""
 
@@ -297,9 +316,27 @@ class LeaseLost(TidemarkError):
 
 
 class WorkerStopped(TidemarkError):
-    """The worker was told to stop before its index was complete."""
+    """The worker was stopped or killed before its index was complete; another may complete it."""
 
     exit_code = 46
+
+
+class WorkerCannotRun(TidemarkError):
+    """The worker did not start, or ended without an answer, and so would every other as it is set up."""
+
+    exit_code = 47
+
+
+class WorkerNotRecorded(TidemarkError):
+    """A worker stopped before the launch that may have been its own was recorded."""
+
+    exit_code = 48
+
+    def __init__(self, index_id: str, worker_id: str) -> None:
+        super().__init__(
+            f"{worker_id} stopped while a worker of index {index_id} was being launched; Lambda handles "
+            f"the event again in a minute, when the launch is recorded; nothing needs to be done"
+        )
 
 
 class IndexDamaged(TidemarkError):

@@ -20,9 +20,11 @@ def install(cloud: Cloud) -> None:
     from localcloud.compute.instances import Machines
     from localcloud.compute.task_definitions import install_checks
     from localcloud.compute.task_runner import TaskRunner
+    from localcloud.events import EventBus
 
     clients = Clients(cloud)
-    tasks = TaskOperations(cloud, TaskRunner(cloud, clients))
+    events = EventBus(cloud, clients)
+    tasks = TaskOperations(cloud, TaskRunner(cloud, clients, events))
     cloud.answer(
         "ecs",
         RunTask=tasks.run_task,
@@ -31,4 +33,4 @@ def install(cloud: Cloud) -> None:
         ListTasks=tasks.list_tasks,
     )
     install_checks()
-    Machines(cloud, clients).install()
+    Machines(cloud, clients, events).install()

@@ -142,6 +142,7 @@ class TaskOperations:
             started_by=params.get("startedBy"),
             subnets=subnets,
             security_groups=groups,
+            public_address=(network or {}).get("assignPublicIp", "DISABLED") == "ENABLED",
             zone=zone,
             overrides=params.get("overrides") or {"containerOverrides": []},
             tags=params.get("tags") or [],

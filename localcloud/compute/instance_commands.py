@@ -43,6 +43,8 @@ DOCKER_VALUES = {
     ),
     **dict.fromkeys(("--ulimit", "--platform", "--pull", "--cap-drop", "--security-opt"), ""),
 }
+# Commands of the AWS CLI whose endpoint is named otherwise.
+ENDPOINTS = {"stepfunctions": "states", "ecr": "ecr.api"}
 METADATA = {"instance-id": "id", "placement/region": "region", "placement/availability-zone": "zone"}
 
 
@@ -59,7 +61,16 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def nothing(_: list[str]) -> None:
-    """dnf, systemctl, ...: what they would bring is there."""
+    """systemctl, modprobe, ...: what they would do is done."""
+
+
+def packages(arguments: list[str]) -> None:
+    """dnf and yum: Amazon Linux's packages come from S3, and what they would bring is there."""
+    if _cut_off("s3"):
+        fail(
+            "Error: Failed to download metadata for repo 'amazonlinux': Curl error (28): Timeout was reached"
+        )
+    nothing(arguments)
 
 
 def shutdown(_: list[str]) -> None:
@@ -110,7 +121,10 @@ def docker(arguments: list[str]) -> None:
     match arguments[:1]:
         case ["login"]:
             sys.stdin.read()
+            _need("ecr.dkr", "Error response from daemon: Get https://registry/v2/: dial tcp: i/o timeout")
         case ["pull"]:
+            for service in ("ecr.dkr", "s3"):  # layers come from S3
+                _need(service, f"Error response from daemon: Get https://{service}/: dial tcp: i/o timeout")
             _context(arguments[-1])
         case ["run"]:
             docker_run(arguments[1:])
@@ -151,6 +165,12 @@ def docker_run(arguments: list[str]) -> None:
     )
     credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     host = host_command(run, credentials, scratch)
+    if "awslogs" in options["log-driver"]:
+        _need(
+            "logs",
+            "docker: Error response from daemon: failed to initialize logging driver: i/o timeout",
+            125,
+        )
     log = {"driver": (options["log-driver"] or ["json-file"])[-1], **dict(_pairs(options["log-opt"]))}
     (INSTANCE / "containers" / f"{number}.json").write_text(json.dumps(log))
     with (INSTANCE / "containers" / f"{number}.log").open("ab") as output:
@@ -164,6 +184,8 @@ def docker_run(arguments: list[str]) -> None:
 
 def aws(arguments: list[str]) -> None:
     """`aws SERVICE OPERATION --parameter value ...` through botocore's model."""
+    service = ENDPOINTS.get(arguments[0], arguments[0])
+    _need(service, f'Connect timeout on endpoint URL: "https://{service}.amazonaws.com/"', 255)
     if arguments[:2] == ["ecr", "get-login-password"]:
         sys.stdout.write("password\n")
         return
@@ -207,7 +229,8 @@ def curl(arguments: list[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    **dict.fromkeys(("dnf", "yum", "systemctl", "service", "amazon-linux-extras", "modprobe"), nothing),
+    **dict.fromkeys(("systemctl", "service", "modprobe"), nothing),
+    **dict.fromkeys(("dnf", "yum", "amazon-linux-extras"), packages),
     **dict.fromkeys(("shutdown", "poweroff", "halt"), shutdown),
     "mkdir": mkdir,
     "mount": mount,
@@ -216,6 +239,17 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "aws": aws,
     "curl": curl,
 }
+
+
+def _cut_off(service: str) -> bool:
+    """Return whether the instance's subnet has no way to a service."""
+    return service in settings().get("cut_off", ())
+
+
+def _need(service: str, message: str, code: int = 1) -> None:
+    """Return if the instance reaches a service; else end the command with the message."""
+    if _cut_off(service):
+        fail(message, code)
 
 
 def _mounts() -> dict[str, str]:

@@ -30,7 +30,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.instances import Instance
+from moto.ec2.models.instances import Instance, StateReason
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.efs.models import efs_backends
@@ -42,9 +42,13 @@ from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.roles import assumable, role_of_instance_profile
+from localcloud.compute.routes import reachable, unreachable
+from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
 from localcloud.processes import Child
 
+OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"
+GONE = ("shutting-down", "terminated")
 BOOT_SECONDS = 30.0  # of AWS's time, until user data runs
 POLL_SECONDS = 0.05
 MISMATCH = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
@@ -59,13 +63,14 @@ class Machine:
     role: str | None
     child: Child | None = None
     ended: threading.Event = field(default_factory=threading.Event)  # stopped or terminated
+    ends_itself: bool = False  # by its script's `shutdown`, or the end of its script
 
 
 class Machines:
     """All instances that run something."""
 
-    def __init__(self, cloud: Cloud, clients: Clients) -> None:
-        self.cloud, self.clients = cloud, clients
+    def __init__(self, cloud: Cloud, clients: Clients, events: EventBus) -> None:
+        self.cloud, self.clients, self._events = cloud, clients, events
         self._machines: dict[str, Machine] = {}
         # (Region, client token) -> request, reservation
         self._launched: dict[tuple[str, str], tuple[str, Any]] = {}
@@ -101,8 +106,8 @@ class Machines:
 
         InstanceResponse.run_instances = run
         General.get_console_output = get_console_output
-        for name in ("terminate", "stop"):
-            setattr(Instance, name, self._ending(getattr(Instance, name)))
+        for name, states in (("terminate", GONE), ("stop", ("stopping", "stopped"))):
+            setattr(Instance, name, self._ending(getattr(Instance, name), states))
 
     def start(self, instance: Any) -> None:
         """Boot an instance in a thread of its own."""
@@ -113,18 +118,36 @@ class Machines:
             role=role_of_instance_profile(self.cloud.account_id, profile) if profile else None,
         )
         self._machines[instance.id] = machine
+        self._emit(instance, "pending", "running")
         threading.Thread(target=self._run, args=(machine,), name=instance.id, daemon=True).start()
 
-    def _ending(self, original: Any) -> Any:
+    def _ending(self, original: Any, states: tuple[str, ...]) -> Any:
         def end(instance: Any) -> Any:
-            machine = self._machines.get(instance.id)
+            machine, ended = self._machines.get(instance.id), instance._state.name in states
             if machine:
                 machine.ended.set()
                 if machine.child:
                     machine.child.signal(signal.SIGKILL)
-            return original(instance)
+            before = original(instance)
+            if machine and machine.ends_itself and not ended:
+                instance.state_reason = StateReason(
+                    f"{OWN_SHUTDOWN}: Instance initiated shutdown", OWN_SHUTDOWN
+                )
+            if not ended:
+                self._emit(instance, *states)
+            return before
 
         return end
+
+    def _emit(self, instance: Any, *states: str) -> None:
+        region = instance.region_name
+        self._events.emit(
+            "aws.ec2",
+            "EC2 Instance State-change Notification",
+            region=region,
+            resources=[f"arn:aws:ec2:{region}:{self.cloud.account_id}:instance/{instance.id}"],
+            details=[{"instance-id": instance.id, "state": state} for state in states],
+        )
 
     def _run(self, machine: Machine) -> None:
         try:
@@ -188,13 +211,25 @@ class Machines:
             "region": region,
             "zone": instance.availability_zone,
             "file_systems": file_systems,
+            "cut_off": unreachable(
+                self.cloud,
+                region,
+                instance.subnet_id,
+                ("ecr.api", "ecr.dkr", "s3", "logs", "states"),
+                public_address=bool(instance.public_ip),
+            ),
             "images": {uri: str(context) for uri, context in self.cloud.images.items()},
             "python_path": str(Path(__file__).parents[2]),
         }
 
     def _credentials(self, machine: Machine) -> dict[str, str]:
         """Return what the metadata service would give; nothing without a role that EC2 may assume."""
-        environment = self.cloud.role_credentials(machine.role, machine.instance.region_name)
+        instance = machine.instance
+        environment = self.cloud.role_credentials(machine.role, instance.region_name)
+        public = bool(instance.public_ip)
+        near = reachable(self.cloud, instance.region_name, instance.subnet_id, public_address=public)
+        if near is not None:
+            self.cloud.reach[environment["AWS_ACCESS_KEY_ID"]] = near
         if machine.role and assumable(machine.role, "ec2.amazonaws.com"):
             return environment
         without = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -220,7 +255,7 @@ class Machines:
             self._ship(machine, shippers, last=True)
         killed = code == -signal.SIGKILL
         if not machine.ended.is_set() and (killed or (machine.directory / "shutdown").exists()):
-            instance = machine.instance
+            instance, machine.ends_itself = machine.instance, True
             if instance.instance_initiated_shutdown_behavior == "terminate":
                 instance.terminate()
             else:

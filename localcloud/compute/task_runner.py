@@ -8,7 +8,8 @@ task role's ARN), beside those of the API calls:
     operation="ContainerStart", action="fail": the n-th task stops before its container runs, with
         TaskFailedToStart and "ERROR-CODE: MESSAGE", such as CannotPullContainerError
     operation="ContainerSecond", action="kill": SIGKILL when the containers of such tasks have run for n
-        seconds (real ones; counted per task and second). "fail" interrupts the task as Fargate Spot does
+        seconds (real ones; counted per task and second). "fail" interrupts the task as Fargate Spot does, or,
+        with error_code="OutOfMemoryError", kills its containers as the kernel does where their memory is full
 A worker is killed at its n-th call of an AWS operation by a fault of action "kill" on that operation, with
 `principal` the task role's name.
 """
@@ -30,7 +31,9 @@ from localcloud.compute.dockerfile import NoSuchImage
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.roles import assumable
+from localcloud.compute.routes import reachable, unreachable
 from localcloud.compute.tasks import Container, StopRequest, Task
+from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
 
 PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
@@ -39,6 +42,7 @@ DEPROVISIONING_SECONDS = 10.0
 STOP_TIMEOUT_SECONDS = 30.0
 SHORTEST_GRACE = 2.0  # real seconds between SIGTERM and SIGKILL, however time is scaled
 POLL_SECONDS = 0.05
+FROM_ECR = ("ecr.api", "ecr.dkr", "s3")  # layers come from S3
 
 
 class TaskNotStarted(Exception):
@@ -48,14 +52,14 @@ class TaskNotStarted(Exception):
 class TaskRunner:
     """Runs tasks."""
 
-    def __init__(self, cloud: Cloud, clients: Clients) -> None:
-        self.cloud, self.clients = cloud, clients
+    def __init__(self, cloud: Cloud, clients: Clients, events: EventBus) -> None:
+        self.cloud, self.clients, self._events = cloud, clients, events
 
     def run(self, task: Task) -> None:
         """Take a task from PROVISIONING to STOPPED."""
         try:
             self._wait(task, PROVISIONING_SECONDS)
-            task.last_status = "PENDING"
+            self._enter(task, "PENDING")
             self._wait(task, PENDING_SECONDS)
             if not task.stop_requested.is_set():
                 self._run_containers(task)
@@ -69,6 +73,16 @@ class TaskRunner:
             self._stop(
                 task, StopRequest(code="TaskFailedToStart", reason=f"the local cloud failed: {error!r}")
             )
+
+    def _enter(self, task: Task, status: str) -> None:
+        task.last_status = status
+        self._events.emit(
+            "aws.ecs",
+            "ECS Task State Change",
+            region=task.region,
+            resources=[task.arn],
+            details=[task.event_detail()],
+        )
 
     def _wait(self, task: Task, aws_seconds: float) -> None:
         until = time.monotonic() + self.cloud.clock.seconds(aws_seconds)
@@ -84,8 +98,8 @@ class TaskRunner:
             for container in task.containers:  # one by one: those started before a failure must be ended
                 shipper = self._start(task, container, volumes, directory / container.name)
                 shippers += [shipper]
-            task.last_status = "RUNNING"
             task.moments["startedAt"] = self.cloud.clock.now()
+            self._enter(task, "RUNNING")
             self._supervise(task, shippers)
         finally:
             for container in task.containers:
@@ -101,12 +115,46 @@ class TaskRunner:
                     f"ECS was unable to assume the role '{role}' that was provided for this task. Please "
                     "verify that the role being passed has the proper trust relationship and permissions."
                 )
+        self._check_network(task)
         try:
             self._check_fault(task, "ContainerStart")
         except InjectedFault as fault:
             raise TaskNotStarted(f"{fault.code}: {fault.message}") from None
         except KillCaller:
             raise TaskNotStarted("InternalError: a fault set in the local cloud") from None
+
+    def _check_network(self, task: Task) -> None:
+        """Return if the task reaches what its start needs; raise TaskNotStarted in Fargate's words.
+
+        Source: Amazon ECS Developer Guide, "CannotPullContainer task errors", "Troubleshooting Amazon ECS
+        ResourceInitializationError errors".
+        """
+        needed = [*(FROM_ECR if any(map(_is_from_ecr, task.containers)) else ()), "logs"]
+        missing = unreachable(
+            self.cloud, task.region, task.subnets[0], needed, public_address=task.public_address
+        )
+        image = task.containers[0].definition["image"]
+        if "ecr.api" in missing:
+            raise TaskNotStarted(
+                "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull "
+                "registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. "
+                "Check your task network configuration. RequestError: send request failed caused by: Post "
+                f'"https://api.ecr.{task.region}.amazonaws.com/": dial tcp: i/o timeout'
+            )
+        if {"ecr.dkr", "s3"} & set(missing):
+            host = image.split("/")[0] if "ecr.dkr" in missing else f"s3.{task.region}.amazonaws.com"
+            raise TaskNotStarted(
+                "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve "
+                f'ref {image}: failed to do request: Head "https://{host}/": dial tcp: i/o timeout'
+            )
+        logged = any("logConfiguration" in container.definition for container in task.containers)
+        if missing and logged:
+            raise TaskNotStarted(
+                "ResourceInitializationError: failed to validate logger args: create stream has been retried "
+                "1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused "
+                "by: "
+                f'Post "https://logs.{task.region}.amazonaws.com/": dial tcp: i/o timeout'
+            )
 
     def _volumes(self, task: Task, directory: Path) -> dict[str, Path]:
         """Return the directory of each volume of the task definition."""
@@ -145,6 +193,9 @@ class TaskRunner:
             )
         target = self._log_target(task, definition)
         credentials = self.cloud.role_credentials(_role(task, "task_role_arn"), task.region)
+        near = reachable(self.cloud, task.region, task.subnets[0], public_address=task.public_address)
+        if near is not None:
+            self.cloud.reach[credentials["AWS_ACCESS_KEY_ID"]] = near
         scratch = directory / "scratch"
         scratch.mkdir(parents=True)
         run = ContainerRun(
@@ -215,6 +266,12 @@ class TaskRunner:
                 if container.child:
                     container.child.signal(signal.SIGKILL)
         except InjectedFault as fault:
+            if fault.code == "OutOfMemoryError":
+                for container in task.containers:
+                    container.reason = "OutOfMemoryError: Container killed due to memory usage"
+                    if container.child:
+                        container.child.signal(signal.SIGKILL)
+                return
             task.stop_request = StopRequest(code="SpotInterruption", reason=fault.message)
             task.stop_requested.set()
 
@@ -245,10 +302,14 @@ class TaskRunner:
         task.moments["executionStoppedAt"] = now
         for container in task.containers:
             container.last_status = "STOPPED"
-        task.last_status = "DEPROVISIONING"
+        self._enter(task, "DEPROVISIONING")
         self.cloud.clock.sleep(DEPROVISIONING_SECONDS)
         task.moments["stoppedAt"] = self.cloud.clock.now()
-        task.last_status = "STOPPED"
+        self._enter(task, "STOPPED")
+
+
+def _is_from_ecr(container: Container) -> bool:
+    return ".dkr.ecr." in str(container.definition["image"])
 
 
 def _variables(definition: dict[str, Any]) -> dict[str, str]:

@@ -50,6 +50,7 @@ class Task:
     started_by: str | None
     subnets: list[str]
     security_groups: list[str]
+    public_address: bool
     zone: str
     overrides: dict[str, Any]
     tags: list[dict[str, str]]
@@ -108,6 +109,18 @@ class Task:
             **self.moments,
         }
         return {name: value for name, value in described.items() if value is not None}
+
+    def event_detail(self) -> dict[str, Any]:
+        """Return the detail of a task state change event.
+
+        Of the overrides it has the containers' names, as in the documented example: no variables.
+        Source: Amazon ECS Developer Guide, "Task state change events".
+        """
+        described = self.description()
+        del described["tags"]
+        names = [{"name": one["name"]} for one in self.overrides.get("containerOverrides", [])]
+        latest = max([self.created_at, *self.moments.values()])
+        return {**described, "overrides": {"containerOverrides": names}, "updatedAt": latest}
 
     def _container(self, container: Container) -> dict[str, Any]:
         described = {

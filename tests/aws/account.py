@@ -76,6 +76,17 @@ def _opted_in(**_: Any) -> tuple[Any, dict[str, Any]]:
     return SimpleNamespace(status_code=200), {"ResourceTypeOptInPreference": {"EFS": True}}
 
 
+def lead_out(clients: Clients, vpc: str) -> None:
+    """Route the VPC's main route table through a NAT gateway."""
+    ec2 = clients.of("ec2", REGION)
+    subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    main = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]
+    table = ec2.describe_route_tables(Filters=main)["RouteTables"][0]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=gateway)
+
+
 def create_tables(clients: Clients) -> None:
     """Create the deployment's tables as the schema declares them."""
     for schema in TABLES:

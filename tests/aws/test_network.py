@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.aws.account import ACCOUNT, REGION
+from tests.aws.account import ACCOUNT, REGION, lead_out
 from tidemark.aws.clients import Clients
 from tidemark.aws.network import (
     WorkerNetwork,
@@ -14,7 +14,7 @@ from tidemark.aws.network import (
     choose_networks,
     choose_security_groups,
 )
-from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerNetworkNotFound
+from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerCutOff, WorkerNetworkNotFound
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.session import FileSystem
 
@@ -94,6 +94,7 @@ def mounted(clients: Clients) -> tuple[Clients, FileSystem, str, str]:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
+    lead_out(clients, vpc)
     security_group = ec2.create_security_group(GroupName="mt", Description="mt", VpcId=vpc)["GroupId"]
     file_system = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=file_system, SubnetId=subnet, SecurityGroups=[security_group])
@@ -165,20 +166,43 @@ def test_any_mount_target_that_admits_somebody_gives_the_groups_of_named_subnets
     last = available_mount_targets(efs, file_system)[-1]["MountTargetId"]
     (group,) = efs.describe_mount_target_security_groups(MountTargetId=last)["SecurityGroups"]
     admit_itself(clients, group)
-    assert choose(clients, file_system, subnets=("subnet-1",)) == [
-        WorkerNetwork(subnets=("subnet-1",), security_groups=(group,))
+    assert choose(clients, file_system, subnets=(subnet,)) == [
+        WorkerNetwork(subnets=(subnet,), security_groups=(group,))
     ]
 
 
 def test_what_the_policy_names_is_taken_as_it_is(mounted: Any) -> None:
     clients, file_system, subnet, _ = mounted
-    named: dict[str, Any] = {"subnets": ("subnet-1", "subnet-2"), "security_groups": ("sg-1",)}
+    other, _ = another_mount_target(clients, file_system, beside=subnet)
+    named: dict[str, Any] = {"subnets": (other, subnet), "security_groups": ("sg-1",)}
     assert choose(clients, file_system, **named) == [WorkerNetwork(**named)], "ECS chooses"
     assert choose(clients, file_system, kind="ec2", **named) == [
         WorkerNetwork(subnets=(subnet,), security_groups=("sg-1",)) for subnet in named["subnets"]
     ]
-    (place,) = choose(clients, file_system, security_groups=("sg-1",))
-    assert place.subnets == (subnet,)
+
+
+def cut_off(clients: Clients, subnet: str) -> None:
+    """Give the subnet a route table of its own, which leads nowhere."""
+    ec2 = clients.of("ec2", REGION)
+    vpc = ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+
+
+def test_a_subnet_that_leads_nowhere_is_left_out_and_named_where_there_is_no_other(mounted: Any) -> None:
+    clients, file_system, subnet, _ = mounted
+    other, _ = another_mount_target(clients, file_system, beside=subnet)
+    cut_off(clients, subnet)
+    groups: dict[str, Any] = {"security_groups": ("sg-1",)}
+    connected = [WorkerNetwork(subnets=(other,), **groups)]
+    assert choose(clients, file_system, **groups) == connected
+    assert choose(clients, file_system, subnets=(subnet, other), **groups) == connected
+    cut_off(clients, other)
+    with pytest.raises(WorkerCutOff, match=rf"{subnet} reaches no ECR \(ecr.api\)") as caught:
+        choose(clients, file_system, **groups)
+    assert other in str(caught.value)
+    assert "NAT gateway" in str(caught.value)
+    assert "public_address" in str(caught.value)
 
 
 def test_a_mount_target_that_admits_nobody_is_named_with_its_groups(mounted: Any) -> None:

@@ -73,16 +73,32 @@ def test_a_worker_that_cannot_start_is_answered_for_and_the_instance_ends(comman
     code, calls = run(commands, fails)
     assert code != 0
     (answer,) = [call for call in calls if "send-task-failure" in call]
-    assert "--task-token AQCE+/x$y 'z' --error WorkerNotLaunched" in answer
+    assert "--task-token AQCE+/x$y 'z' --error WorkerCannotRun" in answer
+    assert {"dnf": "install", "systemctl": "install", "mount": "mount"}.get(fails, "image from ECR") in answer
     assert calls[-1] == "shutdown -h now"
     assert not [call for call in calls if call.startswith("docker run")]
 
 
-def test_a_worker_that_fails_has_answered_and_the_instance_ends(commands: Path) -> None:
-    code, calls = run(commands, "docker run")
-    assert code != 0
+@pytest.mark.parametrize(
+    ("ended", "error", "words"),
+    [
+        (1, "WorkerCannotRun", "exit code 1"),
+        (137, "WorkerStopped", "signal 9"),
+        (143, "WorkerStopped", "signal 15"),
+    ],
+)
+def test_a_worker_that_may_not_have_answered_is_answered_for_and_the_instance_ends(
+    commands: Path, ended: int, error: str, words: str
+) -> None:
+    """After an answer of the worker's own, the token is refused, which stops nothing."""
+    docker = f'#!/bin/bash\necho "docker $*" >> "$CALLS"\n[ "$1" != run ] || exit {ended}\n'
+    (commands / "docker").write_text(docker)
+    code, calls = run(commands, "aws stepfunctions send-task-failure")
+    assert code == ended
+    answer = calls[-2]
+    assert f"send-task-failure --region {REGION} --task-token AQCE+/x$y 'z' --error {error}" in answer
+    assert words in answer
     assert calls[-1] == "shutdown -h now"
-    assert not [call for call in calls if "send-task-failure" in call]
 
 
 def test_the_instance_ends_although_nobody_takes_the_answer(commands: Path) -> None:

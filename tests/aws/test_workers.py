@@ -194,8 +194,18 @@ def test_where_fargate_has_no_room_the_next_zone_is_tried_with_its_own_subnet_an
         (["subnet-1"], ["sg-1"]),
         (["subnet-2"], ["sg-2"]),
     ]
+    assert {place["assignPublicIp"] for place in places} == {"DISABLED"}
     # Equal tokens with different parameters are a conflict. Source: RunTask, clientToken.
     assert len({each["clientToken"] for each in asked}) == 2
+
+
+def test_a_worker_gets_a_public_address_where_its_policy_wants_one() -> None:
+    task: Any = {**ECS_REQUEST, "public_address": True}
+    _, (asked,) = launched(task, {"tasks": [{"taskArn": "arn:task"}], "failures": []})
+    assert asked["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "ENABLED"
+    instance: Any = {**EC2_REQUEST, "public_address": True}
+    _, (asked,) = launched(instance, {"Instances": [{"InstanceId": "i-1"}]})
+    assert asked["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is True
 
 
 @pytest.mark.parametrize("code", ["InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet"])

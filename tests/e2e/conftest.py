@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.crawl.trees import make_pitfalls
+from tests.e2e.account import make_file_system, make_network
 from tidemark.cli.workbench import configuration, synthesize
 from tidemark.errors import SessionNotFound
 
@@ -37,6 +39,10 @@ MORE_POLICIES = """\
     keep: forever
     index: {{exclude: [/scra*/much], operations_per_second: 10000}}
     worker: {{type: ec2, instance_type: m7g.large}}
+  public:
+    file_systems: [{public}]
+    keep: 35 days
+    worker: {{network: {{public_address: true}}}}
 """
 
 
@@ -146,6 +152,15 @@ def until(ask: Callable[[], Any], enough: Callable[[Any], bool], seconds: float 
     return answer
 
 
+def tasks(deployed: Deployed) -> dict[str, Any]:
+    """Return the workers' tasks that have stopped."""
+    ecs = deployed.cloud.client("ecs")
+    (cluster,) = ecs.list_clusters()["clusterArns"]
+    arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return {task["taskArn"]: task for task in found}
+
+
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root = tmp_path_factory.mktemp("e2e")
@@ -165,7 +180,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     ) as cloud:
         written = root / "tidemark.yaml"
         ids = {name: one.id for name, one in cloud.file_systems.items()}
-        written.write_text(configuration(ids) + MORE_POLICIES.format(**ids))
+        with ExitStack() as undo:  # in public subnets, as `make test-aws` makes them; they end with the cloud
+            network = make_network(cloud.client("ec2"), undo, "public", pause=0.1)
+            public = make_file_system(cloud.client("efs"), undo, "public", network, pause=0.1)
+            undo.pop_all()
+        written.write_text(configuration(ids) + MORE_POLICIES.format(**ids, public=public))
         synthesize(written, root / "cdk.out")
         outputs = cloud.deploy(root / "cdk.out")
         yield Deployed(cloud=cloud, outputs=outputs, directories=directories, home=home)

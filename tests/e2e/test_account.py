@@ -2,9 +2,9 @@
 
     TIDEMARK_TEST_ACCOUNT=<account id> make test-aws
 
-Deploys under the name `tidemark-test`, makes a small file system in the default VPC (or takes the one that
-TIDEMARK_TEST_FILE_SYSTEM names), runs a session, checks it, and removes everything it made. Needs what
-`cdk deploy` needs (README, Deploy), and the Regions below bootstrapped.
+Deploys under the name `tidemark-test`, makes a small file system in a VPC of its own with two public subnets
+(or takes the file system that TIDEMARK_TEST_FILE_SYSTEM names), runs a session, checks it, and removes
+everything it made. Needs what `cdk deploy` needs (README, Deploy), and the Regions below bootstrapped.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+
+from tests.e2e.account import make_file_system, make_network, wait
 
 ACCOUNT = os.environ.get("TIDEMARK_TEST_ACCOUNT")
 FILE_SYSTEM = os.environ.get("TIDEMARK_TEST_FILE_SYSTEM")
@@ -45,13 +46,18 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
         "these credentials are of another account than TIDEMARK_TEST_ACCOUNT; nothing was done"
     )
     with ExitStack() as undo:
-        file_system = FILE_SYSTEM or make_file_system(undo)
+        file_system, worker = FILE_SYSTEM, ""
+        if file_system is None:
+            network = make_network(boto3.client("ec2", region_name=REGION), undo, DEPLOYMENT)
+            efs = boto3.client("efs", region_name=REGION)
+            file_system = make_file_system(efs, undo, DEPLOYMENT, network)
+            worker = "    worker: {network: {public_address: true}}\n"
         configuration = tmp_path_factory.mktemp("account") / "tidemark.yaml"
         configuration.write_text(
             f"deployment: {DEPLOYMENT}\nregion: {REGION}\nkeep_on_destroy: false\n"
             f"vaults: {{{REGION}: {DEPLOYMENT}, {COPY_REGION}: {DEPLOYMENT}}}\n"
             f"policies:\n  only:\n    file_systems: [{file_system}]\n    keep: 1 day\n"
-            f"    copies: [{{region: {COPY_REGION}, keep: 1 day}}]\n"
+            f"    copies: [{{region: {COPY_REGION}, keep: 1 day}}]\n{worker}"
         )
         undo.callback(cdk, configuration, "destroy", "--all", "--force")
         cdk(configuration, "deploy", "--all", "--require-approval", "never")
@@ -86,35 +92,6 @@ def test_nothing_of_the_worker_is_left(session: dict[str, Any]) -> None:
     wait(lambda: not ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"], 600)
     families = ecs.list_task_definition_families(familyPrefix=f"{DEPLOYMENT}-worker-", status="ACTIVE")
     assert families["families"] == []
-
-
-def make_file_system(undo: ExitStack) -> str:
-    """Make a file system with a mount target in the default VPC; return its id when it can be mounted."""
-    efs, ec2 = boto3.client("efs", region_name=REGION), boto3.client("ec2", region_name=REGION)
-    default = [{"Name": "default-for-az", "Values": ["true"]}]
-    subnet = ec2.describe_subnets(Filters=default)["Subnets"][0]["SubnetId"]
-    made = efs.create_file_system(
-        CreationToken=f"{DEPLOYMENT}-{time.time_ns()}",
-        Encrypted=True,
-        Tags=[{"Key": "Name", "Value": DEPLOYMENT}],
-    )["FileSystemId"]
-
-    def state() -> str:
-        return efs.describe_file_systems(FileSystemId=made)["FileSystems"][0]["LifeCycleState"]
-
-    undo.callback(efs.delete_file_system, FileSystemId=made)
-    wait(lambda: state() == "available", 300)
-    target = efs.create_mount_target(FileSystemId=made, SubnetId=subnet)["MountTargetId"]
-
-    def targets() -> list[str]:
-        return [
-            one["LifeCycleState"] for one in efs.describe_mount_targets(FileSystemId=made)["MountTargets"]
-        ]
-
-    undo.callback(lambda: wait(lambda: targets() == [], 600))
-    undo.callback(efs.delete_mount_target, MountTargetId=target)
-    wait(lambda: targets() == ["available"], 600)
-    return made
 
 
 def delete_points() -> None:
@@ -152,10 +129,3 @@ def tidemark(*arguments: str) -> str:
     environment = {**os.environ, "AWS_REGION": REGION, "TIDEMARK_DEPLOYMENT": DEPLOYMENT}
     command = [Path(sys.executable).with_name("tidemark"), *arguments]
     return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def wait(condition: Callable[[], bool], seconds: int) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not after {seconds} s"
-        time.sleep(5)

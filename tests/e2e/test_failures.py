@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from localcloud import Fault
-from tests.e2e.conftest import Deployed, until
+from tests.e2e.conftest import Deployed, tasks, until
 from tidemark import errors
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
@@ -203,15 +201,6 @@ def test_throttling_is_retried_and_a_zone_where_fargate_has_no_room_is_passed_ov
     (task,) = (task for arn, task in tasks(deployed).items() if arn not in before)
     (subnet,) = (each["value"] for each in task["attachments"][0]["details"] if each["name"] == "subnetId")
     assert {subnet, full} == {first["SubnetId"], other}
-
-
-def tasks(deployed: Deployed) -> dict[str, Any]:
-    """Return the workers' tasks that have stopped."""
-    ecs = deployed.cloud.client("ecs")
-    (cluster,) = ecs.list_clusters()["clusterArns"]
-    arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
-    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-    return {task["taskArn"]: task for task in found}
 
 
 def test_a_failing_file_system_does_not_stop_the_others_of_its_policy(deployed: Deployed) -> None:

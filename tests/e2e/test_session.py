@@ -199,12 +199,19 @@ def test_a_schedule_that_fires_twice_runs_once(deployed: Deployed) -> None:
 
 
 def test_a_silent_worker_is_replaced(deployed: Deployed) -> None:
-    """Killed at its first write: its heartbeats stop, another worker is launched, the index is whole."""
+    """Killed at its first write, and its event is lost: its heartbeats stop, another worker is launched."""
     deployed.cloud.faults.add(
         Fault(service="s3", operation="PutObject", action="kill", match="part-", calls=(1, 1))
     )
-    session = deployed.run("part")
+    events = deployed.cloud.client("events")
+    events.disable_rule(Name="tidemark-worker-tasks")
+    try:
+        session = deployed.run("part")
+    finally:
+        events.enable_rule(Name="tidemark-worker-tasks")
     assert (session["status"], session["reasons"]) == ("success", [])
+    execution = deployed.executions("indexing-session")[session["index_id"]]
+    assert [event["type"] for event in history(deployed, execution)].count("TaskTimedOut") == 1
     # The second worker leaves out the same as the first.
     assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt"]
     shown = deployed.tidemark("index", "show", session["index_id"], "--json")

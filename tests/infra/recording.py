@@ -129,8 +129,8 @@ def _let_things_fail(cloud: LocalCloud) -> None:
     lost, dark = cloud.file_systems["lost"].id, cloud.file_systems["dark"].id
     failing = {"action": "fail", "error_code": "FAILED"}
     cloud.faults.add(Fault(service="backup", operation="BackupJob", match=lost, **failing))
-    refused = {"action": "fail", "error_code": "ClientException", "status": 400}
-    cloud.faults.add(Fault(service="ecs", operation="RegisterTaskDefinition", match=dark, **refused))
+    unpullable = {"action": "fail", "error_code": "CannotPullContainerError"}
+    cloud.faults.add(Fault(service="ecs", operation="ContainerStart", match=dark, **unpullable))
 
 
 def _run_policies(cloud: LocalCloud) -> dict[str, str]:

@@ -47,6 +47,8 @@ def test_everything_that_is_to_be_judged_has_happened(recording: Recording) -> N
     assert wanted | {"ec2:DescribeNetworkInterfaceAttribute"} <= actions
     swept = {one.action for one in asked if "SweepRole" in one.role}
     assert {"backup:DescribeBackupJob", "backup:DescribeCopyJob"} <= swept
+    answered = {one.action for one in asked if "WorkerStoppedRole" in one.role}
+    assert {"states:SendTaskFailure", "dynamodb:GetItem", "ec2:DescribeInstances"} <= answered
     idle = {role for role in recording.statements if "-Functions" in role} - {one.role for one in asked}
     assert idle == set(), "every function has called something"
     for role in ("WorkersTaskRole", "WorkersInstanceRole"):

@@ -93,7 +93,7 @@ def test_a_machine_may_invoke_the_functions_it_names_and_no_other(main: Template
     assert allowed == named
 
 
-def test_every_function_but_the_sweeper_belongs_to_a_machine(main: Template) -> None:
+def test_every_function_but_the_sweeper_and_that_of_events_belongs_to_a_machine(main: Template) -> None:
     used = {
         text_of(value)
         for name in WORKFLOWS
@@ -104,7 +104,7 @@ def test_every_function_but_the_sweeper_belongs_to_a_machine(main: Template) -> 
         for identifier, function in resources(main, "AWS::Lambda::Function").items()
         if f"<{identifier}.Arn>" not in used
     ]
-    assert unused == ["lambdas.sweep.handler"]
+    assert sorted(unused) == ["lambdas.sweep.handler", "lambdas.worker_stopped.handler"]
 
 
 def test_machines_are_traced_and_log_every_event_without_its_data(main: Template) -> None:

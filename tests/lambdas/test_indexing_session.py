@@ -7,14 +7,19 @@ import pytest
 
 from lambdas import launch_worker
 from lambdas._step import Deployment
-from tests.aws.account import NIGHTLY, REGION
+from tests.aws.account import FS, NIGHTLY, REGION, lead_out
 from tests.lambdas.conftest import deploy_policy
+from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
+from tidemark.aws.clock import utc_now
 from tidemark.errors import NoMountTarget
 from tidemark.policy.policy import CrawlSettings, WorkerSettings
+from tidemark.sessions.attempts import read_attempt
+from tidemark.sessions.indexing import Attempt
+from tidemark.sessions.overlap import claim, open_session
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
-WORKER = WorkerSettings(subnets=("subnet-1",), security_groups=("sg-1",))
+WORKER = WorkerSettings(security_groups=("sg-1",))
 
 
 @pytest.fixture
@@ -22,6 +27,7 @@ def file_system(clients: Clients, deployment: Deployment) -> str:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    lead_out(clients, vpc)
     made = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
     return made
@@ -39,7 +45,10 @@ def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
     deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
     worker = prepare(call, file_system)
     assert worker["kind"] == "fargate"
-    assert worker["networks"] == [{"subnets": ["subnet-1"], "security_groups": ["sg-1"]}]
+    efs = clients.of("efs", REGION)
+    (target,) = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+    assert worker["networks"] == [{"subnets": [target["SubnetId"]], "security_groups": ["sg-1"]}]
+    assert worker["public_address"] is False
     assert file_system in worker["task_definition"]
 
 
@@ -93,6 +102,27 @@ def test_a_silent_worker_is_removed_before_another_is_launched(
     assert (environment.exclude, environment.operations_per_second) == (("/scratch",), 500)
     call("launch_worker", {**event, "worker": {"kind": kind}})  # prepared before there were these settings
     assert (done[-1][1].exclude, done[-1][1].operations_per_second) == ((), 0)
+
+
+def test_a_launch_is_recorded_before_and_after_it_has_a_machine(
+    call: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_id, now = f"{FS.file_system_id}-20261122T020000Z-0a1b2c", utc_now()
+    open_session(deployment.records, replace(new_session("s"), file_system=FS), now)
+    claim(deployment.records, "s", index_id, now)
+    recorded: list[Any] = []
+
+    def launch(*_: Any) -> str:
+        recorded.append(read_attempt(deployment.records, FS, index_id))
+        return "arn:task"
+
+    monkeypatch.setattr(launch_worker, "remove_workers", lambda *_: [])
+    monkeypatch.setattr(launch_worker, "launch", launch)
+    file_system = FS.file_system_id
+    event = {"task_token": "t", "index_id": index_id, "file_system": file_system, "worker": {"kind": "ec2"}}
+    call("launch_worker", event)
+    recorded.append(read_attempt(deployment.records, FS, index_id))
+    assert recorded == [Attempt(worker_id=one, task_token="t") for one in ("", "arn:task")]
 
 
 def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(

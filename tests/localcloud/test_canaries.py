@@ -49,6 +49,21 @@ def test_moto_still_gives_mount_targets_no_security_group() -> None:
 
 
 @pytest.mark.usefixtures("plain_moto")
+def test_moto_still_gives_the_default_vpc_no_way_out_and_routes_no_state() -> None:
+    ec2 = boto3.client("ec2", REGION)
+    assert ec2.describe_internet_gateways()["InternetGateways"] == []
+    default = ec2.describe_subnets()["Subnets"][0]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = ec2.create_nat_gateway(SubnetId=default["SubnetId"], AllocationId=address)["NatGateway"]
+    table = ec2.create_route_table(VpcId=default["VpcId"])["RouteTable"]["RouteTableId"]
+    nat = made["NatGatewayId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    ec2.delete_nat_gateway(NatGatewayId=nat)
+    (found,) = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"]
+    assert {route["State"] for route in found["Routes"]} == {"active"}
+
+
+@pytest.mark.usefixtures("plain_moto")
 def test_moto_still_ignores_the_conditions_of_bucket_policies() -> None:
     s3 = boto3.client("s3", REGION)
     s3.create_bucket(Bucket="canary", CreateBucketConfiguration={"LocationConstraint": REGION})

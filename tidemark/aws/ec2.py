@@ -26,7 +26,6 @@ DEFAULT_INSTANCE_TYPE = "m7g.large"
 # Amazon Linux 2023 for Graviton, whichever is current. Source: EC2, "Reference AMIs using Systems Manager".
 _IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 _SCRATCH_GIB = 30
-_NOT_STARTED = "the instance could not mount the file system or get the image; see its console output"
 # What another Availability Zone can cure, or another hour. Source: EC2 API, "Error codes"; `Unsupported` is
 # said of an instance type that the zone does not have.
 _NO_ROOM_HERE = {"InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"}
@@ -66,7 +65,7 @@ def run_instance(
                     "DeviceIndex": 0,
                     "SubnetId": network["subnets"][0],
                     "Groups": network["security_groups"],
-                    "AssociatePublicIpAddress": False,
+                    "AssociatePublicIpAddress": request.get("public_address", False),
                     "DeleteOnTermination": True,
                 }
             ],
@@ -109,8 +108,8 @@ def run_instance(
 def user_data(settings: LambdaSettings, environment: WorkerSettings) -> str:
     """Return the script that the instance runs at its first start.
 
-    It ends the instance whatever happens, and answers the task token when the worker could not be started;
-    a running worker answers for itself.
+    It ends the instance whatever happens, and answers the task token when the worker could not be started, or
+    was killed: after a worker's own answer that is one to a step that no longer waits.
     """
     root = shlex.quote(environment.root)
     image = shlex.quote(settings.worker_image)
@@ -121,26 +120,41 @@ def user_data(settings: LambdaSettings, environment: WorkerSettings) -> str:
         f"--env {shlex.quote(f'{name}={value}')}"
         for name, value in {**environment.to_environment(), "AWS_REGION": settings.region}.items()
     )
+    worker = shlex.quote(f"the worker of index {environment.index_id}")
     return f"""#!/bin/bash
 set -euo pipefail
-started=no
+failed() {{
+  aws stepfunctions send-task-failure --region {region} --task-token {token} --error "$1" --cause "$2" || true
+}}
+worker={worker}
+step="begin"
 finish() {{
-  if [ "$started" = no ]; then
-    aws stepfunctions send-task-failure --region {region} --task-token {token} \\
-      --error WorkerNotLaunched --cause {shlex.quote(_NOT_STARTED)} || true
+  code=$?
+  if [ "$step" != run ]; then
+    failed WorkerCannotRun "$worker could not $step (exit code $code): the instance's console output has \
+the details; where they are timeouts, its subnet needs a NAT gateway, or VPC endpoints for ECR (api and \
+dkr), S3, CloudWatch Logs and Step Functions; fix that, then rerun the session"
+  elif [ "$code" -gt 128 ]; then
+    failed WorkerStopped "$worker was ended by signal $((code - 128)) (exit code $code); rerun the session, \
+on a larger instance_type if it happens again"
+  elif [ "$code" -ne 0 ]; then
+    failed WorkerCannotRun "$worker ended with exit code $code and did not report why; see the worker's log"
   fi
   shutdown -h now
 }}
 trap finish EXIT
+step="install amazon-efs-utils and docker"
 dnf install -y amazon-efs-utils docker
 systemctl start docker
 mkdir -p {root} /var/scratch
+step="mount the file system"
 mount -t efs -o tls,iam,ro {environment.file_system_id}:/ {root}
+step="get its image from ECR"
 aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}
 # Until here the boot has taken minutes, and the image may take more: silence for five ends the attempt.
 aws stepfunctions send-task-heartbeat --region {region} --task-token {token} || true
 docker pull {image}
-started=yes
+step=run
 docker run --rm --read-only --stop-timeout 60 --volume {root}:{root}:ro --volume /var/scratch:/tmp \\
   --log-driver awslogs --log-opt awslogs-region={region} \\
   --log-opt awslogs-group={shlex.quote(settings.worker_log_group)} \\

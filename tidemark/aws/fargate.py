@@ -152,7 +152,7 @@ def _run_task(
             "awsvpcConfiguration": {
                 "subnets": network["subnets"],
                 "securityGroups": network["security_groups"],
-                "assignPublicIp": "DISABLED",
+                "assignPublicIp": "ENABLED" if request.get("public_address") else "DISABLED",
             }
         },
         overrides={

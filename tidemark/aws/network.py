@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
-from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerNetworkNotFound
+from tidemark.aws.reach import missing_services
+from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerCutOff, WorkerNetworkNotFound
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.session import FileSystem
 
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
     from mypy_boto3_efs.type_defs import MountTargetDescriptionTypeDef
 
 NFS_PORT = 2049
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerNetwork:
-    """What an ECS task or an EC2 instance is given. Never a public address."""
+    """What an ECS task or an EC2 instance is given."""
 
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
@@ -60,8 +63,9 @@ def choose_networks(
 
     Each mount target gives its own subnet, so that the traffic stays in its Availability Zone; the next one
     is for when the zone has no room. Of subnets that the policy names, ECS chooses; EC2 is given one after
-    the other. Raises NoMountTarget, FileSystemNotFound, and WorkerNetworkNotFound when no security group is
-    known to be admitted by any mount target.
+    the other. Subnets without a way to the AWS services that a worker calls are left out. Raises
+    NoMountTarget, FileSystemNotFound, WorkerNetworkNotFound when no security group is known to be admitted by
+    any mount target, and WorkerCutOff when no subnet is left.
     """
     targets = available_mount_targets(efs, file_system)
     if not settings.subnets:
@@ -69,10 +73,36 @@ def choose_networks(
             places = {target["SubnetId"]: settings.security_groups for target in targets}
         else:
             places = _admitted(efs, ec2, file_system, targets)
-        return [WorkerNetwork(subnets=(subnet,), security_groups=groups) for subnet, groups in places.items()]
+        return [
+            WorkerNetwork(subnets=(subnet,), security_groups=places[subnet])
+            for subnet in _connected(ec2, file_system, tuple(places), settings)
+        ]
     groups = settings.security_groups or next(iter(_admitted(efs, ec2, file_system, targets).values()))
-    together = [settings.subnets] if settings.kind == "fargate" else [(one,) for one in settings.subnets]
-    return [WorkerNetwork(subnets=subnets, security_groups=groups) for subnets in together]
+    subnets = _connected(ec2, file_system, settings.subnets, settings)
+    together = [subnets] if settings.kind == "fargate" else [(one,) for one in subnets]
+    return [WorkerNetwork(subnets=group, security_groups=groups) for group in together]
+
+
+def _connected(
+    ec2: EC2Client, file_system: FileSystem, subnets: tuple[str, ...], settings: WorkerSettings
+) -> tuple[str, ...]:
+    """Return the subnets with a way to every service that a worker calls; raise WorkerCutOff without one."""
+    missing = missing_services(
+        ec2,
+        file_system.account,
+        file_system.region,
+        subnets,
+        public_address=settings.public_address,
+    )
+    connected = tuple(subnet for subnet in subnets if not missing[subnet])
+    if not connected:
+        raise WorkerCutOff(file_system.file_system_id, missing)
+    for subnet in subnets:
+        if missing[subnet]:
+            _LOG.warning(
+                "no worker is launched in %s, which reaches no %s", subnet, ", no ".join(missing[subnet])
+            )
+    return connected
 
 
 def _admitted(

@@ -44,6 +44,7 @@ class WorkerRequest(TypedDict):
     # Prepared once, so that a worker which goes on after another leaves out the same.
     exclude: NotRequired[list[str]]
     operations_per_second: NotRequired[int | None]
+    public_address: NotRequired[bool]
 
 
 def networks_of(request: WorkerRequest) -> list[NetworkValue]:
@@ -132,6 +133,39 @@ def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | Non
             for instance in reservation["Instances"]:
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
                 yield RunningWorker(kind="ec2", worker_id=instance["InstanceId"], index_id=tags[INDEX_TAG])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedInstance:
+    """A worker's instance that stops or has stopped, and EC2's reason."""
+
+    index_id: str
+    code: str  # such as Client.InstanceInitiatedShutdown
+    message: str
+
+
+def stopped_instance(clients: Clients, settings: LambdaSettings, instance_id: str) -> StoppedInstance | None:
+    """Return the worker that the instance is; None where it is none of this deployment's, or is forgotten.
+
+    A terminated instance stays visible for a while, its tags for less. Source: EC2 User Guide, "Terminate".
+    """
+    answer = clients.of("ec2", settings.region).describe_instances(
+        Filters=[
+            {"Name": "instance-id", "Values": [instance_id]},
+            {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [settings.deployment]},
+        ]
+    )
+    for reservation in answer["Reservations"]:
+        for instance in reservation["Instances"]:
+            tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+            reason = instance.get("StateReason", {})
+            if INDEX_TAG in tags:
+                return StoppedInstance(
+                    index_id=tags[INDEX_TAG],
+                    code=reason.get("Code", ""),
+                    message=reason.get("Message", "") or instance.get("StateTransitionReason", ""),
+                )
+    return None
 
 
 def client_token(task_token: str, network: NetworkValue) -> str:

@@ -321,4 +321,5 @@ def _worker(worker: WorkerPart) -> WorkerSettings:
         instance_type=worker.instance_type,
         subnets=tuple(network.subnets),
         security_groups=tuple(network.security_groups),
+        public_address=network.public_address,
     )

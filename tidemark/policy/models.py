@@ -248,6 +248,12 @@ class NetworkPart(_Part):
     security_groups: list[SecurityGroupId] = Field(
         [], max_length=5, description="Admitted by the mount targets on port 2049; out on 443."
     )
+    public_address: bool = Field(
+        False,
+        description="Whether workers get a public IPv4 address, which a subnet needs whose only way to AWS's "
+        "services is an internet gateway, as in the default VPC. The security groups decide what may come "
+        "in.",
+    )
 
 
 class WorkerPart(_Part):

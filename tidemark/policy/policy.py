@@ -70,6 +70,7 @@ class WorkerSettings:
     instance_type: str | None = None  # EC2 only; None: the default of `tidemark/aws/ec2.py`
     subnets: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
     security_groups: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
+    public_address: bool = False  # for subnets whose only way out is an internet gateway
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

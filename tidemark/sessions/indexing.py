@@ -142,6 +142,14 @@ class Association:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One launch of a worker: the right to answer for it, and the machine that has it."""
+
+    worker_id: str  # task ARN or instance id; empty until ECS or EC2 has answered
+    task_token: str
+
+
 def lease_key(file_system: FileSystem) -> Key:
     """Return the key of a file system's one lease item."""
     return {"file_system": str(file_system), "record": _LEASE}

@@ -211,7 +211,7 @@ def test_a_worker_is_killed_after_seconds(site: Site) -> None:
         ({"image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/none:1"}, "CannotPullContainerError"),
         ({"group": "/nowhere"}, "ResourceInitializationError"),
         ({"role": "arn:aws:iam::123456789012:role/nobody"}, "unable to assume the role"),
-        ({"target": "another zone"}, "ResourceInitializationError"),
+        ({"target": "another zone"}, "Failed to resolve"),
         ({"target": "closed"}, "Connection timed out"),
     ],
 )
@@ -227,8 +227,13 @@ def test_a_task_that_cannot_start_says_why(site: Site, changes: dict[str, str], 
     if "group" in changes:
         container["logConfiguration"]["options"]["awslogs-group"] = changes["group"]
     if changes.get("target") == "another zone":
-        subnets = ec2.describe_subnets()["Subnets"]
-        network["subnets"] = [one["SubnetId"] for one in subnets if one["SubnetId"] != site.subnet][:1]
+        subnets = {one["SubnetId"]: one for one in ec2.describe_subnets()["Subnets"]}
+        own = subnets[site.subnet]
+        network["subnets"] = [
+            name
+            for name, one in subnets.items()
+            if one["VpcId"] == own["VpcId"] and one["AvailabilityZone"] != own["AvailabilityZone"]
+        ][:1]
     if changes.get("target") == "closed":
         vpc = ec2.describe_subnets(SubnetIds=[site.subnet])["Subnets"][0]["VpcId"]
         names = {one["GroupName"]: one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]}
@@ -256,10 +261,10 @@ def test_a_task_that_cannot_start_says_why(site: Site, changes: dict[str, str], 
     ("rule", "mounts"),
     [
         ({"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "UserIdGroupPairs": "clients"}, True),
-        ({"IpProtocol": "tcp", "FromPort": 2000, "ToPort": 3000, "IpRanges": "172.31.0.0/16"}, True),
+        ({"IpProtocol": "tcp", "FromPort": 2000, "ToPort": 3000, "IpRanges": "10.64.0.0/16"}, True),
         ({"IpProtocol": "-1", "IpRanges": "0.0.0.0/0"}, True),
         ({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": "0.0.0.0/0"}, False),
-        ({"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "IpRanges": "10.0.0.0/8"}, False),
+        ({"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "IpRanges": "192.168.0.0/16"}, False),
         ({"IpProtocol": "udp", "FromPort": 2049, "ToPort": 2049, "IpRanges": "0.0.0.0/0"}, False),
     ],
 )

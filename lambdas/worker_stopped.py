@@ -1,0 +1,81 @@
+"""Invoked by EventBridge: a worker's task or instance has stopped. Fail the step that waits for its answer.
+
+Events are delivered at least once and sometimes not at all: heartbeats remain what finds a worker that is
+silent. A worker that has answered, or has been replaced, is no longer waited for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from botocore.exceptions import ClientError
+
+from lambdas._step import Deployment, logger, step
+from tidemark.aws.errors import code_of
+from tidemark.aws.stopped import instance_error, task_error
+from tidemark.aws.workers import stopped_instance
+from tidemark.errors import TidemarkError, WorkerNotRecorded
+from tidemark.sessions.attempts import read_attempt
+
+# The step has an answer, or has timed out, or its execution was aborted. Source: SendTaskFailure, Errors.
+_NOT_AWAITED = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+_CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
+
+
+# `detail-type` is no identifier.
+Event = TypedDict("Event", {"source": str, "detail-type": str, "detail": dict[str, Any]})
+Event.__doc__ = """An event of `aws.ecs` or `aws.ec2`, as EventBridge delivers it."""
+
+
+class Result(TypedDict):
+    """The error that the waiting step got; empty where nothing waited for this machine."""
+
+    index_id: str
+    error: str
+
+
+@step
+def handler(event: Event, deployment: Deployment) -> Result:
+    """Return what the session was answered. Raise WorkerNotRecorded, for another attempt by Lambda."""
+    if event["source"] == "aws.ecs":
+        return _task(deployment, event["detail"])
+    return _instance(deployment, event["detail"]["instance-id"])
+
+
+def _task(deployment: Deployment, detail: dict[str, Any]) -> Result:
+    index_id = detail.get("startedBy", "")
+    error = task_error(index_id, detail)  # type: ignore[arg-type]  # as ECS documents it
+    return _fail(deployment, index_id, detail["taskArn"], error)
+
+
+def _instance(deployment: Deployment, instance_id: str) -> Result:
+    """Every instance of the account has such events; those that are no worker have no tag of ours."""
+    found = stopped_instance(deployment.clients, deployment.settings, instance_id)
+    if found is None:
+        return {"index_id": "", "error": ""}
+    error = instance_error(found.index_id, found.code, found.message)
+    return _fail(deployment, found.index_id, instance_id, error)
+
+
+def _fail(deployment: Deployment, index_id: str, worker_id: str, error: TidemarkError | None) -> Result:
+    nothing: Result = {"index_id": index_id, "error": ""}
+    if error is None or not index_id:
+        return nothing
+    file_system = deployment.file_system(index_id.rsplit("-", 2)[0])
+    attempt = read_attempt(deployment.records, file_system, index_id)
+    if attempt is None:
+        return nothing
+    if not attempt.worker_id:
+        raise WorkerNotRecorded(index_id, worker_id)
+    if attempt.worker_id != worker_id:
+        return nothing  # another worker has taken its place
+    states = deployment.clients.of("stepfunctions", deployment.settings.region)
+    name = type(error).__name__
+    try:
+        states.send_task_failure(taskToken=attempt.task_token, error=name, cause=str(error)[:_CAUSE_LENGTH])
+    except ClientError as refused:
+        if code_of(refused) not in _NOT_AWAITED:
+            raise
+        return nothing
+    logger.warning("%s: %s", name, error)
+    return {"index_id": index_id, "error": name}

@@ -1,0 +1,143 @@
+"""What a subnet reaches, by routes and endpoints as EC2 describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from tests.aws.account import ACCOUNT, REGION, the_clients
+from tidemark.aws.reach import SERVICES, missing_services
+
+EVERYTHING = set(SERVICES.values())
+LOCAL = {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}
+
+
+def missing(
+    *routes: dict[str, Any],
+    endpoints: list[dict[str, Any]] | None = None,
+    public_address: bool = False,
+    main: bool = False,
+    owner: str = ACCOUNT,
+) -> set[str]:
+    """Return what a subnet lacks whose route table has these routes, or whose VPC's main one has them."""
+    client = the_clients().of("ec2", REGION)
+    ours = {"Main": True} if main else {"SubnetId": "subnet-1"}
+    others = {"SubnetId": "subnet-2"} if main else {"Main": True}  # its VPC's main one does not count then
+    tables = [
+        {"VpcId": "vpc-1", "RouteTableId": "rtb-1", "Associations": [ours], "Routes": [LOCAL, *routes]},
+        # Another subnet's, and another VPC's main one: they lead out, and subnet-1 has no part in it.
+        {
+            "VpcId": "vpc-1",
+            "RouteTableId": "rtb-2",
+            "Associations": [others],
+            "Routes": [to_anywhere(NatGatewayId="nat-2")],
+        },
+        {
+            "VpcId": "vpc-2",
+            "RouteTableId": "rtb-3",
+            "Associations": [{"Main": True}],
+            "Routes": [to_anywhere(NatGatewayId="nat-3")],
+        },
+    ]
+    with Stubber(client) as stub:
+        subnets = [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "OwnerId": owner}]
+        stub.add_response("describe_subnets", {"Subnets": subnets})  # type: ignore[arg-type]  # as far as read
+        stub.add_response("describe_route_tables", {"RouteTables": tables})  # type: ignore[arg-type]
+        stub.add_response("describe_vpc_endpoints", {"VpcEndpoints": endpoints or []})  # type: ignore[arg-type]
+        found = missing_services(client, ACCOUNT, REGION, ["subnet-1"], public_address=public_address)
+        return set(found["subnet-1"])
+
+
+def to_anywhere(**target: str) -> dict[str, Any]:
+    return {"DestinationCidrBlock": "0.0.0.0/0", "State": "active", **target}
+
+
+def endpoint(service: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "ServiceName": f"com.amazonaws.{REGION}.{service}",
+        "VpcEndpointType": "Interface",
+        "VpcId": "vpc-1",
+        "State": "available",
+        "PrivateDnsEnabled": True,
+        **changes,
+    }
+
+
+def s3_gateway(**changes: Any) -> dict[str, Any]:
+    gateway = {"VpcEndpointType": "Gateway", "RouteTableIds": ["rtb-1"], "PrivateDnsEnabled": False}
+    return endpoint("s3", **gateway | changes)
+
+
+INTERFACES = [endpoint(service) for service in ("ecr.api", "ecr.dkr", "logs", "states")]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        to_anywhere(NatGatewayId="nat-1"),
+        to_anywhere(TransitGatewayId="tgw-1"),
+        to_anywhere(VpcPeeringConnectionId="pcx-1"),
+        to_anywhere(GatewayId="vgw-1"),
+        to_anywhere(GatewayId="vpce-1"),  # a firewall's
+        to_anywhere(NetworkInterfaceId="eni-1"),
+        # Endpoints of a company's own network.
+        {"DestinationCidrBlock": "10.0.0.0/8", "TransitGatewayId": "tgw-1", "State": "active"},
+    ],
+)
+@pytest.mark.parametrize("main", [True, False])
+def test_a_way_into_another_network_may_lead_anywhere(route: dict[str, Any], main: bool) -> None:
+    assert missing(route, main=main) == set()
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        [],
+        [to_anywhere(GatewayId="igw-1")],  # without a public address
+        [to_anywhere(NatGatewayId="nat-1") | {"State": "blackhole"}],
+        [to_anywhere(TransitGatewayId="tgw-1") | {"State": "blackhole"}],
+        [{"DestinationCidrBlock": "192.0.2.0/24", "NatGatewayId": "nat-1", "State": "active"}],
+        [{"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1", "State": "active"}],
+    ],
+)
+@pytest.mark.parametrize("main", [True, False])
+def test_what_leads_nowhere_misses_every_service(routes: list[dict[str, Any]], main: bool) -> None:
+    assert missing(*routes, main=main) == EVERYTHING
+
+
+def test_an_internet_gateway_needs_a_public_address() -> None:
+    gateway = to_anywhere(GatewayId="igw-1")
+    assert missing(gateway, public_address=True) == set()
+    assert missing(public_address=True) == EVERYTHING
+
+
+def test_of_a_subnet_that_another_account_shares_nothing_is_said() -> None:
+    assert missing(owner="210987654321") == set()
+
+
+def test_endpoints_for_all_services_are_enough_and_each_is_missed() -> None:
+    everything = [*INTERFACES, s3_gateway()]
+    assert missing(endpoints=everything) == set()
+    assert missing(endpoints=[*INTERFACES, endpoint("s3")]) == set()
+    for left_out in everything:
+        name = left_out["ServiceName"].partition(f"{REGION}.")[2]
+        assert missing(endpoints=[one for one in everything if one is not left_out]) == {SERVICES[name]}
+
+
+@pytest.mark.parametrize(
+    ("unusable", "lacking"),
+    [
+        (endpoint("logs", State="pending"), "logs"),
+        (endpoint("logs", PrivateDnsEnabled=False), "logs"),
+        (endpoint("logs", VpcId="vpc-2"), "logs"),
+        (endpoint("logs", ServiceName="com.amazonaws.vpce.eu-central-1.logs"), "logs"),
+        (s3_gateway(RouteTableIds=["rtb-2"]), "s3"),
+        (endpoint("s3", PrivateDnsEnabled=False), "s3"),
+        (endpoint("s3", DnsOptions={"PrivateDnsOnlyForInboundResolverEndpoint": True}), "s3"),
+    ],
+)
+def test_an_endpoint_that_the_subnet_cannot_use_is_none(unusable: dict[str, Any], lacking: str) -> None:
+    others = [one for one in [*INTERFACES, s3_gateway()] if not one["ServiceName"].endswith(f".{lacking}")]
+    assert missing(endpoints=[*others, unusable]) == {SERVICES[lacking]}
