@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.grants import role
 from infra.nag import acknowledge
+from infra.services import service
 
 
 def backup_role(scope: Construct, identifier: str) -> iam.Role:
@@ -19,9 +19,7 @@ def backup_role(scope: Construct, identifier: str) -> iam.Role:
     made = role(
         scope,
         identifier,
-        assumed_by=iam.ServicePrincipal(
-            "backup.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        ),
+        assumed_by=service("backup.amazonaws.com"),
         description="AWS Backup makes Tidemark's recovery points and copies with it",
         grants=[],
         managed_policies=[

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import Duration, RemovalPolicy
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -14,6 +13,7 @@ from infra.bundle import Bundle
 from infra.grants import Grant, role
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.services import service
 from tidemark.settings import LambdaSettings
 
 MEMORY_MIB = 512  # half of it is enough, but CPU comes with memory and shortens the cold start
@@ -55,7 +55,7 @@ class Functions(Construct):
         run_as = role(
             self,
             f"{identifier}Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            assumed_by=service("lambda.amazonaws.com"),
             description=f"What {name} may do",
             grants=[*grants, *_observe(log_group)],
         )

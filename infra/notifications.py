@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.grants import Grant
 from infra.keys import key
 from infra.names import Names
+from infra.services import service
 
 
 class Notifications(Construct):
@@ -27,18 +28,22 @@ class Notifications(Construct):
         self.topic = sns.Topic(
             self, "Topic", topic_name=names.named("results"), master_key=self.key, enforce_ssl=True
         )
-        cloudwatch = iam.ServicePrincipal(
-            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        )
+        alarms = names.arn("cloudwatch", f"alarm:{names.named('*')}")
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
-                actions=["sns:Publish"], principals=[cloudwatch], resources=[self.topic.topic_arn]
+                actions=["sns:Publish"],
+                principals=[service("cloudwatch.amazonaws.com", {"ArnLike": {"aws:SourceArn": alarms}})],
+                resources=[self.topic.topic_arn],
             )
         )
-        # Source: Amazon SNS Developer Guide, "Compatibility of event sources with encrypted topics".
+        # Without a condition: none is documented for the key, and the topic's policy has one.
+        # Source: Amazon SNS Developer Guide, "Enable compatibility between event sources from AWS services
+        # and encrypted topics".
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
-                actions=["kms:GenerateDataKey", "kms:Decrypt"], principals=[cloudwatch], resources=["*"]
+                actions=["kms:GenerateDataKey", "kms:Decrypt"],
+                principals=[service("cloudwatch.amazonaws.com")],
+                resources=["*"],
             )
         )
         if email:

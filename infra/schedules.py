@@ -15,6 +15,7 @@ from infra.grants import Grant, role
 from infra.nag import acknowledge
 from infra.names import Names
 from infra.notifications import Notifications
+from infra.services import service
 from tidemark.policy.policy import Policy, Schedule
 from tidemark.sessions.sweeping import SWEEP_INTERVAL
 
@@ -96,9 +97,8 @@ class Schedules(Construct):
         schedule.add_resource_dependency(self._group)
 
     def _scheduler(self) -> iam.ServicePrincipal:
-        """Source: EventBridge Scheduler User Guide, "Confused deputy prevention"."""
         group = self._names.arn("scheduler", f"schedule-group/{self._names.deployment}")
-        return iam.ServicePrincipal(
+        return service(
             "scheduler.amazonaws.com",
-            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group}},
+            {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group}},
         )

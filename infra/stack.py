@@ -206,5 +206,11 @@ class TidemarkStack(Stack):
 
 
 def removal_policy(configuration: Configuration) -> RemovalPolicy:
-    """Return what `cdk destroy` does with everything that holds a user's data, and with its keys."""
-    return RemovalPolicy.RETAIN if configuration.keep_on_destroy else RemovalPolicy.DESTROY
+    """Return what `cdk destroy` does with everything that holds a user's data, and with its keys.
+
+    What a failed first deployment has created holds no data yet and goes either way: its fixed names would
+    make the next deployment fail. Source: AWS CloudFormation User Guide, "DeletionPolicy attribute",
+    RetainExceptOnCreate.
+    """
+    kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+    return kept if configuration.keep_on_destroy else RemovalPolicy.DESTROY

@@ -13,6 +13,7 @@ from infra.bundle import Bundle
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository import Repository
+from infra.services import service
 
 
 class Workers(Construct):
@@ -86,7 +87,7 @@ class Workers(Construct):
         self.instance_role = role(
             self,
             "InstanceRole",
-            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+            assumed_by=service("ec2.amazonaws.com"),
             description="What an EC2 worker may do: both of the above",
             grants=[*crawl, *start],
         )
@@ -95,13 +96,10 @@ class Workers(Construct):
         )
 
     def _tasks(self) -> iam.ServicePrincipal:
-        """Return ECS's tasks, of this account and Region only.
-
-        Source: Amazon ECS Developer Guide, "Amazon ECS task IAM role", confused deputy.
-        """
-        return iam.ServicePrincipal(
+        """Return ECS's tasks, of this account and Region only."""
+        return service(
             "ecs-tasks.amazonaws.com",
-            conditions={
+            {
                 "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                 "ArnLike": {"aws:SourceArn": self._names.arn("ecs", "*")},
             },

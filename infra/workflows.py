@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import Aws, RemovalPolicy
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -15,6 +14,7 @@ from constructs import Construct
 
 from infra.grants import Grant, role
 from infra.names import Names
+from infra.services import service
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
 WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
@@ -58,7 +58,7 @@ class Workflows(Construct):
         run_as = role(
             self,
             f"{_camel(name)}Role",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            assumed_by=service("states.amazonaws.com"),
             description=f"What the state machine {self._names.named(name)} may do",
             grants=[
                 Grant(actions=("lambda:InvokeFunction",), resources=tuple(functions)),

@@ -177,6 +177,15 @@ def _zipped(source: Path) -> bytes:
     return archive.getvalue()
 
 
+def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation client
+    """Delete a stack whose creation failed, as `cdk deploy` does before it creates the stack anew."""
+    found = _describe(cloudformation, name)
+    if found and found["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+        cloudformation.delete_stack(StackName=name)
+        waiter = cloudformation.get_waiter("stack_delete_complete")
+        waiter.wait(StackName=found["StackId"], WaiterConfig=POLL)
+
+
 def _deploy_stack(stack: Stack, cloudformation: Any) -> dict[str, str]:  # a CloudFormation client
     request = {
         "StackName": stack.name,
@@ -185,6 +194,7 @@ def _deploy_stack(stack: Stack, cloudformation: Any) -> dict[str, str]:  # a Clo
         "Tags": [{"Key": k, "Value": v} for k, v in stack.tags.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
+    _remove_failed(cloudformation, stack.name)
     exists = _describe(cloudformation, stack.name) is not None
     try:
         if exists:

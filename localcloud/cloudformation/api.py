@@ -106,9 +106,9 @@ class CloudFormation:
             return
 
         def run() -> None:
-            stack.delete()
-            with self._lock:
-                self._deleted[stack.id] = self._stacks.pop((stack.region, stack.name))
+            if stack.delete():
+                with self._lock:
+                    self._deleted[stack.id] = self._stacks.pop((stack.region, stack.name))
 
         stack.status = "DELETE_IN_PROGRESS"
         _in_background(run)
@@ -139,8 +139,9 @@ class CloudFormation:
         return {"StackResourceDetail": found[0]}
 
     def list_stacks(self, call: ApiCall) -> Answer:
-        """ListStacks."""
-        return {"StackSummaries": [_description(stack) for stack in self._here(call)]}
+        """ListStacks; also the deleted ones, oldest first, which AWS lists for 90 days."""
+        gone = [stack for stack in self._deleted.values() if stack.region == call.region]
+        return {"StackSummaries": [_description(stack) for stack in [*gone, *self._here(call)]]}
 
     def list_exports(self, call: ApiCall) -> Answer:
         """ListExports."""

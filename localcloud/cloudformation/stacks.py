@@ -14,10 +14,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.clients import Clients
 from localcloud.cloud import Cloud
 from localcloud.cloudformation.resources import Request, Resource
-from localcloud.cloudformation.template import NO_VALUE, TemplateError, Values, creation_order
+from localcloud.cloudformation.template import (
+    NO_VALUE,
+    TemplateError,
+    Values,
+    creation_order,
+    references,
+)
 from localcloud.cloudformation.types import RESOURCE_TYPES, STORED_TYPES, stored
+from localcloud.cloudformation.types.existing import exists, is_gone
 
 SSM_PARAMETER = "AWS::SSM::Parameter::Value<"
+DELETE, RETAIN, RETAIN_EXCEPT_ON_CREATE = "Delete", "Retain", "RetainExceptOnCreate"
+# Source: AWS CloudFormation User Guide, "DeletionPolicy attribute", "UpdateReplacePolicy attribute".
+POLICIES = {
+    "DeletionPolicy": (DELETE, RETAIN, RETAIN_EXCEPT_ON_CREATE, "Snapshot"),
+    "UpdateReplacePolicy": (DELETE, RETAIN, "Snapshot"),
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +40,9 @@ class Standing:
     type: str
     properties: dict[str, Any]
     resource: Resource
-    retained: bool  # whether it outlives the stack
+    deletion_policy: str = DELETE  # what becomes of it without the stack
+    replace_policy: str = DELETE  # what becomes of it when another takes its place
+    needs: frozenset[str] = frozenset()  # logical ids of what it refers to or depends on
     status: str = "CREATE_COMPLETE"
     changed_at: datetime | None = None
 
@@ -65,8 +80,8 @@ class Stack:
             self._stack_event("CREATE_COMPLETE")
             return
         self._stack_event("ROLLBACK_IN_PROGRESS")
-        self._delete_all()
-        self._stack_event("ROLLBACK_COMPLETE")
+        left = self._delete_all(retaining=(RETAIN,))
+        self._stack_event("ROLLBACK_FAILED" if left else "ROLLBACK_COMPLETE", _failed_to_delete(left))
 
     def update(self) -> None:
         """Bring the resources to the present template and parameters.
@@ -77,11 +92,12 @@ class Stack:
         self._stack_event("UPDATE_IN_PROGRESS")
         self._stack_event("UPDATE_COMPLETE" if self._apply() else "UPDATE_ROLLBACK_COMPLETE")
 
-    def delete(self) -> None:
-        """Take everything away that is not to be retained."""
+    def delete(self) -> bool:
+        """Take everything away that is not to be retained; False when something could not be deleted."""
         self._stack_event("DELETE_IN_PROGRESS")
-        self._delete_all()
-        self._stack_event("DELETE_COMPLETE")
+        left = self._delete_all(retaining=(RETAIN, RETAIN_EXCEPT_ON_CREATE))
+        self._stack_event("DELETE_FAILED" if left else "DELETE_COMPLETE", _failed_to_delete(left))
+        return not left
 
     def _apply(self) -> bool:
         """Create, update and delete resources as needed; False after the first failure."""
@@ -93,7 +109,8 @@ class Stack:
             for logical_id in order:
                 self._bring(logical_id, definitions[logical_id], values)
             for logical_id in [one for one in reversed(self.standing) if one not in order]:
-                self._remove(logical_id)
+                kept = self.standing[logical_id].deletion_policy in (RETAIN, RETAIN_EXCEPT_ON_CREATE)
+                self._remove(logical_id, kept=kept)
             logical_id = self.name
             self._set_outputs(values)
         except (TemplateError, ClientError, BotoCoreError, KeyError, ValueError, TypeError) as error:
@@ -156,6 +173,8 @@ class Stack:
         before = old.resource if old and old.type == kind and not replaced else None
         self._event(logical_id, kind, f"{verb}_IN_PROGRESS", before)
         request = self._request(logical_id, properties, before)
+        if before is None and not request.adopts:
+            self._refuse_existing(kind, request)
         if known is None:
             resource = stored(request)
         elif before and known.update:
@@ -163,39 +182,65 @@ class Stack:
         else:
             resource = known.create(request)
         if old and replaced:
-            self._remove(logical_id, announce=False)
+            self._remove(logical_id, kept=old.replace_policy == RETAIN, announce=False)
         values.made[logical_id] = resource
         self.standing[logical_id] = Standing(
             type=kind,
             properties=properties,
             resource=resource,
-            retained=definition.get("DeletionPolicy", "Delete").startswith("Retain"),
+            deletion_policy=_policy(definition, "DeletionPolicy"),
+            replace_policy=_policy(definition, "UpdateReplacePolicy"),
+            needs=frozenset(_needs(definition)),
             status=f"{verb}_COMPLETE",
             changed_at=self.cloud.clock.now(),
         )
         self._event(logical_id, kind, f"{verb}_COMPLETE", resource)
 
-    def _remove(self, logical_id: str, *, announce: bool = True) -> None:
-        standing = self.standing.pop(logical_id)
+    def _refuse_existing(self, kind: str, request: Request) -> None:
+        name = exists(kind, request)
+        if name is not None:
+            raise TemplateError(
+                f"Resource handler returned message: \"Resource of type '{kind}' with identifier '{name}' "
+                'already exists." (HandlerErrorCode: AlreadyExists)'
+            )
+
+    def _remove(self, logical_id: str, *, kept: bool, announce: bool = True) -> None:
+        """Delete one resource, or forget it when it is to be kept; raises ClientError when AWS refuses."""
+        standing = self.standing[logical_id]
         known = RESOURCE_TYPES.get(standing.type)
-        if standing.retained:
-            status = "DELETE_SKIPPED"
-        else:
-            status = "DELETE_COMPLETE"
-            if known and known.delete:
-                try:
-                    known.delete(self._request(logical_id, standing.properties, standing.resource))
-                except ClientError as error:
-                    if not _is_gone(error):
-                        raise
+        if not kept and known and known.delete:
+            try:
+                known.delete(self._request(logical_id, standing.properties, standing.resource))
+            except ClientError as error:
+                if not is_gone(error):
+                    raise
+        del self.standing[logical_id]
         if announce:
+            status = "DELETE_SKIPPED" if kept else "DELETE_COMPLETE"
             self._event(logical_id, standing.type, status, standing.resource)
 
-    def _delete_all(self) -> None:
-        for logical_id in list(reversed(self.standing)):
-            self._remove(logical_id)
-        for output in self.outputs:
-            self.exports.pop(output.get("ExportName", ""), None)
+    def _delete_all(self, *, retaining: tuple[str, ...]) -> list[str]:
+        """Delete everything but what has one of these policies; return what could not be deleted.
+
+        What is left keeps what it needs, too, as on AWS.
+        """
+        failed: list[str] = []
+        needed: set[str] = set()
+        for logical_id, standing in list(reversed(self.standing.items())):
+            if logical_id in needed:
+                needed |= standing.needs
+                continue
+            try:
+                self._remove(logical_id, kept=standing.deletion_policy in retaining)
+            except ClientError as error:
+                failed.append(logical_id)
+                needed |= standing.needs
+                standing.status = "DELETE_FAILED"
+                self._event(logical_id, standing.type, "DELETE_FAILED", standing.resource, str(error))
+        if not self.standing:
+            for output in self.outputs:
+                self.exports.pop(output.get("ExportName", ""), None)
+        return failed
 
     def _request(self, logical_id: str, properties: Mapping[str, Any], before: Resource | None) -> Request:
         return Request(
@@ -223,8 +268,8 @@ class Stack:
                 self.exports[output["ExportName"]] = output["OutputValue"]
             self.outputs.append(output)
 
-    def _stack_event(self, status: str) -> None:
-        self._event(self.name, "AWS::CloudFormation::Stack", status, Resource(ref=self.id))
+    def _stack_event(self, status: str, reason: str | None = None) -> None:
+        self._event(self.name, "AWS::CloudFormation::Stack", status, Resource(ref=self.id), reason)
         self.status = status  # after the event, which a client that waits for the status will want to read
 
     def _event(
@@ -245,6 +290,19 @@ class Stack:
         self.events.append(event)
 
 
-def _is_gone(error: ClientError) -> bool:
-    code = error.response["Error"]["Code"]
-    return "NotFound" in code or "NoSuch" in code or "NonExistent" in code or "DoesNotExist" in code
+def _failed_to_delete(left: list[str]) -> str | None:
+    return f"The following resource(s) failed to delete: [{', '.join(left)}]. " if left else None
+
+
+def _policy(definition: Mapping[str, Any], attribute: str) -> str:
+    """Return a resource's DeletionPolicy or UpdateReplacePolicy; raises TemplateError for an unknown one."""
+    policy = str(definition.get(attribute, DELETE))
+    if policy not in POLICIES[attribute]:
+        raise TemplateError(f"Template validation error: Unrecognized {attribute} {policy}")
+    return policy
+
+
+def _needs(definition: Mapping[str, Any]) -> list[str]:
+    depends_on = definition.get("DependsOn", [])
+    named = [depends_on] if isinstance(depends_on, str) else depends_on
+    return [*named, *references(definition.get("Properties", {}))]

@@ -58,6 +58,8 @@ class FunctionLogs:
         logs = self._clients.get("logs", function.region, function.role)
         group = f"/aws/lambda/{function.name}"
         if (group, stream) not in self._known:
+            # A line that comes after its function's deletion must not bring the function's log group back.
+            self._clients.get("lambda", function.region).get_function_configuration(FunctionName=function.arn)
             for create, names in (
                 (logs.create_log_group, {"logGroupName": group}),
                 (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),

@@ -1,0 +1,42 @@
+"""AWS services as principals, with the conditions that AWS documents for them and no others.
+
+A service sends a condition key only where its documentation describes it. A condition on a key that is not
+sent always refuses the service: every alarm mail, for example, would be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import aws_iam as iam
+
+# (service principal, condition key) -> the page that documents that the service sends the key
+DOCUMENTED = {
+    ("scheduler.amazonaws.com", "aws:SourceAccount"): (
+        'EventBridge Scheduler User Guide, "Confused deputy prevention in EventBridge Scheduler"'
+    ),
+    ("scheduler.amazonaws.com", "aws:SourceArn"): (
+        'EventBridge Scheduler User Guide, "Confused deputy prevention in EventBridge Scheduler"'
+    ),
+    ("ecs-tasks.amazonaws.com", "aws:SourceAccount"): (
+        'Amazon ECS Developer Guide, "Amazon ECS task IAM role"'
+    ),
+    ("ecs-tasks.amazonaws.com", "aws:SourceArn"): 'Amazon ECS Developer Guide, "Amazon ECS task IAM role"',
+    ("cloudwatch.amazonaws.com", "aws:SourceArn"): (
+        'Amazon SNS Developer Guide, "Example cases for Amazon SNS access control"'
+    ),
+}
+
+
+def service(
+    principal: str, conditions: Mapping[str, Mapping[str, str]] | None = None
+) -> iam.ServicePrincipal:
+    """Return a service as principal.
+
+    Raises ValueError for a condition whose key is not documented for the service.
+    """
+    for values in (conditions or {}).values():
+        for key in values:
+            if (principal, key) not in DOCUMENTED:
+                raise ValueError(f"no documentation of {key} for {principal} is known; add it to DOCUMENTED")
+    return iam.ServicePrincipal(principal, conditions=dict(conditions) if conditions else None)
