@@ -116,6 +116,19 @@ def test_a_build_that_is_paused_again_and_again_crawls_nothing_twice(store, tmp_
     assert again.totals == whole.totals
 
 
+@pytest.mark.parametrize("refusals", range(40))
+def test_a_pause_keeps_what_was_crawled_whenever_it_is_first_wanted(store, tmp_path, refusals):
+    tree = make_tree(tmp_path / "tree")
+    asked = iter([False] * refusals)
+    crawl = PythonCrawl(bytes(tree), CrawlOptions(batch_rows=100, threads=1), ROOT)
+    try:
+        index_crawl(store, tmp_path, crawl, pause_wanted=lambda: next(asked, True), row_group_rows=200)
+    except IndexingPaused:
+        kept = load_checkpoint(store, identity_of(1))
+        assert kept is not None
+        assert kept.entries == crawl.progress().entries
+
+
 def test_problems_survive(store, tmp_path):
     tree = tmp_path / "tree"
     (tree / "b").mkdir(parents=True)

@@ -20,11 +20,13 @@ def filled(sorter: Sorter, keys: list[tuple[str, str]], batch_rows: int = 3) -> 
 
 
 def sorted_keys(sorter: Sorter) -> list[tuple[str, str]]:
-    return [
+    found = [
         pair
         for table in sorter.sorted()
         for pair in zip(table.column("parent").to_pylist(), table.column("name").to_pylist(), strict=True)
     ]
+    sorter.close()
+    return found
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -57,5 +59,6 @@ def test_runs_can_be_kept_also_while_they_are_being_merged(tmp_path):
     for run in sorter.runs():
         kept.adopt(run.read_bytes())
     merging.close()
+    sorter.close()
     assert sorted_keys(kept) == sorted(keys)
     assert not list(tmp_path.iterdir())  # nothing is left in scratch

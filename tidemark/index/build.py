@@ -101,6 +101,7 @@ def build_index(
                     raise IndexingPaused
                 writing.add(rows)
                 progress.wrote(len(rows))
+            gathered.sorter.close()  # its room in scratch is for the side files now
             written = writing.close(gathered.problems)
     finally:
         gathered.sorter.close()
@@ -185,9 +186,12 @@ class _Gathered:
                 if time.monotonic() >= due or pause_wanted():
                     crawl.pause()
             pending = next(crawl.pending(), None) is not None
-            if pending or pause_wanted():
+            paused = (
+                pause_wanted()
+            )  # once: a pause that is wanted a moment later must not skip the checkpoint
+            if pending or paused:
                 self.keep(crawl.pending())
-            if pause_wanted():
+            if paused:
                 raise IndexingPaused
 
     def keep(self, pending: Iterable[bytes]) -> None:

@@ -103,6 +103,7 @@ class DirsBuilder:
                 for start in range(0, end, _ROW_GROUP_ROWS):
                     writer.write(whole.slice(start, _ROW_GROUP_ROWS))
                 waiting = [whole.slice(end)]
+        self._sorter.close()
         if waiting:
             writer.write(pa.concat_tables(waiting))
         return writer.close(store, prefix)

@@ -54,15 +54,15 @@ class Sorter:
             self._spill()
 
     def sorted(self) -> Iterator[pa.Table]:
-        """Return every row once, in order, in tables of any size. Call it once."""
-        try:
-            runs = [_read(path) for path in self._written()]
-            if self._rows:
-                self._last = sort_table(*self._taken())
-                runs.append(_slabs(self._last) if runs else iter([self._last]))
-            yield from without_repetitions(merge(runs))
-        finally:
-            self.close()
+        """Return every row once, in order, in tables of any size. Call it once.
+
+        `runs` works until `close`, also after the last row: a caller may be told to stop while it writes that.
+        """
+        runs = [_read(path) for path in self._written()]
+        if self._rows:
+            self._last = sort_table(*self._taken())
+            runs.append(_slabs(self._last) if runs else iter([self._last]))
+        yield from without_repetitions(merge(runs))
 
     def runs(self) -> list[Path]:
         """Write what has been added since to scratch; return the files that hold all rows so far."""
