@@ -56,7 +56,7 @@ class Sorter:
     def sorted(self) -> Iterator[pa.Table]:
         """Return every row once, in order, in tables of any size. Call it once.
 
-        `runs` works until `close`, also after the last row: a caller may be told to stop while it writes that.
+        `runs` works until `close`, also after the last row: a caller may have to stop while it writes it.
         """
         runs = [_read(path) for path in self._written()]
         if self._rows:
