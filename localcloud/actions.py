@@ -39,8 +39,15 @@ TRANSACTION_PARTS = {
     "ConditionCheck": "dynamodb:ConditionCheckItem",
     "Get": "dynamodb:GetItem",
 }
-# Operations of ECS that name a task definition, which IAM does not look at.
-WITHOUT_RESOURCE = {"DescribeTaskDefinition", "DeregisterTaskDefinition"}
+# Operations that name a task definition or a resource to filter by, which IAM does not look at.
+WITHOUT_RESOURCE = {
+    ("ecs", "DescribeTaskDefinition"),
+    ("ecs", "DeregisterTaskDefinition"),
+    ("backup", "ListBackupJobs"),
+    ("backup", "ListCopyJobs"),
+    ("backup", "ListRestoreJobs"),
+    ("backup", "ListProtectedResources"),
+}
 # Parameters that name the resource, by service; looked for in this order.
 ARN_PARAMETERS = (
     "stateMachineArn",
@@ -62,6 +69,8 @@ def resource_of(
     service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
 ) -> str:
     """Return the ARN of the resource that a call names, or * where the call alone does not tell."""
+    if (service, operation) in WITHOUT_RESOURCE:
+        return "*"
     params = {**_capitalised(_query_of(text)), **parameters_of(text), **_capitalised(labels)}
     arn = f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:"
     match service:
@@ -86,8 +95,6 @@ def resource_of(
             return f"{arn}file-system/{params['FileSystemId']}"
         case "ecs" if operation == "RegisterTaskDefinition" and params.get("family"):
             return f"{arn}task-definition/{params['family']}:0"  # the revision is not there yet
-        case "ecs" if operation in WITHOUT_RESOURCE:
-            return "*"
         case "logs" if params.get("logGroupName"):
             stream = params.get("logStreamName")
             return f"{arn}log-group:{params['logGroupName']}" + (f":log-stream:{stream}" if stream else "")

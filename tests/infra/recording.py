@@ -127,7 +127,8 @@ def _deploy(cloud: LocalCloud, folder: Path) -> None:
 
 def _let_things_fail(cloud: LocalCloud) -> None:
     lost, dark = cloud.file_systems["lost"].id, cloud.file_systems["dark"].id
-    failing = {"action": "fail", "error_code": "FAILED"}
+    # Expired, so that the session asks which job was in the way.
+    failing = {"action": "fail", "error_code": "EXPIRED"}
     cloud.faults.add(Fault(service="backup", operation="BackupJob", match=lost, **failing))
     unpullable = {"action": "fail", "error_code": "CannotPullContainerError"}
     cloud.faults.add(Fault(service="ecs", operation="ContainerStart", match=dark, **unpullable))

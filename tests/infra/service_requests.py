@@ -78,12 +78,12 @@ def takings_of_roles(recording: Recording) -> Iterator[Request]:
     group = _arn(recording, "scheduler", "schedule-group/tidemark")
     task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
     # Source: EventBridge Scheduler User Guide, "Confused deputy prevention"; Amazon ECS Developer Guide,
-    # "Amazon ECS task IAM role"; AWS Backup Developer Guide, "Cross-service confused deputy prevention".
+    # "Amazon ECS task IAM role". Of the others no such key is documented, so none is sent here.
     sources = {"scheduler.amazonaws.com": group, "ecs-tasks.amazonaws.com": task}
     for role, service in sorted(found):
-        context = {"aws:SourceAccount": recording.account}
+        context = {}
         if service in sources:
-            context["aws:SourceArn"] = sources[service]
+            context = {"aws:SourceAccount": recording.account, "aws:SourceArn": sources[service]}
         yield Request(
             principal=service,
             action="sts:AssumeRole",
@@ -159,14 +159,19 @@ def _of_workers(recording: Recording) -> Iterator[Request]:
 
 
 def _of_alarms(recording: Recording) -> Iterator[Request]:
-    """Source: Amazon SNS Developer Guide, "Compatibility of event sources with encrypted topics"."""
+    """Return what CloudWatch asks for an alarm, with the one key that it is documented to send.
+
+    Source: Amazon SNS Developer Guide, "Compatibility of event sources with encrypted topics" and "Example
+    cases for Amazon SNS access control".
+    """
+    alarm = _arn(recording, "cloudwatch", "alarm:tidemark-one")
     for topic, key in recording.services["topics"].items():
         for action, resource in (("sns:Publish", topic), *((use, key) for use in USE_OF_KEY)):
             yield Request(
                 principal="cloudwatch.amazonaws.com",
                 action=action,
                 resource=resource,
-                context={"aws:SourceAccount": recording.account},
+                context={"aws:SourceArn": alarm},
                 resource_policy=protecting(recording, resource),
             )
 

@@ -98,7 +98,7 @@ def test_every_role_can_be_taken_by_its_service_and_by_no_other(recording: Recor
     assert set(answers[len(takings) :]) == {DENIED}
 
 
-@pytest.mark.parametrize("service", ["ecs-tasks", "backup", "scheduler"])
+@pytest.mark.parametrize("service", ["ecs-tasks", "scheduler"])
 def test_a_role_is_not_taken_for_another_account(recording: Recording, tmp_path: Path, service: str) -> None:
     takings = [one for one in takings_of_roles(recording) if one.principal == f"{service}.amazonaws.com"]
     assert takings
@@ -106,6 +106,20 @@ def test_a_role_is_not_taken_for_another_account(recording: Recording, tmp_path:
         dataclasses.replace(one, context={**one.context, "aws:SourceAccount": "999999999999"})
         for one in takings
     ]
+    assert set(simulate(foreign, account=recording.account, directory=tmp_path)) == {DENIED}
+
+
+def test_alarms_of_others_do_not_reach_the_topic(recording: Recording, tmp_path: Path) -> None:
+    published = [
+        one for one in requests_of_services(recording) if one.principal == "cloudwatch.amazonaws.com"
+    ]
+    foreign = [
+        dataclasses.replace(one, context={"aws:SourceArn": one.context["aws:SourceArn"].replace(old, new)})
+        for one in published
+        if one.action == "sns:Publish"
+        for old, new in ((recording.account, "999999999999"), ("alarm:tidemark-", "alarm:other-"))
+    ]
+    assert len(foreign) == 2
     assert set(simulate(foreign, account=recording.account, directory=tmp_path)) == {DENIED}
 
 

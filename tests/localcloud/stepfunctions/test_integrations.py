@@ -84,11 +84,9 @@ def test_lower_case_members_are_pascal_case_too(run: Run, cloud: LocalCloud) -> 
     [
         ("aws-sdk:dynamodb:getItem", {"TableName": "nix", "Key": {}}, "DynamoDb.ResourceNotFoundException"),
         ("dynamodb:getItem", {"TableName": "nix", "Key": {}}, "DynamoDB.ResourceNotFoundException"),
-        (
-            "aws-sdk:backup:describeBackupVault",
-            {"BackupVaultName": "nix"},
-            "Backup.ResourceNotFoundException",
-        ),
+        ("aws-sdk:backup:describeBackupJob", {"BackupJobId": "nix"}, "Backup.ResourceNotFoundException"),
+        # AccessDeniedException, as AWS Backup answers for a missing vault, is in no model of the operation.
+        ("aws-sdk:backup:describeBackupVault", {"BackupVaultName": "nix"}, "Backup.BackupException"),
         (
             "aws-sdk:efs:describeFileSystems",
             {"FileSystemId": "fs-00000000"},
