@@ -14,6 +14,7 @@ from infra import node
 
 node.use_for_jsii()  # before aws_cdk is imported, which starts Node
 
+from infra.file_modes import make_readable  # noqa: E402  (see above)
 from infra.synthesis import application, compose, configuration_of  # noqa: E402  (see above)
 from tidemark.errors import TidemarkError  # noqa: E402
 from tidemark.settings import SynthSettings  # noqa: E402
@@ -29,6 +30,9 @@ def main() -> int:
         app = application(outdir=arguments.output)
         compose(app, configuration_of(app, arguments.config or SynthSettings.from_environment().config))
         app.synth()
+        # The CDK has copied the assets, and its umask is this machine's.
+        for asset in Path(app.outdir).glob("asset.*/"):
+            make_readable(asset)
     except TidemarkError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from infra.file_modes import make_readable
 from tidemark.errors import ConfigurationError
 
 SOURCES = Path(__file__).resolve().parents[1]
@@ -43,7 +44,7 @@ NOT_IN_LAMBDAS = (
 NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
 _LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
 KEPT = 8  # of each kind, under build/
-_RECIPE = "2"  # raised when the way of bundling changes, so that no cache survives it
+_RECIPE = "3"  # raised when the way of bundling changes, so that no cache survives it
 
 
 # What the host compiled for itself. Docker leaves it out of the image, which compiles its own; the local
@@ -138,6 +139,7 @@ def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:
             directory = Path(scratch) / "content"
             directory.mkdir(mode=0o755)
             fill(directory)
+            make_readable(directory)
             # Whoever comes second finds the same content there already.
             if not finished.is_dir():
                 directory.rename(finished)

@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import re
 import shutil
+import stat
 import sysconfig
 import threading
 import zipfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 # What the runtime brings beside Python. Source: Lambda developer guide, "Runtime-included SDK versions".
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
+UNIX = 3  # a zip entry's create_system where its external attributes hold a mode
 
 
 class AssetNotRunnable(Exception):
@@ -40,7 +42,7 @@ class Code:
                 name = re.sub(r"\W", "", sha)[:16]
                 overlay, code = self._directory / f"{name}-overlay", self._directory / name
                 with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
-                    zipped.extractall(code)  # our user's own asset; zipfile keeps it inside
+                    _unpack(zipped, code)
                 _link(foreign_distributions(code), overlay)
                 self._paths[sha] = [overlay, code, self._runtime()]
             return self._paths[sha]
@@ -50,6 +52,23 @@ class Code:
         if not directory.exists():
             _link(closure(RUNTIME_DISTRIBUTIONS), directory)
         return directory
+
+
+def _unpack(zipped: zipfile.ZipFile, code: Path) -> None:
+    """Unpack an asset as a function sees it, which runs as another user than its files' owner.
+
+    A module that others may not read raises PermissionError when it is imported; another such file is not
+    there. Modes cannot do that here: a local cloud that runs as root reads everything.
+    Source: AWS Lambda Developer Guide, "Troubleshoot deployment issues", permission denied.
+    """
+    zipped.extractall(code)  # our user's own asset; zipfile keeps it inside
+    for info in zipped.infolist():
+        if info.create_system != UNIX or info.is_dir() or info.external_attr >> 16 & stat.S_IROTH:
+            continue
+        path = code / info.filename
+        path.unlink()
+        if path.suffix == ".py":
+            path.write_text(f"raise PermissionError(13, 'Permission denied', '/var/task/{info.filename}')\n")
 
 
 def closure(names: Iterable[str]) -> dict[str, importlib.metadata.Distribution]:

@@ -6,12 +6,18 @@ import ast
 import io
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from infra import bundle
+
+
+# Is it a directory, and its permission bits: extension modules may be executable.
+MODES = {(True, 0o755), (False, 0o644), (False, 0o755)}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +115,37 @@ def test_what_a_host_has_compiled_makes_no_other_image(
     assert (compiled.directory / core).exists()
     assert not (without.directory / core).exists()
     assert (compiled.directory / ".dockerignore").read_text().splitlines() == ["**/*.so"]
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o000])
+def test_what_is_shipped_has_the_same_modes_under_every_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    """Source: AWS Lambda Developer Guide, "Troubleshoot deployment issues", permission denied."""
+    monkeypatch.setattr(bundle, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(bundle, "dependencies", lambda _: bundle.SOURCES / "lambdas")
+    before = os.umask(umask)
+    try:
+        made = [bundle.lambda_asset().directory, bundle.worker_context().directory]
+    finally:
+        os.umask(before)
+    for directory in made:
+        assert modes(directory) <= MODES
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027])
+def test_the_assembly_has_them_too(tmp_path: Path, umask: int) -> None:
+    command = [sys.executable, "app.py", "--output", str(tmp_path / "cdk.out")]
+    subprocess.run(command, cwd=bundle.SOURCES, check=True, umask=umask)
+    assets = [path for path in (tmp_path / "cdk.out").glob("asset.*") if path.is_dir()]
+    assert len(assets) == 2
+    for asset in assets:
+        assert modes(asset) <= MODES
+
+
+def modes(directory: Path) -> set[tuple[bool, int]]:
+    """Return whether it is a directory, and the permission bits, of a directory and all below it."""
+    return {(path.is_dir(), path.stat().st_mode & 0o7777) for path in (directory, *directory.rglob("*"))}
 
 
 def test_old_bundles_are_forgotten_but_not_the_newest(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
 from typing import Any
 
 import pytest
 
 from localcloud import LocalCloud
+from tests.localcloud.function_code import zipped
 
 pytestmark = pytest.mark.cloud
 
@@ -27,16 +26,13 @@ def invoked(cloud: LocalCloud, permission: dict[str, Any] | None) -> bool:
     name = f"target-{time.time_ns()}"
     role = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as zipped:
-        zipped.writestr("code.py", CODE)
     arn = functions.create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=role,
         Handler="code.handler",
         Timeout=10,
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": zipped({"code.py": CODE})},
         Environment={"Variables": {"QUEUE": queue}},
     )["FunctionArn"]
     pattern = {"source": ["aws.ec2"], "detail": {"state": ["terminated"]}}

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 
 from localcloud import Fault, LocalCloud
 from localcloud.functions.pool import WARM
+from tests.localcloud.function_code import zipped
 
 CODE = """
 import json, os, sys, time
@@ -43,18 +42,14 @@ def function(
 ) -> Callable[..., Callable[..., Any]]:
     """Create a function and return how to invoke it: (error, payload)."""
 
-    def create(files: dict[str, str] | None = None, **settings: Any) -> Callable[..., Any]:
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as zipped:
-            for name, content in (files or {"code.py": CODE}).items():
-                zipped.writestr(name, content)
+    def create(files: dict[str, str] | None = None, mode: int = 0o644, **settings: Any) -> Callable[..., Any]:
         name = "f-" + str(time.time_ns())
         client = cloud.client("lambda")
         client.create_function(
             FunctionName=name,
             Runtime="python3.13",
             Role=role,
-            Code={"ZipFile": archive.getvalue()},
+            Code={"ZipFile": zipped(files or {"code.py": CODE}, mode)},
             **{"Handler": "code.handler", "Timeout": 10, **settings},
         )
 
@@ -114,6 +109,14 @@ def test_a_module_that_fails_to_import_is_an_import_error(function: Any) -> None
     assert error == "Unhandled"
     assert result["errorType"] == "Runtime.ImportModuleError"
     assert "nowhere" in result["errorMessage"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_a_file_that_only_its_owner_reads_is_not_read_by_a_function(function: Any, mode: int) -> None:
+    """Source: AWS Lambda Developer Guide, "Troubleshoot deployment issues", permission denied."""
+    error, result = function(mode=mode)()
+    assert error == "Unhandled"
+    assert result["errorMessage"] == "[Errno 13] Permission denied: '/var/task/code.py'"
 
 
 def test_the_function_sees_the_runtime_and_not_our_environment(function: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -10,13 +9,13 @@ import subprocess
 import sys
 import textwrap
 import time
-import zipfile
 from pathlib import Path
 
 import psutil
 import pytest
 
 from localcloud import LocalCloud, LocalCloudError
+from tests.localcloud.function_code import zipped
 
 SLEEPER = "import time\ndef handler(event, context):\n    time.sleep(event)\n"
 
@@ -39,9 +38,6 @@ def _alive(pid: int) -> bool:
 
 def with_function(cloud: LocalCloud) -> list[int]:
     """Start a function's process; return it and all others below the server."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as zipped:
-        zipped.writestr("code.py", SLEEPER)
     role = cloud.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     functions = cloud.client("lambda")
     functions.create_function(
@@ -50,7 +46,7 @@ def with_function(cloud: LocalCloud) -> list[int]:
         Role=role,
         Handler="code.handler",
         Timeout=60,
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": zipped({"code.py": SLEEPER})},
     )
     functions.invoke(FunctionName="sleeper", Payload=b"0")
     functions.invoke(FunctionName="sleeper", Payload=b"50", InvocationType="Event")

@@ -33,7 +33,9 @@ def _code(request: Request) -> dict[str, Any]:
         return {key: code[key] for key in ("S3Bucket", "S3Key", "S3ObjectVersion") if key in code}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:  # inline code is a module named index
-        zipped.writestr("index.py", code["ZipFile"])
+        info = zipfile.ZipInfo("index.py")
+        info.external_attr = 0o644 << 16
+        zipped.writestr(info, code["ZipFile"])
     return {"ZipFile": archive.getvalue()}
 
 

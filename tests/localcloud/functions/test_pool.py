@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +17,7 @@ from localcloud.faults import Faults
 from localcloud.functions.nursery import Forked
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome
+from tests.localcloud.function_code import zipped
 
 CODE = """
 import time
@@ -48,9 +47,6 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
 
 
 def function(*, import_seconds: float = 0.0) -> FunctionSettings:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as zipped:
-        zipped.writestr("code.py", CODE.format(import_seconds=import_seconds))
     return FunctionSettings(
         arn="arn:aws:lambda:eu-central-1:123456789012:function:f",
         name="f",
@@ -61,7 +57,7 @@ def function(*, import_seconds: float = 0.0) -> FunctionSettings:
         memory=128,
         environment={},
         code_sha="sha",
-        code=archive.getvalue(),
+        code=zipped({"code.py": CODE.format(import_seconds=import_seconds)}),
     )
 
 
