@@ -15,7 +15,6 @@ import pytest
 
 from infra import bundle
 
-
 # Is it a directory, and its permission bits: extension modules may be executable.
 MODES = {(True, 0o755), (False, 0o644), (False, 0o755)}
 
