@@ -54,6 +54,7 @@ class FunctionGrants:
         """Use the tags' data keys, and make the first one."""
         return [
             *self.repository.write("tag-keys/"),
+            *self.repository.read_versions("tag-keys/"),
             Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(self.tag_key.key_arn,)),
         ]
 

@@ -48,7 +48,9 @@ class Repository(Construct):
                 # progress.json is written anew at every heartbeat, and deleted indexes linger as versions.
                 s3.LifecycleRule(
                     id="noncurrent-versions",
-                    noncurrent_version_expiration=Duration.days(7),
+                    # Not below tag-keys/: a deleted key must be able to come back for as long as any point.
+                    prefix=f"{self._prefix}indexes/",
+                    noncurrent_version_expiration=Duration.days(30),
                     expired_object_delete_marker=True,
                 ),
             ],
@@ -73,6 +75,16 @@ class Repository(Construct):
                 conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
             ),
             Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,)),
+        ]
+
+    def read_versions(self, below: str) -> list[Grant]:
+        """Return what listing earlier versions of objects below a prefix needs."""
+        return [
+            Grant(
+                actions=("s3:ListBucketVersions",),
+                resources=(self.bucket.bucket_arn,),
+                conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
+            )
         ]
 
     def write(self, below: str) -> list[Grant]:

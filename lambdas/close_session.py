@@ -8,9 +8,10 @@ from typing import NotRequired, TypedDict
 from lambdas._step import Deployment, count_session, step
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
+from tidemark.aws.errors import AWS_FAILURES, translate
 from tidemark.sessions.items import read_index
 from tidemark.sessions.ledger import close_session
-from tidemark.sessions.outcome import Outcome, conclude
+from tidemark.sessions.outcome import Outcome, conclude, with_problem
 from tidemark.sessions.overlap import settle
 from tidemark.sessions.session import Session
 
@@ -56,9 +57,14 @@ def handler(event: Event, deployment: Deployment) -> Result:
         failure=words(event["failure"]) if "failure" in event else None,
         problems=[words(branch["failure"]) for branch in branches if "failure" in branch],
     )
-    closed = close_session(deployment.records, session.session_id, outcome, utc_now())
+    now = utc_now()
+    closed = close_session(deployment.records, session.session_id, outcome, now)
+    try:
+        _notify(deployment, closed, outcome)
+    except AWS_FAILURES as error:  # the session has ended all the same
+        outcome = with_problem(outcome, f"nobody was notified: {translate(error) or error}")
+        closed = close_session(deployment.records, session.session_id, outcome, now)
     count_session(closed)
-    _notify(deployment, closed, outcome)
     return {
         "session_id": closed.session_id,
         "status": outcome.status.value,

@@ -9,7 +9,7 @@ from lambdas.events import JobValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_backup
 from tidemark.aws.clock import utc_now
 from tidemark.sessions.items import read_session
-from tidemark.sessions.ledger import record_job
+from tidemark.sessions.ledger import has_started_jobs, record_job
 from tidemark.sessions.session import Job
 
 
@@ -24,14 +24,19 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job; raise VaultNotFound. Called again, it returns the same job."""
     policy = deployment.policy(event["session"]["policy"])
-    session = read_session(deployment.records, event["session"]["session_id"])
+    records = deployment.records
+    session = read_session(records, event["session"]["session_id"])
     job_id, recovery_point_arn = start_backup(
         deployment.clients.of("backup", policy.region),
         policy,
         session.file_system,
         role=deployment.settings.backup_role,
         token=idempotency_token(session.session_id, event["attempt"], policy.vault),
-        tags=deployment.tags.for_new_point(session, retention_days=policy.keep_days),
+        tags=deployment.tags.for_new_point(
+            session,
+            retention_days=policy.keep_days,
+            has_history=lambda: has_started_jobs(records, utc_now(), but=session.session_id),
+        ),
     )
     job = Job(
         job_id=job_id,
@@ -42,5 +47,5 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         started_at=utc_now(),
         keep_days=policy.keep_days,
     )
-    record_job(deployment.records, session.session_id, job)
+    record_job(records, session.session_id, job)
     return started_job(job_id, recovery_point_arn)

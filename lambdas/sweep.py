@@ -5,8 +5,6 @@ An aborted execution runs no Catch: its lease, its session, its worker and its t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict
 
@@ -14,18 +12,24 @@ from lambdas._step import Deployment, count, count_session, logger, step
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.conclusion import announce
-from tidemark.aws.errors import AWS_FAILURES
+from tidemark.aws.each import Failures
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.retention import with_retention_checked
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
-from tidemark.sessions.ledger import close_session, forget_session, leases, update_job, watched_sessions
+from tidemark.sessions.ledger import (
+    close_session,
+    forget_session,
+    leased_file_systems,
+    update_job,
+    watched_session_ids,
+)
 from tidemark.sessions.metrics import EXPIRED_LEASES
 from tidemark.sessions.outcome import conclude_stopped
 from tidemark.sessions.overlap import add_point, fail, renew, settle
-from tidemark.sessions.session import Session, SessionStatus
+from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweeping import SWEEP_GRACE
 
 
@@ -57,35 +61,23 @@ def handler(_event: Event, deployment: Deployment) -> Result:
         "workers": [],
         "task_definitions": [],
     }
-    failures: list[Exception] = []
-    alive = _sweep_leases(deployment, now, result, failures)
-    _sweep_sessions(deployment, now, result, failures)
-    _sweep_workers(deployment, alive, result)
+    failures, alive = Failures(), set[str]()
+    for sweep in (_sweep_leases, _sweep_sessions, _sweep_workers):
+        with failures.going_on(sweep.__name__):
+            sweep(deployment, now, result, failures, alive)
     count(EXPIRED_LEASES, len(result["failed_indexes"]))
-    if failures:
-        raise failures[0]
+    failures.raise_first()
     return result
 
 
-@contextmanager
-def _going_on(what: str, failures: list[Exception]) -> Iterator[None]:
-    """Log and collect an error with one of many, so that it keeps nobody from the others."""
-    try:
-        yield
-    except AWS_FAILURES as error:
-        logger.warning("%s is left to the next sweep: %s: %s", what, type(error).__name__, error)
-        failures.append(error)
-
-
 def _sweep_leases(
-    deployment: Deployment, now: datetime, result: Result, failures: list[Exception]
-) -> set[str]:
-    """Renew or end every lease; return the ids of the indexes that are still being made."""
-    alive: set[str] = set()
+    deployment: Deployment, now: datetime, result: Result, failures: Failures, alive: set[str]
+) -> None:
+    """Renew or end every lease; add the ids of the indexes that are still being made to `alive`."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
-    for listed in leases(deployment.records):
-        with _going_on(f"the lease of index {listed.index_id}", failures):
-            lease = read_lease(deployment.records, listed.file_system)
+    for listed in leased_file_systems(deployment.records):
+        with failures.going_on(f"the lease of {listed}"):
+            lease = read_lease(deployment.records, FileSystem.parse(listed))
             if lease is None:
                 continue  # the list lags; it has ended
             ended = ended_as(states, execution_arn(deployment.settings.indexing_session, lease.index_id))
@@ -101,18 +93,20 @@ def _sweep_leases(
                 if index is not None:
                     announce(deployment.records, deployment.tags, states, index)
                 result["failed_indexes"].append(lease.index_id)
-    return alive
 
 
-def _sweep_sessions(deployment: Deployment, now: datetime, result: Result, failures: list[Exception]) -> None:
+def _sweep_sessions(
+    deployment: Deployment, now: datetime, result: Result, failures: Failures, _alive: set[str]
+) -> None:
     """Close the sessions whose execution is over without having closed them, and follow their jobs."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
-    for listed in watched_sessions(deployment.records):
-        with _going_on(f"session {listed.session_id}", failures):
+    for session_id in watched_session_ids(deployment.records):
+        with failures.going_on(f"session {session_id}"):
+            listed = read_session(deployment.records, session_id)
             ended = ended_as(states, listed.execution_arn)
             if ended is None or now - listed.opened_at < SWEEP_GRACE:
                 continue
-            session = settle(deployment.records, listed.session_id, deployment.tags.tell_index)
+            session = settle(deployment.records, session_id, deployment.tags.tell_index)
             if session.is_watched:
                 _close_stopped(deployment, session, ended, now)
                 if session.status is SessionStatus.RUNNING:
@@ -158,18 +152,22 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
         count_session(closed)
 
 
-def _sweep_workers(deployment: Deployment, alive: set[str], result: Result) -> None:
+def _sweep_workers(
+    deployment: Deployment, _now: datetime, result: Result, failures: Failures, alive: set[str]
+) -> None:
     """Remove the workers and task definitions of indexes that are not being made."""
     settings, clients = deployment.settings, deployment.clients
     for worker in find_workers(clients, settings):
-        if _is_over(deployment, worker.index_id, alive):
-            remove_worker(clients, settings, worker, "its indexing session is over")
-            result["workers"].append(worker.worker_id)
+        with failures.going_on(f"worker {worker.worker_id}"):
+            if _is_over(deployment, worker.index_id, alive):
+                remove_worker(clients, settings, worker, "its indexing session is over")
+                result["workers"].append(worker.worker_id)
     ecs = clients.of("ecs", settings.region)
     for arn, index_id in registered_task_definitions(ecs, settings):
-        if _is_over(deployment, index_id, alive):
-            deregister_task_definition(ecs, arn)
-            result["task_definitions"].append(arn)
+        with failures.going_on(f"task definition {arn}"):
+            if _is_over(deployment, index_id, alive):
+                deregister_task_definition(ecs, arn)
+                result["task_definitions"].append(arn)
 
 
 def _is_over(deployment: Deployment, index_id: str, alive: set[str]) -> bool:

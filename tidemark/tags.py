@@ -31,6 +31,7 @@ import binascii
 import dataclasses
 import enum
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Self
@@ -46,6 +47,7 @@ KEY_BYTES: Final = 64
 FIELDS: Final = ("session", "policy", "file_system", "account", "region", "created", "retention", "index")
 
 _PREFIX: Final = f"{MARKER}:"
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NAME_BYTES: Final = 16
 _VALUE_BLOCK: Final = 32
 # 160 padded bytes and 16 of the SIV are 235 characters of base64; the next block would pass 256.
@@ -78,6 +80,7 @@ class Finding(enum.StrEnum):
     """What is wrong with a tag, or with the set of them."""
 
     ALTERED = "altered"  # does not authenticate: changed, or moved from elsewhere
+    OTHER_INDEX = "other-index"  # names another index than the records, or none
     MISSING = "missing"
     MIXED_KEYS = "mixed-keys"  # sealed with another data key than the point's session
     UNKNOWN_KEY = "unknown-key"  # a key version that this deployment does not have
@@ -206,6 +209,12 @@ def open_tags(
         key_version=version if whole else None,
         problems=tuple(problems),
     )
+
+
+def key_versions(tags: Mapping[str, str]) -> frozenset[int]:
+    """Return the versions of the data keys that tags in this format name."""
+    parts = (tag_key.split(":") for tag_key in tags if tag_key.startswith(f"{_PREFIX}{FORMAT}:"))
+    return frozenset(int(part[2]) for part in parts if len(part) == 4 and _VERSION.fullmatch(part[2]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ class Told:
     def __init__(self) -> None:
         self.points: list[str] = []
 
-    def tell_index(self, _session: Any, made: Any, _index_id: str) -> None:
+    def tell_index(self, _session: Any, made: Any, _index_id: str) -> str:
         self.points.append(made.recovery_point_arn)
+        return ""
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,41 +11,54 @@ from botocore.stub import Stubber
 from tests.aws.account import REGION, the_clients
 from tests.sessions.world import new_session, point
 from tidemark.aws.points import PointTags, all_tags
-from tidemark.tags import KEY_BYTES, TagKey
+from tidemark.tags import KEY_BYTES, TagKey, open_tags
 
 INDEX = "fs-0123456789abcdef0-20261122T020000Z-0a1b2c"
 
 
-def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end() -> None:
     clients = the_clients()
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
-    tags.__dict__["keys"] = SimpleNamespace(all=lambda: {1: b"k" * KEY_BYTES})
+    tags.__dict__["keys"] = SimpleNamespace(needed_by=lambda _: {1: b"k" * KEY_BYTES})
     told = point("s", "backup")
     with Stubber(clients.of("backup", told.region)) as stub:
         stub.add_response("list_tags", {"Tags": {"Owner": "ada"}})
-        tags.tell_index(new_session("s"), told, INDEX)
-    assert "it has no tags of Tidemark" in caplog.text
+        assert "it has no tags of Tidemark" in tags.tell_index(new_session("s"), told, INDEX)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
 @pytest.mark.parametrize("operation", ["list_tags", "tag_resource"])
-def test_a_point_that_is_gone_or_denied_keeps_no_session_from_its_end(
-    caplog: pytest.LogCaptureFixture, code: str, operation: str
-) -> None:
+def test_a_point_that_is_gone_or_denied_keeps_no_session_from_its_end(code: str, operation: str) -> None:
     clients = the_clients()
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
     key = TagKey(version=1, secret=b"k" * KEY_BYTES)
-    tags.__dict__["keys"] = SimpleNamespace(all=lambda: {1: key.secret}, current=lambda: key)
+    tags.__dict__["keys"] = SimpleNamespace(needed_by=lambda _: {1: key.secret}, current=lambda _: key)
     session, told = new_session("s"), point("s", "backup")
+    new_tags = tags.for_new_point(session, retention_days=1, has_history=lambda: False)
     with Stubber(clients.of("backup", told.region)) as stub:
         if operation == "tag_resource":
-            stub.add_response("list_tags", {"Tags": tags.for_new_point(session, retention_days=1)})
+            stub.add_response("list_tags", {"Tags": new_tags})
         stub.add_client_error(operation, code, "Insufficient privileges")
-        tags.tell_index(session, told, INDEX)
+        said = tags.tell_index(session, told, INDEX)
         stub.assert_no_pending_responses()
     if code == "AccessDeniedException":
-        for words in (told.recovery_point_arn, "was deleted", "backup:TagResource"):
-            assert words in caplog.text
+        assert "was deleted" in said
+        assert "backup:TagResource" in said
+    else:
+        assert said == ""
+
+
+def test_a_new_point_names_no_index_for_the_one_that_is_made_may_fail() -> None:
+    clients = the_clients()
+    tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
+    key = TagKey(version=1, secret=b"k" * KEY_BYTES)
+    tags.__dict__["keys"] = SimpleNamespace(current=lambda _: key)
+    session = replace(new_session("s"), index_id=INDEX)
+    sealed = tags.for_new_point(session, retention_days=1, has_history=lambda: False)
+    arn = session.file_system.arn
+    opened = open_tags(sealed, file_system=arn, keys={1: key.secret}, deployment="tidemark")
+    assert opened.metadata is not None
+    assert opened.metadata.index is None
 
 
 def test_tags_are_read_to_the_last_page() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from botocore.session import get_session
@@ -60,7 +61,7 @@ def listing_of(clients):
         clients,
         FILE_SYSTEM,
         vaults={HOME: "tidemark", AWAY: "copies"},
-        keys={1: bytes(64)},
+        keys=SimpleNamespace(needed_by=lambda _: {1: bytes(64)}),
         deployment="tidemark",
     )
 

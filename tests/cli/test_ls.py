@@ -104,7 +104,7 @@ def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
     made = index_rows(deployment.store, tmp_path, [row("/a")], number=3).index_id
     claimed = claim(deployment.records, session.session_id, made, NOW)
     complete(deployment.records, deployment.file_system, claimed.index_id, {}, NOW)
-    settle(deployment.records, "s-1", lambda *_: None)
+    settle(deployment.records, "s-1", lambda *_: "")
     result = tidemark("ls", f"{arn}:/")
     assert result.code == 0, result.err
     assert result.out.endswith("a\n")

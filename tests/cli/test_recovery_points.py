@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -51,7 +52,6 @@ def points(deployment, monkeypatch):
     found: list[RecoveryPoint] = []
     listing = Listing(points=found, unlisted=[])
     monkeypatch.setattr("tidemark.cli.recovery_points.recovery_points_of", lambda *_, **__: listing)
-    monkeypatch.setattr("tidemark.aws.tag_keys.TagKeys.all", lambda _: {1: KEY.secret})
     return found
 
 
@@ -116,7 +116,6 @@ def test_a_malformed_id(tidemark):
 def test_a_vault_that_is_missing_is_named_after_the_points_of_the_others(tidemark, deployment, monkeypatch):
     missing = Unlisted(region=REGION, vault="tidemark", error=VaultNotFound("tidemark", REGION))
     denied = Unlisted(region=COPY_REGION, vault="copies", error=AccessDenied("copies may be missing"))
-    monkeypatch.setattr("tidemark.aws.tag_keys.TagKeys.all", lambda _: {1: KEY.secret})
     for points, unlisted in (([point(1, TAGS)], [missing]), ([], [missing, denied])):
         listing = Listing(points=points, unlisted=unlisted)
         monkeypatch.setattr(
@@ -131,3 +130,17 @@ def test_a_vault_that_is_missing_is_named_after_the_points_of_the_others(tidemar
         document = tidemark("recovery-points", OWN, "--json").document
         assert len(document["recovery_points"]) == len(points)
         assert [each["vault"] for each in document["unlisted"]] == [each.vault for each in unlisted]
+
+
+def test_an_index_that_the_records_do_not_name_is_reported(tidemark, points):
+    """As it stands in tags that an earlier version sealed while an index was made that failed."""
+    failed = f"{OWN}-20261122T020000Z-0a1b2c"
+    points.append(
+        point(1, seal(replace(METADATA, index=failed), file_system=ARN, key=KEY, deployment="tidemark"))
+    )
+    (found,) = tidemark("recovery-points", OWN, "--json").document["recovery_points"]
+    assert found["index_id"] is None
+    (problem,) = found["problems"]
+    assert (problem["finding"], problem["field"]) == ("other-index", "index")
+    assert problem["message"] == f"its tags name {failed}, and the records none"
+    assert f"! its tags name {failed}" in tidemark("recovery-points", OWN).out

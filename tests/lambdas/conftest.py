@@ -34,11 +34,14 @@ class ToldTags:
 
     told: list[tuple[str, str]] = field(default_factory=list)
 
-    def for_new_point(self, session: Session, *, retention_days: int | None) -> dict[str, str]:
+    def for_new_point(
+        self, session: Session, *, retention_days: int | None, has_history: Callable[[], bool]
+    ) -> dict[str, str]:
         return {"session": session.session_id, "days": str(retention_days)}
 
-    def tell_index(self, _session: Session, point: Point, index_id: str) -> None:
+    def tell_index(self, _session: Session, point: Point, index_id: str) -> str:
         self.told.append((point.recovery_point_arn, index_id))
+        return ""
 
 
 Call = Callable[[str, Any], Any]

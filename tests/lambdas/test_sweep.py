@@ -22,7 +22,7 @@ from tidemark.aws.workers import find_workers
 from tidemark.errors import AccessDenied
 from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
-from tidemark.sessions.ledger import close_session, record_job, watched_sessions
+from tidemark.sessions.ledger import close_session, record_job, watched_session_ids
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import add_point, claim, complete, fail, open_session
 from tidemark.sessions.session import FileSystem, Job, Session, SessionStatus
@@ -177,7 +177,7 @@ def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> N
 def test_a_worker_whose_lease_is_not_listed_yet_is_left_alone(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "leases", lambda _records: ())  # the list lags behind the table
+    monkeypatch.setattr(sweep, "leased_file_systems", lambda _records: ())  # the list lags behind the table
     call("sweep", {})
     assert account.workers() == {account.index_id(name) for name in FILE_SYSTEMS}
 
@@ -186,9 +186,9 @@ def test_a_session_that_closed_after_it_was_listed_keeps_its_end(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = account.deployment.records
-    listed = list(watched_sessions(records))
+    listed = list(watched_session_ids(records))
     close_session(records, "lost", Outcome(status=SessionStatus.SUCCESS, reasons=()), utc_now())
-    monkeypatch.setattr(sweep, "watched_sessions", lambda _records: iter(listed))
+    monkeypatch.setattr(sweep, "watched_session_ids", lambda _records: iter(listed))
     assert call("sweep", {})["aborted_sessions"] == []
     assert read_session(records, "lost").status is SessionStatus.SUCCESS
 
@@ -307,7 +307,7 @@ def test_a_job_that_goes_on_is_followed_to_its_end(account: Account, call: Any, 
 
 
 def watched(account: Account) -> set[str]:
-    return {listed.session_id for listed in watched_sessions(account.deployment.records)}
+    return set(watched_session_ids(account.deployment.records))
 
 
 @pytest.mark.parametrize("whole", [True, False])

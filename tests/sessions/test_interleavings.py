@@ -204,18 +204,18 @@ MUTANTS = {
         {"copies": True, "close settles": False},
     ),
     "associates before the index is complete": (
-        "if index is not None and index.status is IndexStatus.COMPLETE:\n        for",
-        "if index is not None:\n        for",
+        "if index is None or index.status is not IndexStatus.COMPLETE:\n        return session",
+        "if index is None:\n        return session",
         {},
     ),
     "associates one point only": (
-        "for point in session.points:",
-        "for point in session.points[:1]:",
+        "for point in session.points)",
+        "for point in session.points[:1])",
         {"copies": True},
     ),
     "tags a point after its association": (
-        "    tag_point(session, point, index.index_id)\n    try:",
-        "    try:",
+        "    problem = tag_point(session, point, index.index_id)\n",
+        "    problem = ''\n",
         {},
     ),
     "asks for its index before it leaves its token": (

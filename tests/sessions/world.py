@@ -264,8 +264,9 @@ def _check_point(stored: Mapping[ItemKey, Item], session: Session, index: Index 
     assert Association.from_item(item).index_id == index.index_id, "I3"
 
 
-def _tag(aws: Aws, _session: Session, made: Point, index_id: str) -> None:
+def _tag(aws: Aws, _session: Session, made: Point, index_id: str) -> str:
     aws.note(("tag", made.recovery_point_arn), {"index_id": index_id})
+    return ""
 
 
 def _index(stored: Mapping[ItemKey, Item], index_id: str | None) -> Index | None:
@@ -308,7 +309,7 @@ def with_an_old_session() -> Mapping[ItemKey, Item]:
     store = MemoryStore()
     overlap.open_session(store, new_session("old"), START)
     for kind in ("backup", "copy"):
-        overlap.add_point(store, "old", point("old", kind), lambda *_: None)
+        overlap.add_point(store, "old", point("old", kind), lambda *_: "")
     overlap.claim(store, "old", "index-of-old-0", START)
     waits = Outcome(status=SessionStatus.WARNING, reasons=("not indexed yet",))
     ledger.close_session(store, "old", waits, START)

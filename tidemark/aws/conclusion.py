@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from tidemark.aws.each import Failures
 from tidemark.aws.errors import code_of
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import Index
@@ -25,15 +27,17 @@ _NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 def announce(store: Store, tags: PointTags, client: SFNClient, index: Index) -> None:
     """Associate the points of every session that the ended index belongs to, and wake those that wait.
 
-    May be called again: what is done already is found done.
+    May be called again: what is done already is found done. An error with one session is raised when all
+    others are told.
     """
+    failures = Failures()
     for session_id in sorted(index.sessions):
-        try:
+        # Where its record was deleted, its points keep their tags.
+        with failures.going_on(f"session {session_id}"), suppress(SessionNotFound):
             session = settle(store, session_id, tags.tell_index)
-        except SessionNotFound:
-            continue  # its record was deleted; its points keep their tags
-        if session.waiting_token is not None:
-            answer_waiting(client, session.waiting_token, index)
+            if session.waiting_token is not None:
+                answer_waiting(client, session.waiting_token, index)
+    failures.raise_first()
 
 
 def answer_waiting(client: SFNClient, task_token: str, index: Index) -> None:

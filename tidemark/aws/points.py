@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.errors import code_of, is_denied
+from tidemark.aws.errors import code_of, is_denied, message_of, translate
 from tidemark.aws.tag_keys import TagKeys
-from tidemark.errors import ForeignTag
+from tidemark.errors import TidemarkError
 from tidemark.sessions.session import Point, Session
 from tidemark.tags import PointMetadata, open_tags, seal, seal_index
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
 
-_LOG = logging.getLogger(__name__)
+_ON_POINTS = {"ListTags", "TagResource"}  # AWS Backup's operations, not those of S3 and KMS
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: cached_property needs a __dict__
@@ -43,8 +43,14 @@ class PointTags:
             deployment=self.deployment,
         )
 
-    def for_new_point(self, session: Session, *, retention_days: int | None) -> dict[str, str]:
-        """Return the tags to give StartBackupJob. The same session, the same tags."""
+    def for_new_point(
+        self, session: Session, *, retention_days: int | None, has_history: Callable[[], bool]
+    ) -> dict[str, str]:
+        """Return the tags to give StartBackupJob. The same session, the same tags.
+
+        They name no index: the one that is being made may fail, and tell_index comes when it is complete.
+        `has_history` is as in `TagKeys.current`. Raises TagKeyDamaged.
+        """
         metadata = PointMetadata(
             session=session.session_id,
             policy=session.policy,
@@ -53,54 +59,54 @@ class PointTags:
             region=session.file_system.region,
             created=session.opened_at,
             retention_days=retention_days,
-            index=session.index_id,
         )
         return seal(
             metadata,
             file_system=session.file_system.arn,
-            key=self.keys.current(),
+            key=self.keys.current(has_history),
             deployment=self.deployment,
         )
 
-    def tell_index(self, session: Session, point: Point, index_id: str) -> None:
-        """Write the index id into a point's tags. A point that is deleted already needs none.
+    def tell_index(self, session: Session, point: Point, index_id: str) -> str:
+        """Write the index id into a point's tags; return why that was not possible, or nothing.
 
-        One whose tags may not be used is logged, since it may be deleted as well.
-
-        Nor does one whose tags somebody has changed: the records say what its index is, and `tidemark
-        recovery-points` reports the tags. Raising would keep its session from ever being closed.
+        It raises no error of AWS: the records say what the point's index is, and one point must keep no
+        session from being closed. A point that is deleted needs no tags any more.
         """
-        client = self.clients.of("backup", point.region)
         try:
-            tags = all_tags(client, point.recovery_point_arn)
-            data_keys = self.keys.all()
-            opened = open_tags(
-                tags, file_system=session.file_system.arn, keys=data_keys, deployment=self.deployment
-            )
-            if opened.metadata is not None and opened.metadata.index == index_id:
-                return
-            sealed = seal_index(
-                tags,
-                index_id,
-                file_system=session.file_system.arn,
-                keys=data_keys,
-                deployment=self.deployment,
-            )
-            client.tag_resource(ResourceArn=point.recovery_point_arn, Tags=sealed)
-        except ForeignTag as error:
-            _LOG.warning("%s: %s", point.recovery_point_arn, error)
+            self._tell_index(session, point, index_id)
         except ClientError as error:
-            if is_denied(error):
-                # AWS answers so for a point that is gone, too. Its session must be closed all the same.
-                _LOG.warning(
-                    "%s: %s; either the point or its vault was deleted, or backup:ListTags and "
-                    "backup:TagResource are not granted in %s",
-                    point.recovery_point_arn,
-                    error,
-                    point.region,
+            if code_of(error) == "ResourceNotFoundException":
+                return ""
+            if error.operation_name in _ON_POINTS and is_denied(error):
+                return (  # AWS answers so for a point that is gone, too
+                    f"{message_of(error)}; either the point or its vault was deleted, or backup:ListTags and "
+                    f"backup:TagResource are not granted in {point.region}"
                 )
-            elif code_of(error) != "ResourceNotFoundException":
-                raise
+            return str(translate(error) or error)
+        except BotoCoreError as error:
+            return str(translate(error) or error)
+        except TidemarkError as error:
+            return str(error)
+        return ""
+
+    def _tell_index(self, session: Session, point: Point, index_id: str) -> None:
+        client = self.clients.of("backup", point.region)
+        tags = all_tags(client, point.recovery_point_arn)
+        data_keys = self.keys.needed_by(tags)
+        opened = open_tags(
+            tags, file_system=session.file_system.arn, keys=data_keys, deployment=self.deployment
+        )
+        if opened.metadata is not None and opened.metadata.index == index_id:
+            return
+        sealed = seal_index(
+            tags,
+            index_id,
+            file_system=session.file_system.arn,
+            keys=data_keys,
+            deployment=self.deployment,
+        )
+        client.tag_resource(ResourceArn=point.recovery_point_arn, Tags=sealed)
 
 
 def all_tags(client: BackupClient, recovery_point_arn: str) -> dict[str, str]:

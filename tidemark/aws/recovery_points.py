@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of, is_denied, message_of
 from tidemark.aws.points import all_tags
+from tidemark.aws.tag_keys import TagKeys
 from tidemark.aws.vaults import vault_error
-from tidemark.errors import TidemarkError
+from tidemark.errors import TagKeyDamaged, TidemarkError
 from tidemark.sessions.session import FileSystem
 from tidemark.tags import OpenedTags, open_tags, unreadable_tags
 
@@ -69,7 +70,7 @@ def recovery_points_of(
     file_system: FileSystem,
     *,
     vaults: Mapping[str, str],
-    keys: Mapping[int, bytes],
+    keys: TagKeys,
     deployment: str,
 ) -> Listing:
     """Return the points of a file system in these vaults (Region -> name), newest first, copies last.
@@ -139,7 +140,7 @@ def _opened(
     recovery_point_arn: str,
     *,
     file_system: str,
-    keys: Mapping[int, bytes],
+    keys: TagKeys,
     deployment: str,
 ) -> OpenedTags:
     """Return what a point's tags say: nothing of one that has been deleted meanwhile."""
@@ -155,4 +156,8 @@ def _opened(
         if code_of(error) != "ResourceNotFoundException":
             raise
         tags = {}
-    return open_tags(tags, file_system=file_system, keys=keys, deployment=deployment)
+    try:
+        needed = keys.needed_by(tags)
+    except TagKeyDamaged as error:
+        return unreadable_tags(f"its tags cannot be read: {error}")
+    return open_tags(tags, file_system=file_system, keys=needed, deployment=deployment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +14,14 @@ from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.ledger import associations_of
-from tidemark.tags import PointMetadata
+from tidemark.tags import Finding, PointMetadata, TagProblem
 
 HELP = """List the recovery points and copies of a file system.
 
 What a point says of itself stands in its encrypted tags. Tags that were altered, or copied from
-elsewhere, are reported and never believed. A vault that does not exist or may not be listed is reported
-after the points of the others, and its error gives the exit code. Costs one listing for each vault, and
-one request for the tags of each point.
+elsewhere, are reported and never believed, and so is an index that the records do not name. A vault that
+does not exist or may not be listed is reported after the points of the others, and its error gives the
+exit code. Costs one listing for each vault, and one request for the tags of each point.
 
 JSON: {"recovery_points": [...], "unlisted": [...]}, each point with recovery_point_arn, kind, region,
 vault, status, size_bytes, created_at, delete_at (null: kept for ever), index_id (null: none describes
@@ -85,13 +85,24 @@ def find(connection: Connection, file_system: str) -> Found:
         connection.clients,
         connection.resources.file_system(file_system),
         vaults=connection.resources.vaults,
-        keys=connection.tag_keys.all(),
+        keys=connection.tag_keys,
         deployment=connection.deployment,
     )
+    points = [(point, _index_of(connection, point)) for point in listing.points]
     return Found(
-        points=[(point, _index_of(connection, point)) for point in listing.points],
+        points=[(with_index_compared(point, index_id), index_id) for point, index_id in points],
         unlisted=listing.unlisted,
     )
+
+
+def with_index_compared(point: RecoveryPoint, index_id: str | None) -> RecoveryPoint:
+    """Return the point with a problem more if its tags do not name the index that the records name."""
+    metadata = point.tags.metadata
+    if metadata is None or metadata.index == index_id:
+        return point
+    message = f"its tags name {metadata.index or 'no index'}, and the records {index_id or 'none'}"
+    problem = TagProblem(finding=Finding.OTHER_INDEX, tag_key="", field="index", message=message)
+    return replace(point, tags=replace(point.tags, problems=(*point.tags.problems, problem)))
 
 
 def show(out: Console, points: list[tuple[RecoveryPoint, str | None]]) -> None:

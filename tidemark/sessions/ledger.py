@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tidemark.sessions.indexing import LEASE_MARK, Association, Index, Lease, is_index_item
+from tidemark.sessions.indexing import LEASE_MARK, Association, Index, is_index_item
 from tidemark.sessions.items import read_index, read_session, update_session
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.schema import (
@@ -28,6 +28,8 @@ from tidemark.sessions.session import (
     job_to_map,
 )
 from tidemark.sessions.store import Store
+
+_A_YEAR = timedelta(days=366)
 
 
 def wait_for_index(store: Store, session_id: str, task_token: str) -> Index | None:
@@ -107,19 +109,26 @@ def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Se
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
 
 
-def watched_sessions(store: Store) -> Iterator[Session]:
-    """Return the sessions that the sweeper looks after, oldest first. The list may lag by a moment.
+def has_started_jobs(store: Store, now: datetime, *, but: str) -> bool:
+    """Return whether any session of the last year has started a job, apart from one."""
+    return any(
+        session.jobs and session.session_id != but for session in sessions_since(store, now - _A_YEAR, now)
+    )
+
+
+def watched_session_ids(store: Store) -> Iterator[str]:
+    """Return the ids of the sessions that the sweeper looks after, oldest first. The list may lag.
 
     They have not been closed, or were stopped: their jobs may go on, and so may the making of their index.
     """
     for item in store.query(SESSIONS, RUNNING, RUNNING_MARK):
-        yield Session.from_item(item)
+        yield str(item["session_id"])
 
 
-def leases(store: Store) -> Iterator[Lease]:
-    """Return every file system's lease, live or expired. The list may lag by a moment."""
+def leased_file_systems(store: Store) -> Iterator[str]:
+    """Return every file system that has a lease, live or expired. The list may lag by a moment."""
     for item in store.query(INDEXES, LEASES, LEASE_MARK):
-        yield Lease.from_item(item)
+        yield str(item["file_system"])
 
 
 def indexes_of(store: Store, file_system: FileSystem) -> Iterator[Index]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.session import Session, SessionStatus
 
+_LONGEST_REASON = 2_000  # characters; a session has a few for each of its copies
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -32,8 +34,21 @@ def conclude(
         if missing is not None:
             reasons.append(missing)
     if not any(point.kind == "backup" for point in session.points):
-        return Outcome(status=SessionStatus.FAILED, reasons=tuple(reasons) or ("no recovery point was made",))
-    return Outcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=tuple(reasons))
+        return Outcome(
+            status=SessionStatus.FAILED, reasons=_bounded(reasons) or ("no recovery point was made",)
+        )
+    return Outcome(
+        status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=_bounded(reasons)
+    )
+
+
+def with_problem(outcome: Outcome, problem: str) -> Outcome:
+    """Return the outcome with a reason more, which makes a success a warning."""
+    warning = outcome.status is SessionStatus.SUCCESS
+    return Outcome(
+        status=SessionStatus.WARNING if warning else outcome.status,
+        reasons=_bounded([*outcome.reasons, problem]),
+    )
 
 
 def conclude_stopped(session: Session, index: Index | None, *, why: str) -> Outcome:
@@ -57,15 +72,29 @@ def conclude_stopped(session: Session, index: Index | None, *, why: str) -> Outc
     missing = _why_no_index(session, index) if session.index_wanted and session.points else None
     if missing is not None:
         reasons.append(missing)
-    return Outcome(status=SessionStatus.ABORTED, reasons=tuple(reasons))
+    return Outcome(status=SessionStatus.ABORTED, reasons=_bounded(reasons))
+
+
+def _bounded(reasons: Sequence[str]) -> tuple[str, ...]:
+    """Return reasons that fit into a record: a step's message may have 32,768 characters."""
+    return tuple(
+        reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..." for reason in reasons
+    )
 
 
 def _issues(session: Session) -> list[str]:
-    return [
+    issues = [
         f"the {point.kind} in {point.region} has issues: {point.issues}"
         for point in session.points
         if point.issues
     ]
+    untold = [
+        f"the tags of the {point.kind} in {point.region} do not name its index, only the records do: "
+        f"{point.tag_problem}"
+        for point in session.points
+        if point.tag_problem
+    ]
+    return issues + untold
 
 
 def _why_no_index(session: Session, index: Index | None) -> str | None:

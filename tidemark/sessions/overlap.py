@@ -16,6 +16,7 @@ are in docs/design.md, and tests/sessions/test_interleavings.py holds these func
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -159,8 +160,9 @@ def fail(store: Store, file_system: FileSystem, index_id: str, reason: str, now:
 
 
 # Called with a session, one of its points and its index id before their association is written: a crash in
-# between leaves a point that is told its index again, never an association that the point does not know.
-TagPoint = Callable[[Session, Point, str], None]
+# between leaves a point that is told its index again. Returns why it could not be told, or nothing; it raises
+# nothing, for the association counts and must be written in any case.
+TagPoint = Callable[[Session, Point, str], str]
 
 
 def add_point(store: Store, session_id: str, point: Point, tag_point: TagPoint) -> Session:
@@ -171,18 +173,21 @@ def add_point(store: Store, session_id: str, point: Point, tag_point: TagPoint) 
 
 
 def settle(store: Store, session_id: str, tag_point: TagPoint) -> Session:
-    """Associate every point of the session with its index if that is complete; return the session as read."""
+    """Associate every point of the session with its index if that is complete; return the session.
+
+    A point whose tags could not be told the index says so in `tag_problem`, and is told again.
+    """
     session = read_session(store, session_id)
     if session.index_id is None or not session.points:
         return session
     index = read_index(store, session.file_system, session.index_id)
-    if index is not None and index.status is IndexStatus.COMPLETE:
-        for point in session.points:
-            _associate(store, session, point, index, tag_point)
-    return session
+    if index is None or index.status is not IndexStatus.COMPLETE:
+        return session
+    settled = tuple(_associate(store, session, point, index, tag_point) for point in session.points)
+    return replace(session, points=settled)
 
 
-def _associate(store: Store, session: Session, point: Point, index: Index, tag_point: TagPoint) -> None:
+def _associate(store: Store, session: Session, point: Point, index: Index, tag_point: TagPoint) -> Point:
     association = Association(
         file_system=session.file_system,
         recovery_point_arn=point.recovery_point_arn,
@@ -190,13 +195,18 @@ def _associate(store: Store, session: Session, point: Point, index: Index, tag_p
         session_id=session.session_id,
     )
     key = association_key(session.file_system, point.recovery_point_arn)
-    if store.get(INDEXES, key) is not None:
-        return  # written by whoever came before; a complete index is final, so it can only be the same one
-    tag_point(session, point, index.index_id)
-    try:
-        store.transact(Put(table=INDEXES, item=association.to_item(), conditions=(absent("record"),)))
-    except ConditionNotMet:
-        return
+    # Written by whoever came before: a complete index is final, so it can only be the same one.
+    written = store.get(INDEXES, key) is not None
+    if written and not point.tag_problem:
+        return point
+    problem = tag_point(session, point, index.index_id)
+    if problem != point.tag_problem:
+        point = replace(point, tag_problem=problem)
+        update_session(store, session.session_id, {("points", point.recovery_point_arn): point_to_map(point)})
+    if not written:
+        with suppress(ConditionNotMet):  # somebody came before meanwhile
+            store.transact(Put(table=INDEXES, item=association.to_item(), conditions=(absent("record"),)))
+    return point
 
 
 def _owns(store: Store, session: Session) -> bool:

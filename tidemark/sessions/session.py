@@ -80,6 +80,7 @@ class Point:
     size_bytes: int  # what the job transferred: of an EFS backup, the changes since the last one
     completed_at: datetime  # UTC
     issues: str = ""  # how the job ended, in AWS Backup's words, where that was not a plain success
+    tag_problem: str = ""  # why its tags could not be told its index, in words
 
 
 UNKNOWN_DAYS = 0  # of a job that was recorded by a version that did not record its retention

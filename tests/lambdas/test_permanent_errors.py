@@ -1,0 +1,287 @@
+"""What cannot be written into tags ends no session: each step with each error, and what the records say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from lambdas import sweep
+from lambdas._step import Deployment
+from tests.aws.account import ACCOUNT, FS, REGION
+from tests.lambdas.conftest import AT_TWO, STARTED, close
+from tests.sessions.world import new_session, point
+from tidemark.aws.clients import Clients
+from tidemark.aws.clock import utc_now
+from tidemark.aws.points import PointTags
+from tidemark.sessions.items import read_session
+from tidemark.sessions.ledger import associations_of, wait_for_index
+from tidemark.sessions.overlap import add_point, claim, complete, open_session
+from tidemark.sessions.session import Point, SessionStatus
+
+INDEX = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"
+KEY_FILE = {"Bucket": "repository", "Key": "below/tag-keys/1.json"}
+Answer = dict[str, Any] | Exception
+
+
+class Account:
+    """Two sessions that share an index, with points whose tags are real; AWS Backup is a few answers."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment, self.clients = deployment, deployment.clients
+        self.tags = deployment.tags
+        self._answers: dict[str, Answer] = {}
+        self._undo: list[Callable[[], None]] = []
+
+    def answer(self, service: str, operation: str, answer: Answer) -> None:
+        """Have an operation answer so from now on, or raise."""
+        name = f"before-call.{service}.{operation}"
+        if name not in self._answers:
+            events = self.clients.of(service, REGION).meta.events
+
+            def handle(**_: Any) -> tuple[Any, dict[str, Any]]:
+                given = self._answers[name]
+                if isinstance(given, Exception):
+                    raise given
+                return SimpleNamespace(status_code=200), given
+
+            events.register_first(name, handle)
+            self._undo.append(lambda: events.unregister(name, handle))
+        self._answers[name] = answer
+
+    def refuse(self, service: str, operation: str, code: str) -> None:
+        answer = {"Error": {"Code": code, "Message": f"{operation} is refused"}}
+        self.answer(service, operation, ClientError(answer, operation))
+
+    def restore(self) -> None:
+        for undo in self._undo:
+            undo()
+
+    def begin(self) -> None:
+        """Open the sessions s and t, which share the index, each with a point of its own."""
+        records = self.deployment.records
+        for name in ("s", "t"):
+            opened = replace(new_session(name), file_system=FS, opened_at=utc_now() - timedelta(hours=1))
+            open_session(records, opened, utc_now())
+            claim(records, name, INDEX, utc_now())
+            add_point(records, name, made(name), lambda *_: "")
+            wait_for_index(records, name, f"token-{name}")
+
+    def complete(self) -> None:
+        complete(self.deployment.records, FS, INDEX, {"files": 1}, utc_now())
+
+    def index_of(self, name: str) -> str | None:
+        found = next(associations_of(self.deployment.records, made(name).recovery_point_arn), None)
+        return None if found is None else found.index_id
+
+
+def made(name: str) -> Point:
+    return replace(point(name, "backup"), region=REGION, account=ACCOUNT)
+
+
+@pytest.fixture
+def account(deployment: Deployment, settings: Any) -> Iterator[Account]:
+    clients = deployment.clients
+    location = {"LocationConstraint": REGION}
+    clients.of("s3", REGION).create_bucket(Bucket="repository", CreateBucketConfiguration=location)
+    clients.of("s3", REGION).put_bucket_versioning(
+        Bucket="repository", VersioningConfiguration={"Status": "Enabled"}
+    )
+    key = clients.of("kms", REGION).create_key()["KeyMetadata"]["Arn"]
+    deployment.__dict__["tags"] = PointTags(
+        clients=clients, deployment="tidemark", region=REGION, repository=settings.repository, kms_key=key
+    )
+    found = Account(deployment)
+    found.begin()
+    session = read_session(deployment.records, "s")
+    sealed = found.tags.for_new_point(session, retention_days=1, has_history=lambda: False)
+    found.answer("backup", "ListTags", {"Tags": sealed})
+    found.answer("backup", "TagResource", {})
+    found.answer("stepfunctions", "SendTaskSuccess", {})
+    yield found
+    found.restore()
+
+
+def damage(account: Account) -> None:
+    account.clients.of("s3", REGION).put_object(**KEY_FILE, Body=b"{")
+
+
+def delete(account: Account) -> None:
+    account.clients.of("s3", REGION).delete_object(**KEY_FILE)
+
+
+ERRORS: dict[str, tuple[Callable[[Account], None], str]] = {
+    "a service control policy denies TagResource": (
+        lambda account: account.refuse("backup", "TagResource", "AccessDeniedException"), "backup:TagResource"
+    ),
+    "ListTags is denied": (
+        lambda account: account.refuse("backup", "ListTags", "AccessDeniedException"), "backup:ListTags"
+    ),
+    "the point is gone": (
+        lambda account: account.refuse("backup", "ListTags", "ResourceNotFoundException"), ""
+    ),
+    "the tags are refused": (
+        lambda account: account.refuse("backup", "TagResource", "InvalidParameterValueException"),
+        "TagResource is refused",
+    ),
+    "the key's file is damaged": (damage, "restore an older version"),
+    "the key's file is deleted": (delete, "the repository does not hold"),
+    "the repository is denied": (
+        lambda account: account.refuse("s3", "GetObject", "AccessDenied"), "GetObject is refused"
+    ),
+    "KMS denies": (
+        lambda account: account.refuse("kms", "Decrypt", "AccessDeniedException"), "Decrypt is refused"
+    ),
+    "the KMS key is disabled": (
+        lambda account: account.refuse("kms", "Decrypt", "DisabledException"), "Decrypt is refused"
+    ),
+    "the tags were changed": (
+        lambda account: account.answer("backup", "ListTags", {"Tags": {"Owner": "ada"}}),
+        "no tags of Tidemark",
+    ),
+    "nobody answers": (
+        lambda account: account.answer(
+            "backup", "ListTags", EndpointConnectionError(endpoint_url="https://backup")
+        ),
+        "check the network",
+    ),
+}  # fmt: skip
+
+
+def check_backup(account: Account, call: Any) -> None:
+    account.complete()
+    done = {"State": "COMPLETED", "RecoveryPointArn": made("s").recovery_point_arn, "BackupVaultName": "v"}
+    account.answer("backup", "DescribeBackupJob", done)
+    account.answer("backup", "DescribeRecoveryPoint", {"CreationDate": AT_TWO})
+    value = {"session_id": "s", "file_system": FS.file_system_id}
+    assert call("check_backup", {"session": value, "backup": STARTED})["finished"]
+
+
+def check_copy(account: Account, call: Any) -> None:
+    account.complete()
+    done = {
+        "State": "COMPLETED",
+        "DestinationRecoveryPointArn": "arn:s:copy",
+        "DestinationBackupVaultArn": f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:v",
+    }
+    account.answer("backup", "DescribeCopyJob", {"CopyJob": done})
+    account.answer("backup", "DescribeRecoveryPoint", {"CreationDate": AT_TWO})
+    target = {"region": REGION, "vault": "v", "account": None, "keep_days": None}
+    copy = {**STARTED, "target": target}
+    assert call("check_copy", {"session": {"session_id": "s"}, "copy": copy})["finished"]
+
+
+def claim_index(account: Account, call: Any) -> None:
+    account.complete()
+    call("claim_index", {"session": {"session_id": "s", "file_system": FS.file_system_id}})
+
+
+def close_session(account: Account, call: Any) -> None:
+    account.complete()
+    close(call)
+
+
+def complete_index(_account: Account, call: Any) -> None:
+    call("complete_index", {"index_id": INDEX, "file_system": FS.file_system_id, "totals": {"files": 1}})
+
+
+def sweep_up(account: Account, call: Any) -> None:
+    account.complete()
+    call("sweep", {})
+    assert read_session(account.deployment.records, "s").status is SessionStatus.ABORTED
+
+
+STEPS = {
+    step.__name__: step
+    for step in (check_backup, check_copy, claim_index, close_session, complete_index, sweep_up)
+}
+
+
+@pytest.fixture(autouse=True)
+def _executions_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "ended_as", lambda *_: "aborted")
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("step", STEPS)
+def test_the_association_is_written_and_the_session_says_what_its_tags_lack(
+    account: Account, call: Any, step: str, error: str
+) -> None:
+    cause, said = ERRORS[error]
+    cause(account)
+    STEPS[step](account, call)
+    if step == "sweep_up":
+        reasons = read_session(account.deployment.records, "s").reasons
+    else:
+        closed = close(call)
+        reasons = closed["reasons"]
+        assert closed["status"] == ("warning" if said else "success"), reasons
+    untold = [reason for reason in reasons if "do not name its index" in reason]
+    points = read_session(account.deployment.records, "s").points
+    assert len(untold) == (len(points) if said else 0)
+    assert all(said in reason and REGION in reason for reason in untold)
+    for each in points:
+        (association,) = associations_of(account.deployment.records, each.recovery_point_arn)
+        assert association.index_id == INDEX
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_whoever_shares_the_index_is_associated_and_answered(
+    account: Account, call: Any, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    answered: list[str] = []
+    monkeypatch.setattr(
+        "tidemark.aws.conclusion.answer_waiting", lambda _client, token, _index: answered.append(token)
+    )
+    ERRORS[error][0](account)
+    complete_index(account, call)
+    assert answered == ["token-s", "token-t"]
+    assert [account.index_of(name) for name in ("s", "t")] == [INDEX, INDEX]
+
+
+def test_tags_are_told_when_what_was_in_the_way_is_gone(account: Account, call: Any) -> None:
+    account.refuse("backup", "TagResource", "AccessDeniedException")
+    complete_index(account, call)
+    account.answer("backup", "TagResource", {})
+    assert close(call)["status"] == "success"
+
+
+@pytest.mark.parametrize(("service", "operation"), [("sns", "Publish"), ("stepfunctions", "SendTaskSuccess")])
+def test_what_is_refused_about_one_session_keeps_no_other_from_its_end(
+    account: Account, call: Any, service: str, operation: str
+) -> None:
+    account.refuse(service, operation, "AccessDeniedException")
+    if service == "sns":
+        closed = close(call)
+        assert closed["status"] == "warning"
+        assert any("nobody was notified" in reason for reason in closed["reasons"])
+        assert read_session(account.deployment.records, "s").status is SessionStatus.WARNING
+        return
+    with pytest.raises(Exception, match="SendTaskSuccess"):
+        complete_index(account, call)
+    assert [account.index_of(name) for name in ("s", "t")] == [INDEX, INDEX]
+
+
+def test_a_damaged_record_keeps_no_other_session_from_being_swept(
+    account: Account, call: Any, clients: Clients
+) -> None:
+    clients.of("dynamodb", REGION).update_item(
+        TableName="tidemark-sessions",
+        Key={"session_id": {"S": "s"}},
+        UpdateExpression="REMOVE execution_arn",
+    )
+    account.complete()
+    with pytest.raises(KeyError):
+        call("sweep", {})
+    assert read_session(account.deployment.records, "t").status is SessionStatus.ABORTED
+
+
+def test_reasons_of_any_length_fit_into_the_record(account: Account, call: Any) -> None:
+    account.complete()
+    failures = [{"failure": {"Error": "E", "Cause": "x" * 32_768}} for _ in range(20)]
+    assert close(call, copies=failures)["status"] == "warning"
