@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
@@ -57,6 +58,10 @@ class FunctionGrants:
             *self.repository.read_versions("tag-keys/"),
             Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(self.tag_key.key_arn,)),
         ]
+
+    def publish_indexes(self) -> list[Grant]:
+        """Make an index of what its worker has proposed."""
+        return self.repository.publish(f"indexes/{Aws.ACCOUNT_ID}/")
 
     def tell_points(self) -> list[Grant]:
         """Read and write the tags of recovery points, to tell them their index."""
@@ -350,9 +355,9 @@ class FunctionGrants:
             "close_session": [*settle, *self.notifications.publish()],
             "fail_session": records,
             # indexing-session
-            "prepare_worker": [*policies, *self.find_network(), *self.register_task()],
+            "prepare_worker": [*records, *policies, *self.find_network(), *self.register_task()],
             "launch_worker": [*records, *self.launch(), *self.remove_workers()],
-            "complete_index": [*settle, *self.answer_sessions()],
+            "complete_index": [*settle, *self.publish_indexes(), *self.answer_sessions()],
             "fail_index": [*settle, *self.answer_sessions()],
             "remove_worker": [*self.remove_workers(), *self.deregister_tasks()],
             "worker_stopped": [*self.records.read(), *self.fail_workers()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -10,6 +11,11 @@ from infra.grants import Grant
 from infra.keys import key
 from infra.nag import acknowledge
 from infra.names import Names
+
+MANIFEST, PROPOSAL = "manifest.json", "proposal.json"
+# What is below an index: see docs/index-format.md, "Files".
+WRITTEN_ONCE = (MANIFEST, "attempt-*")
+WRITTEN_BY_WORKERS = ("attempt-*", "checkpoint/*", "progress.json")
 
 
 class Repository(Construct):
@@ -56,6 +62,7 @@ class Repository(Construct):
             ],
             removal_policy=removal,
         )
+        self.bucket.add_to_resource_policy(self._refuse_replacing())
         acknowledge(
             self.bucket,
             "AwsSolutions-S1",
@@ -68,12 +75,7 @@ class Repository(Construct):
         """Return what reading objects below a prefix of the repository needs."""
         return [
             self._objects(("s3:GetObject",), below),
-            Grant(
-                # Without it a missing object answers AccessDenied instead of NoSuchKey.
-                actions=("s3:ListBucket",),
-                resources=(self.bucket.bucket_arn,),
-                conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
-            ),
+            self._list(below),
             Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,)),
         ]
 
@@ -90,17 +92,63 @@ class Repository(Construct):
     def write(self, below: str) -> list[Grant]:
         """Return what reading and writing objects below a prefix needs; nothing can be deleted with it."""
         return [
-            self._objects(
-                ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-                below,
-            ),
-            *self.read(below)[1:2],
-            Grant(actions=("kms:Decrypt", "kms:GenerateDataKey"), resources=(self.key.key_arn,)),
+            self._objects(("s3:GetObject", "s3:PutObject"), below),
+            self._list(below),
+            self._encrypt(),
         ]
 
-    def _objects(self, actions: tuple[str, ...], below: str) -> Grant:
+    def propose(self, below: str) -> list[Grant]:
+        """Return what a worker needs, who proposes indexes below a prefix and publishes none."""
+        return [
+            self._objects(("s3:GetObject",), below),
+            self._objects(("s3:PutObject",), below, *(f"*/{name}" for name in WRITTEN_BY_WORKERS)),
+            self._list(below),
+            self._encrypt(),
+        ]
+
+    def publish(self, below: str) -> list[Grant]:
+        """Return what reading proposals below a prefix and writing manifests needs."""
+        return [
+            self._objects(("s3:GetObject",), below, f"*/{PROPOSAL}", f"*/{MANIFEST}"),
+            self._objects(("s3:PutObject",), below, f"*/{MANIFEST}"),
+            self._encrypt(),
+        ]
+
+    def _refuse_replacing(self) -> iam.PolicyStatement:
+        """Return what keeps everybody from replacing a manifest, or a file that one names.
+
+        Source: Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets".
+        """
+        return iam.PolicyStatement(
+            sid="WrittenOnce",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[
+                self.bucket.arn_for_objects(f"{self._prefix}indexes/*/{name}") for name in WRITTEN_ONCE
+            ],
+            conditions={
+                "Null": {"s3:if-none-match": "true"},
+                "Bool": {"s3:ObjectCreationOperation": "true"},  # parts of an upload have no such header
+            },
+        )
+
+    def _list(self, below: str) -> Grant:
+        return Grant(
+            # Without it a missing object answers AccessDenied instead of NoSuchKey.
+            actions=("s3:ListBucket",),
+            resources=(self.bucket.bucket_arn,),
+            conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
+        )
+
+    def _encrypt(self) -> Grant:
+        return Grant(actions=("kms:Decrypt", "kms:GenerateDataKey"), resources=(self.key.key_arn,))
+
+    def _objects(self, actions: tuple[str, ...], below: str, *names: str) -> Grant:
         return Grant(
             actions=actions,
-            resources=(self.bucket.arn_for_objects(f"{self._prefix}{below}*"),),
+            resources=tuple(
+                self.bucket.arn_for_objects(f"{self._prefix}{below}{name}") for name in names or ("*",)
+            ),
             why_pattern=f"Objects below {below} are named at run time; no other prefix is reached.",
         )

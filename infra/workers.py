@@ -61,7 +61,7 @@ class Workers(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         crawl = [
-            *repository.write(f"indexes/{Aws.ACCOUNT_ID}/"),
+            *repository.propose(f"indexes/{Aws.ACCOUNT_ID}/"),
             *self._mount(file_systems),
             # The task token names the execution; an answer without it reaches nothing.
             Grant(

@@ -1,4 +1,4 @@
-"""indexing-session: the index is whole; associate it with every session that shares it."""
+"""indexing-session: the index is whole; publish it, and associate it with every session that shares it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TypedDict
 from lambdas._step import Deployment, step
 from tidemark.aws.clock import utc_now
 from tidemark.aws.conclusion import announce
-from tidemark.sessions.overlap import complete
+from tidemark.aws.publication import publish, read_proposal
+from tidemark.sessions.overlap import complete, hold
 
 
 class Event(TypedDict):
@@ -27,16 +28,25 @@ class Result(TypedDict):
 
 @step
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return who shares the index; raise LeaseLost when it had been given up meanwhile."""
-    index = complete(
-        deployment.records,
+    """Return who shares the index; raise LeaseLost when it had been given up meanwhile.
+
+    Its manifest is written under the lease, which is renewed for that, and before the record says that the
+    index is complete: no association refers to an index that nobody can see. Raises IndexingFailed.
+    """
+    records, s3 = deployment.records, deployment.clients.of("s3", deployment.settings.region)
+    file_system, index_id, totals = (
         deployment.file_system(event["file_system"]),
         event["index_id"],
         event["totals"],
-        utc_now(),
     )
+    hold(records, file_system, index_id, utc_now())
+    repository = deployment.settings.repository
+    key, sha256 = str(totals["manifest_key"]), str(totals["manifest_sha256"])
+    manifest = read_proposal(s3, repository, file_system, index_id, key=key, sha256=sha256)
+    totals = {**totals, "manifest_key": publish(s3, repository, file_system, index_id, manifest)}
+    index = complete(records, file_system, index_id, totals, utc_now())
     announce(
-        deployment.records,
+        records,
         deployment.tags,
         deployment.clients.of("stepfunctions", deployment.settings.region),
         index,

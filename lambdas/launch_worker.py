@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TypedDict
 
 from lambdas._step import Deployment, logger, step
+from tidemark.aws.clock import utc_now
 from tidemark.aws.launch import launch
 from tidemark.aws.workers import WorkerRequest, remove_workers
 from tidemark.sessions.attempts import record_attempt
 from tidemark.sessions.indexing import Attempt
+from tidemark.sessions.overlap import hold
 from tidemark.settings import WorkerSettings
 
 
@@ -24,8 +26,10 @@ class Event(TypedDict):
 
 @step
 def handler(event: Event, deployment: Deployment) -> None:
-    """Return nothing: the worker answers. Raise WorkerNotLaunched."""
+    """Return nothing: the worker answers. Raise LeaseLost, WorkerNotLaunched."""
     settings, clients = deployment.settings, deployment.clients
+    file_system, token = deployment.file_system(event["file_system"]), event["task_token"]
+    hold(deployment.records, file_system, event["index_id"], utc_now())
     # An earlier attempt's worker is silent or lost: two of them must not write one index.
     for worker_id in remove_workers(clients, settings, event["index_id"], "replaced by another worker"):
         logger.warning("removed a worker of an earlier attempt: %s", worker_id)
@@ -40,7 +44,6 @@ def handler(event: Event, deployment: Deployment) -> None:
         exclude=tuple(request.get("exclude", ())),
         operations_per_second=request.get("operations_per_second") or 0,
     )
-    file_system, token = deployment.file_system(event["file_system"]), event["task_token"]
     # For worker_stopped, which is given the machine and answers with the token.
     attempt = Attempt(worker_id="", task_token=token)
     record_attempt(deployment.records, file_system, event["index_id"], attempt)

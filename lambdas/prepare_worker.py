@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
+from tidemark.aws.clock import utc_now
 from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import choose_networks
 from tidemark.aws.workers import WorkerRequest
+from tidemark.sessions.overlap import hold
 
 
 class Event(TypedDict):
@@ -20,11 +22,16 @@ class Event(TypedDict):
 
 @step
 def handler(event: Event, deployment: Deployment) -> WorkerRequest:
-    """Return what `launch_worker` needs; raise NoMountTarget, WorkerNetworkNotFound, WorkerCutOff."""
+    """Return what `launch_worker` needs.
+
+    Raises LeaseLost, NoMountTarget, WorkerNetworkNotFound, WorkerCutOff.
+    """
     settings, clients = deployment.settings, deployment.clients
+    file_system = deployment.file_system(event["file_system"])
+    # A redrive days later: the lease is gone, and another index may be made now.
+    hold(deployment.records, file_system, event["index_id"], utc_now())
     policy = deployment.policy(event["policy"])
     worker, crawl = policy.worker, policy.crawl
-    file_system = deployment.file_system(event["file_system"])
     networks = choose_networks(
         clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
     )

@@ -6,13 +6,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidemark.aws.errors import code_of
+from tidemark.aws.errors import code_of, translate
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.manifest import IndexIdentity
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # What Step Functions answers to the token of a step that it no longer waits for.
 # Source: SendTaskHeartbeat, Errors.
 TOKEN_IS_DEAD = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+# Between attempts at the one answer that a worker must have before it writes the manifest: two minutes, on
+# top of the SDK's own; the state that waits gives up after five.
+PAUSES_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 
 _LOG = logging.getLogger("tidemark.worker")
 
@@ -44,7 +48,9 @@ class Heartbeat:
         build: BuildProgress,
         stop_crawl: Callable[[], None],
         now: Callable[[], datetime],
+        pauses: Sequence[float] = PAUSES_SECONDS,
     ) -> None:
+        self._pauses = pauses
         self._states, self._store, self._identity = states, store, identity
         self._task_token, self._every = task_token, every_seconds
         self._crawl, self._build, self._stop_crawl, self._now = crawl, build, stop_crawl, now
@@ -80,9 +86,18 @@ class Heartbeat:
             raise worker_stopped(self._identity.index_id)
 
     def check_now(self) -> None:
-        """Return if Step Functions, asked at this moment, still waits. Raises LeaseLost, WorkerStopped."""
-        self._send()
-        self.check()
+        """Return if Step Functions, asked at this moment, has said that it still waits.
+
+        Raises LeaseLost, WorkerStopped, and AwsUnreachable or what AWS has refused where there is no answer.
+        """
+        for pause in (*self._pauses, None):
+            error = self._send()
+            self.check()
+            if error is None:
+                return
+            if pause is None:
+                raise translate(error) or error
+            self._closed.wait(pause)
 
     def _run(self) -> None:
         while not self._closed.wait(self._every):
@@ -92,18 +107,21 @@ class Heartbeat:
         self._send()
         self._write_progress()
 
-    def _send(self) -> None:
+    def _send(self) -> Exception | None:
+        """Send one heartbeat; return why there was no answer, or None."""
         try:
             self._states.send_task_heartbeat(taskToken=self._task_token)
         except ClientError as error:
-            if code_of(error) in TOKEN_IS_DEAD:
-                self._lost = True
-                self._stop_crawl()
-            else:
+            if code_of(error) not in TOKEN_IS_DEAD:
                 _LOG.warning("a heartbeat was refused", extra={"reason": str(error)})
+                return error
+            self._lost = True
+            self._stop_crawl()
         except BotoCoreError as error:
             # One lost beat is no reason to end: the session allows for several before it gives up.
             _LOG.warning("a heartbeat was lost", extra={"reason": str(error)})
+            return error
+        return None
 
     def _write_progress(self) -> None:
         progress, build = self._crawl(), self._build

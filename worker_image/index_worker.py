@@ -6,9 +6,11 @@ the error that the session is told, 0 for a complete index.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -26,12 +28,12 @@ from tidemark.aws.errors import code_of, translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions, CrawlStopped
-from tidemark.errors import IndexingFailed, IndexNotFound, LeaseLost, TidemarkError, WorkerStopped
+from tidemark.errors import IndexingFailed, LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.build import build_index
-from tidemark.index.catalogue import read_manifest
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
-from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.manifest import PROPOSAL, IndexIdentity, Manifest
 from tidemark.index.progress import BuildProgress
+from tidemark.index.publishing import find_written
 from tidemark.scratch import scratch_directory
 from tidemark.settings import WorkerSettings
 from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped
@@ -81,15 +83,18 @@ def run(
     )
     try:
         with translated():
-            manifest = _finished(store, identity)
-            if manifest is not None:
-                states.send_task_success(taskToken=settings.task_token, output=json.dumps(_result(manifest)))
+            if (written := find_written(store, identity)) is not None:
+                # By an earlier worker that ended before it could report.
+                result = _result(written.manifest, written.key, written.sha256)
+                _LOG.info("an earlier worker wrote the index", extra={"index_id": identity.index_id})
+                states.send_task_success(taskToken=settings.task_token, output=json.dumps(result))
                 return 0
             earlier, pending = _where_to_begin(store, identity)
             options = _options(settings)
             crawl = open_crawl(os.fsencode(settings.root), options, pending)
     except Exception as error:
         return _fail(states, settings, error)
+    attempt = f"attempt-{secrets.token_hex(8)}"
     progress = BuildProgress()
     heartbeat = Heartbeat(
         states,
@@ -120,16 +125,19 @@ def run(
                     may_complete=heartbeat.check_now,
                     progress=progress,
                     resume=earlier,
+                    attempt=attempt,
                 )
             except CrawlStopped:
                 heartbeat.check()  # says why
                 raise
             finally:
                 heartbeat.close()
-            states.send_task_success(taskToken=settings.task_token, output=json.dumps(_result(manifest)))
+            sha256 = hashlib.sha256(manifest.to_json()).hexdigest()
+            result = _result(manifest, f"{identity.prefix}{attempt}/{PROPOSAL}", sha256)
+            states.send_task_success(taskToken=settings.task_token, output=json.dumps(result))
     except Exception as error:
         return _fail(states, settings, error)
-    _LOG.info("the index is complete", extra=_result(manifest))
+    _LOG.info("the index is written", extra=result)
     return 0
 
 
@@ -140,16 +148,6 @@ def _options(settings: WorkerSettings) -> CrawlOptions:
         exclude=(*RESTORE_DIRECTORIES, *(path.removeprefix("/").encode() for path in settings.exclude)),
         operations_per_second=settings.operations_per_second or None,
     )
-
-
-def _finished(store: Store, identity: IndexIdentity) -> Manifest | None:
-    """Return the manifest of an earlier worker that ended before it could report, if there is one."""
-    try:
-        manifest = read_manifest(store, identity)
-    except IndexNotFound:
-        return None
-    _LOG.info("an earlier worker completed the index", extra={"index_id": identity.index_id})
-    return manifest
 
 
 def _where_to_begin(store: Store, identity: IndexIdentity) -> tuple[Checkpoint | None, Iterable[bytes]]:
@@ -183,11 +181,12 @@ def _in_words(error: Exception) -> TidemarkError:
     return IndexingFailed(f"{type(error).__name__}: {error}; see the worker's log, then rerun the session")
 
 
-def _result(manifest: Manifest) -> dict[str, str | int]:
+def _result(manifest: Manifest, key: str, sha256: str) -> dict[str, str | int]:
     totals = manifest.totals
     return {
         "index_id": manifest.index_id,
-        "manifest_key": manifest.key,
+        "manifest_key": key,
+        "manifest_sha256": sha256,
         "files": totals.files,
         "directories": totals.directories,
         "others": totals.others,

@@ -106,7 +106,10 @@ def test_a_newer_format_asks_for_a_newer_tidemark(manifest):
         Manifest.from_json(sealed(content), "url")
 
 
-@pytest.mark.parametrize("name", ["../other/part-00000.parquet", "/etc/passwd", "", "a/b", "a\n", ".hidden"])
+@pytest.mark.parametrize(
+    "name",
+    ["../other/part-00000.parquet", "/etc/passwd", "", "a/b/c", "a/", "a/..", ".a/b", "a\n", ".hidden"],
+)
 def test_a_manifest_cannot_make_its_reader_open_anything_else(manifest, name):
     content = json.loads(manifest.to_json())
     content["parts"][0]["file"] = name

@@ -30,7 +30,8 @@ def test_objects_are_encrypted_with_our_key_and_versioned(bucket: dict[str, Any]
 def test_unfinished_uploads_and_old_versions_go(bucket: dict[str, Any]) -> None:
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert rules["unfinished-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
-    assert rules["noncurrent-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+    assert rules["noncurrent-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rules["noncurrent-versions"]["Prefix"] == "some/where/indexes/"
     assert all("ExpirationInDays" not in rule for rule in rules.values()), (
         "a current index never expires here"
     )

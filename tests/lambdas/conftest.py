@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,9 +17,12 @@ from moto import mock_aws
 
 from lambdas import _step
 from tests.aws.account import ACCOUNT, NIGHTLY, REGION, SETTINGS, create_tables, the_clients
+from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
+from tidemark.aws.clock import utc_now
 from tidemark.policy.policy import Policy, policy_parameter
-from tidemark.sessions.session import Point, Session
+from tidemark.sessions.overlap import claim, open_session
+from tidemark.sessions.session import FileSystem, Point, Session
 from tidemark.settings import LambdaSettings
 
 CONTEXT = SimpleNamespace(
@@ -140,6 +145,27 @@ def backup(clients: Clients, session: Any) -> Any:
     with Stubber(clients.of("backup", REGION)) as stub:
         yield stub
         stub.assert_no_pending_responses()
+
+
+def hold_lease(deployment: _step.Deployment, file_system: str, index_id: str) -> None:
+    """Have an indexing session run."""
+    own = FileSystem(ACCOUNT, REGION, file_system)
+    open_session(deployment.records, replace(new_session(f"of {index_id}"), file_system=own), utc_now())
+    claim(deployment.records, f"of {index_id}", index_id, utc_now())
+
+
+def propose(clients: Clients, file_system: str, index_id: str) -> dict[str, str | int]:
+    """Put the manifest of a worker into the repository; return what the worker reports."""
+    s3 = clients.of("s3", REGION)
+    if not s3.list_buckets()["Buckets"]:
+        s3.create_bucket(
+            Bucket="repository", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+    place = {"account": ACCOUNT, "region": REGION, "file_system_id": file_system, "index_id": index_id}
+    body = json.dumps(place).encode()
+    key = f"indexes/{ACCOUNT}/{REGION}/{file_system}/{index_id}/attempt-0a1b2c3d/proposal.json"
+    s3.put_object(Bucket="repository", Key=f"below/{key}", Body=body)
+    return {"files": 3, "manifest_key": key, "manifest_sha256": hashlib.sha256(body).hexdigest()}
 
 
 def close(call: Any, **event: Any) -> Any:

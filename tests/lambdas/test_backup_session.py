@@ -10,7 +10,7 @@ from botocore.stub import ANY, Stubber
 
 from lambdas._step import Deployment
 from tests.aws.account import ACCOUNT, REGION
-from tests.lambdas.conftest import AT_TWO, COPY, POINT, STARTED, close, opened
+from tests.lambdas.conftest import AT_TWO, COPY, POINT, STARTED, close, opened, propose
 from tests.sessions.world import point
 from tidemark.aws.clients import Clients
 from tidemark.errors import (
@@ -194,7 +194,8 @@ def test_two_sessions_share_one_index_and_both_learn_of_its_end(
     for name in ("s", "other"):
         add_point(deployment.records, name, point(name, "backup"), deployment.tags.tell_index)
         call("await_index", {"session_id": name, "task_token": f"token-{name}"})
-    event = {"index_id": first["index_id"], "file_system": file_system, "totals": {"files": 3}}
+    totals = propose(clients, file_system, first["index_id"])
+    event = {"index_id": first["index_id"], "file_system": file_system, "totals": totals}
     with Stubber(clients.of("stepfunctions", REGION)) as states:
         for name in ("other", "s"):
             states.add_response(
@@ -224,7 +225,8 @@ def test_an_index_that_has_ended_is_answered_at_once_and_a_late_answer_is_no_err
     assert call("fail_index", event) == {"status": "failed", "index_id": index_id}
     assert call("fail_index", {**event, "index_id": "unheard-of"})["status"] == "failed"
     with pytest.raises(LeaseLost):
-        call("complete_index", {"index_id": index_id, "file_system": file_system, "totals": {}})
+        totals = propose(clients, file_system, index_id)
+        call("complete_index", {"index_id": index_id, "file_system": file_system, "totals": totals})
     with Stubber(clients.of("stepfunctions", REGION)) as states:
         output = json.dumps({"status": "failed", "index_id": index_id, "reason": "unreadable"})
         states.add_response("send_task_success", {}, {"taskToken": "t", "output": output})

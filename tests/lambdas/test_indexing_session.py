@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -8,15 +9,16 @@ import pytest
 from lambdas import launch_worker
 from lambdas._step import Deployment
 from tests.aws.account import FS, NIGHTLY, REGION, lead_out
-from tests.lambdas.conftest import deploy_policy
+from tests.lambdas.conftest import deploy_policy, hold_lease, propose
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
-from tidemark.errors import NoMountTarget
+from tidemark.errors import IndexingFailed, LeaseLost, NoMountTarget
 from tidemark.policy.policy import CrawlSettings, WorkerSettings
 from tidemark.sessions.attempts import read_attempt
-from tidemark.sessions.indexing import Attempt
-from tidemark.sessions.overlap import claim, open_session
+from tidemark.sessions.indexing import Attempt, IndexStatus
+from tidemark.sessions.items import read_index
+from tidemark.sessions.overlap import claim, fail, open_session
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 WORKER = WorkerSettings(security_groups=("sg-1",))
@@ -33,17 +35,18 @@ def file_system(clients: Clients, deployment: Deployment) -> str:
     return made
 
 
-def prepare(call: Any, file_system: str) -> Any:
+def prepare(call: Any, deployment: Deployment, file_system: str) -> Any:
+    hold_lease(deployment, file_system, f"{file_system}-1-a")
     return call(
         "prepare_worker", {"index_id": f"{file_system}-1-a", "file_system": file_system, "policy": "nightly"}
     )
 
 
 def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
-    call: Any, clients: Clients, file_system: str
+    call: Any, clients: Clients, file_system: str, deployment: Deployment
 ) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
-    worker = prepare(call, file_system)
+    worker = prepare(call, deployment, file_system)
     assert worker["kind"] == "fargate"
     efs = clients.of("efs", REGION)
     (target,) = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
@@ -54,24 +57,28 @@ def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
 
 @pytest.mark.parametrize("kind", ["fargate", "ec2"])
 def test_a_worker_is_told_how_its_policy_wants_to_be_indexed(
-    call: Any, clients: Clients, file_system: str, kind: Any
+    call: Any, clients: Clients, file_system: str, deployment: Deployment, kind: Any
 ) -> None:
     crawl = CrawlSettings(exclude=("/scratch",), operations_per_second=500)
     deploy_policy(clients, replace(NIGHTLY, crawl=crawl, worker=replace(WORKER, kind=kind)))
-    worker = prepare(call, file_system)
+    worker = prepare(call, deployment, file_system)
     assert (worker["exclude"], worker["operations_per_second"]) == (["/scratch"], 500)
 
 
-def test_an_ec2_worker_needs_none(call: Any, clients: Clients, file_system: str) -> None:
+def test_an_ec2_worker_needs_none(
+    call: Any, clients: Clients, file_system: str, deployment: Deployment
+) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=replace(WORKER, kind="ec2", instance_type="m7g.xlarge")))
-    worker = prepare(call, file_system)
+    worker = prepare(call, deployment, file_system)
     assert (worker["kind"], worker["task_definition"], worker["instance_type"]) == ("ec2", "", "m7g.xlarge")
 
 
-def test_a_file_system_that_nobody_can_mount_is_said_to_be_so(call: Any, clients: Clients) -> None:
+def test_a_file_system_that_nobody_can_mount_is_said_to_be_so(
+    call: Any, clients: Clients, deployment: Deployment
+) -> None:
     made = clients.of("efs", REGION).create_file_system(CreationToken="other")["FileSystemId"]
     with pytest.raises(NoMountTarget):
-        prepare(call, made)
+        prepare(call, deployment, made)
 
 
 @pytest.mark.parametrize("kind", ["fargate", "ec2"])
@@ -89,6 +96,7 @@ def test_a_silent_worker_is_removed_before_another_is_launched(
     )
     monkeypatch.setattr(launch_worker, "launch", launch)
     worker = {"kind": kind, "exclude": ["/scratch"], "operations_per_second": 500}
+    hold_lease(deployment, "fs-0", "index")
     event = {"task_token": "t", "index_id": "index", "file_system": "fs-0", "worker": worker}
     assert call("launch_worker", event) is None
     removed, (launched, environment) = done
@@ -126,12 +134,107 @@ def test_a_launch_is_recorded_before_and_after_it_has_a_machine(
 
 
 def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(
-    call: Any, clients: Clients, file_system: str
+    call: Any, clients: Clients, file_system: str, deployment: Deployment
 ) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
-    worker = prepare(call, file_system)
+    worker = prepare(call, deployment, file_system)
     event = {"index_id": f"{file_system}-1-a", "file_system": file_system, "worker": worker}
     for _ in range(2):
         assert call("remove_worker", event) == {"workers": [], "task_definition": worker["task_definition"]}
         assert clients.of("ecs", REGION).list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
     assert call("remove_worker", {**event, "worker": None}) == {"workers": [], "task_definition": ""}
+
+
+@pytest.mark.parametrize("step", ["prepare_worker", "launch_worker", "complete_index"])
+def test_a_redrive_whose_lease_is_gone_does_nothing(
+    call: Any, clients: Clients, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The execution was stopped, the sweeper ended its index, and somebody redrives it days later."""
+    monkeypatch.setattr(launch_worker, "remove_workers", lambda *_: pytest.fail("removes a successor's"))
+    index_id = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"
+    hold_lease(deployment, FS.file_system_id, index_id)
+    totals = propose(clients, FS.file_system_id, index_id)
+    fail(deployment.records, FS, index_id, "its execution is ABORTED", utc_now())
+    hold_lease(deployment, FS.file_system_id, f"{index_id[:-1]}d")
+    event = {
+        "index_id": index_id,
+        "file_system": FS.file_system_id,
+        "policy": "nightly",
+        "task_token": "t",
+        "worker": {"kind": "fargate"},
+        "totals": totals,
+    }
+    with pytest.raises(LeaseLost):
+        call(step, event)
+    assert clients.of("ecs", REGION).list_task_definitions()["taskDefinitionArns"] == []
+    assert manifests(clients) == []
+
+
+def manifests(clients: Clients) -> list[str]:
+    listed = clients.of("s3", REGION).list_objects_v2(Bucket="repository").get("Contents", [])
+    return [found["Key"] for found in listed if found["Key"].endswith("/manifest.json")]
+
+
+def completed(call: Any, deployment: Deployment, clients: Clients, **changed: Any) -> Any:
+    """Complete an index, of which the worker has reported what `changed` says."""
+    hold_lease(deployment, FS.file_system_id, INDEX_ID)
+    totals = {**propose(clients, FS.file_system_id, INDEX_ID), **changed}
+    event = {"index_id": INDEX_ID, "file_system": FS.file_system_id, "totals": totals}
+    return call("complete_index", event), event
+
+
+INDEX_ID = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"
+
+
+def test_an_index_is_published_under_its_lease_and_known_by_its_digest(
+    call: Any, deployment: Deployment, clients: Clients
+) -> None:
+    _, event = completed(call, deployment, clients)
+    index = read_index(deployment.records, FS, INDEX_ID)
+    assert index is not None
+    (key,) = manifests(clients)
+    body = clients.of("s3", REGION).get_object(Bucket="repository", Key=key)["Body"].read()
+    assert key == f"below/{index.totals['manifest_key']}"
+    assert index.totals["manifest_sha256"] == hashlib.sha256(body).hexdigest()
+    assert call("complete_index", event)["index_id"] == INDEX_ID, "its answer was lost"
+    assert len(manifests(clients)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"manifest_sha256": "0" * 64}, "is not what its worker has reported"),
+        ({"manifest_key": f"indexes/{FS}/{INDEX_ID}/attempt-1/proposal.json"}, "cannot be read"),
+        ({"manifest_key": f"indexes/{FS}/{INDEX_ID[:-1]}d/attempt-0a1b2c3d/proposal.json"}, "is no place"),
+    ],
+)
+def test_what_a_worker_has_not_proposed_is_not_published(
+    call: Any, deployment: Deployment, clients: Clients, changed: Any, said: str
+) -> None:
+    with pytest.raises(IndexingFailed, match=said):
+        completed(call, deployment, clients, **changed)
+    assert manifests(clients) == []
+
+
+def test_the_manifest_of_another_index_is_not_published(
+    call: Any, deployment: Deployment, clients: Clients
+) -> None:
+    key, body = f"indexes/{FS}/{INDEX_ID}/attempt-1/proposal.json", b'{"index_id": "other"}'
+    propose(clients, FS.file_system_id, INDEX_ID)
+    clients.of("s3", REGION).put_object(Bucket="repository", Key=f"below/{key}", Body=body)
+    reported = {"manifest_key": key, "manifest_sha256": hashlib.sha256(body).hexdigest()}
+    with pytest.raises(IndexingFailed, match="manifest of another index"):
+        completed(call, deployment, clients, **reported)
+
+
+def test_a_manifest_that_is_there_is_not_replaced(
+    call: Any, deployment: Deployment, clients: Clients
+) -> None:
+    propose(clients, FS.file_system_id, INDEX_ID)
+    key = f"below/indexes/{FS}/{INDEX_ID}/manifest.json"
+    clients.of("s3", REGION).put_object(Bucket="repository", Key=key, Body=b"of somebody else")
+    with pytest.raises(IndexingFailed, match="is there already, and is another"):
+        completed(call, deployment, clients)
+    index = read_index(deployment.records, FS, INDEX_ID)
+    assert index is not None
+    assert index.status is IndexStatus.RUNNING

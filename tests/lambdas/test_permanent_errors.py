@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from lambdas import sweep
 from lambdas._step import Deployment
 from tests.aws.account import ACCOUNT, FS, REGION
-from tests.lambdas.conftest import AT_TWO, STARTED, close
+from tests.lambdas.conftest import AT_TWO, STARTED, close, propose
 from tests.sessions.world import new_session, point
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
@@ -38,13 +38,15 @@ class Account:
         self._answers: dict[str, Answer] = {}
         self._undo: list[Callable[[], None]] = []
 
-    def answer(self, service: str, operation: str, answer: Answer) -> None:
-        """Have an operation answer so from now on, or raise."""
+    def answer(self, service: str, operation: str, answer: Answer, of: str = "") -> None:
+        """Have an operation answer so from now on, or raise; `of`: only where the URL's path has that."""
         name = f"before-call.{service}.{operation}"
         if name not in self._answers:
             events = self.clients.of(service, REGION).meta.events
 
-            def handle(**_: Any) -> tuple[Any, dict[str, Any]]:
+            def handle(params: Any, **_: Any) -> tuple[Any, dict[str, Any]] | None:
+                if of not in params["url_path"]:
+                    return None
                 given = self._answers[name]
                 if isinstance(given, Exception):
                     raise given
@@ -54,9 +56,9 @@ class Account:
             self._undo.append(lambda: events.unregister(name, handle))
         self._answers[name] = answer
 
-    def refuse(self, service: str, operation: str, code: str) -> None:
+    def refuse(self, service: str, operation: str, code: str, of: str = "") -> None:
         answer = {"Error": {"Code": code, "Message": f"{operation} is refused"}}
-        self.answer(service, operation, ClientError(answer, operation))
+        self.answer(service, operation, ClientError(answer, operation), of)
 
     def restore(self) -> None:
         for undo in self._undo:
@@ -132,7 +134,7 @@ ERRORS: dict[str, tuple[Callable[[Account], None], str]] = {
     "the key's file is damaged": (damage, "restore an older version"),
     "the key's file is deleted": (delete, "the repository does not hold"),
     "the repository is denied": (
-        lambda account: account.refuse("s3", "GetObject", "AccessDenied"), "GetObject is refused"
+        lambda account: account.refuse("s3", "GetObject", "AccessDenied", of="tag-keys"), "GetObject is refused"
     ),
     "KMS denies": (
         lambda account: account.refuse("kms", "Decrypt", "AccessDeniedException"), "Decrypt is refused"
@@ -186,8 +188,9 @@ def close_session(account: Account, call: Any) -> None:
     close(call)
 
 
-def complete_index(_account: Account, call: Any) -> None:
-    call("complete_index", {"index_id": INDEX, "file_system": FS.file_system_id, "totals": {"files": 1}})
+def complete_index(account: Account, call: Any) -> None:
+    totals = propose(account.clients, FS.file_system_id, INDEX)
+    call("complete_index", {"index_id": INDEX, "file_system": FS.file_system_id, "totals": totals})
 
 
 def sweep_up(account: Account, call: Any) -> None:

@@ -95,6 +95,11 @@ class WorkerWorld:
     def prefix(self) -> str:
         return f"indexes/123456789012/eu-central-1/fs-0123456789abcdef0/{self.settings.index_id}/"
 
+    def publish(self) -> None:
+        """Make an index of what the worker has reported, as the session does then."""
+        result = json.loads(self.states.of("SendTaskSuccess")[-1]["output"])
+        self.store.put(f"{self.prefix}manifest.json", self.store.get(result["manifest_key"]))
+
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:

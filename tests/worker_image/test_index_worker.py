@@ -1,20 +1,33 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from tidemark.errors import CrawlFailed, LeaseLost, WorkerStopped
+from tidemark.crawl import open_crawl
+from tidemark.crawl.crawler import CrawlOptions, CrawlProgress
+from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLost, WorkerStopped
+from tidemark.index.build import build_index
 from tidemark.index.catalogue import newest_index
+from tidemark.index.manifest import IndexIdentity
+from tidemark.index.progress import BuildProgress
 from tidemark.index.search import search
 from tidemark.index.store import ObjectMissing
+from tidemark.index.verify import verify
+from worker_image.heartbeat import Heartbeat
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -35,7 +48,13 @@ def run(world) -> tuple[int, str]:
     return worker.returncode, output
 
 
+def proposals(world) -> list[str]:
+    return [key for key in world.store.list_keys(world.prefix) if key.endswith("/proposal.json")]
+
+
 def has_manifest(world) -> bool:
+    if proposals(world):
+        return True
     try:
         world.store.get(f"{world.prefix}manifest.json")
     except ObjectMissing:
@@ -57,7 +76,12 @@ def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
         "bytes": 1000,
         "unreadable": 0,
     }
-    assert result["manifest_key"] == f"{world.prefix}manifest.json"
+    (proposal,) = proposals(world)
+    assert result["manifest_key"] == proposal
+    assert result["manifest_sha256"] == hashlib.sha256(world.store.get(proposal)).hexdigest()
+    with pytest.raises(IndexNotFound):
+        newest_index(world.store, world.settings.file_system_id)
+    world.publish()
     manifest = newest_index(world.store, world.settings.file_system_id)
     assert manifest.index_id == result["index_id"]
     assert [hit.path for hit in search(world.store, manifest, "*.xlsx")] == ["/deep/er/report.xlsx"]
@@ -78,6 +102,7 @@ def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so
     code, output = run(world)
 
     assert code == 0, output
+    world.publish()
     manifest = newest_index(world.store, world.settings.file_system_id)
     assert {hit.path for hit in search(world.store, manifest, "*")} == {
         "/deep",
@@ -91,6 +116,7 @@ def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so
 
 def test_a_later_worker_knows_what_to_expect(world):
     run(world)
+    world.publish()
     later = "fs-0123456789abcdef0-20261123T020000Z-abcdef"
     world.environment["TIDEMARK_INDEX_ID"] = later
     code, output = run(world)
@@ -100,14 +126,88 @@ def test_a_later_worker_knows_what_to_expect(world):
     assert progress["entries_expected"] == 4
 
 
-def test_a_worker_that_finds_the_index_complete_reports_it(world):
+@pytest.mark.parametrize("published", [False, True])
+def test_a_worker_that_finds_the_index_written_reports_it(world, published):
     run(world)
+    if published:
+        world.publish()
     (world.tree / "later").write_text("")
     code, output = run(world)  # as after a worker that died between the manifest and its report
 
     assert code == 0, output
     first, second = world.states.of("SendTaskSuccess")
-    assert first["output"] == second["output"]
+    first, second = json.loads(first["output"]), json.loads(second["output"])
+    assert len(proposals(world)) == 1
+    if published:
+        assert second.pop("manifest_key") == f"{world.prefix}manifest.json"
+        first.pop("manifest_key")
+    assert first == second
+
+
+def test_a_worker_that_thaws_touches_nothing_of_its_successor(world):
+    """It was taken for dead before it wrote its parts; its successor has made the index since."""
+    store = world.store
+    identity = IndexIdentity(
+        account="123456789012",
+        region="eu-central-1",
+        file_system_id=world.settings.file_system_id,
+        index_id=world.settings.index_id,
+    )
+
+    def successor() -> None:
+        (world.tree / "of the successor").write_text("")
+        assert run(world)[0] == 0
+        world.publish()
+
+    (world.tree / "of the first").write_text("")
+    crawl = open_crawl(os.fsencode(world.tree), CrawlOptions(threads=1))
+    with tempfile.TemporaryDirectory() as scratch:
+        build_index(
+            crawl,
+            store,
+            identity,
+            scratch=Path(scratch),
+            now=lambda: datetime.now(UTC),
+            worker="frozen",
+            may_complete=successor,
+            attempt="attempt-0123456789abcdef",
+        )
+    manifest = newest_index(store, world.settings.file_system_id)
+    assert manifest.worker != "frozen"
+    assert list(verify(store, manifest)) == []
+    names = {hit.path for hit in search(store, manifest, "of the*")}
+    assert names == {"/of the first", "/of the successor"}
+    assert len(proposals(world)) == 2, "what it left is garbage"
+
+
+def test_no_manifest_is_proposed_while_nobody_says_that_the_session_waits(world, monkeypatch):
+    """Step Functions is out of reach just then."""
+    states = boto3.client("stepfunctions", region_name="eu-central-1")
+    asked: list[str] = []
+
+    def refused(**_: Any) -> None:
+        asked.append("")
+        raise EndpointConnectionError(endpoint_url="https://states")
+
+    monkeypatch.setattr(states, "send_task_heartbeat", refused)
+    heartbeat = Heartbeat(
+        states,
+        world.store,
+        IndexIdentity(account="1", region="r", file_system_id="fs-0", index_id="i"),
+        task_token="t",
+        every_seconds=60,
+        crawl=CrawlProgress,
+        build=BuildProgress(),
+        stop_crawl=lambda: None,
+        now=lambda: datetime.now(UTC),
+        pauses=(0.01, 0.01),
+    )
+    heartbeat.check()  # one lost beat is no reason to end
+    with pytest.raises(AwsUnreachable):
+        heartbeat.check_now()
+    assert len(asked) == 3
+    monkeypatch.setattr(states, "send_task_heartbeat", lambda **_: {})
+    heartbeat.check_now()
 
 
 def test_every_log_line_is_json_even_when_names_are_hostile(world):

@@ -13,18 +13,20 @@ import pyarrow as pa
 
 from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import Crawl
-from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexingFailed
+from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.index.catalogue import index_before
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
 from tidemark.index.escape import escape
+from tidemark.index.folder import Folder
 from tidemark.index.groups import row_groups
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
+from tidemark.index.publishing import propose, publish
 from tidemark.index.schema import NO_FLAGS, Flags, schema_sha256
 from tidemark.index.sort import Sorter
-from tidemark.index.store import ObjectExists, Store
+from tidemark.index.store import Store
 from tidemark.index.writing import BuildOptions, IndexWriter
 
 
@@ -65,6 +67,7 @@ def build_index(
     pause_wanted: Callable[[], bool] = lambda: False,
     progress: BuildProgress | None = None,
     resume: Checkpoint | None = None,
+    attempt: str = "",
     options: BuildOptions = BuildOptions(),  # noqa: B008 - frozen
 ) -> Manifest:
     """Crawl, sort, write every file, then the manifest; return it.
@@ -74,11 +77,13 @@ def build_index(
     `may_continue` is asked every second or so and `may_complete` before the manifest comes into being; they
     say no by raising. `pause_wanted` is asked as often. `progress` is kept up to date. `resume` is where an
     earlier worker got to; the crawl must then begin at its pending directories, and `excluded` and `flags`
-    must be what they were. Memory does not grow with the number of entries.
+    must be what they were. `attempt` names a folder of the build's own (see Folder); the index is then only
+    proposed, and complete when somebody publishes it. Memory does not grow with the number of entries.
 
     Raises CrawlFailed, CrawlStopped, IndexingPaused, IndexingFailed where the index exists already, what the
     store raises.
     """
+    folder = Folder(store, identity, attempt)
     previous = previous_index(store, identity)
     progress = progress or BuildProgress()
     progress.begin(
@@ -91,7 +96,13 @@ def build_index(
         ended_at = now()
         progress.begin_writing()
         writing = IndexWriter(
-            store, identity, previous, scratch=scratch, schema=flags.part_schema(), options=options
+            store,
+            identity,
+            previous,
+            folder=folder,
+            scratch=scratch,
+            schema=flags.part_schema(),
+            options=options,
         )
         with writing:
             for rows in row_groups(gathered.sorter.sorted(), options.row_group_rows):
@@ -117,16 +128,10 @@ def build_index(
         **written,
     )
     may_complete()
-    body = manifest.to_json()
-    try:
-        store.put(manifest.key, body, only_if_absent=True)
-    except ObjectExists as error:
-        # It may be our own: the SDK repeats a request whose answer was lost.
-        if store.get(manifest.key) != body:
-            raise IndexingFailed(
-                f"index {identity.index_id} exists already in {store.url}; "
-                f"start another session for a new one"
-            ) from error
+    if attempt:
+        propose(store, manifest, folder)
+    else:
+        publish(store, manifest)
     gathered.checkpoints.remove()
     return manifest
 

@@ -12,6 +12,7 @@ from tidemark.index.columns import with_raw_columns
 from tidemark.index.compare import ADDED, BEFORE, DELETED, MODIFIED, READ_COLUMNS, compare, cut
 from tidemark.index.files import SideFileWriter
 from tidemark.index.filters import ANY, Filters
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import Changes, File, Manifest
 from tidemark.index.reader import ROW_COLUMNS
 from tidemark.index.scan import Place, in_order, places_of
@@ -83,13 +84,13 @@ class ChangesBuilder:
             self._keep(was, now)
             self._head = was_left if was_left is not None else next(self._old, None)
 
-    def close(self, store: Store, prefix: str) -> File:
+    def close(self, folder: Folder) -> File:
         """Put the file."""
         while self._head is not None:
             self._keep(self._head, None)
             self._head = next(self._old, None)
         self._flush()
-        return self._writer.close(store, prefix)
+        return self._writer.close(folder)
 
     def _keep(self, was: pa.Table | None, now: pa.Table | None) -> None:
         changes = compare(was, now, before=self._watch is not None)

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.files import SideFileWriter
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import File
 from tidemark.index.schema import TIME
 from tidemark.index.sort import Sorter, trimmed
-from tidemark.index.store import Store
 
 DIRS = "dirs.parquet"
 DIRS_SCHEMA = pa.schema(
@@ -81,7 +81,7 @@ class DirsBuilder:
         for code, *values in zip(*(sums.column(name).to_pylist() for name in columns), strict=True):
             self._enter(names[code], *values)
 
-    def close(self, store: Store, prefix: str) -> File:
+    def close(self, folder: Folder) -> File:
         """Put the file."""
         while self._stack:
             self._leave()
@@ -106,7 +106,7 @@ class DirsBuilder:
         self._sorter.close()
         if waiting:
             writer.write(pa.concat_tables(waiting))
-        return writer.close(store, prefix)
+        return writer.close(folder)
 
     def _add_empty(self, rows: pa.Table, parent: pa.DictionaryArray, kind: pa.ChunkedArray) -> None:
         below = pa.table({"parent": parent.indices, "name": rows.column("name")}).filter(pc.equal(kind, "d"))

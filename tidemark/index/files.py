@@ -8,9 +8,9 @@ import hashlib
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import File
 from tidemark.index.pages import offset_indexes_at
-from tidemark.index.store import Store
 
 # Before compression: small enough to fetch a directory's rows or a block's names without their row group.
 PAGE_BYTES = 32 * 1024
@@ -99,9 +99,10 @@ class SideFileWriter:
         """Keep a text in the file's footer, by a key."""
         self._writer.add_key_value_metadata({key: text})
 
-    def close(self, store: Store, prefix: str) -> File:
+    def close(self, folder: Folder) -> File:
         """Put the file; return its entry in the manifest."""
         self._writer.close()
         body = memoryview(self._sink.getvalue())
-        store.put(prefix + self._name, body)
-        return parquet_file(self._name, body, rows=self._rows)
+        file = folder.file(self._name)
+        folder.put(file, body)
+        return parquet_file(file, body, rows=self._rows)

@@ -17,7 +17,8 @@ from tidemark.index.schema import FORMAT, FORMAT_VERSION
 
 _Numbers = TypeVar("_Numbers", "Totals", "Changes")
 MANIFEST = "manifest.json"
-_SAFE_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+PROPOSAL = "proposal.json"  # a manifest in an attempt's folder, which makes no index yet
+_SAFE_FILE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,100}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -33,7 +34,7 @@ class Key:
 class File:
     """A file of an index."""
 
-    file: str  # its name beside the manifest
+    file: str  # its name beside the manifest, or in a folder there: attempt-1a2b3c4d/part-00000.parquet
     rows: int
     bytes: int
     sha256: str
@@ -123,8 +124,8 @@ class Manifest:
         return self.identity.prefix + MANIFEST
 
     def side_file(self, name: str) -> File | None:
-        """Return a side file, or None where the index has none of that name."""
-        return next((file for file in self.side_files if file.file == name), None)
+        """Return a side file, or None where the index has none of that name, in whatever folder."""
+        return next((file for file in self.side_files if file.file.rpartition("/")[2] == name), None)
 
     def to_json(self) -> bytes:
         """Return the manifest's file. It ends with a digest of itself, so that an altered one is noticed."""

@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 
 from tidemark.index.columns import with_raw_columns
 from tidemark.index.files import parquet_file, parquet_options
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import Key, Part
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_ROWS, PART_SCHEMA
-from tidemark.index.store import Store
 
 
 class PartWriter:
     """Cuts row groups into parts. A part is on its way to the repository while the next one is written."""
 
     def __init__(
-        self, store: Store, prefix: str, *, part_rows: int = PART_ROWS, schema: pa.Schema = PART_SCHEMA
+        self, folder: Folder, *, part_rows: int = PART_ROWS, schema: pa.Schema = PART_SCHEMA
     ) -> None:
-        self._store, self._prefix, self._part_rows, self._schema = store, prefix, part_rows, schema
+        self._folder, self._part_rows, self._schema = folder, part_rows, schema
         self._file: _PartFile | None = None
         self._parts: list[Part] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="put-parts")
@@ -31,7 +31,7 @@ class PartWriter:
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`, which must follow all that were added before."""
         if self._file is None:
-            self._file = _PartFile(f"part-{len(self._parts):05d}.parquet", self._schema)
+            self._file = _PartFile(self._folder.file(f"part-{len(self._parts):05d}.parquet"), self._schema)
         self._file.add(rows)
         if self._file.rows >= self._part_rows:
             self._end_part()
@@ -50,7 +50,7 @@ class PartWriter:
         if self._file is not None:
             part, body = self._file.close()
             self._wait()
-            self._putting = self._thread.submit(self._store.put, self._prefix + part.file, body)
+            self._putting = self._thread.submit(self._folder.put, part.file, body)
             self._parts.append(part)
             self._file = None
 

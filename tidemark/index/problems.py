@@ -10,8 +10,8 @@ from tidemark.crawl.batch import Problem
 from tidemark.index.columns import raw_column
 from tidemark.index.escape import escape
 from tidemark.index.files import SideFileWriter
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import File
-from tidemark.index.store import Store
 
 ERRORS = "errors.parquet"
 ERRORS_SCHEMA = pa.schema(
@@ -42,10 +42,10 @@ class ProblemsBuilder:
         if len(self._waiting) >= _ROW_GROUP_ROWS:
             self._flush()
 
-    def close(self, store: Store, prefix: str) -> File:
+    def close(self, folder: Folder) -> File:
         """Put the file."""
         self._flush()
-        return self._writer.close(store, prefix)
+        return self._writer.close(folder)
 
     def _flush(self) -> None:
         path = pa.array([escape(problem.path) for problem in self._waiting], pa.string())

@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 
 from tidemark.index.columns import with_raw_columns
 from tidemark.index.files import SideFileWriter
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import File
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
-from tidemark.index.store import Store
 
 TOP = "top.parquet"
 TOP_ROWS = 1000
@@ -40,9 +40,9 @@ class TopBuilder:
         if len(self._kept) == TOP_ROWS:
             self._smallest = self._kept.column("size")[-1].as_py()
 
-    def close(self, store: Store, prefix: str) -> File:
+    def close(self, folder: Folder) -> File:
         """Put the file: largest first."""
         writer = SideFileWriter(TOP, PART_SCHEMA, dictionary_columns=DICTIONARY_COLUMNS)
         if self._kept is not None:
             writer.write(with_raw_columns(self._kept))
-        return writer.close(store, prefix)
+        return writer.close(folder)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.files import described
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.store import Store
@@ -71,7 +72,7 @@ class TrigramsBuilder:
             self._waiting_names.append(names.slice(start))
             self._waiting += len(names) - start
 
-    def close(self, store: Store, prefix: str) -> File:
+    def close(self, folder: Folder) -> File:
         """Put the file."""
         if self._waiting_names:
             self._add_block(self._waiting_names)
@@ -83,8 +84,9 @@ class TrigramsBuilder:
             body += packed
         table_at = len(body)
         body += _TABLE.pack(_MAGIC, self._block_rows, self._blocks, len(buckets)) + b"".join(buckets)
-        store.put(prefix + TRIGRAMS, memoryview(body))
-        return described(TRIGRAMS, memoryview(body), rows=self._rows, footer_offset=table_at)
+        file = folder.file(TRIGRAMS)
+        folder.put(file, memoryview(body))
+        return described(file, memoryview(body), rows=self._rows, footer_offset=table_at)
 
     def _add_block(self, names: list[pa.Array]) -> None:
         self._found.append(_letters_of(names))

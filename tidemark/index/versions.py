@@ -21,7 +21,8 @@ from tidemark.index.changes import with_parent_dictionary
 from tidemark.index.compare import BEFORE, DELETED
 from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
-from tidemark.index.manifest import File, IndexIdentity, Manifest, file_of
+from tidemark.index.folder import Folder
+from tidemark.index.manifest import File, Manifest, file_of
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
@@ -138,7 +139,7 @@ class HistoryBuilder:
         elif self._rows:
             self._changes.append(sort_pieces([piece for piece in pieces if len(piece)]))
 
-    def close(self, identity: IndexIdentity) -> list[File]:
+    def close(self, index_id: str, folder: Folder) -> list[File]:
         """Put the logs; return their entries in the manifest."""
         if self._rows > _MOST_CHANGES:
             return []
@@ -151,12 +152,12 @@ class HistoryBuilder:
         if known is not None:
             reaching = (*known.indexes[:-1], here)
             if len(reaching) > SPAN or known.rows + self._rows > _MOST_ROWS:
-                files += self._put_earlier(identity.prefix, known, earlier, reaching)
-                pointer = Earlier(index_id=identity.index_id, file=files[0]) if files else None
+                files += self._put_earlier(folder, known, earlier, reaching)
+                pointer = Earlier(index_id=index_id, file=files[0]) if files else None
             else:
                 tables, indexes = join(known.tables(), tables, len(reaching) - 1), reaching
-        seen = (*indexes, Seen(index_id=identity.index_id, crawled_at=None))
-        return [*files, _put(self._store, identity.prefix, RECENT, tables, seen, pointer)]
+        seen = (*indexes, Seen(index_id=index_id, crawled_at=None))
+        return [*files, _put(folder, RECENT, tables, seen, pointer)]
 
     def _known(self) -> tuple[Log | None, Log | None]:
         """Return the recent and the earlier log that the previous index knows; None where one is damaged."""
@@ -170,7 +171,7 @@ class HistoryBuilder:
             return recent, None
 
     def _put_earlier(
-        self, prefix: str, recent: Log, earlier: Log | None, reaching: tuple[Seen, ...]
+        self, folder: Folder, recent: Log, earlier: Log | None, reaching: tuple[Seen, ...]
     ) -> list[File]:
         """Put the joined logs of before, from the oldest index on that is still there."""
         tables, indexes = recent.tables(), reaching
@@ -182,7 +183,7 @@ class HistoryBuilder:
         first = next(number for number, each in enumerate(indexes) if each.index_id in there)
         if first == len(indexes) - 1:
             return []
-        return [_put(self._store, prefix, EARLIER, fold(tables, first), indexes[first:], None)]
+        return [_put(folder, EARLIER, fold(tables, first), indexes[first:], None)]
 
 
 def join(first: Iterator[pa.Table], second: Iterator[pa.Table], shift: int) -> Iterator[pa.Table]:
@@ -246,8 +247,7 @@ def _following(answers: Any) -> pa.Array:
 
 
 def _put(
-    store: Store,
-    prefix: str,
+    folder: Folder,
     name: str,
     tables: Iterator[pa.Table],
     indexes: tuple[Seen, ...],
@@ -274,7 +274,7 @@ def _put(
         else {"index_id": earlier.index_id, **dataclasses.asdict(earlier.file)},
     }
     writer.note(_NOTE, json.dumps(note))
-    return writer.close(store, prefix)
+    return writer.close(folder)
 
 
 def _seen(content: dict[str, Any]) -> Seen:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import ChangesBuilder
 from tidemark.index.dirs import DirsBuilder
+from tidemark.index.folder import Folder
 from tidemark.index.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
@@ -38,7 +39,7 @@ class BuildOptions:
 
 class _SideBuilder(Protocol):
     def add(self, rows: pa.Table) -> None: ...
-    def close(self, store: Store, prefix: str) -> File: ...
+    def close(self, folder: Folder) -> File: ...
 
 
 class IndexWriter:
@@ -50,12 +51,13 @@ class IndexWriter:
         identity: IndexIdentity,
         previous: Manifest | None,
         *,
+        folder: Folder,
         scratch: Path,
         schema: pa.Schema,
         options: BuildOptions,
     ) -> None:
-        self._store, self._prefix = store, identity.prefix
-        self._parts = PartWriter(store, identity.prefix, part_rows=options.part_rows, schema=schema)
+        self._folder = folder
+        self._parts = PartWriter(folder, part_rows=options.part_rows, schema=schema)
         self._counter, self._changes = Counter(), _Changes(store, identity, previous)
         self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sides-")
         self._sides: list[_SideBuilder] = [
@@ -86,9 +88,9 @@ class IndexWriter:
         """Write what is left; return what the manifest says of all files."""
         self._wait()
         parts = self._threads.submit(self._parts.close)
-        files = list(self._threads.map(lambda side: side.close(self._store, self._prefix), self._sides))
-        files += self._changes.close()
-        files.append(problems.close(self._store, self._prefix))
+        files = list(self._threads.map(lambda side: side.close(self._folder), self._sides))
+        files += self._changes.close(self._folder)
+        files.append(problems.close(self._folder))
         return {
             "totals": self._counter.totals(**problems.counts),
             "changes": self._changes.counts,
@@ -115,7 +117,7 @@ class _Changes:
     """
 
     def __init__(self, store: Store, identity: IndexIdentity, previous: Manifest | None) -> None:
-        self._store, self._identity = store, identity
+        self._identity = identity
         self._builder: ChangesBuilder | None = None
         if previous is not None:
             self._history = HistoryBuilder(store, previous)
@@ -136,12 +138,12 @@ class _Changes:
             except IndexDamaged:
                 self._builder = None
 
-    def close(self) -> list[File]:
+    def close(self, folder: Folder) -> list[File]:
         if self._builder is None:
             return []
         try:
-            changes = self._builder.close(self._store, self._identity.prefix)
+            changes = self._builder.close(folder)
         except IndexDamaged:
             self._builder = None
             return []
-        return [changes, *self._history.close(self._identity)]
+        return [changes, *self._history.close(self._identity.index_id, folder)]

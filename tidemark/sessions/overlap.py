@@ -138,6 +138,19 @@ def renew(store: Store, lease: Lease, now: datetime) -> bool:
     return True
 
 
+def hold(store: Store, file_system: FileSystem, index_id: str, now: datetime) -> None:
+    """Return if the index's lease is held, for its full duration again, or the index is complete.
+
+    Raises LeaseLost: what is written now would be written by nobody's right.
+    """
+    lease = read_lease(store, file_system)
+    if lease is not None and lease.index_id == index_id and renew(store, lease, now):
+        return
+    index = read_index(store, file_system, index_id)
+    if index is None or index.status is not IndexStatus.COMPLETE:
+        raise LeaseLost(index_id)
+
+
 def complete(
     store: Store, file_system: FileSystem, index_id: str, totals: Mapping[str, int | str], now: datetime
 ) -> Index:

@@ -1,0 +1,90 @@
+"""Publishing an index: its manifest comes into being, from what the worker has proposed.
+
+For the Lambda that holds the lease. It reads no Parquet, and so needs nothing of `tidemark/index`, which
+describes the format: `publishing.py` there is the worker's side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.errors import IndexingFailed
+from tidemark.sessions.session import FileSystem
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+
+
+def read_proposal(
+    s3: S3Client, repository: str, file_system: FileSystem, index_id: str, *, key: str, sha256: str
+) -> bytes:
+    """Return the manifest that the worker of an index proposed, whose place and digest it has reported.
+
+    `key` is below the repository, `s3://bucket/prefix`. Raises IndexingFailed where it is not there, not what
+    was reported, or not this index's.
+    """
+    url = f"{repository.rstrip('/')}/{key}"
+    if not key.startswith(f"indexes/{file_system}/{index_id}/"):
+        raise IndexingFailed(f"{url} is no place for the index {index_id}; run the session again")
+    try:
+        body = _get(s3, repository, key)
+    except ClientError as error:
+        if code_of(error) not in {"NoSuchKey", "AccessDenied"}:  # as S3 calls what is missing, too
+            raise
+        raise IndexingFailed(f"{url} cannot be read ({code_of(error)}); run the session again") from error
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise IndexingFailed(
+            f"{url} is not what its worker has reported; find out who has replaced it, then run the session "
+            f"again"
+        )
+    fields = ("account", "region", "file_system_id", "index_id")
+    content = json.loads(body)
+    if [content.get(field) for field in fields] != [*str(file_system).split("/"), index_id]:
+        raise IndexingFailed(f"{url} is the manifest of another index than {index_id}; run the session again")
+    return body
+
+
+def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: str, manifest: bytes) -> str:
+    """Write the manifest of an index and return its key. Called again, it finds it written.
+
+    Raises IndexingFailed where there is another: a manifest is never replaced.
+    """
+    key = f"indexes/{file_system}/{index_id}/manifest.json"
+    bucket, prefix = _place(repository)
+    try:
+        s3.put_object(
+            Bucket=bucket,
+            Key=prefix + key,
+            Body=manifest,
+            ContentType="application/json",
+            IfNoneMatch="*",
+        )
+    except ClientError as error:
+        if code_of(error) not in _TAKEN:
+            raise
+        if _get(s3, repository, key) != manifest:
+            raise IndexingFailed(
+                f"{repository.rstrip('/')}/{key} is there already, and is another; find out who has written "
+                f"it, then run the session again"
+            ) from error
+    return key
+
+
+def _get(s3: S3Client, repository: str, key: str) -> bytes:
+    bucket, prefix = _place(repository)
+    return s3.get_object(Bucket=bucket, Key=prefix + key)["Body"].read()
+
+
+def _place(repository: str) -> tuple[str, str]:
+    """Return the bucket, and what stands before every key."""
+    url = urlsplit(repository)
+    prefix = url.path.strip("/")
+    return url.netloc, f"{prefix}/" if prefix else ""
