@@ -6,8 +6,9 @@ from typing import TypedDict
 
 from lambdas._step import Deployment, step
 from lambdas.events import Failure, words
+from tidemark.aws.clock import utc_now
 from tidemark.errors import SessionFailed
-from tidemark.sessions.ledger import reopen_session
+from tidemark.sessions.overlap import reopen_session
 
 
 class Event(TypedDict):
@@ -33,5 +34,5 @@ def handler(event: Event, deployment: Deployment) -> Result:
     """
     if event["redrive_count"] <= event["attempt"]:
         raise SessionFailed(f"session {event['session_id']} failed: {words(event['failure'])}")
-    reopen_session(deployment.records, event["session_id"])
+    reopen_session(deployment.records, event["session_id"], utc_now())
     return {"attempt": event["redrive_count"]}

@@ -315,6 +315,18 @@ class LeaseLost(TidemarkError):
         )
 
 
+class IndexShared(TidemarkError):
+    """An index is being made that no more sessions can share."""
+
+    exit_code = 49
+
+    def __init__(self, index_id: str, most: int) -> None:
+        super().__init__(
+            f"index {index_id} is still being made and belongs to {most:,} sessions already, as many as its "
+            f"record holds; the next session after its end indexes anew"
+        )
+
+
 class WorkerStopped(TidemarkError):
     """The worker was stopped or killed before its index was complete; another may complete it."""
 

@@ -134,7 +134,8 @@ ERRORS: dict[str, tuple[Callable[[Account], None], str]] = {
     "the key's file is damaged": (damage, "restore an older version"),
     "the key's file is deleted": (delete, "the repository does not hold"),
     "the repository is denied": (
-        lambda account: account.refuse("s3", "GetObject", "AccessDenied", of="tag-keys"), "GetObject is refused"
+        lambda account: account.refuse("s3", "GetObject", "AccessDenied", of="tag-keys"),
+        "GetObject is refused",
     ),
     "KMS denies": (
         lambda account: account.refuse("kms", "Decrypt", "AccessDeniedException"), "Decrypt is refused"

@@ -125,7 +125,7 @@ def test_a_session_that_failed_and_is_redriven_finds_its_place(ends: Any) -> Non
 # Each breaks the rule in one place, and names what it takes to notice.
 MUTANTS = {
     "opens without asking for a lease": (
-        "if session.index_wanted and lease is not None and lease.is_live(now):",
+        "if session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room:",
         "if False:",
         {"meets": "a session is attached when it opens"},
     ),
@@ -209,8 +209,8 @@ MUTANTS = {
         {},
     ),
     "associates one point only": (
-        "for point in session.points)",
-        "for point in session.points[:1])",
+        "        for point in session.points\n    )",
+        "        for point in session.points[:1]\n    )",
         {"copies": True},
     ),
     "tags a point after its association": (

@@ -9,12 +9,23 @@ import pytest
 
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session, point
-from tidemark.errors import LeaseLost, SessionExists, SessionNotFound
-from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, lease_key
-from tidemark.sessions.items import read_index, read_lease, update_session
-from tidemark.sessions.ledger import sessions_since
-from tidemark.sessions.overlap import Step, add_point, claim, complete, fail, open_session, renew
+from tidemark.errors import IndexShared, LeaseLost, SessionExists, SessionNotFound
+from tidemark.sessions.indexing import LEASE_DURATION, MOST_ATTACHED, IndexStatus, lease_key
+from tidemark.sessions.items import read_index, read_lease, read_session, update_session
+from tidemark.sessions.ledger import close_session, sessions_since
+from tidemark.sessions.outcome import Outcome, conclude
+from tidemark.sessions.overlap import (
+    Step,
+    add_point,
+    claim,
+    complete,
+    fail,
+    open_session,
+    renew,
+    reopen_session,
+)
 from tidemark.sessions.schema import INDEXES
+from tidemark.sessions.session import SessionStatus
 
 LATER = START + LEASE_DURATION
 
@@ -105,3 +116,73 @@ def test_sessions_are_listed_over_months_newest_first() -> None:
         open_session(store, replace(new_session(f"{days}"), opened_at=opened), opened)
     listed = sessions_since(store, START - timedelta(days=60), START)
     assert [session.session_id for session in listed] == ["0", "20", "40"]
+
+
+DAYS_LATER = START + timedelta(days=3)
+
+
+def test_a_redrive_days_later_is_indexed_anew(store: MemoryStore) -> None:
+    open_session(store, new_session("second"), START)  # meets index one, and fails
+    complete(store, FS, "one", {}, START)
+    reopen_session(store, "second", DAYS_LATER)
+    new = replace(point("second", "backup"), completed_at=DAYS_LATER + timedelta(hours=1))
+    told: list[str] = []
+    add_point(store, "second", new, lambda *told_of: told.append(told_of[2]) or "")
+    assert told == [], "index one is older than the backup"
+    answer = claim(store, "second", "two", DAYS_LATER)
+    assert (answer.step, answer.index_id) == (Step.LAUNCH, "two")
+
+
+def test_a_redrive_that_meets_a_running_index_shares_it(store: MemoryStore) -> None:
+    complete(store, FS, "one", {}, START)
+    open_session(store, new_session("second"), START)
+    open_session(store, new_session("third"), DAYS_LATER)
+    claim(store, "third", "two", DAYS_LATER)
+    reopen_session(store, "second", DAYS_LATER)
+    complete(store, FS, "two", {}, DAYS_LATER)  # before the backup of the redriven attempt
+    answer = claim(store, "second", "three", DAYS_LATER)
+    assert (answer.step, answer.index_id) == (Step.SHARE, "two")
+    index = read_index(store, FS, "two")
+    assert index is not None
+    assert index.sessions == {"second", "third"}
+
+
+def test_a_point_from_before_the_redrive_gets_no_index_of_after_it(store: MemoryStore) -> None:
+    open_session(store, new_session("second"), START)
+    add_point(store, "second", point("second", "backup"), lambda *_: "")
+    fail(store, FS, "one", "the worker failed", START)
+    reopen_session(store, "second", DAYS_LATER)
+    claim(store, "second", "two", DAYS_LATER)
+    complete(store, FS, "two", {}, DAYS_LATER)
+    told: list[str] = []
+    new = replace(point("second", "copy"), completed_at=DAYS_LATER)
+    session = add_point(store, "second", new, lambda _session, made, _index: told.append(made.kind) or "")
+    assert told == ["copy"]
+    outcome = conclude(session, read_index(store, FS, "two"), failure=None, problems=())
+    assert any("the backup in eu-central-1 of 2026-11-22" in reason for reason in outcome.reasons)
+
+
+def test_a_reopened_session_runs_again(store: MemoryStore) -> None:
+    failed = Outcome(status=SessionStatus.FAILED, reasons=("no room",))
+    close_session(store, "first", failed, START)
+    reopen_session(store, "first", DAYS_LATER)
+    reopened = read_session(store, "first")
+    assert (reopened.status, reopened.reasons, reopened.ended_at) == (SessionStatus.RUNNING, (), None)
+    assert reopened.redriven_at == DAYS_LATER
+
+
+def test_an_index_that_is_shared_by_as_many_as_its_record_holds_can_still_end(store: MemoryStore) -> None:
+    """The names are as long as Step Functions allows, and the reason as long as a step's message."""
+    names = [f"{number:080}" for number in range(MOST_ATTACHED + 5)]
+    opened = [open_session(store, new_session(name), START) for name in names]
+    left_out = [session.session_id for session in opened if session.index_id is None]
+    assert len(left_out) == 6, "one place is the owner's"
+    with pytest.raises(IndexShared, match="2,000 sessions already"):
+        claim(store, left_out[0], "two", START)
+    assert claim(store, names[0], "two", START).step is Step.SHARE
+    failed = fail(store, FS, "one", "x" * 32_768, START)
+    assert failed is not None
+    assert len(failed.sessions) == MOST_ATTACHED
+    size = sum(map(len, failed.sessions)) + len(str(failed.reason))
+    assert size < 200_000, "a record holds 400 KB"
+    assert claim(store, left_out[0], "two", START).step is Step.LAUNCH

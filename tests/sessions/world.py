@@ -132,7 +132,10 @@ class World:
         return "redrive", (name,)
 
     def redrive(self, aws: Aws, name: str) -> Next:
-        self.records.reopen_session(aws, name)
+        self.rule.reopen_session(aws, name, self._now(aws))
+        met = items.read_session(aws, name).index_id
+        if not aws.is_twin:
+            aws.note(("attached at open", name), {"index_id": met or ""})
         return "backup", (name,)
 
     # indexing-session
@@ -217,7 +220,7 @@ class World:
                 _check_point(stored, session, index, made)
             if index is None or index.status is not IndexStatus.COMPLETE:
                 assert session.reasons, f"I3/I4: {name} is silently without an index"
-            if ("attached at open", name) in stored:
+            if stored.get(("attached at open", name), {}).get("index_id"):
                 shared = _index(stored, str(stored["attached at open", name]["index_id"]))
                 assert shared is not None
                 own = [actor for actor in started if actor.startswith(f"indexing/index-of-{name}-")]

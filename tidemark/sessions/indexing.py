@@ -16,6 +16,11 @@ from tidemark.sessions.sweeping import SWEEP_INTERVAL
 # lost execution blocks its file system for no longer than this (I4).
 LEASE_DURATION = 4 * SWEEP_INTERVAL
 
+# A record of DynamoDB holds 400 KB, and whoever ends an index writes all its sessions into it: 80 characters
+# each, and a few kilobytes of totals or a reason. So they must fit whatever comes.
+MOST_ATTACHED = 2_000
+LONGEST_REASON = 2_000  # characters
+
 _LEASE = "lease"
 _INDEX = "index#"
 _ASSOCIATION = "association#"
@@ -40,6 +45,11 @@ class Lease:
     owner: str  # the session that launches the indexing session
     expires_at: datetime  # UTC
     sessions: frozenset[str]  # every session whose points get the index, the owner's included
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether one more session can attach."""
+        return len(self.sessions) < MOST_ATTACHED
 
     def is_live(self, now: datetime) -> bool:
         """Return whether nobody may take the lease over yet."""

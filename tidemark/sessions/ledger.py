@@ -81,16 +81,6 @@ def close_session(store: Store, session_id: str, outcome: Outcome, now: datetime
     return read_session(store, session_id)
 
 
-def reopen_session(store: Store, session_id: str) -> None:
-    """Mark a closed session as running again, for a redrive."""
-    update_session(
-        store,
-        session_id,
-        {"status": SessionStatus.RUNNING.value, "reasons": (), "running": RUNNING_MARK},
-        remove=("ended_at",),
-    )
-
-
 def sessions_of(store: Store, file_system: FileSystem) -> Iterator[Session]:
     """Return a file system's sessions, newest first. The list may lag by a moment."""
     for item in store.query(SESSIONS, BY_FILE_SYSTEM, str(file_system), newest_first=True):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.indexing import LONGEST_REASON, Index, IndexStatus
 from tidemark.sessions.session import Session, SessionStatus
-
-_LONGEST_REASON = 2_000  # characters; a session has a few for each of its copies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ def conclude_stopped(session: Session, index: Index | None, *, why: str) -> Outc
 def _bounded(reasons: Sequence[str]) -> tuple[str, ...]:
     """Return reasons that fit into a record: a step's message may have 32,768 characters."""
     return tuple(
-        reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..." for reason in reasons
+        reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..." for reason in reasons
     )
 
 
@@ -94,7 +92,12 @@ def _issues(session: Session) -> list[str]:
         for point in session.points
         if point.tag_problem
     ]
-    return issues + untold
+    earlier = [
+        f"the {point.kind} in {point.region} of {point.completed_at:%Y-%m-%d %H:%M} was made before the "
+        f"redrive, and has no index but one of its own time"
+        for point in session.earlier_points
+    ]
+    return issues + untold + earlier
 
 
 def _why_no_index(session: Session, index: Index | None) -> str | None:

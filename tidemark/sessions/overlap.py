@@ -6,6 +6,7 @@
     fail      the index will never be: the same, with the reason
     add_point a recovery point or copy has appeared
     settle    associate what a session has, if its index is complete
+    reopen    a redrive begins: the session meets the indexes of today as one that opens now does
 
 Every function may be called again with the same arguments: after a crash, a retry or a duplicate
 delivery it finds what it had written and goes on from there. Each side writes its half and then reads
@@ -21,9 +22,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from tidemark.errors import LeaseLost, SessionExists
+from tidemark.errors import IndexShared, LeaseLost, SessionExists
 from tidemark.sessions.indexing import (
     LEASE_DURATION,
+    LONGEST_REASON,
+    MOST_ATTACHED,
     Association,
     Index,
     IndexStatus,
@@ -33,14 +36,23 @@ from tidemark.sessions.indexing import (
 )
 from tidemark.sessions.items import read_index, read_lease, read_session, session_key, update_session
 from tidemark.sessions.schema import INDEXES, SESSIONS
-from tidemark.sessions.session import FileSystem, Point, Session, point_to_map
+from tidemark.sessions.session import (
+    RUNNING_MARK,
+    FileSystem,
+    Point,
+    Session,
+    SessionStatus,
+    point_to_map,
+)
 from tidemark.sessions.store import (
     Condition,
     ConditionNotMet,
     Delete,
+    Path,
     Put,
     Store,
     Update,
+    Value,
     Write,
     absent,
     equal,
@@ -80,7 +92,7 @@ def open_session(store: Store, session: Session, now: datetime) -> Session:
                 raise SessionExists(session.session_id)
             return found
         lease = read_lease(store, session.file_system)
-        if session.index_wanted and lease is not None and lease.is_live(now):
+        if session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room:
             attached = replace(session, index_id=lease.index_id)
             writes: tuple[Write, ...] = (_new(attached), _attach(lease, session.session_id))
         else:
@@ -93,12 +105,46 @@ def open_session(store: Store, session: Session, now: datetime) -> Session:
         return attached
 
 
+def reopen_session(store: Store, session_id: str, now: datetime) -> None:
+    """Mark a closed session as running again, for a redrive that begins now.
+
+    The index that it had met when it began is not of the backup that is made now, maybe days later: it gets
+    the one that is being made now, or none yet (I2). Called again, it does so again.
+    """
+    while True:
+        session = read_session(store, session_id)
+        lease = read_lease(store, session.file_system)
+        attributes: dict[Path, Value] = {
+            "status": SessionStatus.RUNNING.value,
+            "reasons": (),
+            "running": RUNNING_MARK,
+            "redriven_at": now.isoformat(),
+        }
+        attach: tuple[Write, ...] = ()
+        remove: tuple[str, ...] = ("ended_at", "index_id")
+        if session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room:
+            attributes["index_id"], remove = lease.index_id, ("ended_at",)
+            attach = (_attach(lease, session_id),)
+        update = Update(
+            table=SESSIONS,
+            key=session_key(session_id),
+            conditions=(unchanged(session.to_item(), "index_id"),),
+            set=attributes,
+            remove=remove,
+        )
+        try:
+            store.transact(*attach, update)
+        except ConditionNotMet:
+            continue
+        return
+
+
 def claim(store: Store, session_id: str, new_index_id: str, now: datetime) -> Claim:
     """Return what the session has to do about its index, having secured its right to it.
 
     A session that already has an index which runs or is complete launches none (I2). One that has none,
     or whose shared index has failed meanwhile, takes the lease if it is free or expired, else attaches.
-    `new_index_id` is used only when the lease is taken.
+    `new_index_id` is used only when the lease is taken. Raises IndexShared where no more can attach.
     """
     while True:
         session = read_session(store, session_id)
@@ -110,6 +156,8 @@ def claim(store: Store, session_id: str, new_index_id: str, now: datetime) -> Cl
                 return Claim(step=step, index_id=session.index_id)
         lease = read_lease(store, session.file_system)
         if lease is not None and lease.is_live(now):
+            if not (lease.has_room or session_id in lease.sessions):
+                raise IndexShared(lease.index_id, MOST_ATTACHED)
             writes: tuple[Write, ...] = (_attach(lease, session_id), _choose(session, lease.index_id))
             answer = Claim(step=Step.SHARE, index_id=lease.index_id)
         else:
@@ -169,7 +217,8 @@ def fail(store: Store, file_system: FileSystem, index_id: str, reason: str, now:
 
     An index that has ended already stays as it is. None: there never was one.
     """
-    return _end(store, file_system, index_id, IndexStatus.FAILED, now, reason=reason, totals={})
+    short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
+    return _end(store, file_system, index_id, IndexStatus.FAILED, now, reason=short, totals={})
 
 
 # Called with a session, one of its points and its index id before their association is written: a crash in
@@ -196,7 +245,10 @@ def settle(store: Store, session_id: str, tag_point: TagPoint) -> Session:
     index = read_index(store, session.file_system, session.index_id)
     if index is None or index.status is not IndexStatus.COMPLETE:
         return session
-    settled = tuple(_associate(store, session, point, index, tag_point) for point in session.points)
+    settled = tuple(
+        point if point in session.earlier_points else _associate(store, session, point, index, tag_point)
+        for point in session.points
+    )
     return replace(session, points=settled)
 
 

@@ -128,6 +128,7 @@ class Session:
     status: SessionStatus = SessionStatus.RUNNING
     reasons: tuple[str, ...] = ()  # why the status is not success, in words
     ended_at: datetime | None = None
+    redriven_at: datetime | None = None  # when its last attempt began, where that is not the first
     index_id: str | None = None
     points: tuple[Point, ...] = ()
     waiting_token: str | None = None  # the task token of its state that waits for the index
@@ -136,6 +137,12 @@ class Session:
     def keep_days_of(self, job_id: str) -> int | None:
         """Return how long a job's point was asked to be kept: None forever, UNKNOWN_DAYS not recorded."""
         return next((job.keep_days for job in self.jobs if job.job_id == job_id), UNKNOWN_DAYS)
+
+    @property
+    def earlier_points(self) -> tuple[Point, ...]:
+        """The points of attempts before the redrive: what is indexed now was not there then."""
+        begun = self.redriven_at
+        return tuple(point for point in self.points if begun is not None and point.completed_at < begun)
 
     @property
     def open_jobs(self) -> tuple[Job, ...]:
@@ -169,6 +176,8 @@ class Session:
             item["running"] = RUNNING_MARK
         if self.ended_at is not None:
             item["ended_at"] = self.ended_at.isoformat()
+        if self.redriven_at is not None:
+            item["redriven_at"] = self.redriven_at.isoformat()
         if self.index_id is not None:
             item["index_id"] = self.index_id
         if self.waiting_token is not None:
@@ -178,7 +187,7 @@ class Session:
     @classmethod
     def from_item(cls, item: Item) -> Session:
         """Return the session that an item of the table `sessions` records."""
-        ended_at = item.get("ended_at")
+        ended_at, redriven_at = item.get("ended_at"), item.get("redriven_at")
         points = cast(Mapping[str, Mapping[str, object]], item.get("points", {}))
         return cls(
             session_id=str(item["session_id"]),
@@ -190,6 +199,7 @@ class Session:
             status=SessionStatus(str(item["status"])),
             reasons=tuple(str(reason) for reason in cast(tuple[object, ...], item.get("reasons", ()))),
             ended_at=None if ended_at is None else datetime.fromisoformat(str(ended_at)),
+            redriven_at=None if redriven_at is None else datetime.fromisoformat(str(redriven_at)),
             index_id=_optional(item, "index_id"),
             points=tuple(
                 sorted(
