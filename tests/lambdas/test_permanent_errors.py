@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -19,10 +20,11 @@ from tests.sessions.world import new_session, point
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.aws.points import PointTags
+from tidemark.errors import AwsUnreachable
 from tidemark.sessions.items import read_session
-from tidemark.sessions.ledger import associations_of, wait_for_index
+from tidemark.sessions.ledger import associations_of, record_job, wait_for_index
 from tidemark.sessions.overlap import add_point, claim, complete, open_session
-from tidemark.sessions.session import Point, SessionStatus
+from tidemark.sessions.session import Job, Point, SessionStatus
 
 INDEX = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"
 KEY_FILE = {"Bucket": "repository", "Key": "below/tag-keys/1.json"}
@@ -219,6 +221,10 @@ def test_the_association_is_written_and_the_session_says_what_its_tags_lack(
     cause, said = ERRORS[error]
     cause(account)
     STEPS[step](account, call)
+    points = read_session(account.deployment.records, "s").points
+    for each in points:  # by this step itself, and not by the close
+        (association,) = associations_of(account.deployment.records, each.recovery_point_arn)
+        assert association.index_id == INDEX
     if step == "sweep_up":
         reasons = read_session(account.deployment.records, "s").reasons
     else:
@@ -226,12 +232,8 @@ def test_the_association_is_written_and_the_session_says_what_its_tags_lack(
         reasons = closed["reasons"]
         assert closed["status"] == ("warning" if said else "success"), reasons
     untold = [reason for reason in reasons if "do not name its index" in reason]
-    points = read_session(account.deployment.records, "s").points
     assert len(untold) == (len(points) if said else 0)
     assert all(said in reason and REGION in reason for reason in untold)
-    for each in points:
-        (association,) = associations_of(account.deployment.records, each.recovery_point_arn)
-        assert association.index_id == INDEX
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -289,3 +291,25 @@ def test_reasons_of_any_length_fit_into_the_record(account: Account, call: Any) 
     account.complete()
     failures = [{"failure": {"Error": "E", "Cause": "x" * 32_768}} for _ in range(20)]
     assert close(call, copies=failures)["status"] == "warning"
+
+
+@pytest.mark.parametrize("step", ["check_backup", "check_copy", "sweep_up"])
+def test_a_job_counts_as_ended_only_when_its_point_is_recorded(
+    account: Account, call: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Whatever stops the step in between, the sweeper asks after the job again."""
+    records = account.deployment.records
+    kind = "copy" if step == "check_copy" else "backup"
+    job = Job(job_id="job", kind=kind, account=ACCOUNT, region=REGION, vault="v", started_at=utc_now())
+    record_job(records, "s", job)
+
+    def stopped(*_: Any) -> None:
+        raise AwsUnreachable("the function was stopped")
+
+    module = importlib.import_module(f"lambdas.{'sweep' if step == 'sweep_up' else step}")
+    monkeypatch.setattr(module, "add_point", stopped)
+    done = {"State": "COMPLETED", "RecoveryPointArn": "arn:s:new", "BackupVaultName": "v"}
+    account.answer("backup", "DescribeBackupJob", done)
+    with pytest.raises(AwsUnreachable):
+        STEPS[step](account, call)
+    assert [each.job_id for each in read_session(records, "s").open_jobs] == ["job"]
