@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,11 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.cli.conftest import NOW
 from tests.index.building import directory, index_rows, row
 from tests.index.test_manifest import JSON, _places, sealed
 from tidemark.cli.main import call
 from tidemark.index import versions
 from tidemark.index.store import FileStore
+from tidemark.sessions.overlap import claim, complete
+from tidemark.sessions.session import FileSystem
 
 SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -153,3 +158,23 @@ def test_missing_files_are_named(repository, right, capfd, missing):
         assert any(code == 44 for code, _, _ in codes.values())
     finally:
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "command", [("index", "verify"), ("index", "show"), ("ls",), ("usage",), ("search", "*", "--index")]
+)
+def test_an_index_that_somebody_has_replaced_whole_is_noticed(tidemark, deployment, tmp_path, command):
+    """Its own digests are right: only the records know the one that was published."""
+    made = index_rows(deployment.store, tmp_path, [row("/a")], number=3)
+    body = deployment.store.get(made.key)
+    identity = made.identity
+    whose = FileSystem(identity.account, identity.region, identity.file_system_id)
+    deployment.session("s-1", file_system=whose)
+    claim(deployment.records, "s-1", made.index_id, NOW)
+    totals = {"manifest_sha256": hashlib.sha256(body).hexdigest()}
+    complete(deployment.records, whose, made.index_id, totals, NOW)
+    assert tidemark(*command, made.index_id).code == 0
+    deployment.store.put(made.key, dataclasses.replace(made, worker="somebody else").to_json())
+    result = tidemark(*command, made.index_id)
+    assert (result.code, result.out) == (44, "")
+    assert "is not the manifest that was published" in result.err

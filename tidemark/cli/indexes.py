@@ -90,10 +90,10 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
     from tidemark.index.catalogue import newest_index, open_index
 
     if not source.startswith("arn:"):
-        repository, _ = deployment_or(url)
+        repository, connection = deployment_or(url)
         if FILE_SYSTEM_ID.fullmatch(source):
-            return repository, newest_index(repository, source, pass_over)
-        return repository, index_of(repository, source)
+            return _as_recorded(connection, repository, newest_index(repository, source, pass_over))
+        return _as_recorded(connection, repository, index_of(repository, source))
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
     from tidemark.cli.connection import connect
@@ -106,7 +106,18 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
             f"no index describes {terminal.printable(source)}; see the points and their indexes with: "
             f"tidemark recovery-points FILE-SYSTEM"
         )
-    return connection.repository, open_index(connection.repository, association.index_id)
+    repository = connection.repository
+    return _as_recorded(connection, repository, open_index(repository, association.index_id))
+
+
+def _as_recorded(
+    connection: Connection | None, repository: Store, manifest: Manifest
+) -> tuple[Store, Manifest]:
+    if connection is not None:
+        from tidemark.cli.recorded import refuse_replaced
+
+        refuse_replaced(connection, repository, manifest)
+    return repository, manifest
 
 
 def index_of(repository: Store, index_id: str) -> Manifest:
