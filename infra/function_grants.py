@@ -19,6 +19,7 @@ from infra.repository import Repository
 from infra.workers import Workers
 from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG
 from tidemark.policy.policy import policy_parameter
+from tidemark.sessions.schema import BY_MONTH, LEASES, RUNNING
 
 NO_LEVEL = "These actions have no resource level in IAM."
 
@@ -346,7 +347,13 @@ class FunctionGrants:
             "fail_policy_run": [],
             # backup-session
             "open_session": [*records, *policies, *self.describe_vaults(), *self.check_file_systems()],
-            "start_backup": [*records, *policies, *self.seal_tags(), *self.start_backup()],
+            "start_backup": [
+                *records,
+                *self.records.search(BY_MONTH),
+                *policies,
+                *self.seal_tags(),
+                *self.start_backup(),
+            ],
             "check_backup": [*settle, *self.ask_backup_jobs(), *self.list_jobs(), *self.describe_points()],
             "start_copy": [*records, *policies, *self.start_copy()],
             "check_copy": [*settle, *self.ask_copy_jobs(), *self.describe_points()],
@@ -364,7 +371,7 @@ class FunctionGrants:
             # by itself, again and again
             "sweep": [
                 *settle,
-                *self.records.search(),
+                *self.records.search(RUNNING, LEASES),
                 *self.answer_sessions(),
                 *self.look_at_executions(),
                 *self.ask_backup_jobs(),

@@ -9,7 +9,7 @@ from constructs import Construct
 from infra.grants import Grant
 from infra.keys import key
 from infra.names import Names
-from tidemark.sessions.schema import TABLES, TableSchema
+from tidemark.sessions.schema import TABLES, SecondaryIndex, TableSchema
 
 ITEMS = (
     "dynamodb:GetItem",
@@ -53,12 +53,13 @@ class Records(Construct):
             Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,), conditions=through),
         ]
 
-    def search(self) -> list[Grant]:
-        """Return what reading the secondary indexes needs, beside `change`."""
+    def search(self, *indexes: SecondaryIndex) -> list[Grant]:
+        """Return what reading these secondary indexes needs, beside `change`."""
         arns = tuple(
             f"{self._tables[schema.suffix].table_arn}/index/{index.name}"
             for schema in TABLES
             for index in schema.secondary_indexes
+            if index in indexes
         )
         return [Grant(actions=("dynamodb:Query",), resources=arns)]
 

@@ -85,8 +85,10 @@ def test_a_worker_writes_only_below_its_accounts_indexes(main: Template, role: s
         if identifier.startswith(role) and "s3:PutObject" in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
-    (pattern,) = written
-    assert re.fullmatch(r"<RepositoryBucket\w+\.Arn>/some/where/indexes/<AWS::AccountId>/\*", pattern)
+    below = re.compile(r"<RepositoryBucket\w+\.Arn>/some/where/indexes/<AWS::AccountId>/\*/(.+)")
+    names = {found[1] for pattern in written if (found := below.fullmatch(pattern))}
+    assert len(names) == len(written)
+    assert names == {"attempt-*", "checkpoint/*", "progress.json"}, "and no manifest"
 
 
 def test_a_worker_can_neither_write_nor_name_another_file_system(main: Template) -> None:
