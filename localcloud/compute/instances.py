@@ -45,7 +45,7 @@ from localcloud.compute.roles import assumable, role_of_instance_profile
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
-from localcloud.partitions import regional_arn
+from localcloud.partitions import regional_arn, url_suffix
 from localcloud.processes import Child
 
 OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"
@@ -210,6 +210,7 @@ class Machines:
         return {
             "id": instance.id,
             "region": region,
+            "domain": f"{region}.{url_suffix(region)}",  # of the Region's endpoints
             "zone": instance.availability_zone,
             "file_systems": file_systems,
             "cut_off": unreachable(

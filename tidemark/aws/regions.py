@@ -18,5 +18,5 @@ def sdk_regions() -> Regions:
             for service in ("backup", "efs")
             for region in session.get_available_regions(service, partition)
         ),
-        forms=tuple(partition["regionRegex"] for partition in partitions),
+        forms={partition["id"]: partition["regionRegex"] for partition in partitions},
     )
