@@ -27,14 +27,22 @@ DOCUMENTED = {
     ),
 }
 
+# Services whose principals have a Region or another ending in some partitions; all others are
+# <service>.amazonaws.com everywhere. Source: AWS CDK, region-info, Default.servicePrincipal.
+DIFFERENT_BY_PARTITION = {"codedeploy", "elasticmapreduce", "logs"}
+
 
 def service(
     principal: str, conditions: Mapping[str, Mapping[str, str]] | None = None
 ) -> iam.ServicePrincipal:
     """Return a service as principal.
 
-    Raises ValueError for a condition whose key is not documented for the service.
+    Raises ValueError for a condition whose key is not documented for the service, and for a name that is not
+    the same in every partition.
     """
+    name, _, suffix = principal.partition(".")
+    if suffix != "amazonaws.com" or name in DIFFERENT_BY_PARTITION:
+        raise ValueError(f"{principal} is not the principal of a service in every partition")
     for values in (conditions or {}).values():
         for key in values:
             if (principal, key) not in DOCUMENTED:

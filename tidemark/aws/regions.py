@@ -1,4 +1,4 @@
-"""The Regions that the SDK's own data knows."""
+"""The Regions that the SDK's own data knows, and how their addresses end."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def sdk_regions() -> Regions:
         ),
         forms={partition["id"]: partition["regionRegex"] for partition in partitions},
     )
+
+
+def url_suffix(region: str) -> str:
+    """Return how the addresses of a Region's services end: amazonaws.com.cn in China, for example.
+
+    Raises botocore's UnknownRegionError for a name of no partition, which the configuration refuses.
+    """
+    session = get_session()
+    partition = session.get_partition_for_region(region)
+    return str(session.get_component("endpoint_resolver").get_partition_dns_suffix(partition))

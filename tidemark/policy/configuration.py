@@ -174,11 +174,8 @@ def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tupl
         if problem is not None:
             yield where, problem
         elif home and (foreign := regions.partition(region)) != home:
-            yield (
-                where,
-                f"{region} is in the partition {foreign} and {file.region} in {home}; "
-                f"no account and no copy spans two partitions, so name Regions of {home} only",
-            )
+            fact = f"{region} is in the partition {foreign} and {file.region} in {home}"
+            yield where, f"{fact}; no account and no copy spans two, so name Regions of {home} only"
 
 
 def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
