@@ -6,10 +6,12 @@ sent always refuses the service: every alarm mail, for example, would be lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
 
+UNIVERSAL = re.compile(r"[a-z0-9-]+\.amazonaws\.com")
 # (service principal, condition key) -> the page that documents that the service sends the key
 DOCUMENTED = {
     ("scheduler.amazonaws.com", "aws:SourceAccount"): (
@@ -27,22 +29,18 @@ DOCUMENTED = {
     ),
 }
 
-# Services whose principals have a Region or another ending in some partitions; all others are
-# <service>.amazonaws.com everywhere. Source: AWS CDK, region-info, Default.servicePrincipal.
-DIFFERENT_BY_PARTITION = {"codedeploy", "elasticmapreduce", "logs"}
-
 
 def service(
     principal: str, conditions: Mapping[str, Mapping[str, str]] | None = None
 ) -> iam.ServicePrincipal:
     """Return a service as principal.
 
-    Raises ValueError for a condition whose key is not documented for the service, and for a name that is not
-    the same in every partition.
+    Raises ValueError for a condition whose key is not documented for the service, and for a principal of one
+    partition or Region: <service>.amazonaws.com is valid in all of them.
+    Source: AWS CDK, region-info, Default.servicePrincipal, the note on its deprecation.
     """
-    name, _, suffix = principal.partition(".")
-    if suffix != "amazonaws.com" or name in DIFFERENT_BY_PARTITION:
-        raise ValueError(f"{principal} is not the principal of a service in every partition")
+    if not UNIVERSAL.fullmatch(principal):
+        raise ValueError(f"{principal} is not valid in every partition; write <service>.amazonaws.com")
     for values in (conditions or {}).values():
         for key in values:
             if (principal, key) not in DOCUMENTED:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 Template = dict[str, Any]
@@ -46,22 +43,3 @@ def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
 def as_list(value: Any) -> list[Any]:
     """Return a value that may stand alone or in a list, as a list."""
     return value if isinstance(value, list) else [value]
-
-
-def lint(templates: Sequence[Path], scratch: Path, *arguments: str) -> str:
-    """Return what cfn-lint finds in templates of Tidemark, which it reads from copies in `scratch`.
-
-    cfn-lint reads definitions without their substitutions, and its pattern for a Resource (E3601) takes no
-    other partition than `aws`, nor a placeholder. So the copies are those of `aws`; everything else in
-    definitions is checked.
-    """
-    copies = []
-    for template in templates:
-        copy = scratch / template.name
-        copy.write_text(template.read_text().replace("arn:${Partition}:states:::", "arn:aws:states:::"))
-        copies.append(str(copy))
-    # W3005 calls a dependency of the CDK's redundant where it is merely plain.
-    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", *arguments]
-    result = subprocess.run([*command, "--", *copies], capture_output=True, text=True, check=False)
-    assert (result.returncode == 0) == (result.stdout == ""), result.stderr
-    return result.stdout

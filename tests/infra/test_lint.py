@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.infra.template import lint
+# One of each public partition: not all offer the same types of resources (E3006).
+REGIONS = ("eu-central-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1")
 
 
 def test_cfn_lint_has_nothing_to_say(assembly: Path, tmp_path: Path) -> None:
-    templates = sorted(assembly.glob("*.template.json"))
+    templates = [_as_in_aws(path, tmp_path) for path in sorted(assembly.glob("*.template.json"))]
     assert len(templates) == 3
-    assert lint(templates, tmp_path) == ""
+    # W3005 calls a dependency of the CDK's redundant where it is merely plain.
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005"]
+    command += ["--regions", *REGIONS, "--"]
+    result = subprocess.run([*command, *map(str, templates)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def _as_in_aws(template: Path, directory: Path) -> Path:
+    """Return a copy whose state machines are those of the partition `aws`.
+
+    cfn-lint reads definitions without their substitutions, and its pattern for a Resource (E3601) takes no
+    other partition, nor a placeholder. So it still checks everything else in them.
+    """
+    copy = directory / template.name
+    copy.write_text(template.read_text().replace("arn:${Partition}:states:::", "arn:aws:states:::"))
+    return copy
 
 
 def test_cdk_nag_saw_the_deployment(assembly: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from botocore.session import get_session
+from typing import Any
+
+from botocore.session import Session, get_session
 
 from tidemark.policy.regions import Regions
 
@@ -10,7 +12,6 @@ from tidemark.policy.regions import Regions
 def sdk_regions() -> Regions:
     """Return the Regions of AWS Backup and of EFS in every partition. Makes no call."""
     session = get_session()
-    partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
     return Regions(
         known=frozenset(
             region
@@ -18,7 +19,7 @@ def sdk_regions() -> Regions:
             for service in ("backup", "efs")
             for region in session.get_available_regions(service, partition)
         ),
-        forms={partition["id"]: partition["regionRegex"] for partition in partitions},
+        forms={partition["id"]: partition["regionRegex"] for partition in _partitions(session)},
     )
 
 
@@ -28,5 +29,12 @@ def url_suffix(region: str) -> str:
     Raises botocore's UnknownRegionError for a name of no partition, which the configuration refuses.
     """
     session = get_session()
-    partition = session.get_partition_for_region(region)
-    return str(session.get_component("endpoint_resolver").get_partition_dns_suffix(partition))
+    name = session.get_partition_for_region(region)
+    return next(
+        partition["outputs"]["dnsSuffix"] for partition in _partitions(session) if partition["id"] == name
+    )
+
+
+def _partitions(session: Session) -> list[dict[str, Any]]:
+    """Return what botocore's partitions.json holds."""
+    return list(session.get_component("data_loader").load_data("partitions")["partitions"])
