@@ -30,9 +30,8 @@ def url_suffix(region: str) -> str:
     """
     session = get_session()
     name = session.get_partition_for_region(region)
-    return next(
-        partition["outputs"]["dnsSuffix"] for partition in _partitions(session) if partition["id"] == name
-    )
+    (outputs,) = (one["outputs"] for one in _partitions(session) if one["id"] == name)
+    return str(outputs["dnsSuffix"])
 
 
 def _partitions(session: Session) -> list[dict[str, Any]]:
