@@ -10,6 +10,10 @@ import dataclasses
 
 from aws_cdk import Aws
 
+from tidemark.aws.regions import url_suffix
+
+_DOCUMENTED_SUFFIX = "amazonaws.com"
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
@@ -38,6 +42,16 @@ class Names:
         """Return the ARN of the role that a service makes for itself in each account that uses it."""
         path = f"aws-service-role/{service}.amazonaws.com/{role}"
         return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{path}"
+
+    def via_service(self, service: str) -> list[str]:
+        """Return the values of kms:ViaService for what a service asks of KMS in the deployment's Region.
+
+        KMS documents the key's values with amazonaws.com in every Region. Where addresses end otherwise, in
+        China for example, policies in use have that ending instead, so both are allowed there.
+        Source: AWS KMS Developer Guide, "AWS KMS condition keys", kms:ViaService.
+        """
+        suffixes = dict.fromkeys((_DOCUMENTED_SUFFIX, url_suffix(self.region)))
+        return [f"{service}.{self.region}.{suffix}" for suffix in suffixes]
 
     def function_arn(self, file: str) -> str:
         """Return the ARN of the function in `lambdas/<file>.py`."""

@@ -38,16 +38,14 @@ class Records(Construct):
             Grant(
                 actions=("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
                 resources=(self.key.key_arn,),
-                conditions={
-                    "StringEquals": {"kms:ViaService": f"dynamodb.{self._names.region}.amazonaws.com"},
-                },
+                conditions={"StringEquals": {"kms:ViaService": self._names.via_service("dynamodb")}},
             ),
         ]
 
     def read(self) -> list[Grant]:
         """Return what reading single items needs."""
         arns = tuple(self._tables[schema.suffix].table_arn for schema in TABLES)
-        through = {"StringEquals": {"kms:ViaService": f"dynamodb.{self._names.region}.amazonaws.com"}}
+        through = {"StringEquals": {"kms:ViaService": self._names.via_service("dynamodb")}}
         return [
             Grant(actions=("dynamodb:GetItem",), resources=arns),
             Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,), conditions=through),

@@ -6,10 +6,12 @@ sent always refuses the service: every alarm mail, for example, would be lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
 
+UNIVERSAL = re.compile(r"[a-z0-9-]+\.amazonaws\.com")
 # (service principal, condition key) -> the page that documents that the service sends the key
 DOCUMENTED = {
     ("scheduler.amazonaws.com", "aws:SourceAccount"): (
@@ -33,8 +35,12 @@ def service(
 ) -> iam.ServicePrincipal:
     """Return a service as principal.
 
-    Raises ValueError for a condition whose key is not documented for the service.
+    Raises ValueError for a condition whose key is not documented for the service, and for a principal of one
+    partition or Region: <service>.amazonaws.com is valid in all of them.
+    Source: AWS CDK, region-info, Default.servicePrincipal, the note on its deprecation.
     """
+    if not UNIVERSAL.fullmatch(principal):
+        raise ValueError(f"{principal} is not valid in every partition; write <service>.amazonaws.com")
     for values in (conditions or {}).values():
         for key in values:
             if (principal, key) not in DOCUMENTED:

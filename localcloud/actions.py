@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from localcloud.partitions import partition_of, regional_arn
+
 PREFIXES = {
     "stepfunctions": "states",
     "efs": "elasticfilesystem",
@@ -72,11 +74,11 @@ def resource_of(
     if (service, operation) in WITHOUT_RESOURCE:
         return "*"
     params = {**_capitalised(_query_of(text)), **parameters_of(text), **_capitalised(labels)}
-    arn = f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:"
+    arn = regional_arn(PREFIXES.get(service, service), region, account, "")
     match service:
         case "s3" if "Bucket" in params:
             key = params.get("Key")
-            return f"arn:aws:s3:::{params['Bucket']}" + (f"/{key}" if key else "")
+            return f"arn:{partition_of(region)}:s3:::{params['Bucket']}" + (f"/{key}" if key else "")
         case "dynamodb":
             if table := params.get("TableName"):
                 index = f"/index/{params['IndexName']}" if params.get("IndexName") else ""
@@ -117,11 +119,8 @@ def transaction_parts(text: str, account: str, region: str) -> Iterator[tuple[st
         for part, body in item.items() if isinstance(item, dict) else ():
             table = body.get("TableName") if isinstance(body, dict) else None
             if part in TRANSACTION_PARTS and isinstance(table, str):
-                arn = (
-                    table
-                    if table.startswith("arn:")
-                    else f"arn:aws:dynamodb:{region}:{account}:table/{table}"
-                )
+                named = table.startswith("arn:")
+                arn = table if named else regional_arn("dynamodb", region, account, f"table/{table}")
                 yield TRANSACTION_PARTS[part], arn
 
 

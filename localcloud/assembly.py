@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError, WaiterError
 
 from localcloud.errors import NotDeployed
+from localcloud.partitions import partition_of, url_suffix
 
 BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
@@ -132,8 +133,10 @@ def _publish(
 ) -> None:
     assets = json.loads(manifest.read_text())
 
+    values = (("AccountId", account_id), ("Region", region), ("Partition", partition_of(region)))
+
     def filled(text: str) -> str:
-        for name, value in (("AccountId", account_id), ("Region", region), ("Partition", "aws")):
+        for name, value in values:
             text = text.replace(f"${{AWS::{name}}}", value)
         return text
 
@@ -150,7 +153,8 @@ def _publish(
     for asset in assets.get("dockerImages", {}).values():
         directory = (manifest.parent / asset["source"]["directory"]).resolve()
         for destination in asset["destinations"].values():
-            registry = f"{account_id}.dkr.ecr.{destination.get('region', region)}.amazonaws.com"
+            home = destination.get("region", region)
+            registry = f"{account_id}.dkr.ecr.{home}.{url_suffix(home)}"
             repository, tag = filled(destination["repositoryName"]), filled(destination["imageTag"])
             register_image(f"{registry}/{repository}:{tag}", directory)
 

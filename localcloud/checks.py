@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from localcloud.actions import actions_of, parameters_of, resource_of, transaction_parts
 from localcloud.documented import always_demanded
+from localcloud.partitions import global_arn, regional_arn
 
 # Where calls name roles, and the services that these are for.
 PASSED_ROLES = {
@@ -49,9 +50,8 @@ def checks_of(
 ) -> Iterator[Check]:
     """Return what IAM is asked about a call of `account` in `region`; `text` is its path, query and body."""
     params = {**parameters_of(text), **labels}
-    whose = f"{region}:{account}:"
     if (service, operation) == ("ec2", "RunInstances"):
-        yield from _instances(params, whose, region)
+        yield from _instances(params, account, region)
         return
     if service == "dynamodb" and operation.startswith("Transact"):  # the parts are checked, not the whole
         for action, table in transaction_parts(text, account, region):
@@ -59,11 +59,12 @@ def checks_of(
         return
     context: dict[str, str] = {}
     if service == "ecs" and operation in OF_A_CLUSTER:
-        context["ecs:cluster"] = f"arn:aws:ecs:{whose}cluster/{_last(params.get('cluster', 'default'))}"
+        cluster = f"cluster/{_last(params.get('cluster', 'default'))}"
+        context["ecs:cluster"] = regional_arn("ecs", region, account, cluster)
     if service == "s3" and operation in OF_A_PREFIX:
         query = parse_qs(text.split(" ")[0].partition("?")[2])
         context["s3:prefix"] = query.get("prefix", [""])[0]
-    for resource in _resources(service, operation, params, whose) or [
+    for resource in _resources(service, operation, params, account, region) or [
         resource_of(service, operation, labels, text, account, region)
     ]:
         for action in actions_of(service, operation):
@@ -77,13 +78,13 @@ def checks_of(
         made_by, name = linked
         yield Check(
             action="iam:CreateServiceLinkedRole",
-            resource=f"arn:aws:iam::{account}:role/aws-service-role/{made_by}/{name}",
+            resource=global_arn("iam", region, account, f"role/aws-service-role/{made_by}/{name}"),
             context={"iam:AWSServiceName": made_by},
         )
     tags, action, named = TAGGED.get((service, operation), ("", "", ""))
     if params.get(tags):
         of = named.format(family=params.get("family"), cluster=_last(params.get("cluster", "default")))
-        yield Check(action=action, resource=f"arn:aws:{service}:{whose}{of}", implied=True)
+        yield Check(action=action, resource=regional_arn(service, region, account, of), implied=True)
 
 
 def passing(role_arn: str, service: str) -> Check:
@@ -92,7 +93,9 @@ def passing(role_arn: str, service: str) -> Check:
     return Check(action="iam:PassRole", resource=role_arn, context=context, implied=True)
 
 
-def _resources(service: str, operation: str, params: Mapping[str, Any], whose: str) -> Sequence[str]:
+def _resources(
+    service: str, operation: str, params: Mapping[str, Any], account: str, region: str
+) -> Sequence[str]:
     match service, operation:
         case "ecs", "StopTask":
             return [str(params.get("task", "*"))]
@@ -100,15 +103,20 @@ def _resources(service: str, operation: str, params: Mapping[str, Any], whose: s
             tasks = params.get("tasks")
             return [str(task) for task in tasks] if isinstance(tasks, list) else []
         case "ec2", "TerminateInstances":
-            return [f"arn:aws:ec2:{whose}instance/{one}" for one in _members(params, "InstanceId")]
+            instances = _members(params, "InstanceId")
+            return [regional_arn("ec2", region, account, f"instance/{one}") for one in instances]
         case "backup", "StartCopyJob":
             return [str(params.get("RecoveryPointArn", "*"))]
     return []
 
 
-def _instances(params: Mapping[str, Any], whose: str, region: str) -> Iterator[Check]:
+def _instances(params: Mapping[str, Any], account: str, region: str) -> Iterator[Check]:
     """Source: Amazon EC2 User Guide, "Example policies", launch instances."""
     action = "ec2:RunInstances"
+
+    def touched(resource: str, owner: str = account) -> str:
+        return regional_arn("ec2", region, owner, resource)
+
     tagged: dict[str, dict[str, str]] = {"instance": {}, "volume": {}}
     for number in range(1, 10):
         specification = f"TagSpecification.{number}"
@@ -118,7 +126,7 @@ def _instances(params: Mapping[str, Any], whose: str, region: str) -> Iterator[C
             pairs = zip(keys, values, strict=False)  # a tag may have no value
             tagged.setdefault(kind, {}).update({f"aws:RequestTag/{key}": value for key, value in pairs})
     for kind, tags in tagged.items():
-        new = f"arn:aws:ec2:{whose}{kind}/new"
+        new = touched(f"{kind}/new")
         yield Check(action=action, resource=new, context=tags)
         if tags:
             created = {**tags, "ec2:CreateAction": "RunInstances"}
@@ -126,14 +134,14 @@ def _instances(params: Mapping[str, Any], whose: str, region: str) -> Iterator[C
     image = str(params.get("ImageId", ""))
     if image.startswith("resolve:ssm:"):
         parameter = image.removeprefix("resolve:ssm:")
-        named = f"arn:aws:ssm:{region}::parameter{parameter}"
+        named = regional_arn("ssm", region, "", f"parameter{parameter}")
         yield Check(action="ssm:GetParameters", resource=named, implied=True)
-    yield Check(action=action, resource=f"arn:aws:ec2:{region}::image/ami-resolved")
-    yield Check(action=action, resource=f"arn:aws:ec2:{whose}network-interface/new")
+    yield Check(action=action, resource=touched("image/ami-resolved", owner=""))
+    yield Check(action=action, resource=touched("network-interface/new"))
     for subnet in _members(params, "NetworkInterface", ".SubnetId"):
-        yield Check(action=action, resource=f"arn:aws:ec2:{whose}subnet/{subnet}")
+        yield Check(action=action, resource=touched(f"subnet/{subnet}"))
     for group in _members(params, "NetworkInterface.1.SecurityGroupId"):
-        yield Check(action=action, resource=f"arn:aws:ec2:{whose}security-group/{group}")
+        yield Check(action=action, resource=touched(f"security-group/{group}"))
 
 
 def _members(params: Mapping[str, Any], name: str, below: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.calls import CallLog
 from localcloud.clock import ScaledClock
 from localcloud.faults import Faults
+from localcloud.partitions import global_arn, partition_of
 from localcloud.processes import ChildProcesses
 
 ACCOUNT_ID = "123456789012"  # moto's account
@@ -88,7 +89,7 @@ class Cloud:
         """
         access_key = "ASIA" + secrets.token_hex(8).upper()
         with self._lock:
-            self.principals[access_key] = role_arn or f"arn:aws:iam::{self.account_id}:root"
+            self.principals[access_key] = role_arn or self.root
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": region,
@@ -102,9 +103,19 @@ class Cloud:
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }
 
+    @property
+    def partition(self) -> str:
+        """The partition of the account."""
+        return partition_of(self.default_region)
+
+    @property
+    def root(self) -> str:
+        """The ARN of the account's root user."""
+        return global_arn("iam", self.default_region, self.account_id, "root")
+
     def principal_of(self, access_key: str) -> str:
         """Return the ARN of the role that these credentials belong to, or the account's root."""
-        return self.principals.get(access_key, f"arn:aws:iam::{self.account_id}:root")
+        return self.principals.get(access_key, self.root)
 
     def answer(self, service: str, **operations: Operation) -> None:
         """Answer operations here instead of in moto: `cloud.answer("backup", StartBackupJob=start_job)`.

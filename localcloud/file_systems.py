@@ -9,6 +9,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.network import private_subnet
+from localcloud.partitions import regional_arn
 
 
 def install(cloud: Cloud) -> None:
@@ -20,8 +21,10 @@ def install(cloud: Cloud) -> None:
 
         targets = efs_backends[cloud.account_id][region].mount_targets_by_id
         target = targets.get(str(params.get("MountTargetId")))
-        whose = f"{region}:{cloud.account_id}"
-        return f"arn:aws:elasticfilesystem:{whose}:file-system/{target.file_system_id}" if target else None
+        if target is None:
+            return None
+        resource = f"file-system/{target.file_system_id}"
+        return regional_arn("elasticfilesystem", region, cloud.account_id, resource)
 
     for operation in ("DescribeMountTargets", "DescribeMountTargetSecurityGroups"):
         cloud.resource_finders["efs", operation] = file_system_of

@@ -33,6 +33,7 @@ from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.faults import InjectedFault, KillCaller
+from localcloud.partitions import partition_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
 
@@ -85,7 +86,7 @@ class Gateway:
         account, name = self.cloud.account_id, asked.operation.name
         checks = list(checks_of(asked.service, name, asked.labels, text, account, asked.region))
         try:
-            _check_region(asked.region)
+            _check_region(asked.region, self.cloud.partition)
             checks = [self._with_resource(asked, check, text) for check in checks]
             checks += passed_by(asked.service, name, text, account, asked.region)
             refuse_implied(asked.service, principal, checks)
@@ -200,11 +201,20 @@ def _credential_scope(request: Request) -> tuple[str, str, str] | None:
     return parts[0], parts[2], parts[3]
 
 
-def _check_region(region: str) -> None:
-    """Return for a Region that there is; moto would answer with a web page. Raise AwsError, as AWS does."""
+def _check_region(region: str, partition: str) -> None:
+    """Return for a Region of the account's partition; raise AwsError otherwise, as AWS does.
+
+    moto would answer with a web page for a Region that does not exist, and would serve every partition to
+    one account. Source: AWS Fault Isolation Boundaries, "Partitions": credentials of one partition cannot be
+    used in another.
+    """
     if region not in _regions():
         raise AwsError(
             "InvalidSignatureException", f"Credential should be scoped to a valid Region, not {region!r}."
+        )
+    if partition_of(region) != partition:
+        raise AwsError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
         )
 
 

@@ -45,13 +45,14 @@ def assumed_role_arn(principal: str, session: str = "session") -> str:
     """Return the ARN of a session of a role; other principals as they are."""
     if ":role/" not in principal:
         return principal
-    account = principal.split(":")[4]
-    return f"arn:aws:sts::{account}:assumed-role/{principal.rsplit('/', 1)[1]}/{session}"
+    _, partition, _, _, account, _ = principal.split(":", 5)
+    return f"arn:{partition}:sts::{account}:assumed-role/{principal.rsplit('/', 1)[1]}/{session}"
 
 
 def role_exists(arn: str) -> bool:
     """Return whether IAM has a role of this ARN."""
     from moto.iam.models import iam_backends
 
-    backend = iam_backends[arn.split(":")[4]]["aws"]
+    _, partition, _, _, account, _ = arn.split(":", 5)
+    backend = iam_backends[account][partition]
     return any(role.arn == arn for role in backend.roles.values())

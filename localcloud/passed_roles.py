@@ -11,6 +11,7 @@ from typing import Any
 from localcloud.actions import parameters_of
 from localcloud.checks import Check, passing
 from localcloud.compute.roles import role_of_instance_profile
+from localcloud.partitions import global_arn
 
 
 def passed_by(service: str, operation: str, text: str, account: str, region: str) -> Iterator[Check]:
@@ -26,7 +27,8 @@ def passed_by(service: str, operation: str, text: str, account: str, region: str
                 yield passing(role, "ecs-tasks.amazonaws.com")
         case "ec2", "RunInstances":
             params = parameters_of(text)
-            name = f"arn:aws:iam::{account}:instance-profile/{params.get('IamInstanceProfile.Name')}"
+            profile = f"instance-profile/{params.get('IamInstanceProfile.Name')}"
+            name = global_arn("iam", region, account, profile)
             named = role_of_instance_profile(account, params.get("IamInstanceProfile.Arn", name))
             if named:
                 yield passing(named, "ec2.amazonaws.com")

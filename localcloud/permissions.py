@@ -50,15 +50,18 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
             )
 
 
-def has_unknown_policies(account_id: str, role_name: str) -> None:
+def has_unknown_policies(role_arn: str) -> None:
     """Note that a role has policies that the local cloud does not have: AWS's own."""
-    setattr(iam_backends[account_id]["aws"].get_role(role_name), _UNKNOWN, True)
+    role = _role(role_arn)
+    if role is not None:
+        setattr(role, _UNKNOWN, True)
 
 
 def _role(principal: str) -> Role | None:
     if ":role/" not in principal:
         return None
-    roles = iam_backends[principal.split(":")[4]]["aws"].roles.values()
+    _, partition, _, _, account, _ = principal.split(":", 5)
+    roles = iam_backends[account][partition].roles.values()
     return next((role for role in roles if role.arn == principal), None)
 
 

@@ -40,8 +40,8 @@ ATTEMPTS = 5  # a dict may grow while it is written
 class _Part:
     """How to get and set what a service keeps."""
 
-    get: Callable[[str], Any]  # account id -> something to pickle
-    put: Callable[[str, Any], None]
+    get: Callable[[Cloud], Any]  # returns something to pickle
+    put: Callable[[Cloud, Any], None]
 
 
 def claim(directory: Path) -> IO[bytes]:
@@ -101,7 +101,7 @@ class _Store:
         for name, part in PARTS.items():
             path = self.directory / f"{name}.pickle"
             if path.exists():
-                part.put(self.cloud.account_id, _Unpickler(path, objects).load())
+                part.put(self.cloud, _Unpickler(path, objects).load())
 
     def run(self) -> None:
         """Save after changes, until the local cloud ends."""
@@ -135,7 +135,7 @@ class _Store:
         for attempt in range(ATTEMPTS):
             buffer = io.BytesIO()
             try:
-                _Pickler(buffer, self.directory / "objects", used).dump(part.get(self.cloud.account_id))
+                _Pickler(buffer, self.directory / "objects", used).dump(part.get(self.cloud))
             except RuntimeError:  # changed size during iteration
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -204,50 +204,50 @@ class _Unpickler(pickle.Unpickler):
         return key
 
 
-def _get_buckets(account_id: str) -> Any:
+def _get_buckets(cloud: Cloud) -> Any:
     from moto.s3.models import s3_backends
 
-    backend = s3_backends[account_id]["aws"]
+    backend = s3_backends[cloud.account_id][cloud.partition]
     # The CDK's asset buckets are filled anew by every deployment.
     buckets = {name: bucket for name, bucket in backend.buckets.items() if not name.startswith("cdk-")}
     return buckets, backend.tagger
 
 
-def _put_buckets(account_id: str, kept: Any) -> None:
+def _put_buckets(cloud: Cloud, kept: Any) -> None:
     from moto.s3.models import s3_backends
 
-    backend = s3_backends[account_id]["aws"]
+    backend = s3_backends[cloud.account_id][cloud.partition]
     backend.buckets, backend.tagger = kept
     for name in backend.buckets:
-        s3_backends.bucket_accounts[name] = (backend.partition, account_id)
+        s3_backends.bucket_accounts[name] = (backend.partition, cloud.account_id)
 
 
-def _get_tables(account_id: str) -> Any:
+def _get_tables(cloud: Cloud) -> Any:
     from moto.dynamodb.models import dynamodb_backends
 
-    return {region: backend.tables for region, backend in list(dynamodb_backends[account_id].items())}
+    return {region: backend.tables for region, backend in list(dynamodb_backends[cloud.account_id].items())}
 
 
-def _put_tables(account_id: str, kept: Any) -> None:
+def _put_tables(cloud: Cloud, kept: Any) -> None:
     from moto.dynamodb.models import dynamodb_backends
 
     for region, tables in kept.items():
-        dynamodb_backends[account_id][region].tables = tables
+        dynamodb_backends[cloud.account_id][region].tables = tables
 
 
-def _get_keys(account_id: str) -> Any:
+def _get_keys(cloud: Cloud) -> Any:
     from moto.kms.models import kms_backends
 
-    backends = list(kms_backends[account_id].items())
+    backends = list(kms_backends[cloud.account_id].items())
     return {region: (backend.keys, backend.tagger) for region, backend in backends}
 
 
-def _put_keys(account_id: str, kept: Any) -> None:
+def _put_keys(cloud: Cloud, kept: Any) -> None:
     from moto.kms.models import kms_backends
 
     for region, (keys, tagger) in kept.items():
-        kms_backends[account_id][region].keys = keys
-        kms_backends[account_id][region].tagger = tagger
+        kms_backends[cloud.account_id][region].keys = keys
+        kms_backends[cloud.account_id][region].tagger = tagger
 
 
 PARTS = {

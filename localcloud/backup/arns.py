@@ -7,34 +7,35 @@ import uuid
 from dataclasses import dataclass
 
 from localcloud.backup.errors import InvalidParameterValue
+from localcloud.partitions import partition_of, regional_arn
 
 ROLE = re.compile(
-    r"^arn:aws[a-z-]*:iam::(?P<account>[0-9]{12}):role/(?P<path>.*/)?(?P<name>[\w+=,.@-]{1,64})$"
+    r"^arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):role/(?P<path>.*/)?(?P<name>[\w+=,.@-]{1,64})$"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class VaultArn:
-    """arn:aws:backup:REGION:ACCOUNT:backup-vault:NAME"""
+    """arn:PARTITION:backup:REGION:ACCOUNT:backup-vault:NAME"""
 
     region: str
     account: str
     name: str
 
     def __str__(self) -> str:
-        return f"arn:aws:backup:{self.region}:{self.account}:backup-vault:{self.name}"
+        return regional_arn("backup", self.region, self.account, f"backup-vault:{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
 class FileSystemArn:
-    """arn:aws:elasticfilesystem:REGION:ACCOUNT:file-system/ID"""
+    """arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:file-system/ID"""
 
     region: str
     account: str
     id: str
 
     def __str__(self) -> str:
-        return f"arn:aws:elasticfilesystem:{self.region}:{self.account}:file-system/{self.id}"
+        return regional_arn("elasticfilesystem", self.region, self.account, f"file-system/{self.id}")
 
 
 def parse_vault_arn(text: str) -> VaultArn:
@@ -55,11 +56,12 @@ def check_recovery_point_arn(text: str) -> None:
 
 def new_recovery_point_arn(region: str, account: str) -> str:
     """Return the ARN of a recovery point that does not exist yet."""
-    return f"arn:aws:backup:{region}:{account}:recovery-point:{uuid.uuid4()}"
+    return regional_arn("backup", region, account, f"recovery-point:{uuid.uuid4()}")
 
 
 def _match(pattern: str, text: str) -> tuple[str, ...]:
-    found = re.fullmatch(rf"arn:aws[a-z-]*:{pattern}", text)
-    if found is None:
+    """Return the groups of `pattern`, the first of which is the Region: it must be one of the partition."""
+    found = re.fullmatch(rf"arn:(aws[a-z-]*):{pattern}", text)
+    if found is None or found.group(1) != partition_of(found.group(2)):
         raise InvalidParameterValue(f"Invalid ARN: {text!r}")
-    return found.groups()
+    return found.groups()[1:]

@@ -14,6 +14,7 @@ from moto.iam.models import iam_backends
 from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
 from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from localcloud.cloud import Cloud
+from localcloud.partitions import regional_arn
 
 INSUFFICIENT = "Insufficient privileges to perform this action."
 DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS makes it in every account that uses Backup
@@ -50,7 +51,7 @@ def vault_by_its_policy(account: str, region: str, name: str) -> VaultArn:
 def encryption_key(vault: VaultArn) -> str:
     """Return the ARN of the vault's key: its own, or that of the account's alias aws/backup."""
     key = moto_vault(vault).encryption_key_arn
-    return str(key or f"arn:aws:kms:{vault.region}:{vault.account}:alias/aws/backup")
+    return str(key or regional_arn("kms", vault.region, vault.account, "alias/aws/backup"))
 
 
 def describe_vault(vault: VaultArn, points: int) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def check_role(role_arn: str) -> None:
         raise InvalidParameterValue(f"Invalid role ARN: {role_arn!r}")
     if role_arn.endswith(f":role/{DEFAULT_ROLE}"):
         return
-    roles = iam_backends[found["account"]]["aws"].roles.values()
+    roles = iam_backends[found["account"]][found["partition"]].roles.values()
     role = next((role for role in roles if role.arn == role_arn), None)
     policy = role.assume_role_policy_document if role else ""
     text = policy if isinstance(policy, str) else json.dumps(policy)

@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from localcloud.clients import Clients
 from localcloud.cloud import ApiCall, AwsError, Cloud, Operation
 from localcloud.cloudformation.stacks import Stack
+from localcloud.partitions import regional_arn
 
 Answer = Mapping[str, Any]
 
@@ -160,8 +161,8 @@ class CloudFormation:
             self._new(call, name).status = "REVIEW_IN_PROGRESS"
         stack = self._find(call, name)
         change_set_name = call.params["ChangeSetName"]
-        here = f"arn:aws:cloudformation:{call.region}:{call.account_id}"
-        arn = f"{here}:changeSet/{change_set_name}/{uuid.uuid4()}"
+        resource = f"changeSet/{change_set_name}/{uuid.uuid4()}"
+        arn = regional_arn("cloudformation", call.region, call.account_id, resource)
         self._change_sets[arn] = ChangeSet(
             id=arn,
             name=change_set_name,
@@ -229,8 +230,9 @@ class CloudFormation:
             return stack.template
         if url := call.params.get("TemplateURL"):
             bucket, _, key = url.split("://", 1)[1].partition("/")[2].partition("/")
-            if ".s3." in url:  # https://BUCKET.s3.REGION.amazonaws.com/KEY
-                bucket, key = url.split("://", 1)[1].split(".s3.")[0], url.split("amazonaws.com/", 1)[1]
+            if ".s3." in url:  # https://BUCKET.s3.REGION.SUFFIX/KEY
+                host, _, key = url.split("://", 1)[1].partition("/")
+                bucket = host.split(".s3.")[0]
             text = self._clients.get("s3", call.region).get_object(Bucket=bucket, Key=key)["Body"].read()
         template = _parsed(text or "")
         if not isinstance(template, dict) or "Resources" not in template:

@@ -12,6 +12,7 @@ from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.clients import Clients
+from localcloud.partitions import global_arn, regional_arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,11 @@ class Request:
 
     def arn(self, service: str, rest: str) -> str:
         """Return an ARN in the stack's account and Region."""
-        return f"arn:aws:{service}:{self.region}:{self.account_id}:{rest}"
+        return regional_arn(service, self.region, self.account_id, rest)
+
+    def global_arn(self, service: str, rest: str) -> str:
+        """Return an ARN in the stack's account, without a Region."""
+        return global_arn(service, self.region, self.account_id, rest)
 
     def tags(self) -> dict[str, str] | None:
         """Return the Tags property as a mapping, whichever way it is written; None without tags."""

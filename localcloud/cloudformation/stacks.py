@@ -23,6 +23,7 @@ from localcloud.cloudformation.template import (
 )
 from localcloud.cloudformation.types import RESOURCE_TYPES, STORED_TYPES, stored
 from localcloud.cloudformation.types.existing import exists, is_gone
+from localcloud.partitions import partition_of, regional_arn, url_suffix
 
 SSM_PARAMETER = "AWS::SSM::Parameter::Value<"
 DELETE, RETAIN, RETAIN_EXCEPT_ON_CREATE = "Delete", "Retain", "RetainExceptOnCreate"
@@ -70,7 +71,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         account = self.cloud.account_id
-        self.id = f"arn:aws:cloudformation:{self.region}:{account}:stack/{self.name}/{uuid.uuid4()}"
+        self.id = regional_arn("cloudformation", self.region, account, f"stack/{self.name}/{uuid.uuid4()}")
         self.created_at = self.cloud.clock.now()
 
     def create(self) -> None:
@@ -144,10 +145,10 @@ class Stack:
         pseudo = {
             "AWS::AccountId": self.cloud.account_id,
             "AWS::Region": self.region,
-            "AWS::Partition": "aws",
+            "AWS::Partition": partition_of(self.region),
             "AWS::StackName": self.name,
             "AWS::StackId": self.id,
-            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::URLSuffix": url_suffix(self.region),
         }
         return Values(template=self.template, pseudo=pseudo, parameters=parameters, export=export, ssm=ssm)
 

@@ -15,6 +15,7 @@ from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.compute.task_runner import TaskRunner
 from localcloud.compute.tasks import Container, StopRequest, Task
 from localcloud.faults import InjectedFault, KillCaller
+from localcloud.partitions import regional_arn
 
 LONGEST = {"clientToken": 64, "startedBy": 128}
 LONGEST_OVERRIDES = 8192
@@ -237,4 +238,4 @@ class TaskOperations:
 
     @staticmethod
     def _arn(call: ApiCall, cluster: str, task_id: str) -> str:
-        return f"arn:aws:ecs:{call.region}:{call.account_id}:task/{cluster}/{task_id}"
+        return regional_arn("ecs", call.region, call.account_id, f"task/{cluster}/{task_id}")

@@ -185,7 +185,8 @@ def docker_run(arguments: list[str]) -> None:
 def aws(arguments: list[str]) -> None:
     """`aws SERVICE OPERATION --parameter value ...` through botocore's model."""
     service = ENDPOINTS.get(arguments[0], arguments[0])
-    _need(service, f'Connect timeout on endpoint URL: "https://{service}.amazonaws.com/"', 255)
+    host = f"{service}.{settings()['domain']}"
+    _need(service, f'Connect timeout on endpoint URL: "https://{host}/"', 255)
     if arguments[:2] == ["ecr", "get-login-password"]:
         sys.stdout.write("password\n")
         return

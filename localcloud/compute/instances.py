@@ -45,6 +45,7 @@ from localcloud.compute.roles import assumable, role_of_instance_profile
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
+from localcloud.partitions import regional_arn, url_suffix
 from localcloud.processes import Child
 
 OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"
@@ -145,7 +146,7 @@ class Machines:
             "aws.ec2",
             "EC2 Instance State-change Notification",
             region=region,
-            resources=[f"arn:aws:ec2:{region}:{self.cloud.account_id}:instance/{instance.id}"],
+            resources=[regional_arn("ec2", region, self.cloud.account_id, f"instance/{instance.id}")],
             details=[{"instance-id": instance.id, "state": state} for state in states],
         )
 
@@ -209,6 +210,7 @@ class Machines:
         return {
             "id": instance.id,
             "region": region,
+            "domain": f"{region}.{url_suffix(region)}",  # of the Region's endpoints
             "zone": instance.availability_zone,
             "file_systems": file_systems,
             "cut_off": unreachable(

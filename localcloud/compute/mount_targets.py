@@ -14,6 +14,7 @@ from moto.ec2.models import ec2_backends
 from moto.efs.models import efs_backends
 
 from localcloud.cloud import Cloud
+from localcloud.partitions import url_suffix
 
 NFS_PORT = 2049
 
@@ -62,8 +63,9 @@ def mountable_directory(
 
 
 def _unresolved(file_system_id: str, region: str) -> str:
+    host = f"{file_system_id}.efs.{region}.{url_suffix(region)}"
     return (
-        f'Failed to resolve "{file_system_id}.efs.{region}.amazonaws.com" - check that your file system ID '
+        f'Failed to resolve "{host}" - check that your file system ID '
         "is correct, and ensure that the VPC has an EFS mount target for this file system ID."
     )
 

@@ -35,6 +35,7 @@ from localcloud.compute.routes import reachable, unreachable
 from localcloud.compute.tasks import Container, StopRequest, Task
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
+from localcloud.partitions import url_suffix
 
 PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
 PENDING_SECONDS = 20.0
@@ -134,15 +135,16 @@ class TaskRunner:
             self.cloud, task.region, task.subnets[0], needed, public_address=task.public_address
         )
         image = task.containers[0].definition["image"]
+        domain = f"{task.region}.{url_suffix(task.region)}"
         if "ecr.api" in missing:
             raise TaskNotStarted(
                 "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull "
                 "registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. "
                 "Check your task network configuration. RequestError: send request failed caused by: Post "
-                f'"https://api.ecr.{task.region}.amazonaws.com/": dial tcp: i/o timeout'
+                f'"https://api.ecr.{domain}/": dial tcp: i/o timeout'
             )
         if {"ecr.dkr", "s3"} & set(missing):
-            host = image.split("/")[0] if "ecr.dkr" in missing else f"s3.{task.region}.amazonaws.com"
+            host = image.split("/")[0] if "ecr.dkr" in missing else f"s3.{domain}"
             raise TaskNotStarted(
                 "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve "
                 f'ref {image}: failed to do request: Head "https://{host}/": dial tcp: i/o timeout'
@@ -153,7 +155,7 @@ class TaskRunner:
                 "ResourceInitializationError: failed to validate logger args: create stream has been retried "
                 "1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused "
                 "by: "
-                f'Post "https://logs.{task.region}.amazonaws.com/": dial tcp: i/o timeout'
+                f'Post "https://logs.{domain}/": dial tcp: i/o timeout'
             )
 
     def _volumes(self, task: Task, directory: Path) -> dict[str, Path]:

@@ -15,6 +15,7 @@ from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome
+from localcloud.partitions import regional_arn
 
 ASYNC_RETRY_SECONDS = (60, 120)  # source: Lambda developer guide, asynchronous invocation
 
@@ -97,7 +98,7 @@ def _settings(account_id: str, region: str, name: str, qualifier: str | None) ->
     try:
         function = lambda_backends[account_id][region].get_function(name.split(":")[0], qualifier)
     except UnknownFunctionException as error:
-        arn = f"arn:aws:lambda:{region}:{account_id}:function:{name}"
+        arn = regional_arn("lambda", region, account_id, f"function:{name}")
         raise AwsError("ResourceNotFoundException", f"Function not found: {arn}") from error
     return FunctionSettings(
         arn=function.function_arn,

@@ -6,6 +6,7 @@ Source: EventBridge Scheduler user guide, "Templated targets", "Universal target
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,11 +19,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.clients import Clients
 from localcloud.clock import ShuttingDown
 from localcloud.cloud import Cloud
+from localcloud.partitions import partition_of
 from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json
 
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86400  # Scheduler's defaults
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 60, 3600
-UNIVERSAL = "arn:aws:scheduler:::aws-sdk:"
+UNIVERSAL = re.compile(r"arn:(aws[\w-]*):scheduler:::aws-sdk:(\w+):(\w+)")
 # Calls that no later attempt can help. Source: user guide, "Retry policy": client errors are not retried.
 HOPELESS = frozenset(
     {"ResourceNotFoundException", "StateMachineDoesNotExist", "AccessDeniedException", "InvalidArn"}
@@ -93,8 +95,9 @@ class Targets:
     def _call(self, schedule: Schedule, text: str) -> None:
         target = schedule.target
         arn, role = target["Arn"], target["RoleArn"]
-        if arn.startswith(UNIVERSAL):
-            service, operation = arn.removeprefix(UNIVERSAL).split(":")
+        universal = UNIVERSAL.fullmatch(arn)
+        if universal and universal[1] == partition_of(schedule.region):
+            service, operation = universal[2], universal[3]
             client = self._clients.get(SDK_SERVICES.get(service, service), schedule.region, role)
             call_as_json(client, operation, json.loads(text or "{}"))
             return

@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from moto.utilities.utils import get_partition
-
 from localcloud.cloud import ApiCall, AwsError, Operation
+from localcloud.partitions import partition_of, regional_arn
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 from localcloud.stepfunctions.executions import Execution
 from localcloud.stepfunctions.history import History
@@ -68,7 +67,7 @@ class StepFunctions:
         """CreateStateMachine. Idempotent for the same name, definition, type and role."""
         name, params = call.params["name"], call.params
         _check_name(name)
-        arn = f"arn:{get_partition(call.region)}:states:{call.region}:{call.account_id}:stateMachine:{name}"
+        arn = regional_arn("states", call.region, call.account_id, f"stateMachine:{name}")
         machine = StateMachine(
             arn=arn,
             name=name,
@@ -117,14 +116,14 @@ class StepFunctions:
 
     def list_machines(self, call: ApiCall) -> Answer:
         """ListStateMachines."""
-        here = f"arn:{get_partition(call.region)}:states:{call.region}:"
+        here = f"arn:{partition_of(call.region)}:states:{call.region}:"
         machines = [m.summary() for arn, m in self._machines.items() if arn.startswith(here)]
         return _page(call, "stateMachines", machines)
 
     def validate(self, call: ApiCall) -> Answer:
         """ValidateStateMachineDefinition: the checks of CreateStateMachine; the first fault found."""
         try:
-            parse_definition(call.params["definition"], get_partition(call.region))
+            parse_definition(call.params["definition"], partition_of(call.region))
         except BadDefinition as error:
             code, _, message = str(error).partition(": ")
             return {

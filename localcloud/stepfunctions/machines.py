@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from moto.utilities.utils import get_partition
-
 from localcloud.cloud import AwsError
+from localcloud.partitions import partition_of
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 
 
@@ -60,6 +59,6 @@ class StateMachine:
 def parsed(definition: str, region: str) -> dict[str, Any]:
     """Return a definition's program for a machine in `region`; raises AwsError InvalidDefinition."""
     try:
-        return parse_definition(definition, get_partition(region))
+        return parse_definition(definition, partition_of(region))
     except BadDefinition as error:
         raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from error

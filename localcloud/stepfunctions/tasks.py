@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from moto.utilities.utils import get_partition
-
+from localcloud.partitions import partition_of
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.integrations import CALLBACK, Resource
@@ -34,7 +33,7 @@ class _Work:
 def run_task(state: _State) -> Any:  # JSON
     """Return the result of one attempt; raises StateFailed."""
     scope, definition = state.scope, state.definition
-    resource = Resource.parse(definition["Resource"], get_partition(scope.region))
+    resource = Resource.parse(definition["Resource"], partition_of(scope.region))
     machine = scope.context.get("StateMachine", {}).get("Id")
     token, waiting = scope.machinery.tokens.create(machine) if resource.pattern == CALLBACK else (None, None)
     states = state._states()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.session import get_session
 
 from tidemark.aws.regions import sdk_regions
 
@@ -47,3 +48,12 @@ def test_what_is_near_to_nothing_is_told_with_an_example() -> None:
 def test_one_that_may_open_tomorrow_is_no_slip(new: str) -> None:
     assert new not in REGIONS.known
     assert REGIONS.problem(new) is None
+
+
+@pytest.mark.parametrize("region", sorted(REGIONS.known))
+def test_every_region_is_in_the_partition_that_the_sdk_gives_it(region: str) -> None:
+    assert REGIONS.partition(region) == get_session().get_partition_for_region(region)
+
+
+def test_a_name_that_fits_no_partition_is_in_none() -> None:
+    assert REGIONS.partition("atlantis") is None

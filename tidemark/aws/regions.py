@@ -1,8 +1,10 @@
-"""The Regions that the SDK's own data knows."""
+"""The Regions that the SDK's own data knows, and how their addresses end."""
 
 from __future__ import annotations
 
-from botocore.session import get_session
+from typing import Any
+
+from botocore.session import Session, get_session
 
 from tidemark.policy.regions import Regions
 
@@ -10,7 +12,6 @@ from tidemark.policy.regions import Regions
 def sdk_regions() -> Regions:
     """Return the Regions of AWS Backup and of EFS in every partition. Makes no call."""
     session = get_session()
-    partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
     return Regions(
         known=frozenset(
             region
@@ -18,5 +19,21 @@ def sdk_regions() -> Regions:
             for service in ("backup", "efs")
             for region in session.get_available_regions(service, partition)
         ),
-        forms=tuple(partition["regionRegex"] for partition in partitions),
+        forms={partition["id"]: partition["regionRegex"] for partition in _partitions(session)},
     )
+
+
+def url_suffix(region: str) -> str:
+    """Return how the addresses of a Region's services end: amazonaws.com.cn in China, for example.
+
+    Raises botocore's UnknownRegionError for a name of no partition, which the configuration refuses.
+    """
+    session = get_session()
+    name = session.get_partition_for_region(region)
+    (outputs,) = (one["outputs"] for one in _partitions(session) if one["id"] == name)
+    return str(outputs["dnsSuffix"])
+
+
+def _partitions(session: Session) -> list[dict[str, Any]]:
+    """Return what botocore's partitions.json holds."""
+    return list(session.get_component("data_loader").load_data("partitions")["partitions"])

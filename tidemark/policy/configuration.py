@@ -157,6 +157,11 @@ def _shown(value: Any) -> str:
 
 
 def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tuple[KeyPath, str]]:
+    """Report Regions that do not exist, and those in another partition than the deployment.
+
+    Source: AWS Fault Isolation Boundaries, "Partitions".
+    """
+    home = regions.partition(file.region)
     named: list[tuple[KeyPath, str]] = [(("region",), file.region)]
     named += [(("vaults", region), region) for region in file.vaults]
     for name, policy in file.policies.items():
@@ -168,6 +173,9 @@ def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tupl
         problem = regions.problem(region)
         if problem is not None:
             yield where, problem
+        elif home and (foreign := regions.partition(region)) != home:
+            fact = f"{region} is in the partition {foreign} and {file.region} in {home}"
+            yield where, f"{fact}; no account and no copy spans two, so name Regions of {home} only"
 
 
 def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+from collections.abc import Mapping
 
 # Every Region is named by a place and a compass point, and numbered from 1: us-gov-west-1.
 _NAME = re.compile(
@@ -18,7 +19,7 @@ class Regions:
     """The Regions that the AWS SDK knows, and the form of those in each of AWS's partitions."""
 
     known: frozenset[str]
-    forms: tuple[str, ...]  # regular expressions
+    forms: Mapping[str, str]  # partition -> regular expression
 
     def problem(self, region: str) -> str | None:
         """Return what is wrong with a Region's name, with the way out; None for one that can be."""
@@ -27,6 +28,10 @@ class Regions:
         near = difflib.get_close_matches(region, self.known, n=1, cutoff=0.6)
         hint = f"did you mean {self._first_of(near[0])}?" if near else "write one such as eu-central-1"
         return f"{region} is no Region of AWS; {hint} (one that is new: upgrade botocore, and try again)"
+
+    def partition(self, region: str) -> str | None:
+        """Return the partition of a Region, such as aws-cn; None for a name that fits no partition."""
+        return next((name for name, form in self.forms.items() if re.fullmatch(form, region)), None)
 
     def _first_of(self, region: str) -> str:
         """Return the oldest of the Regions that differ from one in their number only."""
@@ -37,7 +42,7 @@ class Regions:
         # mx-central-1 was one letter from me-central-1 when it opened. So a name passes that has the form of
         # a partition's, a true compass point, and a number that comes soon after those there are.
         name = _NAME.fullmatch(region)
-        if name is None or not any(re.fullmatch(form, region) for form in self.forms):
+        if name is None or self.partition(region) is None:
             return False
         numbers = [
             int(each["number"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloudformation.resources import Request, Resource, ResourceType
+from localcloud.partitions import partition_of, url_suffix
 
 
 def _create_table(request: Request) -> Resource:
@@ -118,13 +119,14 @@ def _configure_bucket(request: Request, name: str) -> Resource:
         s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
     if tags := request.tag_list():
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    suffix = url_suffix(request.region)
     return Resource(
         ref=name,
         attributes={
-            "Arn": f"arn:aws:s3:::{name}",
-            "DomainName": f"{name}.s3.amazonaws.com",
-            "RegionalDomainName": f"{name}.s3.{request.region}.amazonaws.com",
-            "WebsiteURL": f"http://{name}.s3-website-{request.region}.amazonaws.com",
+            "Arn": f"arn:{partition_of(request.region)}:s3:::{name}",
+            "DomainName": f"{name}.s3.{suffix}",
+            "RegionalDomainName": f"{name}.s3.{request.region}.{suffix}",
+            "WebsiteURL": f"http://{name}.s3-website-{request.region}.{suffix}",
         },
     )
 

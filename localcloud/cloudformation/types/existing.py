@@ -88,7 +88,7 @@ _NAMED: dict[str, tuple[str, Look]] = {
     ),
     "AWS::IAM::ManagedPolicy": (
         "ManagedPolicyName",
-        lambda r, n: r.client("iam").get_policy(PolicyArn=f"arn:aws:iam::{r.account_id}:policy/{n}"),
+        lambda r, n: r.client("iam").get_policy(PolicyArn=r.global_arn("iam", f"policy/{n}")),
     ),
     "AWS::IAM::Role": ("RoleName", lambda r, n: r.client("iam").get_role(RoleName=n)),
     "AWS::KMS::Alias": ("AliasName", lambda r, n: r.client("kms").describe_key(KeyId=n)),

@@ -34,7 +34,7 @@ def _role(request: Request) -> Resource:
         try:
             iam.attach_role_policy(RoleName=name, PolicyArn=arn)
         except iam.exceptions.NoSuchEntityException:
-            has_unknown_policies(request.account_id, name)
+            has_unknown_policies(role["Arn"])
     return Resource(ref=name, attributes={"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
 
@@ -69,7 +69,7 @@ def _delete_policy(request: Request) -> None:
 def _managed_policy(request: Request) -> Resource:
     iam = request.client("iam")
     name, document = request.name("ManagedPolicyName", 128), json.dumps(request.properties["PolicyDocument"])
-    arn = f"arn:aws:iam::{request.account_id}:policy/{name}"
+    arn = request.global_arn("iam", f"policy/{name}")
     if request.before:
         arn = request.before.ref
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
