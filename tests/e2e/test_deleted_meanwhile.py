@@ -123,7 +123,7 @@ def test_a_point_that_is_deleted_before_it_is_checked_is_named_and_so_is_the_cop
 def test_points_that_are_deleted_before_their_index_is_complete_leave_no_session_open(
     deployed: Deployed,
 ) -> None:
-    slow(deployed, "PutObject", 8, service="s3", match="manifest")
+    slow(deployed, "PutObject", 8, service="s3", match="proposal")
     name = deployed.start("indexed")
     until(lambda: deployed.session(name), lambda session: len(session["points"]) == 2)
     delete_points(deployed, HERE)

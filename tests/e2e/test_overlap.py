@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 def hold_the_index(deployed: Deployed, seconds: float) -> None:
     """Hold the worker's last write back, so that its indexing session is still running."""
     deployed.cloud.faults.add(
-        Fault(service="s3", operation="PutObject", action="delay", match=r"manifest\.json", seconds=seconds)
+        Fault(service="s3", operation="PutObject", action="delay", match=r"proposal\.json", seconds=seconds)
     )
 
 

@@ -152,5 +152,5 @@ def launched(deployed: Deployed, before: set[str]) -> bool:
 def hold_the_worker(deployed: Deployed) -> None:
     """Hold each worker's last write back, so that it is running when it is struck."""
     deployed.cloud.faults.add(
-        Fault(service="s3", operation="PutObject", action="delay", match=r"manifest\.json", seconds=20)
+        Fault(service="s3", operation="PutObject", action="delay", match=r"proposal\.json", seconds=20)
     )

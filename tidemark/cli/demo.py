@@ -184,7 +184,7 @@ def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
         service="s3",
         operation="PutObject",
         action="delay",
-        match=r"manifest\.json",
+        match=r"proposal\.json",
         calls=(1, 1),
         seconds=_HOLD_SECONDS,
     )
