@@ -19,7 +19,7 @@ from infra.repository import Repository
 from infra.workers import Workers
 from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG
 from tidemark.policy.policy import policy_parameter
-from tidemark.sessions.schema import BY_MONTH, LEASES, RUNNING
+from tidemark.sessions.schema import BY_MONTH, INDEXES, LEASES, RUNNING, SESSIONS
 
 NO_LEVEL = "These actions have no resource level in IAM."
 
@@ -338,39 +338,49 @@ class FunctionGrants:
 
     def table(self) -> dict[str, list[Grant]]:
         """Return what each function may do, by the name of its file."""
-        records, policies = self.records.change(), self.read_policies()
+        items, policies = self.records.items, self.read_policies()
+        session, index, both = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES)
+        read_or_change = items(get=session, update=session)
         # A session's points are recorded, or its index has ended: each writes its half and reads the other's.
-        settle = [*records, *self.tell_points()]
+        settle = [*items(get=both, put=index, update=session), *self.tell_points()]
+        share = items(get=both, put=index, update=both)
+        end = [*items(get=both, put=index, update=both, delete=index), *self.tell_points()]
+        hold = items(get=index, update=index)
         return {
             # policy-run
             "resolve_policy": policies,
             "fail_policy_run": [],
             # backup-session
-            "open_session": [*records, *policies, *self.describe_vaults(), *self.check_file_systems()],
+            "open_session": [
+                *items(get=both, put=session, update=index),
+                *policies,
+                *self.describe_vaults(),
+                *self.check_file_systems(),
+            ],
             "start_backup": [
-                *records,
+                *read_or_change,
                 *self.records.search(BY_MONTH),
                 *policies,
                 *self.seal_tags(),
                 *self.start_backup(),
             ],
             "check_backup": [*settle, *self.ask_backup_jobs(), *self.list_jobs(), *self.describe_points()],
-            "start_copy": [*records, *policies, *self.start_copy()],
+            "start_copy": [*read_or_change, *policies, *self.start_copy()],
             "check_copy": [*settle, *self.ask_copy_jobs(), *self.describe_points()],
-            "claim_index": settle,
-            "await_index": [*records, *self.answer_sessions()],
+            "claim_index": [*share, *self.tell_points()],
+            "await_index": [*items(get=both, update=session), *self.answer_sessions()],
             "close_session": [*settle, *self.notifications.publish()],
-            "fail_session": records,
+            "fail_session": items(get=both, update=both),
             # indexing-session
-            "prepare_worker": [*records, *policies, *self.find_network(), *self.register_task()],
-            "launch_worker": [*records, *self.launch(), *self.remove_workers()],
-            "complete_index": [*settle, *self.publish_indexes(), *self.answer_sessions()],
-            "fail_index": [*settle, *self.answer_sessions()],
+            "prepare_worker": [*hold, *policies, *self.find_network(), *self.register_task()],
+            "launch_worker": [*hold, *self.launch(), *self.remove_workers()],
+            "complete_index": [*end, *self.publish_indexes(), *self.answer_sessions()],
+            "fail_index": [*end, *self.answer_sessions()],
             "remove_worker": [*self.remove_workers(), *self.deregister_tasks()],
-            "worker_stopped": [*self.records.read(), *self.fail_workers()],
+            "worker_stopped": [*items(get=index), *self.fail_workers()],
             # by itself, again and again
             "sweep": [
-                *settle,
+                *end,
                 *self.records.search(RUNNING, LEASES),
                 *self.answer_sessions(),
                 *self.look_at_executions(),

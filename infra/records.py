@@ -11,13 +11,7 @@ from infra.keys import key
 from infra.names import Names
 from tidemark.sessions.schema import TABLES, SecondaryIndex, TableSchema
 
-ITEMS = (
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-    "dynamodb:UpdateItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:ConditionCheckItem",
-)
+Tables = tuple[TableSchema, ...]
 
 
 class Records(Construct):
@@ -29,30 +23,40 @@ class Records(Construct):
         self.key = key(self, "Key", description=f"Tidemark {names.deployment}: tables", removal=removal)
         self._tables = {schema.suffix: self._table(schema, removal) for schema in TABLES}
 
-    def change(self) -> list[Grant]:
-        """Return what reading and writing single items needs."""
-        arns = tuple(self._tables[schema.suffix].table_arn for schema in TABLES)
+    def items(
+        self,
+        *,
+        get: Tables = (),
+        put: Tables = (),
+        update: Tables = (),
+        delete: Tables = (),
+    ) -> list[Grant]:
+        """Return what reading and writing single items of these tables needs, also in transactions."""
+        wanted = {"GetItem": get, "PutItem": put, "UpdateItem": update, "DeleteItem": delete}
+        writes = put or update or delete
         return [
-            Grant(actions=ITEMS, resources=arns),
-            # DynamoDB uses the table's key in its caller's name.
+            *(
+                Grant(
+                    actions=(f"dynamodb:{action}",),
+                    resources=tuple(self._tables[schema.suffix].table_arn for schema in tables),
+                )
+                for action, tables in wanted.items()
+                if tables
+            ),
+            # DynamoDB uses the table's key in its caller's name. Source: DynamoDB Developer Guide,
+            # "DynamoDB encryption at rest", using AWS KMS keys.
             Grant(
-                actions=("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
+                actions=(
+                    "kms:Decrypt",
+                    *(("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey") if writes else ()),
+                ),
                 resources=(self.key.key_arn,),
                 conditions={"StringEquals": {"kms:ViaService": self._names.via_service("dynamodb")}},
             ),
         ]
 
-    def read(self) -> list[Grant]:
-        """Return what reading single items needs."""
-        arns = tuple(self._tables[schema.suffix].table_arn for schema in TABLES)
-        through = {"StringEquals": {"kms:ViaService": self._names.via_service("dynamodb")}}
-        return [
-            Grant(actions=("dynamodb:GetItem",), resources=arns),
-            Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,), conditions=through),
-        ]
-
     def search(self, *indexes: SecondaryIndex) -> list[Grant]:
-        """Return what reading these secondary indexes needs, beside `change`."""
+        """Return what reading these secondary indexes needs, beside `items`."""
         arns = tuple(
             f"{self._tables[schema.suffix].table_arn}/index/{index.name}"
             for schema in TABLES

@@ -1,0 +1,80 @@
+"""What a role may do and no recorded session has done: nothing, or something with a written reason."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+
+from tests.infra.recording import Recording
+from tests.infra.template import as_list
+
+pytestmark = pytest.mark.cloud
+
+# By role and action: when it is needed, although a recorded session may not have done it. Which step comes last,
+# and writes what all could write, is chance.
+REASONS = {
+    ("*", "kms:DescribeKey"): "DynamoDB asks for it of whoever writes into a table under a customer's key.",
+    ("*", "kms:Encrypt"): "The same.",
+    ("*", "kms:GenerateDataKey"): "The same.",
+    ("*", "xray:Put*"): "Lambda's runtime and Step Functions send traces; both are none of the local cloud.",
+    ("*Workflows*", "xray:GetSampling*"): "The same.",
+    ("*Workflows*", "logs:*"): "Step Functions delivers the executions' logs, which are none there.",
+    ("*PolicyRun*", "events:*"): "Step Functions follows nested executions by a rule; the local cloud asks.",
+    ("*PolicyRun*", "states:StopExecution"): "A run that is stopped stops its sessions.",
+    ("*Schedules*", "*"): "Only Scheduler does what its role is for: tests/infra/service_requests.py.",
+    ("*Workers*", "ecr:*"): "Only ECS and an instance's Docker pull the image: service_requests.py.",
+    ("*Workers*", "elasticfilesystem:Client*"): "Only the mount asks for it: service_requests.py.",
+    ("*Workers*", "states:SendTaskFailure"): "A worker that fails and is not killed.",
+    ("*", "ssm:GetParametersByPath"): "A policy that was removed meanwhile is answered with those there are.",
+    ("*", "s3:ListBucket"): "A key that is missing is told from one that is denied.",
+    ("*FailSession*", "dynamodb:*"): "A redrive: tests/lambdas/test_backup_session.py.",
+    ("*FailSession*", "kms:Decrypt"): "The same.",
+    ("*StartCopy*", "dynamodb:GetItem"): "A redrive finds the job that it has started.",
+    ("*Check*", "dynamodb:PutItem"): "The index may be complete before the backup: test_interleavings.py.",
+    ("*CloseSession*", "dynamodb:PutItem"): "The same.",
+    ("*OpenSession*", "dynamodb:UpdateItem"): "The session attaches to an index that is being made.",
+    ("*FailIndex*", "dynamodb:UpdateItem"): "The index may have been complete: a point is told it again.",
+    ("*Sweep*", "dynamodb:PutItem"): "An aborted execution's index is ended.",
+    ("*Sweep*", "dynamodb:DeleteItem"): "The same: its lease.",
+    ("*Sweep*", "states:SendTaskSuccess"): "The same: whoever waits for it.",
+    ("*AwaitIndex*", "states:SendTaskSuccess"): "The index may have ended before somebody waits for it.",
+    ("*", "backup:ListTags"): "Whoever comes last tells a point its index: test_permanent_errors.py.",
+    ("*", "backup:TagResource"): "The same.",
+    ("*", "s3:GetObject"): "The same: the data key that has sealed its tags.",
+    ("*", "ecs:DescribeTasks"): "A worker of Fargate that has not ended by itself is stopped.",
+    ("*", "ecs:StopTask"): "The same.",
+    ("*Worker*", "ec2:TerminateInstances"): "The same, on EC2: one of an earlier attempt.",
+}
+
+
+def granted(recording: Recording) -> set[tuple[str, str]]:
+    return {
+        (role, action)
+        for role, statements in recording.statements.items()
+        for statement in statements
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+    }
+
+
+def test_everything_that_is_granted_is_used_or_has_a_reason(recording: Recording) -> None:
+    used = {(one.role, one.action) for one in recording.asked}
+    unused = {
+        (role.rpartition("/")[2].rpartition("-")[0], action) for role, action in granted(recording) - used
+    }
+    unexplained = sorted(
+        (role, action)
+        for role, action in unused
+        if not any(fnmatch.fnmatchcase(role, r) and fnmatch.fnmatchcase(action, a) for r, a in REASONS)
+    )
+    assert unexplained == []
+    stale = [
+        (r, a)
+        for r, a in REASONS
+        if not any(
+            fnmatch.fnmatchcase(role, r) and fnmatch.fnmatchcase(action, a)
+            for role, action in granted(recording)
+        )
+    ]
+    assert stale == [], "a reason for what is not granted has no place in the list"
