@@ -155,6 +155,9 @@ def _totals(index: Index, view: View) -> str:
     unreadable = int(index.totals.get("unreadable", 0))
     if unreadable:
         text += f", {unreadable:,} unreadable"
+    unmatched = int(index.totals.get("unmatched", 0))
+    if unmatched:
+        text += f", {count(unmatched, 'pattern')} of exclude matched nothing"
     others = len(index.sessions - {view.session.session_id})
     return text + (f"; shared with {count(others, 'other session')}" if others else "")
 

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from tidemark.errors import MalformedFileSystemId
+from tidemark.exclusions import Exclusion
 from tidemark.policy import schedule
 from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
 
@@ -87,24 +88,9 @@ def memory_mib(text: Any) -> int:
     return int(match.group(1)) * (1024 if match.group(2) == "GB" else 1)
 
 
-def excluded_path(text: str) -> str:
-    """Return a glob of directories' whole paths, such as `/home/*/.cache`. Raises ValueError."""
-    names = [name for name in text.split("/") if name not in ("", ".")]
-    whole = "".join(f"/{name}" for name in names)
-    if whole and whole == text and ".." not in names and _is_a_path(text):
-        return text
-    hint = whole if names and whole != text and ".." not in names else "/home/*/.cache"
-    raise ValueError(
-        f"{text!r} is not the whole path of a directory below the file system's root; write it as {hint!r}"
-    )
-
-
-def _is_a_path(text: str) -> bool:
-    """Return whether a file system could have a path of these characters."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates, which YAML can write
-        return False
+def excluded(text: str) -> str:
+    """Return a pattern of directories as `exclusions` writes it, from the root. Raises ValueError."""
+    return str(Exclusion.parse(text))
 
 
 def _index_part(value: Any) -> Any:
@@ -188,10 +174,8 @@ Keep = Annotated[
     BeforeValidator(keep_days),
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}),
 ]
-ExcludedPath = Annotated[
-    str,
-    AfterValidator(excluded_path),
-    WithJsonSchema({"type": "string", "pattern": "^(/[^/]+)+$"}),
+ExcludePattern = Annotated[
+    str, AfterValidator(excluded), WithJsonSchema({"type": "string", "pattern": "^(?!!)/*[^/]"})
 ]
 Memory = Annotated[
     int, BeforeValidator(memory_mib), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} ?(GB|MB)$"})
@@ -273,11 +257,12 @@ class WorkerPart(_Part):
 class IndexPart(_Part):
     """What the index of each backup leaves out, and how fast its worker may ask."""
 
-    exclude: list[ExcludedPath] = Field(
+    exclude: list[ExcludePattern] = Field(
         [],
         description="Directories to leave out of the index, with all below; backups hold them all the same. "
-        "Whole paths from the root, in which * and ? stand for anything but a slash.",
-        examples=[["/scratch", "/home/*/.cache"]],
+        "Patterns as in a .gitignore file: from the root where a slash is at the beginning or in the "
+        "middle, else names at any depth; ** is any number of directories.",
+        examples=[["/scratch", "/home/*/.cache", "node_modules"]],
     )
     operations_per_second: int | None = Field(
         None,
