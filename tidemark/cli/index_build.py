@@ -287,7 +287,11 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
         terminal.count(totals.others, "other"),
         terminal.size(totals.bytes),
     ]
-    err.print(Text.assemble(("✓ ", terminal.GOOD), ", ".join(counted), (f"  {took}", terminal.QUIET)))
+    err.print(
+        Text.assemble(
+            (f"{terminal.done()} ", terminal.GOOD), ", ".join(counted), (f"  {took}", terminal.QUIET)
+        )
+    )
     if changes := manifest.changes:
         counted = [
             f"{changes.added:,} added",
