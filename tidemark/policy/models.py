@@ -19,7 +19,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     TypeAdapter,
-    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -93,13 +92,28 @@ def excluded(text: str) -> str:
     return str(Exclusion.parse(text))
 
 
+def _no_switch(value: Any) -> Any:
+    """Return what may be a number. Raises ValueError for true and false, which Python counts as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no number; write one")  # noqa: TRY004 - pydantic wants this
+    return value
+
+
+def _no_number(value: Any) -> Any:
+    """Return what may be true or false. Raises ValueError for a number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} should be true or false")  # noqa: TRY004 - likewise
+    return value
+
+
 def _index_part(value: Any) -> Any:
     """Return what `index` says as its settings, or None where no index is wanted."""
     if isinstance(value, dict | IndexPart):
         return value
     try:
+        _no_number(value)
         return IndexPart() if _SWITCH.validate_python(value) else None
-    except ValidationError:
+    except ValueError:
         found = "there is no value; it" if value is None else repr(value)
         raise ValueError(
             f"{found} should be true or false, or settings, for example index: {{exclude: [/scratch]}}"
@@ -182,6 +196,10 @@ Memory = Annotated[
 ]
 
 
+NoSwitch = BeforeValidator(_no_switch)
+NoNumber = BeforeValidator(_no_number)
+
+
 class _Part(BaseModel):
     """No key is ignored: a misspelt one would silently leave a default in force."""
 
@@ -232,7 +250,7 @@ class NetworkPart(_Part):
     security_groups: list[SecurityGroupId] = Field(
         [], max_length=5, description="Admitted by the mount targets on port 2049; out on 443."
     )
-    public_address: bool = Field(
+    public_address: Annotated[bool, NoNumber] = Field(
         False,
         description="Whether workers get a public IPv4 address, which a subnet needs whose only way to AWS's "
         "services is an internet gateway, as in the default VPC. The security groups decide what may come "
@@ -244,7 +262,9 @@ class WorkerPart(_Part):
     """The machine that crawls a file system to make an index."""
 
     type: Literal["fargate", "ec2"] = Field("fargate", description="A Fargate task, or an EC2 instance.")
-    cpu: float | None = Field(None, description="vCPUs of a Fargate task. Default: 1.", examples=[0.5, 1, 4])
+    cpu: Annotated[float | None, NoSwitch] = Field(
+        None, description="vCPUs of a Fargate task. Default: 1.", examples=[0.5, 1, 4]
+    )
     memory: Memory | None = Field(
         None, description="Memory of a Fargate task. Default: 2 GB.", examples=["2 GB"]
     )
@@ -264,7 +284,7 @@ class IndexPart(_Part):
         "middle, else names at any depth; ** is any number of directories.",
         examples=[["/scratch", "/home/*/.cache", "node_modules"]],
     )
-    operations_per_second: int | None = Field(
+    operations_per_second: Annotated[int | None, NoSwitch] = Field(
         None,
         ge=1,
         le=FASTEST_CRAWL,
@@ -312,9 +332,9 @@ class ConfigurationFile(_Part):
     policies: dict[PolicyName, PolicyPart] = Field(min_length=1, description="Policies by name.")
     worker: WorkerPart = Field(WorkerPart(), description="The worker of policies that do not name their own.")
     notifications: NotificationsPart | None = Field(None, description="Default: nobody is told.")
-    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = Field(
+    log_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], NoSwitch] = Field(
         30, description="Days to keep the logs of functions, state machines and workers."
     )
-    keep_on_destroy: bool = Field(
+    keep_on_destroy: Annotated[bool, NoNumber] = Field(
         True, description="Whether `cdk destroy` leaves repository, tables, vaults and their keys in place."
     )
