@@ -16,7 +16,7 @@ def last_year(expression: str) -> int | None:
 
     What is 30 February, or 31 of months that have 30 days, is no day.
     """
-    return next((day.year for day in _days_of(expression, backwards=True)), None)
+    return next((day.year for day in days_of(expression, backwards=True)), None)
 
 
 def comes_after(expression: str, wall: datetime) -> bool:
@@ -24,11 +24,12 @@ def comes_after(expression: str, wall: datetime) -> bool:
     minutes, hours = _values(expression, "minutes"), _values(expression, "hours")
     later_today = any((hour, minute) > (wall.hour, wall.minute) for hour in hours for minute in minutes)
     first = wall.date()
-    day = next((day for day in _days_of(expression) if day > first or (later_today and day == first)), None)
+    day = next((day for day in days_of(expression) if day > first or (later_today and day == first)), None)
     return day is not None
 
 
-def _days_of(expression: str, *, backwards: bool = False) -> Iterator[date]:
+def days_of(expression: str, *, backwards: bool = False) -> Iterator[date]:
+    """Return the days of `cron(...)`, in order."""
     fields = _fields(expression)
     for year in sorted(_values(expression, "year"), reverse=backwards):
         for month in sorted(_values(expression, "month"), reverse=backwards):

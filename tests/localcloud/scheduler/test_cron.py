@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from localcloud import LocalCloud
 from localcloud.scheduler.cron import Cron
-from tidemark.policy.occurrence import comes_after, last_year
+from tidemark.policy.occurrence import comes_after, days_of, last_year
 from tidemark.policy.schedule import cron_expression
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
@@ -77,6 +77,19 @@ def test_the_policies_reading_agrees(text: str, moment: datetime) -> None:
         return
     assert comes_after(expression, moment) == bool(found)
     assert (last_year(expression) or 0) >= (found[0].year if found else 0)
+
+
+@given(
+    of_month
+    | of_week
+    | st.sampled_from([("LW", "?"), ("1W", "?"), ("15W", "?"), ("?", "FRIL"), ("?", "2#5")])
+)
+@settings(deadline=None, max_examples=200)
+def test_the_policies_days_are_the_same(days: tuple[str, str]) -> None:
+    text = f"0 0 {days[0]} * {days[1]} 2024-2028"
+    found = [run.date() for run in Cron(text).after(datetime(2023, 12, 31))]  # noqa: DTZ001 - likewise
+    assert list(days_of(f"cron({text})")) == found
+    assert list(days_of(f"cron({text})", backwards=True)) == found[::-1]
 
 
 @given(crons, moments)
