@@ -64,6 +64,9 @@ class ChangedCrawl:
     def pending(self) -> Iterator[bytes]:
         return iter(())
 
+    def left_out(self) -> tuple[int, ...]:
+        return ()
+
     def stop(self) -> None: ...
 
     def _changed(self, batch: Batch) -> Batch:

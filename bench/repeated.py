@@ -53,6 +53,9 @@ class RepeatedCrawl:
     def pending(self) -> Iterator[bytes]:
         return iter(())
 
+    def left_out(self) -> tuple[int, ...]:
+        return ()
+
     def stop(self) -> None: ...
 
 

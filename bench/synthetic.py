@@ -79,6 +79,9 @@ class SyntheticCrawl:
     def pending(self) -> Iterator[bytes]:
         return iter(())
 
+    def left_out(self) -> tuple[int, ...]:
+        return ()
+
     def stop(self) -> None: ...
 
     def _directories(self) -> Iterator[tuple[bytes, list[_Item]]]:

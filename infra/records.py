@@ -33,7 +33,7 @@ class Records(Construct):
     ) -> list[Grant]:
         """Return what reading and writing single items of these tables needs, also in transactions."""
         wanted = {"GetItem": get, "PutItem": put, "UpdateItem": update, "DeleteItem": delete}
-        writes = put or update or delete
+        encrypts = ("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey") if put or update or delete else ()
         return [
             *(
                 Grant(
@@ -46,10 +46,7 @@ class Records(Construct):
             # DynamoDB uses the table's key in its caller's name. Source: DynamoDB Developer Guide,
             # "DynamoDB encryption at rest", using AWS KMS keys.
             Grant(
-                actions=(
-                    "kms:Decrypt",
-                    *(("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey") if writes else ()),
-                ),
+                actions=("kms:Decrypt", *encrypts),
                 resources=(self.key.key_arn,),
                 conditions={"StringEquals": {"kms:ViaService": self._names.via_service("dynamodb")}},
             ),

@@ -116,7 +116,7 @@ class WorkerSettings(_FromEnvironment):
     file_system_id: str
     repository: str  # s3://bucket/prefix
     root: str = MOUNT_POINT  # where the file system is mounted
-    exclude: tuple[str, ...] = ()  # globs of directories' whole paths; see policy.CrawlSettings
+    exclude: tuple[str, ...] = ()  # patterns of directories; see exclusions.py
     operations_per_second: int = 0  # 0: no limit
     heartbeat_seconds: int = 60
 

@@ -28,7 +28,14 @@ from tidemark.aws.errors import code_of, translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions, CrawlStopped
-from tidemark.errors import IndexingFailed, LeaseLost, TidemarkError, WorkerStopped
+from tidemark.errors import (
+    ConfigurationError,
+    IndexingFailed,
+    LeaseLost,
+    TidemarkError,
+    WorkerStopped,
+)
+from tidemark.exclusions import Exclusion
 from tidemark.index.build import build_index
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.manifest import PROPOSAL, IndexIdentity, Manifest
@@ -137,6 +144,8 @@ def run(
             states.send_task_success(taskToken=settings.task_token, output=json.dumps(result))
     except Exception as error:
         return _fail(states, settings, error)
+    if manifest.unmatched:
+        _LOG.warning("patterns matched no directory", extra={"unmatched": list(manifest.unmatched)})
     _LOG.info("the index is written", extra=result)
     return 0
 
@@ -144,10 +153,16 @@ def run(
 def _options(settings: WorkerSettings) -> CrawlOptions:
     return CrawlOptions(
         threads=CRAWL_THREADS,
-        # The crawler's paths have no slash before them.
-        exclude=(*RESTORE_DIRECTORIES, *(path.removeprefix("/").encode() for path in settings.exclude)),
+        exclude=(*RESTORE_DIRECTORIES, *map(_exclusion, settings.exclude)),
         operations_per_second=settings.operations_per_second or None,
     )
+
+
+def _exclusion(pattern: str) -> Exclusion:
+    try:
+        return Exclusion.parse(pattern)
+    except ValueError as error:  # of a policy that an earlier version took
+        raise ConfigurationError(f"the policy cannot leave out {error}") from error
 
 
 def _where_to_begin(store: Store, identity: IndexIdentity) -> tuple[Checkpoint | None, Iterable[bytes]]:
@@ -193,6 +208,7 @@ def _result(manifest: Manifest, key: str, sha256: str) -> dict[str, str | int]:
         "bytes": totals.bytes,
         "unreadable": totals.unreadable,
         "vanished": totals.vanished,
+        "unmatched": len(manifest.unmatched),
         "crawl_started_at": manifest.crawl_started_at.isoformat(),
         "crawl_ended_at": manifest.crawl_ended_at.isoformat(),
     }

@@ -6,17 +6,21 @@ nightly schedule fires every 86 s. `LocalCloud.fire_schedule` (POST /_localcloud
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from localcloud.clients import Clients
 from localcloud.cloud import Cloud
+from localcloud.scheduler.expressions import BadExpression, check
 from localcloud.scheduler.targets import Targets
 from localcloud.scheduler.ticker import Ticker
 
 
 def install(cloud: Cloud) -> None:
-    """Watch the schedules."""
+    """Watch the schedules, and refuse those that are none."""
+    _refuse_bad_expressions()
     targets = Targets(cloud, Clients(cloud))
     ticker = Ticker(cloud, targets)
 
@@ -28,3 +32,28 @@ def install(cloud: Cloud) -> None:
 
     cloud.control("POST", "schedules", fire)
     threading.Thread(target=ticker.run, daemon=True).start()
+
+
+def _refuse_bad_expressions() -> None:
+    """Have moto refuse, as AWS does, what it would take and what would never fire here."""
+    from moto.scheduler.exceptions import ValidationException
+    from moto.scheduler.models import EventBridgeSchedulerBackend
+
+    def checked(operation: Callable[..., Any]) -> Callable[..., Any]:
+        if hasattr(operation, "__wrapped__"):  # by another local cloud of this process
+            return operation
+
+        @functools.wraps(operation)
+        def call(self: Any, *arguments: Any, **fields: Any) -> Any:
+            expression, zone = fields["schedule_expression"], fields["schedule_expression_timezone"]
+            try:
+                check(expression, zone or "UTC")
+            except BadExpression as error:
+                raise ValidationException(f"Invalid Schedule Expression {expression}. ({error})") from error
+            return operation(self, *arguments, **fields)
+
+        return call
+
+    backend: Any = EventBridgeSchedulerBackend
+    backend.create_schedule = checked(backend.create_schedule)
+    backend.update_schedule = checked(backend.update_schedule)

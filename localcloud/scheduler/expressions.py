@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aws_croniter import AwsCroniter  # type: ignore[import-untyped]  # it has no types
+from localcloud.scheduler.cron import Cron
 
 UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
@@ -36,23 +36,26 @@ def next_time(expression: str, zone: str, anchor: datetime, after: datetime) -> 
     if not cron:
         raise BadExpression(f"{expression!r} is neither rate(), cron() nor at()")
     try:
-        fields = AwsCroniter(cron[1])
-    except Exception as error:
+        fields = Cron(cron[1])
+    except ValueError as error:
         raise BadExpression(f"{expression!r}: {error}") from error
     return _next_local(fields, local, after)
 
 
-def _next_local(fields: AwsCroniter, local: ZoneInfo, after: datetime) -> datetime | None:
-    # The library counts in UTC: it is given the wall clock as if that were UTC. An hour back, for a clock
-    # change may have put the wall clock forward.
-    wall = (after.astimezone(local) - timedelta(hours=2)).replace(tzinfo=UTC)
-    while True:
-        found = fields.get_next(wall, 1)
-        found = found[0] if isinstance(found, list) else found
-        if found is None:
-            return None
-        due: datetime = found.replace(tzinfo=local).astimezone(UTC)
-        exists = due.astimezone(local).replace(tzinfo=UTC) == found
-        if exists and due > after:
+def check(expression: str, zone: str) -> None:
+    """Return for what is a schedule. Raises BadExpression, also for a time zone that there is not."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    try:
+        next_time(expression, zone, now, now)
+    except (ZoneInfoNotFoundError, ValueError, OverflowError) as error:
+        raise BadExpression(str(error)) from error
+
+
+def _next_local(fields: Cron, local: ZoneInfo, after: datetime) -> datetime | None:
+    # Some time back, for a clock change may have put the wall clock forward.
+    wall = (after.astimezone(local) - timedelta(hours=2)).replace(tzinfo=None)
+    for found in fields.after(wall):
+        due = found.replace(tzinfo=local).astimezone(UTC)
+        if due > after and due.astimezone(local).replace(tzinfo=None) == found:
             return due
-        wall = found
+    return None

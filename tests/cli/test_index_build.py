@@ -114,8 +114,45 @@ def test_what_is_left_out_and_what_is_added(tidemark, repository, tree):
     (manifest,) = list_indexes(repository)
     inodes = {each.name: each.inode for each in search(repository, manifest)}
     assert inodes["one.txt"] == (tree / "a" / "one.txt").stat().st_ino
-    result = tidemark("index", "build", str(tree), "--repository", repository.url, "--exclude", "/")
+
+
+@pytest.mark.parametrize("pattern", ["/", "", "..", "!a", "/[a", "/a\\"])
+def test_a_pattern_that_means_no_directory_is_refused(tidemark, repository, tree, pattern):
+    result = tidemark("index", "build", str(tree), "--repository", repository.url, "--exclude", pattern)
     assert result.code == 2
+    assert "--exclude" in result.err
+    assert repository.list_keys("") == []
+
+
+def test_a_pattern_that_matches_nothing_is_reported(tidemark, repository, tree):
+    (tree / "a" / "deep" / "er").mkdir(parents=True)
+    patterns = ("./a/deep//er/", "one.txt", f"{tree}/a/deep", "ER", "**/er")
+    options = [word for pattern in patterns for word in ("--exclude", pattern)]
+    result = tidemark("index", "build", str(tree), "--repository", repository.url, *options)
+    assert result.code == 0
+    assert "no directory matches --exclude '/**/one.txt'" in result.err
+    assert "no directory matches --exclude '/**/ER'" in result.err
+    assert f"'{tree}/a/deep'; patterns begin at DIR, so write '/a/deep'" in result.err
+    assert result.err.count("no directory matches") == 3
+    shown = tidemark("index", "show", result.out.strip(), "--repository", repository.url)
+    assert f"matched nothing  /**/one.txt, {tree}/a/deep, /**/ER\n" in shown.out
+    document = tidemark("index", "list", "--repository", repository.url, "--json").document["indexes"][0]
+    assert document["unmatched"] == ["/**/one.txt", f"{tree}/a/deep", "/**/ER"]
+    assert document["excluded"][-5:] == ["/a/deep/er", *document["unmatched"], "/**/er"]
+    usual = tidemark("index", "build", str(tree), "--repository", repository.url)
+    assert "no directory matches" not in usual.err
+
+
+def test_a_build_that_goes_on_knows_what_was_left_out_before(tidemark, repository, tmp_path):
+    tree = make_tree(tmp_path / "wide")
+    first = sorted(path.name for path in tree.iterdir() if path.is_dir())[-1]
+    build = ("index", "build", str(tree), "--repository", repository.url, "--json")
+    build += ("--exclude", f"/{first}", "--exclude", "/none")
+    for fatal in ("state.json", "run-", "part-"):
+        assert _interrupted("SIGKILL", fatal, *build).returncode == -9
+    document = tidemark(*build).document
+    assert document["continued"]
+    assert document["unmatched"] == ["/none"]
 
 
 def test_what_changed_since_the_last_index(tidemark, repository, tree):

@@ -6,10 +6,10 @@ static long long crawl(int root, int threads, int rows, int pause_every, int sto
     int pipes[2];
     struct stat status;
     if (pipe2(pipes, O_DIRECT) || fstat(root, &status)) abort();
-    atomic_llong shared[STOP + 1] = { 0 };
+    atomic_llong shared[LEFT_OUT + 2] = { 0 };
     Options options = { .root = root, .batches = pipes[1], .threads = threads, .descriptors = 16, .batch_rows = rows,
                         .batch_bytes = 1 << 20, .queue_bytes = 5000, .device = (long long)status.st_dev,
-                        .exclude = "nothing/like/this\0*/or this\0", .shared = shared };
+                        .exclude = "nothing/like/this\0\3\1\4\x80\x80\xE1\x80\x81\xFA\6\2\7\1x\0", .shared = shared };
     long long found = 0;
     char *pending = checked(calloc(1, 3));
     for (pending[0] = '/'; *pending && !shared[STOP];) {

@@ -72,6 +72,9 @@ class RowsCrawl:
     def pending(self) -> Iterator[bytes]:
         return iter(())
 
+    def left_out(self) -> Sequence[int]:
+        return ()
+
     def stop(self) -> None:
         pass
 

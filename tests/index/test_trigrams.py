@@ -31,7 +31,7 @@ def test_every_block_that_holds_the_needle_is_among_those_named(
     manifest = index_rows(store, scratch, rows, block_rows=block_rows, row_group_rows=group)
     trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
 
-    blocks = trigrams.blocks_of([needle])
+    blocks = trigrams.blocks_of([[needle]])
 
     in_order = sorted(name.encode() for name in names)
     holding = {number // block_rows for number, name in enumerate(in_order) if needle.encode() in name}
@@ -55,9 +55,9 @@ def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
     )
     trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
 
-    assert trigrams.blocks_of(["haystack"]) == [names.index("needle in a haystack") // 20]
-    assert trigrams.blocks_of(["haystack", "NEEDLE"]) == [names.index("needle in a haystack") // 20]
-    assert trigrams.blocks_of(["haystick"]) == []
+    assert trigrams.blocks_of([["haystack"]]) == [names.index("needle in a haystack") // 20]
+    assert trigrams.blocks_of([["haystack"], ["NEEDLE"]]) == [names.index("needle in a haystack") // 20]
+    assert trigrams.blocks_of([["haystick"]]) == []
 
 
 def test_few_pairs_at_a_time_make_the_same_file(store, tmp_path, monkeypatch):
@@ -76,9 +76,9 @@ def test_of_blocks_that_all_have_a_name_all_are_found(store, tmp_path):
     manifest = index_rows(store, tmp_path, rows, block_rows=1)
     trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
 
-    assert trigrams.blocks_of(["same"]) == list(range(64))
-    assert trigrams.blocks_of(["aaa"]) == []  # sorts before all that are there
-    assert trigrams.blocks_of(["zzz"]) == []
+    assert trigrams.blocks_of([["same"]]) == list(range(64))
+    assert trigrams.blocks_of([["aaa"]]) == []  # sorts before all that are there
+    assert trigrams.blocks_of([["zzz"]]) == []
 
 
 def test_a_layout_that_is_not_known_tells_nothing(store, tmp_path, monkeypatch):
@@ -86,7 +86,7 @@ def test_a_layout_that_is_not_known_tells_nothing(store, tmp_path, monkeypatch):
         earlier.setattr("tidemark.index.trigrams._MAGIC", b"TMTRIG01")
         manifest = index_rows(store, tmp_path, [row("/abcdef")])
 
-    assert Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of(["abcdef"]) is None
+    assert Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of([["abcdef"]]) is None
     assert [entry.name for entry in search(store, manifest, "bcd")] == ["abcdef"]
 
 
@@ -98,4 +98,4 @@ def test_a_damaged_file_is_named(store, tmp_path, at):
     body[at] ^= 0xFF
     path.write_bytes(body)
     with pytest.raises(IndexDamaged, match=r"trigrams\.bin is damaged"):
-        Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of(["abcdef"])
+        Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of([["abcdef"]])

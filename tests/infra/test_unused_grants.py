@@ -11,8 +11,8 @@ from tests.infra.template import as_list
 
 pytestmark = pytest.mark.cloud
 
-# By role and action: when it is needed, although a recorded session may not have done it. Which step comes last,
-# and writes what all could write, is chance.
+# By role and action: when it is needed, although a recorded session may not have done it. Which step comes
+# last, and writes what all could write, is chance.
 REASONS = {
     ("*", "kms:DescribeKey"): "DynamoDB asks for it of whoever writes into a table under a customer's key.",
     ("*", "kms:Encrypt"): "The same.",

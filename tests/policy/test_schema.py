@@ -36,7 +36,7 @@ def test_the_example_satisfies_the_schema_and_names_it() -> None:
         {"region": 7},
         {"policies": {"n": {"keep": 35}}},
         {"policies": {"n": {"keep": "1 day", "file_systems": ["fs-01234567"], "index": None}}},
-        {"policies": {"n": {"keep": "1 day", "file_systems": ["fs-01234567"], "index": {"exclude": ["a"]}}}},
+        {"policies": {"n": {"keep": "1 day", "file_systems": ["fs-01234567"], "index": {"exclude": ["!a"]}}}},
     ],
 )
 def test_the_schema_refuses_what_the_models_refuse(change: dict[str, object]) -> None:

@@ -24,7 +24,7 @@ class Bar(Progress):
         stopping: Callable[[], bool],
     ) -> None:
         super().__init__(
-            SpinnerColumn(),
+            SpinnerColumn(terminal.spinner()),
             TextColumn("{task.description:<9}"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[counted]}"),

@@ -75,8 +75,8 @@ def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
         found = _SIZE.fullmatch(text)
         if found is None or (found["binary"] and not found["unit"]):
             raise typer.BadParameter(
-                f"{text!r} is no size such as +1G, -10k or +1.5Gi; k, M, G are 1000, 1000², 1000³ bytes, "
-                f"Ki, Mi, Gi are 1024, 1024², 1024³",
+                f"{text!r} is no size such as +1G, -10k or +1.5Gi; k, M, G are powers of 1000 bytes, Ki, Mi, "
+                f"Gi of 1024",
                 param_hint="--size",
             )
         power = " KMGTPE".index(found["unit"].upper() or " ")

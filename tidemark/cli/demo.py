@@ -83,7 +83,7 @@ def demo(
             view = _run(connection, policy, Console(quiet=True))
             terminal.print_json(_document(connection, view))
             return
-        what = str(root) if directory else "the Python standard library"
+        what = terminal.printable(str(root)) if directory else "the Python standard library"
         _heading(out, f"A session: back up {what}, copy, index")
         out.print(terminal.commands((f"tidemark run {NAME} --wait", "")))
         view = _run(connection, policy, out)
@@ -242,10 +242,9 @@ def _print_shared(out: Console, connection: Connection, views: list[View]) -> No
 def _show_next(out: Console, directory: Path | None) -> None:
     tidemark = terminal.program()
     _heading(out, "What to try next")
+    shown = shlex.quote(terminal.printable(str(directory or "/some/tree")))
     out.print(
-        terminal.commands(
-            (f"{tidemark} local up --file-system home={shlex.quote(str(directory or '/some/tree'))}", ""),
-        ),
+        terminal.commands((f"{tidemark} local up --file-system home={shown}", "")),
         soft_wrap=True,
     )
     out.print(

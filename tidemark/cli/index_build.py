@@ -31,6 +31,7 @@ from tidemark.sessions.naming import index_id
 if TYPE_CHECKING:
     from tidemark.cli.unfinished import Beginning
     from tidemark.crawl.crawler import Crawl
+    from tidemark.exclusions import Exclusion
     from tidemark.index.checkpoint import Checkpoint
     from tidemark.index.manifest import IndexIdentity, Manifest
     from tidemark.index.progress import BuildProgress
@@ -45,11 +46,18 @@ DIR is only read: symbolic links are not followed and other file systems below i
 Backup leaves in the root of a file system after a restore is left out. Names and sizes are indexed, never
 contents. Indexes of the same directory of the same machine belong together: the next one holds the changes.
 
+A PATTERN of --exclude leaves out directories with all below them, and never a file or a link. It is that of
+a .gitignore file, as in tidemark.yaml: a path from DIR where a slash is at its beginning or in its middle,
+else a name at any depth; *, ? and [a-z] match no slash; ** as a whole name is any number of directories; a
+backslash takes the meaning from the next character; \\xNN is a byte. A "!" is refused. A pattern that no
+directory matches is reported.
+
 A build that was interrupted, in whatever way, goes on when the same command is given again, from where it was
 a minute before; Ctrl-C loses nothing.
 
 \b
   tidemark index build /home --repository file:///srv/ix --exclude '/*/.cache'
+  tidemark index build . --repository file:///srv/ix --exclude node_modules
 
 JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted}} or null, continued, seconds.
 """
@@ -73,8 +81,8 @@ def build(
         list[str] | None,
         typer.Option(
             "--exclude",
-            metavar="GLOB",
-            help="Leave out directories: their path from DIR, /cache/*/tmp. Repeatable.",
+            metavar="PATTERN",
+            help="Leave out directories: /cache/*/tmp from DIR, node_modules at any depth. Repeatable.",
         ),
     ] = None,
     threads: Annotated[
@@ -107,7 +115,7 @@ def build(
     store = store_at(repository)
     begun = utc_now()
     flags = Flags(full_inodes=full_inodes, nanoseconds=nanoseconds)
-    excluded = (*RESTORE_DIRECTORIES, *map(_pattern, exclude or ()))
+    excluded = (*RESTORE_DIRECTORIES, *map(_exclusion, exclude or ()))
     beginning = unfinished.beginning_of(directory, excluded, flags.names())
     identity = _new_identity(file_system or file_system_id_of(directory), begun)
     checkpoint: Checkpoint | None = None
@@ -144,6 +152,8 @@ def build(
         )
     unfinished.forget_beginning(store, identity)
     took = utc_now() - begun
+    for pattern in manifest.unmatched:
+        _warn(f"no directory matches --exclude {terminal.quoted(pattern)}{_hint(pattern, directory)}")
     if as_json:
         terminal.print_json(_json(store, manifest, continued=checkpoint is not None, took=took))
     else:
@@ -170,14 +180,19 @@ def _new_identity(file_system: str, now: datetime) -> IndexIdentity:
     )
 
 
-def _pattern(text: str) -> bytes:
-    pattern = os.fsencode(text).strip(b"/")
-    if not pattern:
-        raise typer.BadParameter(
-            f"{text!r} is no directory below DIR; write its path from there, such as /cache/*/tmp",
-            param_hint="--exclude",
-        )
-    return pattern
+def _exclusion(text: str) -> Exclusion:
+    from tidemark.exclusions import Exclusion
+
+    try:
+        return Exclusion.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--exclude") from error
+
+
+def _hint(pattern: str, directory: Path) -> str:
+    """Return what to write instead of a pattern that begins at the root of this machine."""
+    inside = pattern.removeprefix(f"{directory.resolve()}/")
+    return "" if inside == pattern else f"; patterns begin at DIR, so write {terminal.quoted('/' + inside)}"
 
 
 @contextmanager
@@ -272,7 +287,11 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
         terminal.count(totals.others, "other"),
         terminal.size(totals.bytes),
     ]
-    err.print(Text.assemble(("✓ ", terminal.GOOD), ", ".join(counted), (f"  {took}", terminal.QUIET)))
+    err.print(
+        Text.assemble(
+            (f"{terminal.done()} ", terminal.GOOD), ", ".join(counted), (f"  {took}", terminal.QUIET)
+        )
+    )
     if changes := manifest.changes:
         counted = [
             f"{changes.added:,} added",

@@ -56,6 +56,7 @@ def _print(store: Store, manifest: Manifest) -> None:
         "drift": f"{totals.unreadable:,} could not be read, {totals.vanished:,} vanished, "
         f"{terminal.count(totals.changed, 'directory', 'directories')} changed while listed",
         "left out": ", ".join(manifest.excluded) or None,
+        "matched nothing": ", ".join(manifest.unmatched) or None,
         "changes since": manifest.previous_index_id,
         "takes": f"{terminal.size(sum(file.bytes for file in (*parts, *sides)))}: "
         f"{terminal.count(len(parts), 'part')}, {', '.join(file.file for file in sides)}",

@@ -39,8 +39,8 @@ Repository = Annotated[
 ]
 INDEX_FIELDS = (
     "index_id, account, region, file_system, location, crawl_started_at, crawl_ended_at, worker, "
-    "excluded[], previous_index_id, entries, files, directories, others, bytes (of a hard-linked file once), "
-    "unreadable, vanished, changed"
+    "excluded[], unmatched[] (of excluded[], what no directory matched), previous_index_id, entries, files, "
+    "directories, others, bytes (of a hard-linked file once), unreadable, vanished, changed"
 )
 
 
@@ -222,6 +222,7 @@ def manifest_json(repository: Store, manifest: Manifest) -> dict[str, Any]:
         "crawl_ended_at": terminal.json_time(manifest.crawl_ended_at),
         "worker": manifest.worker,
         "excluded": list(manifest.excluded),
+        "unmatched": list(manifest.unmatched),
         "previous_index_id": manifest.previous_index_id,
         "entries": totals.entries,
         "files": totals.files,

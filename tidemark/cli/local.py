@@ -88,7 +88,7 @@ def _print_ready(out: Console, bench: Workbench) -> None:
                 "  policy ",
                 (f"{each.name:<{width}}", terminal.STRONG),
                 f"  {each.id}  ",
-                (str(each.directory), "dim"),
+                (terminal.printable(str(each.directory)), "dim"),
             ),
             soft_wrap=True,
         )

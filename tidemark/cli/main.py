@@ -18,7 +18,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from tidemark import __version__
 from tidemark.aws.errors import translated
-from tidemark.cli import terminal
+from tidemark.cli import encoding, terminal
 from tidemark.cli.codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PIPE_CLOSED, USAGE
 from tidemark.cli.command import Command
 from tidemark.errors import TidemarkError
@@ -121,10 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called, who wants to see nothing
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it stays open to the end
+    encoding.register()
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")  # a terminal without UTF-8 gets escapes, not an error
+            reconfigure(errors=encoding.ERRORS)  # what is not UTF-8 gets escapes, not an error
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # so that a local cloud is ended, not orphaned
     code = call(list(sys.argv[1:] if arguments is None else arguments))

@@ -24,8 +24,8 @@ The answer of a command goes to standard output, what accompanies it to standard
 With `--json` standard output is one JSON document (of `search`, one a line) in ASCII with the field names given here; times are
 ISO 8601, sizes are bytes.
 
-File names are data: what a terminal would obey is shown as `\\xNN` bytes, and can be typed so. In JSON this is so for bytes that
-are not UTF-8; beside each such name or path, the field that ends in `_base64` holds the true bytes, and null where the name is text.
+File names are data: what a terminal would obey, or what the encoding of the output cannot show, is shown as the `\\xNN` bytes of its
+UTF-8, and can be typed so. In JSON this is so for bytes that are not UTF-8; beside each such name or path, the field that ends in `_base64` holds the true bytes, and null where the name is text.
 
 A command that is given neither an index's id nor an ARN passes over an index that cannot be read: its manifest is damaged, or a
 newer Tidemark wrote it. A line on standard error says which and why; the answer is that of the other indexes, and the command ends

@@ -72,7 +72,9 @@ def search(
     regex: Annotated[
         bool, typer.Option("--regex", help="PATTERN is a regular expression (RE2), anywhere in the name.")
     ] = False,
-    ignore_case: Annotated[bool, typer.Option("--ignore-case", "-i", help="a is A.")] = False,
+    ignore_case: Annotated[
+        bool, typer.Option("--ignore-case", "-i", help="Fold case as Unicode does, in all modes.")
+    ] = False,
     ext: Annotated[str | None, typer.Option("--ext", metavar="EXT", help="Names that end in .EXT.")] = None,
     under: Annotated[
         str | None, typer.Option("--under", metavar="PATH", help="Below this directory, at any depth.")

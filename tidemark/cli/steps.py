@@ -15,7 +15,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tidemark.cli.terminal import BAD, CAREFUL, GOOD, QUIET, count, duration, printable, size
+from tidemark.cli.encoding import sign
+from tidemark.cli.terminal import BAD, CAREFUL, GOOD, QUIET, count, duration, printable, size, spinner
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.session import Job, Point, Session, SessionStatus
@@ -155,6 +156,9 @@ def _totals(index: Index, view: View) -> str:
     unreadable = int(index.totals.get("unreadable", 0))
     if unreadable:
         text += f", {unreadable:,} unreadable"
+    unmatched = int(index.totals.get("unmatched", 0))
+    if unmatched:
+        text += f", {count(unmatched, 'pattern')} of exclude matched nothing"
     others = len(index.sessions - {view.session.session_id})
     return text + (f"; shared with {count(others, 'other session')}" if others else "")
 
@@ -185,10 +189,10 @@ def _left(said: Mapping[str, float | int | str | None], now: datetime) -> str:
 
 
 _MARKS = {
-    State.WAITING: Text("·", QUIET),
-    State.DONE: Text("✓", GOOD),
-    State.FAILED: Text("✗", BAD),
-    State.UNKNOWN: Text("?", CAREFUL),
+    State.WAITING: ("·", ".", QUIET),
+    State.DONE: ("✓", "+", GOOD),
+    State.FAILED: ("✗", "x", BAD),
+    State.UNKNOWN: ("?", "?", CAREFUL),
 }
 _STYLES = {
     State.WAITING: QUIET,
@@ -207,11 +211,16 @@ STATUS_STYLES = {
 }
 
 
+def _mark(state: State) -> Text:
+    preferred, plain, style = _MARKS[state]
+    return Text(sign(preferred, plain), style)
+
+
 class StepsTable:
     """The steps as a table with a mark at each; one object for a live display, so that its spinners turn."""
 
     def __init__(self) -> None:
-        self._spinner = Spinner("dots", style="cyan")
+        self._spinner = Spinner(spinner(), style="cyan")
 
     def render(self, found: list[Step]) -> Table:
         """Return the table for the steps as they are now."""
@@ -220,7 +229,7 @@ class StepsTable:
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for step in found:
-            mark = self._spinner if step.state is State.RUNNING else _MARKS[step.state]
+            mark = self._spinner if step.state is State.RUNNING else _mark(step.state)
             style = _STYLES[step.state]
             table.add_row(mark, Text(step.name, style), Text(step.detail, style or QUIET))
         return table

@@ -1,8 +1,9 @@
 """How anything is shown: to people by rich, to programs as JSON.
 
 Names of files, and whatever else comes from outside, is data. On its way to a terminal everything in it that
-could move the cursor, change colours or reorder text is shown as `\\xNN`, one for each byte, as the index
-shows bytes that are not text; such a path can be typed back into a command as it stands.
+could move the cursor, change colours or reorder text, and what the output's encoding cannot show, is shown as
+`\\xNN`, one for each byte, as the index shows bytes that are not text; such a path can be typed back into a
+command as it stands.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.status import Status
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
+from tidemark.cli.encoding import as_bytes, limits, shows, sign
 from tidemark.index.escape import unescape
 
 # Control, format (which reorder or hide text), surrogate, private use, unassigned; line and paragraph ends.
@@ -35,6 +38,16 @@ class _Console(Console):
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; text in whole lines, so that columns, ids and commands to copy stay as they are."""
+        if all(isinstance(each, str | Text) for each in objects):
+            options.setdefault("soft_wrap", True)
+        super().print(*objects, **options)
+
+    def status(self, status: RenderableType, **options: Any) -> Status:
+        """Return a status whose spinner the output can show."""
+        return super().status(status, **{"spinner": spinner(), **options})
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -53,11 +66,14 @@ def line_printer() -> Callable[[Text], None]:
 
 
 def printable(text: str) -> str:
-    """Return the text with everything that a terminal might obey, or hide, as `\\xNN` bytes."""
+    """Return the text with all that a terminal might obey, or hide, or cannot show, as `\\xNN` bytes."""
     if text.isascii() and text.isprintable():
         return text
+    encodings = limits()
     return "".join(
-        _as_bytes(character) if unicodedata.category(character) in _UNSAFE else character
+        as_bytes(character)
+        if unicodedata.category(character) in _UNSAFE or not shows(character, encodings)
+        else character
         for character in text
     )
 
@@ -78,12 +94,14 @@ def quoted(text: str) -> str:
     return f"'{printable(text)}'"
 
 
-def _as_bytes(character: str) -> str:
-    number = ord(character)
-    # A byte of the command line that is not text is one of these, see PEP 383.
-    typed = 0xDC80 <= number <= 0xDCFF
-    raw = bytes([number - 0xDC00]) if typed else character.encode("utf-8", "surrogatepass")
-    return "".join(f"\\x{byte:02x}" for byte in raw)
+def done() -> str:
+    """Return the sign of what is done."""
+    return sign("✓", "+")
+
+
+def spinner() -> str:
+    """Return the name of a spinner of rich's that the output can show."""
+    return "dots" if shows("⠋", limits()) else "line"
 
 
 def print_json(value: object) -> None:
@@ -100,7 +118,7 @@ def working(to: Console) -> Callable[[str], AbstractContextManager[object]]:
         with to.status(Text(what)):
             yield
         took = duration(utc_now() - begun)
-        to.print(Text.assemble(("✓ ", GOOD), f"{what:<48}", (f"{took:>6}", QUIET)))
+        to.print(Text.assemble((f"{done()} ", GOOD), f"{what:<48}", (f"{took:>6}", QUIET)))
 
     return say
 

@@ -6,10 +6,12 @@ import dataclasses
 import json
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
+from tidemark.exclusions import Exclusion
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.manifest import MANIFEST, IndexIdentity
 from tidemark.index.store import ObjectMissing, Store
@@ -25,12 +27,12 @@ class Beginning:
     flags: tuple[str, ...]
 
 
-def beginning_of(directory: Path, excluded: tuple[bytes, ...], flags: tuple[str, ...]) -> Beginning:
+def beginning_of(directory: Path, excluded: Iterable[Exclusion], flags: tuple[str, ...]) -> Beginning:
     """Return what a build of this machine is started with."""
     return Beginning(
         host=platform.node(),
         directory=str(directory.resolve()),
-        excluded=tuple(map(os.fsdecode, excluded)),
+        excluded=tuple(map(str, excluded)),
         flags=flags,
     )
 

@@ -15,6 +15,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.criteria import LARGEST
 from tidemark.cli.documents import name_json
+from tidemark.cli.encoding import sign
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.escape import escape
@@ -202,7 +203,7 @@ def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
     out.print(Text(f"{'size':>7} {'files':>12}  {'':{_BAR}}  {by.value}", terminal.QUIET))
     largest = max((row.bytes for row in shown), default=0)
     for row in shown:
-        bar = "█" * (round(_BAR * row.bytes / largest) if largest > 0 and row.bytes > 0 else 0)
+        bar = sign("█", "#") * (round(_BAR * row.bytes / largest) if largest > 0 and row.bytes > 0 else 0)
         line = Text(f"{terminal.size(row.bytes):>7} {row.files:>12,}  ")
         line.append(f"{bar:{_BAR}}", style="blue")
         line.append(f"  {_shown(row.key, by)}")
@@ -244,7 +245,9 @@ def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_
         boxes.append(Box(label=_shown(row.key, by), bytes=row.bytes, inside=inside))
     total = terminal.size(sum(row.bytes for row in rows))
     draw(boxes, f"{manifest.index_id}  {below}  {total} by {by.value}", path)
-    said = Text.assemble(("✓ ", terminal.GOOD), f"the picture is in {terminal.printable(str(path))}")
+    said = Text.assemble(
+        (f"{terminal.done()} ", terminal.GOOD), f"the picture is in {terminal.printable(str(path))}"
+    )
     terminal.console(stderr=True).print(said, soft_wrap=True)
 
 

@@ -8,8 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
-#include <locale.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,9 +24,10 @@ enum { LISTING = 1 << 18, CHUNK = 32, FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLO
 
 /* What c_crawler.py repeats, in the same order: operations of a problem, shared numbers, columns, options. */
 enum { OPEN, READDIR, STAT, READLINK, LIST };
-enum { ENTRIES, DIRECTORIES, QUEUED, BYTES, PAUSE, STOP };
+enum { ENTRIES, DIRECTORIES, QUEUED, BYTES, PAUSE, STOP, LEFT_OUT }; /* the last: one for each pattern, from here on */
 enum { DIRS, DIR_ENDS, NAMES, NAME_ENDS, TARGETS, TARGET_ENDS, DIRECTORY, MODE, NLINK, UID, GID, SIZE, INODE,
        MTIME, CTIME, MTIME_NS, CTIME_NS, PROBLEMS, DEFERRED, COLUMNS };
+enum { ANY = 1, ONE, DIRECTORIES_OR_NONE, SET, NOT_SET, SET_END, QUOTE }; /* exclusions.py's, in patterns */
 typedef struct { char *at; size_t used, room; } Buffer;
 typedef struct { Buffer column[COLUMNS]; size_t bytes; int32_t rows, dirs; const void *last_dir; time_t begun; } Batch;
 typedef struct { /* all of it the caller's, and there to the end */
@@ -36,7 +35,7 @@ typedef struct { /* all of it the caller's, and there to the end */
     int threads, descriptors, batch_rows;
     size_t batch_bytes, queue_bytes; /* at most so many wait in a batch of each thread, and in the stack */
     long long device, ns_an_operation; /* the root's; 0 for no limit */
-    const char *exclude; /* patterns, each ended by NUL, and an empty one */
+    const char *exclude; /* patterns, as exclusions.py writes them, each ended by NUL, and an empty one */
     atomic_llong *shared; /* counters, and what the caller sets. PAUSE: list no further directory. STOP: end soon */
 } Options;
 typedef struct Work { /* a directory, listed once it is open; or, with count > 0, so many names in the open `dir` */
@@ -158,10 +157,61 @@ static void append(Crawl *c, Batch *batch, const Work *dir, const char *name, co
     batch->rows++;
 }
 
+static uint32_t character(const char **at) { /* UTF-8's next, or a byte that is not UTF-8, as PEP 383 has it */
+    const unsigned char *s = (const void *)*at;
+    uint32_t more = *s >= 0xF8 ? 0 : *s >= 0xF0 ? 3 : *s >= 0xE0 ? 2 : *s >= 0xC0, c = more ? *s & (0x3F >> more) : *s;
+    static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+    for (uint32_t n = 1; n <= more; n++) {
+        if ((s[n] & 0xC0) != 0x80) { c = UINT32_MAX; break; }
+        c = c << 6 | (s[n] & 0x3F);
+    }
+    if (c < least[more] || c > 0x10FFFF || c >> 11 == 0x1B || (!more && *s >= 0x80)) more = 0, c = 0xDC00 | *s;
+    *at += more + 1;
+    return c;
+}
+
+static int in_set(const char **glob, uint32_t c) { /* whether one of the ranges up to SET_END holds it */
+    int found = 0;
+    for (; **glob != SET_END; *glob += 6) {
+        uint32_t end[2] = { 0, 0 };
+        for (int n = 0; n < 6; n++) end[n / 3] = end[n / 3] << 7 | ((*glob)[n] & 0x7F);
+        found |= end[0] <= c && c <= end[1];
+    }
+    ++*glob;
+    return found;
+}
+
+static int matches_character(const char **glob, const char **path) {
+    uint32_t c = character(path);
+    switch (**glob) {
+    case ONE: ++*glob; return c != '/';
+    case SET: ++*glob; return in_set(glob, c) && c != '/';
+    case NOT_SET: ++*glob; return !in_set(glob, c) && c != '/';
+    case QUOTE: ++*glob; /* fall through */
+    default: return **glob && character(glob) == c;
+    }
+}
+
+static int matches(const char *glob, const char *path) { /* only the last of each wildcard is ever tried again */
+    const char *any = NULL, *any_at = NULL, *directories = NULL, *directories_at = NULL;
+    for (;;) {
+        const char *next = path;
+        if (*glob == DIRECTORIES_OR_NONE) { directories = ++glob; directories_at = path; any = NULL; }
+        else if (*glob == ANY) { any = ++glob; any_at = path; }
+        else if (!*glob && !*path) return 1;
+        else if (*path && matches_character(&glob, &next)) path = next;
+        else if (any && *any_at && *any_at != '/') { character(&any_at); path = any_at; glob = any; }
+        else if (directories && (directories_at = strchr(directories_at, '/'))) {
+            path = ++directories_at; glob = directories; any = NULL;
+        } else return 0;
+    }
+}
+
 static int excluded(const Crawl *c, const char *path) { /* without a slash at either end */
-    for (const char *glob = c->options->exclude; *glob; glob += strlen(glob) + 1)
-        if (!fnmatch(glob, path, FNM_PATHNAME | FNM_NOESCAPE)) return 1;
-    return 0;
+    int found = 0, n = LEFT_OUT;
+    for (const char *glob = c->options->exclude; *glob; glob += strlen(glob) + 1, n++)
+        if (matches(glob, path)) { c->shared[n]++; found = 1; }
+    return found;
 }
 
 static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int count) {
@@ -258,7 +308,6 @@ static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
 
 static void *run(void *crawl) {
     Crawl *c = crawl; Batch *batch = new_batch();
-    uselocale(newlocale(LC_ALL_MASK, "C", 0)); /* so that fnmatch looks at bytes */
     char *buffer = checked(malloc(2 * LISTING)); /* what getdents says, and the names in it */
     pthread_mutex_lock(&c->lock);
     for (Work *work; (work = take(c)); c->busy--) {

@@ -32,7 +32,7 @@ _BATCH_BYTES, _QUEUE_BYTES = (
 
 # The order of all that follows is _core.c's.
 _OPERATIONS: Final = ("open", "readdir", "stat", "readlink", "list")
-_ENTRIES, _DIRECTORIES, _QUEUED, _BYTES, _PAUSE, _STOP, _SHARED = range(7)
+_ENTRIES, _DIRECTORIES, _QUEUED, _BYTES, _PAUSE, _STOP, _LEFT_OUT = range(7)
 _DIRS, _DIR_ENDS, _NAMES, _NAME_ENDS, _TARGETS, _TARGET_ENDS = range(6)
 _NUMBERS: Final = (
     "directory", "mode", "nlink", "uid", "gid", "size", "inode",
@@ -99,7 +99,7 @@ class CCrawl:
     ) -> None:
         self._root, self._options = root, options
         self._deferred = Deferred(pending)
-        self._shared = (ctypes.c_longlong * _SHARED)()
+        self._shared = (ctypes.c_longlong * (_LEFT_OUT + len(options.exclude)))()
         self._shared[_QUEUED] = len(self._deferred)
         self._unreadable = self._vanished = 0
         library = core or load_core()
@@ -143,6 +143,10 @@ class CCrawl:
             vanished=self._vanished,
         )
 
+    def left_out(self) -> tuple[int, ...]:
+        """Return how many directories each pattern has left out."""
+        return tuple(self._shared[_LEFT_OUT:])
+
     def stop(self) -> None:
         """Make `batches` end."""
         self._shared[_STOP] = 1
@@ -164,8 +168,7 @@ class CCrawl:
             ns_an_operation=1_000_000_000 // options.operations_per_second
             if options.operations_per_second
             else 0,
-            # For fnmatch a bracket begins a set, unless it is one. A NUL more ends every string.
-            exclude=b"".join(pattern.replace(b"[", b"[[]") + b"\0" for pattern in options.exclude),
+            exclude=b"".join(pattern.program() + b"\0" for pattern in options.exclude),  # and ctypes' own NUL
             shared=ctypes.addressof(self._shared),
         )
         crawl = self._core.crawl_start(told, b"".join(path + b"\0" for path in paths), running)

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from tidemark.crawl.batch import Batch
+from tidemark.exclusions import Exclusion
 
 # What AWS Backup leaves in the root of a file system it restores to; never part of a backup.
 # Source: AWS Backup developer guide, "Restore an Amazon EFS file system".
-RESTORE_DIRECTORIES = (b"aws-backup-restore_*", b"aws-backup-failed-restore_*", b"aws-backup-lost+found")
+RESTORE_DIRECTORIES = tuple(
+    map(Exclusion.parse, ("/aws-backup-restore_*", "/aws-backup-failed-restore_*", "/aws-backup-lost+found"))
+)
 
 ROOT = b"/"
 
@@ -35,11 +38,9 @@ class CrawlProgress:
 class CrawlOptions:
     """How to crawl."""
 
-    # Directories to leave out, with all below them: no rows, and never entered. Each pattern is for a whole
-    # path from the root, without a slash at either end: b"home/*/.cache". `*` stands for any bytes, or none,
-    # and `?` for one byte, but never for a slash; every other byte, brackets and backslashes too, for itself.
-    # Upper and lower case differ. Only directories are left out, never a file or a link of that name.
-    exclude: Sequence[bytes] = RESTORE_DIRECTORIES
+    # Directories to leave out, with all below them: no rows, and never entered. Files and links of such a
+    # name are never left out.
+    exclude: Sequence[Exclusion] = RESTORE_DIRECTORIES
     threads: int = 1  # at most this many requests are in flight
     descriptors: int = 256  # at most about this many directories are open
     batch_rows: int = 16_384
@@ -78,6 +79,10 @@ class Crawl(Protocol):
 
     def progress(self) -> CrawlProgress:
         """Return how far the crawl is. May be called from any thread."""
+        ...
+
+    def left_out(self) -> Sequence[int]:
+        """Return how many directories each of the options' `exclude` has matched so far."""
         ...
 
     def stop(self) -> None:

@@ -7,21 +7,28 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from tidemark.exclusions import Exclusion
+
 _BURST_SECONDS = 0.05
 
 
 class Excluded:
-    """Tells which directories are left out; see CrawlOptions.exclude."""
+    """Tells which directories are left out, and counts them."""
 
-    def __init__(self, patterns: Iterable[bytes]) -> None:
-        wild = {b"*": b"[^/]*", b"?": b"[^/]"}
-        parts = (re.split(rb"([*?])", pattern) for pattern in patterns)
-        globs = [b"".join(wild.get(part) or re.escape(part) for part in pattern) for pattern in parts]
-        self._any = re.compile(b"|".join(globs) if globs else rb"(?!)")
+    def __init__(self, patterns: Iterable[Exclusion]) -> None:
+        self._each = [re.compile(pattern.regex()) for pattern in patterns]
+        self._lock = threading.Lock()
+        self.counts = [0] * len(self._each)  # directories, by pattern
 
     def __call__(self, path: bytes) -> bool:
         """Tell whether a directory, without a slash at either end, is left out."""
-        return self._any.fullmatch(path) is not None
+        text = path.decode("utf-8", "surrogateescape")
+        found = [number for number, regex in enumerate(self._each) if regex.fullmatch(text)]
+        if found:
+            with self._lock:
+                for number in found:
+                    self.counts[number] += 1
+        return bool(found)
 
 
 class Pace:

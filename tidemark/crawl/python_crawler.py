@@ -84,6 +84,10 @@ class PythonCrawl:
         """Return the directories that are yet to be listed."""
         return iter(self._deferred)
 
+    def left_out(self) -> tuple[int, ...]:
+        """Return how many directories each pattern has left out."""
+        return tuple(self._excluded.counts)
+
     def stop(self) -> None:
         """Make `batches` end; no lock is taken, for a signal handler may interrupt its holder."""
         self._stopped = True

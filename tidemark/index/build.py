@@ -7,17 +7,18 @@ import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 
 import pyarrow as pa
 
 from tidemark.crawl.batch import Problem
-from tidemark.crawl.crawler import Crawl
+from tidemark.crawl.crawler import RESTORE_DIRECTORIES, Crawl
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
+from tidemark.exclusions import Exclusion
 from tidemark.index.catalogue import index_before
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
-from tidemark.index.escape import escape
 from tidemark.index.folder import Folder
 from tidemark.index.groups import row_groups
 from tidemark.index.manifest import IndexIdentity, Manifest
@@ -60,7 +61,7 @@ def build_index(
     scratch: Path,
     now: Callable[[], datetime],
     worker: str,
-    excluded: Sequence[bytes] = (),
+    excluded: Sequence[Exclusion] = (),
     flags: Flags = NO_FLAGS,
     may_continue: Callable[[], None] = lambda: None,
     may_complete: Callable[[], None] = lambda: None,
@@ -90,9 +91,10 @@ def build_index(
         entries_expected=previous.totals.entries if previous else None,
         entries=resume.entries if resume else 0,
     )
-    gathered = _Gathered(store, identity, scratch, resume.started_at if resume else now(), resume, options)
+    started_at = resume.started_at if resume else now()
+    gathered = _Gathered(crawl, store, identity, scratch, started_at, resume, options)
     try:
-        gathered.crawl(crawl, flags, may_continue, pause_wanted, progress)
+        gathered.crawl(flags, may_continue, pause_wanted, progress)
         ended_at = now()
         progress.begin_writing()
         writing = IndexWriter(
@@ -121,7 +123,8 @@ def build_index(
         crawl_started_at=gathered.started_at,
         crawl_ended_at=ended_at,
         worker=worker,
-        excluded=tuple("/" + escape(pattern) for pattern in excluded),
+        excluded=tuple(map(str, excluded)),
+        unmatched=gathered.unmatched(excluded),
         flags=flags.names(),
         previous_index_id=previous.index_id if previous else None,
         schema_sha256=schema_sha256(flags.part_schema()),
@@ -149,6 +152,7 @@ class _Gathered:
 
     def __init__(
         self,
+        crawl: Crawl,
         store: Store,
         identity: IndexIdentity,
         scratch: Path,
@@ -156,12 +160,14 @@ class _Gathered:
         resume: Checkpoint | None,
         options: BuildOptions,
     ) -> None:
+        self._crawl = crawl
         self.started_at, self._every = started_at, options.checkpoint_seconds
         self.sorter = Sorter(scratch, run_rows=options.run_rows)
         self.problems = ProblemsBuilder()
         self.checkpoints = CheckpointWriter(store, identity, started_at, resume)
         self._new_problems: list[Problem] = []
         self._entries = 0
+        self._left_out = resume.left_out if resume else ()  # by the workers before this one
         if resume is not None:
             self._entries = resume.entries
             self.problems.add(resume.earlier_problems(store))
@@ -170,7 +176,6 @@ class _Gathered:
 
     def crawl(
         self,
-        crawl: Crawl,
         flags: Flags,
         may_continue: Callable[[], None],
         pause_wanted: Callable[[], bool],
@@ -180,7 +185,7 @@ class _Gathered:
         pending = True
         while pending:
             due = time.monotonic() + self._every
-            for batch in crawl.batches():
+            for batch in self._crawl.batches():
                 may_continue()
                 self.problems.add(batch.problems)
                 self._new_problems += batch.problems
@@ -189,17 +194,32 @@ class _Gathered:
                     self._entries += batch.rows
                     progress.crawled(batch.rows)
                 if time.monotonic() >= due or pause_wanted():
-                    crawl.pause()
-            pending = next(crawl.pending(), None) is not None
+                    self._crawl.pause()
+            pending = next(self._crawl.pending(), None) is not None
             paused = (
                 pause_wanted()
             )  # once: a pause that is wanted a moment later must not skip the checkpoint
             if pending or paused:
-                self.keep(crawl.pending())
+                self.keep(self._crawl.pending())
             if paused:
                 raise IndexingPaused
 
     def keep(self, pending: Iterable[bytes]) -> None:
         """Write a checkpoint; `pending` are the directories that are yet to be listed."""
-        self.checkpoints.save(self.sorter.runs(), self._new_problems, pending, self._entries)
+        self.checkpoints.save(
+            self.sorter.runs(), self._new_problems, pending, self._entries, self._all_left_out()
+        )
         self._new_problems = []
+
+    def unmatched(self, excluded: Sequence[Exclusion]) -> tuple[str, ...]:
+        """Return the patterns that no directory matched; none where an earlier worker did not count them."""
+        left_out = self._all_left_out() or ()
+        asked_for = [pattern not in RESTORE_DIRECTORIES for pattern in excluded]
+        found = zip(excluded, asked_for, left_out, strict=False)
+        return tuple(str(pattern) for pattern, asked, number in found if asked and not number)
+
+    def _all_left_out(self) -> list[int] | None:
+        """Return how many directories each pattern has left out since the crawl began."""
+        if self._left_out is None:
+            return None
+        return [sum(counts) for counts in zip_longest(self._left_out, self._crawl.left_out(), fillvalue=0)]

@@ -11,7 +11,7 @@ import base64
 import dataclasses
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Checkpoint:
     problems: tuple[str, ...]
     pending: str
     entries: int  # in the runs, for progress
+    left_out: tuple[int, ...] | None = None  # see Crawl.left_out; None: an earlier version did not keep it
 
     def pending_directories(self, store: Store) -> Iterator[bytes]:
         """Return the directories that are yet to be listed."""
@@ -62,6 +63,7 @@ def load_checkpoint(store: Store, identity: IndexIdentity) -> Checkpoint | None:
             problems=tuple(content["problems"]),
             pending=content["pending"],
             entries=content["entries"],
+            left_out=None if content.get("left_out") is None else tuple(map(int, content["left_out"])),
         )
     except (ObjectMissing, ValueError, KeyError, TypeError):
         return None
@@ -83,7 +85,12 @@ class CheckpointWriter:
         self._key_of_run[path] = key
 
     def save(
-        self, runs: Iterable[Path], problems: list[Problem], pending: Iterable[bytes], entries: int
+        self,
+        runs: Iterable[Path],
+        problems: list[Problem],
+        pending: Iterable[bytes],
+        entries: int,
+        left_out: Sequence[int] | None,
     ) -> None:
         """Replace the checkpoint. `problems` are those since the last one, `runs` all there are."""
         self._any = True
@@ -103,6 +110,7 @@ class CheckpointWriter:
             "problems": self._problems,
             "pending": self._put("pending", packed),
             "entries": entries,
+            "left_out": left_out,
         }
         self._store.put(_state_key(self._identity), json.dumps(state).encode())
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidemark.index.folding import fold
 from tidemark.index.manifest import Part
 from tidemark.index.reader import ParquetReader
 
@@ -45,8 +46,8 @@ class Filters:
         """Tell of each row whether the conditions hold: one column of answers for each."""
         answers = []
         if self.ext is not None:
-            ext = pc.utf8_lower(pa.scalar(self.ext.removeprefix(".")))
-            answers.append(_of_values(rows.column("ext"), lambda values: pc.equal(values, ext)))
+            ext = self.ext.removeprefix(".").casefold()
+            answers.append(_of_values(rows.column("ext"), lambda values: pc.equal(fold(values), ext)))
         if self._prefix is not None:
             prefix = self._prefix
             answers.append(_of_values(rows.column("parent"), lambda values: pc.starts_with(values, prefix)))

@@ -109,7 +109,8 @@ class Manifest:
     totals: Totals
     parts: tuple[Part, ...]
     side_files: tuple[File, ...] = ()
-    excluded: tuple[str, ...] = ()  # globs of the directories that were left out, whole paths, as escaped
+    excluded: tuple[str, ...] = ()  # patterns of the directories that were left out; see exclusions.py
+    unmatched: tuple[str, ...] = ()  # those of `excluded` that were asked for and matched no directory
     flags: tuple[str, ...] = ()  # what it holds beyond the usual, see schema.Flags
     changes: Changes | None = None  # None where it has no changes.parquet
 
@@ -137,6 +138,7 @@ class Manifest:
             "crawl_ended_at": _time_text(self.crawl_ended_at),
             "worker": self.worker,
             "excluded": list(self.excluded),
+            "unmatched": list(self.unmatched),
             "flags": list(self.flags),
             "previous_index_id": self.previous_index_id,
             "schema_sha256": self.schema_sha256,
@@ -185,6 +187,7 @@ class Manifest:
             side_files=tuple(file_of(file) for file in content["side_files"]),
             # Not there in what the first versions wrote.
             excluded=_texts(content.get("excluded", [])),
+            unmatched=_texts(content.get("unmatched", [])),
             flags=_texts(content.get("flags", [])),
             changes=_numbers(Changes, changes) if (changes := content.get("changes")) is not None else None,
         )

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from tidemark.errors import ConfigurationError
 from tidemark.index.escape import escape
 from tidemark.index.expressions import glob_to_re2, literal_pieces, required_texts
+from tidemark.index.folding import alternatives, fold_expression, folded, is_ascii
 from tidemark.index.plain import Holding, Needle
 
 Mode = Literal["auto", "exact", "substring", "glob", "regex"]
@@ -21,7 +22,10 @@ _ENDS = re.compile(r"([^*?\[]+)\*|\*([^*?\[]+)")  # the globs that say how a nam
 
 
 class NamePattern:
-    """A condition on names. Case is minded unless `ignore_case`; then both sides are taken in lower case.
+    """A condition on names. Case is minded unless `ignore_case`; then both sides are folded, see `folding`.
+
+    Where one letter folds to several, wildcards take a name both as it is and folded, so that `stra?e` and
+    `stras?e` match `Straße`.
 
     `auto`: a pattern with `*`, `?` or `[` is a glob of the whole name, any other a substring of it. A regular
     expression is RE2's, and matches anywhere unless it is anchored. Raises ConfigurationError where it is
@@ -33,7 +37,8 @@ class NamePattern:
             mode = "glob" if _WILD.search(pattern) else "substring"
         self._mode, self._ignore_case = mode, ignore_case
         shown = pattern if mode == "regex" else escape(pattern.encode("utf-8", "surrogateescape"))
-        self._text = _lower(shown) if ignore_case and mode != "regex" else shown
+        self._shown = shown
+        self._text = shown.casefold() if ignore_case and mode != "regex" else shown
         self.matches_all = not self._text and mode != "exact"
         if mode == "regex":
             try:
@@ -45,15 +50,17 @@ class NamePattern:
 
     def __call__(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
         """Tell which names match."""
-        if self._mode == "regex":
-            return pc.match_substring_regex(names, self._text, ignore_case=self._ignore_case)
+        if self._mode in ("glob", "regex") and not any(self._ends):
+            found = pc.match_substring_regex(names, self._expression, ignore_case=self._ignore_case)
+            if not self._ignore_case or self._folded_expression is None or _are_ascii(names, self._text):
+                return found
+            by_folding = pc.match_substring_regex(folded(names), self._folded_expression, ignore_case=True)
+            return pa.chunked_array([pc.or_(found.combine_chunks(), by_folding.combine_chunks())])
         if self._ignore_case:
-            names = lower(names)
+            names = folded(names)
         if self._mode == "glob":
             start, end = self._ends
-            if start or end:
-                return pc.starts_with(names, start) if start else pc.ends_with(names, end)
-            return pc.match_substring_regex(names, glob_to_re2(self._text))
+            return pc.starts_with(names, start) if start else pc.ends_with(names, end)
         if self._mode == "exact":
             return pc.equal(names, self._text)
         return pc.match_substring(names, self._text)
@@ -73,6 +80,14 @@ class NamePattern:
         return self._mode == "substring" or any(self._ends)
 
     @cached_property
+    def _expression(self) -> str:
+        return self._text if self._mode == "regex" else glob_to_re2(self._shown)
+
+    @cached_property
+    def _folded_expression(self) -> str | None:
+        return fold_expression(self._expression)
+
+    @cached_property
     def _ends(self) -> tuple[str, str]:
         """How names begin, or how they end, where a glob says only that; else two empty texts."""
         simple = _ENDS.fullmatch(self._text) if self._mode == "glob" else None
@@ -90,29 +105,20 @@ class NamePattern:
 
     @cached_property
     def pieces(self) -> list[str]:
-        """Texts that every name that matches holds, but for case; for trigrams to look up."""
+        """Texts that every name that matches holds; where case does not matter, folded as the name is."""
         if self._mode == "regex":
-            # Regardless of case, RE2 takes a long s (U+017F) for an s, which no lower-case mapping does.
             return [] if self._ignore_case else required_texts(self._text)
         if self._mode == "glob":
             return literal_pieces(self._text)
         return [self._text]
 
-
-def lower(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return names in lower case, as Unicode's simple mapping has it."""
-    # ASCII is lowered in a twentieth of the time.
-    return pa.chunked_array(
-        [pc.ascii_lower(each) if _is_ascii(each) else pc.utf8_lower(each) for each in names.chunks],
-        pa.string(),
-    )
+    @property
+    def looked_up(self) -> list[list[str]]:
+        """Lists of texts for trigrams: every name that matches holds, in lower case, one of each list."""
+        if not self._ignore_case:
+            return [[piece] for piece in self.pieces]
+        return [found for piece in self.pieces for found in alternatives(piece)]
 
 
-def _is_ascii(names: pa.StringArray) -> bool:
-    letters = names.buffers()[2]  # of these names, and perhaps of others beside them
-    return letters is None or letters.to_pybytes().isascii()
-
-
-def _lower(text: str) -> str:
-    """Return a text in lower case as Arrow has it, which is how names are compared."""
-    return str(pc.utf8_lower(pa.scalar(text)).as_py())
+def _are_ascii(names: pa.ChunkedArray, text: str) -> bool:
+    return text.isascii() and all(map(is_ascii, names.chunks))

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidemark.index.folding import foreign
 from tidemark.index.thrift import Struct, read_header
 
 _DATA_PAGE, _PLAIN = 0, 0  # PageType, Encoding
@@ -27,18 +28,21 @@ _ZSTD = pa.Codec("zstd")
 _ENDS = b"\0\0"  # of a length
 _FEW = 4  # of so many rows one may hold the text, before columns are the quicker way;
 _FEW_AT_FIRST = 1024  # but so many may in any case
-# What is an ASCII letter in lower case, and not in ASCII before: I with a dot, and the Kelvin sign.
-_LOWERED_TO_ASCII = {b"i": "\u0130".encode(), b"k": "\u212a".encode()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Needle:
-    """A text to look for: its bytes, which are in lower case and ASCII if case does not matter."""
+    """A text to look for: its bytes, which are folded and ASCII if case does not matter."""
 
     text: bytes
     ignore_case: bool = False
     at_start: bool = False  # only where a name begins with it
     at_end: bool = False
+
+    @property
+    def foreign(self) -> list[bytes]:
+        """The letters beyond ASCII that are, regardless of case, letters of the text."""
+        return foreign(self.text)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,11 +133,8 @@ def _look(page: _Page, needle: Needle) -> bool:
     """Find what holds the needle in a page; tell whether that could be told."""
     body, text = page.body, needle.text
     if needle.ignore_case:
-        if not body.isascii() and any(
-            # One byte is found far sooner than two.
-            letter in text and other[:1] in body and other in body
-            for letter, other in _LOWERED_TO_ASCII.items()
-        ):
+        # One byte is found far sooner than two.
+        if not body.isascii() and any(each[:1] in body and each in body for each in needle.foreign):
             return False
         body = _lower(body)  # lengths, too, of which only the NULs matter
     find, length, at = body.find, len(text), body.find(text)

@@ -90,7 +90,7 @@ def _places(
     blocks, block_rows = None, BLOCK_ROWS
     if trigrams and file is not None and any(len(piece.encode()) >= 3 for piece in wanted.pieces):
         found = Trigrams(store, manifest, file)
-        blocks, block_rows = found.blocks_of(wanted.pieces), found.block_rows
+        blocks, block_rows = found.blocks_of(wanted.looked_up), found.block_rows
     paged = rows_wanted or blocks is not None
     return places_of(store, manifest, filters, blocks, block_rows, paged=paged)
 

@@ -10,8 +10,10 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import and_, or_
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -209,25 +211,34 @@ class Trigrams:
             self._offsets.append(self._offsets[-1] + length)
         self._bitmap_bytes = -(-self.blocks // _WORD_BITS) * 8
 
-    def blocks_of(self, pieces: Iterable[str]) -> list[int] | None:
-        """Return the blocks whose names may hold all these texts, ascending.
+    def blocks_of(self, texts: Iterable[Sequence[str]]) -> list[int] | None:
+        """Return the blocks whose names may hold one text of each list, ascending.
 
         None if it cannot tell: they are too short, or the file is of a layout that is not known any more.
         """
-        wanted: set[int] = set()
-        for piece in pieces:
-            wanted |= set(trigrams_of([pa.array([piece], pa.string())]).to_pylist())
+        wanted = [found for each in texts if all(found := [_trigrams_in(text) for text in each])]
         if not wanted or not self._known:
             return None
-        step = -(-len(wanted) // _MOST_ASKED)
-        asked = sorted(wanted)[::step]
+        wanted = _fewer(wanted)
+        asked = sorted(set().union(*(trigrams for found in wanted for trigrams in found)))
         places = [self._place(trigram) for trigram in asked]
         numbers = sorted(set(places) - {-1})
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             buckets = dict(zip(numbers, pool.map(self._bucket, numbers), strict=True))
-        found = (1 << self.blocks) - 1
-        for trigram, place in zip(asked, places, strict=True):
-            found &= buckets[place].get(trigram, 0) if place >= 0 else 0
+        every = (1 << self.blocks) - 1
+        blocks = {
+            trigram: buckets[place].get(trigram, 0) if place >= 0 else 0
+            for trigram, place in zip(asked, places, strict=True)
+        }
+        # Of each list one text, of each text all trigrams.
+        found = reduce(
+            and_,
+            (
+                reduce(or_, (reduce(and_, map(blocks.__getitem__, each), every) for each in texts), 0)
+                for texts in wanted
+            ),
+            every,
+        )
         return [block for block, bit in enumerate(reversed(f"{found:b}")) if bit == "1"]
 
     def _place(self, trigram: int) -> int:
@@ -252,6 +263,20 @@ class Trigrams:
 
     def _damaged(self) -> IndexDamaged:
         return damaged(self._store, self._manifest, self._file, "is damaged")
+
+
+def _trigrams_in(text: str) -> set[int]:
+    return set(trigrams_of([pa.array([text], pa.string())]).to_pylist())
+
+
+def _fewer(wanted: list[list[set[int]]]) -> list[list[set[int]]]:
+    """Return some trigrams of each text: of the first of a list evenly, of others what sets them apart."""
+    step = -(-sum(len(texts[0]) for texts in wanted) // _MOST_ASKED)
+    fewer = []
+    for first, *others in wanted:
+        kept = set(sorted(first)[::step])
+        fewer.append([kept, *(set(sorted(other - first)[:2]) or kept & other or other for other in others)])
+    return fewer
 
 
 def _validity(places: pa.Array) -> pa.Buffer:

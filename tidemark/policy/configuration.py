@@ -5,12 +5,15 @@ All problems of a file are told at once, each with its line and the way out.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,6 +27,7 @@ from tidemark.policy.models import (
     SchedulePart,
     WorkerPart,
 )
+from tidemark.policy.occurrence import comes_after, last_year
 from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
 from tidemark.policy.regions import Regions
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
@@ -246,8 +250,20 @@ def _copy_problems(
 def _schedule_problems(where: KeyPath, schedule: SchedulePart) -> Iterator[tuple[KeyPath, str]]:
     if (schedule.cron is None) == (schedule.rate is None):
         yield where, "a schedule is one cron or one rate; write one of them, for example cron: '0 2 * * ? *'"
+    elif schedule.cron and not comes_after(schedule.cron, wall := _wall(schedule.time_zone or "UTC")):
+        past = f"its last time was in {last_year(schedule.cron)}, and it is {wall:%Y-%m-%d %H:%M} there"
+        yield (*where, "cron"), f"{past}; write a year to come, or *"
     elif schedule.rate and schedule.time_zone:
         yield (*where, "time_zone"), "a rate knows no time of day; remove time_zone, or write a cron"
+
+
+def _wall(time_zone: str) -> datetime:
+    """Return what clocks show in a time zone; in UTC where this machine has no data of it."""
+    zone: tzinfo = UTC
+    with contextlib.suppress(ZoneInfoNotFoundError):
+        zone = ZoneInfo(time_zone)
+    # Whoever reads a configuration need not bring a clock: its schedules are to come, whenever that is.
+    return datetime.now(zone).replace(tzinfo=None)  # noqa: TID251 - see above
 
 
 def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:

@@ -19,12 +19,12 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     TypeAdapter,
-    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
 
 from tidemark.errors import MalformedFileSystemId
+from tidemark.exclusions import Exclusion
 from tidemark.policy import schedule
 from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
 
@@ -87,24 +87,23 @@ def memory_mib(text: Any) -> int:
     return int(match.group(1)) * (1024 if match.group(2) == "GB" else 1)
 
 
-def excluded_path(text: str) -> str:
-    """Return a glob of directories' whole paths, such as `/home/*/.cache`. Raises ValueError."""
-    names = [name for name in text.split("/") if name not in ("", ".")]
-    whole = "".join(f"/{name}" for name in names)
-    if whole and whole == text and ".." not in names and _is_a_path(text):
-        return text
-    hint = whole if names and whole != text and ".." not in names else "/home/*/.cache"
-    raise ValueError(
-        f"{text!r} is not the whole path of a directory below the file system's root; write it as {hint!r}"
-    )
+def excluded(text: str) -> str:
+    """Return a pattern of directories as `exclusions` writes it, from the root. Raises ValueError."""
+    return str(Exclusion.parse(text))
 
 
-def _is_a_path(text: str) -> bool:
-    """Return whether a file system could have a path of these characters."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates, which YAML can write
-        return False
+def _no_switch(value: Any) -> Any:
+    """Return what may be a number. Raises ValueError for true and false, which Python counts as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no number; write one")  # noqa: TRY004 - pydantic wants this
+    return value
+
+
+def _no_number(value: Any) -> Any:
+    """Return what may be true or false. Raises ValueError for a number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} should be true or false")  # noqa: TRY004 - likewise
+    return value
 
 
 def _index_part(value: Any) -> Any:
@@ -112,8 +111,9 @@ def _index_part(value: Any) -> Any:
     if isinstance(value, dict | IndexPart):
         return value
     try:
+        _no_number(value)
         return IndexPart() if _SWITCH.validate_python(value) else None
-    except ValidationError:
+    except ValueError:
         found = "there is no value; it" if value is None else repr(value)
         raise ValueError(
             f"{found} should be true or false, or settings, for example index: {{exclude: [/scratch]}}"
@@ -188,14 +188,16 @@ Keep = Annotated[
     BeforeValidator(keep_days),
     WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}),
 ]
-ExcludedPath = Annotated[
-    str,
-    AfterValidator(excluded_path),
-    WithJsonSchema({"type": "string", "pattern": "^(/[^/]+)+$"}),
+ExcludePattern = Annotated[
+    str, AfterValidator(excluded), WithJsonSchema({"type": "string", "pattern": "^(?!!)/*[^/]"})
 ]
 Memory = Annotated[
     int, BeforeValidator(memory_mib), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} ?(GB|MB)$"})
 ]
+
+
+NoSwitch = BeforeValidator(_no_switch)
+NoNumber = BeforeValidator(_no_number)
 
 
 class _Part(BaseModel):
@@ -248,7 +250,7 @@ class NetworkPart(_Part):
     security_groups: list[SecurityGroupId] = Field(
         [], max_length=5, description="Admitted by the mount targets on port 2049; out on 443."
     )
-    public_address: bool = Field(
+    public_address: Annotated[bool, NoNumber] = Field(
         False,
         description="Whether workers get a public IPv4 address, which a subnet needs whose only way to AWS's "
         "services is an internet gateway, as in the default VPC. The security groups decide what may come "
@@ -260,7 +262,9 @@ class WorkerPart(_Part):
     """The machine that crawls a file system to make an index."""
 
     type: Literal["fargate", "ec2"] = Field("fargate", description="A Fargate task, or an EC2 instance.")
-    cpu: float | None = Field(None, description="vCPUs of a Fargate task. Default: 1.", examples=[0.5, 1, 4])
+    cpu: Annotated[float | None, NoSwitch] = Field(
+        None, description="vCPUs of a Fargate task. Default: 1.", examples=[0.5, 1, 4]
+    )
     memory: Memory | None = Field(
         None, description="Memory of a Fargate task. Default: 2 GB.", examples=["2 GB"]
     )
@@ -273,13 +277,14 @@ class WorkerPart(_Part):
 class IndexPart(_Part):
     """What the index of each backup leaves out, and how fast its worker may ask."""
 
-    exclude: list[ExcludedPath] = Field(
+    exclude: list[ExcludePattern] = Field(
         [],
         description="Directories to leave out of the index, with all below; backups hold them all the same. "
-        "Whole paths from the root, in which * and ? stand for anything but a slash.",
-        examples=[["/scratch", "/home/*/.cache"]],
+        "Patterns as in a .gitignore file: from the root where a slash is at the beginning or in the "
+        "middle, else names at any depth; ** is any number of directories.",
+        examples=[["/scratch", "/home/*/.cache", "node_modules"]],
     )
-    operations_per_second: int | None = Field(
+    operations_per_second: Annotated[int | None, NoSwitch] = Field(
         None,
         ge=1,
         le=FASTEST_CRAWL,
@@ -327,9 +332,9 @@ class ConfigurationFile(_Part):
     policies: dict[PolicyName, PolicyPart] = Field(min_length=1, description="Policies by name.")
     worker: WorkerPart = Field(WorkerPart(), description="The worker of policies that do not name their own.")
     notifications: NotificationsPart | None = Field(None, description="Default: nobody is told.")
-    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = Field(
+    log_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], NoSwitch] = Field(
         30, description="Days to keep the logs of functions, state machines and workers."
     )
-    keep_on_destroy: bool = Field(
+    keep_on_destroy: Annotated[bool, NoNumber] = Field(
         True, description="Whether `cdk destroy` leaves repository, tables, vaults and their keys in place."
     )

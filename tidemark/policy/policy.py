@@ -77,7 +77,7 @@ class WorkerSettings:
 class CrawlSettings:
     """How a worker reads a file system to make its index."""
 
-    exclude: tuple[str, ...] = ()  # globs of directories' whole paths, each from the root: /scratch/*
+    exclude: tuple[str, ...] = ()  # patterns of directories; see exclusions.py
     operations_per_second: int | None = None  # of metadata; None: as fast as the file system answers
 
 

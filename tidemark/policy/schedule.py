@@ -11,18 +11,11 @@ import functools
 import re
 import zoneinfo
 
-MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-FIELDS = ("minutes", "hours", "day-of-month", "month", "day-of-week", "year")
-BOUNDS = {
-    "minutes": (0, 59),
-    "hours": (0, 23),
-    "day-of-month": (1, 31),
-    "month": (1, 12),
-    "day-of-week": (1, 7),  # 1 is Sunday
-    "year": (1970, 2199),
-}
-WORDS = {"month": MONTHS, "day-of-week": WEEKDAYS}
+from tidemark.policy.cron_fields import BOUNDS, FIELDS, WORDS
+from tidemark.policy.occurrence import last_year
+
+# Files beside the zones: this machine's own, which is another elsewhere; none at all; a rule for other zones.
+_NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 EXAMPLE = "for example '0 2 * * ? *' for 02:00 every day"
 
 
@@ -46,7 +39,13 @@ def cron_expression(text: str) -> str:
         _check_field(name, value)
     if (fields[2] == "?") == (fields[4] == "?"):
         raise ValueError(f"exactly one of day-of-month and day-of-week is '?' in {text!r}; {EXAMPLE}")
-    return f"cron({' '.join(fields)})"
+    expression = f"cron({' '.join(fields)})"
+    if last_year(expression) is None:
+        raise ValueError(
+            f"{text!r} never comes: no month of it has such a day; write L for the last day of each month, "
+            f"{EXAMPLE}"
+        )
+    return expression
 
 
 def rate_expression(text: str) -> str:
@@ -73,14 +72,14 @@ def check_time_zone(name: str) -> str:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(near)}?" if near else "write one such as Europe/Berlin or UTC"
         raise ValueError(f"{name!r} is not an IANA time zone; {hint}")
-    if not re.fullmatch(r"[A-Za-z0-9_+\-/]{1,50}", name):
+    if name in _NO_ZONES or not re.fullmatch(r"[A-Za-z0-9_+\-/]{1,50}", name):
         raise ValueError(f"{name!r} is not an IANA time zone; write one such as Europe/Berlin or UTC")
     return name
 
 
 @functools.cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(zoneinfo.available_timezones()) - _NO_ZONES
 
 
 def _check_field(name: str, value: str) -> None:
