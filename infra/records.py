@@ -33,7 +33,9 @@ class Records(Construct):
     ) -> list[Grant]:
         """Return what reading and writing single items of these tables needs, also in transactions."""
         wanted = {"GetItem": get, "PutItem": put, "UpdateItem": update, "DeleteItem": delete}
-        encrypts = ("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey") if put or update or delete else ()
+        encrypts = (
+            ("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey") if put or update or delete else ()
+        )
         return [
             *(
                 Grant(
