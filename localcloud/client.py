@@ -40,11 +40,14 @@ class _Control:
     """JSON requests to /_localcloud/."""
 
     endpoint_url: str
+    secret: str = field(repr=False)
 
     def ask(self, method: str, name: str, value: Mapping[str, Any] | None = None) -> Any:  # JSON
         body = None if value is None else json.dumps(value).encode()
         url = f"{self.endpoint_url}/_localcloud/{name}"
-        with urlopen(Request(url, data=body, method=method), timeout=60) as answer:  # noqa: S310  # loopback
+        headers = {"Authorization": f"Bearer {self.secret}"}
+        request = Request(url, data=body, method=method, headers=headers)  # noqa: S310  # loopback
+        with urlopen(request, timeout=60) as answer:  # noqa: S310  # the same
             return json.load(answer)
 
 
@@ -68,6 +71,7 @@ class LocalCloud:
     """A running local cloud. Made by `start`."""
 
     endpoint_url: str
+    access_key_id: str = field(repr=False)  # of this run: whoever knows it can do all that this cloud can
     account_id: str
     region: str
     pid: int  # of the server process
@@ -133,6 +137,7 @@ class LocalCloud:
         region = ready["region"]
         return cls(
             endpoint_url=ready["endpoint_url"],
+            access_key_id=ready["access_key_id"],
             account_id=ready["account"],
             region=region,
             pid=ready["pid"],
@@ -149,7 +154,7 @@ class LocalCloud:
         """The environment variables that send any AWS client here."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "AKIALOCALCLOUD000000",
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
@@ -224,7 +229,7 @@ class LocalCloud:
 
     @property
     def _control(self) -> _Control:
-        return _Control(self.endpoint_url)
+        return _Control(self.endpoint_url, self.access_key_id)
 
 
 @functools.cache

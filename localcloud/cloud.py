@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.calls import CallLog
 from localcloud.clock import ScaledClock
 from localcloud.faults import Faults
+from localcloud.guard import new_access_key
 from localcloud.partitions import global_arn, partition_of
 from localcloud.processes import ChildProcesses
 
@@ -71,6 +72,7 @@ class Cloud:
     processes: ChildProcesses = field(default_factory=ChildProcesses)
     call_log: CallLog = field(default_factory=CallLog)
     principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
+    access_key: str = field(default_factory=new_access_key)  # the user's own, of this run (guard.py)
     # access key id -> the endpoints that its process reaches, where those are not all (compute/routes.py)
     reach: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
@@ -104,6 +106,11 @@ class Cloud:
         }
 
     @property
+    def port(self) -> int:
+        """The port that everything is answered at."""
+        return int(self.endpoint_url.rpartition(":")[2])
+
+    @property
     def partition(self) -> str:
         """The partition of the account."""
         return partition_of(self.default_region)
@@ -113,9 +120,9 @@ class Cloud:
         """The ARN of the account's root user."""
         return global_arn("iam", self.default_region, self.account_id, "root")
 
-    def principal_of(self, access_key: str) -> str:
-        """Return the ARN of the role that these credentials belong to, or the account's root."""
-        return self.principals.get(access_key, self.root)
+    def principal_of(self, access_key: str) -> str | None:
+        """Return the ARN of the role that credentials belong to, or the account's root; None: nobody's."""
+        return self.root if access_key == self.access_key else self.principals.get(access_key)
 
     def answer(self, service: str, **operations: Operation) -> None:
         """Answer operations here instead of in moto: `cloud.answer("backup", StartBackupJob=start_job)`.

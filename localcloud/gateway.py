@@ -33,6 +33,7 @@ from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.faults import InjectedFault, KillCaller
+from localcloud.guard import UNKNOWN_KEY, knows, refusal
 from localcloud.partitions import partition_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
@@ -68,18 +69,25 @@ class Gateway:
         self.control = ControlApplication(cloud)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if (why := refusal(environ, self.cloud.port)) is not None:
+            return _forbidden(why, environ, start_response)
         if environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
+            if not knows(environ, self.cloud.access_key):
+                return _forbidden("this needs the secret of the run", environ, start_response)
             return self.control(environ, start_response)
         body = _body(environ)
         request = Request(environ)
         asked = _asked(request)
         if body is not None:  # telling the operation of a query API has read it
             environ["wsgi.input"] = io.BytesIO(body)
+        scope = _credential_scope(request)
+        principal = None if scope is None else self.cloud.principal_of(scope[0])
+        if principal is None:
+            return self._unknown(request, asked, environ, start_response)
         if asked is None:
             return self.moto(environ, start_response)
         text = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} "
         text += (body or b"").decode(errors="replace")
-        principal = self.cloud.principal_of(asked.access_key)
         near = self.cloud.reach.get(asked.access_key)
         if near is not None and ENDPOINTS.get(asked.service, asked.service) not in near:
             return _no_answer(environ, start_response)
@@ -115,6 +123,23 @@ class Gateway:
                 child.signal(signal.SIGKILL)
             response = Response(status=500)
         self._record(asked, principal, checks, response.status_code)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def _unknown(
+        self,
+        request: Request,
+        asked: _Asked | None,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+    ) -> Iterable[bytes]:
+        """Refuse who does not know the access key of this run."""
+        if asked is None:
+            return _forbidden("sign requests with the access key of this run", environ, start_response)
+        code = UNKNOWN_KEY.get(asked.service, "UnrecognizedClientException")
+        message = "The security token included in the request is invalid."
+        response = _answer(request, asked, _raiser(AwsError(code, message)))
+        response.status_code = 403
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
@@ -156,6 +181,12 @@ class Gateway:
                     status=status,
                 )
             )
+
+
+def _forbidden(why: str, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    response = Response(f"{why}\n", status=403, content_type="text/plain")
+    answer: Iterable[bytes] = response(environ, start_response)
+    return answer
 
 
 def _no_answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -58,7 +58,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or, with ends_with_input, the end of standard input.
 
     Prints one line of JSON once requests are answered:
-    {"endpoint_url", "account", "region", "pid", "file_systems": {name: id}}.
+    {"endpoint_url", "access_key_id", "account", "region", "pid", "file_systems": {name: id}}.
     """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,6 +127,7 @@ def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
 
     return {
         "endpoint_url": cloud.endpoint_url,
+        "access_key_id": cloud.access_key,
         "account": cloud.account_id,
         "region": cloud.default_region,
         "pid": os.getpid(),

@@ -6,6 +6,7 @@ Source of the protocol: Lambda developer guide, "Using the Lambda runtime API".
 from __future__ import annotations
 
 import json
+import os
 import queue
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from localcloud.cloud import Cloud
 from localcloud.functions.nursery import Nursery
+from localcloud.guard import is_same_user, refusal
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
 # A process has this long to import its function before the function's own time-out begins to count.
@@ -198,6 +200,20 @@ class Sandbox:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def parse_request(self) -> bool:
+                """Refuse web pages, and processes of other users: an event may hold anything."""
+                if not super().parse_request():
+                    return False
+                names = {
+                    f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()
+                }
+                why = refusal(names, sandbox._server.server_port)
+                if why is None and not is_same_user(self.client_address, os.getuid()):
+                    why = "another user's process may not ask"
+                if why is not None:
+                    self.send_error(403, why)
+                return why is None
 
             def do_GET(self) -> None:  # http.server's name
                 """Answer .../runtime/invocation/next as soon as there is an event."""
