@@ -11,6 +11,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
+from infra.file_systems import on_file_systems
 from infra.grants import Grant
 from infra.names import Names
 from infra.notifications import Notifications
@@ -39,11 +40,11 @@ class FunctionGrants:
     workers: Workers
 
     def read_policies(self) -> list[Grant]:
-        """Read a policy, and list their names to say which there are."""
+        """Read a policy and the lists of its file systems, and list the names of policies."""
         below = policy_parameter(self.names.deployment, "")
         return [
             Grant(
-                actions=("ssm:GetParameter", "ssm:GetParametersByPath"),
+                actions=("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"),
                 resources=(
                     self.names.arn("ssm", f"parameter{below.rstrip('/')}"),
                     self.names.arn("ssm", f"parameter{below}*"),
@@ -305,14 +306,7 @@ class FunctionGrants:
         ]
 
     def _on_file_systems(self, *operations: str) -> list[Grant]:
-        if not self.file_systems:
-            return []
-        actions = tuple(f"elasticfilesystem:{operation}" for operation in operations)
-        return [
-            Grant(
-                actions=actions, resources=tuple(self.names.file_system_arn(one) for one in self.file_systems)
-            )
-        ]
+        return on_file_systems(self.names, self.file_systems, *operations)
 
     def _vaults(self) -> tuple[str, ...]:
         return tuple(self.names.vault_arn(region, name) for region, name in self.vaults.items())

@@ -7,12 +7,13 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.names import Names
+from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
 from tidemark.settings import LambdaSettings
 
 
 class Parameters(Construct):
-    """SSM parameters. Intelligent tiering, for a policy of many file systems is longer than 4 KB."""
+    """SSM parameters. Intelligent tiering, because a policy may be longer than the 4 KB of a standard one."""
 
     def __init__(
         self,
@@ -41,12 +42,23 @@ class Parameters(Construct):
             "Resources", resources_parameter(names.deployment), Stack.of(self).to_json_string(resources)
         )
         for policy in policies:
-            self._parameter(
-                f"Policy-{policy.name}", policy_parameter(names.deployment, policy.name), policy.to_json()
-            )
+            self._policy(names.deployment, policy)
 
-    def _parameter(self, identifier: str, name: str, value: str) -> None:
-        ssm.StringParameter(
+    def _policy(self, deployment: str, policy: Policy) -> None:
+        stored = documents(policy)
+        lists = [
+            self._parameter(
+                f"Policy-{policy.name}-{name}", list_parameter(deployment, policy.name, name), value
+            )
+            for name, value in stored.lists.items()
+        ]
+        own = self._parameter(
+            f"Policy-{policy.name}", policy_parameter(deployment, policy.name), stored.own
+        )
+        own.node.add_dependency(*lists)  # a policy never names a list that does not exist
+
+    def _parameter(self, identifier: str, name: str, value: str) -> ssm.StringParameter:
+        return ssm.StringParameter(
             self,
             identifier,
             parameter_name=name,

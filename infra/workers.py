@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.bundle import Bundle
+from infra.file_systems import on_file_systems
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository import Repository
@@ -62,7 +63,8 @@ class Workers(Construct):
         )
         crawl = [
             *repository.propose(f"indexes/{Aws.ACCOUNT_ID}/"),
-            *self._mount(file_systems),
+            # No ClientWrite: read-only. Root, or directories of others would be missed silently.
+            *on_file_systems(names, file_systems, "ClientMount", "ClientRootAccess"),
             # The task token names the execution; an answer without it reaches nothing.
             Grant(
                 actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
@@ -104,17 +106,6 @@ class Workers(Construct):
                 "ArnLike": {"aws:SourceArn": self._names.arn("ecs", "*")},
             },
         )
-
-    def _mount(self, file_systems: list[str]) -> list[Grant]:
-        if not file_systems:
-            return []
-        return [
-            Grant(
-                # No ClientWrite: read-only. Root, or directories of others would be missed silently.
-                actions=("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"),
-                resources=tuple(self._names.file_system_arn(identifier) for identifier in file_systems),
-            )
-        ]
 
     def _pull(self) -> list[Grant]:
         return [

@@ -12,11 +12,15 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of
 from tidemark.aws.records import Records
 from tidemark.errors import ConfigurationError, NoCredentials, NotDeployed, PolicyNotFound
+from tidemark.policy.documents import joined, list_parameter, lists_of
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
 from tidemark.sessions.session import FileSystem
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+_READS = 3  # of a policy while it is being deployed
+_MOST_AT_ONCE = 10  # source: GetParameters, Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +84,24 @@ def discover(clients: Clients, deployment: str) -> Resources:
 
 
 def read_policy(client: SSMClient, deployment: str, name: str) -> Policy:
-    """Return a deployed policy; raise PolicyNotFound naming those there are."""
-    text = _parameter(client, policy_parameter(deployment, name)) if name else None
-    if text is None:
-        raise PolicyNotFound(name, policy_names(client, deployment))
-    return Policy.from_json(text)
+    """Return a deployed policy; raise PolicyNotFound naming those there are.
+
+    A list that a deployment has deleted between two reads is one of the policy before: the policy now names
+    others. Raises ConfigurationError where lists are missing all the same.
+    """
+    missing: list[str] = []
+    for _ in range(_READS):
+        text = _parameter(client, policy_parameter(deployment, name)) if name else None
+        if text is None:
+            raise PolicyNotFound(name, policy_names(client, deployment))
+        wanted = [list_parameter(deployment, name, one) for one in lists_of(text)]
+        found = _parameters(client, wanted)
+        missing = [one for one in wanted if one not in found]
+        if not missing:
+            return joined(text, (found[one] for one in wanted))
+    raise ConfigurationError(
+        f"policy {name} is incomplete: there is no parameter {', '.join(missing)}; deploy again"
+    )
 
 
 def policy_names(client: SSMClient, deployment: str) -> list[str]:
@@ -104,3 +121,12 @@ def _parameter(client: SSMClient, name: str) -> str | None:
         if code_of(error) in {"ParameterNotFound", "ValidationException"}:
             return None
         raise
+
+
+def _parameters(client: SSMClient, names: list[str]) -> dict[str, str]:
+    """Return the values of those that exist, by name."""
+    found: dict[str, str] = {}
+    for start in range(0, len(names), _MOST_AT_ONCE):
+        answer = client.get_parameters(Names=names[start : start + _MOST_AT_ONCE])
+        found |= {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
+    return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
-from tidemark.policy import fargate, yaml_lines
+from tidemark.policy import capacity, fargate, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
@@ -33,10 +32,6 @@ from tidemark.policy.regions import Regions
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # it names a Step Functions execution
-LONGEST_POLICY = 8192  # characters of JSON in an advanced SSM parameter
-# Characters of JSON within JSON. The worker is told in its environment, for which RunTask has 8,192
-# characters, and a task token may take 2,048 of them. Source: RunTask, overrides.
-LONGEST_EXCLUDE = 4096
 _MOMENT = "20261122T020000Z-r99"  # reruns of a session count behind its time
 
 
@@ -192,15 +187,21 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
     yield from _worker_problems(("worker",), file.worker)
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
+    yield from capacity.vault_problems(file.vaults)
+    yield from capacity.deployment_problems(
+        {name: _policy(file, name, policy) for name, policy in file.policies.items()}
+    )
 
 
 def _policy_problems(
     where: KeyPath, file: ConfigurationFile, name: str, policy: PolicyPart
 ) -> Iterator[tuple[KeyPath, str]]:
+    named: set[str] = set()
     for number, file_system in enumerate(policy.file_systems):
         at = (*where, "file_systems", number)
-        if file_system in policy.file_systems[:number]:
+        if file_system in named:
             yield at, f"{file_system} is named twice; remove one"
+        named.add(file_system)
         session_id = f"{name}-{file_system}-{_MOMENT}"
         if len(session_id) > LONGEST_SESSION_ID:
             too_long = len(session_id) - LONGEST_SESSION_ID
@@ -210,16 +211,15 @@ def _policy_problems(
             )
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
-    if policy.index and len(json.dumps(json.dumps(policy.index.exclude))) > LONGEST_EXCLUDE:
-        yield (*where, "index", "exclude"), "the list is too long for a worker; join paths with * and ?"
+    if policy.index:
+        yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
         yield from _worker_problems((*where, "worker"), policy.worker)
     seen: set[str] = set()
     for number, copy in enumerate(policy.copies):
         yield from _copy_problems((*where, "copies", number), file, copy, seen)
         seen.add(copy.region)
-    if len(_policy(file, name, policy).to_json()) > LONGEST_POLICY:
-        yield where, "the policy is too long to store; split its file systems over two policies"
+    yield from capacity.policy_problems(where, _policy(file, name, policy))
 
 
 def _copy_problems(

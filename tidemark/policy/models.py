@@ -136,7 +136,8 @@ class _OrSwitch:
 
 # The lengths keep what is built from the names within AWS's limits: the bucket
 # `<deployment>-repository-<account>-<Region>` within 63, a function within 64, and a session id
-# `<policy>-<file system>-<time>`, which names an execution, within 80.
+# `<policy>-<file system>-<time>`, which names an execution, within 80. The prefix is in roles, and in the
+# environment of functions and workers.
 DeploymentName = Annotated[
     str,
     _Form(
@@ -162,8 +163,9 @@ BucketName = Annotated[
 Prefix = Annotated[
     str,
     _Form(
-        r"([a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*)?",
-        "a prefix: letters, digits, '_' and '-', parts separated by single slashes, none at either end",
+        r"(?=.{0,100}$)([a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*)?",
+        "a prefix: up to 100 letters, digits, '_' and '-', parts separated by single slashes, none at either "
+        "end",
     ),
 ]
 SubnetId = Annotated[str, _Form(r"subnet-[0-9a-f]{8,40}", "a subnet id, such as subnet-0123456789abcdef0")]

@@ -1,0 +1,112 @@
+"""How much one deployment can hold, so that what is made of its configuration keeps AWS's limits.
+
+tests/infra/test_limits.py deploys the largest configuration that is accepted here, and measures it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from tidemark.policy.documents import LONGEST_PARAMETER, documents
+from tidemark.policy.policy import Policy
+from tidemark.policy.yaml_lines import KeyPath
+
+# The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
+# 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
+MOST_FILE_SYSTEMS = 1_000
+# Roles name the recovery points of each Region. AWS has 34 Regions in its largest partition.
+MOST_VAULTS = 40
+# A stack has 500 resources, and its template a megabyte; the rest is for everything that is no policy.
+# Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
+MOST_RESOURCES = 300
+MOST_CHARACTERS = 300_000
+# The worker is given the list in its environment, for which RunTask has 8,192 characters, and a task token may
+# take 2,048 of them; the user data of an instance has 16 KB, with the token twice. Source: RunTask, overrides;
+# RunInstances, UserData; Step Functions service quotas.
+LONGEST_EXCLUDE = 4_096
+
+Found = tuple[KeyPath, str]
+_ELSEWHERE = "move some to a second deployment (a tidemark.yaml with another name under deployment)"
+
+
+def exclude_problems(where: KeyPath, exclude: Sequence[str]) -> Iterator[Found]:
+    """Say whether a list of excluded directories is too long for a worker's environment."""
+    text = json.dumps(list(exclude))
+    # In the overrides of a task it is JSON within JSON, in an instance's user data a word of the shell.
+    taken = max(len(json.dumps(text)), len(shlex.quote(text)))
+    if taken > LONGEST_EXCLUDE:
+        yield (
+            where,
+            f"the list takes {taken:,} characters of a worker's environment, and {LONGEST_EXCLUDE:,} fit; "
+            f"join paths with * and ?",
+        )
+
+
+def policy_problems(where: KeyPath, policy: Policy) -> Iterator[Found]:
+    """Say whether a policy is too long to store, whatever the number of its file systems."""
+    taken = len(documents(policy).own)
+    if taken > LONGEST_PARAMETER:
+        yield (
+            where,
+            f"the policy takes {taken:,} characters of a parameter without its file systems, and "
+            f"{LONGEST_PARAMETER:,} fit; make fewer copies, or shorten index.exclude",
+        )
+
+
+def vault_problems(vaults: Collection[str]) -> Iterator[Found]:
+    """Say whether there are vaults in too many Regions for a role."""
+    if len(vaults) > MOST_VAULTS:
+        yield (
+            ("vaults", list(vaults)[MOST_VAULTS]),
+            f"there are vaults in {len(vaults)} Regions, and {MOST_VAULTS} fit into a role; {_ELSEWHERE}",
+        )
+
+
+def deployment_problems(policies: Mapping[str, Policy]) -> Iterator[Found]:
+    """Say whether the policies are too many or too long for one deployment, at the first that is too much."""
+    yield from _too_many_file_systems(policies)
+    yield from _too_much_for_the_template(policies)
+
+
+def _too_many_file_systems(policies: Mapping[str, Policy]) -> Iterator[Found]:
+    total = len({one for policy in policies.values() for one in policy.file_systems})
+    if total <= MOST_FILE_SYSTEMS:
+        return
+    seen: set[str] = set()
+    for name, policy in policies.items():
+        for number, file_system in enumerate(policy.file_systems):
+            seen.add(file_system)
+            if len(seen) > MOST_FILE_SYSTEMS:
+                yield (
+                    ("policies", name, "file_systems", number),
+                    f"the deployment has {total:,} file systems, and {MOST_FILE_SYSTEMS:,} fit; {_ELSEWHERE}",
+                )
+                return
+
+
+def _too_much_for_the_template(policies: Mapping[str, Policy]) -> Iterator[Found]:
+    resources = characters = 0
+    too_many = too_long = None
+    for name, policy in policies.items():
+        stored = documents(policy)
+        resources += 1 + len(stored.lists) + (policy.schedule is not None)
+        # As text within the template's JSON, where quotes take two characters.
+        characters += len(json.dumps(stored.own)) + sum(len(text) for text in stored.lists.values())
+        if resources > MOST_RESOURCES and too_many is None:
+            too_many = name
+        if characters > MOST_CHARACTERS and too_long is None:
+            too_long = name
+    if too_many is not None:
+        yield (
+            ("policies", too_many),
+            f"{len(policies)} policies take {resources} resources of the stack (each a parameter, a schedule, "
+            f"and parameters for long lists of file systems), and {MOST_RESOURCES} fit; {_ELSEWHERE}",
+        )
+    if too_long is not None:
+        yield (
+            ("policies", too_long),
+            f"{len(policies)} policies take {characters:,} characters of the stack's template, and "
+            f"{MOST_CHARACTERS:,} fit; shorten index.exclude, or {_ELSEWHERE}",
+        )

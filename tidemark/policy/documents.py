@@ -1,0 +1,67 @@
+"""A policy as SSM parameters: one, or one and the lists of its file systems.
+
+An advanced parameter holds 8 KB, which is some 340 file systems. The file systems of a longer policy are in lists
+of 4 KB below its name. A list is named by its content, and the policy's own parameter names its lists: a
+deployment creates new lists, then changes the policy, then deletes old lists, so that no reader sees half of
+a change. Standard library only, as `policy.py`.
+Source: AWS Systems Manager User Guide, "Managing parameter tiers"; PutParameter, Value and Tier.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+
+from tidemark.policy.policy import Policy, policy_parameter
+
+LONGEST_PARAMETER = 8192  # characters of an advanced parameter
+LONGEST_LIST = 4096  # characters of a standard parameter, which costs nothing
+_LISTS = "file_system_lists"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The values of a policy's parameters."""
+
+    own: str  # of the parameter that `policy_parameter` names
+    lists: dict[str, str]  # by the last part of their names; empty where the policy is one parameter
+
+
+def documents(policy: Policy) -> Documents:
+    """Return what is stored for a policy; its own document may be too long, which is the caller's to refuse."""
+    whole = policy.to_json()
+    if len(whole) <= LONGEST_PARAMETER:
+        return Documents(own=whole, lists={})
+    lists = {hashlib.sha256(text.encode()).hexdigest()[:16]: text for text in _lists(policy.file_systems)}
+    rest = json.loads(dataclasses.replace(policy, file_systems=()).to_json())
+    own = json.dumps({**rest, _LISTS: list(lists)}, sort_keys=True, separators=(",", ":"))
+    return Documents(own=own, lists=lists)
+
+
+def list_parameter(deployment: str, policy: str, name: str) -> str:
+    """Return the name of the SSM parameter that holds a list of a policy's file systems."""
+    return f"{policy_parameter(deployment, policy)}/file-systems/{name}"
+
+
+def lists_of(own: str) -> list[str]:
+    """Return the lists, by the last part of their names, that a policy's own document needs."""
+    return list(json.loads(own).get(_LISTS, ()))
+
+
+def joined(own: str, lists: Iterable[str]) -> Policy:
+    """Return the policy of `documents`: its own document, and its lists in the order of `lists_of`."""
+    policy = Policy.from_json(own)
+    listed = [file_system for text in lists for file_system in text.split(",")]
+    return dataclasses.replace(policy, file_systems=(*policy.file_systems, *listed))
+
+
+def _lists(file_systems: Iterable[str]) -> list[str]:
+    texts: list[str] = []
+    for file_system in file_systems:
+        if texts and len(texts[-1]) + 1 + len(file_system) <= LONGEST_LIST:
+            texts[-1] += f",{file_system}"
+        else:
+            texts.append(file_system)
+    return texts
