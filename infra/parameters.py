@@ -52,9 +52,7 @@ class Parameters(Construct):
             )
             for name, value in stored.lists.items()
         ]
-        own = self._parameter(
-            f"Policy-{policy.name}", policy_parameter(deployment, policy.name), stored.own
-        )
+        own = self._parameter(f"Policy-{policy.name}", policy_parameter(deployment, policy.name), stored.own)
         own.node.add_dependency(*lists)  # a policy never names a list that does not exist
 
     def _parameter(self, identifier: str, name: str, value: str) -> ssm.StringParameter:

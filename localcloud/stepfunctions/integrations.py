@@ -94,10 +94,18 @@ class Integrations:
                 answer = _function_result(answer)
                 return answer["Payload"] if resource.function else answer
             case "states", "sync" | "sync:2":
+                submitted(resource, answer, scope)
                 return _await_execution(client, answer["ExecutionArn"], resource.pattern == SYNC2, signal)
             case "ecs", "sync":
+                submitted(resource, answer, scope)
                 return _await_task(client, arguments, answer, signal)
         return answer
+
+
+def submitted(resource: Resource, answer: Any, scope: Scope) -> None:  # JSON
+    """Record that a service has taken on what the state now waits for."""
+    names = {"resourceType": resource.service, "resource": resource.action}
+    scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(answer))
 
 
 def _function_result(answer: dict[str, Any]) -> dict[str, Any]:

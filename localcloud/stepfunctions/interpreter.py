@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.stepfunctions.failures import Retries, StateFailed, catcher
-from localcloud.stepfunctions.history import as_json
+from localcloud.stepfunctions.history import TooManyEvents, as_json
 from localcloud.stepfunctions.limits import check_assign, check_data
 from localcloud.stepfunctions.scope import Checkpoint, Scope
 from localcloud.stepfunctions.signals import Ended
@@ -175,7 +176,11 @@ class _State:
             processor = self.definition["ItemProcessor"]
             most = int(self.evaluate(self.definition.get("MaxConcurrency", 0), "MaxConcurrency")) or 40
             outputs = self._side_by_side(
-                [(processor, value) for value in values], contexts, most, self._tolerated(len(items))
+                [(processor, value) for value in values],
+                contexts,
+                most,
+                self._tolerated(len(items)),
+                noted="MapIteration",
             )
             self.scope.history.add("MapStateSucceeded")
             return outputs
@@ -218,6 +223,7 @@ class _State:
         contexts: list[dict[str, Json]],
         most: int,
         tolerated: int,
+        noted: str | None = None,  # the type of the events that each program has of its own
     ) -> list[Json]:
         """Return the outputs of programs that run at once, `most` of them; the first failure beyond those
         tolerated ends the others."""
@@ -229,19 +235,31 @@ class _State:
         failures: list[StateFailed] = []
         left = len(programs)
 
+        def note(index: int, what: str) -> None:
+            if noted:
+                details = f"{noted[0].lower()}{noted[1:]}{what}EventDetails"
+                self.scope.history.add(f"{noted}{what}", details, name=self.name, index=index)
+
         def run(index: int) -> None:
             nonlocal left
             program, value = programs[index]
             checkpoint = self.checkpoint.inner.setdefault(index, Checkpoint())
             try:
+                if checkpoint.done:  # before a redrive
+                    outputs[index] = checkpoint.output
+                    return
+                note(index, "Started")
                 outputs[index] = run_program(
                     program, value, self.scope.inner(signal, **contexts[index]), checkpoint
                 )
+                note(index, "Succeeded")
             except Ended:
                 return
             except StateFailed as failure:
                 outputs[index] = failure.output()
                 failures.append(failure)
+                with suppress(TooManyEvents):
+                    note(index, "Failed")
             except Exception as error:
                 failures.append(StateFailed("States.Runtime", repr(error)))
             finally:

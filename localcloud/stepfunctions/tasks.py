@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.partitions import partition_of
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
-from localcloud.stepfunctions.integrations import CALLBACK, Resource
+from localcloud.stepfunctions.integrations import CALLBACK, Resource, submitted
 from localcloud.stepfunctions.limits import check_data
 from localcloud.stepfunctions.signals import Ended
 from localcloud.stepfunctions.tokens import Waiting
@@ -58,7 +58,7 @@ def run_task(state: _State) -> Any:  # JSON
     try:
         result = _call(state, resource, arguments, deadline)
         if waiting:
-            scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(result))
+            submitted(resource, result, scope)
             beat = None if heartbeat is None else scope.machinery.timeout(float(heartbeat))
             result = _await_token(state, waiting, deadline, beat)
     except StateFailed as failure:

@@ -92,3 +92,19 @@ def test_reruns_have_names_of_their_own_that_do_not_grow(steps: list[int]) -> No
 
 def test_the_deployment_is_made_once_for_each_sandbox(deployment: Deployment) -> None:
     assert deployment.records is deployment.records
+
+
+def test_of_a_thousand_failed_sessions_some_are_named(call: Any) -> None:
+    event = {"policy": "nightly", "results": results(*[True] * 1000), "attempt": 0, "redrive_count": 0}
+    with pytest.raises(
+        SessionFailed, match="s19 and 980 more, listed by: tidemark sessions --policy"
+    ) as raised:
+        call("fail_policy_run", event)
+    assert len(str(raised.value)) < 32_768
+
+
+def test_a_redrive_runs_what_the_history_of_the_execution_has_room_for(call: Any) -> None:
+    event = {"policy": "nightly", "results": results(*[True] * 900), "attempt": 0, "redrive_count": 1}
+    assert len(call("fail_policy_run", {**event, "started": 1000})["sessions"]) == 900
+    with pytest.raises(SessionFailed, match="and start a new execution"):
+        call("fail_policy_run", {**event, "started": 1900, "attempt": 1, "redrive_count": 2})

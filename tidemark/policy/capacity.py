@@ -16,8 +16,9 @@ from tidemark.policy.yaml_lines import KeyPath
 # The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
 # 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
 MOST_FILE_SYSTEMS = 1_000
-# Roles name the recovery points of each Region. AWS has 34 Regions in its largest partition.
-MOST_VAULTS = 40
+# A role has 10,240 characters for its policies, and some name every vault next to the file systems.
+# Source: IAM User Guide, "IAM and AWS STS quotas".
+MOST_VAULTS = 20
 # A stack has 500 resources, and its template a megabyte; the rest is for everything that is no policy.
 # Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
 MOST_RESOURCES = 300
