@@ -20,6 +20,7 @@ from tests.aws.account import ACCOUNT, NIGHTLY, REGION, SETTINGS, create_tables,
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
+from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
 from tidemark.sessions.overlap import claim, open_session
 from tidemark.sessions.session import FileSystem, Point, Session
@@ -94,9 +95,10 @@ def deployment(
 
 
 def deploy_policy(clients: Clients, policy: Policy) -> None:
-    clients.of("ssm", REGION).put_parameter(
-        Name=policy_parameter("tidemark", policy.name), Value=policy.to_json(), Type="String", Overwrite=True
-    )
+    ssm, stored = clients.of("ssm", REGION), documents(policy)
+    values = {list_parameter("tidemark", policy.name, name): text for name, text in stored.lists.items()}
+    for name, value in {**values, policy_parameter("tidemark", policy.name): stored.own}.items():
+        ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
 
 @pytest.fixture
