@@ -17,6 +17,7 @@ from localcloud.partitions import partition_of, url_suffix
 
 BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+LARGEST_BODY = 51_200  # bytes; a larger template is read from S3, as the CDK's command line always has it
 POLL = {"Delay": 0.1, "MaxAttempts": 6000}
 
 
@@ -55,7 +56,7 @@ def deploy(
     for stack in stacks:
         for manifest in stack.assets:
             _publish(manifest, stack.region, account_id, client, register_image)
-    return {stack.name: _deploy_stack(stack, client("cloudformation", stack.region)) for stack in stacks}
+    return {stack.name: _deploy_stack(stack, client, account_id) for stack in stacks}
 
 
 def bootstrap(region: str, *, client: MakeClient, account_id: str) -> None:
@@ -63,7 +64,11 @@ def bootstrap(region: str, *, client: MakeClient, account_id: str) -> None:
     client("ssm", region).put_parameter(
         Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
     )
-    _create_bucket(client("s3", region), f"cdk-hnb659fds-assets-{account_id}-{region}")
+    _create_bucket(client("s3", region), _assets_bucket(account_id, region))
+
+
+def _assets_bucket(account_id: str, region: str) -> str:
+    return f"cdk-hnb659fds-assets-{account_id}-{region}"
 
 
 def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[Stack]:
@@ -190,10 +195,20 @@ def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation 
         waiter.wait(StackName=found["StackId"], WaiterConfig=POLL)
 
 
-def _deploy_stack(stack: Stack, cloudformation: Any) -> dict[str, str]:  # a CloudFormation client
+def _template(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:
+    text = stack.template.read_text()
+    if len(text.encode()) <= LARGEST_BODY:
+        return {"TemplateBody": text}
+    bucket, key = _assets_bucket(account_id, stack.region), stack.template.name
+    client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"TemplateURL": f"https://s3.{stack.region}.amazonaws.com/{bucket}/{key}"}
+
+
+def _deploy_stack(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:
+    cloudformation = client("cloudformation", stack.region)
     request = {
         "StackName": stack.name,
-        "TemplateBody": stack.template.read_text(),
+        **_template(stack, client, account_id),
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()],
         "Tags": [{"Key": k, "Value": v} for k, v in stack.tags.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],

@@ -43,6 +43,10 @@ class ApiCall:
 Operation = Callable[[ApiCall], Mapping[str, Any] | None]
 
 
+# Looks at a call that moto is to answer; raises AwsError where AWS would refuse it.
+Refusal = Callable[[ApiCall], None]
+
+
 # Gets parameters and Region of a call that does not name its resource; returns the ARN IAM is asked about.
 ResourceFinder = Callable[[Mapping[str, Any], str], str | None]
 
@@ -76,6 +80,7 @@ class Cloud:
     # access key id -> the endpoints that its process reaches, where those are not all (compute/routes.py)
     reach: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
+    refusals: dict[tuple[str, str], Refusal] = field(default_factory=dict)  # see `refuse`
     resource_finders: dict[tuple[str, str], ResourceFinder] = field(default_factory=dict)  # by operation
     controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`
     kept_clients: dict[tuple[str, str, str | None], Any] = field(default_factory=dict)  # of clients.Clients
@@ -132,6 +137,14 @@ class Cloud:
         """
         for name, operation in operations.items():
             self.operations[service, name] = operation
+
+    def refuse(self, service: str, **refusals: Refusal) -> None:
+        """Have calls looked at before moto answers them: `cloud.refuse("ssm", PutParameter=too_long)`.
+
+        Requests whose body the gateway does not read, uploads of code for example, are not looked at.
+        """
+        for name, refusal in refusals.items():
+            self.refusals[service, name] = refusal
 
     def control(self, method: str, name: str, handler: Control) -> None:
         """Have `handler` answer `method /_localcloud/name`, for what no AWS API offers (see control.py)."""

@@ -99,15 +99,18 @@ class Gateway:
             checks += passed_by(asked.service, name, text, account, asked.region)
             refuse_implied(asked.service, principal, checks)
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
-            operation = self.cloud.operations.get((asked.service, asked.operation.name))
-            if operation is None:
+            operation = self.cloud.operations.get((asked.service, name))
+            refusal = self.cloud.refusals.get((asked.service, name)) if body is not None else None
+            if operation is None and refusal is None:
                 return self._from_moto(environ, start_response, asked, principal, checks)
             call = ApiCall(
-                params=_params(request, asked),
-                account_id=self.cloud.account_id,
-                region=asked.region,
-                principal=principal,
+                params=_params(request, asked), account_id=account, region=asked.region, principal=principal
             )
+            if refusal is not None:
+                refusal(call)
+            if operation is None:
+                environ["wsgi.input"] = io.BytesIO(body or b"")  # which `_params` has read
+                return self._from_moto(environ, start_response, asked, principal, checks)
             response = _answer(request, asked, lambda: operation(call))
         except NotPermitted as refused:
             response = _answer(request, asked, _raiser(refused))

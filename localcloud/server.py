@@ -28,6 +28,7 @@ MODULES = (
     "localcloud.control",
     "localcloud.identity",
     "localcloud.storage",
+    "localcloud.quotas",
     "localcloud.network",
     "localcloud.file_systems",
     "localcloud.functions",

@@ -6,8 +6,8 @@ import json
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from localcloud.clients import Clients
 from localcloud.cloud import ApiCall, AwsError, Cloud, Operation
+from localcloud.cloudformation.quotas import check_body, check_file, check_template
 from localcloud.cloudformation.stacks import Stack
 from localcloud.partitions import regional_arn
 
@@ -76,7 +77,8 @@ class CloudFormation:
     def create(self, call: ApiCall) -> Answer:
         """CreateStack."""
         stack = self._new(call, call.params["StackName"])
-        self._set(stack, call)
+        with self._forgotten_if_refused(stack):
+            self._set(stack, call)
         _in_background(stack.create)
         return {"StackId": stack.id}
 
@@ -157,9 +159,12 @@ class CloudFormation:
     def create_change_set(self, call: ApiCall) -> Answer:
         """CreateChangeSet."""
         name, kind = call.params["StackName"], call.params.get("ChangeSetType", "UPDATE")
-        if kind == "CREATE" and (call.region, name) not in self._stacks:
+        new = kind == "CREATE" and (call.region, name) not in self._stacks
+        if new:
             self._new(call, name).status = "REVIEW_IN_PROGRESS"
         stack = self._find(call, name)
+        with self._forgotten_if_refused(stack) if new else nullcontext():
+            template = self._template(call, stack)
         change_set_name = call.params["ChangeSetName"]
         resource = f"changeSet/{change_set_name}/{uuid.uuid4()}"
         arn = regional_arn("cloudformation", call.region, call.account_id, resource)
@@ -168,7 +173,7 @@ class CloudFormation:
             name=change_set_name,
             stack=stack,
             kind="CREATE" if stack.status == "REVIEW_IN_PROGRESS" else "UPDATE",
-            template=self._template(call, stack),
+            template=template,
             parameters=_parameters(call, stack),
             tags=_tags(call, stack),
         )
@@ -219,26 +224,39 @@ class CloudFormation:
             )
             return self._stacks[key]
 
+    @contextmanager
+    def _forgotten_if_refused(self, stack: Stack) -> Iterator[None]:
+        """Leave no stack behind where its first template is refused."""
+        try:
+            yield
+        except AwsError:
+            with self._lock:
+                del self._stacks[stack.region, stack.name]
+            raise
+
     def _set(self, stack: Stack, call: ApiCall) -> None:
         template = self._template(call, stack)
         parameters, tags = _parameters(call, stack), _tags(call, stack)
         stack.template, stack.parameters, stack.tags = template, parameters, tags
 
     def _template(self, call: ApiCall, stack: Stack) -> dict[str, Any]:
-        text = call.params.get("TemplateBody")
+        text = call.params.get("TemplateBody") or ""
         if call.params.get("UsePreviousTemplate"):
             return stack.template
+        check_body(text)
         if url := call.params.get("TemplateURL"):
             bucket, _, key = url.split("://", 1)[1].partition("/")[2].partition("/")
             if ".s3." in url:  # https://BUCKET.s3.REGION.SUFFIX/KEY
                 host, _, key = url.split("://", 1)[1].partition("/")
                 bucket = host.split(".s3.")[0]
             text = self._clients.get("s3", call.region).get_object(Bucket=bucket, Key=key)["Body"].read()
-        template = _parsed(text or "")
+            check_file(text)
+        template = _parsed(text)
         if not isinstance(template, dict) or "Resources" not in template:
             raise AwsError(
                 "ValidationError", "Template format error: At least one Resources member must be defined."
             )
+        check_template(template)
         return template
 
     def _find(self, call: ApiCall, name: str) -> Stack:

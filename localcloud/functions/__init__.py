@@ -7,6 +7,7 @@ import json
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from localcloud.clients import Clients
@@ -17,6 +18,8 @@ from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome
 from localcloud.partitions import regional_arn
 
+# Source: Lambda Developer Guide, "Lambda quotas", invocation payload; Invoke, errors
+LARGEST_REQUEST, LARGEST_RESPONSE = 6_291_456, 6_291_556  # bytes
 ASYNC_RETRY_SECONDS = (60, 120)  # source: Lambda developer guide, asynchronous invocation
 
 
@@ -27,17 +30,20 @@ def install(cloud: Cloud) -> None:
     pool = Pool(cloud, FunctionLogs(cloud, clients))
 
     def invoke(call: ApiCall) -> Mapping[str, Any]:
+        payload = call.params.get("Payload") or b"{}"
+        if len(payload) > LARGEST_REQUEST:
+            message = f"Request must be smaller than {LARGEST_REQUEST} bytes for the InvokeFunction operation"
+            raise AwsError("RequestTooLargeException", message)
         settings = _settings(
             call.account_id, call.region, call.params["FunctionName"], call.params.get("Qualifier")
         )
-        payload = call.params.get("Payload") or b"{}"
         _check_json(payload)
         if call.params.get("InvocationType") == "DryRun":
             return {"StatusCode": 204}
         if call.params.get("InvocationType") == "Event":
             threading.Thread(target=later, args=(settings, payload), daemon=True).start()
             return {"StatusCode": 202, "Payload": b""}
-        outcome = pool.run(settings, payload)
+        outcome = _limited(pool.run(settings, payload))
         answer: dict[str, Any] = {
             "StatusCode": 200,
             "ExecutedVersion": "$LATEST",
@@ -120,6 +126,15 @@ def _event_invoke_config(settings: FunctionSettings) -> dict[str, Any]:
     account = settings.arn.split(":")[4]
     function = lambda_backends[account][settings.region].get_function(settings.name)
     return dict(function.event_invoke_config[-1].config) if function.event_invoke_config else {}
+
+
+def _limited(outcome: Outcome) -> Outcome:
+    """Return an outcome, or what Lambda makes of one whose payload is too large."""
+    if len(outcome.payload) <= LARGEST_RESPONSE:
+        return outcome
+    text = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+    error = {"errorMessage": text, "errorType": "Function.ResponseSizeTooLarge"}
+    return replace(outcome, payload=json.dumps(error).encode(), error="Unhandled")
 
 
 def _check_json(payload: bytes) -> None:

@@ -20,6 +20,7 @@ from localcloud.stepfunctions.scope import Machinery
 
 SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+LARGEST_DEFINITION = 1024 * 1024  # source: CreateStateMachine, definition
 LONGEST_ERROR, LONGEST_CAUSE = 256, 32_768  # characters; source: SendTaskFailure, error and cause
 Answer = Mapping[str, Any]
 
@@ -68,6 +69,7 @@ class StepFunctions:
         name, params = call.params["name"], call.params
         _check_name(name)
         arn = regional_arn("states", call.region, call.account_id, f"stateMachine:{name}")
+        _check_length("definition", len(params["definition"]), LARGEST_DEFINITION)
         machine = StateMachine(
             arn=arn,
             name=name,

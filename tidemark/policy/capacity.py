@@ -23,9 +23,9 @@ MOST_VAULTS = 20
 # Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
 MOST_RESOURCES = 300
 MOST_CHARACTERS = 300_000
-# The worker is given the list in its environment, for which RunTask has 8,192 characters, and a task token may
-# take 2,048 of them; the user data of an instance has 16 KB, with the token twice. Source: RunTask, overrides;
-# RunInstances, UserData; Step Functions service quotas.
+# The worker is given the list in its environment, for which RunTask has 8,192 characters, and a task token
+# may take 2,048 of them; the user data of an instance has 16 KB, with the token several times. Source:
+# RunTask, overrides; RunInstances, UserData; Step Functions service quotas.
 LONGEST_EXCLUDE = 4_096
 
 Found = tuple[KeyPath, str]
@@ -38,22 +38,16 @@ def exclude_problems(where: KeyPath, exclude: Sequence[str]) -> Iterator[Found]:
     # In the overrides of a task it is JSON within JSON, in an instance's user data a word of the shell.
     taken = max(len(json.dumps(text)), len(shlex.quote(text)))
     if taken > LONGEST_EXCLUDE:
-        yield (
-            where,
-            f"the list takes {taken:,} characters of a worker's environment, and {LONGEST_EXCLUDE:,} fit; "
-            f"join paths with * and ?",
-        )
+        fact = f"the list takes {taken:,} characters of a worker's environment, and {LONGEST_EXCLUDE:,} fit"
+        yield where, f"{fact}; join paths with * and ?"
 
 
 def policy_problems(where: KeyPath, policy: Policy) -> Iterator[Found]:
     """Say whether a policy is too long to store, whatever the number of its file systems."""
     taken = len(documents(policy).own)
     if taken > LONGEST_PARAMETER:
-        yield (
-            where,
-            f"the policy takes {taken:,} characters of a parameter without its file systems, and "
-            f"{LONGEST_PARAMETER:,} fit; make fewer copies, or shorten index.exclude",
-        )
+        fact = f"without its file systems the policy takes {taken:,} characters of a parameter"
+        yield where, f"{fact}, and {LONGEST_PARAMETER:,} fit; shorten index.exclude, or make fewer copies"
 
 
 def vault_problems(vaults: Collection[str]) -> Iterator[Found]:
@@ -100,14 +94,10 @@ def _too_much_for_the_template(policies: Mapping[str, Policy]) -> Iterator[Found
         if characters > MOST_CHARACTERS and too_long is None:
             too_long = name
     if too_many is not None:
-        yield (
-            ("policies", too_many),
-            f"{len(policies)} policies take {resources} resources of the stack (each a parameter, a schedule, "
-            f"and parameters for long lists of file systems), and {MOST_RESOURCES} fit; {_ELSEWHERE}",
-        )
+        fact = f"{len(policies)} policies take {resources} resources of the stack, and {MOST_RESOURCES} fit"
+        parts = "each takes one, another for its schedule, and more for a long list of file systems"
+        yield ("policies", too_many), f"{fact} ({parts}); {_ELSEWHERE}"
     if too_long is not None:
-        yield (
-            ("policies", too_long),
-            f"{len(policies)} policies take {characters:,} characters of the stack's template, and "
-            f"{MOST_CHARACTERS:,} fit; shorten index.exclude, or {_ELSEWHERE}",
-        )
+        fact = f"{len(policies)} policies take {characters:,} characters of the stack's template"
+        way_out = f"shorten index.exclude, or {_ELSEWHERE}"
+        yield ("policies", too_long), f"{fact}, and {MOST_CHARACTERS:,} fit; {way_out}"

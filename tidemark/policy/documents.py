@@ -1,9 +1,9 @@
 """A policy as SSM parameters: one, or one and the lists of its file systems.
 
-An advanced parameter holds 8 KB, which is some 340 file systems. The file systems of a longer policy are in lists
-of 4 KB below its name. A list is named by its content, and the policy's own parameter names its lists: a
-deployment creates new lists, then changes the policy, then deletes old lists, so that no reader sees half of
-a change. Standard library only, as `policy.py`.
+An advanced parameter holds 8 KB, which is some 340 file systems. The file systems of a longer policy are in
+lists of 4 KB below its name. A list is named by its content, and the policy's own parameter names its lists:
+a deployment creates new lists, then changes the policy, then deletes old lists, so that no reader sees half
+of a change. Standard library only, as `policy.py`.
 Source: AWS Systems Manager User Guide, "Managing parameter tiers"; PutParameter, Value and Tier.
 """
 
@@ -30,7 +30,7 @@ class Documents:
 
 
 def documents(policy: Policy) -> Documents:
-    """Return what is stored for a policy; its own document may be too long, which is the caller's to refuse."""
+    """Return what is stored for a policy. Its own document can be too long: see `capacity.policy_problems`."""
     whole = policy.to_json()
     if len(whole) <= LONGEST_PARAMETER:
         return Documents(own=whole, lists={})
