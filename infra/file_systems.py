@@ -3,8 +3,9 @@
 IAM gives a role 10,240 characters for all its inline policies, and ten managed policies of 6,144: an ARN
 takes some 85, so that 1,000 file systems fit into no role. A tag is no way out: EFS documents no
 `aws:ResourceTag` among the condition keys that it sends when a client mounts, and a condition on a key that
-is not sent always refuses. Source: IAM User Guide, "IAM and AWS STS quotas"; Amazon EFS User Guide, "Using IAM to control access
-to file systems", EFS condition keys for clients.
+is not sent always refuses.
+Source: IAM User Guide, "IAM and AWS STS quotas"; Amazon EFS User Guide, "Using IAM to control access to file
+systems", EFS condition keys for clients.
 """
 
 from __future__ import annotations

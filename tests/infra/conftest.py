@@ -73,12 +73,13 @@ def assembly(configuration_file: Path, shared: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
             unfinished = shared / "unfinished"
-            _synthesize(configuration_file, unfinished)
+            synthesize(configuration_file, unfinished)
             unfinished.rename(finished)
     return finished
 
 
-def _synthesize(configuration_file: Path, outdir: Path) -> None:
+def synthesize(configuration_file: Path, outdir: Path, *, checked: bool = True) -> None:
+    """Write a configuration's assembly; raises for a finding of cdk-nag or of the CDK's own check."""
     from aws_cdk import Validations
     from cdk_nag import AwsSolutionsChecks
 
@@ -86,9 +87,10 @@ def _synthesize(configuration_file: Path, outdir: Path) -> None:
     from tidemark.aws.regions import sdk_regions
     from tidemark.policy.configuration import load
 
-    app = application(outdir=outdir, check_templates=True)
+    app = application(outdir=outdir, check_templates=checked)
     compose(app, load(configuration_file, sdk_regions()))
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    if checked:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 

@@ -188,7 +188,7 @@ def test_a_role_that_is_too_large_fails_its_stack(cloud: LocalCloud) -> None:
     template = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}}
     cloudformation = cloud.client("cloudformation")
     cloudformation.create_stack(StackName="large-role", TemplateBody=json.dumps(template))
-    with pytest.raises(Exception, match="ROLLBACK_COMPLETE|terminal failure"):
+    with pytest.raises(Exception, match=r"ROLLBACK_COMPLETE|terminal failure"):
         cloudformation.get_waiter("stack_create_complete").wait(
             StackName="large-role", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )

@@ -30,7 +30,7 @@ class Documents:
 
 
 def documents(policy: Policy) -> Documents:
-    """Return what is stored for a policy. Its own document can be too long: see `capacity.policy_problems`."""
+    """Return what is stored for a policy. Its own document may be too long: see capacity.py."""
     whole = policy.to_json()
     if len(whole) <= LONGEST_PARAMETER:
         return Documents(own=whole, lists={})
