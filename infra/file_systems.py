@@ -15,7 +15,7 @@ from collections.abc import Collection
 from infra.grants import Grant
 from infra.names import Names
 
-MOST_NAMED = 50  # which fit next to the most vaults; tests/infra/test_limits.py measures the roles
+MOST_NAMED = 40  # which fit next to the most vaults; tests/infra/test_limits.py measures the roles
 WHY_PATTERN = (
     f"More than {MOST_NAMED} file systems do not fit into a role's policies one by one; "
     "only those of this account and Region."

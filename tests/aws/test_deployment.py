@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +14,8 @@ from tests.sessions.world import START, new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
 from tidemark.errors import ConfigurationError, NoCredentials, NotDeployed, PolicyNotFound
-from tidemark.policy.policy import policy_parameter, resources_parameter
+from tidemark.policy.documents import documents, list_parameter
+from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
 from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import open_session
 
@@ -72,6 +74,55 @@ def test_a_policy_is_read_or_the_deployed_ones_are_named(clients: Clients) -> No
     for unknown in ("weekly", "", "two words", "../resources"):
         with pytest.raises(PolicyNotFound, match="hourly, nightly"):
             read_policy(ssm, "tidemark", unknown)
+
+
+MANY = replace(NIGHTLY, file_systems=tuple(f"fs-{number:017x}" for number in range(3_000)))
+
+
+def store(clients: Clients, policy: Policy) -> list[str]:
+    """Store a policy as a deployment does; return the names of its lists."""
+    ssm, stored = clients.of("ssm", REGION), documents(policy)
+    lists = {list_parameter("tidemark", policy.name, name): text for name, text in stored.lists.items()}
+    for name, text in {**lists, policy_parameter("tidemark", policy.name): stored.own}.items():
+        ssm.put_parameter(Name=name, Value=text, Type="String", Overwrite=True)
+    return list(lists)
+
+
+def test_a_policy_of_many_file_systems_is_read_from_all_its_lists(clients: Clients) -> None:
+    deploy(clients)
+    lists = store(clients, MANY)
+    assert len(lists) > 10, "more than one call"
+    ssm = clients.of("ssm", REGION)
+    assert read_policy(ssm, "tidemark", "nightly") == MANY
+    assert policy_names(ssm, "tidemark") == ["hourly", "nightly"], "its lists are no policies"
+
+
+def test_a_policy_that_is_deployed_meanwhile_is_the_one_before_or_the_one_after(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = store(clients, MANY)
+    after = replace(MANY, file_systems=MANY.file_systems[5:])
+    ssm = clients.of("ssm", REGION)
+    read = ssm.get_parameters
+
+    def between(Names: list[str]) -> Any:  # noqa: N803  (boto3's name)
+        if lists:  # the policy has been read, its lists have not
+            store(clients, after)
+            for name in lists:
+                ssm.delete_parameter(Name=name)
+            lists.clear()
+        return read(Names=Names)
+
+    monkeypatch.setattr(ssm, "get_parameters", between)
+    assert read_policy(ssm, "tidemark", "nightly") == after
+
+
+def test_a_policy_without_one_of_its_lists_is_no_policy_of_fewer_file_systems(clients: Clients) -> None:
+    gone = store(clients, MANY)[1]
+    ssm = clients.of("ssm", REGION)
+    ssm.delete_parameter(Name=gone)
+    with pytest.raises(ConfigurationError, match=f"nightly is incomplete: .*{gone}; deploy again"):
+        read_policy(ssm, "tidemark", "nightly")
 
 
 def test_the_records_are_in_the_tables_that_the_resources_name(clients: Clients) -> None:

@@ -282,3 +282,28 @@ def test_the_context_names_execution_and_machine(machines: Any) -> None:
     assert context["Execution"]["RedriveCount"] == 0
     assert context["State"]["Name"] == "Only"
     assert context["StateMachine"]["Name"] == "machine-1"
+
+
+def test_each_iteration_has_events_of_its_own(machines: Any, task: Task) -> None:
+    machines.tasks.functions["f"] = lambda value: value if value else 1 / 0
+    state = {
+        "Type": "Map",
+        "Items": "{% [1, 0] %}",
+        "MaxConcurrency": 1,
+        "ItemProcessor": one(task("f"), "Inner"),
+        "End": True,
+    }
+    arn = machines.start(one(state))
+    assert machines.wait(arn)["status"] == "FAILED"
+    seen = [
+        (event["type"], *event[f"{event['type'][0].lower()}{event['type'][1:]}EventDetails"].values())
+        for event in machines.events(arn)
+        if event["type"].startswith("MapIteration")
+    ]
+    name = seen[0][1]
+    assert seen == [
+        ("MapIterationStarted", name, 0),
+        ("MapIterationSucceeded", name, 0),
+        ("MapIterationStarted", name, 1),
+        ("MapIterationFailed", name, 1),
+    ]

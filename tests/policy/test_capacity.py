@@ -1,0 +1,131 @@
+"""What does not fit into a deployment is refused at its line, with the number, the limit and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tidemark.aws.regions import sdk_regions
+from tidemark.errors import ConfigurationError
+from tidemark.policy.capacity import MOST_FILE_SYSTEMS, MOST_RESOURCES, MOST_VAULTS
+from tidemark.policy.configuration import load
+
+HEAD = "region: eu-central-1\nvaults: {eu-central-1: tidemark}\npolicies:\n"  # three lines
+WAY_OUT = "move some to a second deployment"
+
+
+def policy(name: str, *, first: int = 0, count: int = 1, more: str = "") -> str:
+    """Return a policy of three lines, `more`, and one line for each file system."""
+    systems = "".join(f"      - fs-{first + number:017x}\n" for number in range(count))
+    return f"  {name}:\n    keep: 35 days\n{more}    file_systems:\n{systems}"
+
+
+def problem_of(folder: Path, text: str) -> str:
+    path = folder / "tidemark.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, sdk_regions())
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def accepted(folder: Path, text: str) -> bool:
+    path = folder / "tidemark.yaml"
+    path.write_text(text)
+    return bool(load(path, sdk_regions()).policies)
+
+
+def test_a_thousand_file_systems_are_accepted_in_one_policy_and_in_many(tmp_path: Path) -> None:
+    assert accepted(tmp_path, HEAD + policy("all", count=MOST_FILE_SYSTEMS))
+    each = MOST_FILE_SYSTEMS // 50
+    many = [policy(f"p{number}", first=number * each, count=each) for number in range(50)]
+    assert accepted(tmp_path, HEAD + "".join(many))
+
+
+def test_a_file_system_counts_once_however_many_policies_name_it(tmp_path: Path) -> None:
+    nightly, weekly = (policy(name, count=MOST_FILE_SYSTEMS) for name in ("nightly", "weekly"))
+    assert accepted(tmp_path, HEAD + nightly + weekly)
+
+
+def test_more_file_systems_are_refused_at_the_first_too_many(tmp_path: Path) -> None:
+    nightly = policy("nightly", count=600)
+    weekly = policy("weekly", first=500, count=550)  # 100 of them are in nightly, too
+    message = problem_of(tmp_path, HEAD + nightly + weekly)
+    line = len((HEAD + nightly).splitlines()) + 3 + 500 + 1
+    assert message == (
+        f"tidemark.yaml:{line}: policies.weekly.file_systems[500]: the deployment has 1,050 file systems, and "
+        f"1,000 fit; {WAY_OUT} (a tidemark.yaml with another name under deployment)"
+    )
+
+
+def test_more_policies_than_the_template_holds_are_refused_at_the_first_too_many(tmp_path: Path) -> None:
+    scheduled = "    schedule: {rate: 1 day}\n"
+    most = MOST_RESOURCES // 2
+    policies = [policy(f"p{number}", more=scheduled) for number in range(most + 10)]
+    assert accepted(tmp_path, HEAD + "".join(policies[:most]))
+    message = problem_of(tmp_path, HEAD + "".join(policies))
+    line = len((HEAD + "".join(policies[:most])).splitlines()) + 1
+    assert message.startswith(
+        f"tidemark.yaml:{line}: policies.p{most}: {most + 10} policies take 320 resources"
+    )
+    assert f"and {MOST_RESOURCES} fit" in message
+    assert WAY_OUT in message
+
+
+def test_policies_too_long_for_the_template_are_refused(tmp_path: Path) -> None:
+    long = f"    index: {{exclude: [/{'x' * 4_000}]}}\n"
+    policies = [policy(f"p{number}", more=long) for number in range(80)]
+    message = problem_of(tmp_path, HEAD + "".join(policies))
+    assert "80 policies take 3" in message
+    assert "characters of the stack's template, and 300,000 fit; shorten index.exclude" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"), [("x" * 4_200, "4,2"), ("'" * 900, "4,5"), ('"' * 1_100, "4,4"), ("Ü" * 700, "4,9")]
+)
+def test_a_list_too_long_for_a_workers_environment_is_refused(tmp_path: Path, path: str, taken: str) -> None:
+    quoted = path.replace("'", "''")
+    message = problem_of(tmp_path, HEAD + policy("nightly", more=f"    index: {{exclude: ['/{quoted}']}}\n"))
+    assert message.startswith(f"tidemark.yaml:6: policies.nightly.index.exclude: the list takes {taken}")
+    assert message.endswith("characters of a worker's environment, and 4,096 fit; join paths with * and ?")
+
+
+def regions(count: int) -> list[str]:
+    named = [
+        one for one in sorted(sdk_regions().known) if one.startswith(("af-", "ap-", "ca-", "eu-", "us-"))
+    ]
+    return ["eu-central-1", *[one for one in named if one != "eu-central-1"]][:count]
+
+
+def test_vaults_in_more_regions_than_a_role_holds_are_refused(tmp_path: Path) -> None:
+    def vaults(count: int) -> str:
+        lines = "".join(f"  {region}: tidemark\n" for region in regions(count))
+        return f"region: eu-central-1\nvaults:\n{lines}policies:\n{policy('nightly')}"
+
+    assert accepted(tmp_path, vaults(MOST_VAULTS))
+    message = problem_of(tmp_path, vaults(MOST_VAULTS + 1))
+    assert message.startswith(f"tidemark.yaml:{2 + MOST_VAULTS + 1}: vaults.")
+    assert f"vaults in {MOST_VAULTS + 1} Regions, and {MOST_VAULTS} fit into a role; {WAY_OUT}" in message
+
+
+def test_a_policy_too_long_for_its_parameter_is_refused(tmp_path: Path) -> None:
+    # Each by itself is accepted; a policy with both is not.
+    others = regions(MOST_VAULTS)[1:]
+    lines = "".join(f"  {region}: {'v' * 50}\n" for region in ["eu-central-1", *others])
+    copies = "".join(f"      - {{region: {region}, keep: 36500 days}}\n" for region in others)
+    subnets = ", ".join(f"subnet-{number:040x}" for number in range(16))
+    more = (
+        f"    copies:\n{copies}"
+        f"    index: {{exclude: [/{'x' * 4_080}]}}\n"
+        f"    worker: {{network: {{subnets: [{subnets}]}}}}\n"
+    )
+    message = problem_of(
+        tmp_path, f"region: eu-central-1\nvaults:\n{lines}policies:\n{policy('nightly', more=more)}"
+    )
+    assert "policies.nightly: without its file systems the policy takes" in message
+    assert "characters of a parameter, and 8,192 fit; shorten index.exclude, or make fewer copies" in message
+
+
+def test_a_long_prefix_is_refused(tmp_path: Path) -> None:
+    text = f"repository: {{prefix: {'p' * 101}}}\n" + HEAD + policy("nightly")
+    assert "is not a prefix: up to 100 letters" in problem_of(tmp_path, text)
