@@ -34,6 +34,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/crawl",
     "tidemark/index",
     "tidemark/workflows",
+    "tidemark/policy/capacity.py",
     "tidemark/policy/configuration.py",
     "tidemark/policy/fargate.py",
     "tidemark/policy/models.py",

@@ -1,16 +1,16 @@
-"""Which file systems a role may use: each by its ARN, or, where they are many, all of the account and Region.
+"""Which file systems a role may use: each by its ARN, or, if they are many, all of the account and Region.
 
-IAM gives a role 10,240 characters for all its inline policies, and ten managed policies of 6,144: an ARN
-takes some 85, so that 1,000 file systems fit into no role. A tag is no way out: EFS documents no
-`aws:ResourceTag` among the condition keys that it sends when a client mounts, and a condition on a key that
-is not sent always refuses.
+IAM gives a role 10,240 characters for all its inline policies, and ten managed policies of 6,144. An ARN
+takes some 85, so no role can name 1,000 file systems. Tags are no alternative: when a client mounts, EFS
+enforces only the condition keys that it documents for clients, and `aws:ResourceTag` is not one of them.
 Source: IAM User Guide, "IAM and AWS STS quotas"; Amazon EFS User Guide, "Using IAM to control access to file
 systems", EFS condition keys for clients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from infra.grants import Grant
 from infra.names import Names
@@ -20,13 +20,33 @@ WHY_PATTERN = (
     f"More than {MOST_NAMED} file systems do not fit into a role's policies one by one; "
     "only those of this account and Region."
 )
+# A mount target admits what its security groups admit, whatever a role may mount.
+VIA_MOUNT_TARGET = {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
 
 
-def on_file_systems(names: Names, file_systems: Collection[str], *operations: str) -> list[Grant]:
-    """Return the grant of EFS's operations on a deployment's file systems; none where there are none."""
+def read_files(names: Names, file_systems: Collection[str]) -> list[Grant]:
+    """Return the grant to mount a deployment's file systems and read all that is in them."""
+    # No ClientWrite: read-only. Root, or directories of others would be missed silently.
+    return on_file_systems(
+        names, file_systems, "ClientMount", "ClientRootAccess", conditions=VIA_MOUNT_TARGET
+    )
+
+
+def on_file_systems(
+    names: Names,
+    file_systems: Collection[str],
+    *operations: str,
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Grant]:
+    """Return the grant of EFS's operations on a deployment's file systems; none if there are none."""
     if not file_systems:
         return []
-    actions = tuple(f"elasticfilesystem:{operation}" for operation in operations)
-    if len(file_systems) > MOST_NAMED:
-        return [Grant(actions=actions, resources=(names.file_system_arn("*"),), why_pattern=WHY_PATTERN)]
-    return [Grant(actions=actions, resources=tuple(map(names.file_system_arn, file_systems)))]
+    many = len(file_systems) > MOST_NAMED
+    return [
+        Grant(
+            actions=tuple(f"elasticfilesystem:{operation}" for operation in operations),
+            resources=tuple(map(names.file_system_arn, ("*",) if many else file_systems)),
+            conditions=conditions or {},
+            why_pattern=WHY_PATTERN if many else None,
+        )
+    ]

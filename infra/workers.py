@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.bundle import Bundle
-from infra.file_systems import on_file_systems
+from infra.file_systems import read_files
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository import Repository
@@ -63,8 +63,7 @@ class Workers(Construct):
         )
         crawl = [
             *repository.propose(f"indexes/{Aws.ACCOUNT_ID}/"),
-            # No ClientWrite: read-only. Root, or directories of others would be missed silently.
-            *on_file_systems(names, file_systems, "ClientMount", "ClientRootAccess"),
+            *read_files(names, file_systems),
             # The task token names the execution; an answer without it reaches nothing.
             Grant(
                 actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),

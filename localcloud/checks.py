@@ -107,6 +107,10 @@ def _resources(
             return [regional_arn("ec2", region, account, f"instance/{one}") for one in instances]
         case "backup", "StartCopyJob":
             return [str(params.get("RecoveryPointArn", "*"))]
+        case "ssm", "GetParameters":
+            names = params.get("Names")
+            named = names if isinstance(names, list) else []
+            return [f"arn:aws:ssm:{whose}parameter/{str(one).lstrip('/')}" for one in named]
     return []
 
 

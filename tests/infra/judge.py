@@ -54,5 +54,6 @@ _OPERATORS: dict[str, Callable[[str | None, list[str]], bool]] = {
     "StringLike": _like,
     "ArnEquals": _like,  # the two are the same. Source: IAM User Guide, ARN condition operators
     "ArnLike": _like,
+    "Bool": _equals,
     "Null": _null,
 }

@@ -1,8 +1,8 @@
 """What whole sessions ask IAM, on one deployment in the local cloud, with the policies that were deployed.
 
-Sessions that go well, on Fargate and on EC2, one whose backup fails and one whose index does, and a sweep
-that has something to remove and a stopped session's jobs to ask about. With each call comes what it implies:
-passing roles, setting tags, using keys.
+Sessions that go well, on Fargate and on EC2, one whose backup fails and one whose index does, a policy of
+many file systems, and a sweep that has something to remove and a stopped session's jobs to ask about. With
+each call comes what it implies: passing roles, setting tags, using keys.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 
 from localcloud import Fault, LocalCloud
 from tests.infra.judge import Statement
+from tidemark.policy.documents import documents, list_parameter
+from tidemark.policy.policy import Policy, policy_parameter
 
 SOURCES = Path(__file__).parents[2]
 CONFIGURATION = """\
@@ -100,6 +102,7 @@ def record(directory: Path) -> Recording:
         _deploy(cloud, directory)
         _let_things_fail(cloud)
         assert _run_policies(cloud) == ENDS
+        _resolve_many(cloud)
         _leave_something_behind(cloud)
         _leave_jobs_behind(cloud)
         cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
@@ -155,6 +158,22 @@ def _run_policies(cloud: LocalCloud) -> dict[str, str]:
             if status != "RUNNING":
                 ended[policy] = status
     return ended
+
+
+def _resolve_many(cloud: LocalCloud) -> None:
+    """Ask for the sessions of a policy that is longer than a parameter; run none of them."""
+    many = tuple(f"fs-{number:017x}" for number in range(500))
+    policy = Policy(name="many", region=cloud.region, file_systems=many, vault="tidemark", keep_days=5)
+    stored, ssm = documents(policy), cloud.client("ssm")
+    texts = {list_parameter("tidemark", policy.name, name): text for name, text in stored.lists.items()}
+    for name, text in {**texts, policy_parameter("tidemark", policy.name): stored.own}.items():
+        ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Intelligent-Tiering")
+    event = {"policy": policy.name, "scheduled_time": None, "started_at": "2026-11-22T02:00:00+00:00"}
+    answer = cloud.client("lambda").invoke(
+        FunctionName="tidemark-resolve-policy", Payload=json.dumps(event).encode()
+    )
+    sessions = json.load(answer["Payload"])["sessions"]
+    assert tuple(session["file_system"] for session in sessions) == many
 
 
 def _leave_something_behind(cloud: LocalCloud) -> None:

@@ -151,11 +151,12 @@ def _of_workers(recording: Recording) -> Iterator[Request]:
                 yield _by(recording, role, action, stream)
         for volume in definition["volumes"]:
             if mounted := volume.get("efsVolumeConfiguration"):
-                # Source: Amazon EFS User Guide, "Using IAM to control file system data access".
+                # Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
+                context = {"elasticfilesystem:AccessedViaMountTarget": "true"}
                 arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
                 for action in ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"):
                     for role in (definition["taskRoleArn"], instance):
-                        yield _by(recording, role, action, arn)
+                        yield _by(recording, role, action, arn, context)
 
 
 def _of_alarms(recording: Recording) -> Iterator[Request]:

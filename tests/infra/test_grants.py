@@ -98,6 +98,7 @@ def test_a_worker_can_neither_write_nor_name_another_file_system(main: Template)
             continue
         assert identifier.startswith("Workers")
         assert set(actions) == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"}
+        assert statement["Condition"] == {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
         assert {text_of(r).rpartition("/")[2] for r in as_list(statement["Resource"])} == {
             f"fs-0123456789abcdef{number}" for number in range(3)
         }

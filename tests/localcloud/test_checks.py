@@ -56,6 +56,14 @@ def test_listing_a_bucket_says_below_which_prefix() -> None:
     assert check.context == {"s3:prefix": ""}
 
 
+def test_each_of_several_parameters_is_asked_about() -> None:
+    found = asked("ssm", "GetParameters", json.dumps({"Names": ["/x/one", "other"]}))
+    assert [(check.action, check.resource) for check in found] == [
+        ("ssm:GetParameters", f"arn:aws:ssm:{OF}parameter/x/one"),
+        ("ssm:GetParameters", f"arn:aws:ssm:{OF}parameter/other"),
+    ]
+
+
 def test_an_instance_asks_for_everything_that_it_touches() -> None:
     form = {
         "Action": "RunInstances",
@@ -95,6 +103,7 @@ def test_an_instance_asks_for_everything_that_it_touches() -> None:
         ("ecs", "DescribeTasks"),
         ("ec2", "RunInstances"),
         ("backup", "StartCopyJob"),
+        ("ssm", "GetParameters"),
         ("s3", "GetObject"),
     ],
 )

@@ -53,8 +53,8 @@ def test_more_file_systems_are_refused_at_the_first_too_many(tmp_path: Path) -> 
     message = problem_of(tmp_path, HEAD + nightly + weekly)
     line = len((HEAD + nightly).splitlines()) + 3 + 500 + 1
     assert message == (
-        f"tidemark.yaml:{line}: policies.weekly.file_systems[500]: the deployment has 1,050 file systems, and "
-        f"1,000 fit; {WAY_OUT} (a tidemark.yaml with another name under deployment)"
+        f"tidemark.yaml:{line}: policies.weekly.file_systems[500]: the deployment has 1,050 file systems, "
+        f"and 1,000 fit; {WAY_OUT} (a tidemark.yaml with another name under deployment)"
     )
 
 
@@ -108,22 +108,31 @@ def test_vaults_in_more_regions_than_a_role_holds_are_refused(tmp_path: Path) ->
     assert f"vaults in {MOST_VAULTS + 1} Regions, and {MOST_VAULTS} fit into a role; {WAY_OUT}" in message
 
 
-def test_a_policy_too_long_for_its_parameter_is_refused(tmp_path: Path) -> None:
-    # Each by itself is accepted; a policy with both is not.
-    others = regions(MOST_VAULTS)[1:]
-    lines = "".join(f"  {region}: {'v' * 50}\n" for region in ["eu-central-1", *others])
-    copies = "".join(f"      - {{region: {region}, keep: 36500 days}}\n" for region in others)
+def long_policy(*, copies: int) -> str:
+    """Return a tidemark.yaml of one policy whose every value is as long as it may be, but for its copies."""
+    home, *others = sorted(regions(100), key=len)[-MOST_VAULTS:]
+    lines = "".join(f"  {region}: {'v' * 50}\n" for region in [home, *others])
+    made = "".join(f"      - {{region: {region}, keep: 36500 days}}\n" for region in others[:copies])
     subnets = ", ".join(f"subnet-{number:040x}" for number in range(16))
+    groups = ", ".join(f"sg-{number:040x}" for number in range(5))
+    cron = f"{','.join(['10'] * 80)} 0 * * ? *"
     more = (
-        f"    copies:\n{copies}"
-        f"    index: {{exclude: [/{'x' * 4_080}]}}\n"
-        f"    worker: {{network: {{subnets: [{subnets}]}}}}\n"
+        f"    copies:\n{made}"
+        f"    schedule: {{cron: '{cron}', time_zone: America/Argentina/ComodRivadavia}}\n"
+        f"    index: {{operations_per_second: 1000000, exclude: [/{'x' * 4_080}]}}\n"
+        f"    worker: {{type: ec2, instance_type: m7g.16xlarge, network: "
+        f"{{public_address: true, subnets: [{subnets}], security_groups: [{groups}]}}}}\n"
     )
-    message = problem_of(
-        tmp_path, f"region: eu-central-1\nvaults:\n{lines}policies:\n{policy('nightly', more=more)}"
+    return f"region: {home}\nvaults:\n{lines}policies:\n{policy('n' * 30, count=1_000, more=more)}"
+
+
+def test_a_policy_too_long_for_its_parameter_is_refused(tmp_path: Path) -> None:
+    assert accepted(tmp_path, long_policy(copies=MOST_VAULTS - 2))
+    message = problem_of(tmp_path, long_policy(copies=MOST_VAULTS - 1))
+    assert "without its file systems the policy takes 8,2" in message
+    assert message.endswith(
+        "characters of a parameter, and 8,192 fit; shorten index.exclude, or make fewer copies"
     )
-    assert "policies.nightly: without its file systems the policy takes" in message
-    assert "characters of a parameter, and 8,192 fit; shorten index.exclude, or make fewer copies" in message
 
 
 def test_a_long_prefix_is_refused(tmp_path: Path) -> None:

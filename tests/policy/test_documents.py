@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,11 @@ def test_a_policy_that_fits_into_one_parameter_is_its_json() -> None:
     policy = policy_of(330)
     assert documents(policy).own == policy.to_json()
     assert documents(policy).lists == {}
+
+
+def test_a_version_that_knows_no_lists_does_not_take_a_long_policy_for_one_of_no_file_systems() -> None:
+    with pytest.raises(KeyError, match="file_systems"):
+        Policy.from_json(documents(policy_of(1_000)).own)
 
 
 def test_a_thousand_file_systems_take_six_lists_which_one_call_reads() -> None:

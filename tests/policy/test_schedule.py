@@ -158,3 +158,10 @@ def test_a_machine_without_zone_data_checks_the_form(monkeypatch: pytest.MonkeyP
     for name in ("no zone at all", "localtime", "Factory"):
         with pytest.raises(ValueError, match="not an IANA time zone"):
             check_time_zone(name)
+
+
+def test_a_cron_is_at_most_as_long_as_scheduler_takes() -> None:
+    fits = f"{','.join(['10'] * 80)} 00 * * ? *"
+    assert len(cron_expression(fits)) == 256
+    with pytest.raises(ValueError, match="has 257 characters, and Scheduler takes 256; write ranges and"):
+        cron_expression(fits.replace(" 00", " 000"))

@@ -35,7 +35,8 @@ def documents(policy: Policy) -> Documents:
     if len(whole) <= LONGEST_PARAMETER:
         return Documents(own=whole, lists={})
     lists = {hashlib.sha256(text.encode()).hexdigest()[:16]: text for text in _lists(policy.file_systems)}
-    rest = json.loads(dataclasses.replace(policy, file_systems=()).to_json())
+    rest = json.loads(whole)
+    del rest["file_systems"]  # an empty list would be a policy of none to a version that knows no lists
     own = json.dumps({**rest, _LISTS: list(lists)}, sort_keys=True, separators=(",", ":"))
     return Documents(own=own, lists=lists)
 
@@ -52,9 +53,8 @@ def lists_of(own: str) -> list[str]:
 
 def joined(own: str, lists: Iterable[str]) -> Policy:
     """Return the policy of `documents`: its own document, and its lists in the order of `lists_of`."""
-    policy = Policy.from_json(own)
     listed = [file_system for text in lists for file_system in text.split(",")]
-    return dataclasses.replace(policy, file_systems=(*policy.file_systems, *listed))
+    return Policy.from_json(json.dumps({"file_systems": listed, **json.loads(own)}))
 
 
 def _lists(file_systems: Iterable[str]) -> list[str]:

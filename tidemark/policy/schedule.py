@@ -16,13 +16,14 @@ from tidemark.policy.occurrence import last_year
 
 # Files beside the zones: this machine's own, which is another elsewhere; none at all; a rule for other zones.
 _NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
+LONGEST = 256  # characters of an expression. Source: CreateSchedule, ScheduleExpression
 EXAMPLE = "for example '0 2 * * ? *' for 02:00 every day"
 
 
 def cron_expression(text: str) -> str:
     """Return `cron(...)` for six cron fields, which may stand in `cron( )` already.
 
-    Raises ValueError naming the field at fault and what it may hold.
+    Raises ValueError naming the field at fault and what it may hold, or saying that the whole is too long.
     """
     inner = re.fullmatch(r"\s*(?:cron\()?([^()]*?)\)?\s*", text)
     fields = inner.group(1).upper().split() if inner else []
@@ -40,6 +41,11 @@ def cron_expression(text: str) -> str:
     if (fields[2] == "?") == (fields[4] == "?"):
         raise ValueError(f"exactly one of day-of-month and day-of-week is '?' in {text!r}; {EXAMPLE}")
     expression = f"cron({' '.join(fields)})"
+    if len(expression) > LONGEST:
+        raise ValueError(
+            f"the cron expression has {len(expression)} characters, and Scheduler takes {LONGEST}; "
+            "write ranges and steps instead of lists"
+        )
     if last_year(expression) is None:
         raise ValueError(
             f"{text!r} never comes: no month of it has such a day; write L for the last day of each month, "
