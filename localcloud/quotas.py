@@ -21,6 +21,7 @@ LARGEST_TRUST_POLICY = 2_048
 LARGEST_PARAMETER = {"Standard": 4_096, "Advanced": 8_192, "Intelligent-Tiering": 8_192}
 MOST_LEVELS = 15
 LARGEST_ENVIRONMENT = 4_096  # AWS Lambda Developer Guide, "Lambda quotas", environment variables
+LONGEST_SCHEDULE = 256  # CreateSchedule, ScheduleExpression
 LARGEST_USER_DATA = 16_384  # RunInstances, UserData: before it is encoded
 
 
@@ -37,6 +38,7 @@ def install(cloud: Cloud) -> None:
     )
     cloud.refuse("ssm", PutParameter=_parameter)
     cloud.refuse("lambda", CreateFunction=_environment, UpdateFunctionConfiguration=_environment)
+    cloud.refuse("scheduler", CreateSchedule=_schedule, UpdateSchedule=_schedule)
     cloud.refuse("ec2", RunInstances=_user_data)
 
 
@@ -117,6 +119,15 @@ def _environment(call: ApiCall) -> None:
             "InvalidParameterValueException",
             "Lambda was unable to configure your environment variables because the environment variables "
             f"you have provided exceeded the 4KB limit. String measured: {measured}",
+        )
+
+
+def _schedule(call: ApiCall) -> None:
+    if len(call.params["ScheduleExpression"]) > LONGEST_SCHEDULE:
+        raise AwsError(
+            "ValidationException",
+            "1 validation error detected: Value at 'scheduleExpression' failed to satisfy constraint: Member "
+            f"must have length less than or equal to {LONGEST_SCHEDULE}",
         )
 
 

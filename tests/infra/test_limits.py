@@ -6,6 +6,7 @@ References are resolved to the longest value that they can have: the template it
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from tidemark.aws.ec2 import user_data
 from tidemark.aws.regions import sdk_regions
 from tidemark.policy.capacity import LONGEST_EXCLUDE, MOST_FILE_SYSTEMS, exclude_problems
 from tidemark.policy.configuration import load
+from tidemark.policy.documents import lists_of
 from tidemark.settings import WorkerSettings
 
 # limit -> (what AWS accepts, where AWS says so)
@@ -144,6 +146,22 @@ def test_every_parameter_is_accepted(deployment: Deployment) -> None:
         check("advanced parameter", len(parameter["Value"].encode()), name)
         if "/file-systems/" in parameter["Name"]:
             check("standard parameter", len(parameter["Value"].encode()), name)
+
+
+def test_a_policy_is_changed_after_its_lists_are_made(
+    deployment: Deployment,
+) -> None:
+    parameters = {
+        identifier: resource
+        for identifier, resource in deployment.resolved["Resources"].items()
+        if re.search(r"/policies/[^/]+$", resource["Properties"].get("Name", ""))
+    }
+    assert parameters
+    for identifier, parameter in parameters.items():
+        own = parameter["Properties"]
+        lists = {f"{own['Name']}/file-systems/{name}" for name in lists_of(own["Value"])}
+        first = [deployment.resolved["Resources"][one] for one in parameter.get("DependsOn", [])]
+        assert {one["Properties"]["Name"] for one in first} == lists, identifier
 
 
 def test_every_function_machine_and_schedule_is_accepted(deployment: Deployment) -> None:

@@ -23,7 +23,7 @@ from localcloud.stepfunctions.signals import Signal
 from localcloud.stepfunctions.tokens import Tokens
 from tests.aws.account import ACCOUNT, NIGHTLY, REGION
 from tests.lambdas.conftest import Call, deploy_policy
-from tests.workflows.walker import source
+from tests.workflows.walker import definition, source
 from tidemark.aws.clients import Clients
 from tidemark.errors import TidemarkError
 from tidemark.policy.capacity import MOST_FILE_SYSTEMS
@@ -35,7 +35,10 @@ LONGEST = replace(
     file_systems=tuple(f"fs-{number:017x}" for number in range(MOST_FILE_SYSTEMS)),
 )
 HTTP = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "SdkHttpMetadata": {"AllHttpHeaders": "h" * 1000}}
-RETRIES = 4  # of a throttled start, in policy-run's definition
+[RETRY] = definition("policy-run")["States"]["Run backup sessions"]["ItemProcessor"]["States"][
+    "Run backup session"
+]["Retry"]
+RETRIES = RETRY["MaxAttempts"]  # of a throttled start
 
 
 @dataclass

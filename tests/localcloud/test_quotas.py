@@ -17,7 +17,7 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
 def document(size: int) -> str:
-    """Return a policy document of so many characters beside its white space."""
+    """Return a policy document of `size` characters without its white space."""
     policy: dict[str, Any] = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "s3:GetObject"}],
@@ -116,6 +116,25 @@ def test_a_functions_environment_has_four_kilobytes(cloud: LocalCloud) -> None:
     with pytest.raises(ClientError, match="exceeded the 4KB limit") as no:
         create(4_097)
     assert code_of(no) == "InvalidParameterValueException"
+
+
+def test_the_expression_of_a_schedule_has_256_characters(cloud: LocalCloud) -> None:
+    def create(expression: str) -> None:
+        cloud.client("scheduler").create_schedule(
+            Name=f"s-{uuid.uuid4().hex[:8]}",
+            ScheduleExpression=expression,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": "arn:aws:sqs:eu-central-1:123456789012:q",
+                "RoleArn": "arn:aws:iam::123456789012:role/r",
+            },
+        )
+
+    longest = f"cron({','.join(['10'] * 80)} 00 * * ? *)"
+    create(longest)
+    with pytest.raises(ClientError, match="length less than or equal to 256") as no:
+        create(longest.replace(" 00", " 000"))
+    assert code_of(no) == "ValidationException"
 
 
 def test_user_data_of_an_instance_has_16_kilobytes(cloud: LocalCloud) -> None:
