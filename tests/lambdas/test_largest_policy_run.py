@@ -48,6 +48,7 @@ class Sessions:
     call_function: Call
     throttled: int = 0
     failing: int = 0  # how many sessions of the first run fail
+    reruns_fail: bool = False
     started: Counter[str] = field(default_factory=Counter)
     largest: int = 0  # bytes of what passed
 
@@ -69,7 +70,9 @@ class Sessions:
         if self.started[name] <= self.throttled:
             raise StateFailed("StepFunctions.ThrottlingException", "Rate exceeded")
         submitted(resource, {"ExecutionArn": f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{name}"}, scope)
-        if not name.endswith("-r1") and int(arguments["Input"]["file_system"][3:], 16) < self.failing:
+        if (self.reruns_fail or not name.endswith("-r1")) and int(
+            arguments["Input"]["file_system"][3:], 16
+        ) < self.failing:
             raise StateFailed("States.TaskFailed", "failed")
         return {"Status": "SUCCEEDED"}
 
@@ -155,3 +158,18 @@ def test_a_redrive_runs_half_of_a_thousand_again(machine: Machine, sessions: Ses
     assert described["status"] == "SUCCEEDED", described
     assert len(sessions.started) == 1.5 * MOST_FILE_SYSTEMS
     assert machine.events(execution) < 0.6 * MOST_EVENTS
+
+
+def test_a_redrive_that_the_history_has_no_room_for_starts_no_session(
+    machine: Machine, sessions: Sessions
+) -> None:
+    sessions.failing, sessions.reruns_fail = MOST_FILE_SYSTEMS // 2, True
+    execution = machine.start()
+    assert machine.ended(execution)["status"] == "FAILED"
+    for started in (1.5 * MOST_FILE_SYSTEMS, 1.5 * MOST_FILE_SYSTEMS):
+        machine("RedriveExecution", executionArn=execution)
+        described = machine.ended(execution)
+        assert (described["status"], described["error"]) == ("FAILED", "SessionFailed"), described
+        assert sum(sessions.started.values()) == started
+    assert "start a new execution" in described["cause"]
+    assert machine.events(execution) < 0.9 * MOST_EVENTS
