@@ -201,7 +201,7 @@ def _template(stack: Stack, client: MakeClient, account_id: str) -> dict[str, st
         return {"TemplateBody": text}
     bucket, key = _assets_bucket(account_id, stack.region), stack.template.name
     client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=text.encode())
-    return {"TemplateURL": f"https://s3.{stack.region}.amazonaws.com/{bucket}/{key}"}
+    return {"TemplateURL": f"https://s3.{stack.region}.{url_suffix(stack.region)}/{bucket}/{key}"}
 
 
 def _deploy_stack(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:

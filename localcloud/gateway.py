@@ -100,14 +100,14 @@ class Gateway:
             refuse_implied(asked.service, principal, checks)
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
             operation = self.cloud.operations.get((asked.service, name))
-            refusal = self.cloud.refusals.get((asked.service, name)) if body is not None else None
-            if operation is None and refusal is None:
+            refuse = self.cloud.refusals.get((asked.service, name)) if body is not None else None
+            if operation is None and refuse is None:
                 return self._from_moto(environ, start_response, asked, principal, checks)
             call = ApiCall(
                 params=_params(request, asked), account_id=account, region=asked.region, principal=principal
             )
-            if refusal is not None:
-                refusal(call)
+            if refuse is not None:
+                refuse(call)
             if operation is None:
                 environ["wsgi.input"] = io.BytesIO(body or b"")  # which `_params` has read
                 return self._from_moto(environ, start_response, asked, principal, checks)

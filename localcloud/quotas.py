@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from localcloud.cloud import ApiCall, AwsError, Cloud
+from localcloud.partitions import partition_of
 
 # IAM User Guide, "IAM and AWS STS quotas"; white space does not count.
 LARGEST_ROLE_POLICIES = 10_240  # all inline policies of a role
@@ -78,7 +79,7 @@ def _attachment(call: ApiCall) -> None:
 def _role(call: ApiCall) -> Any:  # moto's Role, or None
     from moto.iam.models import iam_backends
 
-    roles = iam_backends[call.account_id]["aws"].roles.values()
+    roles = iam_backends[call.account_id][partition_of(call.region)].roles.values()
     return next((role for role in roles if role.name == call.params["RoleName"]), None)
 
 
