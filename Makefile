@@ -51,6 +51,7 @@ lock: ## Choose versions anew and write them with hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes lambdas/requirements.in -c requirements.txt -o lambdas/requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes worker_image/requirements.in -c requirements.txt -o worker_image/requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade worker_image/compiler.in -o worker_image/compiler.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade tests/infra/ministack.in -o tests/infra/ministack.txt
 
 bench: setup ## Measure the crawler and the index on this machine; nothing else should run meanwhile
 	$(BIN)/python -m bench

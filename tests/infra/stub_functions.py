@@ -1,0 +1,159 @@
+"""Functions that answer as Tidemark's do, without doing anything: shipped to ministack in their place.
+
+Runs on ministack's Python, which has botocore and nothing of Tidemark. A file system's id tells how its
+session goes, so that one deployment shows several. Each call is noted in a file of its home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+GOOD, BROKEN, UNREADABLE, SHARED = "fs-0", "fs-1", "fs-2", "fs-3"
+CALLS = "calls"  # a line for each: [name, event]
+COPY = {"region": "eu-west-1", "vault": "wine-copies", "account": None, "keep_days": None}
+NAMES = (
+    "await_index",
+    "check_backup",
+    "check_copy",
+    "claim_index",
+    "close_session",
+    "complete_index",
+    "fail_index",
+    "fail_policy_run",
+    "fail_session",
+    "launch_worker",
+    "open_session",
+    "prepare_worker",
+    "remove_worker",
+    "resolve_policy",
+    "start_backup",
+    "start_copy",
+    "sweep",
+    "worker_stopped",
+)
+
+
+class BackupJobFailed(Exception):
+    """Its name is the error that the state machine sees."""
+
+
+class CrawlFailed(Exception):
+    """The same."""
+
+
+class SessionFailed(Exception):
+    """The same."""
+
+
+def resolve_policy(event: Any) -> Any:
+    systems = event["policy"].split("+")
+    return {
+        "sessions": [
+            {"session_id": f"session-{one}", "policy": event["policy"], "file_system": one} for one in systems
+        ]
+    }
+
+
+def fail_policy_run(event: Any) -> Any:
+    raise SessionFailed(",".join(one["session_id"] for one in event["results"] if one["failed"]))
+
+
+def open_session(event: Any) -> Any:
+    return {
+        "session_id": event["session_id"],
+        "policy": event["policy"],
+        "file_system": event["file_system"],
+        "index_wanted": True,
+        "copies": [COPY, {**COPY, "region": "us-east-1"}],
+    }
+
+
+def start_backup(event: Any) -> Any:
+    if event["session"]["file_system"] == BROKEN:
+        raise BackupJobFailed("no such file system")
+    return _job("backup", finished=False)
+
+
+def check_backup(_event: Any) -> Any:
+    return _job("backup", finished=True)
+
+
+def start_copy(event: Any) -> Any:
+    return _job("copy", finished=False, target=event["target"])
+
+
+def check_copy(event: Any) -> Any:
+    return _job("copy", finished=True, target=event["copy"]["target"])
+
+
+def _job(kind: str, **more: Any) -> Any:
+    return {"job_id": kind, "recovery_point_arn": f"arn:{kind}", "wait_seconds": 1, **more}
+
+
+def claim_index(event: Any) -> Any:
+    system = event["session"]["file_system"]
+    return {"step": "share" if system == SHARED else "launch", "index_id": f"index-{system}"}
+
+
+def await_index(event: Any) -> None:
+    _send_success(event["task_token"], {"status": "complete", "index_id": "index", "reason": None})
+
+
+def prepare_worker(event: Any) -> Any:
+    if event["file_system"] == UNREADABLE:
+        raise CrawlFailed("the file system cannot be mounted")
+    return {"kind": "fargate", "task_definition": "arn:task"}
+
+
+def launch_worker(event: Any) -> None:
+    _send_success(event["task_token"], {"index_id": event["index_id"], "files": 3})
+
+
+def complete_index(event: Any) -> Any:
+    return {"index_id": event["index_id"], "files": event["totals"]["files"]}
+
+
+def remove_worker(_event: Any) -> Any:
+    return {"workers": [], "task_definition": ""}
+
+
+def fail_index(event: Any) -> Any:
+    return {"status": "failed", "index_id": event["index_id"]}
+
+
+def close_session(event: Any) -> Any:
+    return event
+
+
+def fail_session(event: Any) -> Any:
+    raise SessionFailed(event["failure"]["Cause"])
+
+
+def sweep(_event: Any) -> None:
+    pass
+
+
+def worker_stopped(_event: Any) -> None:
+    pass
+
+
+def _send_success(token: str, output: Any) -> None:
+    from botocore.session import get_session
+
+    client = get_session().create_client("stepfunctions", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    client.send_task_success(taskToken=token, output=json.dumps(output))
+
+
+def handler(name: str) -> Callable[[Any, Any], Any]:
+    """Return what stands for `lambdas/<name>.py`."""
+
+    def call(event: Any, _context: Any) -> Any:
+        with (Path.home() / CALLS).open("a") as calls:
+            calls.write(json.dumps([name, event]) + "\n")
+        return globals()[name](event)
+
+    return call

@@ -1,0 +1,234 @@
+"""A second opinion on CloudFormation and Step Functions: ministack deploys the stacks and runs the machines.
+
+What it does not do, it cannot judge: it checks no scope of variables, no permissions, no quotas, and not
+whether what a `Ref` names is there. Its functions' errors are all called Runtime.HandlerError, and its
+context object has no RedriveCount.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud import LocalCloud, NotDeployed
+from localcloud.assembly import MakeClient
+from tests.infra import ministack
+from tests.infra.ministack import Ministack
+from tests.infra.stub_functions import BROKEN, GOOD, NAMES, SHARED, UNREADABLE
+from tests.infra.template import Template, resources
+
+pytestmark = pytest.mark.cloud
+
+# What the templates leave to CloudFormation or the service to name.
+CHANCE = {"AWS::IAM::Role", "AWS::IAM::InstanceProfile", "AWS::KMS::Key"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The deployment in ministack."""
+
+    cloud: Ministack
+    assembly: Path
+    outputs: dict[str, dict[str, str]]
+
+    def arn(self, machine: str) -> str:
+        return f"arn:aws:states:{ministack.REGION}:{ministack.ACCOUNT}:stateMachine:cellar-{machine}"
+
+    def execution(self, machine: str, name: str) -> str:
+        return f"{self.arn(machine).replace(':stateMachine:', ':execution:')}:{name}"
+
+    def definition(self, machine: str) -> str:
+        states = self.cloud.client("stepfunctions")
+        found: str = states.describe_state_machine(stateMachineArn=self.arn(machine))["definition"]
+        return found
+
+    def create(self, machine: dict[str, Any]) -> str:
+        created = self.cloud.client("stepfunctions").create_state_machine(
+            name=f"careless-{uuid.uuid4()}", definition=json.dumps(machine), roleArn="arn:aws:iam::1:role/any"
+        )
+        arn: str = created["stateMachineArn"]
+        return arn
+
+    def session(self, name: str, system: str) -> dict[str, Any]:
+        given = {"policy": "nightly", "file_system": system}
+        return self.cloud.run(self.arn("backup-session"), name, given)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
+    with ministack.started(tmp_path_factory.mktemp("ministack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: Ministack, assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    stubbed = ministack.with_stubs(assembly, tmp_path_factory.mktemp("stubbed"))
+    return Deployed(cloud, stubbed, cloud.deploy(stubbed))
+
+
+@pytest.fixture(scope="module")
+def local(assembly: Path) -> Iterator[LocalCloud]:
+    with LocalCloud.start(region=ministack.REGION) as running:
+        running.deploy(assembly)
+        yield running
+
+
+def test_every_function_has_a_stub(main: Template) -> None:
+    handlers = [one["Handler"].split(".")[1] for one in resources(main, "AWS::Lambda::Function").values()]
+    assert sorted(handlers) == sorted(NAMES)
+
+
+def test_every_resource_of_every_stack_is_created(deployed: Deployed, templates: dict[str, Template]) -> None:
+    assert set(deployed.outputs) == set(templates)
+    for name, template in templates.items():
+        region = ministack.REGION if name == "Tidemark-cellar" else name.removeprefix("Tidemark-cellar-")
+        pages = deployed.cloud.client("cloudformation", region).get_paginator("list_stack_resources")
+        found = [one for page in pages.paginate(StackName=name) for one in page["StackResourceSummaries"]]
+        states = {one["LogicalResourceId"]: one["ResourceStatus"] for one in found}
+        assert states == dict.fromkeys(template["Resources"], "CREATE_COMPLETE")
+
+
+def test_it_is_deployed_again_without_a_change(deployed: Deployed) -> None:
+    assert deployed.cloud.deploy(deployed.assembly) == deployed.outputs
+
+
+def test_a_session_backs_up_copies_indexes_and_closes(deployed: Deployed) -> None:
+    ended = deployed.session("whole", GOOD)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"]) == {
+        "session_id": "whole",
+        "copies": [{"recovery_point_arn": "arn:copy"}] * 2,
+        "index": {"status": "complete", "index_id": "index", "reason": None},
+    }
+    assert sorted(deployed.cloud.calls("whole")) == [
+        "await_index", "check_backup", "check_copy", "check_copy", "claim_index", "close_session",
+        "open_session", "start_backup", "start_copy", "start_copy",
+    ]  # fmt: skip
+    indexing = deployed.cloud.ended(deployed.execution("indexing-session", f"index-{GOOD}"))
+    assert indexing["status"] == "SUCCEEDED", indexing
+    assert deployed.cloud.calls(f"index-{GOOD}") == [
+        "prepare_worker", "launch_worker", "complete_index", "remove_worker"
+    ]  # fmt: skip
+
+
+def test_a_session_that_shares_an_index_starts_no_indexing_session(deployed: Deployed) -> None:
+    ended = deployed.session("sharing", SHARED)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert "await_index" in deployed.cloud.calls("sharing")
+    assert deployed.cloud.calls(f"index-{SHARED}") == []
+
+
+def test_a_failed_backup_closes_the_session_and_fails_with_its_reason(deployed: Deployed) -> None:
+    ended = deployed.session("broken", BROKEN)
+    assert ended["status"] == "FAILED"
+    assert "no such file system" in ended["cause"]
+    assert deployed.cloud.calls("broken") == ["open_session", "start_backup", "close_session", "fail_session"]
+
+
+def test_a_failed_indexing_session_fails_its_index_and_removes_the_worker(deployed: Deployed) -> None:
+    given = {"index_id": "lost", "file_system": UNREADABLE, "policy": "nightly"}
+    ended = deployed.cloud.run(deployed.arn("indexing-session"), "lost", given)
+    assert ended["status"] == "FAILED"
+    assert "cannot be mounted" in ended["cause"]
+    assert deployed.cloud.calls("lost") == ["prepare_worker", "fail_index", "remove_worker"]
+
+
+def test_a_policy_runs_all_its_sessions(deployed: Deployed) -> None:
+    ended = deployed.cloud.run(deployed.arn("policy-run"), "all", {"policy": f"{SHARED}+{SHARED}x"})
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"]) == [
+        {"session_id": f"session-{system}", "file_system": system, "failed": False}
+        for system in (SHARED, f"{SHARED}x")
+    ]
+
+
+def test_a_failed_session_does_not_stop_the_others_and_is_named(deployed: Deployed) -> None:
+    given = {"policy": f"{BROKEN}+{GOOD}y", "scheduled_time": "2026-11-29T02:00:00Z"}
+    ended = deployed.cloud.run(deployed.arn("policy-run"), "some", given)
+    assert ended["status"] == "FAILED"
+    assert json.loads(ended["cause"])["errorMessage"] == f"session-{BROKEN}"
+    other = deployed.cloud.ended(deployed.execution("backup-session", f"session-{GOOD}y"))
+    assert other["status"] == "SUCCEEDED"
+
+
+# --- What the templates resolve to -------------------------------------------------------------------------
+
+
+def test_both_clouds_resolve_the_templates_alike(
+    deployed: Deployed, local: LocalCloud, main: Template
+) -> None:
+    """Fn::Join, Fn::Sub, Fn::GetAtt and Ref, in two implementations that share nothing."""
+    theirs, ours = (resolved(cloud.client, main) for cloud in (deployed.cloud, local))
+    assert len(theirs) > 50
+    assert theirs == ours
+
+
+def resolved(client: MakeClient, main: Template) -> dict[str, Any]:
+    """Return what was made of a template's expressions, by the kind and name of the resource."""
+    found: dict[str, Any] = {}
+    states, functions, iam, ssm = (client(name) for name in ("stepfunctions", "lambda", "iam", "ssm"))
+    for one in resources(main, "AWS::StepFunctions::StateMachine").values():
+        name = one["StateMachineName"]
+        arn = f"arn:aws:states:{ministack.REGION}:{ministack.ACCOUNT}:stateMachine:{name}"
+        machine = states.describe_state_machine(stateMachineArn=arn)
+        found[f"machine {name}"] = [json.loads(machine["definition"]), machine["roleArn"]]
+    for one in resources(main, "AWS::Lambda::Function").values():
+        function = functions.get_function_configuration(FunctionName=one["FunctionName"])
+        found[f"function {one['FunctionName']}"] = [function["Environment"]["Variables"], function["Role"]]
+    for one in iam.list_roles()["Roles"]:
+        for policy in iam.list_role_policies(RoleName=one["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=one["RoleName"], PolicyName=policy)["PolicyDocument"]
+            found[f"policy {one['RoleName']} {policy}"] = document
+    for one in resources(main, "AWS::SSM::Parameter").values():
+        found[f"parameter {one['Name']}"] = ssm.get_parameter(Name=one["Name"])["Parameter"]["Value"]
+    found["bucket"] = json.loads(
+        client("s3").get_bucket_policy(Bucket=f"cellar-repository-{ministack.ACCOUNT}-{ministack.REGION}")[
+            "Policy"
+        ]
+    )
+    return by_logical_ids(found, client("cloudformation"))
+
+
+def by_logical_ids(found: dict[str, Any], cloudformation: Any) -> dict[str, Any]:  # a CloudFormation client
+    """Return what was found with logical ids in place of the names that a cloud made up."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName="Tidemark-cellar")
+    text = json.dumps(found)
+    for one in (one for page in pages for one in page["StackResourceSummaries"]):
+        if one["ResourceType"] in CHANCE:
+            name = one["PhysicalResourceId"].rpartition("/")[2]  # ministack gives profiles an ARN
+            text = text.replace(name, one["LogicalResourceId"])
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+# --- It can say no -----------------------------------------------------------------------------------------
+
+
+def test_a_transition_to_no_state_fails(deployed: Deployed) -> None:
+    careless = json.loads(deployed.definition("policy-run"))
+    careless["States"]["Resolve policy"]["Next"] = "Nowhere"
+    ended = deployed.cloud.run(deployed.create(careless), "careless", {"policy": GOOD})
+    assert ended["status"] == "FAILED"
+    assert "Nowhere" in ended["cause"]
+
+
+def test_an_expression_that_is_none_is_refused(deployed: Deployed) -> None:
+    careless = json.loads(deployed.definition("policy-run"))
+    careless["States"]["Done"]["Output"] = "{% $results[ %}"
+    with pytest.raises(ClientError, match="InvalidDefinition"):
+        deployed.create(careless)
+
+
+def test_a_type_of_resource_that_is_none_is_refused(cloud: Ministack, assembly: Path, tmp_path: Path) -> None:
+    stubbed = ministack.with_stubs(assembly, tmp_path)
+    path = stubbed / "Tidemark-cellar-eu-west-1.template.json"
+    path.write_text(path.read_text().replace("AWS::KMS::Key", "AWS::KMS::Lock"))
+    with pytest.raises(NotDeployed, match="AWS::KMS::Lock"):
+        cloud.deploy(stubbed)
