@@ -110,7 +110,9 @@ def _resources(
         case "ssm", "GetParameters":
             names = params.get("Names")
             named = names if isinstance(names, list) else []
-            return [regional_arn("ssm", region, account, f"parameter/{str(one).lstrip('/')}") for one in named]
+            return [
+                regional_arn("ssm", region, account, f"parameter/{str(one).lstrip('/')}") for one in named
+            ]
     return []
 
 
