@@ -57,7 +57,9 @@ JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted}} or null, cont
 
 def build(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="What to index.")
+        Path,
+        # Whether it can be read, the crawl says, with the code that says so.
+        typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=False, help="What to index."),
     ],
     repository: Annotated[
         str,

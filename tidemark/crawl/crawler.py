@@ -61,7 +61,8 @@ class Crawl(Protocol):
 
         What is found comes within seconds, however slow the crawl is, in batches that may be small for it.
         Ends when all is listed, or soon after `pause`; then it may be called again, to go on.
-        Raises CrawlFailed where the root cannot be read, CrawlStopped after `stop`.
+        Raises CrawlFailed where the root cannot be opened or not be listed to its end, whatever the reason,
+        or where all that is in it refuses; CrawlStopped after `stop`.
         """
         ...
 
