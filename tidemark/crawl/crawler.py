@@ -26,7 +26,7 @@ class CrawlProgress:
     entries: int = 0
     directories: int = 0  # listed to their end
     directories_queued: int = 0  # seen, not yet listed
-    bytes: int = 0  # apparent sizes of regular files, hard links counted at every name
+    bytes: int = 0  # apparent sizes of regular files, each name of a hard link counted; 2^63 - 1 at most
     unreadable: int = 0
     vanished: int = 0
 

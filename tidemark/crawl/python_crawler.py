@@ -79,7 +79,7 @@ class PythonCrawl:
             entries=self._entries,
             directories=self._directories,
             directories_queued=self._queued,
-            bytes=self._bytes,
+            bytes=min(self._bytes, 2**63 - 1),
             unreadable=self._unreadable,
             vanished=self._vanished,
         )
