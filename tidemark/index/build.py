@@ -91,7 +91,13 @@ def build_index(
         ended_at = now()
         progress.begin_writing()
         writing = IndexWriter(
-            store, identity, previous, scratch=scratch, schema=flags.part_schema(), options=options
+            store,
+            identity,
+            previous,
+            gathered.problems.unreadable(),
+            scratch=scratch,
+            schema=flags.part_schema(),
+            options=options,
         )
         with writing:
             for rows in row_groups(gathered.sorter.sorted(), options.row_group_rows):

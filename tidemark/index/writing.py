@@ -22,6 +22,7 @@ from tidemark.index.store import Store
 from tidemark.index.top import TopBuilder
 from tidemark.index.totals import Counter
 from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
+from tidemark.index.unreadable import Unreadable
 from tidemark.index.versions import HistoryBuilder
 
 
@@ -49,6 +50,7 @@ class IndexWriter:
         store: Store,
         identity: IndexIdentity,
         previous: Manifest | None,
+        unreadable: Unreadable,
         *,
         scratch: Path,
         schema: pa.Schema,
@@ -56,7 +58,7 @@ class IndexWriter:
     ) -> None:
         self._store, self._prefix = store, identity.prefix
         self._parts = PartWriter(store, identity.prefix, part_rows=options.part_rows, schema=schema)
-        self._counter, self._changes = Counter(), _Changes(store, identity, previous)
+        self._counter, self._changes = Counter(), _Changes(store, identity, previous, unreadable)
         self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sides-")
         self._sides: list[_SideBuilder] = [
             DirsBuilder(Path(self._scratch.name)),
@@ -114,13 +116,15 @@ class _Changes:
     None are written where that index turns out to be damaged.
     """
 
-    def __init__(self, store: Store, identity: IndexIdentity, previous: Manifest | None) -> None:
+    def __init__(
+        self, store: Store, identity: IndexIdentity, previous: Manifest | None, unreadable: Unreadable
+    ) -> None:
         self._store, self._identity = store, identity
         self._builder: ChangesBuilder | None = None
         if previous is not None:
             self._history = HistoryBuilder(store, previous)
             try:
-                self._builder = ChangesBuilder(store, previous, self._history.add)
+                self._builder = ChangesBuilder(store, previous, unreadable, self._history.add)
             except IndexDamaged:
                 self._builder = None
 
@@ -144,4 +148,4 @@ class _Changes:
         except IndexDamaged:
             self._builder = None
             return []
-        return [changes, *self._history.close(self._identity)]
+        return [*changes, *self._history.close(self._identity)]
