@@ -212,7 +212,8 @@ def _to_be_told(changes: pa.Table) -> pa.Table:
     """Return changes, sorted and with what was BEFORE, that the file is to hold: those of what was read."""
     op = changes.column("op").combine_chunks()
     unread = changes.column(UNREAD).combine_chunks()
-    kept = pc.and_not(pc.not_equal(op, BEFORE), unread)
+    stands = pc.and_(unread, pc.not_equal(op, DELETED))  # a deleted row is what it was before
+    kept = pc.and_not(pc.not_equal(op, BEFORE), stands)
     # What could not be read before and can now comes right behind what stood for it.
     before = pc.indices_nonzero(pc.and_(pc.equal(op, BEFORE), unread))
     if len(before):

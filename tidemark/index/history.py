@@ -83,7 +83,7 @@ def history(
 def state_of(store: Store, index: Manifest, path: str) -> State:
     """Return what an index by itself says of a path. Raises IndexDamaged."""
     entry = find_entry(store, index, path)
-    is_whole = entry is not None and (entry.type != "l" or entry.target is not None)
+    is_whole = entry is not None and not _is_unread_link(entry)
     if is_whole or not index.totals.unreadable:
         return State(entry=entry)
     if standing := standing_entry(store, index, path):
@@ -92,15 +92,22 @@ def state_of(store: Store, index: Manifest, path: str) -> State:
 
 
 def _standing(states: Iterable[tuple[Seen, State]]) -> Iterator[tuple[Seen, State]]:
-    """Put what was known before where an index could not read a path and does not know it itself."""
+    """Put what was known before where an index could not read a path and does not know it itself.
+
+    A link that nothing stands for is a version, though its target is not known.
+    """
     last: Entry | None = None
     for seen, state in states:
         if state.unreadable and last is not None and state.entry in (None, _without_target(last)):
             state = State(entry=last, unreadable=True)
-        elif state.entry is None:
-            state = State()
+        elif state.entry is None or _is_unread_link(state.entry):
+            state = State(entry=state.entry)
         last = state.entry
         yield seen, state
+
+
+def _is_unread_link(entry: Entry) -> bool:
+    return entry.type == "l" and entry.target is None
 
 
 def _without_target(entry: Entry) -> Entry:
