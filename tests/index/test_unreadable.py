@@ -1,17 +1,15 @@
-"""What could not be read is never gone: changes, history and diff against a plain reckoning from the top down."""
+"""What could not be read is never gone: changes, history and diff against a reckoning from the top down."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.crawl.trees import Row
-from tests.index.building import RowsCrawl, directory, identity_of, index_crawl, row
+from tests.index.building import RowsCrawl, identity_of, index_crawl, row
 from tests.index.test_side_files import side_file
 from tidemark.crawl.batch import Problem
 from tidemark.index import changes, versions
-from tidemark.index.catalogue import read_manifest
 from tidemark.index.diff import diff
 from tidemark.index.escape import escape, unescape
 from tidemark.index.history import history

@@ -93,6 +93,12 @@ def unreadable_of(store: Store, manifest: Manifest) -> Unreadable:
     return Unreadable(paths, broken_off, links=any(links for _, _, links in found))
 
 
+def refused(store: Store, manifest: Manifest, directory: str) -> bool:
+    """Tell of a directory of an index whether it was not listed to its end. Raises IndexDamaged."""
+    whole = f"{directory.rstrip('/')}/"
+    return unreadable_of(store, manifest).nearest(whole) == whole
+
+
 def could_not_read(store: Store, manifest: Manifest, path: str) -> bool:
     """Tell of a path that an index does not have whether it could not read it. Raises IndexDamaged."""
     unreadable = unreadable_of(store, manifest)
