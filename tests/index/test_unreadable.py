@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.crawl.trees import Row
-from tests.index.building import RowsCrawl, identity_of, index_crawl, row
+from tests.index.building import RowsCrawl, directory, identity_of, index_crawl, row
 from tests.index.test_side_files import side_file
 from tidemark.crawl.batch import Problem
 from tidemark.index import changes, versions
+from tidemark.index.catalogue import read_manifest
 from tidemark.index.diff import diff
 from tidemark.index.escape import escape, unescape
 from tidemark.index.history import history
@@ -46,7 +50,7 @@ def crawls(draw) -> tuple[list[Row], list[Problem]]:
     problems: list[Problem] = []
     hidden: set[bytes] = set()  # and all below
     for each in tree:
-        if draw(st.integers(0, 3)):
+        if draw(st.integers(0, 1 if each.type == "l" else 3)):
             continue
         inside = [other.path for other in tree if other.path.rpartition(b"/")[0] == each.path]
         how = draw(st.sampled_from(["open", "readdir", "stat"] if each.type == "d" else ["stat", "readlink"]))
@@ -222,3 +226,48 @@ def check_diff(store, first, second, before, after, seen, under):
     keys = [(each.entry.parent, each.entry.name) for each in found]
     assert keys == sorted(keys)
     assert len(keys) == len(set(keys))
+
+
+def test_logs_and_manifests_of_before_are_read_and_gone_on_with(store, tmp_path, monkeypatch):
+    tree = [directory("/d"), row("/d/a"), row("/x", size=1)]
+    with monkeypatch.context() as before:
+        before.setattr(versions, "HISTORY_SCHEMA", versions._FIRST_SCHEMA)
+        for number in range(2):  # the second has the first log
+            index_crawl(store, tmp_path, RowsCrawl([*tree[:2], row("/x", size=number)]), number=number)
+    old = read_manifest(store, identity_of(1))
+    assert Manifest.from_json(_without_unreadable(old), "").changes == old.changes
+    refused = [Problem.seen(b"/d/", "open", EACCES)]
+    index_crawl(store, tmp_path, RowsCrawl([tree[0]], refused), number=2)
+    index_crawl(store, tmp_path, RowsCrawl(tree), number=3)
+    usual = ("f", 10, b"")
+    assert told(store, b"/d/a", 4) == [(usual, False), (usual, True), (usual, False)]
+    assert told(store, b"/x", 4) == [
+        *((("f", size, b""), False) for size in range(2)),
+        (None, False),
+        (("f", 1, b""), False),
+    ]
+
+
+def _without_unreadable(manifest: Manifest) -> bytes:
+    content = json.loads(manifest.to_json())
+    del content["changes"]["unreadable"], content["manifest_sha256"]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**content, "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}).encode()
+
+
+def test_an_index_without_changes_forgets_nothing_in_history(store, tmp_path):
+    """Where the index before is damaged, what could not be read is told by the errors alone."""
+    tree = [directory("/d"), row("/d/a"), directory("/d/sub"), row("/d/sub/b")]
+    first = index_crawl(store, tmp_path, RowsCrawl(tree), number=0)
+    part = store._directory / first.identity.prefix / "part-00000.parquet"
+    body = part.read_bytes()
+    part.write_bytes(b"nothing")
+    refused = [Problem.seen(b"/d/", "readdir", EIO)]
+    second = index_crawl(store, tmp_path, RowsCrawl([tree[0], tree[2]], refused), number=1)
+    assert second.changes is None
+    part.write_bytes(body)
+    usual = ("f", 10, b"")
+    assert told(store, b"/d/a", 2) == [(usual, False), (usual, True)]
+    assert told(store, b"/d/sub/b", 2) == [(usual, False), (None, False)]  # its directory was listed
+    found = {each.entry.path: each.kind for each in diff(store, first, second)}
+    assert found == {"/d/a": "unreadable", "/d/sub/b": "removed"}
