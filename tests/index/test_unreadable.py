@@ -213,8 +213,13 @@ def check_diff(store, first, second, before, after, seen, under):
         was, (now, unread) = before.get(path, (None, False))[0], after.get(path, (None, False))
         if unread:
             expected[path] = "unreadable", now
-        elif now is None and could_not_read(path, *seen):
-            expected[path] = "unreadable", was
+        elif (now is None and could_not_read(path, *seen)) or (
+            was and now == ("l", was[1], b"") and was[0] == "l"
+        ):
+            expected[path] = (
+                "unreadable",
+                was,
+            )  # gone behind what refused, or a link that is the same but for it
         elif was != now:
             expected[path] = ("removed", was) if now is None else ("changed" if was else "added", now)
     if second.previous_index_id == first.index_id:  # what one has forgotten, its list of changes has not
