@@ -66,6 +66,7 @@ def test_what_is_different(tidemark, repository, made, other):
         "removed": 1,
         "changed": 3,
         "renamed": 1,
+        "unreadable": 0,
         "bytes_added": 3040,
         "bytes_removed": 500,
     }

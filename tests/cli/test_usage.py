@@ -137,3 +137,30 @@ def test_where_no_picture_can_be_drawn(tidemark, at, tmp_path):
 
 def test_where_nothing_is_nothing_is_said(tidemark, at):
     assert "no file below /empty" in tidemark("usage", *at, "--under", "/empty").err
+
+
+def test_sizes_beyond_64_bits_are_summed_up_and_invent_no_hard_links(tidemark, repository, tmp_path):
+    most = 2**63 - 1
+    rows = [directory("/a"), *(row(f"/a/{number}.x", size=most) for number in range(2)), row("/b.x", size=5)]
+    index = index_rows(repository, tmp_path, rows)
+    at = ("--repository", repository.url)
+    for by in ("dir", "ext", "owner", "age"):
+        document = tidemark("usage", index.index_id, "--by", by, *at, "--json").document
+        assert document["bytes"] == sum(each["bytes"] for each in document["rows"]) == 2 * most + 5
+        assert document["index_bytes_each_name"] == document["index_bytes_once"] == 2 * most + 5
+    assert document["largest_directories"][0]["bytes"] == 2 * most
+    for command in (
+        ("usage", index.index_id),
+        ("ls", f"{index.index_id}:/"),
+        ("index", "show", index.index_id),
+    ):
+        shown = tidemark(*command, *at)
+        assert "18 EB" in shown.out
+        assert "Hard-linked" not in shown.err
+        assert "-" not in shown.out.replace(index.index_id, "").split("EB")[0][-4:]
+    listed = tidemark("ls", f"{index.index_id}:/", *at, "--json").document["entries"]
+    assert [each["subtree_bytes"] for each in listed] == [2 * most, None]
+    assert tidemark("index", "list", *at, "--json").document["indexes"][0]["bytes"] == 2 * most + 5
+    empty = index_rows(repository, tmp_path, [], number=2)
+    totals = tidemark("diff", index.index_id, empty.index_id, *at, "--json").document["totals"]
+    assert totals["bytes_removed"] == 2 * most + 5

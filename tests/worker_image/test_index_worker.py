@@ -17,6 +17,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from tests.crawl import refusing
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions, CrawlProgress
 from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLost, WorkerStopped
@@ -247,6 +248,19 @@ def test_a_root_that_cannot_be_read_is_reported_by_its_name(world):
     (failure,) = world.states.of("SendTaskFailure")
     assert failure["error"] == "CrawlFailed"
     assert "nothing" in failure["cause"]
+    assert not has_manifest(world)
+
+
+def test_a_root_whose_listing_fails_is_reported_and_no_empty_index_is_left(world, tmp_path):
+    world.environment["LD_PRELOAD"] = str(refusing.library(tmp_path))
+    world.environment["REFUSE_READDIR"] = world.environment["TIDEMARK_ROOT"]
+
+    code, output = run(world)
+
+    assert code == CrawlFailed.exit_code, output
+    (failure,) = world.states.of("SendTaskFailure")
+    assert failure["error"] == "CrawlFailed"
+    assert "Input/output error" in failure["cause"]
     assert not has_manifest(world)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,25 +27,31 @@ HELP = f"""Show what is different between two indexes.
 
 A and B are each an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index).
 First the directories with the most changes directly in them, then the changes: + is in B only, - in A only,
-~ is in both and differs, > was renamed. A rename is told by the inode, which indexes keep of directories and
-of files with several names; any other is one - and one +, as is one that leads into or out of PATH. What went
-along with a renamed directory and is otherwise the same is counted there and not a change of its own. Where B
-was made right after A, only B's own list of changes is read.
+~ is in both and differs, > was renamed, ? could not be read when B was made, so that what became of it is not
+known: it is shown as it was last known. What A could not read is compared as it was last known. A rename is
+told by the inode, which indexes keep of directories and of files with several names; any other is one - and
+one +, as is one that leads into or out of PATH. What went along with a renamed directory and is otherwise the
+same is counted there and not a change of its own. Where B was made right after A, only B's own lists of
+changes are read.
 
 \b
   tidemark diff INDEX-ID fs-0123456789abcdef0 --under /home
 
-JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, bytes_added,
-bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind, before, before_base64
-(of what was renamed, or is below a renamed directory, its path in A), entries (that went along with a renamed
-directory; of all else null), {ENTRY_FIELDS}; more (whether --limit left some changes out).
+JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, unreadable, bytes_added,
+bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind (added, removed,
+changed, renamed, unreadable), before, before_base64 (of what was renamed, or is below a renamed directory,
+its path in A), entries (that went along with a renamed directory; of all else null), {ENTRY_FIELDS};
+more (whether --limit left some changes out).
 """
-_COUNTS = ("added", "removed", "changed", "renamed", "bytes_added", "bytes_removed")
+_NUMBERS = ("added", "removed", "changed", "renamed", "unreadable")
+_SIZES = ("bytes_added", "bytes_removed")
+_COUNTS = (*_NUMBERS, *_SIZES)
 _SIGNS = {
     "added": ("+", terminal.GOOD),
     "removed": ("-", terminal.BAD),
     "changed": ("~", terminal.CAREFUL),
     "renamed": (">", "cyan"),
+    "unreadable": ("?", terminal.BAD),
 }
 _DIRECTORIES = 20  # shown to people; JSON has them all
 
@@ -142,7 +148,7 @@ def _check_directory(store: Store, before: Manifest, after: Manifest, below: str
 
 
 def _number(directory: DirectoryChanges) -> int:
-    return directory.added + directory.removed + directory.changed + directory.renamed
+    return sum(getattr(directory, name) for name in _NUMBERS)
 
 
 def _change_json(change: Change) -> dict[str, Any]:
@@ -157,22 +163,24 @@ def _change_json(change: Change) -> dict[str, Any]:
 def _print_directories(
     out: Console, ranked: list[tuple[str, DirectoryChanges]], totals: Mapping[str, int]
 ) -> None:
-    heading = " ".join([*(f"{name:>9}" for name in _COUNTS[:4]), f"{'+size':>8} {'-size':>8}  directory"])
+    numbers = _NUMBERS if totals["unreadable"] else _NUMBERS[:-1]
+    heading = " ".join([*(f"{name:>9}" for name in numbers), f"{'+size':>8} {'-size':>8}  directory"])
     out.print(Text(heading, terminal.QUIET))
     for path, each in islice(ranked, _DIRECTORIES):
         counts = {name: getattr(each, name) for name in _COUNTS}
-        out.print(Text(f"{_counts(counts)}  {terminal.printable(path)}"), soft_wrap=True)
+        out.print(Text(f"{_counts(counts, numbers)}  {terminal.printable(path)}"), soft_wrap=True)
     if len(ranked) > _DIRECTORIES:
         left = terminal.count(len(ranked) - _DIRECTORIES, "more directory", "more directories")
-        out.print(Text(f"{'':59}and {left}", terminal.QUIET))
-    out.print(Text(f"{_counts(totals)}  in all\n", terminal.STRONG))
+        out.print(Text(f"{'':{heading.index('directory')}}and {left}", terminal.QUIET))
+    out.print(Text(f"{_counts(totals, numbers)}  in all\n", terminal.STRONG))
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    numbers = [f"{counts[name]:,}" if counts[name] else "-" for name in _COUNTS[:4]]
-    sizes = [f"{sign}{terminal.size(counts[name])}" for sign, name in zip("+-", _COUNTS[4:], strict=True)]
-    weights = [each if counts[name] else "-" for each, name in zip(sizes, _COUNTS[4:], strict=True)]
-    return " ".join([*(f"{each:>9}" for each in numbers), *(f"{each:>8}" for each in weights)])
+def _counts(counts: Mapping[str, int], names: Sequence[str]) -> str:
+    numbers = [f"{counts[name]:,}" if counts[name] else "-" for name in names]
+    columns = [f"{each:>{max(9, len(name))}}" for each, name in zip(numbers, names, strict=True)]
+    sizes = [f"{sign}{terminal.size(counts[name])}" for sign, name in zip("+-", _SIZES, strict=True)]
+    weights = [each if counts[name] else "-" for each, name in zip(sizes, _SIZES, strict=True)]
+    return " ".join([*columns, *(f"{each:>8}" for each in weights)])
 
 
 def _change_line(change: Change) -> Text:

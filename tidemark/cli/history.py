@@ -28,15 +28,25 @@ HELP = f"""Show every version of one path over all indexes.
 
 PATH begins at the root of the file system. Says when it appeared, changed and vanished, and which recovery
 points and copies hold each version, as far as sessions record them and unless they are known to be deleted.
+Where indexes could not read it, it is unreadable, and the last version known stands; readable is that
+version, found again.
 Without --file-system, every file system of the repository is looked at. Each takes about ten requests,
 however many indexes it has. A change back and forth between two indexes cannot be seen.
 
 \b
   tidemark history /home/ann/thesis.tex
 
-JSON: path, path_base64, versions[], each with file_system, what (appeared, changed or vanished), index_ids[],
-first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: it was not there) with {ENTRY_FIELDS}.
+JSON: path, path_base64, versions[], each with file_system, what (appeared, changed, vanished, unreadable or
+readable), index_ids[], first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: it was not
+there; of what is unreadable, the last one known) with {ENTRY_FIELDS}.
 """
+_STYLES = {
+    "appeared": terminal.GOOD,
+    "changed": terminal.CAREFUL,
+    "vanished": terminal.BAD,
+    "unreadable": terminal.BAD,
+    "readable": terminal.GOOD,
+}
 
 
 def history(
@@ -83,7 +93,7 @@ def _answer(
         by_id = {identity.index_id: identity for identity in group}
         versions = versions_of(store, list(by_id.values()), shown, pass_over)
         if versions:
-            heading = f"{'crawled (UTC)':<16}  {'':8}  {'modified (UTC)':<16} {'size':>7}   path"
+            heading = f"{'crawled (UTC)':<16}  {'':10}  {'modified (UTC)':<16} {'size':>7}   path"
             lines += [Text("/".join(whose), terminal.STRONG), Text(heading, terminal.QUIET)]
         before: Version | None = None
         for version in versions:
@@ -118,7 +128,11 @@ def _whose(identity: IndexIdentity) -> tuple[str, str, str]:
 def _what(before: Version | None, version: Version) -> str:
     if version.entry is None:
         return "vanished"
-    return "appeared" if before is None or before.entry is None else "changed"
+    if version.unreadable:
+        return "unreadable"
+    if before is None or before.entry is None:
+        return "appeared"
+    return "readable" if before.entry == version.entry else "changed"
 
 
 def _document(version: Version, what: str, file_system: str, arns: list[str]) -> dict[str, Any]:
@@ -134,13 +148,14 @@ def _document(version: Version, what: str, file_system: str, arns: list[str]) ->
 
 
 def _lines(version: Version, what: str, arns: list[str]) -> list[Text]:
-    style = {"appeared": terminal.GOOD, "changed": terminal.CAREFUL, "vanished": terminal.BAD}[what]
+    style = _STYLES[what]
     first, last = version.indexes[0], version.indexes[-1]
-    line = Text.assemble((f"{terminal.minute(first.crawled_at)}  ", terminal.QUIET), (f"{what:<8}", style))
+    line = Text.assemble((f"{terminal.minute(first.crawled_at)}  ", terminal.QUIET), (f"{what:<10}", style))
     if version.entry is None:
         return [line]
     line = Text.assemble(line, "  ", entry_line(version.entry, version.entry.path))
-    kept = f"    in {terminal.count(len(version.indexes), 'index', 'indexes')}"
+    number = terminal.count(len(version.indexes), "index", "indexes")
+    kept = f"    {'not read by' if version.unreadable else 'in'} {number}"
     kept += f", the last crawled {terminal.minute(last.crawled_at)}" if first is not last else ""
     kept += ":" if arns else f": {first.index_id}" + (f" to {last.index_id}" if first is not last else "")
     return [line, Text(kept, terminal.QUIET), *(Text(f"    {arn}", terminal.QUIET) for arn in arns)]

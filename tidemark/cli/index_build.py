@@ -59,13 +59,15 @@ a minute before; Ctrl-C loses nothing.
   tidemark index build /home --repository file:///srv/ix --exclude '/*/.cache'
   tidemark index build . --repository file:///srv/ix --exclude node_modules
 
-JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted}} or null, continued, seconds.
+JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted, unreadable}} or null, continued, seconds.
 """
 
 
 def build(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="What to index.")
+        Path,
+        # Whether it can be read, the crawl says, with the code that says so.
+        typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=False, help="What to index."),
     ],
     repository: Annotated[
         str,
@@ -271,7 +273,12 @@ def _json(store: Store, manifest: Manifest, *, continued: bool, took: timedelta)
         **manifest_json(store, manifest),
         "flags": list(manifest.flags),
         "changes": changes
-        and {"added": changes.added, "modified": changes.modified, "deleted": changes.deleted},
+        and {
+            "added": changes.added,
+            "modified": changes.modified,
+            "deleted": changes.deleted,
+            "unreadable": changes.unreadable,
+        },
         "continued": continued,
         "seconds": round(took.total_seconds(), 3),
     }
@@ -297,6 +304,7 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
             f"{changes.added:,} added",
             f"{changes.modified:,} changed",
             f"{changes.deleted:,} removed",
+            *([f"{changes.unreadable:,} could not be read again"] if changes.unreadable else []),
         ]
         err.print(f"  {', '.join(counted)} since {manifest.previous_index_id}", soft_wrap=True)
     problems = {

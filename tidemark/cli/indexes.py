@@ -37,6 +37,7 @@ Repository = Annotated[
         help="file:///path or s3://bucket/prefix, without any deployment. Default: the deployment's.",
     ),
 ]
+CLAMPED = 2**63 - 1  # what the first indexes say of a directory that holds more
 INDEX_FIELDS = (
     "index_id, account, region, file_system, location, crawl_started_at, crawl_ended_at, worker, "
     "excluded[], unmatched[] (of excluded[], what no directory matched), previous_index_id, entries, files, "
@@ -201,7 +202,7 @@ def say_which(manifest: Manifest) -> None:
 def note_hard_links(each_name: int, once: int) -> None:
     """Say what an index's bytes are where a hard-linked file counts once, if that shows."""
     shown, less = terminal.size(each_name), terminal.size(once)
-    if shown != less:
+    if shown != less and each_name != CLAMPED:
         note = (
             f"Hard-linked files count at each of their names here: {shown} in the whole index, "
             f"{less} when each counts once."

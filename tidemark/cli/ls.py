@@ -35,8 +35,9 @@ counts at each of its names. Times are UTC.
 \b
   tidemark ls fs-0123456789abcdef0:/home --sort size --limit 20
 
-JSON: index_id, path, path_base64, more (whether --limit left some out), entries[], each with
-{ENTRY_FIELDS}; of directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
+JSON: index_id, path, path_base64, unreadable (whether not all of the directory could be read), more (whether
+--limit left some out), entries[], each with {ENTRY_FIELDS};
+of directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
 """
 
 
@@ -66,12 +67,15 @@ def ls(
     """See HELP."""
     source, directory = _parsed(where)
     behind = None if after is None else escape(terminal.typed(after)).rstrip("/")
+    from tidemark.index.problems import refused
+
     with opened(source, repository) as (store, manifest):
         listing, totals = _listing(store, manifest, directory)
         page = _sorted(listing, sort, totals)
         if behind is not None:
             page = _behind(page, sort, behind)
         entries = islice(page, limit or None)
+        unreadable = refused(store, manifest, directory)
         if as_json:
             documents = [_entry_json(entry, totals) for entry in entries]
             more = next(page, None) is not None
@@ -79,16 +83,26 @@ def ls(
                 {
                     "index_id": manifest.index_id,
                     **name_json("path", directory),
+                    "unreadable": unreadable,
                     "more": more,
                     "entries": documents,
                 }
             )
         else:
             say_which(manifest)
-            whole = directory == "/" and behind is None
-            _print(
-                entries, page, totals, after=behind is not None, once=manifest.totals.bytes if whole else None
-            )
+            once = manifest.totals.bytes if directory == "/" and behind is None else None
+            _print(entries, page, totals, after=behind is not None, once=once, unreadable=unreadable)
+            if unreadable:
+                _say_unreadable(manifest, directory)
+
+
+def _say_unreadable(manifest: Manifest, directory: str) -> None:
+    path = shlex.quote(f"{terminal.printable(directory.rstrip('/'))}/NAME")
+    said = (
+        f"! not all of this directory could be read when the index was made; what was last known of it: "
+        f"tidemark history {path} --file-system {manifest.identity.file_system_id}"
+    )
+    terminal.console(stderr=True).print(Text(said, terminal.CAREFUL), soft_wrap=True)
 
 
 def _parsed(where: str) -> tuple[str, str]:
@@ -162,8 +176,9 @@ def _print(
     *,
     after: bool,
     once: int | None,
+    unreadable: bool,
 ) -> None:
-    """Print entries, those `after` one or all, and what is to be said of them.
+    """Print entries, those `after` one or all, of a directory that may be unreadable, and what is to be said.
 
     `once` is what all below them hold if a hard-linked file counts once; None: that is not known.
     """
@@ -176,9 +191,8 @@ def _print(
         size += _size(entry, totals) if entry.type in "fd" else 0
         last = entry
     if last is None:
-        err.print(
-            Text("nothing else: this was the last page" if after else "an empty directory", terminal.QUIET)
-        )
+        empty = "nothing that could be read" if unreadable else "an empty directory"
+        err.print(Text("nothing else: this was the last page" if after else empty, terminal.QUIET))
     elif next(rest, None) is not None:
         name = shlex.quote(terminal.printable(last.name))
         err.print(Text(f"There is more: --after {name}", terminal.QUIET), soft_wrap=True)

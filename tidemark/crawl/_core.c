@@ -206,6 +206,7 @@ static int matches(const char *glob, const char *path) { /* only the last of eac
         } else return 0;
     }
 }
+static long long sum(long long a, long long b) { return a > INT64_MAX - b ? INT64_MAX : a + b; } /* sizes: >= 0 */
 
 static int excluded(const Crawl *c, const char *path) { /* without a slash at either end */
     int found = 0, n = LEFT_OUT;
@@ -215,7 +216,7 @@ static int excluded(const Crawl *c, const char *path) { /* without a slash at ei
 }
 
 static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int count) {
-    Stack below = { 0 }; long long bytes = 0, rows = 0;
+    Stack below = { 0 }; long long bytes = 0, rows = 0, before = c->shared[BYTES];
     for (; count--; name += strlen(name) + 1) {
         struct statx sx;
         wait_for_turn(c);
@@ -223,7 +224,7 @@ static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int
             problem(*batch, STAT, errno, dir, name);
             continue;
         }
-        if (S_ISREG(sx.stx_mode)) bytes += (long long)sx.stx_size;
+        if (S_ISREG(sx.stx_mode)) bytes = sum(bytes, sx.stx_size > INT64_MAX ? INT64_MAX : (long long)sx.stx_size);
         if (S_ISDIR(sx.stx_mode)) {
             Work *work = new_work(dir, dir->bytes, dir->length, name);
             int skip = excluded(c, work->bytes + 1);
@@ -234,7 +235,8 @@ static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int
         }
         append(c, *batch, dir, name, &sx); rows++;
     }
-    c->shared[ENTRIES] += rows; c->shared[BYTES] += bytes; c->shared[QUEUED] += below.held;
+    c->shared[ENTRIES] += rows; c->shared[QUEUED] += below.held;
+    while (!atomic_compare_exchange_weak(&c->shared[BYTES], &before, sum(before, bytes)));
     if (below.held) {
         pthread_mutex_lock(&c->lock);
         int keep = c->open <= c->options->descriptors; /* else they are reached from the root again */

@@ -45,6 +45,11 @@ class Problem:
         )
         return cls(path=path, operation=operation, errno=errno, kind=kind if errno else "changed")
 
+    @property
+    def is_of_the_root(self) -> bool:
+        """Whether the root could not be listed to its end: a crawl without it has seen nothing reliable."""
+        return self.path == b"/" and self.operation in ("open", "readdir")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:

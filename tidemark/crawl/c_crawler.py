@@ -21,7 +21,7 @@ from typing import Any, Final
 from tidemark.crawl.batch import Batch, BytesColumn, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
 from tidemark.crawl.deferred import Deferred
-from tidemark.crawl.descriptors import open_root
+from tidemark.crawl.descriptors import check_anything_read, open_root, root_unreadable
 from tidemark.errors import CrawlFailed
 
 _BATCHES = 8  # ready for a reader
@@ -99,6 +99,7 @@ class CCrawl:
     ) -> None:
         self._root, self._options = root, options
         self._deferred = Deferred(pending)
+        self._from_root = next(iter(self._deferred), None) == ROOT
         self._shared = (ctypes.c_longlong * (_LEFT_OUT + len(options.exclude)))()
         self._shared[_QUEUED] = len(self._deferred)
         self._unreadable = self._vanished = 0
@@ -123,6 +124,8 @@ class CCrawl:
                 self._deferred.close()
         if self._shared[_STOP]:
             raise CrawlStopped
+        if self._from_root and not self._deferred:
+            check_anything_read(self._root, self._shared[_ENTRIES], self._unreadable)
 
     def pause(self) -> None:
         """Begin no further directory."""
@@ -180,7 +183,11 @@ class CCrawl:
                 batch = self._received(os.read(reader, _ADDRESS.size))
                 if batch is None:
                     left -= 1
-                elif batch.rows or batch.problems:
+                    continue
+                for problem in batch.problems:
+                    if problem.is_of_the_root:
+                        raise root_unreadable(self._root, problem.errno)
+                if batch.rows or batch.problems:
                     yield batch
         finally:
             if left:  # nobody reads on

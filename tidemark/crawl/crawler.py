@@ -29,7 +29,7 @@ class CrawlProgress:
     entries: int = 0
     directories: int = 0  # listed to their end
     directories_queued: int = 0  # seen, not yet listed
-    bytes: int = 0  # apparent sizes of regular files, hard links counted at every name
+    bytes: int = 0  # apparent sizes of regular files, each name of a hard link counted; 2^63 - 1 at most
     unreadable: int = 0
     vanished: int = 0
 
@@ -62,7 +62,8 @@ class Crawl(Protocol):
 
         What is found comes within seconds, however slow the crawl is, in batches that may be small for it.
         Ends when all is listed, or soon after `pause`; then it may be called again, to go on.
-        Raises CrawlFailed where the root cannot be read, CrawlStopped after `stop`.
+        Raises CrawlFailed where the root cannot be opened or not be listed to its end, whatever the reason,
+        or where all that is in it refuses; CrawlStopped after `stop`.
         """
         ...
 

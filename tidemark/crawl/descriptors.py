@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from errno import EIO
 
 from tidemark.errors import CrawlFailed
 
@@ -38,10 +39,23 @@ def open_root(root: bytes) -> tuple[int, int]:
         fd = os.open(root, _FLAGS & ~os.O_NOFOLLOW)
         return fd, os.fstat(fd).st_dev
     except OSError as error:
-        raise CrawlFailed(
-            f"{os.fsdecode(root)} cannot be read: {error.strerror}; "
-            f"check that it is mounted and that root on it is not squashed (ClientRootAccess)"
-        ) from error
+        raise root_unreadable(root, error.errno or EIO) from error
+
+
+def root_unreadable(root: bytes, errno: int) -> CrawlFailed:
+    """Return the error of a crawl whose root cannot be opened, or not be listed to its end."""
+    return _failed(root, f"cannot be read: {os.strerror(errno)}")
+
+
+def check_anything_read(root: bytes, entries: int, unreadable: int) -> None:
+    """Raise CrawlFailed where a crawl from the root read no entry and some refused."""
+    if unreadable and not entries:
+        raise _failed(root, f"cannot be read: all that is in it refused, {unreadable:,} in all")
+
+
+def _failed(root: bytes, why: str) -> CrawlFailed:
+    check = "check that it is mounted and that root on it is not squashed (ClientRootAccess)"
+    return CrawlFailed(f"{os.fsdecode(root)} {why}; {check}")
 
 
 def open_waiting(waiting: Waiting, root: int) -> int:

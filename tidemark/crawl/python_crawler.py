@@ -13,13 +13,20 @@ import queue
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from errno import EIO
+from errno import EIO, ENOENT
 from itertools import islice
 
 from tidemark.crawl.batch import Batch, Operation, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
 from tidemark.crawl.deferred import Deferred
-from tidemark.crawl.descriptors import OpenDirectory, Waiting, open_root, open_waiting
+from tidemark.crawl.descriptors import (
+    OpenDirectory,
+    Waiting,
+    check_anything_read,
+    open_root,
+    open_waiting,
+    root_unreadable,
+)
 from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows
 
@@ -52,6 +59,7 @@ class PythonCrawl:
         self._threads = min(options.threads, _MOST_THREADS)
         self._chunk = _CHUNK_ALONE if self._threads == 1 else _CHUNK_SHARED
         self._deferred = Deferred(pending)
+        self._from_root = next(iter(self._deferred), None) == ROOT
         self._lock = threading.Lock()  # guards all that follows, and the users of open directories
         self._work = threading.Condition(self._lock)
         self._dirs: list[Waiting] = []
@@ -71,7 +79,7 @@ class PythonCrawl:
             entries=self._entries,
             directories=self._directories,
             directories_queued=self._queued,
-            bytes=self._bytes,
+            bytes=min(self._bytes, 2**63 - 1),
             unreadable=self._unreadable,
             vanished=self._vanished,
         )
@@ -109,6 +117,8 @@ class PythonCrawl:
             raise self._failure
         if self._stopped:
             raise CrawlStopped
+        if self._from_root and not self._deferred:
+            check_anything_read(self._root_path, self._entries, self._unreadable)
 
     def _until_the_end(self) -> Iterator[Batch]:
         threads = [
@@ -209,7 +219,10 @@ class PythonCrawl:
                         return
                     if not self._hand_over(directory, names):
                         self._stat(directory, names, rows)
-            if os.fstat(directory.fd).st_mtime_ns != before.st_mtime_ns:
+            after = os.fstat(directory.fd)
+            if not after.st_nlink:  # it was removed, which libc shows as the end of the listing
+                self._problem(rows, directory.path, "readdir", OSError(ENOENT, os.strerror(ENOENT)))
+            elif after.st_mtime_ns != before.st_mtime_ns:
                 rows.add_problem(Problem.seen(directory.path, "list", 0))
         except OSError as error:
             self._problem(rows, directory.path, "readdir", error)
@@ -304,6 +317,8 @@ class PythonCrawl:
 
     def _problem(self, rows: Rows, path: bytes, operation: Operation, error: OSError) -> None:
         problem = Problem.seen(path, operation, error.errno or EIO)
+        if problem.is_of_the_root:
+            raise root_unreadable(self._root_path, problem.errno) from error
         with self._lock:
             self._vanished += problem.kind == "vanished"
             self._unreadable += problem.kind == "unreadable"

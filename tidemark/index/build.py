@@ -101,6 +101,7 @@ def build_index(
             store,
             identity,
             previous,
+            gathered.problems.unreadable(),
             folder=folder,
             scratch=scratch,
             schema=flags.part_schema(),

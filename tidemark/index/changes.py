@@ -1,4 +1,4 @@
-"""changes.parquet: what became of the file system's previous index."""
+"""changes.parquet: what became of the previous index; unreadable.parquet: of what that is not known."""
 
 from __future__ import annotations
 
@@ -9,17 +9,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.columns import with_raw_columns
-from tidemark.index.compare import ADDED, BEFORE, DELETED, MODIFIED, READ_COLUMNS, compare, cut
+from tidemark.index.compare import (
+    ADDED,
+    BEFORE,
+    COMPARED,
+    DELETED,
+    MODIFIED,
+    READ_COLUMNS,
+    UNREAD,
+    compare,
+    cut,
+    differ,
+    finished,
+)
+from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.folder import Folder
 from tidemark.index.manifest import Changes, File, Manifest
-from tidemark.index.reader import ROW_COLUMNS
+from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
+from tidemark.index.sort import merge, without_repetitions
 from tidemark.index.store import Store
+from tidemark.index.unreadable import Unreadable, plain, with_unread
 
 CHANGES = "changes.parquet"
+UNREADABLE = "unreadable.parquet"
 CHANGES_SCHEMA = pa.schema([pa.field("op", pa.string(), nullable=False), *PART_SCHEMA])
 _ROW_GROUP_ROWS = 65_536
 _READ_AHEAD = 2  # row groups of an index that are read while others are compared; 15 MB each
@@ -39,6 +55,51 @@ def sorted_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Itera
     return filter(len, tables)
 
 
+def standing_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Iterator[pa.Table]:
+    """Return what was last known of what an index could not read, in order, with ROW_COLUMNS.
+
+    None of it is in the index itself, but links whose target could not be read. Raises IndexDamaged.
+    """
+    file = manifest.side_file(UNREADABLE)
+    if file is not None:
+        reader = ParquetReader(store, manifest, file)
+        for row_group in range(reader.row_groups):
+            if below.may_be_in_row_group(reader, row_group):
+                yield rows_below(reader.read(row_group, ROW_COLUMNS), below)
+
+
+def standing_entry(store: Store, manifest: Manifest, path: str) -> Entry | None:
+    """Return what was last known of a path that an index could not read; None: nothing, or it could.
+
+    Raises IndexDamaged.
+    """
+    parent, _, name = path.rpartition("/")
+    for table in standing_rows(store, manifest, Filters(under=parent)):
+        is_it = pc.and_(pc.equal(table.column("parent"), f"{parent}/"), pc.equal(table.column("name"), name))
+        if found := next(entries(table.filter(is_it)), None):
+            return found
+    return None
+
+
+def known_rows(
+    store: Store, manifest: Manifest, below: Filters = ANY, *, mark: bool = True
+) -> Iterator[pa.Table]:
+    """Return the rows of an index and what stands of those that it could not read, in order.
+
+    They have READ_COLUMNS and UNREAD: false of all, unless they are to be marked. Raises IndexDamaged.
+    """
+    rows = (with_unread(table) for table in sorted_rows(store, manifest, below))
+    if manifest.side_file(UNREADABLE) is None:
+        return rows
+    standing = (
+        plain(with_unread(with_parent_dictionary(table), unread=mark))
+        for table in standing_rows(store, manifest, below)
+        if len(table)
+    )
+    # Of a link that could not be read, what stands comes first, and the other goes.
+    return without_repetitions(merge([standing, map(plain, rows)]))
+
+
 def rows_below(rows: pa.Table, below: Filters) -> pa.Table:
     """Return those sorted rows that are below the directory that `below` names: they lie together."""
     for answers in below.condition(rows):
@@ -52,64 +113,113 @@ def with_parent_dictionary(rows: pa.Table) -> pa.Table:
     return pa.table({**{name: rows.column(name) for name in rows.column_names}, "parent": parent})
 
 
-class ChangesBuilder:
-    """Compares sorted rows with those of the previous index while they stream by.
+class _Gathering:
+    """Small tables on their way to a side file."""
 
-    `watch` sees the changes pass, with what modified entries were BEFORE.
+    def __init__(self, name: str, schema: pa.Schema, *more: str) -> None:
+        self._writer = SideFileWriter(name, schema, dictionary_columns=[*more, *DICTIONARY_COLUMNS])
+        self._more = more  # columns besides the parts'
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self.rows = 0
+
+    def add(self, rows: pa.Table) -> None:
+        place = rows.column_names.index("parent")
+        plain = rows.set_column(place, "parent", rows.column("parent").cast(pa.string()))
+        self._waiting.append(plain.select([*self._more, *ROW_COLUMNS]))
+        self._waiting_rows += len(rows)
+        self.rows += len(rows)
+        if self._waiting_rows >= _ROW_GROUP_ROWS:
+            self._flush()
+
+    def close(self, folder: Folder) -> File:
+        self._flush()
+        return self._writer.close(folder)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            rows = pa.concat_tables(self._waiting).combine_chunks()
+            raw = with_raw_columns(rows)
+            for name in self._more:
+                raw = raw.append_column(name, rows.column(name))
+            self._writer.write(raw)
+            self._waiting, self._waiting_rows = [], 0
+
+
+class ChangesBuilder:
+    """Compares sorted rows with what was known of the previous index while they stream by.
+
+    What `unreadable` covers has not changed: it stands. `watch` sees the changes pass, with UNREAD and with
+    what modified entries were BEFORE; to it, to become unreadable and to be read again are changes, too.
     """
 
     def __init__(
-        self, store: Store, previous: Manifest | None, watch: Callable[[pa.Table], None] | None = None
+        self,
+        store: Store,
+        previous: Manifest,
+        unreadable: Unreadable,
+        watch: Callable[[pa.Table], None],
     ) -> None:
-        self._watch = watch
-        self._old = sorted_rows(store, previous) if previous else iter(())
+        self._watch, self._unreadable = watch, unreadable
+        self._old = known_rows(store, previous)
         self._head: pa.Table | None = next(self._old, None)
-        self._writer = SideFileWriter(CHANGES, CHANGES_SCHEMA, dictionary_columns=["op", *DICTIONARY_COLUMNS])
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
+        self._changes = _Gathering(CHANGES, CHANGES_SCHEMA, "op")
+        self._standing = _Gathering(UNREADABLE, PART_SCHEMA)
         self._counts: Counter[str] = Counter()
 
     @property
     def counts(self) -> Changes:
         """How many changes there are so far."""
         return Changes(
-            added=self._counts[ADDED], modified=self._counts[MODIFIED], deleted=self._counts[DELETED]
+            added=self._counts[ADDED],
+            modified=self._counts[MODIFIED],
+            deleted=self._counts[DELETED],
+            unreadable=self._standing.rows,
         )
 
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`. Raises IndexDamaged where the previous index is."""
-        left: pa.Table | None = rows
+        left: pa.Table | None = with_unread(rows)
         while left is not None:
             was, now, was_left, left = cut(self._head, left)
             self._keep(was, now)
             self._head = was_left if was_left is not None else next(self._old, None)
 
-    def close(self, folder: Folder) -> File:
-        """Put the file."""
+    def close(self, folder: Folder) -> list[File]:
+        """Put the files; that of what is unreadable only where there is any."""
         while self._head is not None:
             self._keep(self._head, None)
             self._head = next(self._old, None)
-        self._flush()
-        return self._writer.close(folder)
+        files = [self._changes.close(folder)]
+        return [*files, self._standing.close(folder)] if self._standing.rows else files
 
     def _keep(self, was: pa.Table | None, now: pa.Table | None) -> None:
-        changes = compare(was, now, before=self._watch is not None)
-        if self._watch is not None and len(changes):
-            self._watch(changes)
-            changes = changes.filter(pc.not_equal(changes.column("op"), BEFORE))
+        if self._unreadable:
+            now, standing = self._unreadable.stand_in(was, now)
+            if standing is not None:
+                self._standing.add(finished(standing))
+        changes = compare(was, now, before=True)
+        if not len(changes):
+            return
+        self._watch(changes)
+        changes = _to_be_told(changes)
         if len(changes):
             for each in pc.value_counts(changes.column("op").combine_chunks()).to_pylist():
                 self._counts[each["values"]] += each["counts"]
-            place = changes.column_names.index("parent")
-            plain = changes.set_column(place, "parent", changes.column("parent").cast(pa.string()))
-            self._waiting.append(plain.select(["op", *ROW_COLUMNS]))
-            self._waiting_rows += len(changes)
-        if self._waiting_rows >= _ROW_GROUP_ROWS:
-            self._flush()
+            self._changes.add(changes)
 
-    def _flush(self) -> None:
-        if self._waiting:
-            rows = pa.concat_tables(self._waiting).combine_chunks()
-            raw = with_raw_columns(rows)
-            self._writer.write(raw.append_column("op", rows.column("op")))
-            self._waiting, self._waiting_rows = [], 0
+
+def _to_be_told(changes: pa.Table) -> pa.Table:
+    """Return changes, sorted and with what was BEFORE, that the file is to hold: those of what was read."""
+    op = changes.column("op").combine_chunks()
+    unread = changes.column(UNREAD).combine_chunks()
+    stands = pc.and_(unread, pc.not_equal(op, DELETED))  # a deleted row is what it was before
+    kept = pc.and_not(pc.not_equal(op, BEFORE), stands)
+    # What could not be read before and can now comes right behind what stood for it.
+    before = pc.indices_nonzero(pc.and_(pc.equal(op, BEFORE), unread))
+    if len(before):
+        after = pc.add(before, 1)
+        unequal = differ(changes.take(before), None, changes.take(after), None, COMPARED)
+        same = after if unequal is None else after.filter(pc.invert(unequal))
+        kept = pc.and_not(kept, pc.is_in(pa.array(range(len(changes)), same.type), value_set=same))
+    return changes.filter(kept)

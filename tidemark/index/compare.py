@@ -6,6 +6,7 @@ columns of the paths that are in both are compared whole, and only rows that cha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"
 BEFORE = "B"  # only in memory: what a modified entry was before
+# Only in memory: whether an index could not read the row, which is then the last one known and stands.
+UNREAD = "unreadable"
 # What a change is. A row that differs in nothing else is the same entry.
 COMPARED = ("type", "size", "mtime", "ctime", "uid", "gid", "mode", "nlink", "inode", "target")
 # What of an index is read to compare it. `ext` follows from name and type, which is cheaper for few rows.
@@ -43,35 +46,45 @@ def cut(
 def compare(was: pa.Table | None, now: pa.Table | None, *, before: bool = False) -> pa.Table:
     """Return what changed between sorted rows: `op`, and the row after it, of a deletion before.
 
-    The tables have READ_COLUMNS, `parent` as a dictionary; None has no rows, and one of them at least is
-    another. With `before`, each modified row follows what it was, with the op BEFORE. The result has
-    ROW_COLUMNS and is sorted, as is its dictionary of parents.
+    The tables have READ_COLUMNS, `parent` as a dictionary, and may have UNREAD, all or none; None has no
+    rows, and one of them at least is another. With `before`, each modified row follows what it was, with the
+    op BEFORE. The result has ROW_COLUMNS, and UNREAD if they have, and is sorted, as is its dictionary of
+    parents.
     """
     if was is None or now is None:
         only: Any = now if was is None else was
-        return _finished(_tagged(only, ADDED if was is None else DELETED))
+        return finished(_tagged(only, ADDED if was is None else DELETED), "op")
     was, now = trimmed(was), trimmed(now)
     was_kept, now_kept = common_rows(was, now)
-    differ = _differ(was, was_kept, now, now_kept)
+    unequal = differ(was, was_kept, now, now_kept)
     changed = (
-        (BEFORE, was, _places(was_kept, differ) if before else None),
+        (BEFORE, was, _places(was_kept, unequal) if before else None),
         (DELETED, was, _others(was_kept)),
-        (MODIFIED, now, _places(now_kept, differ)),
+        (MODIFIED, now, _places(now_kept, unequal)),
         (ADDED, now, _others(now_kept)),
     )
     pieces = [
         _tagged(rows.take(places), op) for op, rows, places in changed if places is not None and len(places)
     ]
     # The sort is stable, so that what an entry was comes before what it is.
-    return _finished(sort_pieces(pieces) if pieces else _tagged(now.slice(0, 0), MODIFIED))
+    return finished(sort_pieces(pieces) if pieces else _tagged(now.slice(0, 0), MODIFIED), "op")
 
 
 def _cut_at(rows: pa.Table, count: int) -> tuple[pa.Table | None, pa.Table | None]:
     return rows.slice(0, count) if count else None, rows.slice(count) if count < len(rows) else None
 
 
-def _differ(was: pa.Table, was_kept: _Answers, now: pa.Table, now_kept: _Answers) -> _Answers:
-    """Tell of each path that is in both whether it differs from what it was; None: none does."""
+def differ(
+    was: pa.Table,
+    was_kept: _Answers,
+    now: pa.Table,
+    now_kept: _Answers,
+    names: Iterable[str] = (*COMPARED, UNREAD),
+) -> _Answers:
+    """Tell of each path that is in both whether it differs from what it was; None: none does.
+
+    `was_kept` and `now_kept` tell which rows these are, None: all; `names` are the columns that count.
+    """
 
     def columns(name: str) -> tuple[pa.Array, pa.Array]:
         pair = was.column(name).chunk(0), now.column(name).chunk(0)
@@ -83,7 +96,9 @@ def _differ(was: pa.Table, was_kept: _Answers, now: pa.Table, now_kept: _Answers
         )
 
     found = None
-    for name in COMPARED:
+    for name in names:
+        if name not in was.column_names:  # UNREAD
+            continue
         before, after = columns(name)
         if before.equals(after):
             continue
@@ -112,14 +127,16 @@ def _others(kept: _Answers) -> pa.Array | None:
 
 def _tagged(rows: pa.Table, op: str) -> pa.Table:
     """Return rows with their op, and a dictionary of only their parents."""
-    columns = {name: rows.column(name) for name in READ_COLUMNS}
+    columns = {name: rows.column(name) for name in [*READ_COLUMNS, UNREAD] if name in rows.column_names}
     columns |= {name: columns[name].combine_chunks().cast(pa.string()) for name in ("parent", "type")}
     columns["parent"] = columns["parent"].dictionary_encode()
     return pa.table({"op": pa.repeat(pa.scalar(op), len(rows)), **columns})
 
 
-def _finished(changes: pa.Table) -> pa.Table:
+def finished(changes: pa.Table, *first: str) -> pa.Table:
+    """Return rows with what follows from the others: `ext`, and no inode of what has one name only."""
     columns = {name: changes.column(name) for name in changes.column_names}
     columns["inode"] = where_linked(columns["inode"], columns["nlink"])
     columns["ext"] = extension(columns["name"].combine_chunks(), columns["type"].combine_chunks())
-    return pa.table(columns).select(["op", *ROW_COLUMNS])
+    last = [UNREAD] if UNREAD in columns else []
+    return pa.table(columns).select([*first, *ROW_COLUMNS, *last])

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 import pyarrow as pa
 
-from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, rows_below, sorted_rows
-from tidemark.index.compare import ADDED, DELETED, compare, cut
+from tidemark.index.browse import find_entry
+from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_below, standing_rows
+from tidemark.index.compare import ADDED, DELETED, UNREAD, compare, cut
 from tidemark.index.entry import Entry
 from tidemark.index.filters import Filters
 from tidemark.index.manifest import Manifest
+from tidemark.index.problems import unreadable_of
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import in_order
 from tidemark.index.store import Store
+from tidemark.index.unreadable import Unreadable
 
-Kind = Literal["added", "changed", "removed", "renamed"]
+Kind = Literal["added", "changed", "removed", "renamed", "unreadable"]
 _KINDS: dict[str, Kind] = {ADDED: "added", DELETED: "removed"}
 _COMPARED_AT_ONCE = 2  # pieces, while the next ones are read
 
@@ -28,21 +33,34 @@ class Change:
     """One difference."""
 
     kind: Kind
-    entry: Entry  # as it is in the second index; of what was removed, as it was in the first
+    # As it is in the second index; of what was removed, as it was in the first; of what is unreadable in the
+    # second, as it was last known.
+    entry: Entry
     before: str | None = None  # the path in the first index, of what has another one now
     entries: int | None = None  # that went along with a renamed directory, at any depth, otherwise unchanged
 
 
 def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -> Iterator[Change]:
-    """Return what is different in `second`, sorted by directory and name: added, changed, removed.
+    """Return what is different in `second`, sorted by directory and name.
 
-    Reads only changes.parquet where `second` was written against `first`, else both indexes, some row groups
-    of each at a time; of any only what can be below `under`. Raises IndexDamaged.
+    It was added, changed or removed, or is unreadable: `second` could not read it, so that what became of it
+    is not known. What `first` could not read is compared by what was last known of it.
+
+    Reads only changes.parquet and unreadable.parquet where `second` was written against `first`, else both
+    indexes, some row groups of each at a time; of any only what can be below `under`. Raises IndexDamaged.
     """
     below = Filters(under=under)
-    for changes in _changes(store, first, second, below):
-        for op, entry in zip(changes.column("op").to_pylist(), entries(changes), strict=True):
-            yield Change(kind=_KINDS.get(op, "changed"), entry=entry)
+    if second.side_file(CHANGES) is not None and second.previous_index_id == first.index_id:
+        standing = (_of(rows, "unreadable") for rows in standing_rows(store, second, below))
+        streams = (chain.from_iterable(each) for each in (_recorded(store, second, below), standing))
+        yield from heapq.merge(*streams, key=lambda change: (change.entry.parent, change.entry.name))
+        return
+    pieces = _pieces(store, first, second, below)
+    for changes in in_order(pieces, lambda piece: compare(*piece), at_once=_COMPARED_AT_ONCE):
+        for op, unread, entry in zip(
+            *(changes.column(name).to_pylist() for name in ("op", UNREAD)), entries(changes), strict=True
+        ):
+            yield Change(kind="unreadable" if unread else _KINDS.get(op, "changed"), entry=entry)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -53,6 +71,7 @@ class DirectoryChanges:
     changed: int = 0
     removed: int = 0
     renamed: int = 0
+    unreadable: int = 0
     bytes_added: int = 0  # of added files
     bytes_removed: int = 0
 
@@ -70,25 +89,44 @@ def by_directory(changes: Iterable[Change]) -> dict[str, DirectoryChanges]:
     return dict(sums)
 
 
-def _changes(store: Store, first: Manifest, second: Manifest, below: Filters) -> Iterator[pa.Table]:
-    file = second.side_file(CHANGES)
-    if file is not None and second.previous_index_id == first.index_id:
-        reader = ParquetReader(store, second, file, CHANGES_SCHEMA)
-        for row_group in range(reader.row_groups):
-            if below.may_be_in_row_group(reader, row_group):
-                yield rows_below(reader.read(row_group, ["op", *ENTRY_COLUMNS]), below)
-        return
-    pieces = _pieces(sorted_rows(store, first, below), sorted_rows(store, second, below))
-    yield from in_order(pieces, lambda piece: compare(*piece), at_once=_COMPARED_AT_ONCE)
+def _recorded(store: Store, index: Manifest, below: Filters) -> Iterator[Iterator[Change]]:
+    file = index.side_file(CHANGES)
+    assert file is not None  # noqa: S101 - asked by the only caller
+    reader = ParquetReader(store, index, file, CHANGES_SCHEMA)
+    for row_group in range(reader.row_groups):
+        if below.may_be_in_row_group(reader, row_group):
+            rows = rows_below(reader.read(row_group, ["op", *ENTRY_COLUMNS]), below)
+            kinds = (_KINDS.get(op, "changed") for op in rows.column("op").to_pylist())
+            yield (Change(kind=kind, entry=entry) for kind, entry in zip(kinds, entries(rows), strict=True))
+
+
+def _of(rows: pa.Table, kind: Kind) -> Iterator[Change]:
+    return (Change(kind=kind, entry=entry) for entry in entries(rows))
 
 
 def _pieces(
-    first: Iterator[pa.Table], second: Iterator[pa.Table]
+    store: Store, first: Manifest, second: Manifest, below: Filters
 ) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
     """Return the rows of both in pieces that can be compared, each without the others."""
-    old, new = next(first, None), next(second, None)
+    unreadable = unreadable_of(store, second)
+    if unreadable:
+        _note_above(store, second, unreadable, below)
+    before, after = known_rows(store, first, below, mark=False), known_rows(store, second, below)
+    old, new = next(before, None), next(after, None)
     while old is not None or new is not None:
         was, now, old, new = cut(old, new)
-        yield was, now
-        old = old if old is not None else next(first, None)
-        new = new if new is not None else next(second, None)
+        if unreadable:
+            now, _ = unreadable.stand_in(was, now)
+        if was is not None or now is not None:
+            yield was, now
+        old = old if old is not None else next(before, None)
+        new = new if new is not None else next(after, None)
+
+
+def _note_above(store: Store, index: Manifest, unreadable: Unreadable, below: Filters) -> None:
+    """Learn what `below` and the directories above it are, whose rows are not among those that are read."""
+    whole = f"/{(below.under or '').strip('/')}/"
+    for end in (at for at, letter in enumerate(whole) if letter == "/" and at):
+        path = whole[:end]
+        if unreadable.broke_off(f"{path.rpartition('/')[0]}/") and find_entry(store, index, path):
+            unreadable.note_seen(f"{path}/")

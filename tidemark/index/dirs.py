@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tidemark.index.folder import Folder
 from tidemark.index.manifest import File
 from tidemark.index.schema import TIME
 from tidemark.index.sort import Sorter, trimmed
+from tidemark.index.sums import WIDE, clamped, fits, summable
 
 DIRS = "dirs.parquet"
 DIRS_SCHEMA = pa.schema(
@@ -27,8 +29,13 @@ DIRS_SCHEMA = pa.schema(
         pa.field("subtree_files", pa.int64()),
         pa.field("subtree_bytes", pa.int64()),
         pa.field("subtree_mtime", TIME),
+        # What does not fit into 64 bits, where the columns of these names are clamped; null elsewhere.
+        pa.field("bytes_wide", WIDE),
+        pa.field("subtree_bytes_wide", WIDE),
     ]
 )
+WIDE_COLUMNS = ("bytes_wide", "subtree_bytes_wide")  # the first indexes do not have them
+FIRST_SCHEMA = pa.schema([field for field in DIRS_SCHEMA if field.name not in WIDE_COLUMNS])
 SUMS = ("entries", "files", "bytes")  # of what is in it; with `subtree_` of all below, null where the same
 _ROW_GROUP_ROWS = 16_384
 _PAGE_BYTES = 1 << 20  # row groups are read whole
@@ -37,7 +44,7 @@ _RUN_ROWS = 1 << 16  # paths are long, and each of these rows has its own
 _MARK = (
     "\0"  # behind a directory's name, for the row that stands in where the directory turns out to be empty
 )
-_NUMBERS = [name for name in DIRS_SCHEMA.names if name not in ("parent", "name")]
+_NUMBERS = [name for name in FIRST_SCHEMA.names if name not in ("parent", "name")]
 
 
 # A directory whose subtree is passing by: its path; what is in it: entries, files, bytes; the same of what is
@@ -68,7 +75,7 @@ class DirsBuilder:
                 {
                     "code": parent.indices,
                     "files": is_file.cast(pa.int64()),
-                    "bytes": pc.if_else(is_file, rows.column("size"), 0),
+                    "bytes": summable(pc.if_else(is_file, rows.column("size"), 0)),
                     "mtime": rows.column("mtime").cast(pa.int64()),
                 }
             )
@@ -79,7 +86,7 @@ class DirsBuilder:
         names = parent.dictionary.to_pylist()
         columns = ("code", "files_count", "files_sum", "bytes_sum", "mtime_max")
         for code, *values in zip(*(sums.column(name).to_pylist() for name in columns), strict=True):
-            self._enter(names[code], *values)
+            self._enter(names[code], *map(int, values))
 
     def close(self, folder: Folder) -> File:
         """Put the file."""
@@ -115,7 +122,8 @@ class DirsBuilder:
             columns = {"parent": below.column("parent").combine_chunks(), "name": name.combine_chunks()}
             none = pa.nulls(len(below), pa.int64())
             numbers = {column: none.fill_null(0) if column in SUMS else none for column in _NUMBERS}
-            rows = pa.table({**columns, **numbers})
+            wide = dict.fromkeys(WIDE_COLUMNS, pa.nulls(len(below), WIDE))
+            rows = pa.table({**columns, **numbers, **wide})
             self._sorter.add(rows.to_batches()[0], parent.dictionary)
 
     def _enter(self, path: str, entries: int, files: int, size: int, mtime: int) -> None:
@@ -155,7 +163,13 @@ class DirsBuilder:
             return
         parents, names, *numbers = zip(*self._done, strict=True)
         code = pa.array(range(len(parents)), pa.int32())
-        columns = {name: _int64(values) for name, values in zip(_NUMBERS, numbers, strict=True)}
+        columns = {
+            name: pa.array(map(clamped, values), pa.int64())
+            for name, values in zip(_NUMBERS, numbers, strict=True)
+        }
+        for name in WIDE_COLUMNS:
+            values = numbers[_NUMBERS.index(name.removesuffix("_wide"))]
+            columns[name] = pa.array((None if fits(each) else Decimal(each) for each in values), WIDE)
         for name in SUMS:
             below = columns[f"subtree_{name}"]
             more = pc.not_equal(below, columns[name])
@@ -171,14 +185,6 @@ def split(path: str) -> tuple[str, str]:
         return "", ""
     cut = path.rindex("/", 0, -1) + 1
     return path[:cut], path[cut:-1]
-
-
-def _int64(values: tuple[int, ...]) -> pa.Array:
-    """Return sums as a column; sizes of damaged inodes may add up to more than 64 bits hold."""
-    try:
-        return pa.array(values, pa.int64())
-    except (OverflowError, pa.ArrowInvalid):
-        return pa.array([min(max(value, -(2**63)), 2**63 - 1) for value in values], pa.int64())
 
 
 def _without_stand_ins(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

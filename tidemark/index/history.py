@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.browse import find_entry
 from tidemark.index.catalogue import PassOver, manifest_or_none
+from tidemark.index.changes import standing_entry
 from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.pattern import Mode
+from tidemark.index.problems import could_not_read
 from tidemark.index.search import search
 from tidemark.index.store import Store
-from tidemark.index.versions import Log, Seen
+from tidemark.index.versions import Log, Seen, State
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One state of a path, and the indexes that saw it, one after the other."""
+    """One state of a path, and the indexes that have it, one after the other."""
 
     entry: Entry | None  # None: the path was not there
     indexes: tuple[Seen, ...]
+    unreadable: bool = False  # they could not read it: `entry` is what was last known
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Hit:
     indexes: tuple[Manifest, ...]  # that hold it, oldest first
 
 
-_States = dict[str, tuple[Seen, Entry | None]]  # by index id
+_States = dict[str, tuple[Seen, State]]  # by index id
 
 
 def history(
@@ -45,9 +48,10 @@ def history(
     """Return the versions of one path over a file system's indexes, which are given oldest first.
 
     `path` is written as an Entry's. What comes before its first appearance is left out; a path that no index
-    has gives nothing. The newest index's logs answer for the indexes that they reach over; only the others
-    are looked into one by one. What has no manifest is passed over, and so is what has a damaged one if there
-    is somebody to tell. Raises IndexDamaged.
+    has gives nothing. Where an index could not read it, the last version stands, and is a version of its own.
+    The newest index's logs answer for the indexes that they reach over; only the others are looked into one
+    by one. What has no manifest is passed over, and so is what has a damaged one if there is somebody to
+    tell. Raises IndexDamaged.
     """
 
     def manifest(identity: IndexIdentity) -> Manifest | None:
@@ -59,20 +63,55 @@ def history(
     states = _from_logs(store, newest, path)
     rest = [each for each in indexes if each.index_id not in states]
 
-    def look(identity: IndexIdentity) -> tuple[Seen, Entry | None] | None:
+    def look(identity: IndexIdentity) -> tuple[Seen, State] | None:
         index = newest if identity == newest.identity else manifest(identity)
         if index is None:
             return None
-        return _seen(index), find_entry(store, index, path)
+        return _seen(index), state_of(store, index, path)
 
     with ThreadPoolExecutor(store.at_once) as pool:
         states |= {found[0].index_id: found for found in pool.map(look, rest) if found}
     versions: list[Version] = []
-    there = [states[each.index_id] for each in indexes if each.index_id in states]
-    for entry, group in groupby(there, key=lambda state: state[1]):
-        if entry is not None or versions:
-            versions.append(Version(entry=entry, indexes=tuple(seen for seen, _ in group)))
+    there = _standing(states[each.index_id] for each in indexes if each.index_id in states)
+    for state, group in groupby(there, key=lambda each: each[1]):
+        if state.entry is not None or versions:
+            seen = tuple(each for each, _ in group)
+            versions.append(Version(entry=state.entry, unreadable=state.unreadable, indexes=seen))
     return versions
+
+
+def state_of(store: Store, index: Manifest, path: str) -> State:
+    """Return what an index by itself says of a path. Raises IndexDamaged."""
+    entry = find_entry(store, index, path)
+    is_whole = entry is not None and not _is_unread_link(entry)
+    if is_whole or not index.totals.unreadable:
+        return State(entry=entry)
+    if standing := standing_entry(store, index, path):
+        return State(entry=standing, unreadable=True)
+    return State(entry=entry, unreadable=entry is not None or could_not_read(store, index, path))
+
+
+def _standing(states: Iterable[tuple[Seen, State]]) -> Iterator[tuple[Seen, State]]:
+    """Put what was known before where an index could not read a path and does not know it itself.
+
+    A link that nothing stands for is a version, though its target is not known.
+    """
+    last: Entry | None = None
+    for seen, state in states:
+        if state.unreadable and last is not None and state.entry in (None, _without_target(last)):
+            state = State(entry=last, unreadable=True)
+        elif state.entry is None or _is_unread_link(state.entry):
+            state = State(entry=state.entry)
+        last = state.entry
+        yield seen, state
+
+
+def _is_unread_link(entry: Entry) -> bool:
+    return entry.type == "l" and entry.target is None
+
+
+def _without_target(entry: Entry) -> Entry:
+    return dataclasses.replace(entry, target=None)
 
 
 def _seen(index: Manifest) -> Seen:
@@ -99,17 +138,17 @@ def _from_logs(store: Store, newest: Manifest, path: str) -> _States:
     shift = len(earlier.indexes) - 1 if earlier else 0
     indexes = [*(earlier.indexes[:-1] if earlier else ()), *recent.indexes[:-1], _seen(newest)]
     # What the recent log says of its first index, the earlier one says of its last, if it knows the path.
-    versions = before + [(since + shift, entry) for since, entry in after if since or not before]
+    versions = before + [(since + shift, state) for since, state in after if since or not before]
     if after and not before:
-        versions = [(0 if since == shift else since, entry) for since, entry in versions]
+        versions = [(0 if since == shift else since, state) for since, state in versions]
     if not versions:
-        versions = [(0, find_entry(store, newest, path))]
+        versions = [(0, state_of(store, newest, path))]
     states: _States = {}
-    entry: Entry | None = None
+    state = State()
     changes = dict(versions)
     for number, seen in enumerate(indexes):
-        entry = changes.get(number, entry)
-        states[seen.index_id] = seen, entry
+        state = changes.get(number, state)
+        states[seen.index_id] = seen, state
     return states
 
 

@@ -74,11 +74,12 @@ class Totals:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """How many entries of changes.parquet were added, modified and deleted."""
+    """How many entries of changes.parquet were added, modified and deleted, and of unreadable.parquet."""
 
     added: int = 0
     modified: int = 0
     deleted: int = 0
+    unreadable: int = 0  # what was known and could not be read; missing in what earlier versions wrote
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,9 @@ class Manifest:
             excluded=_texts(content.get("excluded", [])),
             unmatched=_texts(content.get("unmatched", [])),
             flags=_texts(content.get("flags", [])),
-            changes=_numbers(Changes, changes) if (changes := content.get("changes")) is not None else None,
+            changes=_numbers(Changes, {"unreadable": 0, **changes})
+            if (changes := content.get("changes")) is not None
+            else None,
         )
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Problem
+from tidemark.index.browse import find_entry
 from tidemark.index.columns import raw_column
 from tidemark.index.escape import escape
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
-from tidemark.index.manifest import File
+from tidemark.index.manifest import File, Manifest
+from tidemark.index.reader import ParquetReader
+from tidemark.index.store import Store
+from tidemark.index.unreadable import Unreadable
 
 ERRORS = "errors.parquet"
 ERRORS_SCHEMA = pa.schema(
@@ -33,6 +38,9 @@ class ProblemsBuilder:
         self._writer = SideFileWriter(ERRORS, ERRORS_SCHEMA, dictionary_columns=["operation", "kind"])
         self._waiting: list[Problem] = []
         self.counts = {"unreadable": 0, "vanished": 0, "changed": 0}
+        self._refused: list[pa.Array] = []
+        self._broken_off: list[str] = []
+        self._links = False
 
     def add(self, problems: Iterable[Problem]) -> None:
         """Add problems, in any order."""
@@ -42,22 +50,74 @@ class ProblemsBuilder:
         if len(self._waiting) >= _ROW_GROUP_ROWS:
             self._flush()
 
+    def unreadable(self) -> Unreadable:
+        """Return which paths could not be read, of all that was added."""
+        self._flush()
+        paths = pa.concat_arrays(self._refused) if self._refused else None
+        return Unreadable(paths, self._broken_off, links=self._links)
+
     def close(self, folder: Folder) -> File:
         """Put the file."""
         self._flush()
         return self._writer.close(folder)
 
     def _flush(self) -> None:
+        if not self._waiting:
+            return
         path = pa.array([escape(problem.path) for problem in self._waiting], pa.string())
-        self._writer.write(
-            pa.table(
-                {
-                    "path": path,
-                    "path_raw": raw_column(path),
-                    "operation": pa.array([problem.operation for problem in self._waiting], pa.string()),
-                    "errno": pa.array([problem.errno for problem in self._waiting], pa.int32()),
-                    "kind": pa.array([problem.kind for problem in self._waiting], pa.string()),
-                }
-            )
+        rows = pa.table(
+            {
+                "path": path,
+                "path_raw": raw_column(path),
+                "operation": pa.array([problem.operation for problem in self._waiting], pa.string()),
+                "errno": pa.array([problem.errno for problem in self._waiting], pa.int32()),
+                "kind": pa.array([problem.kind for problem in self._waiting], pa.string()),
+            }
         )
+        refused, broken_off, links = _refused(rows)
+        self._refused.append(refused)
+        self._broken_off += broken_off
+        self._links = self._links or links
+        self._writer.write(rows)
         self._waiting = []
+
+
+def unreadable_of(store: Store, manifest: Manifest) -> Unreadable:
+    """Return which paths an index could not read. Raises IndexDamaged."""
+    file = manifest.side_file(ERRORS)
+    if file is None or not manifest.totals.unreadable:
+        return Unreadable()
+    reader = ParquetReader(store, manifest, file, ERRORS_SCHEMA)
+    found = [_refused(reader.read(number, ERRORS_SCHEMA.names)) for number in range(reader.row_groups)]
+    paths = pa.concat_arrays([refused for refused, _, _ in found]) if found else None
+    broken_off = [path for _, each, _ in found for path in each]
+    return Unreadable(paths, broken_off, links=any(links for _, _, links in found))
+
+
+def refused(store: Store, manifest: Manifest, directory: str) -> bool:
+    """Tell of a directory of an index whether it was not listed to its end. Raises IndexDamaged."""
+    whole = f"{directory.rstrip('/')}/"
+    return unreadable_of(store, manifest).nearest(whole) == whole
+
+
+def could_not_read(store: Store, manifest: Manifest, path: str) -> bool:
+    """Tell of a path that an index does not have whether it could not read it. Raises IndexDamaged."""
+    unreadable = unreadable_of(store, manifest)
+    whole = f"{path.rstrip('/')}/"
+    nearest = unreadable.nearest(whole) if unreadable else None
+    if nearest in (None, whole) or not unreadable.broke_off(nearest):
+        return nearest is not None
+    below = whole.removeprefix(nearest).partition("/")[0]
+    return find_entry(store, manifest, f"{nearest}{below}") is None
+
+
+def _refused(rows: pa.Table) -> tuple[pa.Array, list[str], bool]:
+    """Return the paths that refused, each with a slash at its end; those of them that did so while they were
+    listed; and whether there are links that could not be read.
+    """
+    rows = rows.filter(pc.equal(rows.column("kind"), "unreadable"))
+    is_link = pc.equal(rows.column("operation"), "readlink")
+    path = pc.replace_substring_regex(rows.column("path"), "(?s)/*$", "/", max_replacements=1)
+    listed = path.filter(pc.equal(rows.column("operation"), "readdir")).to_pylist()
+    refused = path.filter(pc.invert(is_link)).combine_chunks()
+    return refused, listed, bool(pc.any(is_link).as_py())

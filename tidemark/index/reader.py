@@ -60,6 +60,10 @@ class ParquetReader:
         """How many row groups the file has."""
         return int(self._metadata.num_row_groups)
 
+    def has(self, column: str) -> bool:
+        """Tell whether the file has a column, which a later Tidemark added."""
+        return column in self._columns.names
+
     def note(self, key: str) -> str:
         """Return a text that the footer keeps; empty where it does not."""
         return str((self._metadata.metadata or {}).get(key.encode(), b""), "utf-8")

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.manifest import Totals
+from tidemark.index.sums import total
 
 
 class Counter:
@@ -24,7 +25,7 @@ class Counter:
         self._files += pc.sum(is_file).as_py() or 0
         self._directories += pc.sum(pc.equal(rows.column("type"), "d")).as_py() or 0
         linked = pc.and_(is_file, pc.greater(rows.column("nlink"), 1))
-        self._bytes += pc.sum(rows.column("size").filter(pc.and_not(is_file, linked))).as_py() or 0
+        self._bytes += total(rows.column("size").filter(pc.and_not(is_file, linked)))
         several = pa.table({"inode": rows.column("inode"), "size": rows.column("size")}).filter(linked)
         if len(several):
             self._links.append(several)
@@ -52,6 +53,6 @@ class Counter:
             return
         once = pa.concat_tables(self._links).group_by("inode").aggregate([("size", "max")])
         new = once.filter(pc.invert(pc.is_in(once.column("inode"), value_set=self._links_seen)))
-        self._bytes += pc.sum(new.column("size_max")).as_py() or 0
+        self._bytes += total(new.column("size_max"))
         self._links_seen = pa.concat_arrays([self._links_seen, new.column("inode").combine_chunks()])
         self._links, self._links_waiting = [], 0

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged, PathNotFound
-from tidemark.index.dirs import DIRS, DIRS_SCHEMA, SUMS
+from tidemark.index.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLUMNS
 from tidemark.index.dirs import split as split_directory
 from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
@@ -21,6 +21,7 @@ from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
+from tidemark.index.sums import WIDE, summable
 from tidemark.index.top import TOP
 
 _DAY = 86_400_000_000  # microseconds
@@ -92,18 +93,19 @@ def largest_directories(
     """
     if not manifest.parts:
         return []
-    reader = _open(store, manifest, DIRS, DIRS_SCHEMA)
+    reader = _open(store, manifest, DIRS, FIRST_SCHEMA)
     itself = f"/{under.strip('/')}"
     prefix = itself if itself == "/" else f"{itself}/"
+    by = ("bytes", "bytes_wide")  # where the one is clamped, the other tells
 
     def largest(row_group: int) -> pa.Table:
-        rows = reader.read(row_group, DIRS_SCHEMA.names)
+        rows = _read_directories(reader, row_group)
         path = pc.binary_join_element_wise(rows.column("parent"), rows.column("name"), "")
         below = pc.or_(pc.starts_with(rows.column("parent"), prefix), pc.equal(path, itself.rstrip("/")))
-        return _largest(rows.filter(pc.or_(below, prefix == "/")), "bytes", limit)
+        return _largest(rows.filter(pc.or_(below, prefix == "/")), limit, *by)
 
     found = list(in_order(iter(range(reader.row_groups)), largest, at_once=store.at_once))
-    return [_totals(row) for row in _rows(_largest(pa.concat_tables(found), "bytes", limit))]
+    return [_totals(row) for row in _rows(_largest(pa.concat_tables(found), limit, *by))]
 
 
 def largest_files(store: Store, manifest: Manifest, *, under: str = "/", limit: int = 100) -> list[Entry]:
@@ -121,15 +123,16 @@ def largest_files(store: Store, manifest: Manifest, *, under: str = "/", limit: 
 
     def largest(place: Place) -> pa.Table:
         rows = place.read(ENTRY_COLUMNS)
-        return _largest(rows.filter(_all(filters.condition(rows))), "size", limit)
+        return _largest(rows.filter(_all(filters.condition(rows))), limit, "size")
 
     places = places_of(store, manifest, filters)
     found = list(in_order(places, largest, at_once=store.at_once))
-    return list(entries(_largest(pa.concat_tables(found), "size", limit))) if found else []
+    return list(entries(_largest(pa.concat_tables(found), limit, "size"))) if found else []
 
 
-def _largest(rows: pa.Table, column: str, limit: int) -> pa.Table:
-    keys = [(column, "descending"), ("parent", "ascending"), ("name", "ascending")]
+def _largest(rows: pa.Table, limit: int, *columns: str) -> pa.Table:
+    descending = [(column, "descending") for column in columns]
+    keys = [*descending, ("parent", "ascending"), ("name", "ascending")]
     return rows.take(pc.sort_indices(rows, sort_keys=keys)[:limit])
 
 
@@ -157,15 +160,17 @@ def usage_by(
         rows = place.read(wanted, encoded=("parent", "type"))
         rows = rows.filter(_all(filters.condition(rows)))
         key = _ages(rows.column("mtime"), now) if by == "age" else rows.column(column).cast(pa.string())
-        keyed = pa.table({"key": pc.fill_null(key, ""), "size": rows.column("size")})
-        return keyed.group_by("key").aggregate([("size", "count"), ("size", "sum")])
+        keyed = pa.table({"key": pc.fill_null(key, ""), "size": summable(rows.column("size"))})
+        summed = keyed.group_by("key").aggregate([("size", "count"), ("size", "sum")])
+        wide = summed.column("size_sum").cast(WIDE)
+        return summed.set_column(summed.column_names.index("size_sum"), "size_sum", wide)
 
     found = list(in_order(places_of(store, manifest, filters), sums, at_once=store.at_once))
     if not found:
         return []
     total = pa.concat_tables(found).group_by("key").aggregate([("size_count", "sum"), ("size_sum", "sum")])
     result = [
-        Usage(key=row["key"], files=row["size_count_sum"], bytes=row["size_sum_sum"])
+        Usage(key=row["key"], files=row["size_count_sum"], bytes=int(row["size_sum_sum"]))
         for row in total.to_pylist()
     ]
     if by == "age":
@@ -189,12 +194,12 @@ def _directories(
 ) -> Iterator[DirectoryTotals]:
     if not manifest.parts:
         return
-    reader = _open(store, manifest, DIRS, DIRS_SCHEMA)
+    reader = _open(store, manifest, DIRS, FIRST_SCHEMA)
     for row_group in range(reader.row_groups):
         extent = reader.extent(row_group, "parent")
         if extent is not None and not extent[0] <= parent <= extent[1]:
             continue
-        rows = reader.read(row_group, DIRS_SCHEMA.names)
+        rows = _read_directories(reader, row_group)
         rows = rows.filter(pc.equal(rows.column("parent"), parent))
         if name is not None:
             rows = rows.filter(pc.equal(rows.column("name"), name))
@@ -210,13 +215,27 @@ def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema) -> Par
     return ParquetReader(store, manifest, file, schema)
 
 
+def _read_directories(reader: ParquetReader, row_group: int) -> pa.Table:
+    rows = reader.read(row_group, [name for name in DIRS_SCHEMA.names if reader.has(name)])
+    for name in WIDE_COLUMNS:
+        if not reader.has(name):
+            rows = rows.append_column(name, pa.nulls(len(rows), WIDE))
+    return rows
+
+
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    wide = {name.removesuffix("_wide"): table.column(name).to_pylist() for name in WIDE_COLUMNS}
+    table = table.drop_columns(list(WIDE_COLUMNS))
     for name in SUMS:
         below = pc.coalesce(table.column(f"subtree_{name}"), table.column(name))
         table = table.set_column(table.column_names.index(f"subtree_{name}"), f"subtree_{name}", below)
     place = table.column_names.index("subtree_mtime")
     times = table.column("subtree_mtime").cast(pa.int64())
-    return list(table.set_column(place, "subtree_mtime_us", times).to_pylist())
+    rows = table.set_column(place, "subtree_mtime_us", times).to_pylist()
+    for name, sums in wide.items():
+        for row, exact in zip(rows, sums, strict=True):
+            row[name] = row[name] if exact is None else int(exact)
+    return list(rows)
 
 
 def _totals(row: dict[str, Any]) -> DirectoryTotals:

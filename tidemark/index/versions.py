@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
-from tidemark.index.compare import BEFORE, DELETED
+from tidemark.index.compare import BEFORE, DELETED, UNREAD
 from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
@@ -36,8 +36,10 @@ HISTORY_SCHEMA = pa.schema(
         pa.field("since", pa.int32(), nullable=False),
         pa.field("present", pa.bool_(), nullable=False),
         *(PART_SCHEMA.field(name) for name in ROW_COLUMNS),
+        pa.field(UNREAD, pa.bool_()),  # true, or null; the first logs do not have it
     ]
 )
+_FIRST_SCHEMA = pa.schema([field for field in HISTORY_SCHEMA if field.name != UNREAD])
 SPAN = 8  # indexes that a recent log reaches over, before it is joined to the earlier one
 _NOTE = "tidemark.history"
 _ROW_GROUP_ROWS = 32_768
@@ -54,6 +56,14 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What an index says of a path."""
+
+    entry: Entry | None = None  # None: it was not there, or nothing is known of it
+    unreadable: bool = False  # the index could not read it: `entry` is what was last known
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """Where the log is that ends with the index with which a recent one begins."""
 
@@ -65,7 +75,7 @@ class Log:
     """A log, open: which indexes it reaches over, and where the earlier one is. Raises IndexDamaged."""
 
     def __init__(self, store: Store, manifest: Manifest, file: File) -> None:
-        self.reader = ParquetReader(store, manifest, file, HISTORY_SCHEMA)
+        self.reader = ParquetReader(store, manifest, file, _FIRST_SCHEMA)
         self.rows = file.rows
         try:
             note = json.loads(self.reader.note(_NOTE))
@@ -88,32 +98,36 @@ class Log:
         identity = dataclasses.replace(manifest.identity, index_id=self.earlier.index_id)
         return type(self)(store, dataclasses.replace(manifest, identity=identity), self.earlier.file)
 
-    def versions(self, path: str) -> list[tuple[int, Entry | None]]:
-        """Return the versions of a path, each with the number of the index that has it first; None: gone.
+    def versions(self, path: str) -> list[tuple[int, State]]:
+        """Return the versions of a path, each with the number of the index that has it first.
 
         A path that the log knows nothing of did not change. One that first is there later was not before.
         """
         parent, _, name = path.rpartition("/")
         key = {"parent": f"{parent}/", "name": name}
-        found: list[tuple[int, Entry | None]] = []
+        found: list[tuple[int, State]] = []
         for row_group in range(self.reader.row_groups):
             extents = {column: self.reader.extent(row_group, column) for column in key}
             if any(extent and not extent[0] <= key[each] <= extent[1] for each, extent in extents.items()):
                 continue
-            rows = self.reader.read(row_group, HISTORY_SCHEMA.names)
+            rows = self._read(row_group)
             for column, value in key.items():
                 rows = rows.filter(pc.equal(rows.column(column), pa.scalar(value)))
-            present = rows.column("present").to_pylist()
-            for since, there, entry in zip(
-                rows.column("since").to_pylist(), present, entries(rows), strict=True
-            ):
-                found.append((since, entry if there else None))
+            told = (rows.column(name).to_pylist() for name in ("since", "present", UNREAD))
+            for since, there, unread, entry in zip(*told, entries(rows), strict=True):
+                found.append((since, State(entry=entry, unreadable=bool(unread)) if there else State()))
         return found
 
     def tables(self) -> Iterator[pa.Table]:
         """Return all rows in order, no path in two tables."""
         for row_group in range(self.reader.row_groups):
-            yield with_parent_dictionary(self.reader.read(row_group, HISTORY_SCHEMA.names))
+            yield with_parent_dictionary(self._read(row_group))
+
+    def _read(self, row_group: int) -> pa.Table:
+        rows = self.reader.read(row_group, [name for name in HISTORY_SCHEMA.names if self.reader.has(name)])
+        if UNREAD in rows.column_names:
+            return rows
+        return rows.append_column(UNREAD, pa.nulls(len(rows), pa.bool_()))
 
 
 class HistoryBuilder:
@@ -125,7 +139,7 @@ class HistoryBuilder:
         self._rows = 0
 
     def add(self, changes: pa.Table) -> None:
-        """Add sorted changes, with the rows as they were before (`BEFORE`)."""
+        """Add sorted changes, with UNREAD and the rows as they were before (`BEFORE`)."""
         op = changes.column("op")
         gone = pc.equal(op, DELETED)
         was = pc.or_(gone, pc.equal(op, BEFORE))
@@ -216,6 +230,8 @@ def fold(tables: Iterator[pa.Table], first: int) -> Iterator[pa.Table]:
 
 def _versions(rows: pa.Table, since: int, present: pa.Array) -> pa.Table:
     whole = rows.append_column("since", pa.repeat(pa.scalar(since, pa.int32()), len(rows)))
+    unread = pc.if_else(pc.and_(rows.column(UNREAD), present), True, pa.scalar(None, pa.bool_()))
+    whole = whole.set_column(whole.column_names.index(UNREAD), UNREAD, unread)
     return whole.append_column("present", present).select(HISTORY_SCHEMA.names)
 
 

@@ -23,6 +23,7 @@ from tidemark.index.store import Store
 from tidemark.index.top import TopBuilder
 from tidemark.index.totals import Counter
 from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
+from tidemark.index.unreadable import Unreadable
 from tidemark.index.versions import HistoryBuilder
 
 
@@ -50,6 +51,7 @@ class IndexWriter:
         store: Store,
         identity: IndexIdentity,
         previous: Manifest | None,
+        unreadable: Unreadable,
         *,
         folder: Folder,
         scratch: Path,
@@ -58,7 +60,7 @@ class IndexWriter:
     ) -> None:
         self._folder = folder
         self._parts = PartWriter(folder, part_rows=options.part_rows, schema=schema)
-        self._counter, self._changes = Counter(), _Changes(store, identity, previous)
+        self._counter, self._changes = Counter(), _Changes(store, identity, previous, unreadable)
         self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sides-")
         self._sides: list[_SideBuilder] = [
             DirsBuilder(Path(self._scratch.name)),
@@ -116,13 +118,15 @@ class _Changes:
     None are written where that index turns out to be damaged.
     """
 
-    def __init__(self, store: Store, identity: IndexIdentity, previous: Manifest | None) -> None:
+    def __init__(
+        self, store: Store, identity: IndexIdentity, previous: Manifest | None, unreadable: Unreadable
+    ) -> None:
         self._identity = identity
         self._builder: ChangesBuilder | None = None
         if previous is not None:
             self._history = HistoryBuilder(store, previous)
             try:
-                self._builder = ChangesBuilder(store, previous, self._history.add)
+                self._builder = ChangesBuilder(store, previous, unreadable, self._history.add)
             except IndexDamaged:
                 self._builder = None
 
@@ -146,4 +150,4 @@ class _Changes:
         except IndexDamaged:
             self._builder = None
             return []
-        return [changes, *self._history.close(self._identity.index_id, folder)]
+        return [*changes, *self._history.close(self._identity.index_id, folder)]

@@ -1,0 +1,188 @@
+"""What a crawl could not read, as the commands tell it; from directories that refuse, by each crawler."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.crawl import refusing
+from tests.index.building import RowsCrawl, directory, index_crawl, index_rows, row
+from tidemark.crawl.batch import Problem
+from tidemark.crawl.c_crawler import load_core
+
+FILE_SYSTEM = "fs-0123456789abcdef0"
+BELOW = {"/d/one", "/d/sub", "/d/sub/two"}
+
+
+@pytest.fixture(params=["CCrawl", "PythonCrawl"])
+def build(request, tmp_path):
+    """Build indexes of a tree with one of the crawlers; what refuses as `refusing.run` has it."""
+    if request.param == "CCrawl" and load_core() is None:
+        pytest.skip("the C core was not built: there is no compiler here")
+    root = tmp_path / "tree"
+    (root / "d" / "sub").mkdir(parents=True)
+    (root / "d" / "one").write_text("1")
+    (root / "d" / "sub" / "two").write_text("22")
+    (root / "link").symlink_to("there")
+    (root / "gone").write_text("")
+    (tmp_path / "repository").mkdir(exist_ok=True)
+
+    def run(**refuse: str):
+        preload = refusing.library(tmp_path) if refuse else None
+        made = refusing.run(
+            request.param,
+            *("index", "build", str(root), "--repository", (tmp_path / "repository").as_uri()),
+            *("--file-system", FILE_SYSTEM, "--json"),
+            preload=preload,
+            **{name: str(root / path) for name, path in refuse.items()},
+        )
+        assert made.returncode == 0, made.stderr
+        document = json.loads(made.stdout)
+        while f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}" in document["index_id"]:
+            time.sleep(0.02)  # ids of one second are in no order
+        return document
+
+    run.root = root
+    yield run
+    (root / "d").chmod(0o755)
+
+
+def told(tidemark, repository, first, second):
+    at = ("--repository", repository.url, "--json")
+    result = tidemark("diff", first["index_id"], second["index_id"], *at)
+    assert result.code == 0, result.err
+    assert result.document["totals"]["unreadable"] == sum(
+        each["kind"] == "unreadable" for each in result.document["changes"]
+    )
+    return {(each["kind"], each["path"]) for each in result.document["changes"]} - {("changed", "/d")}
+
+
+def versions(tidemark, repository, path):
+    result = tidemark("history", path, "--repository", repository.url, "--json")
+    assert result.code == 0, result.err
+    return [
+        (each["what"], each["entry"] and each["entry"]["size_bytes"]) for each in result.document["versions"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("how", "unread"),
+    [
+        ({"mode": 0o000}, BELOW),
+        ({"mode": 0o311}, BELOW),
+        ({"mode": 0o444}, BELOW),  # names, but nothing can be looked at
+        ({"readdir": "d"}, BELOW),
+        ({"stat": "d"}, BELOW | {"/d"}),
+        ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
+        ({"stat": "d/one"}, {"/d/one"}),
+        ({"readlink": "link"}, {"/link"}),
+    ],
+)
+def test_what_refuses_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
+    first = build()
+    (build.root / "gone").unlink()
+    refuse = {name: path for name, path in how.items() if name != "mode"}
+    (build.root / "d").chmod(how.get("mode", 0o755))
+    second, third = build(**refuse), build(**refuse)
+    (build.root / "d").chmod(0o755)
+    (build.root / "d" / "one").write_text("123")
+    fourth = build()
+
+    was = {("unreadable", path) for path in unread}
+    assert told(tidemark, repository, first, second) == was | {("removed", "/gone")}
+    assert second["changes"]["unreadable"] == third["changes"]["unreadable"] == len(unread)
+    assert second["changes"]["deleted"] == 1
+    assert third["changes"]["deleted"] == third["changes"]["added"] == 0
+    assert told(tidemark, repository, second, third) == was
+    assert told(tidemark, repository, first, third) == was | {("removed", "/gone")}  # both read whole
+    changed = {("changed", "/d/one")}
+    assert told(tidemark, repository, third, fourth) == changed
+    assert told(tidemark, repository, second, fourth) == changed
+    assert told(tidemark, repository, first, fourth) == changed | {("removed", "/gone")}
+    assert fourth["changes"]["unreadable"] == fourth["changes"]["added"] == fourth["changes"]["deleted"] == 0
+    for path in ("/d/one", "/d/sub/two", "/link"):
+        found = versions(tidemark, repository, path)
+        size = found[0][1]
+        last = [("changed", 3)] if path == "/d/one" else [("readable", size)] if path in unread else []
+        assert found == [("appeared", size), *[("unreadable", size)] * (path in unread), *last]
+
+
+def test_what_is_gone_after_it_could_not_be_read_is_removed_then(tidemark, repository, build):
+    first = build()
+    second = build(readdir="d")
+    shutil.rmtree(build.root / "d" / "sub")
+    third = build()
+    assert ("unreadable", "/d/sub/two") in told(tidemark, repository, first, second)
+    gone = {("removed", "/d/sub"), ("removed", "/d/sub/two")}
+    assert told(tidemark, repository, second, third) == told(tidemark, repository, first, third) == gone
+    assert [what for what, _ in versions(tidemark, repository, "/d/sub/two")] == [
+        "appeared",
+        "unreadable",
+        "vanished",
+    ]
+
+
+TREE = [directory("/d"), row("/d/a", size=5), directory("/d/sub"), row("/d/sub/b"), row("/x", size=7)]
+
+
+@pytest.fixture
+def refused(repository, tmp_path):
+    """Two indexes: in the second, /d was not listed and /x is gone."""
+    first = index_rows(repository, tmp_path, TREE, number=1)
+    problems = [Problem.seen(b"/d/", "open", 13)]
+    second = index_crawl(repository, tmp_path, RowsCrawl([TREE[0], row("/y")], problems), number=2)
+    return first.index_id, second.index_id
+
+
+def test_people_see_what_is_unreadable_and_no_bytes_are_removed_with_it(tidemark, repository, refused):
+    at = ("--repository", repository.url)
+    shown = tidemark("diff", *refused, *at).out.splitlines()
+    assert shown[0].split() == [
+        "added",
+        "removed",
+        "changed",
+        "renamed",
+        "unreadable",
+        "+size",
+        "-size",
+        "directory",
+    ]
+    assert [line.split() for line in shown[1:4]] == [
+        ["1", "1", "-", "-", "-", "+10", "B", "-7", "B", "/"],
+        ["-", "-", "-", "-", "2", "-", "-", "/d/"],
+        ["-", "-", "-", "-", "1", "-", "-", "/d/sub/"],
+    ]
+    assert [line[0] for line in shown[4:] if line.endswith(("/d/a", "/d/sub/", "/d/sub/b"))] == [
+        "?",
+        "?",
+        "?",
+    ]
+    told = tidemark("history", "/d/a", *at).out
+    assert "unreadable" in told
+    assert "not read by 1 index" in told
+    listed = tidemark("ls", f"{refused[1]}:/d", *at)
+    assert "nothing that could be read" in listed.err
+    assert "tidemark history /d/NAME" in listed.err
+    assert "an empty directory" not in listed.err
+    for path, unreadable in (("/d", True), ("/", False)):
+        assert tidemark("ls", f"{refused[1]}:{path}", *at, "--json").document["unreadable"] == unreadable
+
+
+def test_a_diff_below_a_directory_that_was_listed_knows_what_is_gone(tidemark, repository, tmp_path):
+    """The listing of /d broke off, but /d/sub was in it, and was read."""
+    first = index_rows(repository, tmp_path, TREE, number=1)
+    index_rows(repository, tmp_path, [row("/between")], number=2)
+    problems = [Problem.seen(b"/d/", "readdir", 5)]
+    third = index_crawl(repository, tmp_path, RowsCrawl([TREE[0], TREE[2]], problems), number=3)
+    for under, expected in {
+        "/": {("unreadable", "/d/a"), ("removed", "/d/sub/b"), ("removed", "/x")},
+        "/d": {("unreadable", "/d/a"), ("removed", "/d/sub/b")},
+        "/d/sub": {("removed", "/d/sub/b")},
+    }.items():
+        at = ("--under", under, "--repository", repository.url, "--json")
+        changes = tidemark("diff", first.index_id, third.index_id, *at).document["changes"]
+        assert {(each["kind"], each["path"]) for each in changes} == expected

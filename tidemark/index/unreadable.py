@@ -1,0 +1,166 @@
+"""Which paths an index could not read, and what stands for them.
+
+What an index does not have is gone, unless it, or a directory above it, refused: then it is not known what
+became of it, and what was last known stands until it is read again. A directory that was listed answers for
+what is in it, also below one whose listing broke off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidemark.index.compare import COMPARED, READ_COLUMNS, UNREAD, differ
+from tidemark.index.keys import common_rows
+from tidemark.index.sort import sort_pieces, trimmed
+
+_SAME_LINK = [name for name in COMPARED if name != "target"]
+
+
+class Unreadable:
+    """The paths that refused, with a slash at the end of each: directories that could not be opened or listed
+    to their end, and what could not be looked at and may be a directory.
+    """
+
+    def __init__(
+        self, paths: pa.Array | None = None, broken_off: Iterable[str] = (), *, links: bool = False
+    ) -> None:
+        self._paths = pa.array([], pa.string()) if paths is None else paths
+        self._broken_off = pa.array(broken_off, pa.string())  # those of them whose listing had begun, perhaps
+        self._links = links  # whether there are links that could not be read
+        self._seen: set[str] = set()  # what is in those, and was a directory
+
+    def __bool__(self) -> bool:
+        return bool(len(self._paths)) or self._links
+
+    def broke_off(self, directory: str) -> bool:
+        """Tell whether a directory, with a slash at its end, was listed but not to its end."""
+        return pc.is_in(pa.scalar(directory), value_set=self._broken_off).as_py() is True
+
+    def note(self, was: pa.Table | None, now: pa.Table | None) -> None:
+        """Learn from rows of the same paths before and now which directories' listings were read.
+
+        To be called in order, before `covers` is asked of what is below them.
+        """
+        if len(self._broken_off) and was is not None and now is not None:
+            before = self._in_broken_off(was)
+            kind = before.column("type")
+            directories = _paths(before.filter(pc.equal(kind.cast(pa.string()), "d")))
+            after = _paths(self._in_broken_off(now))
+            self._seen.update(after.filter(pc.is_in(after, value_set=directories)).to_pylist())
+
+    def note_seen(self, directory: str) -> None:
+        """Learn that a path, with a slash at its end, was found in a directory that broke off."""
+        self._seen.add(directory)
+
+    def covers(self, rows: pa.Table) -> pa.Array:
+        """Tell of rows that an index does not have whether that is so because something refused."""
+        parent = rows.column("parent").combine_chunks().dictionary_encode()
+        directories = parent.dictionary.to_pylist()
+        covered = self._covered(directories)
+        of_parent = pa.array([covered[each] for each in directories], pa.bool_()).take(parent.indices)
+        return pc.or_(of_parent, pc.is_in(_paths(rows), value_set=self._paths))
+
+    def nearest(self, path: str) -> str | None:
+        """Return what refused of a path, with a slash at its end, and the directories above it."""
+        above = [path, *_above(path)]
+        refused = pc.is_in(pa.array(above, pa.string()), value_set=self._paths).to_pylist()
+        return next((each for each, did in zip(above, refused, strict=True) if did), None)
+
+    def stand_in(self, was: pa.Table | None, now: pa.Table | None) -> tuple[pa.Table | None, pa.Table | None]:
+        """Return sorted rows `now` with those of `was` that stand among them, UNREAD, and these alone.
+
+        Both are of the same paths and have READ_COLUMNS and UNREAD; None has no rows.
+        """
+        self.note(was, now)
+        if was is None:
+            return now, None
+        was = trimmed(was)
+        pieces = []
+        if now is None:
+            missing = was
+        else:
+            now = trimmed(now)
+            kept, _ = common_rows(was, now)
+            missing = was.slice(0, 0) if kept is None else was.filter(pc.invert(kept))
+            now, links = _without_unread_links(was, now)
+            pieces.append(links)
+        if len(missing):
+            pieces.append(missing.filter(self.covers(missing)))
+        standing = [_as_unread(piece) for piece in pieces if piece is not None and len(piece)]
+        if not standing:
+            return now, None
+        together = standing[0] if len(standing) == 1 else sort_pieces(standing)
+        rest = [plain(now)] if now is not None and len(now) else []
+        return sort_pieces([*rest, together]) if rest else together, together
+
+    def _covered(self, directories: Collection[str]) -> dict[str, bool]:
+        """Tell of directories whether they, or the nearest above them that is known, refused."""
+        every = {*directories}.union(*map(_above, directories))
+        ordered = sorted(every, key=len)  # those above first
+        refused = pc.is_in(pa.array(ordered, pa.string()), value_set=self._paths).to_pylist()
+        answers: dict[str, bool] = {}
+        for path, did in zip(ordered, refused, strict=True):
+            above = next(_above(path), None)
+            inherited = above is not None and answers[above] and path not in self._seen
+            answers[path] = did or inherited
+        return answers
+
+    def _in_broken_off(self, rows: pa.Table) -> pa.Table:
+        parent = rows.column("parent").combine_chunks().dictionary_encode()
+        return rows.filter(pc.is_in(parent.dictionary, value_set=self._broken_off).take(parent.indices))
+
+
+def with_unread(rows: pa.Table, *, unread: bool = False) -> pa.Table:
+    """Return rows with READ_COLUMNS, and UNREAD, which says of all of them the same."""
+    rows = rows.select(READ_COLUMNS)
+    return rows.append_column(UNREAD, pa.repeat(pa.scalar(unread), len(rows)))
+
+
+def _above(path: str) -> Any:
+    """Return the directories above one, the nearest first; each ends with a slash."""
+    at = path.rfind("/", 0, -1)
+    while at >= 0:
+        yield path[: at + 1]
+        at = path.rfind("/", 0, at)
+
+
+def _paths(rows: pa.Table) -> pa.Array:
+    parent = rows.column("parent").combine_chunks().cast(pa.string())
+    return pc.binary_join_element_wise(parent, rows.column("name").combine_chunks(), "/", "")
+
+
+def _as_unread(rows: pa.Table) -> pa.Table:
+    return plain(with_unread(rows, unread=True))
+
+
+def plain(rows: pa.Table) -> pa.Table:
+    """Return rows in columns of the same types, wherever they were read."""
+    columns = {name: rows.column(name) for name in [*READ_COLUMNS, UNREAD]}
+    return pa.table({**columns, "type": columns["type"].cast(pa.string())})
+
+
+def _without_unread_links(was: pa.Table, now: pa.Table) -> tuple[pa.Table, pa.Table | None]:
+    """Return the rows now but for links whose target could not be read, and what these were.
+
+    Only those of which nothing else says that they changed.
+    """
+    is_unread = pc.and_(pc.equal(now.column("type").cast(pa.string()), "l"), pc.is_null(now.column("target")))
+    places = pc.indices_nonzero(is_unread)
+    if not len(places):
+        return now, None
+    links = trimmed(now.take(places))
+    was_kept, links_kept = common_rows(was, links)
+    before = was if was_kept is None else was.filter(was_kept)
+    if links_kept is not None:
+        links, places = links.filter(links_kept), places.filter(links_kept)
+    if not len(links):
+        return now, None
+    other = differ(before, None, links, None, _SAME_LINK)
+    if other is not None:
+        before, places = before.filter(pc.invert(other)), places.filter(pc.invert(other))
+    rows = pa.array(range(len(now)), places.type)
+    return now.filter(pc.invert(pc.is_in(rows, value_set=places))), before
