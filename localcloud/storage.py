@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+from collections.abc import Iterator
+from typing import Any
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import ApiCall, Cloud
+from localcloud.permissions import NotPermitted
 
 
 def install(cloud: Cloud) -> None:
-    """Mend bucket policies."""
+    """Mend bucket policies, and keep what they say of conditional writes."""
     _conditional_statements()
+    cloud.refuse("s3", PutObject=_unconditional_put)
+
+
+def _unconditional_put(call: ApiCall) -> None:
+    """Raise NotPermitted where the bucket's policy denies a PutObject without If-None-Match.
+
+    Source: Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets".
+    """
+    if call.params.get("IfNoneMatch") is not None:
+        return
+    put = f"{call.params['Bucket']}/{call.params['Key']}"
+    for statement in _statements_of(call):
+        null = statement.get("Condition", {}).get("Null", {})
+        if statement["Effect"] != "Deny" or null.get("s3:if-none-match") != "true":
+            continue
+        patterns = [one.partition(":s3:::")[2] for one in _as_list(statement["Resource"])]
+        if "s3:PutObject" in _as_list(statement["Action"]) and _any_matches(put, patterns):
+            raise NotPermitted(
+                "AccessDenied",
+                f"User: {call.principal} is not authorized to perform: s3:PutObject on resource: {put} "
+                f"with an explicit deny in a resource-based policy",
+            )
+
+
+def _any_matches(text: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(text, pattern.replace("[", "[[]")) for pattern in patterns)
+
+
+def _statements_of(call: ApiCall) -> Iterator[dict[str, Any]]:
+    from moto.s3.models import s3_backends
+
+    for backend in s3_backends[call.account_id].values():
+        bucket = backend.buckets.get(call.params["Bucket"])
+        if bucket is not None and bucket.policy:
+            yield from _as_list(json.loads(bucket.policy)["Statement"])
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _conditional_statements() -> None:

@@ -93,3 +93,25 @@ def test_an_unconditional_denial_denies(s3: Any, bucket: str) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     with pytest.raises(ClientError, match="403"):
         s3.put_object(Bucket=bucket, Key="x", Body=b"1")
+
+
+def test_what_a_policy_wants_written_once_is_not_replaced(s3: Any, bucket: str) -> None:
+    """As the repository's bucket has it, by AWS's own example."""
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": [f"arn:aws:s3:::{bucket}/kept/*/manifest.json"],
+        "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    key = "kept/a/b/manifest.json"
+    with pytest.raises(ClientError, match="explicit deny") as caught:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"1")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    s3.put_object(Bucket=bucket, Key=key, Body=b"1", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"2", IfNoneMatch="*")
+    s3.put_object(Bucket=bucket, Key="kept/a/b/other.json", Body=b"2")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"1"
