@@ -25,9 +25,9 @@ def configuration(
 
 def regions() -> list[str]:
     """Return as many Regions as can have vaults, that of the deployment first."""
-    others = [one for one in sorted(sdk_regions().known) if one.startswith(("ap-", "eu-", "us-"))]
-    public = [one for one in others if "-gov-" not in one and "-iso" not in one and one != REGION]
-    return [REGION, *public[: MOST_VAULTS - 1]]
+    known = sdk_regions()
+    others = [one for one in sorted(known.known - {REGION}) if known.partition(one) == "aws"]
+    return [REGION, *sorted(others, key=len, reverse=True)[: MOST_VAULTS - 1]]
 
 
 def _lines(policies: int, file_systems: int, exclude: int, digits: int, vaults: list[str]) -> Iterator[str]:

@@ -27,6 +27,7 @@ REASONS = {
     ("*Workers*", "elasticfilesystem:Client*"): "Only the mount asks for it: service_requests.py.",
     ("*Workers*", "states:SendTaskFailure"): "A worker that fails and is not killed.",
     ("*", "ssm:GetParametersByPath"): "A policy that was removed meanwhile is answered with those there are.",
+    ("*", "ssm:GetParameters"): "A policy of many file systems has lists; the recording only resolves one.",
     ("*", "s3:ListBucket"): "A key that is missing is told from one that is denied.",
     ("*FailSession*", "dynamodb:*"): "A redrive: tests/lambdas/test_backup_session.py.",
     ("*FailSession*", "kms:Decrypt"): "The same.",
