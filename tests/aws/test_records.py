@@ -21,7 +21,6 @@ from tidemark.sessions.indexing import LEASE_MARK, Lease
 from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RUNNING, SESSIONS, TABLES
 from tidemark.sessions.session import RUNNING_MARK, Session
 from tidemark.sessions.store import (
-    Check,
     ConditionNotMet,
     Delete,
     Key,
@@ -60,7 +59,7 @@ tables_and_keys = st.sampled_from(
 def a_write(draw: st.DrawFn) -> Write:
     table, key = draw(tables_and_keys)
     holds = draw(conditions)
-    match draw(st.sampled_from(["put", "update", "delete", "check"])):
+    match draw(st.sampled_from(["put", "update", "delete"])):
         case "put":
             # Every item has a map and a set, as every session and every lease has.
             item = {
@@ -91,10 +90,8 @@ def a_write(draw: st.DrawFn) -> Write:
                 add=added,
                 remove=tuple(name for name in removed if name not in changed),
             )
-        case "delete":
-            return Delete(table=table, key=key, conditions=holds)
         case _:
-            return Check(table=table, key=key, conditions=holds or (absent("size"),))
+            return Delete(table=table, key=key, conditions=holds)
 
 
 transactions = st.lists(

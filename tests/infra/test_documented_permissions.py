@@ -43,7 +43,7 @@ def deployed_operations() -> set[tuple[str, str]]:
 def own_actions(service: str, operation: str) -> set[str]:
     """Return the actions that an operation is named by; of a transaction, those of its parts."""
     if operation == "TransactWriteItems":
-        return set(TRANSACTION_PARTS.values()) - {"dynamodb:GetItem"}
+        return set(TRANSACTION_PARTS.values()) - {"dynamodb:GetItem", "dynamodb:ConditionCheckItem"}
     return set(actions_of(service, operation))
 
 

@@ -11,7 +11,6 @@ from tidemark.aws.errors import code_of
 from tidemark.errors import AwsThrottled
 from tidemark.sessions.schema import SecondaryIndex, TableSchema
 from tidemark.sessions.store import (
-    Check,
     Comparison,
     Condition,
     ConditionNotMet,
@@ -92,7 +91,7 @@ class Records:
         if write.conditions:
             request["ConditionExpression"] = expression.conditions(write.conditions)
         request |= expression.placeholders()
-        name = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}[type(write)]
+        name = {Put: "Put", Update: "Update", Delete: "Delete"}[type(write)]
         return {name: request}
 
 

@@ -83,16 +83,7 @@ class Delete:
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """Write nothing; only demand that the conditions hold."""
-
-    table: TableSchema
-    key: Key
-    conditions: tuple[Condition, ...]
-
-
-Write = Put | Update | Delete | Check
+Write = Put | Update | Delete
 
 
 class ConditionNotMet(Exception):
