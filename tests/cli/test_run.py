@@ -8,8 +8,12 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.aws.account import COPY_REGION, REGION
+from tests.cli.conftest import NOW
 from tidemark.errors import NotOptedIn
 from tidemark.policy.policy import policy_parameter
+from tidemark.sessions.ledger import close_session
+from tidemark.sessions.outcome import Outcome
+from tidemark.sessions.session import SessionStatus
 
 
 def executions(deployment):
@@ -91,6 +95,29 @@ def test_an_execution_that_is_stopped_leaves_its_session_to_be_looked_at(
     result = tidemark("run", "nightly", "--wait")
     assert result.code == 32
     assert "its execution ended without closing it, see: tidemark session s-1" in result.err
+
+
+def test_who_starts_in_the_same_second_follows_the_sessions_of_the_other_to_their_end(
+    tidemark, deployment, own, monkeypatch
+):
+    """The second policy-run finds its sessions started, and has nothing to do."""
+    deployment.session("s-1", points=(deployment.point(),))
+    monkeypatch.setattr("tidemark.cli.run.session_id", lambda *_: "s-1")
+    monkeypatch.setattr("tidemark.cli.run.INTERVAL_SECONDS", 0.01)
+    asked: list[str] = []
+
+    def ended_as(_client, arn):
+        asked.append(arn)
+        if arn.endswith(":s-1") and len(asked) > 6:
+            done = Outcome(status=SessionStatus.SUCCESS, reasons=())
+            close_session(deployment.records, "s-1", done, NOW)
+            return "SUCCEEDED"
+        return None if arn.endswith(":s-1") else "SUCCEEDED"
+
+    monkeypatch.setattr("tidemark.aws.executions.ended_as", ended_as)
+    result = tidemark("run", "nightly", "--wait")
+    assert result.code == 0, result.err
+    assert "session: success" in result.err
 
 
 def refused(tidemark, deployment, code, *arguments):

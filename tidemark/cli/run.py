@@ -174,13 +174,19 @@ def watch(
     interval: float = INTERVAL_SECONDS,
     to: Console | None = None,
 ) -> Follower:
-    """Show the sessions until all have ended, or the execution that runs them has."""
+    """Show the sessions until all have ended, or every execution that could end them has.
+
+    A policy that somebody else starts in the same second has the same sessions: the run that comes second
+    ends at once, and they go on.
+    """
     client = connection.clients.of("stepfunctions", connection.resources.region)
+    machine = connection.resources.backup_session
+    arns = [started.execution_arn, *(executions.execution_arn(machine, name) for name in started.sessions)]
     return follow(
         connection,
         [(name, policy) for name in started.sessions],
         interval=interval,
-        until=lambda: executions.ended_as(client, started.execution_arn) is not None,
+        until=lambda: all(executions.ended_as(client, arn) is not None for arn in arns),
         to=to,
     )
 
