@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from tidemark.index.progress import BuildProgress
 
 LOCAL = "local"  # where an account and a Region would stand
-_THREADS = 8  # a local disk is not slower with them; a network's latency wants more
 CHECKPOINT_SECONDS = 60.0
 
 HELP = f"""Crawl any directory and write its index, without a deployment.
@@ -88,8 +87,15 @@ def build(
         ),
     ] = None,
     threads: Annotated[
-        int, typer.Option("--threads", metavar="N", min=1, max=256, help="Requests at a time; 64 suit NFS.")
-    ] = _THREADS,
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            min=1,
+            max=256,
+            help="Requests at a time. Default: 8 to 64, by how long the file system takes to answer.",
+        ),
+    ] = None,
     operations_per_second: Annotated[
         int | None,
         typer.Option("--operations-per-second", metavar="N", min=1, help="Ask the file system no faster."),
@@ -109,6 +115,7 @@ def build(
     from tidemark.cli import unfinished
     from tidemark.crawl import open_crawl
     from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions
+    from tidemark.crawl.latency import answer_seconds, threads_for
     from tidemark.index.build import build_index
     from tidemark.index.progress import BuildProgress
     from tidemark.index.schema import Flags
@@ -126,6 +133,7 @@ def build(
         unfinished.give_up(store, identity, but="checkpoint")
         _say_goes_on(identity, checkpoint)
     unfinished.note_beginning(store, identity, beginning, here=True)
+    threads = threads or threads_for(answer_seconds(os.fsencode(directory)))
     crawl = open_crawl(
         os.fsencode(directory),
         CrawlOptions(threads=threads, exclude=excluded, operations_per_second=operations_per_second),
