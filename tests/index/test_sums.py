@@ -116,14 +116,15 @@ def test_another_reader_has_the_clamped_and_the_whole_sum(store, tmp_path):
 
 
 def test_an_index_of_before_is_read_without_the_wide_columns(store, tmp_path, monkeypatch):
-    def without(self, store_, prefix):
-        file = close(self, store_, prefix)
+    def without(self, folder):
+        file = close(self, folder)
         if file.file != dirs.DIRS:
             return file
-        table = pq.read_table(io.BytesIO(store_.get(prefix + dirs.DIRS))).drop_columns([*dirs.WIDE_COLUMNS])
+        (key,) = (each for each in store.list_keys("indexes/") if each.endswith(f"/{dirs.DIRS}"))
+        table = pq.read_table(io.BytesIO(store.get(key))).drop_columns([*dirs.WIDE_COLUMNS])
         writer = dirs.SideFileWriter(dirs.DIRS, dirs.FIRST_SCHEMA, dictionary_columns=["parent"])
         writer.write(table)
-        return close(writer, store_, prefix)
+        return close(writer, folder)
 
     close = dirs.SideFileWriter.close
     monkeypatch.setattr(dirs.SideFileWriter, "close", without)
