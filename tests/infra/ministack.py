@@ -72,7 +72,7 @@ class Ministack:
     def ended(self, arn: str) -> dict[str, Any]:
         """Wait for the end of an execution; return its description. Raises TimeoutError."""
         states = self.client("stepfunctions")
-        for _ in range(600):
+        for _ in range(2_400):
             found: dict[str, Any] = states.describe_execution(executionArn=arn)
             if found["status"] != "RUNNING":
                 return found
@@ -158,7 +158,7 @@ def _installed() -> Path:
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(2_400):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
