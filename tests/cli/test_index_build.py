@@ -220,7 +220,8 @@ def test_ctrl_c_loses_nothing(tidemark, repository, tmp_path):
     build = ("index", "build", str(tree), "--repository", repository.url, "--json")
     begun = set()
     for fatal in ("state.json", "run-"):
-        result = _interrupted("SIGINT", fatal, *build)
+        # Slowly, so that there is something left to crawl, however busy the machine is.
+        result = _interrupted("SIGINT", fatal, *build, "--operations-per-second", "200")
         assert result.returncode == 130
         assert re.search(r"stopped after [\d,]+ entries; give the same command again to go on", result.stderr)
         begun |= set(SECOND.findall(" ".join(repository.list_keys("indexes/"))))
