@@ -34,11 +34,8 @@ def handler(event: Event, deployment: Deployment) -> Result:
     index is complete: no association refers to an index that nobody can see. Raises IndexingFailed.
     """
     records, s3 = deployment.records, deployment.clients.of("s3", deployment.settings.region)
-    file_system, index_id, totals = (
-        deployment.file_system(event["file_system"]),
-        event["index_id"],
-        event["totals"],
-    )
+    file_system = deployment.file_system(event["file_system"])
+    index_id, totals = event["index_id"], event["totals"]
     hold(records, file_system, index_id, utc_now())
     repository = deployment.settings.repository
     key, sha256 = str(totals["manifest_key"]), str(totals["manifest_sha256"])

@@ -71,30 +71,31 @@ def _statements(role: Role) -> Iterator[dict[str, Any]]:
         *(policy.document for policy in role.managed_policies.values()),
     ):
         policy = json.loads(document) if isinstance(document, str) else document
-        yield from _as_list(policy["Statement"])
+        yield from as_list(policy["Statement"])
 
 
 def _covers(statement: dict[str, Any], check: Check) -> bool:
     if statement["Effect"] != "Allow":
         return False
     if "NotAction" in statement:
-        named = not any(_matches_action(check, one) for one in _as_list(statement["NotAction"]))
+        named = not any(_matches_action(check, one) for one in as_list(statement["NotAction"]))
     else:
-        named = any(_matches_action(check, one) for one in _as_list(statement.get("Action", [])))
+        named = any(_matches_action(check, one) for one in as_list(statement.get("Action", [])))
     if not named or check.resource == "*" or "NotResource" in statement:
         return named
-    return any(_matches(check.resource, one) for one in _as_list(statement.get("Resource", "*")))
+    return any(matches(check.resource, one) for one in as_list(statement.get("Resource", "*")))
 
 
 def _matches_action(check: Check, pattern: str) -> bool:
-    return _matches(check.action.lower(), pattern.lower())
+    return matches(check.action.lower(), pattern.lower())
 
 
-def _matches(value: str, pattern: str) -> bool:
+def matches(value: str, pattern: str) -> bool:
     """Return whether a pattern of IAM's covers a value; a variable (${aws:username}) covers anything."""
     pattern = _VARIABLE.sub("*", pattern)
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return what a policy may write alone or in a list, as a list."""
     return value if isinstance(value, list) else [value]

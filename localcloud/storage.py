@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from localcloud.cloud import ApiCall, Cloud
-from localcloud.permissions import NotPermitted
+from localcloud.permissions import NotPermitted, as_list, matches
 
 
 def install(cloud: Cloud) -> None:
@@ -29,17 +28,13 @@ def _unconditional_put(call: ApiCall) -> None:
         null = statement.get("Condition", {}).get("Null", {})
         if statement["Effect"] != "Deny" or null.get("s3:if-none-match") != "true":
             continue
-        patterns = [one.partition(":s3:::")[2] for one in _as_list(statement["Resource"])]
-        if "s3:PutObject" in _as_list(statement["Action"]) and _any_matches(put, patterns):
+        patterns = [one.partition(":s3:::")[2] for one in as_list(statement["Resource"])]
+        if "s3:PutObject" in as_list(statement["Action"]) and any(matches(put, one) for one in patterns):
             raise NotPermitted(
                 "AccessDenied",
                 f"User: {call.principal} is not authorized to perform: s3:PutObject on resource: {put} "
                 f"with an explicit deny in a resource-based policy",
             )
-
-
-def _any_matches(text: str, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatchcase(text, pattern.replace("[", "[[]")) for pattern in patterns)
 
 
 def _statements_of(call: ApiCall) -> Iterator[dict[str, Any]]:
@@ -48,11 +43,7 @@ def _statements_of(call: ApiCall) -> Iterator[dict[str, Any]]:
     for backend in s3_backends[call.account_id].values():
         bucket = backend.buckets.get(call.params["Bucket"])
         if bucket is not None and bucket.policy:
-            yield from _as_list(json.loads(bucket.policy)["Statement"])
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+            yield from as_list(json.loads(bucket.policy)["Statement"])
 
 
 def _conditional_statements() -> None:

@@ -118,6 +118,14 @@ def is_denied(error: ClientError) -> bool:
     return code_of(error) in _DENIED
 
 
+def is_taken(error: ClientError) -> bool:
+    """Return whether a conditional write to S3 found the key taken, or somebody writing it at this moment.
+
+    Source: Amazon S3 API Reference, PutObject, If-None-Match.
+    """
+    return code_of(error) in {"PreconditionFailed", "ConditionalRequestConflict"}
+
+
 def message_of(error: ClientError) -> str:
     """Return AWS's own words, without the SDK's frame around them; of a web page, only that it is one."""
     said = str(error.response.get("Error", {}).get("Message", "")) or str(error)

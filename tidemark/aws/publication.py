@@ -13,14 +13,12 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from tidemark.aws.errors import code_of
+from tidemark.aws.errors import code_of, is_taken
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.session import FileSystem
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 
 
 def read_proposal(
@@ -68,7 +66,7 @@ def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: st
             IfNoneMatch="*",
         )
     except ClientError as error:
-        if code_of(error) not in _TAKEN:
+        if not is_taken(error):
             raise
         if _get(s3, repository, key) != manifest:
             raise IndexingFailed(

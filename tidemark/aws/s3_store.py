@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tidemark.aws.errors import code_of, translated
+from tidemark.aws.errors import code_of, is_taken, translated
 from tidemark.errors import ConfigurationError
 from tidemark.index.store import ObjectExists, ObjectMissing, Store, file_store
 
@@ -40,8 +40,7 @@ class S3Store:
                     **condition,  # type: ignore[arg-type]  # the stubs want each keyword written out
                 )
             except ClientError as error:
-                # ConditionalRequestConflict: somebody else is writing the same key at this moment.
-                if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                if is_taken(error):
                     raise ObjectExists(key) from error
                 self._explain_missing_bucket(error)
                 raise

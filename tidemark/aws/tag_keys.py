@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from tidemark.aws.errors import code_of, is_denied
+from tidemark.aws.errors import code_of, is_denied, is_taken
 from tidemark.errors import TagKeyDamaged
 from tidemark.tags import KEY_BYTES, TagKey, WrappedTagKey, encryption_context, key_versions
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _FILE = re.compile(r"([1-9][0-9]*)\.json")
-# Somebody else wrote the key, or is writing it now. Source: S3 API, conditional writes.
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"NoSuchKey", "404"}
 _NOT_UNWRAPPED = {"InvalidCiphertextException", "IncorrectKeyException"}
 
@@ -129,7 +127,7 @@ class TagKeys:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if code_of(error) not in _TAKEN:
+            if not is_taken(error):
                 raise
             return self._unwrap(version)
         return TagKey(version=version, secret=answer["Plaintext"])
