@@ -13,6 +13,8 @@ learns none of it, and who may write tags can change none of it unnoticed.
   (except the session itself) the session. So a value cannot be moved to another field, another file
   system or another session of the same file system.
 * All eight are always there, `index` as an empty value until it is known: a removed tag is a missing one.
+  The value of `index` is its id and, after a space, the SHA-256 of its manifest, in hexadecimal: an index
+  that was replaced is noticed without any table.
   What cannot be seen: the whole set replaced by the whole set of another session of the same file system,
   and an `index` put back to the empty value it had before.
 * `<v>` is the version of the data key (64 bytes: AES-256-SIV), so that keys can be changed: the newest
@@ -66,6 +68,7 @@ class PointMetadata:
     created: datetime  # when the session opened; whole seconds, UTC
     retention_days: int | None  # None keeps for ever
     index: str | None = None  # None until it is known
+    manifest_sha256: str | None = None  # of that index; None in what earlier versions wrote
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +141,15 @@ def seal(metadata: PointMetadata, *, file_system: str, key: TagKey, deployment: 
 
 
 def seal_index(
-    tags: Mapping[str, str], index_id: str, *, file_system: str, keys: Mapping[int, bytes], deployment: str
+    tags: Mapping[str, str],
+    index_id: str,
+    manifest_sha256: str | None,
+    *,
+    file_system: str,
+    keys: Mapping[int, bytes],
+    deployment: str,
 ) -> dict[str, str]:
-    """Return the one tag that tells a point its index, sealed with the data key of its other tags.
+    """Return the one tag that names a point's index, sealed with the data key of its other tags.
 
     Raises ForeignTag when the tags that are there cannot be trusted.
     """
@@ -149,7 +158,7 @@ def seal_index(
         reasons = "; ".join(problem.message for problem in opened.problems) or "it has no tags of Tidemark"
         raise ForeignTag(f"the index {index_id} is not written to a point of {file_system}: {reasons}")
     key = TagKey(version=opened.key_version, secret=keys[opened.key_version])
-    metadata = dataclasses.replace(opened.metadata, index=index_id)
+    metadata = dataclasses.replace(opened.metadata, index=index_id, manifest_sha256=manifest_sha256)
     tag_key = name_tag("index", key=key, deployment=deployment)
     return {tag_key: seal(metadata, file_system=file_system, key=key, deployment=deployment)[tag_key]}
 
@@ -270,12 +279,13 @@ def _texts(metadata: PointMetadata) -> dict[str, str]:
         "region": metadata.region,
         "created": metadata.created.astimezone(UTC).isoformat(timespec="seconds"),
         "retention": "forever" if metadata.retention_days is None else str(metadata.retention_days),
-        "index": metadata.index or "",
+        "index": " ".join(filter(None, (metadata.index, metadata.manifest_sha256))),
     }
 
 
 def _metadata(texts: Mapping[str, str]) -> PointMetadata:
     """Read authenticated texts; they are what `_texts` wrote."""
+    index, _, manifest_sha256 = texts["index"].partition(" ")
     return PointMetadata(
         session=texts["session"],
         policy=texts["policy"],
@@ -284,7 +294,8 @@ def _metadata(texts: Mapping[str, str]) -> PointMetadata:
         region=texts["region"],
         created=datetime.fromisoformat(texts["created"]),
         retention_days=None if texts["retention"] == "forever" else int(texts["retention"]),
-        index=texts["index"] or None,
+        index=index or None,
+        manifest_sha256=manifest_sha256 or None,
     )
 
 

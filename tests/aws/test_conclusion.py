@@ -11,6 +11,7 @@ from tests.aws.account import REGION, the_clients
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session, point
 from tidemark.aws.conclusion import announce
+from tidemark.sessions.indexing import Index
 from tidemark.sessions.ledger import wait_for_index
 from tidemark.sessions.overlap import add_point, claim, complete, open_session
 
@@ -19,7 +20,7 @@ class Told:
     def __init__(self) -> None:
         self.points: list[str] = []
 
-    def tell_index(self, _session: Any, made: Any, _index_id: str) -> str:
+    def tell_index(self, _session: Any, made: Any, _index: Index) -> str:
         self.points.append(made.recovery_point_arn)
         return ""
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
 from tests.aws.account import REGION, the_clients
-from tests.sessions.world import new_session, point
+from tests.sessions.world import FS, START, new_session, point
 from tidemark.aws.points import PointTags, all_tags
+from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.tags import KEY_BYTES, TagKey, open_tags
 
-INDEX = "fs-0123456789abcdef0-20261122T020000Z-0a1b2c"
+INDEX = Index(
+    file_system=FS,
+    index_id="fs-0123456789abcdef0-20261122T020000Z-0a1b2c",
+    status=IndexStatus.COMPLETE,
+    started_at=START,
+    totals={"manifest_sha256": "5" * 64},
+)
 
 
 def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end() -> None:
@@ -53,7 +61,7 @@ def test_a_new_point_names_no_index_for_the_one_that_is_made_may_fail() -> None:
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
     key = TagKey(version=1, secret=b"k" * KEY_BYTES)
     tags.__dict__["keys"] = SimpleNamespace(current=lambda _: key)
-    session = replace(new_session("s"), index_id=INDEX)
+    session = replace(new_session("s"), index_id=INDEX.index_id)
     sealed = tags.for_new_point(session, retention_days=1, has_history=lambda: False)
     arn = session.file_system.arn
     opened = open_tags(sealed, file_system=arn, keys={1: key.secret}, deployment="tidemark")
@@ -67,3 +75,31 @@ def test_tags_are_read_to_the_last_page() -> None:
         stub.add_response("list_tags", {"Tags": {"a": "1"}, "NextToken": "t"}, {"ResourceArn": "arn"})
         stub.add_response("list_tags", {"Tags": {"b": "2"}}, {"ResourceArn": "arn", "NextToken": "t"})
         assert all_tags(client, "arn") == {"a": "1", "b": "2"}
+
+
+def test_a_point_is_given_its_index_and_the_digest_of_its_manifest() -> None:
+    clients = the_clients()
+    tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
+    key = TagKey(version=1, secret=b"k" * KEY_BYTES)
+    tags.__dict__["keys"] = SimpleNamespace(needed_by=lambda _: {1: key.secret}, current=lambda _: key)
+    session, made = new_session("s"), point("s", "backup")
+    arn, sealed = session.file_system.arn, {}
+    there = tags.for_new_point(session, retention_days=1, has_history=lambda: False)
+
+    def take(params: dict[str, Any], **_: object) -> None:
+        sealed.update(params["Tags"])
+
+    client = clients.of("backup", made.region)
+    client.meta.events.register("provide-client-params.backup.TagResource", take)
+    with Stubber(client) as stub:
+        stub.add_response("list_tags", {"Tags": there})
+        stub.add_response("tag_resource", {})
+        assert tags.tell_index(session, made, INDEX) == ""
+        stub.add_response("list_tags", {"Tags": there | sealed})  # a second time nothing is written
+        assert tags.tell_index(session, made, INDEX) == ""
+        stub.assert_no_pending_responses()
+    metadata = open_tags(
+        there | sealed, file_system=arn, keys={1: key.secret}, deployment="tidemark"
+    ).metadata
+    assert metadata is not None
+    assert (metadata.index, metadata.manifest_sha256) == (INDEX.index_id, "5" * 64)

@@ -17,8 +17,9 @@ from tests.index.building import directory, index_rows, row
 from tests.index.test_manifest import JSON, _places, sealed
 from tidemark.cli.main import call
 from tidemark.index import versions
+from tidemark.index.manifest import Manifest
 from tidemark.index.store import FileStore
-from tidemark.sessions.overlap import claim, complete
+from tidemark.sessions.overlap import claim, complete, fail
 from tidemark.sessions.session import FileSystem
 
 SETTINGS = settings(
@@ -160,21 +161,52 @@ def test_missing_files_are_named(repository, right, capfd, missing):
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize(
-    "command", [("index", "verify"), ("index", "show"), ("ls",), ("usage",), ("search", "*", "--index")]
-)
+def published(deployment, top: Path, number: int) -> Manifest:
+    """Make an index, and the records of it, as an indexing session leaves both."""
+    made = index_rows(deployment.store, top, [row("/a")], number=number)
+    identity, session = made.identity, f"s-{number}"
+    whose = FileSystem(identity.account, identity.region, identity.file_system_id)
+    deployment.session(session, file_system=whose)
+    claim(deployment.records, session, made.index_id, NOW)
+    totals = {"manifest_sha256": hashlib.sha256(deployment.store.get(made.key)).hexdigest()}
+    complete(deployment.records, whose, made.index_id, totals, NOW)
+    return made
+
+
+OF_ONE = [("index", "verify", "{}"), ("index", "show", "{}"), ("ls", "{}"), ("usage", "{}")]
+OF_MANY = [("search", "a"), ("search", "a", "--all"), ("history", "/a"), ("index", "list")]
+
+
+@pytest.mark.parametrize("command", [*OF_ONE, ("search", "a", "--index", "{}"), *OF_MANY])
 def test_an_index_that_somebody_has_replaced_whole_is_noticed(tidemark, deployment, tmp_path, command):
     """Its own digests are right: only the records know the one that was published."""
-    made = index_rows(deployment.store, tmp_path, [row("/a")], number=3)
-    body = deployment.store.get(made.key)
-    identity = made.identity
-    whose = FileSystem(identity.account, identity.region, identity.file_system_id)
-    deployment.session("s-1", file_system=whose)
-    claim(deployment.records, "s-1", made.index_id, NOW)
-    totals = {"manifest_sha256": hashlib.sha256(body).hexdigest()}
-    complete(deployment.records, whose, made.index_id, totals, NOW)
-    assert tidemark(*command, made.index_id).code == 0
+    made = published(deployment, tmp_path, 3)
+    command = [word.format(made.index_id) for word in command]
+    assert tidemark(*command).code == 0
     deployment.store.put(made.key, dataclasses.replace(made, worker="somebody else").to_json())
-    result = tidemark(*command, made.index_id)
+    result = tidemark(*command)
     assert (result.code, result.out) == (44, "")
     assert "is not the manifest that was published" in result.err
+
+
+def test_of_several_indexes_only_the_replaced_one_is_passed_over(tidemark, deployment, tmp_path):
+    first, second = (published(deployment, tmp_path, number) for number in (3, 4))
+    deployment.store.put(second.key, dataclasses.replace(second, worker="somebody else").to_json())
+    result = tidemark("index", "list", "--json")
+    assert result.code == 44
+    assert [each["index_id"] for each in result.document["indexes"]] == [first.index_id]
+
+
+@pytest.mark.parametrize("status", ["running", "failed"])
+def test_an_index_that_the_records_do_not_call_complete_is_not_there(tidemark, deployment, tmp_path, status):
+    """As it is where the step that published it died before it recorded that, for good in the end."""
+    made = index_rows(deployment.store, tmp_path, [row("/a")], number=3)
+    identity = made.identity
+    whose = FileSystem(identity.account, identity.region, identity.file_system_id)
+    deployment.session("s-3", file_system=whose)
+    claim(deployment.records, "s-3", made.index_id, NOW)
+    if status == "failed":
+        fail(deployment.records, whose, made.index_id, "it died", NOW)
+    assert tidemark("index", "list", "--json").document == {"indexes": []}
+    assert tidemark("ls", made.index_id).code == 17
+    assert tidemark("ls", made.index_id, "--repository", deployment.store.url).code == 0

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.aws.account import COPY_REGION, REGION
-from tests.cli.conftest import OWN
+from tests.cli.conftest import NOW, OWN
+from tests.sessions.world import point as a_point
 from tidemark.aws.recovery_points import Listing, RecoveryPoint, Unlisted
 from tidemark.errors import AccessDenied, VaultNotFound
+from tidemark.sessions.overlap import add_point, claim, complete
 from tidemark.tags import OpenedTags, PointMetadata, TagKey, open_tags, seal
 
 ARN = f"arn:aws:elasticfilesystem:{REGION}:123456789012:file-system/{OWN}"
@@ -82,6 +84,7 @@ def test_what_a_point_says_of_itself(tidemark, points):
         "created_at": "2026-11-22T02:00:00Z",
         "retention_days": 35,
         "index_id": None,
+        "manifest_sha256": None,
     }
     assert first["problems"] == []
     assert (second["kind"], second["delete_at"]) == ("copy", None)
@@ -144,3 +147,20 @@ def test_an_index_that_the_records_do_not_name_is_reported(tidemark, points):
     assert (problem["finding"], problem["field"]) == ("other-index", "index")
     assert problem["message"] == f"its tags name {failed}, and the records none"
     assert f"! its tags name {failed}" in tidemark("recovery-points", OWN).out
+
+
+def test_another_manifest_than_that_of_the_records_is_reported(tidemark, deployment, points):
+    index_id, arn = f"{OWN}-20261122T020000Z-0a1b2c", point(1, TAGS).recovery_point_arn
+    whose = deployment.session("s-1").file_system
+    claim(deployment.records, "s-1", index_id, NOW)
+    complete(deployment.records, whose, index_id, {"manifest_sha256": "5" * 64}, NOW)
+    made = replace(a_point("s-1", "backup"), recovery_point_arn=arn)
+    add_point(deployment.records, "s-1", made, lambda *_: "")
+    for digest, problems in (("5" * 64, []), ("6" * 64, ["other-index"]), (None, [])):
+        metadata = replace(METADATA, index=index_id, manifest_sha256=digest)
+        tags = seal(metadata, file_system=ARN, key=KEY, deployment="tidemark")
+        points[:] = [point(1, tags)]
+        (found,) = tidemark("recovery-points", OWN, "--json").document["recovery_points"]
+        assert found["index_id"] == index_id
+        assert found["metadata"]["manifest_sha256"] == digest
+        assert [problem["finding"] for problem in found["problems"]] == problems

@@ -22,6 +22,7 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
+from tidemark.sessions.indexing import Index
 from tidemark.sessions.overlap import claim, open_session
 from tidemark.sessions.session import FileSystem, Point, Session
 from tidemark.settings import LambdaSettings
@@ -45,8 +46,8 @@ class ToldTags:
     ) -> dict[str, str]:
         return {"session": session.session_id, "days": str(retention_days)}
 
-    def tell_index(self, _session: Session, point: Point, index_id: str) -> str:
-        self.told.append((point.recovery_point_arn, index_id))
+    def tell_index(self, _session: Session, point: Point, index: Index) -> str:
+        self.told.append((point.recovery_point_arn, index.index_id))
         return ""
 
 

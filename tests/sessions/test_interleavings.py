@@ -214,7 +214,7 @@ MUTANTS = {
         {"copies": True},
     ),
     "tags a point after its association": (
-        "    problem = tag_point(session, point, index.index_id)\n",
+        "    problem = tag_point(session, point, index)\n",
         "    problem = ''\n",
         {},
     ),

@@ -51,7 +51,12 @@ def test_an_index_that_ends_before_the_backup_of_a_session_is_still_its_index(st
     complete(store, FS, "one", {}, START)
     assert claim(store, "second", "two", START).step is Step.SHARE
     told = []
-    add_point(store, "second", point("second", "backup"), lambda _session, _point, index: told.append(index))
+    add_point(
+        store,
+        "second",
+        point("second", "backup"),
+        lambda _session, _point, index: told.append(index.index_id),
+    )
     assert told == ["one"]
 
 

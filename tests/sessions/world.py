@@ -267,8 +267,8 @@ def _check_point(stored: Mapping[ItemKey, Item], session: Session, index: Index 
     assert Association.from_item(item).index_id == index.index_id, "I3"
 
 
-def _tag(aws: Aws, _session: Session, made: Point, index_id: str) -> str:
-    aws.note(("tag", made.recovery_point_arn), {"index_id": index_id})
+def _tag(aws: Aws, _session: Session, made: Point, index: Index) -> str:
+    aws.note(("tag", made.recovery_point_arn), {"index_id": index.index_id})
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -49,8 +50,10 @@ metadatas = st.builds(
     region=st.sampled_from(["eu-central-1", "us-gov-west-1", "ap-southeast-7"]),
     created=st.integers(0, 4_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC)),
     retention_days=st.none() | st.integers(1, 36_500),
-    index=st.none() | hexes.map("fs-{}-20261122T020000Z-abcdef".format),
+    index=hexes.map("fs-{}-20261122T020000Z-abcdef".format),
+    manifest_sha256=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
 )
+metadatas |= metadatas.map(lambda told: dataclasses.replace(told, index=None, manifest_sha256=None))
 keys = st.builds(TagKey, version=st.integers(1, 10_000), secret=st.binary(min_size=64, max_size=64))
 foreign_tags = st.dictionaries(
     st.text(min_size=1, max_size=20).filter(lambda key: not key.startswith(MARKER)), st.text(max_size=20)
@@ -197,14 +200,17 @@ def test_every_known_key_version_opens_and_no_other(metadata, old, new):
 
 @given(metadatas)
 def test_an_index_is_added_with_the_key_that_sealed_the_point(metadata):
-    point = dataclasses.replace(metadata, index=None)
+    point = dataclasses.replace(metadata, index=None, manifest_sha256=None)
     new = TagKey(version=2, secret=bytes(64))
     tags = seal(point, file_system=arn(metadata), key=KEY, deployment=DEPLOYMENT)
     known = {1: KEY.secret, 2: new.secret}
-    added = seal_index(tags, "fs-12345678-i", file_system=arn(metadata), keys=known, deployment=DEPLOYMENT)
+    digest = hashlib.sha256(metadata.session.encode()).hexdigest()
+    added = seal_index(
+        tags, "fs-12345678-i", digest, file_system=arn(metadata), keys=known, deployment=DEPLOYMENT
+    )
     assert len(added) == 1
     opened = open_tags(tags | added, file_system=arn(metadata), keys=known, deployment=DEPLOYMENT)
-    assert opened.metadata == dataclasses.replace(point, index="fs-12345678-i")
+    assert opened.metadata == dataclasses.replace(point, index="fs-12345678-i", manifest_sha256=digest)
     assert opened.problems == ()
 
 
@@ -213,7 +219,9 @@ def test_an_index_is_not_written_to_a_point_whose_tags_were_altered():
     tags = seal(metadata, file_system=arn(metadata), key=KEY, deployment=DEPLOYMENT)
     tags[name_tag("policy", key=KEY, deployment=DEPLOYMENT)] = "altered"
     with pytest.raises(ForeignTag, match="policy was altered"):
-        seal_index(tags, "fs-1-i", file_system=arn(metadata), keys={1: KEY.secret}, deployment=DEPLOYMENT)
+        seal_index(
+            tags, "fs-1-i", None, file_system=arn(metadata), keys={1: KEY.secret}, deployment=DEPLOYMENT
+        )
 
 
 def test_a_tag_that_somebody_added_in_our_format_is_reported_and_the_rest_still_trusted():

@@ -13,6 +13,7 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of, is_denied, message_of, translate
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.errors import TidemarkError
+from tidemark.sessions.indexing import Index
 from tidemark.sessions.session import Point, Session
 from tidemark.tags import PointMetadata, open_tags, seal, seal_index
 
@@ -67,14 +68,14 @@ class PointTags:
             deployment=self.deployment,
         )
 
-    def tell_index(self, session: Session, point: Point, index_id: str) -> str:
-        """Write the index id into a point's tags; return why that was not possible, or nothing.
+    def tell_index(self, session: Session, point: Point, index: Index) -> str:
+        """Write an index's id and its manifest's digest into a point's tags; return why not, or nothing.
 
         It raises no error of AWS: the records say what the point's index is, and one point must keep no
         session from being closed. A point that is deleted needs no tags any more.
         """
         try:
-            self._tell_index(session, point, index_id)
+            self._tell_index(session, point, index)
         except ClientError as error:
             if code_of(error) == "ResourceNotFoundException":
                 return ""
@@ -90,18 +91,19 @@ class PointTags:
             return str(error)
         return ""
 
-    def _tell_index(self, session: Session, point: Point, index_id: str) -> None:
+    def _tell_index(self, session: Session, point: Point, index: Index) -> None:
         client = self.clients.of("backup", point.region)
         tags = all_tags(client, point.recovery_point_arn)
         data_keys = self.keys.needed_by(tags)
         opened = open_tags(
             tags, file_system=session.file_system.arn, keys=data_keys, deployment=self.deployment
         )
-        if opened.metadata is not None and opened.metadata.index == index_id:
+        named = (index.index_id, index.manifest_sha256)
+        if opened.metadata is not None and (opened.metadata.index, opened.metadata.manifest_sha256) == named:
             return
         sealed = seal_index(
             tags,
-            index_id,
+            *named,
             file_system=session.file_system.arn,
             keys=data_keys,
             deployment=self.deployment,

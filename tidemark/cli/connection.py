@@ -12,6 +12,7 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources, discover, read_policy
 from tidemark.aws.s3_store import open_store
 from tidemark.aws.tag_keys import TagKeys
+from tidemark.cli.recorded import RecordedRepository
 from tidemark.cli.steps import View
 from tidemark.errors import PolicyNotFound
 from tidemark.index.store import ObjectMissing
@@ -40,7 +41,8 @@ class Connection:
     @cached_property
     def repository(self) -> Repository:
         """The deployment's repository."""
-        return open_store(self.resources.repository, self.clients.of("s3", self.resources.region))
+        store = open_store(self.resources.repository, self.clients.of("s3", self.resources.region))
+        return RecordedRepository(store, self.records)
 
     @property
     def tag_keys(self) -> TagKeys:

@@ -91,10 +91,10 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
     from tidemark.index.catalogue import newest_index, open_index
 
     if not source.startswith("arn:"):
-        repository, connection = deployment_or(url)
+        repository, _ = deployment_or(url)
         if FILE_SYSTEM_ID.fullmatch(source):
-            return _as_recorded(connection, repository, newest_index(repository, source, pass_over))
-        return _as_recorded(connection, repository, index_of(repository, source))
+            return repository, newest_index(repository, source, pass_over)
+        return repository, index_of(repository, source)
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
     from tidemark.cli.connection import connect
@@ -108,17 +108,7 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
             f"tidemark recovery-points FILE-SYSTEM"
         )
     repository = connection.repository
-    return _as_recorded(connection, repository, open_index(repository, association.index_id))
-
-
-def _as_recorded(
-    connection: Connection | None, repository: Store, manifest: Manifest
-) -> tuple[Store, Manifest]:
-    if connection is not None:
-        from tidemark.cli.recorded import refuse_replaced
-
-        refuse_replaced(connection, repository, manifest)
-    return repository, manifest
+    return repository, open_index(repository, association.index_id)
 
 
 def index_of(repository: Store, index_id: str) -> Manifest:

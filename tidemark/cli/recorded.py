@@ -1,41 +1,87 @@
-"""What a deployment's records say of an index: the digest that its manifest had when it was published."""
+"""A deployment's repository, in which only those indexes are visible that its records call complete."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import is_denied
 from tidemark.errors import IndexDamaged
+from tidemark.index.manifest import MANIFEST
+from tidemark.index.store import ObjectMissing
+from tidemark.index.store import Store as Repository
+from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.items import read_index
 from tidemark.sessions.session import FileSystem
-
-if TYPE_CHECKING:
-    from tidemark.cli.connection import Connection
-    from tidemark.index.manifest import Manifest
-    from tidemark.index.store import Store
+from tidemark.sessions.store import Store
 
 
-def refuse_replaced(connection: Connection, repository: Store, manifest: Manifest) -> None:
-    """Raise IndexDamaged where an index's manifest is not the one that was published.
+class RecordedRepository:
+    """Compares each manifest that is read with the record of its index; all else is the repository's.
 
-    All other digests stand in the manifest, so that whoever replaces everything is noticed here only. Nothing
-    is compared for an index that the deployment has not recorded, or where these credentials may not read the
-    records.
+    All other digests of an index are in its manifest, so an index that was replaced as a whole is noticed
+    only here. An index without a record is returned as it is: the tables may be lost, and the repository
+    may hold indexes of other origin. So is every index if the caller may not read the records.
     """
-    identity = manifest.identity
-    file_system = FileSystem(identity.account, identity.region, identity.file_system_id)
-    try:
-        record = read_index(connection.records, file_system, manifest.index_id)
-    except ClientError as error:
-        if is_denied(error):  # who may read the repository only compares nothing
-            return
-        raise
-    known = record.totals.get("manifest_sha256") if record else None
-    if known is not None and known != hashlib.sha256(repository.get(manifest.key)).hexdigest():
-        raise IndexDamaged(
-            f"{repository.url}/{manifest.key} is not the manifest that was published; somebody has replaced "
-            f"it: restore that version of the object, and find out who"
-        )
+
+    def __init__(self, repository: Repository, records: Store) -> None:
+        self._repository = repository
+        self._records = records
+        self._may_read_records = True
+        self.url = repository.url
+        self.at_once = repository.at_once
+
+    def get(self, key: str) -> bytes:
+        """Return an object whole.
+
+        Raises ObjectMissing, also for the manifest of an index that is recorded as running or failed, and
+        IndexDamaged for a manifest that is not the one that was published.
+        """
+        body = self._repository.get(key)
+        folder, _, name = key.rpartition("/")
+        if name == MANIFEST and (record := self._record(folder)):
+            if record.status is not IndexStatus.COMPLETE:
+                raise ObjectMissing(key)
+            published = record.manifest_sha256
+            if published is not None and published != hashlib.sha256(body).hexdigest():
+                raise IndexDamaged(
+                    f"{self.url}/{key} is not the manifest that was published: it has been replaced; "
+                    f"restore the earlier version of the object, and find out who replaced it"
+                )
+        return body
+
+    def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
+        """Write an object."""
+        self._repository.put(key, body, only_if_absent=only_if_absent)
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Return a piece of an object."""
+        return self._repository.get_range(key, offset, length)
+
+    def discard(self, key: str) -> None:
+        """Give up an object's content."""
+        self._repository.discard(key)
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the keys below a prefix."""
+        return self._repository.list_keys(prefix)
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """Return the names directly below a prefix."""
+        return self._repository.list_folders(prefix)
+
+    def _record(self, folder: str) -> Index | None:
+        """Return the record of the index in `folder`, which is indexes/<account>/<Region>/<fs>/<index>."""
+        parts = folder.split("/")
+        if not self._may_read_records or len(parts) != 5:
+            return None
+        _, account, region, file_system_id, index_id = parts
+        try:
+            return read_index(self._records, FileSystem(account, region, file_system_id), index_id)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            self._may_read_records = False
+            return None

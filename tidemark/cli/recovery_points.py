@@ -13,6 +13,8 @@ from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_point
 from tidemark.cli import terminal
 from tidemark.cli.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
+from tidemark.sessions.indexing import Index
+from tidemark.sessions.items import read_index
 from tidemark.sessions.ledger import associations_of
 from tidemark.tags import Finding, PointMetadata, TagProblem
 
@@ -26,8 +28,9 @@ exit code. Costs one listing for each vault, and one request for the tags of eac
 JSON: {"recovery_points": [...], "unlisted": [...]}, each point with recovery_point_arn, kind, region,
 vault, status, size_bytes, created_at, delete_at (null: kept for ever), index_id (null: none describes
 it), made_by ("tidemark", "other" or "unknown": its tags cannot be trusted), metadata (or null) with
-session_id, policy, file_system, account, region, created_at, retention_days, index_id; problems[] with
-finding, tag_key, field, message. Each of unlisted[] with region, vault, message.
+session_id, policy, file_system, account, region, created_at, retention_days, index_id, manifest_sha256
+(of that index); problems[] with finding, tag_key, field, message. Each of unlisted[] with region, vault,
+message.
 """
 
 
@@ -89,18 +92,32 @@ def find(connection: Connection, file_system: str) -> Found:
         deployment=connection.deployment,
     )
     points = [(point, _index_of(connection, point)) for point in listing.points]
+    whose = connection.resources.file_system(file_system)
+    recorded = {each: read_index(connection.records, whose, each) for _, each in points if each is not None}
     return Found(
-        points=[(with_index_compared(point, index_id), index_id) for point, index_id in points],
+        points=[
+            (with_index_compared(point, index_id, recorded.get(index_id or "")), index_id)
+            for point, index_id in points
+        ],
         unlisted=listing.unlisted,
     )
 
 
-def with_index_compared(point: RecoveryPoint, index_id: str | None) -> RecoveryPoint:
-    """Return the point with a problem more if its tags do not name the index that the records name."""
+def with_index_compared(point: RecoveryPoint, index_id: str | None, index: Index | None) -> RecoveryPoint:
+    """Return the point with a problem more if its tags do not name the index that the records name.
+
+    `index` is the record of the index `index_id`. Tags that an earlier version wrote hold no digest.
+    """
     metadata = point.tags.metadata
-    if metadata is None or metadata.index == index_id:
+    published = None if index is None else index.manifest_sha256
+    if metadata is None:
         return point
-    message = f"its tags name {metadata.index or 'no index'}, and the records {index_id or 'none'}"
+    if metadata.index != index_id:
+        message = f"its tags name {metadata.index or 'no index'}, and the records {index_id or 'none'}"
+    elif metadata.manifest_sha256 is not None and metadata.manifest_sha256 != published:
+        message = f"its tags name another manifest of {index_id} than the records"
+    else:
+        return point
     problem = TagProblem(finding=Finding.OTHER_INDEX, tag_key="", field="index", message=message)
     return replace(point, tags=replace(point.tags, problems=(*point.tags.problems, problem)))
 
@@ -184,4 +201,5 @@ def _metadata(metadata: PointMetadata) -> dict[str, Any]:
         "created_at": terminal.json_time(metadata.created),
         "retention_days": metadata.retention_days,
         "index_id": metadata.index,
+        "manifest_sha256": metadata.manifest_sha256,
     }

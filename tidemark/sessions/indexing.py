@@ -91,6 +91,12 @@ class Index:
     sessions: frozenset[str] = frozenset()  # who had attached when it ended; empty while it runs
     totals: Mapping[str, int | str] = field(default_factory=dict)  # the worker's result; see index_worker
 
+    @property
+    def manifest_sha256(self) -> str | None:
+        """The digest of the manifest that was published; None where an earlier version published it."""
+        digest = self.totals.get("manifest_sha256")
+        return None if digest is None else str(digest)
+
     def to_item(self) -> dict[str, Value]:
         """Return the index as its item in the table `indexes`."""
         item: dict[str, Value] = {

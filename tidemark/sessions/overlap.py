@@ -221,10 +221,10 @@ def fail(store: Store, file_system: FileSystem, index_id: str, reason: str, now:
     return _end(store, file_system, index_id, IndexStatus.FAILED, now, reason=short, totals={})
 
 
-# Called with a session, one of its points and its index id before their association is written: a crash in
+# Called with a session, one of its points and its index before their association is written: a crash in
 # between leaves a point that is told its index again. Returns why it could not be told, or nothing; it raises
 # nothing, for the association counts and must be written in any case.
-TagPoint = Callable[[Session, Point, str], str]
+TagPoint = Callable[[Session, Point, Index], str]
 
 
 def add_point(store: Store, session_id: str, point: Point, tag_point: TagPoint) -> Session:
@@ -264,7 +264,7 @@ def _associate(store: Store, session: Session, point: Point, index: Index, tag_p
     written = store.get(INDEXES, key) is not None
     if written and not point.tag_problem:
         return point
-    problem = tag_point(session, point, index.index_id)
+    problem = tag_point(session, point, index)
     if problem != point.tag_problem:
         point = replace(point, tag_problem=problem)
         update_session(store, session.session_id, {("points", point.recovery_point_arn): point_to_map(point)})
