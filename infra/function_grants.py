@@ -189,18 +189,20 @@ class FunctionGrants:
 
     def register_task(self) -> list[Grant]:
         """Register the task definition that mounts the file system."""
+        roles = self.workers.roles
         return [
             Grant(
                 actions=("ecs:RegisterTaskDefinition", "ecs:TagResource"),
                 resources=(self._task_definitions(),),
                 why_pattern="Task definitions are registered at run time, in this deployment's families.",
             ),
-            self._pass(self.workers.task_role, "ecs-tasks.amazonaws.com"),
+            roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
             self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
         ]
 
     def launch(self) -> list[Grant]:
         """Run one Fargate task or one EC2 instance, tagged as ours."""
+        roles = self.workers.roles
         return [
             Grant(
                 actions=("ecs:RunTask",),
@@ -213,7 +215,7 @@ class FunctionGrants:
                 resources=(self._tasks(),),
                 why_pattern="ECS makes the ids of tasks; only those of this deployment's cluster.",
             ),
-            self._pass(self.workers.task_role, "ecs-tasks.amazonaws.com"),
+            roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
             self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
             *self._launch_instance(),
         ]
@@ -273,7 +275,7 @@ class FunctionGrants:
         ]
 
     def _launch_instance(self) -> list[Grant]:
-        arn = self.names.arn
+        arn, roles = self.names.arn, self.workers.roles
         return [
             Grant(
                 actions=("ec2:RunInstances",),
@@ -302,7 +304,7 @@ class FunctionGrants:
                 resources=(self.names.amazons_arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*"),),
                 why_pattern="Amazon's public parameters that name its current images.",
             ),
-            self._pass(self.workers.instance_role, "ec2.amazonaws.com"),
+            roles.pass_to("ec2.amazonaws.com", roles.instance_role_arn),
         ]
 
     def _on_file_systems(self, *operations: str) -> list[Grant]:

@@ -41,6 +41,7 @@ def role(
     assumed_by: iam.IPrincipal,
     description: str,
     grants: Iterable[Grant],
+    role_name: str | None = None,
     managed_policies: list[iam.IManagedPolicy] | None = None,
 ) -> iam.Role:
     """Return a role that may do exactly what `grants` say, with a nag acknowledgement for each pattern.
@@ -54,6 +55,7 @@ def role(
         identifier,
         assumed_by=assumed_by,
         description=description,
+        role_name=role_name,
         inline_policies={"grants": document} if grants else None,
         managed_policies=managed_policies,
     )

@@ -31,8 +31,9 @@ class Names:
         return self.named(file.replace("_", "-"))
 
     def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
-        """Return an ARN in the deployment's account and, unless named, its Region."""
-        return f"arn:{Aws.PARTITION}:{service}:{region or self.region}:{Aws.ACCOUNT_ID}:{resource}"
+        """Return an ARN in the deployment's account and, unless named, its Region; IAM has none."""
+        region = self.region if region is None else region
+        return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
 
     def amazons_arn(self, service: str, resource: str) -> str:
         """Return an ARN of something that Amazon offers to every account in the deployment's Region."""

@@ -20,6 +20,7 @@ from infra.repository import Repository
 from infra.schedules import Schedules
 from infra.vault import Vault
 from infra.worker_events import WorkerEvents
+from infra.worker_roles import file_systems_by_worker
 from infra.workers import Workers
 from infra.workflows import Workflows
 from tidemark.aws.executions import console
@@ -71,6 +72,7 @@ class TidemarkStack(Stack):
             f"Tidemark-{configuration.deployment}",
             env=Environment(region=configuration.region),
             description=f"Tidemark {configuration.deployment}: backups of EFS and what is in them",
+            suppress_template_indentation=True,  # a third of a large template, which has at most a megabyte
         )
         names = Names(deployment=configuration.deployment, region=configuration.region)
         vaults = dict(configuration.vaults)
@@ -102,7 +104,7 @@ class TidemarkStack(Stack):
             names=names,
             context=worker_context,
             repository=repository,
-            file_systems=file_systems,
+            file_systems=file_systems_by_worker(configuration.policies),
             log_retention=retention,
         )
         settings = LambdaSettings(
@@ -118,9 +120,9 @@ class TidemarkStack(Stack):
             indexing_session=names.state_machine_arn("indexing-session"),
             cluster=workers.cluster.attr_arn,
             worker_image=workers.image_uri,
-            worker_task_role=workers.task_role.role_arn,
+            worker_task_role=workers.roles.task_role_arn,
             worker_execution_role=workers.execution_role.role_arn,
-            worker_instance_profile=workers.instance_profile.attr_arn,
+            worker_instance_profile=workers.roles.instance_profile_arn,
             worker_log_group=workers.log_group.log_group_name,
         )
         grants = FunctionGrants(

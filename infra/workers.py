@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from aws_cdk import AssetStaging, Aws, RemovalPolicy, Stack
+from aws_cdk import AssetStaging, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.bundle import Bundle
-from infra.file_systems import read_files
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository import Repository
-from infra.services import service
+from infra.worker_roles import FileSystems, WorkerRoles, tasks
 
 
 class Workers(Construct):
@@ -28,11 +26,10 @@ class Workers(Construct):
         names: Names,
         context: Bundle,
         repository: Repository,
-        file_systems: list[str],
+        file_systems: FileSystems,
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, identifier)
-        self._names = names
         # The plain resource: the CDK's own Cluster would make a VPC, and workers stand in the file system's.
         self.cluster_name = names.named("workers")
         self.cluster = ecs.CfnCluster(
@@ -61,49 +58,20 @@ class Workers(Construct):
             retention=log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        crawl = [
-            *repository.propose(f"indexes/{Aws.ACCOUNT_ID}/"),
-            *read_files(names, file_systems),
-            # The task token names the execution; an answer without it reaches nothing.
-            Grant(
-                actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
-                resources=(names.state_machine_arn("indexing-session"),),
-            ),
-        ]
-        start = [*self._pull(), *self._log()]
-        self.task_role = role(
-            self,
-            "TaskRole",
-            assumed_by=self._tasks(),
-            description="What a Fargate worker may do: read its file system, write its index",
-            grants=crawl,
-        )
         self.execution_role = role(
             self,
             "ExecutionRole",
-            assumed_by=self._tasks(),
+            assumed_by=tasks(names),
             description="What ECS may do to start a worker: pull the image, write the log",
-            grants=start,
+            grants=[*self._pull(), *self._log()],
         )
-        self.instance_role = role(
+        self.roles = WorkerRoles(
             self,
-            "InstanceRole",
-            assumed_by=service("ec2.amazonaws.com"),
-            description="What an EC2 worker may do: both of the above",
-            grants=[*crawl, *start],
-        )
-        self.instance_profile = iam.CfnInstanceProfile(
-            self, "InstanceProfile", roles=[self.instance_role.role_name]
-        )
-
-    def _tasks(self) -> iam.ServicePrincipal:
-        """Return ECS's tasks, of this account and Region only."""
-        return service(
-            "ecs-tasks.amazonaws.com",
-            {
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                "ArnLike": {"aws:SourceArn": self._names.arn("ecs", "*")},
-            },
+            "Roles",
+            names=names,
+            repository=repository,
+            file_systems=file_systems,
+            start=[*self._pull(), *self._log()],
         )
 
     def _pull(self) -> list[Grant]:

@@ -99,9 +99,9 @@ class LambdaSettings(_FromEnvironment):
     indexing_session: str  # ARN of the indexing-session state machine
     cluster: str  # ARN of the workers' ECS cluster
     worker_image: str  # URI of the worker's container image
-    worker_task_role: str
+    worker_task_role: str  # ARN, or a pattern of ARNs: see workers.arn_for
     worker_execution_role: str
-    worker_instance_profile: str  # ARN; for EC2 workers
+    worker_instance_profile: str  # the same, for EC2 workers
     worker_log_group: str
 
 

@@ -13,14 +13,32 @@ LONGEST_SESSION_ID = 80
 
 
 def configuration(
-    *, policies: int, file_systems: int, exclude: int = 0, digits: int = 17, vaults: int = MOST_VAULTS
+    *,
+    policies: int,
+    file_systems: int,
+    exclude: int = 0,
+    digits: int = 17,
+    vaults: int = MOST_VAULTS,
+    ec2: bool = False,
+    distinct: int = 1_000_000,
 ) -> str:
     """Return a tidemark.yaml with names, vaults, copies and networks as long and as many as can be.
 
     `file_systems` of each policy have ids of so many hexadecimal `digits`; `exclude` is the length of one
-    directory's name.
+    directory's name. With `ec2`, instances index every file system, too. Policies have
+    so many `distinct` file systems at the most.
     """
-    return "\n".join(_lines(policies, file_systems, exclude, digits, regions()[:vaults])) + "\n"
+    lines = [*_lines(policies, file_systems, exclude, digits, regions()[:vaults], distinct)]
+    if ec2:
+        first = dict.fromkeys(line for line in lines if line.startswith("      - fs-"))
+        lines += [
+            "  on-instances:",
+            "    keep: 1 day",
+            "    worker: {type: ec2}",
+            "    file_systems:",
+            *first,
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def regions() -> list[str]:
@@ -30,7 +48,9 @@ def regions() -> list[str]:
     return [REGION, *sorted(others, key=len, reverse=True)[: MOST_VAULTS - 1]]
 
 
-def _lines(policies: int, file_systems: int, exclude: int, digits: int, vaults: list[str]) -> Iterator[str]:
+def _lines(
+    policies: int, file_systems: int, exclude: int, digits: int, vaults: list[str], distinct: int
+) -> Iterator[str]:
     yield f"deployment: {'d' * 20}"
     yield f"region: {REGION}"
     yield f"repository: {{bucket: {'b' * 63}, prefix: {'p' * LONGEST_PREFIX}}}"
@@ -50,7 +70,7 @@ def _lines(policies: int, file_systems: int, exclude: int, digits: int, vaults: 
         yield "    schedule: {cron: 0 2 * * ? *, time_zone: America/Argentina/ComodRivadavia}"
         yield "    file_systems:"
         for number in range(file_systems):
-            yield f"      - fs-{policy * file_systems + number:0{digits}x}"
+            yield f"      - fs-{(policy * file_systems + number) % distinct:0{digits}x}"
         if len(vaults) > 1:
             yield "    copies:"
             for region in vaults[1:]:

@@ -71,6 +71,8 @@ def takings_of_roles(recording: Recording) -> Iterator[Request]:
         for one in recording.asked
         if one.action == "iam:PassRole"
     }
+    # A file system that was not indexed meanwhile has a role all the same.
+    found |= {(role, "ecs-tasks.amazonaws.com") for role in recording.trust if "-task-fs-" in role}
     services = recording.services
     found |= {(one["Target"]["RoleArn"], "scheduler.amazonaws.com") for one in services["schedules"]}
     found |= {(one["roleArn"], "states.amazonaws.com") for one in services["machines"]}
@@ -137,13 +139,13 @@ def _of_functions(recording: Recording) -> Iterator[Request]:
 
 def _of_workers(recording: Recording) -> Iterator[Request]:
     """ECS takes the execution role; on an instance, its own role does the same."""
-    instance = next(role for role in recording.trust if "WorkersInstanceRole" in role)
+    instances = {role: role.partition("-ec2-")[2] for role in recording.trust if "-ec2-fs-" in role}
     for definition in recording.services["definitions"]:
         (container,) = definition["containerDefinitions"]
         group = container["logConfiguration"]["options"]["awslogs-group"]
         stream = _arn(recording, "logs", f"log-group:{group}:log-stream:one")
         repository = container["image"].partition("/")[2].partition(":")[0]
-        for role in (definition["executionRoleArn"], instance):
+        for role in (definition["executionRoleArn"], *instances):
             yield _by(recording, role, "ecr:GetAuthorizationToken", "*")
             for action in IMAGES:
                 yield _by(recording, role, action, _arn(recording, "ecr", f"repository/{repository}"))
@@ -151,12 +153,17 @@ def _of_workers(recording: Recording) -> Iterator[Request]:
                 yield _by(recording, role, action, stream)
         for volume in definition["volumes"]:
             if mounted := volume.get("efsVolumeConfiguration"):
-                # Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
-                context = {"elasticfilesystem:AccessedViaMountTarget": "true"}
-                arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
-                for action in ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"):
-                    for role in (definition["taskRoleArn"], instance):
-                        yield _by(recording, role, action, arn, context)
+                yield from _mount(recording, definition["taskRoleArn"], mounted["fileSystemId"])
+    for role, file_system in instances.items():
+        yield from _mount(recording, role, file_system)
+
+
+def _mount(recording: Recording, role: str, file_system: str) -> Iterator[Request]:
+    # Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
+    context = {"elasticfilesystem:AccessedViaMountTarget": "true"}
+    arn = _arn(recording, "elasticfilesystem", f"file-system/{file_system}")
+    for action in ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"):
+        yield _by(recording, role, action, arn, context)
 
 
 def _of_alarms(recording: Recording) -> Iterator[Request]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cfnlint
-import pytest
 
 from tests.infra.template import Template, as_list, resources, statements, text_of
 
@@ -74,34 +73,39 @@ def test_a_role_is_passed_only_to_the_service_it_is_for(main: Template) -> None:
     assert passed
     for statement in passed:
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
-        assert all(text_of(resource).startswith("<") for resource in as_list(statement["Resource"]))
+        for resource in map(text_of, as_list(statement["Resource"])):
+            worker = re.fullmatch(
+                r"arn:<AWS::Partition>:iam::<AWS::AccountId>:role/cellar-(task|ec2)-fs-\*", resource
+            )
+            assert worker or re.fullmatch(r"<\w+\.Arn>", resource)
 
 
-@pytest.mark.parametrize("role", ["WorkersTaskRole", "WorkersInstanceRole"])
-def test_a_worker_writes_only_below_its_accounts_indexes(main: Template, role: str) -> None:
+def test_a_worker_writes_only_below_the_indexes_of_its_file_system(main: Template) -> None:
     written = {
-        text_of(resource)
+        (identifier, text_of(resource))
         for identifier, statement in statements(main)
-        if identifier.startswith(role) and "s3:PutObject" in as_list(statement["Action"])
+        if identifier.startswith("WorkersRoles") and "s3:PutObject" in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
-    below = re.compile(r"<RepositoryBucket\w+\.Arn>/some/where/indexes/<AWS::AccountId>/\*/(.+)")
-    names = {found[1] for pattern in written if (found := below.fullmatch(pattern))}
-    assert len(names) == len(written)
+    below = re.compile(
+        r"<RepositoryBucket\w+\.Arn>/some/where/indexes/<AWS::AccountId>/eu-central-1/fs-(\w+)/\*/(.+)"
+    )
+    found = [(role, match) for role, pattern in written if (match := below.fullmatch(pattern))]
+    assert len(found) == len(written) == 3 * 3
+    assert all(match[1] in role for role, match in found)
+    names = {match[2] for _, match in found}
     assert names == {"attempt-*", "checkpoint/*", "progress.json"}, "and no manifest"
 
 
-def test_a_worker_can_neither_write_nor_name_another_file_system(main: Template) -> None:
+def test_a_worker_cannot_write_to_a_file_system(main: Template) -> None:
     for identifier, statement in statements(main):
         actions = [a for a in as_list(statement["Action"]) if a.startswith("elasticfilesystem:Client")]
         if not actions:
             continue
-        assert identifier.startswith("Workers")
+        assert identifier.startswith("WorkersRoles")
         assert set(actions) == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"}
         assert statement["Condition"] == {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
-        assert {text_of(r).rpartition("/")[2] for r in as_list(statement["Resource"])} == {
-            f"fs-0123456789abcdef{number}" for number in range(3)
-        }
+        assert len(as_list(statement["Resource"])) == 1
 
 
 def test_nobody_may_delete_recovery_points_indexes_or_keys(main: Template) -> None:

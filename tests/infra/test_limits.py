@@ -56,8 +56,10 @@ CONFIGURATIONS = {
     "one policy, long ids": {"policies": 1, "file_systems": MOST_FILE_SYSTEMS, "digits": 40},
     "fifty policies": {"policies": 50, "file_systems": MOST_FILE_SYSTEMS // 50, "vaults": 1},
     # As many as the template's resources, and its characters, can hold.
-    "most policies": {"policies": 150, "file_systems": 6, "vaults": 1, "exclude": 500},
-    "most named": {"policies": 1, "file_systems": MOST_NAMED, "exclude": 4_080, "digits": 40},
+    "most policies": {"policies": 125, "file_systems": 6, "vaults": 1, "exclude": 500},
+    "most named": {"policies": 1, "file_systems": MOST_NAMED, "exclude": 4_080, "digits": 40, "ec2": True},
+    # Each file system has two roles and a profile.
+    "most roles": {"policies": 124, "file_systems": 1, "vaults": 1, "ec2": True, "distinct": MOST_NAMED},
 }
 PSEUDO = {
     "AWS::Partition": "aws-us-gov",

@@ -51,7 +51,7 @@ def test_everything_that_is_to_be_judged_has_happened(recording: Recording) -> N
     assert {"states:SendTaskFailure", "dynamodb:GetItem", "ec2:DescribeInstances"} <= answered
     idle = {role for role in recording.statements if "-Functions" in role} - {one.role for one in asked}
     assert idle == set(), "every function has called something"
-    for role in ("WorkersTaskRole", "WorkersInstanceRole"):
+    for role in ("-task-fs-", "-ec2-fs-"):
         did = {one.action for one in asked if role in one.role}
         assert {"s3:PutObject", "states:SendTaskSuccess", "kms:GenerateDataKey"} <= did, "the index is whole"
     assert {one.operation for one in asked if one.action == "iam:PassRole"} == {

@@ -23,9 +23,11 @@ REASONS = {
     ("*PolicyRun*", "events:*"): "Step Functions follows nested executions by a rule; the local cloud asks.",
     ("*PolicyRun*", "states:StopExecution"): "A run that is stopped stops its sessions.",
     ("*Schedules*", "*"): "Only Scheduler does what its role is for: tests/infra/service_requests.py.",
-    ("*Workers*", "ecr:*"): "Only ECS and an instance's Docker pull the image: service_requests.py.",
-    ("*Workers*", "elasticfilesystem:Client*"): "Only the mount asks for it: service_requests.py.",
-    ("*Workers*", "states:SendTaskFailure"): "A worker that fails and is not killed.",
+    ("*Workers*", "ecr:*"): "Only ECS pulls the image: service_requests.py.",
+    ("*-ec2-fs", "ecr:*"): "Only an instance's Docker pulls the image: service_requests.py.",
+    ("*-ec2-fs", "logs:*"): "Only an instance's Docker writes the log: service_requests.py.",
+    ("*-fs", "elasticfilesystem:Client*"): "Only the mount asks for it: service_requests.py.",
+    ("*-fs", "states:SendTaskFailure"): "A worker that fails and is not killed.",
     ("*", "ssm:GetParametersByPath"): "A policy that was removed meanwhile is answered with those there are.",
     ("*", "ssm:GetParameters"): "A policy of many file systems has lists; the recording only resolves one.",
     ("*", "s3:ListBucket"): "A key that is missing is told from one that is denied.",
@@ -49,9 +51,14 @@ REASONS = {
 }
 
 
+def purpose(role: str) -> str:
+    """Return a role's name without what CloudFormation, or the file system of a worker, adds to it."""
+    return role.rpartition("/")[2].rpartition("-")[0]
+
+
 def granted(recording: Recording) -> set[tuple[str, str]]:
     return {
-        (role, action)
+        (purpose(role), action)
         for role, statements in recording.statements.items()
         for statement in statements
         if statement["Effect"] == "Allow"
@@ -60,10 +67,8 @@ def granted(recording: Recording) -> set[tuple[str, str]]:
 
 
 def test_everything_that_is_granted_is_used_or_has_a_reason(recording: Recording) -> None:
-    used = {(one.role, one.action) for one in recording.asked}
-    unused = {
-        (role.rpartition("/")[2].rpartition("-")[0], action) for role, action in granted(recording) - used
-    }
+    used = {(purpose(one.role), one.action) for one in recording.asked}
+    unused = granted(recording) - used
     unexplained = sorted(
         (role, action)
         for role, action in unused

@@ -66,7 +66,7 @@ def test_more_policies_than_the_template_holds_are_refused_at_the_first_too_many
     message = problem_of(tmp_path, HEAD + "".join(policies))
     line = len((HEAD + "".join(policies[:most])).splitlines()) + 1
     assert message.startswith(
-        f"tidemark.yaml:{line}: policies.p{most}: {most + 10} policies take 320 resources"
+        f"tidemark.yaml:{line}: policies.p{most}: {most + 10} policies take {2 * (most + 10)} resources"
     )
     assert f"and {MOST_RESOURCES} fit" in message
     assert WAY_OUT in message

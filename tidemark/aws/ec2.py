@@ -14,6 +14,7 @@ from tidemark.aws.workers import (
     NetworkValue,
     NoRoom,
     WorkerRequest,
+    arn_for,
     client_token,
 )
 from tidemark.errors import WorkerNotLaunched
@@ -52,7 +53,7 @@ def run_instance(
             MaxCount=1,
             # One instance for one task token and place: a retried call answers with the instance that runs.
             ClientToken=client_token(environment.task_token, network),
-            IamInstanceProfile={"Arn": settings.worker_instance_profile},
+            IamInstanceProfile={"Arn": arn_for(settings.worker_instance_profile, environment.file_system_id)},
             InstanceInitiatedShutdownBehavior="terminate",
             # Two hops: the container asks for its credentials through the instance's bridge.
             MetadataOptions={

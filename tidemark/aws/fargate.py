@@ -14,6 +14,7 @@ from tidemark.aws.workers import (
     NetworkValue,
     NoRoom,
     WorkerRequest,
+    arn_for,
     client_token,
     started_by,
 )
@@ -54,7 +55,7 @@ def register_task_definition(
         cpu=str(worker.cpu_units),
         memory=str(worker.memory_mib),
         runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
-        taskRoleArn=settings.worker_task_role,
+        taskRoleArn=arn_for(settings.worker_task_role, file_system_id),
         executionRoleArn=settings.worker_execution_role,
         volumes=[
             {

@@ -17,6 +17,10 @@ from tidemark.settings import LambdaSettings
 # The tag that every worker carries; `infra/` restricts removal to machines that have it.
 INDEX_TAG = "tidemark:index"
 DEPLOYMENT_TAG = "tidemark:deployment"
+# In the ARN of a worker's role or instance profile it stands for the id of the file system.
+FILE_SYSTEM = "{file_system}"
+# Source: IAM, CreateRole, RoleName. Today's ids fit; the 40 digits that EFS's API allows do not.
+_LONGEST_ROLE_NAME = 64
 
 
 class NoRoom(Exception):
@@ -45,6 +49,16 @@ class WorkerRequest(TypedDict):
     exclude: NotRequired[list[str]]
     operations_per_second: NotRequired[int | None]
     public_address: NotRequired[bool]
+
+
+def arn_for(pattern: str, file_system_id: str) -> str:
+    """Return the ARN of a file system's role or instance profile; an ARN without FILE_SYSTEM is for all."""
+    if FILE_SYSTEM not in pattern:
+        return pattern
+    path, _, name = pattern.replace(FILE_SYSTEM, file_system_id).rpartition("/")
+    if len(name) > _LONGEST_ROLE_NAME:
+        name = f"{name[: _LONGEST_ROLE_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{path}/{name}"
 
 
 def networks_of(request: WorkerRequest) -> list[NetworkValue]:

@@ -21,7 +21,7 @@ MOST_FILE_SYSTEMS = 1_000
 MOST_VAULTS = 20
 # A stack has 500 resources, and its template a megabyte; the rest is for everything that is no policy.
 # Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
-MOST_RESOURCES = 300
+MOST_RESOURCES = 250
 MOST_CHARACTERS = 300_000
 # The worker is given the list in its environment, for which RunTask has 8,192 characters, and a task token
 # may take 2,048 of them; the user data of an instance has 16 KB, with the token several times. Source:

@@ -1,0 +1,129 @@
+"""What a worker may do: read one file system, and write indexes of it.
+
+Each file system has roles of its own, so that a worker cannot reach the files or the indexes of another.
+Neither ECS nor EC2 takes a session policy, and the credentials of an assumed role expire after 12 hours at
+the latest, which a crawl may exceed. An account has 1,000 roles: more file systems than MOST_NAMED share
+theirs. Source: IAM User Guide, "IAM and AWS STS quotas"; AWS STS, AssumeRole, DurationSeconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.file_systems import MOST_NAMED, read_files
+from infra.grants import Grant, role
+from infra.names import Names
+from infra.repository import Repository
+from infra.services import service
+from tidemark.aws.workers import FILE_SYSTEM, arn_for
+from tidemark.policy.policy import Policy, WorkerKind
+
+FileSystems = Mapping[WorkerKind, Collection[str]]
+
+
+def file_systems_by_worker(policies: Iterable[Policy]) -> dict[WorkerKind, list[str]]:
+    """Return which file systems each kind of worker indexes."""
+    found: dict[WorkerKind, set[str]] = {"fargate": set(), "ec2": set()}
+    for policy in policies:
+        if policy.index:
+            found[policy.worker.kind].update(policy.file_systems)
+    return {kind: sorted(file_systems) for kind, file_systems in found.items()}
+
+
+class WorkerRoles(Construct):
+    """The roles of Fargate tasks, and the roles and profiles of EC2 instances.
+
+    The ARNs hold FILE_SYSTEM where each file system has a role of its own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        identifier: str,
+        *,
+        names: Names,
+        repository: Repository,
+        file_systems: FileSystems,
+        start: list[Grant],
+    ) -> None:
+        """Make the roles. `start` is what starting a worker takes: on an instance, its own role does that."""
+        super().__init__(scope, identifier)
+        self._names = names
+        self._repository = repository
+        self._file_systems = file_systems
+        self._are_shared = len(set().union(*file_systems.values())) > MOST_NAMED
+        self.task_role_arn = self._arn("role", "task")
+        self.instance_role_arn = self._arn("role", "ec2")
+        self.instance_profile_arn = self._arn("instance-profile", "ec2")
+        for identifier, name, crawl in self._each("fargate", self.task_role_arn):
+            made = role(
+                self,
+                f"Task{identifier}",
+                role_name=name,
+                assumed_by=tasks(names),
+                description="What a Fargate worker may do: read its file system, write its index",
+                grants=crawl,
+            )
+            if self._are_shared:
+                self.task_role_arn = made.role_arn
+        for identifier, name, crawl in self._each("ec2", self.instance_role_arn):
+            made = role(
+                self,
+                f"Instance{identifier}",
+                role_name=name,
+                assumed_by=service("ec2.amazonaws.com"),
+                description="What an EC2 worker may do: start, read its file system, write its index",
+                grants=[*crawl, *start],
+            )
+            profile = iam.CfnInstanceProfile(
+                self, f"Profile{identifier}", instance_profile_name=name, roles=[made.role_name]
+            )
+            if self._are_shared:
+                self.instance_role_arn, self.instance_profile_arn = made.role_arn, profile.attr_arn
+
+    def pass_to(self, service_name: str, role_arn: str) -> Grant:
+        """Return the grant to pass the roles of workers to ECS or EC2."""
+        return Grant(
+            actions=("iam:PassRole",),
+            resources=(role_arn.replace(FILE_SYSTEM, "fs-*"),),
+            conditions={"StringEquals": {"iam:PassedToService": service_name}},
+            why_pattern="Each file system has a role; only those of this deployment's workers.",
+        )
+
+    def _each(self, kind: WorkerKind, arn: str) -> Iterator[tuple[str, str | None, list[Grant]]]:
+        """Yield identifier, name and grants of each role of a kind of worker. None: CloudFormation's name."""
+        file_systems = self._file_systems[kind]
+        if file_systems and self._are_shared:
+            yield "Shared", None, self._crawl(f"indexes/{Aws.ACCOUNT_ID}/", file_systems)
+        for one in () if self._are_shared else file_systems:
+            below = f"indexes/{Aws.ACCOUNT_ID}/{self._names.region}/{one}/"
+            yield one.removeprefix("fs-"), arn_for(arn, one).rpartition("/")[2], self._crawl(below, [one])
+
+    def _crawl(self, below: str, file_systems: Collection[str]) -> list[Grant]:
+        return [
+            *self._repository.propose(below),
+            *read_files(self._names, file_systems),
+            # The task token names the execution; an answer without it reaches nothing.
+            Grant(
+                actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
+                resources=(self._names.state_machine_arn("indexing-session"),),
+            ),
+        ]
+
+    def _arn(self, kind: str, suffix: str) -> str:
+        return self._names.arn("iam", f"{kind}/{self._names.named(suffix)}-{FILE_SYSTEM}", region="")
+
+
+def tasks(names: Names) -> iam.ServicePrincipal:
+    """Return ECS's tasks, of this account and Region only."""
+    return service(
+        "ecs-tasks.amazonaws.com",
+        {
+            "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+            "ArnLike": {"aws:SourceArn": names.arn("ecs", "*")},
+        },
+    )

@@ -1,0 +1,130 @@
+"""A worker reads one file system and writes indexes of it; whatever else it asks for is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.file_systems import MOST_NAMED
+from infra.names import Names
+from infra.worker_roles import file_systems_by_worker
+from tests.infra import largest
+from tests.infra.conftest import synthesize
+from tests.infra.judge import allows
+from tests.infra.recording import Recording
+from tests.infra.service_requests import protecting, requests_of_services
+from tests.infra.simulator import ALLOWED, DENIED, Request, simulate
+from tests.infra.template import Template, as_list, resources, statements, text_of
+from tidemark.aws.regions import sdk_regions
+from tidemark.aws.workers import FILE_SYSTEM, arn_for
+from tidemark.policy.configuration import load
+
+ROLE = re.compile(r"cellar-(task|ec2)-(fs-[0-9a-f]+)")
+
+
+def worker_roles(main: Template) -> dict[str, tuple[str, str]]:
+    """Return prefix of the name of a worker and its file system by the logical ID of the role."""
+    found = {
+        identifier: ROLE.fullmatch(str(role.get("RoleName")))
+        for identifier, role in resources(main, "AWS::IAM::Role").items()
+    }
+    return {identifier: (match[1], match[2]) for identifier, match in found.items() if match}
+
+
+def test_each_file_system_has_roles_for_the_workers_that_its_policies_use(main: Template) -> None:
+    """The second is in a policy with an index, and in one without."""
+    assert sorted(worker_roles(main).values()) == [
+        ("ec2", "fs-0123456789abcdef2"),
+        ("task", "fs-0123456789abcdef0"),
+        ("task", "fs-0123456789abcdef1"),
+    ]
+    profiles = resources(main, "AWS::IAM::InstanceProfile").values()
+    assert [profile["InstanceProfileName"] for profile in profiles] == ["cellar-ec2-fs-0123456789abcdef2"]
+
+
+def test_a_role_names_its_file_system_and_no_other(main: Template) -> None:
+    own = worker_roles(main)
+    for identifier, statement in statements(main):
+        named = {
+            fs
+            for resource in as_list(statement["Resource"])
+            for fs in re.findall(r"fs-\w+", text_of(resource))
+        }
+        prefixes = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix")
+        if identifier in own:
+            assert named <= {own[identifier][1]}
+            assert prefixes is None or f"/{own[identifier][1]}/*" in text_of(prefixes)
+        actions = [action for action in as_list(statement["Action"]) if "efilesystem:Client" in action]
+        assert not actions or identifier in own, "who mounts is a worker"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_many_file_systems_share_their_roles(tmp_path: Path, named: bool) -> None:
+    path = tmp_path / "tidemark.yaml"
+    count = MOST_NAMED if named else MOST_NAMED + 1
+    path.write_text(largest.configuration(policies=1, file_systems=count, vaults=1))
+    assert len(file_systems_by_worker(load(path, sdk_regions()).policies)["fargate"]) == count
+    synthesize(path, tmp_path / "out", checked=False)
+    text = (tmp_path / "out" / f"Tidemark-{'d' * 20}.template.json").read_text()
+    assert len(set(re.findall(r'"RoleName": ?"d{20}-task-fs-\w+"', text))) == (count if named else 0)
+    shared = Names(deployment="d" * 20, region=largest.REGION).named("task-{file_system}")
+    assert (shared in text) == named
+
+
+@pytest.mark.parametrize("digits", [8, 17, 40])
+def test_names_of_roles_are_accepted_and_differ(digits: int) -> None:
+    pattern = f"arn:aws:iam::123456789012:role/{'d' * 20}-task-{FILE_SYSTEM}"
+    arns = {arn_for(pattern, f"fs-{number:0{digits}x}") for number in range(100)}
+    assert len(arns) == 100
+    assert all(len(arn.rpartition("/")[2]) <= 64 for arn in arns)  # IAM, CreateRole, RoleName
+    assert arn_for("arn:aws:iam::123456789012:role/all", "fs-1") == "arn:aws:iam::123456789012:role/all"
+
+
+@pytest.mark.cloud
+def test_what_a_worker_does_is_refused_to_the_worker_of_another_file_system(
+    recording: Recording, tmp_path: Path
+) -> None:
+    """Every request that a worker made, or that was made for it, by the role of another file system."""
+    found = {arn: re.search(r"-(?:task|ec2)-(fs-[0-9a-f]+)$", arn) for arn in recording.statements}
+    own = {arn: match[1] for arn, match in found.items() if match}
+    assert len(set(own.values())) > 1
+    requests = [
+        Request(
+            principal=one.role,
+            action=one.action,
+            resource=one.resource,
+            context=one.context,
+            statements=recording.statements[one.role],
+            resource_policy=protecting(recording, one.resource),
+        )
+        for one in {str(one): one for one in recording.asked}.values()
+        if one.role in own
+    ]
+    requests += [one for one in requests_of_services(recording) if one.principal in own]
+    of_their_own = [
+        one for one in requests if own[one.principal] in " ".join((one.resource, *one.context.values()))
+    ]
+    assert {one.action for one in of_their_own} >= {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "elasticfilesystem:ClientMount",
+    }
+    foreign = [
+        dataclasses.replace(one, principal=other, statements=recording.statements[other])
+        for one in of_their_own
+        for other in own
+        if own[other] != own[one.principal]
+    ]
+    allowed = simulate(of_their_own, account=recording.account, directory=tmp_path)
+    refused = simulate(foreign, account=recording.account, directory=tmp_path)
+    assert set(allowed) == {ALLOWED}
+    assert set(refused) == {DENIED}
+    assert not [
+        str(one)
+        for one in foreign
+        if allows(list(one.statements or ()), one.action, one.resource, one.context)
+    ]
