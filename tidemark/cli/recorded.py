@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import is_denied
 from tidemark.errors import IndexDamaged
-from tidemark.index.manifest import MANIFEST
 from tidemark.index.store import ObjectMissing
 from tidemark.index.store import Store as Repository
 from tidemark.sessions.indexing import Index, IndexStatus
@@ -39,6 +38,8 @@ class RecordedRepository:
         Raises ObjectMissing, also for the manifest of an index that is recorded as running or failed, and
         IndexDamaged for a manifest that is not the one that was published.
         """
+        from tidemark.index.manifest import MANIFEST  # which loads pyarrow
+
         body = self._repository.get(key)
         folder, _, name = key.rpartition("/")
         if name == MANIFEST and (record := self._record(folder)):
