@@ -65,6 +65,10 @@ class FunctionGrants:
         """Make an index of what its worker has proposed."""
         return self.repository.publish(f"indexes/{Aws.ACCOUNT_ID}/")
 
+    def remove_leftovers(self) -> list[Grant]:
+        """Remove what lost workers have left next to the last indexes."""
+        return self.repository.clean(f"indexes/{Aws.ACCOUNT_ID}/")
+
     def tell_points(self) -> list[Grant]:
         """Read and write the tags of recovery points, to tell them their index."""
         return [
@@ -372,7 +376,12 @@ class FunctionGrants:
             "launch_worker": [*hold, *self.launch(), *self.remove_workers()],
             "complete_index": [*end, *self.publish_indexes(), *self.answer_sessions()],
             "fail_index": [*end, *self.answer_sessions()],
-            "remove_worker": [*self.remove_workers(), *self.deregister_tasks()],
+            "remove_worker": [
+                *items(get=index),
+                *self.remove_workers(),
+                *self.deregister_tasks(),
+                *self.remove_leftovers(),
+            ],
             "worker_stopped": [*items(get=index), *self.fail_workers()],
             # by itself, again and again
             "sweep": [

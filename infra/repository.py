@@ -114,6 +114,18 @@ class Repository(Construct):
             self._encrypt(),
         ]
 
+    def clean(self, below: str) -> list[Grant]:
+        """Return what finding and removing leftovers of workers below a prefix needs.
+
+        The bucket has versions: what is removed can come back for as long as earlier versions are kept.
+        """
+        return [
+            self._objects(("s3:GetObject",), below, f"*/{MANIFEST}"),
+            self._objects(("s3:DeleteObject",), below, *(f"*/{name}" for name in WRITTEN_BY_WORKERS)),
+            self._list(below),
+            self._encrypt(),
+        ]
+
     def _refuse_replacing(self) -> iam.PolicyStatement:
         """Return what keeps everybody from replacing a manifest, or a file that one names.
 

@@ -1,11 +1,13 @@
-"""indexing-session: remove the worker and what launched it, however the session ended."""
+"""indexing-session: remove the worker, what launched it and what it left, however the session ended."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
+from tidemark.aws.each import Failures
 from tidemark.aws.fargate import deregister_task_definition
+from tidemark.aws.leftovers import remove_leftovers
 from tidemark.aws.workers import WorkerRequest, remove_workers
 
 
@@ -22,6 +24,7 @@ class Result(TypedDict):
 
     workers: list[str]
     task_definition: str
+    leftovers: int  # objects of the repository
 
 
 @step
@@ -32,4 +35,9 @@ def handler(event: Event, deployment: Deployment) -> Result:
     task_definition = event["worker"]["task_definition"] if event["worker"] else ""
     if task_definition:
         deregister_task_definition(clients.of("ecs", settings.region), task_definition)
-    return {"workers": removed, "task_definition": task_definition}
+    leftovers = Failures()
+    removed_keys: list[str] = []
+    with leftovers.going_on("what lost workers left"):  # the next session looks again
+        s3, file_system = clients.of("s3", settings.region), deployment.file_system(event["file_system"])
+        removed_keys = remove_leftovers(s3, deployment.records, settings.repository, file_system)
+    return {"workers": removed, "task_definition": task_definition, "leftovers": len(removed_keys)}

@@ -216,6 +216,18 @@ def test_a_silent_worker_is_replaced(deployed: Deployed) -> None:
     assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt"]
     shown = deployed.tidemark("index", "show", session["index_id"], "--json")
     assert "/scratch" in shown.json["excluded"]
+    until(
+        lambda: names_below(deployed, shown.json["location"]),
+        lambda names: {name.partition("-")[0] for name in names} == {"attempt", "manifest.json"},
+    )
+    assert len(names_below(deployed, shown.json["location"])) == 2, "the manifest and one attempt"
+
+
+def names_below(deployed: Deployed, location: str) -> set[str]:
+    """Return the files and folders of an index in the bucket."""
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    answer = deployed.cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+    return {found["Key"].removeprefix(prefix).partition("/")[0] for found in answer["Contents"]}
 
 
 def test_a_worker_on_ec2_makes_the_same_index_and_terminates_itself(deployed: Deployed) -> None:

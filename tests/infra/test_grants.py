@@ -113,7 +113,12 @@ def test_nobody_may_delete_recovery_points_indexes_or_keys(main: Template) -> No
         r"(backup|s3|kms|dynamodb):(Delete(?!Item)|ScheduleKeyDeletion|DisableKey|Put.*Policy)\w*"
     )
     for role, statement in statements(main):
-        assert not [a for a in as_list(statement["Action"]) if forbidden.fullmatch(a)], role
+        found = [action for action in as_list(statement["Action"]) if forbidden.fullmatch(action)]
+        if found == ["s3:DeleteObject"] and role.startswith("FunctionsRemoveWorker"):
+            names = {text_of(resource).partition("/*/")[2] for resource in as_list(statement["Resource"])}
+            assert names == {"attempt-*", "checkpoint/*", "progress.json"}, "and no manifest, and no version"
+            continue
+        assert not found, role
 
 
 def test_a_role_fits_into_iams_limit(main: Template) -> None:

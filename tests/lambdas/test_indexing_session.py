@@ -140,9 +140,13 @@ def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(
     worker = prepare(call, deployment, file_system)
     event = {"index_id": f"{file_system}-1-a", "file_system": file_system, "worker": worker}
     for _ in range(2):
-        assert call("remove_worker", event) == {"workers": [], "task_definition": worker["task_definition"]}
+        removed = {"workers": [], "task_definition": worker["task_definition"], "leftovers": 0}
+        assert call("remove_worker", event) == removed
         assert clients.of("ecs", REGION).list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
-    assert call("remove_worker", {**event, "worker": None}) == {"workers": [], "task_definition": ""}
+    removed = {"workers": [], "task_definition": "", "leftovers": 0}
+    assert call("remove_worker", {**event, "worker": None}) == removed, (
+        "and a bucket that is not there is no error"
+    )
 
 
 @pytest.mark.parametrize("step", ["prepare_worker", "launch_worker", "complete_index"])

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of, is_taken
+from tidemark.aws.s3_url import place_of
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.session import FileSystem
 
@@ -56,7 +56,7 @@ def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: st
     Raises IndexingFailed where there is another: a manifest is never replaced.
     """
     key = f"indexes/{file_system}/{index_id}/manifest.json"
-    bucket, prefix = _place(repository)
+    bucket, prefix = place_of(repository)
     try:
         s3.put_object(
             Bucket=bucket,
@@ -77,12 +77,5 @@ def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: st
 
 
 def _get(s3: S3Client, repository: str, key: str) -> bytes:
-    bucket, prefix = _place(repository)
+    bucket, prefix = place_of(repository)
     return s3.get_object(Bucket=bucket, Key=prefix + key)["Body"].read()
-
-
-def _place(repository: str) -> tuple[str, str]:
-    """Return the bucket, and what stands before every key."""
-    url = urlsplit(repository)
-    prefix = url.path.strip("/")
-    return url.netloc, f"{prefix}/" if prefix else ""

@@ -17,11 +17,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of, is_denied, is_taken
+from tidemark.aws.s3_url import place_of
 from tidemark.errors import TagKeyDamaged
 from tidemark.tags import KEY_BYTES, TagKey, WrappedTagKey, encryption_context, key_versions
 
@@ -159,9 +159,8 @@ class TagKeys:
         return f"s3://{self._bucket}/{self._key(version)}"
 
     def _key(self, version: int) -> str:
-        prefix = urlsplit(self.repository).path.strip("/")
-        return f"{prefix}/tag-keys/{version}.json".lstrip("/")
+        return f"{place_of(self.repository)[1]}tag-keys/{version}.json"
 
     @property
     def _bucket(self) -> str:
-        return urlsplit(self.repository).netloc
+        return place_of(self.repository)[0]

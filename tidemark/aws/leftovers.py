@@ -1,0 +1,84 @@
+"""What workers leave in the repository beside an index: files of lost attempts, checkpoints, progress.
+
+A worker that was taken for dead may come back and write, also when its index has ended. So the end of each
+indexing session looks at the file system's last few indexes again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tidemark.aws.s3_url import place_of
+from tidemark.sessions.indexing import IndexStatus
+from tidemark.sessions.items import read_index
+from tidemark.sessions.session import FileSystem
+from tidemark.sessions.store import Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LOG = logging.getLogger(__name__)
+# A lost worker's heartbeat is refused within minutes; daily and weekly sessions both come by in time.
+LAST_INDEXES = 3
+# What the role of a worker may write; see infra/repository.py. An index of the first versions has its files
+# next to its manifest: they are none of these.
+_BY_WORKERS = re.compile(r"(?P<folder>attempt-[0-9a-f]+|checkpoint)/.+|progress\.json")
+_MANIFEST = "manifest.json"
+
+
+def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system: FileSystem) -> list[str]:
+    """Remove what the file system's last indexes do not consist of; return the keys.
+
+    Touches no index that is being made, and none whose manifest cannot be read. Nothing is lost at once: the
+    bucket keeps earlier versions for a while. Raises errors of AWS.
+    """
+    bucket, prefix = place_of(repository)
+    above = f"{prefix}indexes/{file_system}/"
+    removed: list[str] = []
+    for index_id in sorted(_folders(s3, bucket, above), reverse=True)[:LAST_INDEXES]:
+        index = read_index(records, file_system, index_id)
+        if index is None or index.status is IndexStatus.RUNNING:
+            continue
+        whole = f"{above}{index_id}/"
+        for name in _leftovers(s3, bucket, whole):
+            s3.delete_object(Bucket=bucket, Key=whole + name)
+            removed.append(whole + name)
+    return removed
+
+
+def _leftovers(s3: S3Client, bucket: str, whole: str) -> list[str]:
+    names = [key.removeprefix(whole) for key in _keys(s3, bucket, whole)]
+    # Listed first: to a role that may list only below a prefix, a missing object answers AccessDenied.
+    needed = _named_folders(s3, bucket, f"{whole}{_MANIFEST}") if _MANIFEST in names else frozenset()
+    if needed is None:
+        return []
+    by_workers = filter(None, map(_BY_WORKERS.fullmatch, names))
+    return [found[0] for found in by_workers if found["folder"] not in needed]
+
+
+def _named_folders(s3: S3Client, bucket: str, key: str) -> frozenset[str] | None:
+    """Return the folders of the files that a manifest names; None where it is not to be understood."""
+    content: Any = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        content = json.loads(content)
+        files = (*content["parts"], *content["side_files"])
+        return frozenset(str(file["file"]).rpartition("/")[0] for file in files)
+    except (ValueError, KeyError, TypeError) as error:
+        _LOG.warning("s3://%s/%s is no manifest: %s", bucket, key, error)
+        return None
+
+
+def _folders(s3: S3Client, bucket: str, above: str) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=above, Delimiter="/"):
+        for folder in page.get("CommonPrefixes", []):
+            yield folder["Prefix"].removeprefix(above).rstrip("/")
+
+
+def _keys(s3: S3Client, bucket: str, below: str) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below):
+        for found in page.get("Contents", []):
+            yield found["Key"]
