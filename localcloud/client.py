@@ -16,8 +16,12 @@ from typing import Any, Self
 from urllib.request import Request, urlopen
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from localcloud.assembly import bootstrap, deploy
+from localcloud.credentials import CONTROL_SERVICE
 from localcloud.errors import ServerNotStarted
 from localcloud.faults import Fault
 
@@ -40,13 +44,16 @@ class _Control:
     """JSON requests to /_localcloud/."""
 
     endpoint_url: str
-    secret: str = field(repr=False)
+    region: str
+    keys: Credentials = field(repr=False)
 
     def ask(self, method: str, name: str, value: Mapping[str, Any] | None = None) -> Any:  # JSON
-        body = None if value is None else json.dumps(value).encode()
+        body = b"" if value is None else json.dumps(value).encode()
         url = f"{self.endpoint_url}/_localcloud/{name}"
-        headers = {"Authorization": f"Bearer {self.secret}"}
-        request = Request(url, data=body, method=method, headers=headers)  # noqa: S310  # loopback
+        signed = AWSRequest(method=method, url=url, data=body)
+        SigV4Auth(self.keys, CONTROL_SERVICE, self.region).add_auth(signed)
+        headers = dict(signed.headers.items())
+        request = Request(url, data=body or None, method=method, headers=headers)  # noqa: S310  # loopback
         with urlopen(request, timeout=60) as answer:  # noqa: S310  # the same
             return json.load(answer)
 
@@ -71,7 +78,8 @@ class LocalCloud:
     """A running local cloud. Made by `start`."""
 
     endpoint_url: str
-    access_key_id: str = field(repr=False)  # of this run: whoever knows it can do all that this cloud can
+    access_key_id: str
+    secret_access_key: str = field(repr=False)  # of this run: its holder can do all that this cloud can
     account_id: str
     region: str
     pid: int  # of the server process
@@ -138,6 +146,7 @@ class LocalCloud:
         return cls(
             endpoint_url=ready["endpoint_url"],
             access_key_id=ready["access_key_id"],
+            secret_access_key=ready["secret_access_key"],
             account_id=ready["account"],
             region=region,
             pid=ready["pid"],
@@ -155,7 +164,7 @@ class LocalCloud:
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -229,7 +238,8 @@ class LocalCloud:
 
     @property
     def _control(self) -> _Control:
-        return _Control(self.endpoint_url, self.access_key_id)
+        keys = Credentials(self.access_key_id, self.secret_access_key)
+        return _Control(self.endpoint_url, self.region, keys)
 
 
 @functools.cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +9,8 @@ from typing import Any
 
 from localcloud.calls import CallLog
 from localcloud.clock import ScaledClock
+from localcloud.credentials import Credentials, Issuer
 from localcloud.faults import Faults
-from localcloud.guard import new_access_key
 from localcloud.partitions import global_arn, partition_of
 from localcloud.processes import ChildProcesses
 
@@ -75,8 +73,8 @@ class Cloud:
     images: dict[str, Path] = field(default_factory=dict)  # image URI as in the template -> build context
     processes: ChildProcesses = field(default_factory=ChildProcesses)
     call_log: CallLog = field(default_factory=CallLog)
-    principals: dict[str, str] = field(default_factory=dict)  # access key id -> role ARN
-    access_key: str = field(default_factory=new_access_key)  # the user's own, of this run (guard.py)
+    issuer: Issuer = field(default_factory=Issuer)  # of every access key of this run
+    owner: Credentials = field(init=False)  # the user's own, of the account's root
     # access key id -> the endpoints that its process reaches, where those are not all (compute/routes.py)
     reach: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
@@ -85,7 +83,10 @@ class Cloud:
     controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`
     kept_clients: dict[tuple[str, str, str | None], Any] = field(default_factory=dict)  # of clients.Clients
     _at_shutdown: list[Callable[[], None]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Issue the owner's credentials."""
+        self.owner = self.issuer.long_term(self.root)
 
     def role_credentials(self, role_arn: str | None, region: str) -> dict[str, str]:
         """Return the environment that lets a process call this cloud as `role_arn`.
@@ -94,16 +95,14 @@ class Cloud:
         AWS_ACCESS_KEY_ID on to `processes.spawn(access_key=...)`. Holds AWS_ENDPOINT_URL, AWS_REGION,
         AWS_DEFAULT_REGION and the three keys.
         """
-        access_key = "ASIA" + secrets.token_hex(8).upper()
-        with self._lock:
-            self.principals[access_key] = role_arn or self.root
+        issued = self.issuer.temporary(role_arn or self.root)
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "AWS_ACCESS_KEY_ID": access_key,
-            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
-            "AWS_SESSION_TOKEN": secrets.token_hex(40),
+            "AWS_ACCESS_KEY_ID": issued.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,
+            "AWS_SESSION_TOKEN": issued.session_token or "",
             # Keeps a laptop's own configuration and instance metadata out of the process.
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
@@ -124,10 +123,6 @@ class Cloud:
     def root(self) -> str:
         """The ARN of the account's root user."""
         return global_arn("iam", self.default_region, self.account_id, "root")
-
-    def principal_of(self, access_key: str) -> str | None:
-        """Return the ARN of the role that credentials belong to, or the account's root; None: nobody's."""
-        return self.root if access_key == self.access_key else self.principals.get(access_key)
 
     def answer(self, service: str, **operations: Operation) -> None:
         """Answer operations here instead of in moto: `cloud.answer("backup", StartBackupJob=start_job)`.

@@ -1,5 +1,7 @@
 """What a client asks of the local cloud itself: `/_localcloud/...`, JSON in and out.
 
+Requests are signed with the user's own access key, for a service named "localcloud".
+
 GET    /_localcloud/calls         the call log
 GET    /_localcloud/processes     running functions and workers
 POST   /_localcloud/faults        set one fault; DELETE takes all away

@@ -19,7 +19,7 @@ from botocore.session import get_session
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
-from moto.core.request import Request, determine_request_protocol
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
@@ -28,15 +28,19 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from localcloud.actions import parameters_of
+from localcloud.auth_errors import code_and_status
+from localcloud.authentication import authenticate, likely_service, received
 from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
+from localcloud.credentials import CONTROL_SERVICE
 from localcloud.faults import InjectedFault, KillCaller
-from localcloud.guard import UNKNOWN_KEY, knows, refusal
+from localcloud.guard import refusal
 from localcloud.partitions import partition_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
+from localcloud.signatures import Received, Signature, Unauthentic, read
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Signing names that differ from botocore's names of the services.
@@ -71,19 +75,26 @@ class Gateway:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if (why := refusal(environ, self.cloud.port)) is not None:
             return _forbidden(why, environ, start_response)
-        if environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
-            if not knows(environ, self.cloud.access_key):
-                return _forbidden("this needs the secret of the run", environ, start_response)
+        arrived = received(environ, environ.get(PRESERVED_HEADER_NAMES_ENVIRON_KEY, {}))
+        is_control = environ.get("PATH_INFO", "").startswith(CONTROL_PATH)
+        try:
+            caller = authenticate(arrived, environ, self.cloud.issuer, self.cloud.clock.now())
+        except Unauthentic as error:
+            if is_control:
+                return _forbidden(error.message, environ, start_response)
+            return _unauthentic(error, arrived, environ, start_response)
+        if is_control or caller.signature.service == CONTROL_SERVICE:
+            named = is_control and caller.signature.service == CONTROL_SERVICE
+            if not named or caller.credentials is not self.cloud.owner:
+                why = f"the control interface answers the user's own key, signed for {CONTROL_SERVICE!r}"
+                return _forbidden(why, environ, start_response)
             return self.control(environ, start_response)
-        body = _body(environ)
+        principal = caller.credentials.principal
+        body = caller.body if len(caller.body) <= LARGEST_BODY else None
         request = Request(environ)
-        asked = _asked(request)
-        if body is not None:  # telling the operation of a query API has read it
-            environ["wsgi.input"] = io.BytesIO(body)
-        scope = _credential_scope(request)
-        principal = None if scope is None else self.cloud.principal_of(scope[0])
-        if principal is None:
-            return self._unknown(request, asked, environ, start_response)
+        asked = _asked(request, caller.signature)
+        # telling the operation of a query API has read it
+        environ["wsgi.input"] = io.BytesIO(caller.body)
         if asked is None:
             return self.moto(environ, start_response)
         text = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} "
@@ -126,23 +137,6 @@ class Gateway:
                 child.signal(signal.SIGKILL)
             response = Response(status=500)
         self._record(asked, principal, checks, response.status_code)
-        answer: Iterable[bytes] = response(environ, start_response)
-        return answer
-
-    def _unknown(
-        self,
-        request: Request,
-        asked: _Asked | None,
-        environ: dict[str, Any],
-        start_response: Callable[..., Any],
-    ) -> Iterable[bytes]:
-        """Refuse who does not know the access key of this run."""
-        if asked is None:
-            return _forbidden("sign requests with the access key of this run", environ, start_response)
-        code = UNKNOWN_KEY.get(asked.service, "UnrecognizedClientException")
-        message = "The security token included in the request is invalid."
-        response = _answer(request, asked, _raiser(AwsError(code, message)))
-        response.status_code = 403
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
 
@@ -200,39 +194,42 @@ def _no_answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> I
     return answer
 
 
-def _body(environ: dict[str, Any]) -> bytes | None:
-    """Return the request's body, unless it is large, and leave it readable for who comes next."""
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > LARGEST_BODY:
-        return None
-    body: bytes = environ["wsgi.input"].read(length) if length else b""
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
-
-
-def _asked(request: Request) -> _Asked | None:
-    """Return what a signed request asks for; None where it cannot be told (moto will know)."""
-    scope = _credential_scope(request)
-    if scope is None:
-        return None
-    access_key, region, signing_name = scope
-    service = SERVICES.get(signing_name, signing_name)
+def _asked(request: Request, signature: Signature) -> _Asked | None:
+    """Return what a request asks for; None where it cannot be told (moto will know)."""
+    service = SERVICES.get(signature.service, signature.service)
     try:
         operation, labels = get_service_router(service).match(request)
     except (UnknownServiceError, ServiceException, HTTPException, NotImplementedError):
         return None
-    return _Asked(service=service, operation=operation, labels=labels, region=region, access_key=access_key)
+    return _Asked(
+        service=service,
+        operation=operation,
+        labels=labels,
+        region=signature.region,
+        access_key=signature.access_key_id,
+    )
 
 
-def _credential_scope(request: Request) -> tuple[str, str, str] | None:
-    """Return access key, Region and signing name of a signed or presigned request."""
-    authorization = request.headers.get("Authorization", "")
-    _, found, rest = authorization.partition("Credential=")
-    scope = rest.split(",")[0] if found else request.args.get("X-Amz-Credential", "")
-    parts = scope.split("/")
-    if len(parts) != 5:
-        return None
-    return parts[0], parts[2], parts[3]
+def _unauthentic(
+    error: Unauthentic, arrived: Received, environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """Refuse in the protocol of the service that the request names, or seems to be for."""
+    service = likely_service(arrived)
+    with contextlib.suppress(Unauthentic):
+        signing_name = read(arrived).service
+        service = SERVICES.get(signing_name, signing_name)
+    request = Request({**environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
+    try:
+        model = get_service_model(service)
+    except UnknownServiceError:
+        return _forbidden(error.message, environ, start_response)
+    protocol = determine_request_protocol(model, request.content_type)
+    code, status = code_and_status(service, protocol, error.reason)
+    operation = model.operation_model(model.operation_names[0])  # errors are alike in all operations
+    response = _written(service, protocol, operation, AwsError(code, error.message))
+    response.status_code = status
+    answer: Iterable[bytes] = response(environ, start_response)
+    return answer
 
 
 def _check_region(region: str, partition: str) -> None:
@@ -292,7 +289,6 @@ def _raiser(error: Exception) -> Callable[[], None]:
 def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Response:
     """Run an operation and write what it returns or raises as the service's protocol has it."""
     protocol = determine_request_protocol(get_service_model(asked.service), request.content_type)
-    serializer = get_serializer_class(asked.service, protocol)(asked.operation)
     try:
         result = operation() or {}
     except (AwsError, ServiceException) as error:
@@ -300,6 +296,12 @@ def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Re
     except Exception as error:  # as AWS: an internal failure answers, it does not hang up
         traceback.print_exc()
         result = AwsError("InternalFailure", f"the local cloud failed: {error!r}")
+    return _written(asked.service, protocol, asked.operation, result)
+
+
+def _written(service: str, protocol: str, operation: OperationModel, result: Any) -> Response:
+    """Return a result or an error in the service's protocol."""
+    serializer = get_serializer_class(service, protocol)(operation)
     with (
         warnings.catch_warnings()
     ):  # moto warns of codes, such as ValidationError, that botocore does not model

@@ -23,14 +23,16 @@ def install(cloud: Cloud) -> None:
                 "AccessDenied",
                 f"User: {call.principal} is not authorized to perform: sts:AssumeRole on resource: {role}",
             )
-        environment = cloud.role_credentials(role, call.region)
+        # Real time, as the callers' clocks show it: SDKs renew by it.
+        expires_at = cloud.clock.now() + timedelta(seconds=call.params.get("DurationSeconds", 3600))
+        issued = cloud.issuer.temporary(role, expires_at)
         session = call.params["RoleSessionName"]
         return {
             "Credentials": {
-                "AccessKeyId": environment["AWS_ACCESS_KEY_ID"],
-                "SecretAccessKey": environment["AWS_SECRET_ACCESS_KEY"],
-                "SessionToken": environment["AWS_SESSION_TOKEN"],
-                "Expiration": cloud.clock.now() + timedelta(seconds=call.params.get("DurationSeconds", 3600)),
+                "AccessKeyId": issued.access_key_id,
+                "SecretAccessKey": issued.secret_access_key,
+                "SessionToken": issued.session_token,
+                "Expiration": expires_at,
             },
             "AssumedRoleUser": {
                 "AssumedRoleId": f"AROALOCALCLOUD000000:{session}",

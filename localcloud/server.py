@@ -59,7 +59,8 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or, with ends_with_input, the end of standard input.
 
     Prints one line of JSON once requests are answered:
-    {"endpoint_url", "access_key_id", "account", "region", "pid", "file_systems": {name: id}}.
+    {"endpoint_url", "access_key_id", "secret_access_key", "account", "region", "pid",
+    "file_systems": {name: id}}.
     """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -128,7 +129,8 @@ def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
 
     return {
         "endpoint_url": cloud.endpoint_url,
-        "access_key_id": cloud.access_key,
+        "access_key_id": cloud.owner.access_key_id,
+        "secret_access_key": cloud.owner.secret_access_key,
         "account": cloud.account_id,
         "region": cloud.default_region,
         "pid": os.getpid(),

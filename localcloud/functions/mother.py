@@ -100,6 +100,7 @@ def live(request: dict[str, Any], output: int) -> None:
     try:
         from awslambdaric.__main__ import main as run
 
+        take_secret_path()
         run(["", request["handler"]])
         code = 0
     except SystemExit as end:
@@ -110,6 +111,27 @@ def live(request: dict[str, Any], output: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def take_secret_path() -> None:
+    """Have the runtime call the Runtime API below the path that follows host and port in its variable.
+
+    The part of the runtime in C++ does so by itself; the part in Python, which reports errors of
+    initialization, would take the path for the port's digits.
+    """
+    from awslambdaric.lambda_runtime_client import BaseLambdaRuntimeClient
+
+    call = BaseLambdaRuntimeClient.call_rapid
+
+    def call_below(self: Any, method: str, endpoint: str, *rest: Any, **named: Any) -> Any:
+        address, _, secret = self.lambda_runtime_address.partition("/")
+        self.lambda_runtime_address = address
+        try:
+            return call(self, method, f"/{secret}{endpoint}", *rest, **named)
+        finally:
+            self.lambda_runtime_address = f"{address}/{secret}"
+
+    BaseLambdaRuntimeClient.call_rapid = call_below
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ Source of the protocol: Lambda developer guide, "Using the Lambda runtime API".
 
 from __future__ import annotations
 
+import hmac
 import json
-import os
 import queue
+import secrets
 import threading
 import time
 import uuid
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from localcloud.cloud import Cloud
 from localcloud.functions.nursery import Nursery
-from localcloud.guard import is_same_user, refusal
+from localcloud.guard import refusal
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
 # A process has this long to import its function before the function's own time-out begins to count.
@@ -88,6 +89,7 @@ class Sandbox:
         self._ready = threading.Event()  # the function is imported: the runtime has asked for an event
         self._init_deadline = time.monotonic() + INIT_SECONDS
         self._killed = False
+        self._secret = secrets.token_urlsafe(32)  # begins every path; only the process's environment has it
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 1}, daemon=True).start()
@@ -171,7 +173,7 @@ class Sandbox:
             "PYTHONUNBUFFERED": "1",
             **self._cloud.role_credentials(function.role, function.region),
             **function.environment,
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}/{self._secret}",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -202,15 +204,17 @@ class Sandbox:
             disable_nagle_algorithm = True
 
             def parse_request(self) -> bool:
-                """Refuse web pages, and processes of other users: an event may hold anything."""
+                """Refuse web pages, and other processes than the function's: an event may hold anything."""
                 if not super().parse_request():
                     return False
                 names = {
                     f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()
                 }
                 why = refusal(names, sandbox._server.server_port)
-                if why is None and not is_same_user(self.client_address, os.getuid()):
-                    why = "another user's process may not ask"
+                if why is None and not hmac.compare_digest(
+                    self.path.removeprefix("/").partition("/")[0].encode(), sandbox._secret.encode()
+                ):
+                    why = "the Runtime API answers the process of its function only"
                 if why is not None:
                     self.send_error(403, why)
                 return why is None

@@ -81,7 +81,7 @@ def test_nothing_is_left_after_the_parent_was_killed() -> None:
         import sys, time
         from localcloud import LocalCloud
         with LocalCloud.start() as cloud:
-            print(cloud.pid, cloud.endpoint_url, cloud.access_key_id, flush=True)
+            print(cloud.pid, cloud.endpoint_url, cloud.access_key_id, cloud.secret_access_key, flush=True)
             time.sleep(60)
     """
     parent = subprocess.Popen(
@@ -90,9 +90,14 @@ def test_nothing_is_left_after_the_parent_was_killed() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert parent.stdout is not None
-    pid, url, key = parent.stdout.readline().decode().split()
+    pid, url, key, secret = parent.stdout.readline().decode().split()
     cloud = LocalCloud(
-        endpoint_url=url, access_key_id=key, account_id="123456789012", region="us-east-1", pid=int(pid)
+        endpoint_url=url,
+        access_key_id=key,
+        secret_access_key=secret,
+        account_id="123456789012",
+        region="us-east-1",
+        pid=int(pid),
     )
     pids = with_function(cloud)
     parent.kill()

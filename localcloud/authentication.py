@@ -1,0 +1,75 @@
+"""Whose request this is: reads a request of WSGI and has its signature verified."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from localcloud.credentials import Credentials, Issuer
+from localcloud.signatures import Received, Signature, check_claims, read, verify
+
+_HEADERS_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
+_OF_A_VERSION = re.compile(r"/\d{4}-\d{2}-\d{2}/")  # paths of Lambda, EFS and other REST services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentic:
+    """A request whose sender has a secret access key of this run."""
+
+    signature: Signature
+    credentials: Credentials
+    body: bytes
+
+
+def authenticate(request: Received, environ: dict[str, Any], issuer: Issuer, now: datetime) -> Authentic:
+    """Return whose request it is, and leave its body readable in `environ`; raise Unauthentic.
+
+    The body of a sender who does not even know an access key's id is not read.
+    """
+    signature = read(request)
+    credentials = check_claims(request, signature, issuer.find(signature.access_key_id), now)
+    body = _read_body(environ)
+    verify(request, signature, credentials, body)
+    return Authentic(signature=signature, credentials=credentials, body=body)
+
+
+def received(environ: dict[str, Any], original_names: dict[str, str]) -> Received:
+    """Return the request line and headers of WSGI.
+
+    `original_names` are the names of headers that WSGI cannot spell, by their keys.
+    """
+    headers = []
+    for key, value in environ.items():
+        if key.startswith("HTTP_") or (key in _HEADERS_WITHOUT_PREFIX and value):
+            name = original_names.get(key) or key.removeprefix("HTTP_").replace("_", "-").lower()
+            headers.append((name, value))
+    return Received(method=environ["REQUEST_METHOD"], target=environ["REQUEST_URI"], headers=tuple(headers))
+
+
+def likely_service(request: Received) -> str:
+    """Return a service whose errors a client would understand that has named none.
+
+    On AWS the host name says it; here every service has the same.
+    """
+    if request.header("x-amz-target") is not None:
+        return "dynamodb"  # as any with the JSON protocol
+    if (request.header("content-type") or "").startswith("application/x-www-form-urlencoded"):
+        return "sts"  # as any with the query protocol
+    if dict(request.query).get("Action"):
+        return "sts"
+    return "lambda" if _OF_A_VERSION.match(request.path) else "s3"
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    length = environ.get("CONTENT_LENGTH")
+    if environ.get("wsgi.input_terminated"):  # sent in chunks
+        body: bytes = environ["wsgi.input"].read()
+        environ["CONTENT_LENGTH"] = str(len(body))
+        del environ["wsgi.input_terminated"]
+    else:
+        body = environ["wsgi.input"].read(int(length)) if length else b""
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body

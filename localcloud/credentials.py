@@ -1,0 +1,67 @@
+"""Access keys of one run of the local cloud: an id that anyone may see, and a secret that signs requests."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+
+CONTROL_SERVICE = "localcloud"  # for which requests of the control interface are signed
+_ID_CHARACTERS = string.ascii_uppercase + "234567"  # base32, as in AWS's ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """One access key and the identity that it stands for."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)  # of temporary credentials
+    principal: str  # ARN of the role, or of the account's root user
+    expires_at: datetime | None = None  # real time; None: with the run
+
+
+class Issuer:
+    """Issues the access keys of one run and finds them by their ids."""
+
+    def __init__(self) -> None:
+        self._issued: dict[str, Credentials] = {}
+        self._lock = threading.Lock()
+
+    def long_term(self, principal: str) -> Credentials:
+        """Return a new access key without a session token."""
+        return self._keep(
+            Credentials(access_key_id=_new_id("AKIA"), secret_access_key=_new_secret(), principal=principal)
+        )
+
+    def temporary(self, principal: str, expires_at: datetime | None = None) -> Credentials:
+        """Return a new access key with a session token, as a role's sessions have it."""
+        return self._keep(
+            Credentials(
+                access_key_id=_new_id("ASIA"),
+                secret_access_key=_new_secret(),
+                session_token=secrets.token_urlsafe(60),
+                principal=principal,
+                expires_at=expires_at,
+            )
+        )
+
+    def find(self, access_key_id: str) -> Credentials | None:
+        """Return the credentials with this id; None if this run has issued none."""
+        return self._issued.get(access_key_id)
+
+    def _keep(self, credentials: Credentials) -> Credentials:
+        with self._lock:
+            self._issued[credentials.access_key_id] = credentials
+        return credentials
+
+
+def _new_id(prefix: str) -> str:
+    """Return an id of 20 characters. Source: IAM user guide, "IAM identifiers", unique ids."""
+    return prefix + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(16))
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(30)  # 40 characters, as AWS's
