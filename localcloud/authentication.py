@@ -68,7 +68,7 @@ def _read_body(environ: dict[str, Any]) -> bytes:
     if environ.get("wsgi.input_terminated"):  # sent in chunks
         body: bytes = environ["wsgi.input"].read()
         environ["CONTENT_LENGTH"] = str(len(body))
-        del environ["wsgi.input_terminated"]
+        del environ["wsgi.input_terminated"], environ["HTTP_TRANSFER_ENCODING"]
     else:
         body = environ["wsgi.input"].read(int(length)) if length else b""
     environ["wsgi.input"] = io.BytesIO(body)

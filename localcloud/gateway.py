@@ -218,12 +218,14 @@ def _unauthentic(
     with contextlib.suppress(Unauthentic):
         signing_name = read(arrived).service
         service = SERVICES.get(signing_name, signing_name)
-    request = Request({**environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"})
     try:
         model = get_service_model(service)
     except UnknownServiceError:
         return _forbidden(error.message, environ, start_response)
-    protocol = determine_request_protocol(model, request.content_type)
+    try:
+        protocol = determine_request_protocol(model, arrived.header("content-type"))
+    except NotImplementedError:  # no protocol of this service
+        protocol = str(model.protocol)
     code, status = code_and_status(service, protocol, error.reason)
     operation = model.operation_model(model.operation_names[0])  # errors are alike in all operations
     response = _written(service, protocol, operation, AwsError(code, error.message))
