@@ -8,7 +8,8 @@
 
 or as a server for any client: `python -m localcloud --file-system home=/home --state DIR`.
 
-It is a moto server with what moto lacks. A request enters by gateway.py, which tells service, operation
+It is a moto server with what moto lacks. A request enters by gateway.py, which refuses web pages (guard.py)
+and what no access key of this run has signed (authentication.py, signatures.py), finds service, operation
 and caller, lets faults strike (faults.py) and records the call (calls.py). What moto has not, or has not so
 that one can work with it, is answered here, each package by its `install(cloud)`:
 
@@ -20,7 +21,9 @@ that one can work with it, is answered here, each package by its `install(cloud)
     compute/         ECS tasks and EC2 instances as processes
     identity.py      who is calling (STS); storage.py, file_systems.py: corrections to S3 and EFS
 
-`cloud.py` is what they all get: clock, faults, processes, credentials. Time: stamps are real, durations are
+profile.py writes the access key for AWS's CLI and SDKs.
+
+`cloud.py` is what they all get: clock, faults, processes, credentials (credentials.py). Time: stamps are real, durations are
 scaled (clock.py). `--state` keeps what state.py says. Nothing outlives the server: reaper.py.
 
 Of IAM only what a call implies is enforced: passed roles, tags set while creating, and permissions that only

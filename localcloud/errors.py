@@ -17,3 +17,7 @@ class NotDeployed(LocalCloudError):
 
 class CannotServe(LocalCloudError):
     """The server cannot use its port or its state directory."""
+
+
+class ProfileNotWritten(LocalCloudError):
+    """The files of the profile for AWS's clients cannot be written."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from tidemark.cli import terminal
-from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, workbench
+from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, in_our_words, workbench
 from tidemark.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from localcloud.profile import Profile
 
 HELP = """Run AWS on this machine, with Tidemark deployed in it, until Ctrl-C.
 
@@ -22,7 +27,12 @@ Each NAME becomes an EFS file system whose content is DIR, and a policy that bac
 another Region and indexes it. The local cloud listens on loopback only; it serves the AWS CLI and SDKs,
 too. It reads the directories and writes nothing into them. Backups are real copies: they take the space
 of DIR, twice.
+
+It answers only requests that are signed with the access key of this run. The key and the endpoint are in a
+profile, "tidemark-local", below ~/.tidemark/local-PORT, in files that only you can read; they are removed at
+the end.
 """
+PROFILE = "tidemark-local"
 
 
 def up(
@@ -56,10 +66,24 @@ def up(
         state=None if state is None else state.absolute(),
         say=terminal.working(err),
     ) as bench:
-        _print_ready(terminal.console(), bench)
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        with _profile(bench) as profile:
+            _print_ready(terminal.console(), bench, profile)
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
         err.print()
+
+
+@contextlib.contextmanager
+def _profile(bench: Workbench) -> Iterator[Profile]:
+    """Write the profile that leads other programs to the cloud; raise LocalCloudError."""
+    from localcloud.profile import profile
+
+    port = bench.cloud.endpoint_url.rpartition(":")[2]
+    with (
+        in_our_words(),
+        profile(bench.cloud, Path.home() / ".tidemark" / f"local-{port}", PROFILE) as written,
+    ):
+        yield written
 
 
 def _directories(texts: list[str]) -> dict[str, Path]:
@@ -76,7 +100,9 @@ def _directories(texts: list[str]) -> dict[str, Path]:
     return found
 
 
-def _print_ready(out: Console, bench: Workbench) -> None:
+def _print_ready(out: Console, bench: Workbench, profile: Profile) -> None:
+    from localcloud.profile import HIDE_A_PROFILE
+
     tidemark = terminal.program()
     name, first = next(iter(bench.cloud.file_systems.items()))
     out.print()
@@ -93,8 +119,9 @@ def _print_ready(out: Console, bench: Workbench) -> None:
             soft_wrap=True,
         )
     out.print("\nIn another terminal:", style=terminal.STRONG)
-    for variable, value in bench.environment.items():
-        out.print(f"  export {variable}={value}", soft_wrap=True)
+    out.print(f"  unset {' '.join(HIDE_A_PROFILE)}", soft_wrap=True)
+    for variable, value in profile.environment.items():
+        out.print(f"  export {variable}={shlex.quote(value)}", soft_wrap=True)
     out.print("\nThen try:", style=terminal.STRONG)
     out.print(
         terminal.commands(

@@ -37,7 +37,6 @@ class Workbench:
 
     cloud: LocalCloud
     connection: Connection
-    environment: Mapping[str, str]  # what other programs need to reach it
     configuration: Path  # the tidemark.yaml that was written
 
 
@@ -72,20 +71,19 @@ def workbench(
         cloud_run = LocalCloud.start(
             file_systems=directories, time_scale=time_scale, state=state, region=REGION, port=port
         )
-        with _in_our_words(), say("Starting the local cloud"):
+        with in_our_words(), say("Starting the local cloud"):
             cloud = cloud_run.__enter__()
         try:
             written = scratch / "tidemark.yaml"
             written.write_text(configuration({name: one.id for name, one in cloud.file_systems.items()}))
             with say("Synthesizing the CDK application"):
                 synthesize(written, scratch / "cdk.out")
-            with say("Deploying it"), _in_our_words():
+            with say("Deploying it"), in_our_words():
                 cloud.deploy(scratch / "cdk.out")
             enter_environment(cloud.environment)
             yield Workbench(
                 cloud=cloud,
                 connection=connect(),
-                environment=cloud.environment,
                 configuration=written,
             )
         finally:
@@ -146,7 +144,8 @@ def check(name: str, directory: Path) -> None:
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def in_our_words() -> Iterator[None]:
+    """Raise what the local cloud raises as this product's own error."""
     from localcloud.errors import LocalCloudError as CloudError
 
     try:
