@@ -23,8 +23,9 @@ that one can work with it, is answered here, each package by its `install(cloud)
 
 profile.py writes the access key for AWS's CLI and SDKs.
 
-`cloud.py` is what they all get: clock, faults, processes, credentials (credentials.py). Time: stamps are real, durations are
-scaled (clock.py). `--state` keeps what state.py says. Nothing outlives the server: reaper.py.
+`cloud.py` is what they all get: clock, faults, processes, credentials (credentials.py). Time: stamps are
+real, durations are scaled (clock.py). `--state` keeps what state.py says. Nothing outlives the server:
+reaper.py.
 
 Of IAM only what a call implies is enforced: passed roles, tags set while creating, and permissions that only
 the documentation of the operation names. Every call is recorded with its role, for tools that evaluate

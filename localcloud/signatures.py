@@ -24,6 +24,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.utils import normalize_url_path
 
 from localcloud.credentials import Credentials
+from localcloud.signed_chunks import SIGNED_CHUNKS, WITH_TRAILER, chunks_are_signed
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -41,6 +42,10 @@ _NOT_VERSION_2 = (
     "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 )
 
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
 Reason = Literal[
     "missing",  # not signed at all
     "incomplete",  # the signature's parameters cannot be read
@@ -281,15 +286,23 @@ def verify(request: Received, signature: Signature, credentials: Credentials, bo
     for name, value in request.headers:
         if name.lower() in signature.signed_headers:
             again.headers[name.lower()] = value
-    calculated = _Signer(credentials, signature, stated).calculate(again)
+    signer = _Signer(credentials, signature, stated)
+    calculated = signer.calculate(again)
     is_same = hmac.compare_digest(calculated.encode(), signature.value.encode())
     if not is_same or not _is_plain(request.target, signature):
-        raise Unauthentic(
-            "mismatch",
-            "The request signature we calculated does not match the signature you provided. Check your AWS "
-            "Secret Access Key and signing method. Consult the service documentation for details.",
+        raise Unauthentic("mismatch", _MISMATCH)
+    if stated in (SIGNED_CHUNKS, WITH_TRAILER):
+        is_same = signature.service == "s3" and chunks_are_signed(
+            body,
+            seed=signature.value,
+            dated=signature.timestamp,
+            scope=signer.credential_scope(again),
+            sign=lambda text: signer.signature(text, again),
+            trailer=stated == WITH_TRAILER,
         )
-    if stated != digest and not (signature.service == "s3" and stated in _UNSIGNED_PAYLOADS):
+        if not is_same:
+            raise Unauthentic("mismatch", _MISMATCH)
+    elif stated != digest and not (signature.service == "s3" and stated in _UNSIGNED_PAYLOADS):
         raise Unauthentic(
             "body-mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
@@ -317,8 +330,7 @@ def _payload(request: Received, signature: Signature, digest: str) -> str:
         if signature.expires is not None:
             return UNSIGNED
         raise Unauthentic("incomplete", "Missing required header for this request: x-amz-content-sha256")
-    if stated not in _UNSIGNED_PAYLOADS and not _DIGEST.fullmatch(stated):
-        # chunks with a signature each, which botocore does not send
+    if stated not in (*_UNSIGNED_PAYLOADS, SIGNED_CHUNKS, WITH_TRAILER) and not _DIGEST.fullmatch(stated):
         raise Unauthentic("unsupported", f"The local cloud does not verify bodies signed as {stated[:60]!r}.")
     return stated
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 from dataclasses import dataclass
 
@@ -53,6 +54,18 @@ def presigned(
     request = AWSRequest(method=method, url=cloud.endpoint_url + target)
     signer(keys or keys_of(cloud), service, cloud.region, expires=expires).add_auth(request)
     return request.url.removeprefix(cloud.endpoint_url)
+
+
+def in_chunks(pieces: list[bytes], request: AWSRequest, signer: SigV4Auth) -> bytes:
+    """Return the body of a signed request in signed chunks."""
+    before = request.headers["Authorization"].rpartition("Signature=")[2]
+    scope, empty, body = signer.credential_scope(request), hashlib.sha256(b"").hexdigest(), b""
+    for piece in (*pieces, b""):
+        digest = hashlib.sha256(piece).hexdigest()
+        lines = ("AWS4-HMAC-SHA256-PAYLOAD", request.context["timestamp"], scope, before, empty, digest)
+        before = signer.signature("\n".join(lines), request)
+        body += b"%x;chunk-signature=%s\r\n%s\r\n" % (len(piece), before.encode(), piece)
+    return body
 
 
 def send(

@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
-from tests.localcloud.signing import keys_of, presigned, send, signed_headers
+from tests.localcloud.signing import in_chunks, keys_of, presigned, send, signed_headers
 
 pytestmark = pytest.mark.cloud
 
@@ -312,15 +312,27 @@ def test_a_body_with_its_checksum_in_a_trailer(cloud: LocalCloud, chunked: bool)
     assert cloud.client("s3").get_object(Bucket="trailers", Key="k")["Body"].read() == content
 
 
-def test_a_body_whose_chunks_are_signed_is_refused_rather_than_believed(cloud: LocalCloud) -> None:
+def test_a_body_whose_chunks_are_signed(cloud: LocalCloud) -> None:
+    """As AWS's SDK for Java sends it."""
+    cloud.client("s3").create_bucket(Bucket="chunks")
+    content = b"hello" * 100
     request = AWSRequest(
         method="PUT",
-        url=f"{cloud.endpoint_url}/b/k",
-        headers={"X-Amz-Content-SHA256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"},
+        url=f"{cloud.endpoint_url}/chunks/k",
+        headers={
+            "Content-Encoding": "aws-chunked",
+            "X-Amz-Content-SHA256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            "X-Amz-Decoded-Content-Length": str(len(content)),
+        },
     )
-    botocore.auth.SigV4Auth(keys_of(cloud), "s3", cloud.region).add_auth(request)
-    answer = send(cloud.endpoint_url, "PUT", "/b/k", b"0\r\n\r\n", dict(request.headers.items()))
-    assert (answer.status, b"NotImplemented" in answer.body) == (501, True)
+    signer = botocore.auth.SigV4Auth(keys_of(cloud), "s3", cloud.region)
+    signer.add_auth(request)
+    body = in_chunks([content[:200], content[200:]], request, signer)
+    headers = dict(request.headers.items())
+    assert send(cloud.endpoint_url, "PUT", "/chunks/k", body, headers).status == 200
+    forged = send(cloud.endpoint_url, "PUT", "/chunks/k", body.replace(b"hello", b"jello", 1), headers)
+    assert (forged.status, b"SignatureDoesNotMatch" in forged.body) == (403, True)
+    assert cloud.client("s3").get_object(Bucket="chunks", Key="k")["Body"].read() == content
 
 
 def test_a_role_has_keys_of_its_own(cloud: LocalCloud) -> None:

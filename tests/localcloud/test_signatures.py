@@ -288,7 +288,8 @@ def test_a_request_to_s3_states_its_digest() -> None:
     assert judge(with_digest("UNSIGNED-PAYLOAD"), CREDENTIALS, b"anything") == "good"
     assert judge(with_digest("STREAMING-UNSIGNED-PAYLOAD-TRAILER"), CREDENTIALS, b"anything") == "good"
     assert judge(with_digest(None), CREDENTIALS, b"x") == "incomplete"
-    assert judge(with_digest("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), CREDENTIALS, b"x") == "unsupported"
+    assert judge(with_digest("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), CREDENTIALS, b"x") == "mismatch"
+    assert judge(with_digest("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"), CREDENTIALS, b"x") == "unsupported"
 
 
 # --- Presigned URLs ----------------------------------------------------------------------------------------
