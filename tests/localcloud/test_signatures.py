@@ -173,9 +173,10 @@ def presigned(service: str, method: str, target: str, expires: int = 60) -> Rece
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+names = texts.filter(lambda name: name and not name.startswith("X-Amz-"))  # a signature's own parameters
 
 
-@given(key=texts.filter(bool), query=st.dictionaries(texts.filter(bool), texts, max_size=3), body=st.binary())
+@given(key=texts.filter(bool), query=st.dictionaries(names, texts, max_size=3), body=st.binary())
 @example(key="a b+c%/é~!*'()//x/../y/.;=&?#[]@,$", query={"a b": "ü+%"}, body=b"")
 @example(key="%2F%252F+%20", query={}, body=b"")
 def test_requests_for_any_object_are_verified(key: str, query: dict[str, str], body: bytes) -> None:
@@ -252,6 +253,7 @@ def in_scope(request: Received, old: str, new: str) -> Received:
         ("AWS4-HMAC-SHA256", "AWS", "version-2"),
         ("aws4_request", "aws5_request", "incomplete"),
         ("/dynamodb/", "/", "incomplete"),
+        ("/eu-central-1/", "0/eu-central-1/", "incomplete"),  # another date
         ("SignedHeaders=", "Headers=", "incomplete"),
         ("Signature=", "Signed=", "incomplete"),
         ("Signature=", "Signature=0", "mismatch"),
