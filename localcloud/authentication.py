@@ -64,12 +64,12 @@ def likely_service(request: Received) -> str:
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:
-    length = environ.get("CONTENT_LENGTH")
+    length = environ.get("CONTENT_LENGTH") or ""
     if environ.get("wsgi.input_terminated"):  # sent in chunks
         body: bytes = environ["wsgi.input"].read()
         environ["CONTENT_LENGTH"] = str(len(body))
         del environ["wsgi.input_terminated"], environ["HTTP_TRANSFER_ENCODING"]
     else:
-        body = environ["wsgi.input"].read(int(length)) if length else b""
+        body = environ["wsgi.input"].read(int(length)) if length.isdigit() else b""
     environ["wsgi.input"] = io.BytesIO(body)
     return body
