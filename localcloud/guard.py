@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What browsers add to requests of pages. Source: Fetch Standard, "Origin header"; W3C, Fetch Metadata.
-_OF_A_PAGE = ("HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE")
+# What browsers add to requests of pages. Source: Fetch Standard, "Origin header"; W3C, Fetch Metadata. Not
+# Sec-Fetch-Mode, which Node's fetch adds too, and browsers never without the other.
+_OF_A_PAGE = ("HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE")
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 

@@ -106,6 +106,10 @@ def test_each_run_has_a_key_of_its_own(cloud: LocalCloud) -> None:
     assert cloud.secret_access_key not in repr(cloud)
 
 
+def test_a_program_that_calls_fetch_in_node_is_no_page() -> None:
+    assert refusal({"HTTP_HOST": "127.0.0.1:9", "HTTP_SEC_FETCH_MODE": "cors"}, 9) is None
+
+
 def test_the_runtime_api_of_a_function_refuses_pages_too() -> None:
     assert refusal({"HTTP_HOST": "127.0.0.1:9"}, 9) is None
     assert refusal({"HTTP_HOST": "127.0.0.1:9", "HTTP_ORIGIN": "null"}, 9)
