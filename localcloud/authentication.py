@@ -1,4 +1,4 @@
-"""Whose request this is: reads a request of WSGI and has its signature verified."""
+"""Authenticates requests: reads one from WSGI and verifies its signature."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Authentic:
 
 
 def authenticate(request: Received, environ: dict[str, Any], issuer: Issuer, now: datetime) -> Authentic:
-    """Return whose request it is, and leave its body readable in `environ`; raise Unauthentic.
+    """Return the caller, and leave the body readable in `environ`; raise Unauthentic.
 
-    The body of a sender who does not even know an access key's id is not read.
+    The body is read only after everything but the signature has been checked.
     """
     signature = read(request)
     credentials = check_claims(request, signature, issuer.find(signature.access_key_id), now)
@@ -50,9 +50,9 @@ def received(environ: dict[str, Any], original_names: dict[str, str]) -> Receive
 
 
 def likely_service(request: Received) -> str:
-    """Return a service whose errors a client would understand that has named none.
+    """Return a service with the error format that the sender of an unsigned request most likely expects.
 
-    On AWS the host name says it; here every service has the same.
+    On AWS the host name identifies the service; here all services share one.
     """
     if request.header("x-amz-target") is not None:
         return "dynamodb"  # as any with the JSON protocol

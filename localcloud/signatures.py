@@ -1,4 +1,4 @@
-"""Signature Version 4: reads what a request says about its signature, and verifies it.
+"""Signature Version 4: parses the signature of a request and verifies it.
 
 The signature is calculated again with botocore's own signer and compared. Source of the rules: IAM user
 guide, "AWS Signature Version 4 for API requests"; S3 API reference, "Authenticating Requests (AWS Signature
@@ -97,7 +97,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What a request says about its signature."""
+    """The parsed Authorization header or signature parameters of a request."""
 
     access_key_id: str
     region: str
@@ -115,9 +115,9 @@ class Signature:
 
 
 def read(request: Received) -> Signature:
-    """Return what the request's Authorization header or its query says about its signature.
+    """Parse the signature from the Authorization header or the query.
 
-    Raises Unauthentic if it says nothing, or not all.
+    Raises Unauthentic if there is none or it is incomplete.
     """
     authorization = request.header("authorization")
     query = dict(reversed(request.query))  # of several, the first
@@ -233,7 +233,7 @@ def _signature(
 def check_claims(
     request: Received, signature: Signature, credentials: Credentials | None, now: datetime
 ) -> Credentials:
-    """Return the credentials if all but the signature is in order, which needs no body; raise Unauthentic."""
+    """Return the credentials if everything but the signature is valid; raise Unauthentic."""
     if credentials is None:
         raise Unauthentic("unknown-key", "The security token included in the request is invalid.")
     if not hmac.compare_digest(
@@ -261,7 +261,7 @@ def _check_time(signature: Signature, now: datetime) -> None:
 
 
 def _check_headers(request: Received, signature: Signature) -> None:
-    """Return if everything is signed that changes what the request means.
+    """Return if the signature covers every header that AWS requires it to cover.
 
     Source: IAM user guide, "Create a signed AWS API request": host and all x-amz- headers.
     """
@@ -309,7 +309,7 @@ def verify(request: Received, signature: Signature, credentials: Credentials, bo
 
 
 def _is_plain(target: str, signature: Signature) -> bool:
-    """Return whether the server reads the path as the signer did.
+    """Return whether routing and signing interpret the path alike.
 
     Calculating a signature removes fragments and, but for S3, dot segments; routing a request does not.
     """
@@ -322,7 +322,7 @@ def _is_plain(target: str, signature: Signature) -> bool:
 
 
 def _payload(request: Received, signature: Signature, digest: str) -> str:
-    """Return what the signature covers as the body's digest."""
+    """Return the payload hash of the canonical request."""
     stated = request.header("x-amz-content-sha256")
     if signature.service != "s3":
         return digest if stated is None else stated

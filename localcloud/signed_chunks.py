@@ -1,4 +1,4 @@
-"""Bodies that are sent to S3 in chunks, each with a signature that goes on from the one before it.
+"""Bodies that are sent to S3 in chunks, each with a signature that covers the previous one.
 
 Source: S3 API reference, "Signature Calculations for the Authorization Header: Transferring Payload in
 Multiple Chunks", and the same with trailing headers.
@@ -21,7 +21,7 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 def chunks_are_signed(
     body: bytes, *, seed: str, dated: str, scope: str, sign: Callable[[str], str], trailer: bool
 ) -> bool:
-    """Return whether the body is nothing but chunks that are signed in their order, to the last one.
+    """Return whether the body consists of correctly signed chunks, in order and complete.
 
     `seed` is the request's own signature; `sign` returns the signature of a string to sign.
     """
