@@ -60,7 +60,12 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     (home / "files").mkdir()
     process = subprocess.Popen(
         [BIN / "tidemark", "local", "up", "--port", "0", "--file-system", f"home={home / 'files'}"],
-        env={"HOME": str(home), "PATH": os.environ["PATH"]},
+        env={
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            # jsii refuses a cache below a directory that another test may have opened to others
+            "JSII_RUNTIME_PACKAGE_CACHE": "disabled",
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
