@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCKS := requirements.txt requirements-dev.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
 
-.PHONY: help demo test test-aws check audit setup lock synth docs bench clean
+.PHONY: help demo test test-aws check audit setup lock synth docs bench mutation clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ lock: ## Choose versions anew and write them with hashes
 
 bench: setup ## Measure the crawler and the index on this machine; nothing else should run meanwhile
 	$(BIN)/python -m bench
+
+mutation: setup ## Change the rules in small ways, and list the changes that no test notices (a sample)
+	$(BIN)/python -m bench.mutation --sample 200
 
 docs: setup ## Write the generated documents again
 	$(BIN)/python -m tidemark.cli.reference

@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.mutation.copies import Copy, copy_tree
 from bench.mutation.equivalents import read_equivalents, stale
-from bench.mutation.operators import Mutant, mutants_of
+from bench.mutation.mutants import Mutant, mutants_of
 from bench.mutation.report import Result, Status, survivors, table
 from bench.mutation.selection import Selection, measure
 from bench.mutation.targets import target_files

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.mutation.operators import Mutant
+from bench.mutation.mutants import Mutant
 from bench.mutation.targets import TREE
 
 _FILES = ("pyproject.toml", "tidemark.yaml", "requirements.txt")
@@ -88,6 +88,5 @@ class Copy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            self._process.wait()
+        if self._process is not None:
+            self._process.communicate()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.mutation.operators import Mutant
+from bench.mutation.mutants import Mutant
 
 LIST = Path(__file__).with_name("equivalents.toml")
 

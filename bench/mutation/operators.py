@@ -24,15 +24,13 @@ because no test has to repeat sentences.
 from __future__ import annotations
 
 import ast
-import difflib
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-_LOGGERS = {"logger", "_LOG"}
+from bench.mutation.syntax import bound, can_swap, is_left_alone, is_none, is_text
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.#-]*")
 _BOUNDARIES: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Lt: ("<", "<="),
@@ -57,91 +55,14 @@ _ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
     ast.Mod: ("%", "*"),
 }
 _FUNCTIONS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
-# Calls that read and change nothing outside, so that their order is no matter; so are those of classes.
-_PURE = {
-    *("asdict", "bool", "bytes", "cast", "dict", "frozenset", "int", "isinstance", "len", "list", "replace"),
-    *("set", "sorted", "str", "timedelta", "tuple", "utc_now"),
-    *("get", "isoformat", "fromisoformat", "partition", "rpartition", "split", "strip", "to_item"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """One change of one file."""
-
-    file: str
-    line: int
-    last_line: int
-    start: int  # bytes of the source
-    end: int
-    replacement: bytes
-    operator: str
-    within: str  # the function or class
-    text: str  # the first line
-    change: str  # in one line
-    occurrence: int  # of the same change of the same line within the same function
-    names: frozenset[str]  # what a statement of a module or class gives a name to
-
-    @property
-    def mutant_id(self) -> str:
-        """An id that stays when other lines change."""
-        parts = (self.file, self.within, self.text, self.operator, self.change, str(self.occurrence))
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
-
-    @property
-    def title(self) -> str:
-        """Where it is and what it changes, in one line."""
-        return f"{self.file}:{self.line} {self.operator}: {self.change}"
-
-    def apply(self, source: bytes) -> bytes:
-        """Return the file's source with the change."""
-        return source[: self.start] + self.replacement + source[self.end :]
-
-    def diff(self, source: bytes) -> str:
-        """Return the change as a unified diff without context."""
-        before, after = source.decode().splitlines(), self.apply(source).decode().splitlines()
-        return "\n".join(list(difflib.unified_diff(before, after, lineterm="", n=0))[3:])
-
-
-def mutants_of(file: str, source: bytes) -> list[Mutant]:
-    """Return all mutants of a file that compile, in the order of its lines."""
-    found: list[Mutant] = []
-    seen: Counter[tuple[str, ...]] = Counter()
-    original = ast.dump(ast.parse(source))
-    for change in _Changes(source).all():
-        first, last = change.nodes[0], change.nodes[-1]
-        start, end = first.lineno, last.end_lineno or last.lineno
-        text = source.splitlines()[start - 1].decode().strip()
-        same = (change.within, text, change.operator, change.words)
-        mutant = Mutant(
-            file=file,
-            line=start,
-            last_line=end,
-            start=change.start,
-            end=change.end,
-            replacement=change.replacement,
-            operator=change.operator,
-            within=change.within,
-            text=text,
-            change=change.words,
-            occurrence=seen[same],
-            names=change.names,
-        )
-        try:
-            mutated = ast.dump(ast.parse(mutant.apply(source)))
-        except SyntaxError:
-            continue
-        if mutated != original:
-            seen[same] += 1
-            found.append(mutant)
-    return sorted(found, key=lambda mutant: (mutant.start, mutant.end, mutant.operator, mutant.replacement))
-
 
 Located = ast.stmt | ast.expr | ast.keyword | ast.ExceptHandler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
+class Change:
+    """A change of a source, as an operator makes it."""
+
     nodes: Sequence[Located]
     start: int
     end: int
@@ -152,7 +73,7 @@ class _Change:
     names: frozenset[str]
 
 
-class _Changes:
+class Changes:
     """Walks a module; knows in what function and, outside of one, in what statement it is."""
 
     def __init__(self, source: bytes) -> None:
@@ -160,27 +81,43 @@ class _Changes:
         self._lines = [0]
         for line in source.splitlines(keepends=True):
             self._lines.append(self._lines[-1] + len(line))
+        self._module = ast.parse(source).body
         self._within: list[str] = []
         self._in_function = False
         self._names: frozenset[str] = frozenset()
 
-    def all(self) -> Iterator[_Change]:
-        yield from self._block(ast.parse(self._source).body)
+    def all(self) -> Iterator[Change]:
+        """Return every change, also such as are none."""
+        yield from self._block(self._module)
 
-    def _block(self, body: Sequence[ast.stmt]) -> Iterator[_Change]:
-        kept = [statement for statement in body if not _is_left_alone(statement)]
+    def compiles(self, change: Change) -> bool:
+        """Return whether a change is one, and leaves Python behind."""
+        if self._source[change.start : change.end] == change.replacement:
+            return False
+        for statement in self._module:
+            start, end = self._start(statement), self._end(statement)
+            if start <= change.start and change.end <= end:
+                before, after = self._source[start : change.start], self._source[change.end : end]
+                try:
+                    ast.parse(before + change.replacement + after)
+                except SyntaxError:
+                    return False
+        return True
+
+    def _block(self, body: Sequence[ast.stmt]) -> Iterator[Change]:
+        kept = [statement for statement in body if not is_left_alone(statement)]
         for statement in kept:
             if not self._in_function:
-                self._names = _bound(statement)
+                self._names = bound(statement)
             yield from self._statement(statement)
         if self._in_function:
             for first, second in pairwise(body):
-                if first in kept and second in kept and _can_swap(first, second):
+                if first in kept and second in kept and can_swap(first, second):
                     gap = self._source[self._end(first) : self._start(second)]
                     swapped = self._text(second) + gap + self._text(first)
                     yield self._change("swap", (first, second), swapped, words=self._swap(first, second))
 
-    def _statement(self, statement: ast.stmt) -> Iterator[_Change]:
+    def _statement(self, statement: ast.stmt) -> Iterator[Change]:
         match statement:
             case ast.FunctionDef():
                 yield from self._function(statement)
@@ -199,13 +136,13 @@ class _Changes:
                 yield self._change("drop", (statement,), b"pass")
             case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) if self._in_function:
                 yield self._change("drop", (statement,), b"pass")
-            case ast.Return(value=ast.expr() as value) if not _is_none(value):
+            case ast.Return(value=ast.expr() as value) if not is_none(value):
                 yield self._change("return", (statement,), b"return None")
             case ast.If() | ast.While():
                 yield from self._condition(statement.test, loop=isinstance(statement, ast.While))
         yield from self._parts(statement)
 
-    def _function(self, function: ast.FunctionDef) -> Iterator[_Change]:
+    def _function(self, function: ast.FunctionDef) -> Iterator[Change]:
         arguments = function.args
         for default in (*arguments.defaults, *arguments.kw_defaults):
             if default is not None:
@@ -216,7 +153,7 @@ class _Changes:
         self._within.pop()
         self._in_function = outside
 
-    def _parts(self, node: ast.AST) -> Iterator[_Change]:
+    def _parts(self, node: ast.AST) -> Iterator[Change]:
         for name, value in ast.iter_fields(node):
             if name in {"annotation", "decorator_list", "returns", "ctx", "targets", "target"}:
                 continue
@@ -233,7 +170,7 @@ class _Changes:
 
     def _expression(
         self, node: ast.expr, *, condition: bool = False, parent: ast.AST | None = None
-    ) -> Iterator[_Change]:
+    ) -> Iterator[Change]:
         match node:
             case ast.JoinedStr():
                 return
@@ -241,7 +178,7 @@ class _Changes:
                 yield from self._expression(node.value, parent=node)
                 if isinstance(node.slice, ast.Slice):
                     yield from self._parts(node.slice)
-                elif isinstance(node.slice, ast.Constant) and not _is_text(node.slice):
+                elif isinstance(node.slice, ast.Constant) and not is_text(node.slice):
                     yield from self._constant(node.slice)
                 return
             case ast.Constant():
@@ -258,7 +195,7 @@ class _Changes:
                 yield from self._between("comparison", node, node.left, right, swaps.get(type(operator)))
             case ast.BinOp():
                 if not any(
-                    isinstance(side, ast.JoinedStr) or _is_text(side) for side in (node.left, node.right)
+                    isinstance(side, ast.JoinedStr) or is_text(side) for side in (node.left, node.right)
                 ):
                     change = _ARITHMETIC.get(type(node.op))
                     yield from self._between("arithmetic", node, node.left, node.right, change)
@@ -280,11 +217,11 @@ class _Changes:
                 yield from self._call(node)
         yield from self._parts(node)
 
-    def _condition(self, test: ast.expr, *, loop: bool = False) -> Iterator[_Change]:
+    def _condition(self, test: ast.expr, *, loop: bool = False) -> Iterator[Change]:
         for value in (b"False",) if loop else (b"True", b"False"):
             yield self._change("condition", (test,), value)
 
-    def _constant(self, node: ast.Constant) -> Iterator[_Change]:
+    def _constant(self, node: ast.Constant) -> Iterator[Change]:
         match node.value:
             case bool():
                 yield self._change("constant", (node,), str(not node.value).encode())
@@ -293,7 +230,7 @@ class _Changes:
             case str() if _IDENTIFIER.fullmatch(node.value):
                 yield self._change("constant", (node,), repr(f"not_{node.value}").encode())
 
-    def _operands(self, node: ast.BoolOp) -> Iterator[_Change]:
+    def _operands(self, node: ast.BoolOp) -> Iterator[Change]:
         joint = b" and " if isinstance(node.op, ast.And) else b" or "
         for missing in node.values:
             left = [b"(" + self._text(value) + b")" for value in node.values if value is not missing]
@@ -302,14 +239,14 @@ class _Changes:
 
     def _between(
         self, name: str, node: ast.expr, left: ast.expr, right: ast.expr, change: tuple[str, str] | None
-    ) -> Iterator[_Change]:
+    ) -> Iterator[Change]:
         if change is None:
             return
         gap = self._source[self._end(left) : self._start(right)]
         changed = gap.replace(change[0].encode(), change[1].encode(), 1)
         yield self._change(name, (node,), self._text(left, node) + changed + self._text_to(right, node))
 
-    def _elements(self, node: ast.Tuple | ast.List | ast.Set | ast.Dict) -> Iterator[_Change]:
+    def _elements(self, node: ast.Tuple | ast.List | ast.Set | ast.Dict) -> Iterator[Change]:
         if isinstance(node, ast.Dict):
             parts = [
                 (b"**" if key is None else self._text(key) + b": ") + self._text(value)
@@ -327,7 +264,7 @@ class _Changes:
             replacement = opening + b", ".join(left) + comma + closing
             yield self._change("element", (node,), replacement, words=f"without {_one_line(missing)}")
 
-    def _call(self, node: ast.Call) -> Iterator[_Change]:
+    def _call(self, node: ast.Call) -> Iterator[Change]:
         if isinstance(node.func, ast.Name) and not node.keywords and node.func.id in _FUNCTIONS:
             yield self._change("function", (node.func,), _FUNCTIONS[node.func.id].encode())
         if isinstance(node.func, ast.Name) and node.func.id == "suppress":
@@ -342,7 +279,7 @@ class _Changes:
             words = f"{self._words(node.func)} without {_one_line(missing)}"
             yield self._change("keyword", (node,), replacement, words=words)
 
-    def _handler(self, handler: ast.ExceptHandler) -> Iterator[_Change]:
+    def _handler(self, handler: ast.ExceptHandler) -> Iterator[Change]:
         body = handler.body
         if not (len(body) == 1 and isinstance(body[0], ast.Raise) and body[0].exc is None):
             start, end = self._start(body[0]), self._end(body[-1])
@@ -358,9 +295,9 @@ class _Changes:
         *,
         words: str | None = None,
         span: tuple[int, int] | None = None,
-    ) -> _Change:
+    ) -> Change:
         start, end = span or (self._start(nodes[0]), self._end(nodes[-1]))
-        return _Change(
+        return Change(
             nodes=nodes,
             start=start,
             end=end,
@@ -395,60 +332,3 @@ class _Changes:
 def _one_line(text: bytes, longest: int = 90) -> str:
     line = " ".join(text.decode().split())
     return line if len(line) <= longest else f"{line[:longest]}..."
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _is_left_alone(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Import() | ast.ImportFrom() | ast.Pass():
-            return True
-        case ast.Expr(value=ast.Constant()):
-            return True
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
-            return name in _LOGGERS
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-            return True
-        case ast.Assign(targets=[ast.Attribute(attr="__doc__")]):
-            return True
-        case ast.Assign(value=ast.Call(func=ast.Name(id="TypedDict" | "TypeVar"))):
-            return True
-    return False
-
-
-def _bound(statement: ast.stmt) -> frozenset[str]:
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        return frozenset({statement.name})
-    return frozenset(_names(statement, ast.Store))
-
-
-def _can_swap(first: ast.stmt, second: ast.stmt) -> bool:
-    for statement in (first, second):
-        if isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break | ast.FunctionDef):
-            return False
-        if not any(_does_something(node) for node in ast.walk(statement)):
-            return False
-    stored = _names(first, ast.Store), _names(second, ast.Store)
-    loaded = _names(first, ast.Load), _names(second, ast.Load)
-    return not (stored[0] & (stored[1] | loaded[1]) or stored[1] & loaded[0])
-
-
-def _does_something(node: ast.AST) -> bool:
-    match node:
-        case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
-            return name not in _PURE and not name.lstrip("_")[:1].isupper()
-        case ast.Yield() | ast.Return() | ast.Raise():
-            return True
-    return False
-
-
-def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
-    return {
-        part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, context)
-    }

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from bench.mutation.operators import Mutant
+from bench.mutation.mutants import Mutant
 
 
 class Status(StrEnum):
