@@ -118,8 +118,11 @@ def _judge_all(mutants: Sequence[Mutant], kept: Path, jobs: int, minutes: float 
                     print(f"{done}/{len(mutants)} {result.status:8} {mutant.title}", flush=True)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for future in [pool.submit(work, number) for number in range(jobs)]:
-            future.result()
+        try:
+            for future in [pool.submit(work, number) for number in range(jobs)]:
+                future.result()
+        finally:
+            waiting.clear()  # interrupted: end with the mutants at hand, whose results are kept
 
 
 def _judged(copy: Copy, selection: Selection, mutant: Mutant) -> Result:

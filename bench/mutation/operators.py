@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.mutation.syntax import bound, can_swap, is_left_alone, is_none, is_text
+from bench.mutation.syntax import bound, can_swap, is_false, is_left_alone, is_none, is_text
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.#-]*")
 _BOUNDARIES: dict[type[ast.cmpop], tuple[str, str]] = {
@@ -136,7 +136,7 @@ class Changes:
                 yield self._change("drop", (statement,), b"pass")
             case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) if self._in_function:
                 yield self._change("drop", (statement,), b"pass")
-            case ast.Return(value=ast.expr() as value) if not is_none(value):
+            case ast.Return(value=ast.expr() as value) if not (is_none(value) or is_false(value)):
                 yield self._change("return", (statement,), b"return None")
             case ast.If() | ast.While():
                 yield from self._condition(statement.test, loop=isinstance(statement, ast.While))

@@ -33,12 +33,13 @@ class Selection:
     def tests_for(self, mutant: Mutant) -> list[str]:
         """Return the tests that can notice a mutant, fast ones first.
 
-        Where only an import runs the line: the tests of the lines that mention what it gives a name to.
+        Where an import runs the line, and not a call: also those of the lines that mention what it gives a
+        name to.
         """
         lines = self.runs.get(mutant.file, {})
         tests = set().union(*(lines.get(line, set()) for line in range(mutant.line, mutant.last_line + 1)))
-        if mutant.names and not tests:
-            tests = self._mentioning(mutant.names) or set().union(*lines.values())
+        if mutant.names:
+            tests |= self._mentioning(mutant.names) or set().union(*lines.values())
         spawned = spawned_tests(mutant.file)
         tests |= {test for test in self.seconds if test.partition("::")[0] in spawned}
         return sorted(tests, key=lambda test: (round(self.seconds.get(test, 0), 1), test))

@@ -9,13 +9,18 @@ _LOGGERS = {"logger", "_LOG"}
 _PURE = {
     *("asdict", "bool", "bytes", "cast", "dict", "frozenset", "int", "isinstance", "len", "list", "replace"),
     *("set", "sorted", "str", "timedelta", "tuple", "utc_now"),
-    *("get", "isoformat", "fromisoformat", "partition", "rpartition", "split", "strip", "to_item"),
+    *("get", "of", "isoformat", "fromisoformat", "partition", "rpartition", "split", "strip", "to_item"),
 }
 
 
 def is_none(node: ast.expr) -> bool:
     """Return whether it is a written None."""
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def is_false(node: ast.expr) -> bool:
+    """Return whether it is a written False."""
+    return isinstance(node, ast.Constant) and node.value is False
 
 
 def is_text(node: ast.expr) -> bool:
