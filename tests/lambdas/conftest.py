@@ -40,10 +40,12 @@ class ToldTags:
     """Stands for the tags of recovery points; remembers which point was told which index."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
+    histories: list[bool] = field(default_factory=list)  # whether there had been jobs at each new point
 
     def for_new_point(
         self, session: Session, *, retention_days: int | None, has_history: Callable[[], bool]
     ) -> dict[str, str]:
+        self.histories.append(has_history())
         return {"session": session.session_id, "days": str(retention_days)}
 
     def tell_index(self, _session: Session, point: Point, index: Index) -> str:

@@ -24,6 +24,7 @@ from tidemark.errors import (
 )
 from tidemark.policy.policy import policy_parameter
 from tidemark.sessions.items import read_lease, read_session
+from tidemark.sessions.naming import is_index_id
 from tidemark.sessions.overlap import add_point
 from tidemark.sessions.session import SessionStatus
 
@@ -75,6 +76,19 @@ def test_a_retried_start_asks_for_the_same_job_and_a_redriven_one_for_another(
         job = call("start_backup", {"session": session, "attempt": attempt})
         assert (job["job_id"], job["recovery_point_arn"], job["finished"]) == ("job", POINT, False)
     assert tokens[0] == tokens[1] != tokens[2]
+
+
+def test_a_key_is_made_for_the_first_session_and_for_none_after_it(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment, file_system: str
+) -> None:
+    """A session's own job of an attempt before is no sign that a key has been deleted."""
+    backup.deactivate()  # the vaults are moto's
+    other = opened(call, "other", file_system)
+    backup.activate()
+    for started in (session, session, other):
+        backup.add_response("start_backup_job", {"BackupJobId": "job", "RecoveryPointArn": POINT})
+        call("start_backup", {"session": started, "attempt": 0})
+    assert deployment.tags.histories == [False, False, True]  # type: ignore[attr-defined]  # the tests' tags
 
 
 def test_a_job_is_written_down_as_soon_as_it_is_started_and_when_it_has_ended(
@@ -155,9 +169,15 @@ def test_a_policy_that_is_gone_loses_no_backup(
 
 
 @pytest.mark.parametrize("state", ["FAILED", "ABORTED", "EXPIRED"])
-def test_a_job_that_ended_otherwise_says_why(call: Any, backup: Stubber, session: Any, state: str) -> None:
+def test_a_job_that_ended_otherwise_says_why(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment, state: str
+) -> None:
+    backup.add_response("start_backup_job", {"BackupJobId": "job", "RecoveryPointArn": POINT})
+    call("start_backup", {"session": session, "attempt": 0})
     with pytest.raises(BackupJobFailed, match=f"ended {state}: no room;"):
         check_backup(call, backup, session, State=state, StatusMessage="no room")
+    (job,) = read_session(deployment.records, "s").jobs
+    assert (job.state, job.message) == (state, "no room"), "it is recorded before the step fails"
 
 
 def test_a_copy_is_recorded_where_it_is(
@@ -183,11 +203,30 @@ def test_a_copy_is_recorded_where_it_is(
         call("check_copy", {"session": session, "copy": started})
 
 
+def test_a_copy_in_another_account_is_recorded_there_and_not_looked_at(
+    call: Any, backup: Stubber, session: Any, deployment: Deployment
+) -> None:
+    target = {**session["copies"][0], "region": REGION, "account": "999999999999", "keep_days": 7}
+    backup.add_response("start_copy_job", {"CopyJobId": "job"})
+    event = {"session": session, "attempt": 0, "recovery_point_arn": POINT, "target": target}
+    started = call("start_copy", event)
+    (job,) = read_session(deployment.records, "s").jobs
+    assert (job.account, job.region, job.keep_days) == ("999999999999", REGION, 7)
+    copy = f"arn:aws:backup:{REGION}:999999999999:recovery-point:2"
+    vault = f"arn:aws:backup:{REGION}:999999999999:backup-vault:copies"
+    done = {"State": "COMPLETED", "DestinationRecoveryPointArn": copy, "DestinationBackupVaultArn": vault}
+    backup.add_response("describe_copy_job", {"CopyJob": done}, {"CopyJobId": "job"})
+    assert call("check_copy", {"session": session, "copy": started})["finished"]
+    (made,) = read_session(deployment.records, "s").points
+    assert (made.account, made.recovery_point_arn) == ("999999999999", copy)
+
+
 def test_two_sessions_share_one_index_and_both_learn_of_its_end(
     call: Any, session: Any, deployment: Deployment, clients: Clients, file_system: str
 ) -> None:
     first = call("claim_index", {"session": session})
     assert first["step"] == "launch"
+    assert is_index_id(first["index_id"]), "what the command line asks for by"
     assert call("claim_index", {"session": session}) == first, "its answer was lost: the same again"
     other = opened(call, "other", file_system)
     assert call("claim_index", {"session": other}) == {"step": "share", "index_id": first["index_id"]}
@@ -255,19 +294,26 @@ def test_a_session_is_closed_with_what_its_branches_say(
 
 
 def test_whoever_subscribed_is_told_by_status(
-    call: Any, session: Any, clients: Clients, settings: Any
+    call: Any, session: Any, clients: Clients, deployment: Deployment, settings: Any
 ) -> None:
     published = []
     client = clients.of("sns", REGION)
-    client.meta.events.register_first(
-        "provide-client-params.sns.Publish", lambda params, **_: published.append(dict(params))
-    )
+    recorded: list[SessionStatus] = []
+
+    def publish(params: Any, **_: Any) -> None:
+        published.append(dict(params))
+        recorded.append(read_session(deployment.records, "s").status)
+
+    client.meta.events.register_first("provide-client-params.sns.Publish", publish)
     close(call, failure={"Error": "BackupJobFailed", "Cause": "the disk is on fire"})
     (message,) = published
     assert message["TopicArn"] == settings.topic
     assert len(message["Subject"]) <= 100
     assert message["MessageAttributes"]["status"]["StringValue"] == "failed"
-    assert "the disk is on fire" in json.loads(message["Message"])["default"]
+    first, *more = json.loads(message["Message"])["default"].splitlines()
+    assert first == f"nightly: {session['file_system']} ended with failed"
+    assert "the disk is on fire" in more[0]
+    assert recorded == [SessionStatus.FAILED], "whoever is told finds it in the record"
 
 
 def test_a_failed_session_fails_and_a_redriven_one_begins_again(

@@ -103,6 +103,21 @@ def test_of_a_thousand_failed_sessions_some_are_named(call: Any) -> None:
     assert len(str(raised.value)) < 32_768
 
 
+@pytest.mark.parametrize(("count", "said"), [(20, "s19;"), (21, "s19 and 1 more, listed by")])
+def test_the_last_that_is_not_named_is_counted(call: Any, count: int, said: str) -> None:
+    event = {"policy": "nightly", "results": results(*[True] * count), "attempt": 0, "redrive_count": 0}
+    with pytest.raises(SessionFailed, match=said):
+        call("fail_policy_run", event)
+
+
+def test_history_is_used_up_to_its_limit_and_no_further(call: Any) -> None:
+    """Two runs have 40 events beside their sessions': of 20,000, 1,996 sessions have ten each."""
+    event = {"policy": "nightly", "results": results(*[True] * 996), "attempt": 0, "redrive_count": 1}
+    assert len(call("fail_policy_run", {**event, "started": 1000})["sessions"]) == 996
+    with pytest.raises(SessionFailed, match="and start a new execution"):
+        call("fail_policy_run", {**event, "started": 1001})
+
+
 def test_a_redrive_runs_what_the_history_of_the_execution_has_room_for(call: Any) -> None:
     event = {"policy": "nightly", "results": results(*[True] * 900), "attempt": 0, "redrive_count": 1}
     assert len(call("fail_policy_run", {**event, "started": 1000})["sessions"]) == 900

@@ -182,6 +182,15 @@ def test_a_worker_whose_lease_is_not_listed_yet_is_left_alone(
     assert account.workers() == {account.index_id(name) for name in FILE_SYSTEMS}
 
 
+def test_a_lease_that_has_ended_since_it_was_listed_keeps_no_other_from_being_swept(
+    account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = replace(FILE_SYSTEMS["lost"], file_system_id="fs-00000000000000009")
+    listed = [str(ended), str(FILE_SYSTEMS["living"])]
+    monkeypatch.setattr(sweep, "leased_file_systems", lambda _records: iter(listed))
+    assert call("sweep", {})["renewed"] == [account.index_id("living")]
+
+
 def test_a_session_that_closed_after_it_was_listed_keeps_its_end(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

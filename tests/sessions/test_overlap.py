@@ -185,6 +185,8 @@ def test_an_index_that_is_shared_by_as_many_as_its_record_holds_can_still_end(st
     with pytest.raises(IndexShared, match="2,000 sessions already"):
         claim(store, left_out[0], "two", START)
     assert claim(store, names[0], "two", START).step is Step.SHARE
+    reopen_session(store, left_out[0], START)
+    assert read_session(store, left_out[0]).index_id is None, "a redrive finds no room either"
     failed = fail(store, FS, "one", "x" * 32_768, START)
     assert failed is not None
     assert len(failed.sessions) == MOST_ATTACHED
