@@ -23,9 +23,11 @@ from tidemark.sessions.overlap import (
     open_session,
     renew,
     reopen_session,
+    settle,
 )
 from tidemark.sessions.schema import INDEXES
 from tidemark.sessions.session import SessionStatus
+from tidemark.sessions.store import Write
 
 LATER = START + LEASE_DURATION
 
@@ -58,6 +60,27 @@ def test_an_index_that_ends_before_the_backup_of_a_session_is_still_its_index(st
         lambda _session, _point, index: told.append(index.index_id),
     )
     assert told == ["one"]
+
+
+def test_a_point_is_told_its_index_once_and_written_only_where_something_changes(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each later step settles the session again: that must not cost calls and writes for every point."""
+    told: list[str] = []
+    tables: list[str] = []
+    transact = store.transact
+
+    def counted(*writes: Write) -> None:
+        tables.extend(write.table.suffix for write in writes)
+        transact(*writes)
+
+    add_point(store, "first", point("first", "backup"), lambda *_: "")
+    complete(store, FS, "one", {}, START)
+    monkeypatch.setattr(store, "transact", counted)
+    for _ in range(2):
+        settle(store, "first", lambda _session, _point, index: told.append(index) or "")
+    assert told == ["one"]
+    assert tables == [INDEXES.suffix], "the association, and the point not again"
 
 
 def test_a_session_that_wants_no_index_is_attached_to_none(store: MemoryStore) -> None:
