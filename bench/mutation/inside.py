@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,11 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    for module in request.get("preload", ()):
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in request.get("preload", ()):
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
     _REPORT.unlink(missing_ok=True)
     started = time.monotonic()
     child = os.fork()

@@ -64,6 +64,8 @@ def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
     indexed = session.index_id is not None and index is not None and index.status is IndexStatus.COMPLETE
     if session.index_wanted and session.points and not indexed:
         assert any(reason.startswith("not indexed") for reason in said), "I3"
+    else:
+        assert not any(reason.startswith("not indexed") for reason in said), "nothing is missing"
 
 
 def test_a_point_with_issues_is_a_warning() -> None:

@@ -10,7 +10,15 @@ import pytest
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session, point
 from tidemark.errors import IndexShared, LeaseLost, SessionExists, SessionNotFound
-from tidemark.sessions.indexing import LEASE_DURATION, MOST_ATTACHED, IndexStatus, lease_key
+from tidemark.sessions.indexing import (
+    LEASE_DURATION,
+    MOST_ATTACHED,
+    Association,
+    IndexStatus,
+    association_key,
+    index_key,
+    lease_key,
+)
 from tidemark.sessions.items import read_index, read_lease, read_session, update_session
 from tidemark.sessions.ledger import close_session, sessions_since
 from tidemark.sessions.outcome import Outcome, conclude
@@ -25,9 +33,9 @@ from tidemark.sessions.overlap import (
     reopen_session,
     settle,
 )
-from tidemark.sessions.schema import INDEXES
+from tidemark.sessions.schema import INDEXES, TableSchema
 from tidemark.sessions.session import SessionStatus
-from tidemark.sessions.store import Write
+from tidemark.sessions.store import Delete, Item, Key, Put, Write
 
 LATER = START + LEASE_DURATION
 
@@ -81,6 +89,38 @@ def test_a_point_is_told_its_index_once_and_written_only_where_something_changes
         settle(store, "first", lambda _session, _point, index: told.append(index) or "")
     assert told == ["one"]
     assert tables == [INDEXES.suffix], "the association, and the point not again"
+
+
+def test_an_association_that_somebody_wrote_meanwhile_is_not_replaced(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = point("first", "backup")
+    add_point(store, "first", made, lambda *_: "")
+    complete(store, FS, "one", {}, START)
+    theirs = Association(
+        file_system=FS, recovery_point_arn=made.recovery_point_arn, index_id="of somebody", session_id="other"
+    )
+    key, get = association_key(FS, made.recovery_point_arn), store.get
+
+    def read_before_they_wrote(table: TableSchema, wanted: Key) -> Item | None:
+        if wanted != key:
+            return get(table, wanted)
+        store.transact(Put(table=INDEXES, item=theirs.to_item()))
+        return None
+
+    monkeypatch.setattr(store, "get", read_before_they_wrote)
+    settle(store, "first", lambda *_: "")
+    monkeypatch.undo()
+    assert store.get(INDEXES, key) == theirs.to_item()
+
+
+def test_an_expired_lease_is_taken_over_also_where_its_index_has_no_record(store: MemoryStore) -> None:
+    store.transact(Delete(table=INDEXES, key=index_key(FS, "one")))
+    open_session(store, new_session("second"), LATER)
+    assert claim(store, "second", "two", LATER).step is Step.LAUNCH
+    lease = read_lease(store, FS)
+    assert lease is not None
+    assert (lease.index_id, lease.owner, lease.sessions) == ("two", "second", {"second"})
 
 
 def test_a_session_that_wants_no_index_is_attached_to_none(store: MemoryStore) -> None:
