@@ -58,9 +58,8 @@ class Selection:
 def measure(root: Path, kept: Path, *, jobs: int) -> Selection:
     """Return what the tests run, measuring those test files that were changed, or all if the product was."""
     product = _digest(path for top in _MEASURED for path in sorted((root / top).rglob("*.py")))
-    shared = _digest(path for path in sorted((root / "tests").rglob("*.py")) if path.name[:5] != "test_")
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    state = {file: f"{product} {shared} {_digest([root / file])}" for file in test_files(root)}
+    state = {file: f"{product} {_digest([root / file])}" for file in test_files(root)}
     stale = [file for file, digest in state.items() if known.get(file, {}).get("state") != digest]
     if stale:
         print(f"measuring what {len(stale)} test files run", flush=True)

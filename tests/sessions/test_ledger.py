@@ -9,6 +9,7 @@ import pytest
 
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session
+from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.items import read_session
 from tidemark.sessions.ledger import (
@@ -26,6 +27,7 @@ from tidemark.sessions.ledger import (
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import claim, fail, open_session
 from tidemark.sessions.session import Job, SessionStatus
+from tidemark.sessions.store import ConditionNotMet, Write
 
 JOB = Job(job_id="job-1", kind="backup", account="a", region="r", vault="v", started_at=START, keep_days=None)
 OTHER = replace(JOB, job_id="job-2", kind="copy", started_at=START + timedelta(hours=1))
@@ -106,6 +108,24 @@ def test_the_sweeper_keeps_looking_after_what_was_stopped(
     assert list(watched_session_ids(store)) == ["s"], "its last step has started a job meanwhile"
     forget_session(store, "s")
     assert list(watched_session_ids(store)) == []
+
+
+def test_a_write_that_met_another_is_tried_again_and_one_of_no_session_is_an_error(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(store, "s")
+    transact, refusals = store.transact, [ConditionNotMet()]
+
+    def refused_once(*writes: Write) -> None:
+        if refusals:
+            raise refusals.pop()
+        transact(*writes)
+
+    monkeypatch.setattr(store, "transact", refused_once)
+    record_job(store, "s", JOB)
+    assert read_session(store, "s").jobs == (JOB,)
+    with pytest.raises(SessionNotFound):
+        record_job(store, "nobody", JOB)
 
 
 def test_waiting_leaves_the_token_and_returns_the_index_as_it_is(store: MemoryStore) -> None:

@@ -80,3 +80,4 @@ def test_of_a_job_that_an_older_version_recorded_the_retention_is_not_known() ->
     item[job_attribute("j")] = {name: value for name, value in job_to_map(job).items() if name != "keep_days"}
     assert session.keep_days_of("j") == 7
     assert Session.from_item(item).keep_days_of("j") == UNKNOWN_DAYS == session.keep_days_of("another")
+    assert UNKNOWN_DAYS < 1, "a point can be kept for a day"
