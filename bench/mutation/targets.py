@@ -24,13 +24,10 @@ TESTS = (
     "tests/cli/test_session.py",
     "tests/cli/test_sessions.py",
     "tests/cli/test_unfinished.py",
-    "tests/worker_image/test_heartbeat.py",
     "tests/worker_image/test_index_worker.py",
 )
 # The worker runs in processes of its own, whose lines nobody records: all of these judge each of its mutants.
-SPAWNED = {
-    "worker_image/": ("tests/worker_image/test_heartbeat.py", "tests/worker_image/test_index_worker.py")
-}
+SPAWNED = {"worker_image/": ("tests/worker_image/test_index_worker.py",)}
 # What a copy of the tree needs, so that tests find the mutated files where they look for the real ones.
 TREE = ("bench", "infra", "lambdas", "localcloud", "tests", "tidemark", "worker_image")
 
