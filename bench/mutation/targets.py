@@ -24,6 +24,7 @@ TESTS = (
     "tests/cli/test_session.py",
     "tests/cli/test_sessions.py",
     "tests/cli/test_unfinished.py",
+    "tests/worker_image/test_heartbeat.py",
     "tests/worker_image/test_index_worker.py",
 )
 # The worker runs in processes of its own, whose lines nobody records: all of these judge each of its mutants.

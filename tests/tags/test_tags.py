@@ -256,6 +256,14 @@ def test_a_point_of_another_deployment_is_reported_with_the_way_to_read_it():
     assert "TIDEMARK_DEPLOYMENT=nightly" in opened.problems[0].message
 
 
+def test_a_marker_that_names_another_deployment_is_reported_and_the_rest_still_trusted():
+    metadata = example()
+    tags = seal(metadata, file_system=arn(metadata), key=KEY, deployment=DEPLOYMENT) | {MARKER: "cellar"}
+    opened = open_tags(tags, file_system=arn(metadata), keys={1: KEY.secret}, deployment=DEPLOYMENT)
+    assert opened.metadata == metadata
+    assert [(problem.finding, problem.tag_key) for problem in opened.problems] == [(Finding.ALTERED, MARKER)]
+
+
 def test_tags_of_a_newer_format_ask_for_a_newer_tidemark():
     opened = open_tags(
         {MARKER: DEPLOYMENT, "tidemark:2:1:abc": "x"},
