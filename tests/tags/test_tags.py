@@ -126,7 +126,7 @@ def test_any_single_changed_character_of_a_key_or_value_is_reported(metadata, da
     opened = open_tags(tags, file_system=arn(metadata), keys={1: KEY.secret}, deployment=DEPLOYMENT)
     assert opened.problems
     if tag_key != MARKER:
-        assert opened.metadata is None
+        assert (opened.metadata, opened.key_version) == (None, None)
 
 
 def test_another_spelling_of_the_same_bytes_is_reported():
