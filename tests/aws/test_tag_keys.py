@@ -6,6 +6,7 @@ import json
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from tidemark.aws.tag_keys import TagKeys
@@ -40,6 +41,30 @@ def test_two_first_users_agree_when_both_find_no_key(keys):
     winner = keys.current()
     loser = keys._make(1)  # has listed before the winner wrote
     assert loser == winner
+
+
+def refuse(keys, operation):
+    """Have S3 refuse an operation with AccessDenied from now on."""
+
+    def refused(**_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+
+    keys.s3.meta.events.register_first(f"before-call.s3.{operation}", refused)
+
+
+def test_a_key_that_may_not_be_written_is_not_taken_for_one_that_is_there(keys):
+    refuse(keys, "PutObject")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keys.current()
+
+
+def test_a_key_that_may_not_be_read_is_no_missing_key(keys):
+    """S3 answers AccessDenied for both where ListBucket is limited to a prefix."""
+    keys.current()
+    refuse(keys, "GetObject")
+    assert keys.needed_by(named(2)) == {}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keys.needed_by(named(1))
 
 
 def test_after_a_rotation_the_newest_seals_and_all_open(keys):
