@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,6 +92,9 @@ def test_it_beats_once_before_the_work_begins_and_reports_how_far_it_is(world: W
     finally:
         heartbeat.close()
     assert world.beats == ["token"], "closing sends none"
+    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}, (
+        "nothing writes after the last"
+    )
     final = world.stored[PROGRESS]
     assert (final["phase"], final["seconds_left"]) == ("writing", 2)
 
