@@ -67,10 +67,9 @@ class Heartbeat:
         self._thread.start()
 
     def close(self) -> None:
-        """Beat no more, and leave the final progress behind."""
+        """Beat no more, and leave the final progress behind. Called after `start` has returned."""
         self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.join(timeout=5)
         self._write_progress()
 
     def stop(self) -> None:
