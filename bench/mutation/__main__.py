@@ -45,15 +45,9 @@ def main() -> None:
         kept.unlink(missing_ok=True)
     results = _read(kept)
     equivalent = {m.mutant_id for m in chosen if any(entry.fits(m) for entry in entries)}
-    todo = [
-        mutant
-        for mutant in chosen
-        if mutant.mutant_id not in equivalent
-        and (
-            mutant.mutant_id not in results
-            or (given.again and results[mutant.mutant_id].status in _UNNOTICED)
-        )
-    ]
+    known = {id_ for id_ in results if not (given.again and results[id_].status in _UNNOTICED)}
+    asked = results.keys() if given.again else {mutant.mutant_id for mutant in chosen}
+    todo = [one for one in chosen if one.mutant_id in asked - known - equivalent]
     if todo and not given.report:
         _judge_all(todo, kept, given.jobs, given.minutes)
         results = _read(kept)
@@ -69,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="copies that work at once")
     parser.add_argument("--minutes", type=float, help="begin no mutant later than this")
-    parser.add_argument("--again", action="store_true", help="judge again what survived")
+    parser.add_argument("--again", action="store_true", help="judge what survived, and only that, again")
     parser.add_argument("--fresh", action="store_true", help="forget all results first")
     parser.add_argument("--report", action="store_true", help="only print what is known")
     return parser.parse_args()
