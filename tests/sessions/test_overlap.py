@@ -86,7 +86,7 @@ def test_a_point_is_told_its_index_once_and_written_only_where_something_changes
     complete(store, FS, "one", {}, START)
     monkeypatch.setattr(store, "transact", counted)
     for _ in range(2):
-        settle(store, "first", lambda _session, _point, index: told.append(index) or "")
+        settle(store, "first", lambda _session, _point, index: told.append(index.index_id) or "")
     assert told == ["one"]
     assert tables == [INDEXES.suffix], "the association, and the point not again"
 
