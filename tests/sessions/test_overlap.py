@@ -20,7 +20,7 @@ from tidemark.sessions.indexing import (
     lease_key,
 )
 from tidemark.sessions.items import read_index, read_lease, read_session, update_session
-from tidemark.sessions.ledger import close_session, sessions_since
+from tidemark.sessions.ledger import close_session, sessions_since, watched_session_ids
 from tidemark.sessions.outcome import Outcome, conclude
 from tidemark.sessions.overlap import (
     Step,
@@ -234,6 +234,7 @@ def test_a_reopened_session_runs_again(store: MemoryStore) -> None:
     failed = Outcome(status=SessionStatus.FAILED, reasons=("no room",))
     close_session(store, "first", failed, START)
     reopen_session(store, "first", DAYS_LATER)
+    assert list(watched_session_ids(store)) == ["first"], "the sweeper looks after it again"
     reopened = read_session(store, "first")
     assert (reopened.status, reopened.reasons, reopened.ended_at) == (SessionStatus.RUNNING, (), None)
     assert reopened.redriven_at == DAYS_LATER
