@@ -20,7 +20,8 @@ EARLY, LATE = datetime(2026, 11, 21, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=
 
 
 @pytest.fixture
-def stubs():
+def stubs(monkeypatch):
+    monkeypatch.setattr("tidemark.aws.recovery_points._AT_ONCE", 1)  # a stub answers in one order
     session = get_session()
     session.set_credentials("testing", "testing")
     clients = Clients(session)
