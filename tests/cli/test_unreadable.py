@@ -210,3 +210,38 @@ def test_a_diff_below_a_directory_that_was_listed_knows_what_is_gone(tidemark, r
         at = ("--under", under, "--repository", repository.url, "--json")
         changes = tidemark("diff", first.index_id, third.index_id, *at).document["changes"]
         assert {(each["kind"], each["path"]) for each in changes} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("errors.parquet", ("ls", "{second}:/d")),
+        ("errors.parquet", ("diff", "{between}", "{second}")),
+        ("unreadable.parquet", ("diff", "{between}", "{second}")),
+        ("unreadable.parquet", ("diff", "{first}", "{second}")),
+    ],
+)
+@pytest.mark.parametrize("how", ["missing", "altered", "short"])
+def test_a_damaged_record_of_what_refused_is_named_with_the_next_step(
+    tidemark, repository, refused, tmp_path, name, command, how
+):
+    between = index_rows(repository, tmp_path, TREE, number=3).index_id
+    first, second = refused
+    at = ("--repository", repository.url)
+    path = next((tmp_path / "repository").glob(f"**/{second}/{name}"))
+    whole = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-40] if how == "short" else whole[:-20] + b"altered" + whole[-13:])
+
+    words = [word.format(first=first, second=second, between=between) for word in command]
+    result = tidemark(*words, *at)
+    assert result.code == 44
+    assert result.out == ""
+    assert f"/{second}/{name} is " in result.err
+    assert f"tidemark index verify {second} --repository {repository.url}" in result.err
+    assert f"tidemark index list --file-system {FILE_SYSTEM} --repository {repository.url}" in result.err
+    verified = tidemark("index", "verify", second, *at)
+    assert verified.code == 44
+    assert [line.split()[0].rpartition("/")[2] for line in verified.out.splitlines()] == [name]
