@@ -55,7 +55,8 @@ class ProblemsBuilder:
         """Return which paths could not be read, of all that was added."""
         self._flush()
         self._refused = [pa.concat_arrays(self._refused)] if self._refused else []
-        return Unreadable(*self._refused, broken_off=self._broken_off, links=self._links)
+        paths = self._refused[0] if self._refused else None
+        return Unreadable(paths, self._broken_off, links=self._links)
 
     def close(self, folder: Folder) -> File:
         """Put the file."""
