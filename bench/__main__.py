@@ -14,12 +14,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import comparing, crawling, far_crawling, finding, scale
+from bench import comparing, crawling, far_crawling, finding, refusing, scale
 from bench.figures import printed
 from bench.measure import apart
 from bench.tree import make_tree
 
-SECTIONS = ("crawling", "far", "scale", "finding", "comparing")
+SECTIONS = ("crawling", "far", "scale", "finding", "comparing", "refusing")
 PAGE = Path("docs/performance.md")
 
 
@@ -55,6 +55,8 @@ def _section(section: str, directory: Path, entries: int, indexed: int) -> list[
             return printed("Sorting, writing, side files", scale.figures(repository, indexed))
         case "comparing":
             return printed("Comparing", comparing.figures(directory, indexed // 2))
+        case "refusing":
+            return printed("Unreadable paths", refusing.figures(directory))
         case _:
             scale.make_repository(repository, indexed)
             return printed("Finding", finding.figures(repository, scale.FILE_SYSTEM, directory))

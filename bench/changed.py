@@ -29,7 +29,7 @@ _DAY_US = 86_400_000_000
 _NEW_INODES = 7046029254386353131  # times a counter: another row of numbers than those that are there
 _CREATED = datetime(2026, 9, 21, tzinfo=UTC)
 
-_NUMBERS = (
+NUMBERS = (
     "directory", "mode", "nlink", "uid", "gid", "size", "inode",
     "mtime_us", "ctime_us", "mtime_ns", "ctime_ns",
 )  # fmt: skip
@@ -73,7 +73,7 @@ class ChangedCrawl:
         chance = self._chance.random
         busy = [chance() < self._busy for _ in range(len(memoryview(batch.directories.offsets)))]
         share = self._share / self._busy
-        numbers: dict[str, memoryview] = {field: memoryview(getattr(batch, field)) for field in _NUMBERS}
+        numbers: dict[str, memoryview] = {field: memoryview(getattr(batch, field)) for field in NUMBERS}
         places: list[int] = []  # of the rows in the batch; of a new one, of the file that it resembles
         modified: list[int] = []
         new: list[int] = []
@@ -91,7 +91,7 @@ class ChangedCrawl:
             field: array(column.format, [column[place] for place in places])
             for field, column in numbers.items()
         }
-        names, targets = (_taken(column, places) for column in (batch.names, batch.targets))
+        names, targets = (picked(column, places) for column in (batch.names, batch.targets))
         for place in modified + new:
             taken["mtime_us"][place] += _DAY_US
             taken["ctime_us"][place] = taken["mtime_us"][place]
@@ -144,7 +144,8 @@ def _index(store: Store, crawl: Crawl, made_up: SyntheticCrawl, file_system: int
     return Made(manifest=manifest, cpu_seconds=used - made_up.seconds - getattr(crawl, "own_seconds", 0))
 
 
-def _taken(column: BytesColumn, places: Sequence[int]) -> list[bytes]:
+def picked(column: BytesColumn, places: Sequence[int]) -> list[bytes]:
+    """Return the strings at places of a column."""
     offsets, letters = memoryview(column.offsets), bytes(column.data)
     return [letters[offsets[place] : offsets[place + 1]] for place in places]
 

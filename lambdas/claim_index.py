@@ -33,7 +33,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
     answer = claim(
         deployment.records,
         session["session_id"],
-        index_id(session["file_system"], now, secrets.token_hex(3)),
+        index_id(session["file_system"], now, secrets.randbelow(16)),
         now,
     )
     # The index may have been completed before this session's backup was: nobody else will come by again.

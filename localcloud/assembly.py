@@ -17,7 +17,6 @@ from localcloud.partitions import partition_of, url_suffix
 
 BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-LARGEST_BODY = 51_200  # bytes; a larger template is read from S3, as the CDK's command line always has it
 POLL = {"Delay": 0.1, "MaxAttempts": 6000}
 
 
@@ -147,7 +146,7 @@ def _publish(
 
     for asset in assets.get("files", {}).values():
         if asset["source"].get("path", "").endswith(".template.json"):
-            continue  # sent as it is
+            continue  # uploaded when the stack is deployed
         source = manifest.parent / asset["source"]["path"]
         body = _zipped(source) if asset["source"].get("packaging") == "zip" else source.read_bytes()
         for destination in asset["destinations"].values():
@@ -196,11 +195,9 @@ def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation 
 
 
 def _template(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:
-    text = stack.template.read_text()
-    if len(text.encode()) <= LARGEST_BODY:
-        return {"TemplateBody": text}
+    """Upload the template, as the CDK's command line does with one of any size, and return where it is."""
     bucket, key = _assets_bucket(account_id, stack.region), stack.template.name
-    client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=text.encode())
+    client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=stack.template.read_bytes())
     return {"TemplateURL": f"https://s3.{stack.region}.{url_suffix(stack.region)}/{bucket}/{key}"}
 
 

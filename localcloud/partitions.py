@@ -18,6 +18,11 @@ def partition_of(region: str) -> str:
     return str(_outputs(region)["name"])
 
 
+def is_partition(name: str) -> bool:
+    """Return whether AWS has a partition of this name."""
+    return any(one["id"] == name for one in _partitions())
+
+
 def url_suffix(region: str) -> str:
     """Return the value of AWS::URLSuffix in a Region: amazonaws.com.cn in China, for example."""
     return str(_outputs(region)["dnsSuffix"])

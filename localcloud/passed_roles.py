@@ -10,8 +10,8 @@ from typing import Any
 
 from localcloud.actions import parameters_of
 from localcloud.checks import Check, passing
-from localcloud.compute.roles import role_of_instance_profile
 from localcloud.partitions import global_arn
+from localcloud.roles import role_of_instance_profile
 
 
 def passed_by(service: str, operation: str, text: str, account: str, region: str) -> Iterator[Check]:
@@ -29,7 +29,7 @@ def passed_by(service: str, operation: str, text: str, account: str, region: str
             params = parameters_of(text)
             profile = f"instance-profile/{params.get('IamInstanceProfile.Name')}"
             name = global_arn("iam", region, account, profile)
-            named = role_of_instance_profile(account, params.get("IamInstanceProfile.Arn", name))
+            named = role_of_instance_profile(str(params.get("IamInstanceProfile.Arn", name)))
             if named:
                 yield passing(named, "ec2.amazonaws.com")
         case _:

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from moto.iam.models import Role, iam_backends
+from moto.iam.models import Role
 
 from localcloud.checks import Check
 from localcloud.cloud import AwsError
+from localcloud.roles import role_of
 
 # Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.
 CODES = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied"}
@@ -35,7 +36,7 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
     without policies, or with policies of AWS's own, which the local cloud does not have, is refused nothing.
     """
     implied = [check for check in checks if check.implied]
-    role = _role(principal) if implied else None
+    role = role_of(principal) if implied else None
     if role is None or hasattr(role, _UNKNOWN):
         return
     statements = list(_statements(role))
@@ -52,17 +53,9 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
 
 def has_unknown_policies(role_arn: str) -> None:
     """Note that a role has policies that the local cloud does not have: AWS's own."""
-    role = _role(role_arn)
+    role = role_of(role_arn)
     if role is not None:
         setattr(role, _UNKNOWN, True)
-
-
-def _role(principal: str) -> Role | None:
-    if ":role/" not in principal:
-        return None
-    _, partition, _, _, account, _ = principal.split(":", 5)
-    roles = iam_backends[account][partition].roles.values()
-    return next((role for role in roles if role.arn == principal), None)
 
 
 def _statements(role: Role) -> Iterator[dict[str, Any]]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from moto.backup.models import backup_backends
 from moto.efs.models import efs_backends
-from moto.iam.models import iam_backends
 
 from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
 from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from localcloud.cloud import Cloud
 from localcloud.partitions import regional_arn
+from localcloud.roles import assumable
 
 INSUFFICIENT = "Insufficient privileges to perform this action."
 DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS makes it in every account that uses Backup
@@ -90,16 +89,11 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
 
 def check_role(role_arn: str) -> None:
     """Raise InvalidParameterValue unless AWS Backup can assume the role."""
-    found = ROLE.match(role_arn)
-    if found is None:
+    if not ROLE.match(role_arn):
         raise InvalidParameterValue(f"Invalid role ARN: {role_arn!r}")
     if role_arn.endswith(f":role/{DEFAULT_ROLE}"):
         return
-    roles = iam_backends[found["account"]][found["partition"]].roles.values()
-    role = next((role for role in roles if role.arn == role_arn), None)
-    policy = role.assume_role_policy_document if role else ""
-    text = policy if isinstance(policy, str) else json.dumps(policy)
-    if "backup.amazonaws.com" not in text:
+    if not assumable(role_arn, "backup.amazonaws.com"):
         raise InvalidParameterValue(f"IAM Role {role_arn} cannot be assumed by AWS Backup")
 
 

@@ -41,12 +41,12 @@ from localcloud.cloud import Cloud
 from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
-from localcloud.compute.roles import assumable, role_of_instance_profile
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
-from localcloud.partitions import regional_arn, url_suffix
+from localcloud.partitions import global_arn, regional_arn, url_suffix
 from localcloud.processes import Child
+from localcloud.roles import assumable, instance_profile_exists, role_of_instance_profile
 
 OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"
 GONE = ("shutting-down", "terminated")
@@ -90,6 +90,7 @@ class Machines:
                     if earlier != request:
                         raise EC2ClientError("IdempotentParameterMismatch", MISMATCH)
                     return ActionResult(reservation)
+                check_profile(response)
                 answer = run_instances(response)
                 if token:
                     machines._launched[response.region, token] = (request, answer.result)
@@ -116,7 +117,7 @@ class Machines:
         machine = Machine(
             instance=instance,
             directory=self.cloud.state_dir / "instances" / instance.id,
-            role=role_of_instance_profile(self.cloud.account_id, profile) if profile else None,
+            role=role_of_instance_profile(profile) if profile else None,
         )
         self._machines[instance.id] = machine
         self._emit(instance, "pending", "running")
@@ -294,6 +295,19 @@ class Machines:
 def flags(command: str) -> tuple[str, ...]:
     """Return how Python starts for a command: fast, unless it imports more than Python's own library."""
     return ("-P",) if command in ("aws", "docker") else ("-I", "-S")
+
+
+def check_profile(response: Any) -> None:
+    """Raise InvalidParameterValue for an instance profile that does not exist."""
+    arn, name = (response._get_param(f"IamInstanceProfile.{key}") for key in ("Arn", "Name"))
+    named = global_arn("iam", response.region, response.current_account, f"instance-profile/{name}")
+    for key, value, profile in (("ARN", arn, arn), ("name", name, named)):
+        if value and not instance_profile_exists(profile):
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                f"Value ({value}) for parameter iamInstanceProfile.{key.lower()} is invalid. "
+                f"Invalid IAM Instance Profile {key}",
+            )
 
 
 def _as_text(parameters: Any) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from moto.ecs.exceptions import EcsClientException
 from moto.ecs.models import EC2ContainerServiceBackend
+
+from localcloud.partitions import partition_of
 
 # MiB of memory that Fargate has for CPU units: smallest, largest, step. Source: ECS, "Task size".
 FARGATE_SIZES = {
@@ -26,12 +29,24 @@ def install_checks() -> None:
     def register_checked(
         self: Any, family: str, container_definitions: list[dict[str, Any]], **settings: Any
     ) -> Any:
+        check_roles(settings, partition_of(self.region_name))
         check_volumes(settings.get("volumes") or [])
         if "FARGATE" in (settings.get("requires_compatibilities") or []):
             check_fargate(container_definitions, settings)
         return register(self, family, container_definitions, **settings)
 
     EC2ContainerServiceBackend.register_task_definition = register_checked
+
+
+def check_roles(settings: dict[str, Any], partition: str) -> None:
+    """Raise ClientException for a role's ARN that is malformed or of another partition.
+
+    A short name is no ARN, and ECS looks up no role before it starts a task.
+    """
+    of_role = re.compile(rf"arn:{partition}:iam::[0-9]{{12}}:role/.+")
+    for role in (settings.get("task_role_arn"), settings.get("execution_role_arn")):
+        if role and ":" in role and not of_role.fullmatch(role):
+            raise EcsClientException("Role is not valid")
 
 
 def check_volumes(volumes: list[dict[str, Any]]) -> None:

@@ -30,12 +30,12 @@ from localcloud.compute.containers import ContainerRun, Mount, host_command
 from localcloud.compute.dockerfile import NoSuchImage
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
-from localcloud.compute.roles import assumable
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.compute.tasks import Container, StopRequest, Task
 from localcloud.events import EventBus
 from localcloud.faults import InjectedFault, KillCaller
 from localcloud.partitions import url_suffix
+from localcloud.roles import assumable
 
 PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
 PENDING_SECONDS = 20.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from datetime import UTC, datetime
+from errno import EACCES, ENOTCONN, ESTALE, ETIMEDOUT
 
 import pytest
 
@@ -38,13 +37,10 @@ def build(request, tmp_path):
             *("index", "build", str(root), "--repository", (tmp_path / "repository").as_uri()),
             *("--file-system", FILE_SYSTEM, "--json"),
             preload=preload,
-            **{name: str(root / path) for name, path in refuse.items()},
+            **{name: how if how.isdigit() else str(root / how) for name, how in refuse.items()},
         )
         assert made.returncode == 0, made.stderr
-        document = json.loads(made.stdout)
-        while f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}" in document["index_id"]:
-            time.sleep(0.02)  # ids of one second are in no order
-        return document
+        return json.loads(made.stdout)
 
     run.root = root
     yield run
@@ -80,6 +76,11 @@ def versions(tidemark, repository, path):
         ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
         ({"stat": "d/one"}, {"/d/one"}),
         ({"readlink": "link"}, {"/link"}),
+        ({"open": "d"}, BELOW),
+        *(({"open": "d", "errno": str(each)}, BELOW) for each in (EACCES, ESTALE, ENOTCONN, ETIMEDOUT)),
+        ({"readdir": "d", "errno": str(ESTALE)}, BELOW),
+        ({"stat": "d/one", "errno": str(ESTALE)}, {"/d/one"}),
+        ({"device": "d"}, BELOW),  # another file system is mounted over it
     ],
 )
 def test_what_refuses_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
@@ -109,6 +110,29 @@ def test_what_refuses_is_unreadable_until_it_is_read_again(tidemark, repository,
         size = found[0][1]
         last = [("changed", 3)] if path == "/d/one" else [("readable", size)] if path in unread else []
         assert found == [("appeared", size), *[("unreadable", size)] * (path in unread), *last]
+
+
+def test_a_stale_handle_is_opened_again_by_name(tidemark, repository, build):
+    first = build()
+    second = build(open="d", errno=str(ESTALE), times="1")
+    assert second["unreadable"] == second["vanished"] == 0
+    assert told(tidemark, repository, first, second) == set()
+
+
+@pytest.mark.parametrize(
+    ("refuse", "removed"),
+    [
+        ({"open": "d/sub"}, {"/d/sub/two"}),  # its own row came from the listing of /d
+        ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
+    ],
+)
+def test_a_stale_handle_of_what_is_gone_by_name_is_no_refusal(tidemark, repository, build, refuse, removed):
+    first = build()
+    second = build(**refuse, errno=str(ESTALE), times="1", move_to="../moved")
+    assert (second["unreadable"], second["vanished"]) == (0, 1)
+    assert told(tidemark, repository, first, second) - {("changed", "/")} == {
+        ("removed", path) for path in removed
+    }
 
 
 def test_what_is_gone_after_it_could_not_be_read_is_removed_then(tidemark, repository, build):
@@ -186,3 +210,38 @@ def test_a_diff_below_a_directory_that_was_listed_knows_what_is_gone(tidemark, r
         at = ("--under", under, "--repository", repository.url, "--json")
         changes = tidemark("diff", first.index_id, third.index_id, *at).document["changes"]
         assert {(each["kind"], each["path"]) for each in changes} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("errors.parquet", ("ls", "{second}:/d")),
+        ("errors.parquet", ("diff", "{between}", "{second}")),
+        ("unreadable.parquet", ("diff", "{between}", "{second}")),
+        ("unreadable.parquet", ("diff", "{first}", "{second}")),
+    ],
+)
+@pytest.mark.parametrize("how", ["missing", "altered", "short"])
+def test_a_damaged_record_of_what_refused_is_named_with_the_next_step(
+    tidemark, repository, refused, tmp_path, name, command, how
+):
+    between = index_rows(repository, tmp_path, TREE, number=3).index_id
+    first, second = refused
+    at = ("--repository", repository.url)
+    path = next((tmp_path / "repository").glob(f"**/{second}/{name}"))
+    whole = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-40] if how == "short" else whole[:-20] + b"altered" + whole[-13:])
+
+    words = [word.format(first=first, second=second, between=between) for word in command]
+    result = tidemark(*words, *at)
+    assert result.code == 44
+    assert result.out == ""
+    assert f"/{second}/{name} is " in result.err
+    assert f"tidemark index verify {second} --repository {repository.url}" in result.err
+    assert f"tidemark index list --file-system {FILE_SYSTEM} --repository {repository.url}" in result.err
+    verified = tidemark("index", "verify", second, *at)
+    assert verified.code == 44
+    assert [line.split()[0].rpartition("/")[2] for line in verified.out.splitlines()] == [name]

@@ -18,6 +18,7 @@ from tests.crawl.trees import found_by_find, open_descriptors
 from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
 from tidemark.crawl.deferred import Deferred
 from tidemark.errors import CrawlFailed
+from tidemark.exclusions import Exclusion
 
 
 @pytest.mark.parametrize("threads", [1, 8])
@@ -129,9 +130,10 @@ def test_a_crawl_that_nobody_reads_on_ends_its_threads(crawler, pitfalls):
     assert open_descriptors() <= before
 
 
-def test_a_mount_point_is_a_row_and_is_not_entered(crawler):
+def test_a_mount_point_is_a_row_and_is_unreadable(crawler):
     """/dev has others mounted in it wherever there is a kernel."""
-    rows, _ = rows_of(crawler(b"/dev", CrawlOptions()))
+    crawl = crawler(b"/dev", CrawlOptions())
+    rows, problems = rows_of(crawl)
     device = Path("/dev").stat().st_dev
     others = [
         b"/" + os.fsencode(path.name) for path in Path("/dev").iterdir() if _is_other_mount(path, device)
@@ -139,6 +141,31 @@ def test_a_mount_point_is_a_row_and_is_not_entered(crawler):
     assert others, "this machine has nothing mounted below /dev"
     for other in others:
         assert [row.path for row in rows if row.path.startswith(other)] == [other]
+    assert {(each.path, each.operation, each.kind) for each in problems if each.errno == errno.EXDEV} == {
+        (other + b"/", "open", "unreadable") for other in others
+    }
+    assert crawl.progress().unreadable == len([each for each in problems if each.kind == "unreadable"])
+
+
+def test_a_directory_that_is_mounted_over_before_it_is_listed_is_unreadable(crawler):
+    device = Path("/dev").stat().st_dev
+    mount = next(path for path in Path("/dev").iterdir() if _is_other_mount(path, device))
+    waiting = [os.fsencode(f"/{mount.name}/"), os.fsencode(f"/{mount.name}/no-such-directory/")]
+    crawl = crawler(b"/dev", CrawlOptions(), waiting)
+    rows, problems = rows_of(crawl)
+    assert rows == []
+    assert sorted((each.path, each.operation, each.errno, each.kind) for each in problems) == [
+        (path, "open", errno.EXDEV, "unreadable") for path in waiting
+    ]
+    assert crawl.progress().directories_queued == 0
+
+
+def test_a_mount_point_that_is_left_out_is_no_problem(crawler):
+    device = Path("/dev").stat().st_dev
+    mounts = [path.name for path in Path("/dev").iterdir() if _is_other_mount(path, device)]
+    exclude = [Exclusion.parse(f"/{name}") for name in mounts]
+    _, problems = rows_of(crawler(b"/dev", CrawlOptions(exclude=exclude)))
+    assert not [each for each in problems if each.errno == errno.EXDEV]
 
 
 def _is_other_mount(path: Path, device: int) -> bool:

@@ -6,8 +6,10 @@ import random
 
 import pytest
 
-from tests.index.building import identity_of, index_crawl
+from tests.index.building import RowsCrawl, directory, identity_of, index_crawl, row
+from tests.index.test_side_files import side_file
 from tidemark.crawl import open_crawl
+from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
 from tidemark.index.build import IndexingPaused
@@ -135,6 +137,36 @@ def test_problems_survive(store, tmp_path):
     crawl = open_crawl(bytes(tree), CrawlOptions(batch_rows=1), [b"/gone/", b"/"])
     problems = index_crawl(store, tmp_path, crawl, checkpoint_seconds=0).totals
     assert problems.vanished == 1
+
+
+@pytest.mark.parametrize("batches_before", [1, 4, 9])
+def test_problems_that_do_not_fit_in_memory_survive_a_pause_once_each(
+    store, tmp_path, monkeypatch, batches_before
+):
+    monkeypatch.setattr("tidemark.index.build._PROBLEMS_IN_MEMORY", 2)
+    problems = [Problem.seen(b"/d/%d" % number, "stat", 5) for number in range(5)]
+    rows = [directory("/d"), *(row(f"/{number}") for number in range(8))]
+    crawl = RowsCrawl(rows, problems, batch_rows=1)
+    asked = iter([False] * batches_before)
+    with pytest.raises(IndexingPaused):
+        index_crawl(store, tmp_path, crawl, pause_wanted=lambda: next(asked, True), row_group_rows=1)
+
+    kept = load_checkpoint(store, identity_of(1))
+    rest = RowsCrawl([], [Problem.seen(b"/d/5", "stat", 5)])
+    made = index_crawl(store, tmp_path, rest, resume=kept)
+
+    assert made.totals.unreadable == 6
+    paths = [each["path"] for each in side_file(store, made, "errors.parquet")]
+    assert sorted(paths) == [f"/d/{number}" for number in range(6)]
+    assert not list((store._directory / made.identity.prefix).glob("checkpoint"))
+
+
+def test_a_whole_build_leaves_no_problems_beside_its_index(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("tidemark.index.build._PROBLEMS_IN_MEMORY", 1)
+    problems = [Problem.seen(b"/d/%d" % number, "stat", 5) for number in range(5)]
+    made = index_crawl(store, tmp_path, RowsCrawl([directory("/d")], problems))
+    assert made.totals.unreadable == 5
+    assert not list((store._directory / made.identity.prefix).glob("checkpoint"))
 
 
 @pytest.mark.parametrize(

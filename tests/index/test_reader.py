@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
 from tidemark.index.browse import list_directory
+from tidemark.index.reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.search import search
 from tidemark.index.store import FileStore
 
@@ -88,3 +90,42 @@ def test_altered_bytes_are_noticed_or_were_of_no_consequence(whole, damaged, alt
         assert "part-00001.parquet" in str(error)  # noqa: PT017 - a page header may hold bytes nobody uses
     else:
         assert names == NAMES
+
+
+class Watched(FileStore):
+    """A store that notes who reads from it."""
+
+    def __init__(self, directory) -> None:
+        super().__init__(directory)
+        self.ranges: list[tuple[int, int]] = []
+        self.foreign: list[str] = []  # threads that Python did not start and will not wait for
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        thread = threading.current_thread()
+        if thread not in threading.enumerate() or isinstance(thread, threading._DummyThread):
+            self.foreign.append(thread.name)
+        self.ranges.append((offset, length))
+        return super().get_range(key, offset, length)
+
+
+@pytest.mark.parametrize("columns", [["name"], ["name", "mtime", "mode"], ROW_COLUMNS, ["size", "parent"]])
+def test_no_thread_of_arrows_reads_and_none_outlives_a_reading(whole, columns):
+    """A thread that is still at it when the interpreter ends aborts the process, after a right answer."""
+    store, manifest = whole
+    watched = Watched(store._directory)
+    reader = ParquetReader(watched, manifest, manifest.parts[0])
+    before = threading.active_count()
+    for row_group in range(reader.row_groups):
+        assert reader.read(row_group, columns).column_names == columns
+    assert watched.foreign == []
+    assert threading.active_count() == before
+
+
+def test_columns_that_lie_together_come_by_one_request(whole):
+    store, manifest = whole
+    watched = Watched(store._directory)
+    reader = ParquetReader(watched, manifest, manifest.parts[0])
+    del watched.ranges[:]
+    found = reader.read(1, ROW_COLUMNS)
+    assert len(watched.ranges) == 1
+    assert found.column("name").to_pylist() == sorted(NAMES)[50:100]

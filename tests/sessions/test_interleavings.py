@@ -125,13 +125,13 @@ def test_a_session_that_failed_and_is_redriven_finds_its_place(ends: Any) -> Non
 # Each breaks the rule in one place, and names what it takes to notice.
 MUTANTS = {
     "opens without asking for a lease": (
-        "if session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room:",
-        "if False:",
+        "    return lease if can_attach else None",
+        "    return None",
         {"meets": "a session is attached when it opens"},
     ),
     "opens without attaching": (
-        "(_new(attached), _attach(lease, session.session_id))",
-        "(_new(attached),)",
+        "(_new(attached), *([_attach(lease, session.session_id)] if lease else []))",
+        "(_new(attached))",
         {},
     ),
     "opens a session again": ('conditions=(absent("session_id"),)', "conditions=()", {"twins": 1}),

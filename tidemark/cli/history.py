@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tidemark.cli.connection import Connection
     from tidemark.index.catalogue import PassOver
     from tidemark.index.history import Version
-    from tidemark.index.manifest import IndexIdentity
 
 HELP = f"""Show every version of one path over all indexes.
 
@@ -83,13 +82,13 @@ def _answer(
     from tidemark.index.catalogue import identities, newest_index
     from tidemark.index.history import history as versions_of
 
-    indexes = sorted(identities(store, file_system), key=_whose)
+    indexes = sorted(identities(store, file_system), key=lambda each: each.file_system)
     if not indexes:
         raise no_index_yet(store)
     holders = Holders(connection)
     found: list[dict[str, Any]] = []
     lines: list[Text] = []
-    for whose, group in groupby(indexes, key=_whose):
+    for whose, group in groupby(indexes, key=lambda each: each.file_system):
         by_id = {identity.index_id: identity for identity in group}
         versions = versions_of(store, list(by_id.values()), shown, pass_over)
         if versions:
@@ -119,10 +118,6 @@ def _answer(
     show = terminal.line_printer()
     for line in lines:
         show(line)
-
-
-def _whose(identity: IndexIdentity) -> tuple[str, str, str]:
-    return identity.account, identity.region, identity.file_system_id
 
 
 def _what(before: Version | None, version: Version) -> str:

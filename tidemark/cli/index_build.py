@@ -186,7 +186,7 @@ def _new_identity(file_system: str, now: datetime) -> IndexIdentity:
         account=LOCAL,
         region=LOCAL,
         file_system_id=file_system,
-        index_id=index_id(file_system, now, secrets.token_hex(3)),
+        index_id=index_id(file_system, now, secrets.randbelow(16)),
     )
 
 

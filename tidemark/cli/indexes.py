@@ -169,8 +169,7 @@ def every_index(repository: Store, file_system: str | None, pass_over: PassOver)
 
 def whose(manifest: Manifest) -> tuple[str, str, str]:
     """Return the account, Region and id of the file system that an index describes."""
-    identity = manifest.identity
-    return identity.account, identity.region, identity.file_system_id
+    return manifest.identity.file_system
 
 
 def no_index_yet(repository: Store) -> IndexNotFound:

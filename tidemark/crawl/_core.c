@@ -228,9 +228,10 @@ static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int
         if (S_ISDIR(sx.stx_mode)) {
             Work *work = new_work(dir, dir->bytes, dir->length, name);
             int skip = excluded(c, work->bytes + 1);
+            int other = (long long)makedev(sx.stx_dev_major, sx.stx_dev_minor) != c->options->device;
             work->bytes[work->length++] = '/';
-            if (skip || (long long)makedev(sx.stx_dev_major, sx.stx_dev_minor) != c->options->device) free(work);
-            else push(&below, work);
+            if (other && !skip) problem(*batch, OPEN, EXDEV, work, "");
+            if (skip || other) free(work); else push(&below, work);
             if (skip) continue;
         }
         append(c, *batch, dir, name, &sx); rows++;
@@ -264,15 +265,21 @@ static int hand_over(Crawl *c, Work *dir, const char *names, size_t length, int 
     return taken;
 }
 
-static int open_dir(Crawl *c, Work *work) { /* name by name, so that no link is followed anywhere on the path */
-    int from = work->dir ? work->dir->fd : c->options->root, fd, mine = 0;
-    char *name = work->bytes + (work->dir ? work->dir->length : 1), *slash;
+/* From the open directory above, or from the root: name by name, so that no link is followed anywhere on the path.
+ * An error on another file system, mounted over the path, says nothing about the one that is crawled: EXDEV then. */
+static int open_dir(Crawl *c, Work *work, const Work *above) {
+    struct stat status;
+    int from = above ? above->fd : c->options->root, fd, mine = 0, error;
+    char *name = work->bytes + (above ? above->length : 1), *slash;
     for (;; name = slash + 1, from = fd, mine = 1) {
         wait_for_turn(c);
         if ((slash = strchr(name, '/'))) *slash = 0;
         fd = openat(from, *name ? name : ".", FLAGS);
+        error = errno;
         if (slash) *slash = '/';
+        if (fd < 0 && mine && !fstat(from, &status) && (long long)status.st_dev != c->options->device) error = EXDEV;
         if (mine) close(from);
+        errno = error;
         if (fd < 0 || !slash || !slash[1]) return fd;
     }
 }
@@ -280,10 +287,13 @@ static int open_dir(Crawl *c, Work *work) { /* name by name, so that no link is 
 static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
     struct stat before = { 0 }, after;
     char *names = buffer + LISTING; long read = 0; int wanted = 0; /* once somebody has waited, all are kept supplied */
-    int fd = open_dir(c, dir), opened = fd >= 0 && !fstat(fd, &before);
+    int fd = open_dir(c, dir, dir->dir);
+    if (fd < 0 && errno == ESTALE && dir->dir) fd = open_dir(c, dir, NULL); /* the handle is stale, not the name */
+    int opened = fd >= 0 && !fstat(fd, &before);
     if (!opened) problem(*batch, OPEN, errno, dir, "");
     c->open += (dir->fd = fd) >= 0;
-    int ours = opened && (long long)before.st_dev == c->options->device; /* and not a mount that appeared only now */
+    int ours = opened && (long long)before.st_dev == c->options->device;
+    if (opened && !ours) problem(*batch, OPEN, EXDEV, dir, ""); /* mounted since its directory was listed */
     while (ours && !c->shared[STOP]) {
         char *end = names;
         int count = 0;
@@ -302,9 +312,8 @@ static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
         }
         if (count) stat_names(c, batch, dir, names, count); /* promptly: the listing may have brought the attributes */
     }
-    if (read < 0) problem(*batch, READDIR, errno, dir, "");
-    else if (opened && !fstat(fd, &after) && memcmp(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim))
-        problem(*batch, LIST, 0, dir, "");
+    if (read < 0 || (ours && fstat(fd, &after))) problem(*batch, READDIR, errno, dir, "");
+    else if (ours && memcmp(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim)) problem(*batch, LIST, 0, dir, "");
     c->shared[DIRECTORIES] += opened; c->shared[QUEUED]--;
 }
 

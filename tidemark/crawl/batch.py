@@ -8,7 +8,7 @@ index wraps it without copying. Anything that offers the buffer protocol will do
 from __future__ import annotations
 
 import dataclasses
-from errno import ENOENT, ENOTDIR, ESTALE
+from errno import ENOENT, ENOTDIR
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Operation: TypeAlias = Literal["open", "readdir", "stat", "readlink", "list"]
 
-# ENOTDIR: what was a directory is now a file or a link.
-_VANISHED = frozenset({ENOENT, ESTALE, ENOTDIR})
+# ENOTDIR: what was a directory is now a file or a link. No other error number means that a path is gone.
+VANISHED = frozenset({ENOENT, ENOTDIR})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +34,15 @@ class Problem:
 
     path: bytes  # from the root, starts with "/"
     operation: Operation
-    errno: int  # 0 for a directory that changed while it was listed
+    # 0 for a directory that changed while it was listed; EXDEV of `open` for one with another file system
+    # mounted over it, which is not crawled
+    errno: int
     kind: Literal["unreadable", "vanished", "changed"]
 
     @classmethod
     def seen(cls, path: bytes, operation: Operation, errno: int) -> Problem:
         """Return what an operation that ended with an error number means; 0 for a change while listed."""
-        kind: Literal["unreadable", "vanished", "changed"] = (
-            "vanished" if errno in _VANISHED else "unreadable"
-        )
+        kind: Literal["unreadable", "vanished", "changed"] = "vanished" if errno in VANISHED else "unreadable"
         return cls(path=path, operation=operation, errno=errno, kind=kind if errno else "changed")
 
     @property

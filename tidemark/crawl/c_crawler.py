@@ -13,15 +13,15 @@ import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any, Final
 
-from tidemark.crawl.batch import Batch, BytesColumn, Problem
+from tidemark.crawl.batch import Batch, BytesColumn, Operation, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
 from tidemark.crawl.deferred import Deferred
-from tidemark.crawl.descriptors import check_anything_read, open_root, root_unreadable
+from tidemark.crawl.descriptors import Root, check_anything_read, open_root, root_unreadable
 from tidemark.errors import CrawlFailed
 
 _BATCHES = 8  # ready for a reader
@@ -114,12 +114,12 @@ class CCrawl:
     def batches(self) -> Iterator[Batch]:
         """Crawl."""
         self._shared[_PAUSE] = 0
-        root, device = open_root(self._root)
+        root = open_root(self._root)
         try:
             while not self._shared[_STOP] and not self._shared[_PAUSE] and (paths := self._deferred.take()):
-                yield from self._below(paths, root, device)
+                yield from self._below(paths, root)
         finally:
-            os.close(root)
+            os.close(root.fd)
             if self._shared[_STOP] or not self._deferred:
                 self._deferred.close()
         if self._shared[_STOP]:
@@ -154,20 +154,20 @@ class CCrawl:
         """Make `batches` end."""
         self._shared[_STOP] = 1
 
-    def _below(self, paths: list[bytes], root: int, device: int) -> Iterator[Batch]:
+    def _below(self, paths: list[bytes], root: Root) -> Iterator[Batch]:
         """List directories and all below them."""
         options, running = self._options, ctypes.c_int()
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)  # each address has a page of its own there
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _BATCHES * mmap.PAGESIZE)
         told = _Options(
-            root=root,
+            root=root.fd,
             batches=writer,
             threads=options.threads,
             descriptors=options.descriptors,
             batch_rows=options.batch_rows,
             batch_bytes=_BATCH_BYTES // options.threads,
             queue_bytes=_QUEUE_BYTES,
-            device=device,
+            device=root.device,
             ns_an_operation=1_000_000_000 // options.operations_per_second
             if options.operations_per_second
             else 0,
@@ -180,7 +180,7 @@ class CCrawl:
             if not left:
                 raise CrawlFailed("no thread could be started to crawl with; give the worker more memory")
             while left:
-                batch = self._received(os.read(reader, _ADDRESS.size))
+                batch = self._received(os.read(reader, _ADDRESS.size), root)
                 if batch is None:
                     left -= 1
                     continue
@@ -193,18 +193,18 @@ class CCrawl:
             if left:  # nobody reads on
                 self.stop()
             while left:
-                left -= self._received(os.read(reader, _ADDRESS.size)) is None
+                left -= self._received(os.read(reader, _ADDRESS.size), root) is None
             self._deferred.add(bytes(_Owner(self._core, self._core.crawl_rest(crawl)).column(_DEFERRED)))
             os.close(reader)
             os.close(writer)
 
-    def _received(self, address: bytes) -> Batch | None:
+    def _received(self, address: bytes, root: Root) -> Batch | None:
         (at,) = _ADDRESS.unpack(address)
         if not at:
             return None
         owner = _Owner(self._core, at)
         self._deferred.add(bytes(owner.column(_DEFERRED)))
-        batch = owner.batch()
+        batch = owner.batch(root.problem)
         for problem in batch.problems:
             self._unreadable += problem.kind == "unreadable"
             self._vanished += problem.kind == "vanished"
@@ -230,23 +230,23 @@ class _Owner:
         memory.owner = self
         return memory
 
-    def batch(self) -> Batch:
-        """Return the batch."""
+    def batch(self, problem: Callable[[bytes, Operation, int], Problem]) -> Batch:
+        """Return the batch; `problem` returns what a path, an operation and its error number mean."""
         numbers = {name: self.column(_TARGET_ENDS + 1 + number) for number, name in enumerate(_NUMBERS)}
         return Batch(
             rows=self._batch.rows,
             directories=BytesColumn(offsets=self.column(_DIR_ENDS), data=self.column(_DIRS)),
             names=BytesColumn(offsets=self.column(_NAME_ENDS), data=self.column(_NAMES)),
             targets=BytesColumn(offsets=self.column(_TARGET_ENDS), data=self.column(_TARGETS)),
-            problems=tuple(_problems(bytes(self.column(_PROBLEMS)))),
+            problems=tuple(problem(*each) for each in _problems(bytes(self.column(_PROBLEMS)))),
             **numbers,
         )
 
 
-def _problems(record: bytes) -> Iterator[Problem]:
+def _problems(record: bytes) -> Iterator[tuple[bytes, Operation, int]]:
     at = 0
     while at < len(record):
         operation, error, length = _PROBLEM_HEAD.unpack_from(record, at)
         at += _PROBLEM_HEAD.size
-        yield Problem.seen(record[at : at + length], _OPERATIONS[operation], error)
+        yield record[at : at + length], _OPERATIONS[operation], error
         at += length

@@ -53,8 +53,9 @@ class Crawl(Protocol):
 
     It holds to these rules: names are bytes; every path is reached through the open directory above it, so
     depth has no limit and a symbolic link is never followed; it never leaves the root's file system (a mount
-    point below it is a row, and is not entered); what vanishes or refuses is a `Problem`; queues and open
-    descriptors are bounded. The root itself is not a row.
+    point below it is a row, is not entered, and is a `Problem` with EXDEV); what vanishes or refuses is a
+    `Problem`, and only a path whose name is gone has vanished; queues and open descriptors are bounded. The
+    root itself is not a row.
     """
 
     def batches(self) -> Iterator[Batch]:

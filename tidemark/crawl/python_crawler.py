@@ -13,14 +13,15 @@ import queue
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from errno import EIO, ENOENT
+from errno import EIO, ENOENT, EXDEV
 from itertools import islice
 
-from tidemark.crawl.batch import Batch, Operation, Problem
+from tidemark.crawl.batch import Batch, Operation
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
 from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import (
     OpenDirectory,
+    Root,
     Waiting,
     check_anything_read,
     open_root,
@@ -52,7 +53,7 @@ class PythonCrawl:
 
     def __init__(self, root: bytes, options: CrawlOptions, pending: Iterable[bytes] = (ROOT,)) -> None:
         self._root_path = root
-        self._root = self._device = -1
+        self._root = Root(-1, -1)
         self._options = options
         self._excluded = Excluded(options.exclude)
         self._pace = Pace(options.operations_per_second, lambda: self._stopped)
@@ -103,14 +104,14 @@ class PythonCrawl:
     def batches(self) -> Iterator[Batch]:
         """Crawl."""
         self._paused = False
-        self._root, self._device = open_root(self._root_path)
+        self._root = open_root(self._root_path)
         try:
             while not self._stopped and not self._paused and (paths := self._deferred.take()):
                 self._dirs = [Waiting(None, path) for path in paths]
                 self._dirs_bytes = sum(map(len, paths)) + len(paths) * _WAITING_BYTES
                 yield from self._until_the_end()
         finally:
-            os.close(self._root)
+            os.close(self._root.fd)
             if self._stopped or not self._deferred:
                 self._deferred.close()
         if self._failure is not None:
@@ -211,7 +212,8 @@ class PythonCrawl:
     def _list_open(self, directory: OpenDirectory, rows: Rows) -> None:
         try:
             before = os.fstat(directory.fd)
-            if before.st_dev != self._device:  # a mount that appeared only now
+            if before.st_dev != self._root.device:  # mounted since its directory was listed
+                self._problem(rows, directory.path, "open", EXDEV)
                 return
             with os.scandir(directory.fd) as listing:
                 while names := [entry.name for entry in islice(listing, self._chunk)]:
@@ -221,9 +223,9 @@ class PythonCrawl:
                         self._stat(directory, names, rows)
             after = os.fstat(directory.fd)
             if not after.st_nlink:  # it was removed, which libc shows as the end of the listing
-                self._problem(rows, directory.path, "readdir", OSError(ENOENT, os.strerror(ENOENT)))
+                self._problem(rows, directory.path, "readdir", ENOENT)
             elif after.st_mtime_ns != before.st_mtime_ns:
-                rows.add_problem(Problem.seen(directory.path, "list", 0))
+                rows.add_problem(self._root.problem(directory.path, "list", 0))
         except OSError as error:
             self._problem(rows, directory.path, "readdir", error)
 
@@ -251,8 +253,10 @@ class PythonCrawl:
                 path = directory.path + os.fsencode(found[row])
                 if self._excluded(path[1:]):
                     left_out.add(row)
-                elif stats[row].st_dev == self._device:
+                elif stats[row].st_dev == self._root.device:
                     below.append(path + b"/")
+                else:
+                    self._problem(rows, path + b"/", "open", EXDEV)
         if left_out:
             found = [name for row, name in enumerate(found) if row not in left_out]
             stats = [status for row, status in enumerate(stats) if row not in left_out]
@@ -315,10 +319,11 @@ class PythonCrawl:
             if self._idle:
                 self._work.notify_all()
 
-    def _problem(self, rows: Rows, path: bytes, operation: Operation, error: OSError) -> None:
-        problem = Problem.seen(path, operation, error.errno or EIO)
+    def _problem(self, rows: Rows, path: bytes, operation: Operation, error: OSError | int) -> None:
+        errno = error if isinstance(error, int) else error.errno or EIO
+        problem = self._root.problem(path, operation, errno)
         if problem.is_of_the_root:
-            raise root_unreadable(self._root_path, problem.errno) from error
+            raise root_unreadable(self._root_path, problem.errno)
         with self._lock:
             self._vanished += problem.kind == "vanished"
             self._unreadable += problem.kind == "unreadable"

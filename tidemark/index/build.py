@@ -30,6 +30,8 @@ from tidemark.index.sort import Sorter
 from tidemark.index.store import Store
 from tidemark.index.writing import BuildOptions, IndexWriter
 
+_PROBLEMS_IN_MEMORY = 65_536  # more of what no checkpoint names yet wait in the repository
+
 
 class IndexingPaused(Exception):
     """`pause_wanted` said so: a checkpoint holds everything, for a build that goes on after this one."""
@@ -190,6 +192,9 @@ class _Gathered:
                 may_continue()
                 self.problems.add(batch.problems)
                 self._new_problems += batch.problems
+                if len(self._new_problems) >= _PROBLEMS_IN_MEMORY:
+                    self.checkpoints.put_problems(self._new_problems)
+                    self._new_problems = []
                 if batch.rows:
                     self.sorter.add(columns(batch, flags), directories(batch))
                     self._entries += batch.rows

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound
 from tidemark.index.manifest import IndexIdentity, Manifest
@@ -28,7 +30,7 @@ def list_indexes(
     with ThreadPoolExecutor(store.at_once) as pool:
         read = pool.map(lambda each: manifest_or_none(store, each, pass_over), found)
         manifests = [manifest for manifest in read if manifest]
-    return sorted(manifests, key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
+    return _oldest_first(manifests)
 
 
 def newest_index(store: Store, file_system_id: str, pass_over: PassOver | None = None) -> Manifest:
@@ -47,10 +49,9 @@ def newest_indexes(store: Store, pass_over: PassOver | None = None) -> list[Mani
     """
     found: dict[tuple[str, str, str], Manifest] = {}
     for identity in sorted(identities(store, None), key=lambda each: each.index_id, reverse=True):
-        file_system = (identity.account, identity.region, identity.file_system_id)
-        if file_system not in found and (manifest := manifest_or_none(store, identity, pass_over)):
-            found[file_system] = manifest
-    return sorted(found.values(), key=lambda manifest: (manifest.crawl_started_at, manifest.index_id))
+        if identity.file_system not in found and (manifest := manifest_or_none(store, identity, pass_over)):
+            found[identity.file_system] = manifest
+    return _oldest_first(found.values())
 
 
 def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
@@ -122,6 +123,14 @@ def identities(
                     yield IndexIdentity(
                         account=account, region=region, file_system_id=file_system, index_id=each
                     )
+
+
+def _oldest_first(manifests: Iterable[Manifest]) -> list[Manifest]:
+    """Return the indexes of each file system in the order of their ids, those of several by their crawls."""
+    by_id = sorted(manifests, key=lambda each: (each.identity.file_system, each.index_id))
+    groups = [list(group) for _, group in groupby(by_id, key=lambda each: each.identity.file_system)]
+    # A merge takes each group's next: it never changes the order within a group.
+    return list(heapq.merge(*groups, key=lambda each: each.crawl_started_at))
 
 
 def no_index_of(store: Store, file_system_id: str) -> IndexNotFound:

@@ -95,12 +95,7 @@ class CheckpointWriter:
         """Replace the checkpoint. `problems` are those since the last one, `runs` all there are."""
         self._any = True
         keys = [self._key_of_run.get(path) or self._put_run(path) for path in runs]
-        if problems:
-            records = [
-                {**dataclasses.asdict(problem), "path": base64.b64encode(problem.path).decode()}
-                for problem in problems
-            ]
-            self._problems.append(self._put("problems", json.dumps(records).encode()))
+        self.put_problems(problems)
         paths = b"".join(path + b"\0" for path in pending)
         packed = len(paths).to_bytes(8, "little") + bytes(pa.Codec(_CODEC).compress(paths, asbytes=True))
         state = {
@@ -113,6 +108,16 @@ class CheckpointWriter:
             "left_out": left_out,
         }
         self._store.put(_state_key(self._identity), json.dumps(state).encode())
+
+    def put_problems(self, problems: Iterable[Problem]) -> None:
+        """Keep problems for the next checkpoint, which is the first that names them."""
+        records = [
+            {**dataclasses.asdict(problem), "path": base64.b64encode(problem.path).decode()}
+            for problem in problems
+        ]
+        if records:
+            self._any = True
+            self._problems.append(self._put("problems", json.dumps(records).encode()))
 
     def remove(self) -> None:
         """Give up the checkpoint of a complete index."""

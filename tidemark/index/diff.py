@@ -108,7 +108,7 @@ def _pieces(
     store: Store, first: Manifest, second: Manifest, below: Filters
 ) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
     """Return the rows of both in pieces that can be compared, each without the others."""
-    unreadable = unreadable_of(store, second)
+    unreadable = unreadable_of(store, second, under=below.under or "/")
     if unreadable:
         _note_above(store, second, unreadable, below)
     before, after = known_rows(store, first, below, mark=False), known_rows(store, second, below)

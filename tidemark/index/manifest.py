@@ -92,6 +92,11 @@ class IndexIdentity:
     index_id: str
 
     @property
+    def file_system(self) -> tuple[str, str, str]:
+        """The account, Region and id of the file system."""
+        return self.account, self.region, self.file_system_id
+
+    @property
     def prefix(self) -> str:
         """Where the index's files are in the repository; ends with a slash."""
         return f"indexes/{self.account}/{self.region}/{self.file_system_id}/{self.index_id}/"

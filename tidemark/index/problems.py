@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +17,7 @@ from tidemark.index.folder import Folder
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.reader import ParquetReader
 from tidemark.index.store import Store
-from tidemark.index.unreadable import Unreadable
+from tidemark.index.unreadable import Unreadable, above
 
 ERRORS = "errors.parquet"
 ERRORS_SCHEMA = pa.schema(
@@ -53,7 +54,8 @@ class ProblemsBuilder:
     def unreadable(self) -> Unreadable:
         """Return which paths could not be read, of all that was added."""
         self._flush()
-        paths = pa.concat_arrays(self._refused) if self._refused else None
+        self._refused = [pa.concat_arrays(self._refused)] if self._refused else []
+        paths = self._refused[0] if self._refused else None
         return Unreadable(paths, self._broken_off, links=self._links)
 
     def close(self, folder: Folder) -> File:
@@ -82,13 +84,34 @@ class ProblemsBuilder:
         self._waiting = []
 
 
-def unreadable_of(store: Store, manifest: Manifest) -> Unreadable:
-    """Return which paths an index could not read. Raises IndexDamaged."""
+def unreadable_of(store: Store, manifest: Manifest, *, under: str = "/") -> Unreadable:
+    """Return which paths an index could not read: those below a path, the path, and directories above it.
+
+    Raises IndexDamaged.
+    """
+    below = f"{under.rstrip('/')}/"
+    if below == "/":
+        return _unreadable(store, manifest, lambda paths: pa.repeat(pa.scalar(True), len(paths)))
+    on_the_way = _leading_to(below)
+    return _unreadable(store, manifest, lambda paths: pc.or_(pc.starts_with(paths, below), on_the_way(paths)))
+
+
+def _leading_to(path: str) -> Callable[[Any], Any]:
+    """Return a filter of paths, with or without a slash at the end: one, itself and those above it."""
+    wanted = [form for each in (path, *above(path)) for form in (each, each.rstrip("/"))]
+    return lambda paths: pc.is_in(paths, value_set=pa.array(wanted, pa.string()))
+
+
+def _unreadable(store: Store, manifest: Manifest, wanted: Callable[[Any], Any]) -> Unreadable:
+    """Return which of the `wanted` paths an index could not read; memory holds these and one row group."""
     file = manifest.side_file(ERRORS)
     if file is None or not manifest.totals.unreadable:
         return Unreadable()
     reader = ParquetReader(store, manifest, file, ERRORS_SCHEMA)
-    found = [_refused(reader.read(number, ERRORS_SCHEMA.names)) for number in range(reader.row_groups)]
+    found = []
+    for number in range(reader.row_groups):
+        rows = reader.read(number, ["path", "operation", "kind"])
+        found.append(_refused(rows.filter(wanted(rows.column("path")))))
     paths = pa.concat_arrays([refused for refused, _, _ in found]) if found else None
     broken_off = [path for _, each, _ in found for path in each]
     return Unreadable(paths, broken_off, links=any(links for _, _, links in found))
@@ -97,13 +120,13 @@ def unreadable_of(store: Store, manifest: Manifest) -> Unreadable:
 def refused(store: Store, manifest: Manifest, directory: str) -> bool:
     """Tell of a directory of an index whether it was not listed to its end. Raises IndexDamaged."""
     whole = f"{directory.rstrip('/')}/"
-    return unreadable_of(store, manifest).nearest(whole) == whole
+    return _unreadable(store, manifest, _leading_to(whole)).nearest(whole) == whole
 
 
 def could_not_read(store: Store, manifest: Manifest, path: str) -> bool:
     """Tell of a path that an index does not have whether it could not read it. Raises IndexDamaged."""
-    unreadable = unreadable_of(store, manifest)
     whole = f"{path.rstrip('/')}/"
+    unreadable = _unreadable(store, manifest, _leading_to(whole))
     nearest = unreadable.nearest(whole) if unreadable else None
     if nearest in (None, whole) or not unreadable.broke_off(nearest):
         return nearest is not None

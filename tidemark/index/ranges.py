@@ -17,8 +17,9 @@ def url_of(store: Store, manifest: Manifest, file: File) -> str:
 def damaged(store: Store, manifest: Manifest, file: File, how: str) -> IndexDamaged:
     """Return the error of a file that is missing or not what was written."""
     return IndexDamaged(
-        f"{url_of(store, manifest, file)} {how}; "
-        f"use another index of this file system, or run its policy to make a new one"
+        f"{url_of(store, manifest, file)} {how}; see what else is wrong: "
+        f"tidemark index verify {manifest.index_id} --repository {store.url}; or name another index, from: "
+        f"tidemark index list --file-system {manifest.identity.file_system_id} --repository {store.url}"
     )
 
 

@@ -24,6 +24,7 @@ ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")] 
 ENTRY_COLUMNS = ROW_COLUMNS
 FEW = 4  # one in so many rows of a row group; of more, all are read, by fewer requests than for their pages
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, OverflowError, pa.ArrowException, MemoryError)
+_HOLE, _AT_ONCE = 8192, 1 << 25  # bytes: chunks so near each other come together, up to so many
 _MAGIC = b"PAR1"  # what a Parquet file begins and ends with
 
 
@@ -85,8 +86,41 @@ class ParquetReader:
     def read(self, row_group: int, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
         """Return some columns of a row group, `encoded` ones as dictionaries."""
         with self._naming_the_file():
-            opened = self._open(encoded)
+            source = _Pieces(self._chunks(row_group, columns), self._described.bytes)
+            opened = pq.ParquetFile(
+                pa.PythonFile(source, mode="r"),
+                metadata=self._metadata,
+                read_dictionary=list(encoded),
+                pre_buffer=False,  # else threads of Arrow's read from the source, and maybe still at exit
+                page_checksum_verification=True,
+            )
             return opened.read_row_group(row_group, columns=list(columns), use_threads=False)
+
+    def _chunks(self, row_group: int, columns: Sequence[str]) -> dict[int, bytes]:
+        """Return the column chunks of a row group, by where they begin; neighbours come by one request."""
+        chunks: list[range] = []
+        for column in columns:
+            chunk = self._metadata.row_group(row_group).column(self._columns.names.index(column))
+            begin = chunk.data_page_offset
+            if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+                begin = min(begin, chunk.dictionary_page_offset)
+            chunks.append(range(begin, begin + chunk.total_compressed_size))
+        found: dict[int, bytes] = {}
+        for each in chunks:
+            if len(self._fetched.get(each.start, b"")) == len(each):
+                found[each.start] = self._fetched.pop(each.start)
+        wanted = sorted((each for each in chunks if each.start not in found), key=lambda each: each.start)
+        joined: list[range] = []
+        for each in wanted:
+            if joined and each.start - joined[-1].stop <= _HOLE and each.stop - joined[-1].start <= _AT_ONCE:
+                joined[-1] = range(joined[-1].start, max(joined[-1].stop, each.stop))
+            else:
+                joined.append(each)
+        for span, body in zip(joined, self._fetch(joined) if joined else (), strict=True):
+            for each in wanted:
+                if span.start <= each.start < span.stop:
+                    found[each.start] = body[each.start - span.start : each.stop - span.start]
+        return found
 
     def read_rows(
         self, row_group: int, rows: range, columns: Sequence[str], *, encoded: Sequence[str] = ()
@@ -136,17 +170,6 @@ class ParquetReader:
         with ThreadPoolExecutor(min(self._store.at_once, len(ranges) or 1)) as pool:
             return list(pool.map(read, ranges))
 
-    def _open(self, encoded: Sequence[str] = ()) -> Any:
-        """Return a ParquetFile with a position of its own, which costs nothing: the metadata is here."""
-        source = _RangeFile(self._store, self._manifest, self._described, self._footer, self._fetched)
-        return pq.ParquetFile(
-            pa.PythonFile(source, mode="r"),
-            metadata=self._metadata,
-            read_dictionary=list(encoded),
-            pre_buffer=True,
-            page_checksum_verification=True,
-        )
-
     @contextlib.contextmanager
     def _naming_the_file(self) -> Iterator[None]:
         try:
@@ -173,15 +196,12 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
-class _RangeFile(io.RawIOBase):
-    """A file of an index, read by ranges; its footer is here already."""
+class _Pieces(io.RawIOBase):
+    """A file of which some pieces are here; nothing else of it can be read."""
 
-    def __init__(
-        self, store: Store, manifest: Manifest, file: File, footer: bytes, fetched: dict[int, bytes]
-    ) -> None:
+    def __init__(self, pieces: dict[int, bytes], size: int) -> None:
         super().__init__()
-        self._store, self._manifest, self._file = store, manifest, file
-        self._footer, self._fetched = footer, fetched
+        self._pieces, self._size = pieces, size
         self._position = 0
 
     def readable(self) -> bool:
@@ -194,25 +214,19 @@ class _RangeFile(io.RawIOBase):
         return self._position
 
     def size(self) -> int:
-        return self._file.bytes
+        return self._size
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.bytes}[whence]
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, start + offset)
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        left = max(0, self._file.bytes - self._position)
-        wanted = left if size is None or size < 0 else min(size, left)
-        start = self._position - self._file.footer_offset
-        if start >= 0:
-            found = self._footer[start : start + wanted]
-        elif len(self._fetched.get(self._position, b"")) == wanted:
-            found = self._fetched.pop(self._position)
-        else:
-            found = read_range(self._store, self._manifest, self._file, self._position, wanted)
-        self._position += wanted
-        return found
+        piece = self._pieces.pop(self._position, b"")
+        if len(piece) != size:
+            raise OSError(f"nothing at {self._position} is {size} bytes long")
+        self._position += len(piece)
+        return piece
 
 
 def _has_columns(found: pa.Schema, wanted: pa.Schema) -> bool:

@@ -7,8 +7,7 @@ what is in it, also below one whose listing broke off.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,9 +65,9 @@ class Unreadable:
 
     def nearest(self, path: str) -> str | None:
         """Return what refused of a path, with a slash at its end, and the directories above it."""
-        above = [path, *_above(path)]
-        refused = pc.is_in(pa.array(above, pa.string()), value_set=self._paths).to_pylist()
-        return next((each for each, did in zip(above, refused, strict=True) if did), None)
+        candidates = [path, *above(path)]
+        refused = pc.is_in(pa.array(candidates, pa.string()), value_set=self._paths).to_pylist()
+        return next((each for each, did in zip(candidates, refused, strict=True) if did), None)
 
     def stand_in(self, was: pa.Table | None, now: pa.Table | None) -> tuple[pa.Table | None, pa.Table | None]:
         """Return sorted rows `now` with those of `was` that stand among them, UNREAD, and these alone.
@@ -99,13 +98,13 @@ class Unreadable:
 
     def _covered(self, directories: Collection[str]) -> dict[str, bool]:
         """Tell of directories whether they, or the nearest above them that is known, refused."""
-        every = {*directories}.union(*map(_above, directories))
+        every = {*directories}.union(*map(above, directories))
         ordered = sorted(every, key=len)  # those above first
         refused = pc.is_in(pa.array(ordered, pa.string()), value_set=self._paths).to_pylist()
         answers: dict[str, bool] = {}
         for path, did in zip(ordered, refused, strict=True):
-            above = next(_above(path), None)
-            inherited = above is not None and answers[above] and path not in self._seen
+            parent = next(above(path), None)
+            inherited = parent is not None and answers[parent] and path not in self._seen
             answers[path] = did or inherited
         return answers
 
@@ -120,7 +119,7 @@ def with_unread(rows: pa.Table, *, unread: bool = False) -> pa.Table:
     return rows.append_column(UNREAD, pa.repeat(pa.scalar(unread), len(rows)))
 
 
-def _above(path: str) -> Any:
+def above(path: str) -> Iterator[str]:
     """Return the directories above one, the nearest first; each ends with a slash."""
     at = path.rfind("/", 0, -1)
     while at >= 0:

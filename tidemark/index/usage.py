@@ -210,7 +210,8 @@ def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema) -> Par
     file = manifest.side_file(name)
     if file is None:
         raise IndexDamaged(
-            f"{store.url}/{manifest.key} names no {name}; use another index of this file system"
+            f"{store.url}/{manifest.key} names no {name}; name another index, from: tidemark index list "
+            f"--file-system {manifest.identity.file_system_id} --repository {store.url}"
         )
     return ParquetReader(store, manifest, file, schema)
 

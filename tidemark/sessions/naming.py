@@ -24,9 +24,15 @@ def moment_of(session_id: str) -> datetime | None:
         return None
 
 
-def index_id(file_system_id: str, moment: datetime, unique: str) -> str:
-    """Return an index id that sorts by time within its file system; `unique` is six hex digits."""
-    return f"{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}-{unique}"
+def index_id(file_system_id: str, moment: datetime, digit: int) -> str:
+    """Return an index id that sorts by time, to the microsecond, within its file system.
+
+    `digit`, 0 to 15 and random, is the last of the six hex digits: it tells two ids of one microsecond apart.
+    """
+    if not 0 <= digit < 16:
+        raise ValueError(f"{digit} is not from 0 to 15")
+    moment = moment.astimezone(UTC)
+    return f"{file_system_id}-{moment:{_MOMENT}}-{moment.microsecond * 16 + digit:06x}"
 
 
 def is_session_id(text: str) -> bool:

@@ -91,15 +91,10 @@ def open_session(store: Store, session: Session, now: datetime) -> Session:
             if found.execution_arn != session.execution_arn:
                 raise SessionExists(session.session_id)
             return found
-        lease = read_lease(store, session.file_system)
-        if session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room:
-            attached = replace(session, index_id=lease.index_id)
-            writes: tuple[Write, ...] = (_new(attached), _attach(lease, session.session_id))
-        else:
-            attached = session
-            writes = (_new(session),)
+        lease = _lease_to_attach_to(store, session, now)
+        attached = replace(session, index_id=lease.index_id) if lease else session
         try:
-            store.transact(*writes)
+            store.transact(_new(attached), *([_attach(lease, session.session_id)] if lease else []))
         except ConditionNotMet:
             continue
         return attached
@@ -113,27 +108,24 @@ def reopen_session(store: Store, session_id: str, now: datetime) -> None:
     """
     while True:
         session = read_session(store, session_id)
-        lease = read_lease(store, session.file_system)
+        lease = _lease_to_attach_to(store, session, now)
         attributes: dict[Path, Value] = {
             "status": SessionStatus.RUNNING.value,
             "reasons": (),
             "running": RUNNING_MARK,
             "redriven_at": now.isoformat(),
         }
-        attach: tuple[Write, ...] = ()
-        remove: tuple[str, ...] = ("ended_at", "index_id")
-        if session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room:
-            attributes["index_id"], remove = lease.index_id, ("ended_at",)
-            attach = (_attach(lease, session_id),)
+        if lease:
+            attributes["index_id"] = lease.index_id
         update = Update(
             table=SESSIONS,
             key=session_key(session_id),
             conditions=(unchanged(session.to_item(), "index_id"),),
             set=attributes,
-            remove=remove,
+            remove=("ended_at",) if lease else ("ended_at", "index_id"),
         )
         try:
-            store.transact(*attach, update)
+            store.transact(*([_attach(lease, session_id)] if lease else []), update)
         except ConditionNotMet:
             continue
         return
@@ -281,6 +273,13 @@ def _owns(store: Store, session: Session) -> bool:
 
 def _new(session: Session) -> Put:
     return Put(table=SESSIONS, item=session.to_item(), conditions=(absent("session_id"),))
+
+
+def _lease_to_attach_to(store: Store, session: Session, now: datetime) -> Lease | None:
+    """Return the lease of the indexing session that a session which begins now takes part in, if any (I2)."""
+    lease = read_lease(store, session.file_system)
+    can_attach = session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room
+    return lease if can_attach else None
 
 
 def _attach(lease: Lease, session_id: str) -> Update:

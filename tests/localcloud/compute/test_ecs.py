@@ -211,6 +211,7 @@ def test_a_worker_is_killed_after_seconds(site: Site) -> None:
         ({"image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/none:1"}, "CannotPullContainerError"),
         ({"group": "/nowhere"}, "ResourceInitializationError"),
         ({"role": "arn:aws:iam::123456789012:role/nobody"}, "unable to assume the role"),
+        ({"role": "arn:aws:iam::210987654321:role/program-role"}, "unable to assume the role"),
         ({"target": "another zone"}, "Failed to resolve"),
         ({"target": "closed"}, "Connection timed out"),
     ],
@@ -325,6 +326,9 @@ def test_run_task_refuses_what_ecs_refuses(site: Site, changes: dict[str, Any], 
         {"cpu": "256", "memory": "8192"},
         {"cpu": "300"},
         {"executionRoleArn": ""},
+        {"taskRoleArn": "arn:aws-invented:iam::123456789012:role/program-role"},
+        {"executionRoleArn": "arn:aws-cn:iam::123456789012:role/program-role"},
+        {"taskRoleArn": "arn:aws:iam:123456789012"},
         {
             "volumes": [
                 {

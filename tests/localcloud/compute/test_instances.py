@@ -55,6 +55,21 @@ def groups(site: Site) -> list[str]:
     return efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])["SecurityGroups"]
 
 
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-invented"])
+def test_a_profile_of_another_partition_is_refused(site: Site, partition: str) -> None:
+    arn = site.profile_arn.replace("arn:aws:", f"arn:{partition}:")
+    with pytest.raises(ClientError, match="Invalid IAM Instance Profile ARN") as no:
+        launch(site, f"profile-of-{partition}", IamInstanceProfile={"Arn": arn})
+    assert no.value.response["Error"]["Code"] == "InvalidParameterValue"
+
+
+def test_a_profile_that_does_not_exist_is_refused(site: Site) -> None:
+    for key, value in (("Arn", f"{site.profile_arn}-unknown"), ("Name", "unknown")):
+        with pytest.raises(ClientError, match=f"iamInstanceProfile.{key.lower()} is invalid") as no:
+            launch(site, f"unknown-profile-by-{key}", IamInstanceProfile={key: value})
+        assert no.value.response["Error"]["Code"] == "InvalidParameterValue"
+
+
 def state(site: Site, instance: str) -> str:
     answer = site.client("ec2").describe_instances(InstanceIds=[instance])
     return answer["Reservations"][0]["Instances"][0]["State"]["Name"]
