@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from localcloud.cloud import ApiCall, AwsError, Cloud
+from localcloud.roles import role_of
 
 
 def install(cloud: Cloud) -> None:
@@ -18,7 +19,7 @@ def install(cloud: Cloud) -> None:
 
     def assume_role(call: ApiCall) -> Mapping[str, Any]:
         role = call.params["RoleArn"]
-        if not role_exists(role):
+        if role_of(role) is None:
             raise AwsError(
                 "AccessDenied",
                 f"User: {call.principal} is not authorized to perform: sts:AssumeRole on resource: {role}",
@@ -49,12 +50,3 @@ def assumed_role_arn(principal: str, session: str = "session") -> str:
         return principal
     _, partition, _, _, account, _ = principal.split(":", 5)
     return f"arn:{partition}:sts::{account}:assumed-role/{principal.rsplit('/', 1)[1]}/{session}"
-
-
-def role_exists(arn: str) -> bool:
-    """Return whether IAM has a role of this ARN."""
-    from moto.iam.models import iam_backends
-
-    _, partition, _, _, account, _ = arn.split(":", 5)
-    backend = iam_backends[account][partition]
-    return any(role.arn == arn for role in backend.roles.values())
