@@ -22,7 +22,7 @@ from tidemark.crawl.python_crawler import PythonCrawl
 from tidemark.errors import IndexingFailed
 from tidemark.index.catalogue import list_indexes
 from tidemark.index.escape import unescape
-from tidemark.index.schema import PART_SCHEMA
+from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.store import FileStore
 from tidemark.index.thrift import read_struct
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tidemark.index import keys
 from tidemark.index.compare import COMPARED, compare, cut
-from tidemark.index.schema import PART_SCHEMA
+from tidemark.index.format.schema import PART_SCHEMA
 
 KEYS = st.dictionaries(
     st.tuples(st.sampled_from(["/", "/a/", "/b/"]), st.integers(0, 60).map("{:02}".format)),

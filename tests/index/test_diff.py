@@ -8,8 +8,8 @@ import pytest
 from tests.index.building import directory, index_rows, row
 from tidemark.index import changes
 from tidemark.index.diff import diff
+from tidemark.index.format.schema import Flags
 from tidemark.index.reader import ParquetReader
-from tidemark.index.schema import Flags
 from tidemark.index.store import FileStore
 
 TREE = [

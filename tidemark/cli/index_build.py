@@ -117,8 +117,8 @@ def build(
     from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions
     from tidemark.crawl.latency import answer_seconds, threads_for
     from tidemark.index.build import build_index
+    from tidemark.index.format.schema import Flags
     from tidemark.index.progress import BuildProgress
-    from tidemark.index.schema import Flags
     from tidemark.index.writing import BuildOptions
 
     store = store_at(repository)

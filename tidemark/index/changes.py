@@ -26,10 +26,10 @@ from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.folder import Folder
+from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.manifest import Changes, File, Manifest
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
-from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.sort import merge, without_repetitions
 from tidemark.index.store import Store
 from tidemark.index.unreadable import Unreadable, plain, with_unread

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.index.escape import escape, is_utf8, unescape
-from tidemark.index.schema import NO_FLAGS, PART_SCHEMA, TIME, Flags
+from tidemark.index.format.schema import NO_FLAGS, PART_SCHEMA, TIME, Flags
 
 _TYPE_OF_FORMAT = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
 _TYPES = pa.array([_TYPE_OF_FORMAT.get(number, "f") for number in range(16)])

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
-from tidemark.index.schema import FORMAT, FORMAT_VERSION
+from tidemark.index.format.schema import FORMAT, FORMAT_VERSION
 
 _Numbers = TypeVar("_Numbers", "Totals", "Changes")
 MANIFEST = "manifest.json"

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemark.index.entry import Entry
+from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.pages import Pages
 from tidemark.index.plain import Chunk, Holding, Needle, look_for
 from tidemark.index.ranges import damaged, read_end, read_range
-from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
 
 ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them

@@ -16,10 +16,10 @@ from tidemark.index.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLU
 from tidemark.index.dirs import split as split_directory
 from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
+from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
-from tidemark.index.schema import PART_SCHEMA
 from tidemark.index.store import Store
 from tidemark.index.sums import WIDE, summable
 from tidemark.index.top import TOP

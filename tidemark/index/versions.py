@@ -22,10 +22,10 @@ from tidemark.index.compare import BEFORE, DELETED, UNREAD
 from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
+from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.manifest import File, Manifest, file_of
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
-from tidemark.index.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.sort import merge, sort_pieces
 from tidemark.index.store import Store
 

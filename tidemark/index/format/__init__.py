@@ -1,0 +1,1 @@
+"""The format of an index: schema, entries, escaped names and the manifest."""
