@@ -14,7 +14,7 @@ from bench.measure import Cost, FarStore, run
 from bench.synthetic import NEEDLE
 from tidemark.index.browse import list_directory
 from tidemark.index.catalogue import newest_index
-from tidemark.index.entry import Entry
+from tidemark.index.format.entry import Entry
 from tidemark.index.manifest import Manifest
 from tidemark.index.search import count, search
 from tidemark.index.store import FileStore, Store

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
 from tidemark.index.diff import Change, by_directory, diff
-from tidemark.index.entry import Entry
+from tidemark.index.format.entry import Entry
 from tidemark.index.renames import with_renames
 
 

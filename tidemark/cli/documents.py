@@ -8,7 +8,7 @@ from tidemark.cli.terminal import json_time
 from tidemark.index.escape import unescape
 
 if TYPE_CHECKING:
-    from tidemark.index.entry import Entry
+    from tidemark.index.format.entry import Entry
     from tidemark.sessions.indexing import Index
     from tidemark.sessions.session import Job, Point, Session
 

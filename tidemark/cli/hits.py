@@ -17,7 +17,7 @@ from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import say_which
 
 if TYPE_CHECKING:
-    from tidemark.index.entry import Entry
+    from tidemark.index.format.entry import Entry
     from tidemark.index.manifest import Manifest
     from tidemark.sessions.session import Point
 

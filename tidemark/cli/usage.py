@@ -22,7 +22,7 @@ from tidemark.index.escape import escape
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
-    from tidemark.index.entry import Entry
+    from tidemark.index.format.entry import Entry
     from tidemark.index.manifest import Manifest
     from tidemark.index.usage import DirectoryTotals
 

@@ -22,10 +22,10 @@ from tidemark.index.compare import (
     differ,
     finished,
 )
-from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.folder import Folder
+from tidemark.index.format.entry import Entry
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.manifest import Changes, File, Manifest
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries

@@ -12,8 +12,8 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.browse import find_entry
 from tidemark.index.catalogue import PassOver, manifest_or_none
 from tidemark.index.changes import standing_entry
-from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
+from tidemark.index.format.entry import Entry
 from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.pattern import Mode
 from tidemark.index.problems import could_not_read

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemark.index.entry import Entry
+from tidemark.index.format.entry import Entry
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.pages import Pages

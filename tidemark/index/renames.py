@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidemark.index.diff import Change
-from tidemark.index.entry import Entry
+from tidemark.index.format.entry import Entry
 
 
 def with_renames(changes: Iterable[Change]) -> list[Change]:

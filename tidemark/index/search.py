@@ -8,8 +8,8 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
+from tidemark.index.format.entry import Entry
 from tidemark.index.manifest import Manifest
 from tidemark.index.pattern import Mode, NamePattern
 from tidemark.index.plain import Holding

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged, PathNotFound
 from tidemark.index.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLUMNS
 from tidemark.index.dirs import split as split_directory
-from tidemark.index.entry import Entry
 from tidemark.index.filters import ANY, Filters
+from tidemark.index.format.entry import Entry
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
 from tidemark.index.compare import BEFORE, DELETED, UNREAD
-from tidemark.index.entry import Entry
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
+from tidemark.index.format.entry import Entry
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.manifest import File, Manifest, file_of
 from tidemark.index.ranges import damaged
