@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
 from tidemark.cli.documents import name_json
-from tidemark.index.escape import escape
+from tidemark.index.format.escape import escape
 
 
 def true_bytes(document, field: str) -> bytes:

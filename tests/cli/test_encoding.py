@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tidemark.cli import encoding, terminal
-from tidemark.index.escape import escape
+from tidemark.index.format.escape import escape
 
 # Names that an escape of code points, or none, shows alike; and our own signs.
 NAMES = [

@@ -21,7 +21,7 @@ from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
 from tidemark.errors import IndexingFailed
 from tidemark.index.catalogue import list_indexes
-from tidemark.index.escape import unescape
+from tidemark.index.format.escape import unescape
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.store import FileStore
 from tidemark.index.thrift import read_struct

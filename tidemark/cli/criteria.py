@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tidemark.cli import terminal
-from tidemark.index.escape import escape
+from tidemark.index.format.escape import escape
 
 if TYPE_CHECKING:
     from tidemark.index.filters import Filters

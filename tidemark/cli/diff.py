@@ -16,7 +16,7 @@ from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, passing_over, resolve, whose
 from tidemark.errors import PathNotFound
-from tidemark.index.escape import escape
+from tidemark.index.format.escape import escape
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:

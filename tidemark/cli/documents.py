@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidemark.cli.terminal import json_time
-from tidemark.index.escape import unescape
+from tidemark.index.format.escape import unescape
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry

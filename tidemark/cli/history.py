@@ -14,7 +14,7 @@ from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over
 from tidemark.errors import PathNotFound
-from tidemark.index.escape import escape
+from tidemark.index.format.escape import escape
 from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 

@@ -17,8 +17,8 @@ from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
-from tidemark.index.escape import escape
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.escape import escape
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:

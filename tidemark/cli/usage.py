@@ -18,7 +18,7 @@ from tidemark.cli.documents import name_json
 from tidemark.cli.encoding import sign
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
-from tidemark.index.escape import escape
+from tidemark.index.format.escape import escape
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import PathNotFound
-from tidemark.index.escape import escape
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.escape import escape
 from tidemark.index.manifest import Key, Manifest
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from tidemark.crawl.batch import Problem
 from tidemark.index.browse import find_entry
 from tidemark.index.columns import raw_column
-from tidemark.index.escape import escape
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
+from tidemark.index.format.escape import escape
 from tidemark.index.manifest import File, Manifest
 from tidemark.index.reader import ParquetReader
 from tidemark.index.store import Store
