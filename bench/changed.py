@@ -22,7 +22,7 @@ from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import Crawl, CrawlProgress
 from tidemark.index.build import build_index
-from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.store import Store, file_store
 
 _DAY_US = 86_400_000_000

@@ -17,8 +17,8 @@ from bench.measure import FarStore, apart, run
 from bench.synthetic import SyntheticCrawl
 from tidemark.index.build import build_index
 from tidemark.index.catalogue import identities, newest_index, newest_indexes
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.history import history
-from tidemark.index.manifest import IndexIdentity
 from tidemark.index.search import search
 from tidemark.index.store import FileStore
 

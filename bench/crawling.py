@@ -24,7 +24,7 @@ from pathlib import Path
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.index.build import build_index
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.store import FileStore
 root, repository, number = sys.argv[1:]
 identity = IndexIdentity(

@@ -27,7 +27,7 @@ from tidemark.index.build import build_index
 from tidemark.index.catalogue import list_indexes
 from tidemark.index.changes import standing_rows
 from tidemark.index.filters import ANY
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.store import FileStore, file_store
 
 _FILE_SYSTEM = "fs-00000000000000ee"

@@ -21,7 +21,7 @@ from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build import build_index
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.store import FileStore
 
 _TREE_ENTRIES = 100_000

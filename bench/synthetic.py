@@ -27,7 +27,7 @@ from random import Random
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build import build_index
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.store import file_store
 
 _BATCH_ROWS = 16_384

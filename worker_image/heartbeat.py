@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.aws.errors import code_of, translate
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
 from tidemark.index.store import Store
 

@@ -38,7 +38,7 @@ from tidemark.errors import (
 from tidemark.exclusions import Exclusion
 from tidemark.index.build import build_index
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
-from tidemark.index.manifest import PROPOSAL, IndexIdentity, Manifest
+from tidemark.index.format.manifest import PROPOSAL, IndexIdentity, Manifest
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import find_written
 from tidemark.scratch import scratch_directory

@@ -14,8 +14,8 @@ from tidemark.crawl.crawler import CrawlProgress
 from tidemark.crawl.rows import Rows
 from tidemark.index.build import build_index
 from tidemark.index.checkpoint import Checkpoint
+from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags
-from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.store import Store
 from tidemark.index.writing import BuildOptions
 

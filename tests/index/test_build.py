@@ -274,7 +274,7 @@ def test_the_manifest_comes_last_and_a_no_leaves_none(store, tmp_path):
         raise NoError
 
     from tidemark.index.build import build_index
-    from tidemark.index.manifest import IndexIdentity
+    from tidemark.index.format.manifest import IndexIdentity
 
     identity = IndexIdentity(account="1", region="r", file_system_id="fs-1", index_id="fs-1-x-y")
     with pytest.raises(NoError):

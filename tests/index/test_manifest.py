@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
-from tidemark.index.manifest import Manifest
+from tidemark.index.format.manifest import Manifest
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from tidemark.index import changes, versions
 from tidemark.index.catalogue import read_manifest
 from tidemark.index.diff import diff
 from tidemark.index.format.escape import escape, unescape
+from tidemark.index.format.manifest import Manifest
 from tidemark.index.history import history
-from tidemark.index.manifest import Manifest
 from tidemark.index.store import FileStore
 from tidemark.index.verify import verify
 

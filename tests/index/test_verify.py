@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.index.building import directory, index_rows, row
-from tidemark.index.manifest import Key
+from tidemark.index.format.manifest import Key
 from tidemark.index.verify import verify
 
 FILES = [

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
 from worker_image.heartbeat import Heartbeat
 

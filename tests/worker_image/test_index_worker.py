@@ -23,7 +23,7 @@ from tidemark.crawl.crawler import CrawlOptions, CrawlProgress
 from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLost, WorkerStopped
 from tidemark.index.build import build_index
 from tidemark.index.catalogue import newest_index
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
 from tidemark.index.search import search
 from tidemark.index.store import ObjectMissing

@@ -30,7 +30,7 @@ from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.ledger import associations_of
 
 if TYPE_CHECKING:
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 NAME = "demo"  # of the file system and of its policy
 SMALL = "small"  # of another, for when DIR is large

@@ -21,7 +21,7 @@ from tidemark.index.store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.diff import Change, DirectoryChanges
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 HELP = f"""Show what is different between two indexes.
 

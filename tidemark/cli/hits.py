@@ -18,7 +18,7 @@ from tidemark.cli.indexes import say_which
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
     from tidemark.sessions.session import Point
 
 

@@ -12,7 +12,7 @@ from tidemark.cli import terminal
 if TYPE_CHECKING:
     from tidemark.aws.recovery_points import Kept
     from tidemark.cli.connection import Connection
-    from tidemark.index.manifest import IndexIdentity
+    from tidemark.index.format.manifest import IndexIdentity
     from tidemark.sessions.session import FileSystem, Point
 
 

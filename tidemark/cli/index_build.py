@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tidemark.crawl.crawler import Crawl
     from tidemark.exclusions import Exclusion
     from tidemark.index.checkpoint import Checkpoint
-    from tidemark.index.manifest import IndexIdentity, Manifest
+    from tidemark.index.format.manifest import IndexIdentity, Manifest
     from tidemark.index.progress import BuildProgress
 
 LOCAL = "local"  # where an account and a Region would stand
@@ -180,7 +180,7 @@ def file_system_id_of(directory: Path) -> str:
 
 
 def _new_identity(file_system: str, now: datetime) -> IndexIdentity:
-    from tidemark.index.manifest import IndexIdentity
+    from tidemark.index.format.manifest import IndexIdentity
 
     return IndexIdentity(
         account=LOCAL,

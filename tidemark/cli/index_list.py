@@ -21,7 +21,7 @@ from tidemark.index.store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 HELP = f"""List the complete indexes of a repository, newest first.
 

@@ -12,7 +12,7 @@ from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, opened
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 HELP = f"""Show what an index is: its manifest in words.
 

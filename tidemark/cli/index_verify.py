@@ -14,7 +14,7 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 HELP = """Read an index back whole, and say what is wrong with it.
 

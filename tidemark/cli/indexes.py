@@ -27,7 +27,7 @@ from tidemark.sessions.naming import is_index_id
 if TYPE_CHECKING:  # importing the AWS SDK takes longer than most answers; a local repository needs none of it
     from tidemark.cli.connection import Connection
     from tidemark.index.catalogue import PassOver
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 Repository = Annotated[
     str | None,

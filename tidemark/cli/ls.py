@@ -22,7 +22,7 @@ from tidemark.index.format.escape import escape
 from tidemark.index.store import Store
 
 if TYPE_CHECKING:
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
     from tidemark.index.usage import DirectoryTotals
 
 HELP = f"""List one directory, or one file, as it was in a backup.

@@ -38,7 +38,7 @@ class RecordedRepository:
         Raises ObjectMissing, also for the manifest of an index that is recorded as running or failed, and
         IndexDamaged for a manifest that is not the one that was published.
         """
-        from tidemark.index.manifest import MANIFEST  # which loads pyarrow
+        from tidemark.index.format.manifest import MANIFEST  # which loads pyarrow
 
         body = self._repository.get(key)
         folder, _, name = key.rpartition("/")

@@ -31,7 +31,7 @@ from tidemark.policy.policy import check_file_system_id
 if TYPE_CHECKING:
     from tidemark.cli.connection import Connection
     from tidemark.index.catalogue import PassOver
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
 
 HELP = f"""Find files and folders by name in an index.
 

@@ -13,7 +13,7 @@ import psutil
 
 from tidemark.exclusions import Exclusion
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
-from tidemark.index.manifest import MANIFEST, IndexIdentity
+from tidemark.index.format.manifest import MANIFEST, IndexIdentity
 from tidemark.index.store import ObjectMissing, Store
 
 

@@ -23,7 +23,7 @@ from tidemark.index.store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry
-    from tidemark.index.manifest import Manifest
+    from tidemark.index.format.manifest import Manifest
     from tidemark.index.usage import DirectoryTotals
 
 HELP = """Show where the bytes are in an index.

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.escape import escape
-from tidemark.index.manifest import Key, Manifest
+from tidemark.index.format.manifest import Key, Manifest
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place

@@ -20,9 +20,9 @@ from tidemark.index.catalogue import index_before
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
 from tidemark.index.folder import Folder
+from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
 from tidemark.index.groups import row_groups
-from tidemark.index.manifest import IndexIdentity, Manifest
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound
-from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.store import ObjectMissing, Store
 
 _ROOT = "indexes/"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tidemark.crawl.batch import Problem
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.store import ObjectMissing, Store
 
 _VERSION = 1

@@ -16,7 +16,7 @@ from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_bel
 from tidemark.index.compare import ADDED, DELETED, UNREAD, compare, cut
 from tidemark.index.filters import Filters
 from tidemark.index.format.entry import Entry
-from tidemark.index.manifest import Manifest
+from tidemark.index.format.manifest import Manifest
 from tidemark.index.problems import unreadable_of
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import in_order

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
+from tidemark.index.format.manifest import File
 from tidemark.index.format.schema import TIME
-from tidemark.index.manifest import File
 from tidemark.index.sort import Sorter, trimmed
 from tidemark.index.sums import WIDE, clamped, fits, summable
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.folding import fold
-from tidemark.index.manifest import Part
+from tidemark.index.format.manifest import Part
 from tidemark.index.reader import ParquetReader
 
 

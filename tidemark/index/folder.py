@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tidemark.errors import IndexingFailed
-from tidemark.index.manifest import IndexIdentity
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.store import ObjectExists, Store
 
 _NAME = re.compile(r"attempt-[0-9a-f]{8,32}")

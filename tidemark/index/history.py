@@ -14,7 +14,7 @@ from tidemark.index.catalogue import PassOver, manifest_or_none
 from tidemark.index.changes import standing_entry
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
-from tidemark.index.manifest import IndexIdentity, Manifest
+from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.pattern import Mode
 from tidemark.index.problems import could_not_read
 from tidemark.index.search import search

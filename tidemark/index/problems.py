@@ -14,7 +14,7 @@ from tidemark.index.columns import raw_column
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
 from tidemark.index.format.escape import escape
-from tidemark.index.manifest import File, Manifest
+from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.reader import ParquetReader
 from tidemark.index.store import Store
 from tidemark.index.unreadable import Unreadable, above

@@ -11,7 +11,7 @@ import hashlib
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.index.folder import Folder, put_new
-from tidemark.index.manifest import MANIFEST, PROPOSAL, IndexIdentity, Manifest
+from tidemark.index.format.manifest import MANIFEST, PROPOSAL, IndexIdentity, Manifest
 from tidemark.index.store import ObjectMissing, Store
 
 

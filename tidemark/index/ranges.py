@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.manifest import File, Manifest
+from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.store import ObjectMissing, Store
 
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.format.schema import PART_SCHEMA
-from tidemark.index.manifest import File, Manifest
 from tidemark.index.pages import Pages
 from tidemark.index.plain import Chunk, Holding, Needle, look_for
 from tidemark.index.ranges import damaged, read_end, read_range

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tidemark.errors import TidemarkError
 from tidemark.index.filters import ANY, Filters
-from tidemark.index.manifest import Manifest, Part
+from tidemark.index.format.manifest import Manifest, Part
 from tidemark.index.plain import Holding, Needle
 from tidemark.index.reader import FEW, ParquetReader
 from tidemark.index.store import Store

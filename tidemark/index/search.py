@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
-from tidemark.index.manifest import Manifest
+from tidemark.index.format.manifest import Manifest
 from tidemark.index.pattern import Mode, NamePattern
 from tidemark.index.plain import Holding
 from tidemark.index.reader import ENTRY_COLUMNS, entries

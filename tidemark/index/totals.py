@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.manifest import Totals
+from tidemark.index.format.manifest import Totals
 from tidemark.index.sums import total
 
 

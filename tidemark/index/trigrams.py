@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged
 from tidemark.index.files import described
 from tidemark.index.folder import Folder
-from tidemark.index.manifest import File, Manifest
+from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.store import Store
 

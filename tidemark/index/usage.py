@@ -16,8 +16,8 @@ from tidemark.index.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLU
 from tidemark.index.dirs import split as split_directory
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.manifest import Manifest
 from tidemark.index.format.schema import PART_SCHEMA
-from tidemark.index.manifest import Manifest
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.store import Store

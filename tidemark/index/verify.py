@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
-from tidemark.index.manifest import File, Key, Manifest, Part
+from tidemark.index.format.manifest import File, Key, Manifest, Part
 from tidemark.index.ranges import url_of
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.store import ObjectMissing, Store

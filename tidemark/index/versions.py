@@ -22,8 +22,8 @@ from tidemark.index.compare import BEFORE, DELETED, UNREAD
 from tidemark.index.files import SideFileWriter
 from tidemark.index.folder import Folder
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.manifest import File, Manifest, file_of
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
-from tidemark.index.manifest import File, Manifest, file_of
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.sort import merge, sort_pieces

@@ -14,8 +14,8 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.changes import ChangesBuilder
 from tidemark.index.dirs import DirsBuilder
 from tidemark.index.folder import Folder
+from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
-from tidemark.index.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.sort import RUN_ROWS
