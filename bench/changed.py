@@ -23,7 +23,7 @@ from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import Crawl, CrawlProgress
 from tidemark.index.build import build_index
 from tidemark.index.format.manifest import IndexIdentity, Manifest
-from tidemark.index.store import Store, file_store
+from tidemark.index.storage.object_store import Store, file_store
 
 _DAY_US = 86_400_000_000
 _NEW_INODES = 7046029254386353131  # times a counter: another row of numbers than those that are there

@@ -20,7 +20,7 @@ from tidemark.index.catalogue import identities, newest_index, newest_indexes
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.history import history
 from tidemark.index.search import search
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 _NIGHTS = 90
 _ENTRIES_A_NIGHT = 50_000  # more take longer to make, and hardly longer to look one path up in

@@ -25,7 +25,7 @@ from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.index.build import build_index
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 root, repository, number = sys.argv[1:]
 identity = IndexIdentity(
     account="0", region="bench", file_system_id="fs-bench", index_id=f"fs-bench-{number}-0"

@@ -17,7 +17,7 @@ from tidemark.index.catalogue import newest_index
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.search import count, search
-from tidemark.index.store import FileStore, Store
+from tidemark.index.storage.object_store import FileStore, Store
 from tidemark.index.usage import totals_of_subdirectories
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")

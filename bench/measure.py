@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tidemark.aws.s3_store import S3Store
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,7 @@ from tidemark.index.catalogue import list_indexes
 from tidemark.index.changes import standing_rows
 from tidemark.index.filters import ANY
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.store import FileStore, file_store
+from tidemark.index.storage.object_store import FileStore, file_store
 
 _FILE_SYSTEM = "fs-00000000000000ee"
 _UNREADABLE = 1_000_000

@@ -22,7 +22,7 @@ from tidemark.crawl.batch import Batch
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build import build_index
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 _TREE_ENTRIES = 100_000
 

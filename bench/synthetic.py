@@ -28,7 +28,7 @@ from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build import build_index
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.store import file_store
+from tidemark.index.storage.object_store import file_store
 
 _BATCH_ROWS = 16_384
 _FILE, _DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755

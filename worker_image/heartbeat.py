@@ -17,7 +17,7 @@ from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

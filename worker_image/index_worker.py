@@ -49,7 +49,7 @@ from worker_image.log import log_json_lines
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from tidemark.index.store import Store
+    from tidemark.index.storage.object_store import Store
 
 SCRATCH = Path("/tmp")  # noqa: S108 - the only directory that can be written to in the container
 CRAWL_THREADS = 64  # an NFSv4.1 mount has as many slots; more would wait for each other

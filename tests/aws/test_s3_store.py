@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 from tests.aws.account import REGION, the_clients
 from tidemark.aws.s3_store import S3Store
 from tidemark.errors import AccessDenied
-from tidemark.index.store import ObjectMissing
+from tidemark.index.storage.object_store import ObjectMissing
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tidemark.aws.recovery_points import Kept, Unlisted
 from tidemark.aws.s3_store import S3Store
 from tidemark.cli.main import call
 from tidemark.errors import AccessDenied
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
 from tidemark.sessions.ledger import sessions_of
 from tidemark.sessions.overlap import open_session

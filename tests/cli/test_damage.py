@@ -18,7 +18,7 @@ from tests.index.test_manifest import JSON, _places, sealed
 from tidemark.cli.main import call
 from tidemark.index import versions
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.sessions.overlap import claim, complete, fail
 from tidemark.sessions.session import FileSystem
 

@@ -170,7 +170,7 @@ INTERRUPTIBLE = """
 import functools, os, signal, sys
 from tidemark.cli import index_build, main
 from tidemark.crawl import crawler
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 number, fatal = getattr(signal, sys.argv[1]), sys.argv[2]
 index_build.CHECKPOINT_SECONDS = 0
 crawler.CrawlOptions = functools.partial(crawler.CrawlOptions, batch_rows=10)

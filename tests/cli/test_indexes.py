@@ -8,7 +8,7 @@ import pytest
 
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tests.index.test_manifest import sealed
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 # By a file system's id, or by none: each takes the newest index, or all.
 COMMANDS = [

@@ -16,7 +16,7 @@ from tidemark.index.build import build_index
 from tidemark.index.checkpoint import Checkpoint
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.writing import BuildOptions
 
 FILE_SYSTEM = "fs-0123456789abcdef0"

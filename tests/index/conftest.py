@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tidemark.errors import IndexingFailed
 from tidemark.index.catalogue import list_indexes
 from tidemark.index.format.escape import unescape
 from tidemark.index.format.schema import PART_SCHEMA
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.index.thrift import read_struct
 
 INT64 = st.integers(-(2**63), 2**63 - 1)

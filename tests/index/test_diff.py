@@ -10,7 +10,7 @@ from tidemark.index import changes
 from tidemark.index.diff import diff
 from tidemark.index.format.schema import Flags
 from tidemark.index.reader import ParquetReader
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 TREE = [
     *(directory(f"/{top}", inode=number + 1) for number, top in enumerate("abcdefgh")),

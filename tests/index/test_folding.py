@@ -18,7 +18,7 @@ from tidemark.index import folding
 from tidemark.index.filters import Filters
 from tidemark.index.pattern import NamePattern
 from tidemark.index.search import count, search
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 # Letters that fold to several, that several fold to, that are lowered to something else than they fold to.
 ODD = "ΣσςßẞſsSŠšKkKİiIıﬁﬀﬃfFtTﬆẗ\u0308\u0307ŉnΐὙιͅᾳµμÅåÉéЖжԱաꭰᎠ𐐀𐐨"  # noqa: RUF001 - these are meant

@@ -10,7 +10,7 @@ from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.reader import ParquetReader
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.index.thrift import (
     BINARY,
     BYTE,

@@ -18,7 +18,7 @@ from tidemark.index.filters import Filters
 from tidemark.index.format.escape import escape
 from tidemark.index.history import history, search_all
 from tidemark.index.search import count, search
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.index.usage import (
     directory_totals,
     largest_directories,

@@ -14,7 +14,7 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.browse import list_directory
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.search import search
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 
 NAMES = [f"{number:04}{hashlib.sha256(b'%d' % number).hexdigest()[:12]}" for number in range(400)]
 

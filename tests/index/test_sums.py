@@ -20,7 +20,7 @@ from tidemark.crawl.crawler import CrawlOptions
 from tidemark.index import dirs, sums
 from tidemark.index.browse import as_shown
 from tidemark.index.diff import by_directory, diff
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.index.usage import directory_totals, largest_directories, largest_files, usage_by
 from tidemark.index.verify import verify
 

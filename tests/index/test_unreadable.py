@@ -18,7 +18,7 @@ from tidemark.index.diff import diff
 from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.history import history
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.index.verify import verify
 
 NAMES = [b"a", b"a b", b"b", b"\xff"]

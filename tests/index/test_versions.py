@@ -14,7 +14,7 @@ from tidemark.index import versions
 from tidemark.index.browse import as_shown, find_entry
 from tidemark.index.catalogue import list_indexes, read_manifest
 from tidemark.index.history import history
-from tidemark.index.store import FileStore
+from tidemark.index.storage.object_store import FileStore
 from tidemark.index.verify import verify
 
 

@@ -26,7 +26,7 @@ from tidemark.index.catalogue import newest_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
 from tidemark.index.search import search
-from tidemark.index.store import ObjectMissing
+from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.verify import verify
 from worker_image.heartbeat import Heartbeat
 

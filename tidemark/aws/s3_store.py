@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of, is_taken, translated
 from tidemark.errors import ConfigurationError
-from tidemark.index.store import ObjectExists, ObjectMissing, Store, file_store
+from tidemark.index.storage.object_store import ObjectExists, ObjectMissing, Store, file_store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,8 +15,8 @@ from tidemark.aws.tag_keys import TagKeys
 from tidemark.cli.recorded import RecordedRepository
 from tidemark.cli.steps import View
 from tidemark.errors import PolicyNotFound
-from tidemark.index.store import ObjectMissing
-from tidemark.index.store import Store as Repository
+from tidemark.index.storage.object_store import ObjectMissing
+from tidemark.index.storage.object_store import Store as Repository
 from tidemark.policy.policy import Policy
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.items import read_index, read_lease, read_session

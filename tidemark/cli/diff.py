@@ -17,7 +17,7 @@ from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, passing_over, resolve, whose
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.diff import Change, DirectoryChanges

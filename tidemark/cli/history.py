@@ -15,7 +15,7 @@ from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:

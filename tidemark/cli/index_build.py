@@ -23,7 +23,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli import terminal
 from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.indexes import INDEX_FIELDS, manifest_json, store_at
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 from tidemark.scratch import scratch_directory
 from tidemark.sessions.naming import index_id

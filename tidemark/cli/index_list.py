@@ -17,7 +17,7 @@ from tidemark.cli.indexes import (
     passing_over,
 )
 from tidemark.errors import IndexNotFound
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tidemark.cli import terminal
 from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, opened
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest

@@ -11,7 +11,7 @@ from rich.text import Text
 from tidemark.cli import terminal
 from tidemark.cli.indexes import Repository, opened
 from tidemark.errors import IndexDamaged
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest

@@ -20,7 +20,7 @@ from tidemark.errors import (
     PathNotFound,
     RecoveryPointNotFound,
 )
-from tidemark.index.store import Store, file_store
+from tidemark.index.storage.object_store import Store, file_store
 from tidemark.policy.policy import FILE_SYSTEM_ID
 from tidemark.sessions.naming import is_index_id
 

@@ -19,7 +19,7 @@ from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.escape import escape
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import is_denied
 from tidemark.errors import IndexDamaged
-from tidemark.index.store import ObjectMissing
-from tidemark.index.store import Store as Repository
+from tidemark.index.storage.object_store import ObjectMissing
+from tidemark.index.storage.object_store import Store as Repository
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.items import read_index
 from tidemark.sessions.session import FileSystem

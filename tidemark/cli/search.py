@@ -25,7 +25,7 @@ from tidemark.cli.indexes import (
     whose,
 )
 from tidemark.errors import IndexNotFound, PathNotFound
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import psutil
 from tidemark.exclusions import Exclusion
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.format.manifest import MANIFEST, IndexIdentity
-from tidemark.index.store import ObjectMissing, Store
+from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

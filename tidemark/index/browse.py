@@ -14,7 +14,7 @@ from tidemark.index.format.manifest import Key, Manifest
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 
 def list_directory(store: Store, manifest: Manifest, path: str) -> Iterator[Entry]:

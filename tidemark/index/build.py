@@ -27,7 +27,7 @@ from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish
 from tidemark.index.sort import Sorter
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.writing import BuildOptions, IndexWriter
 
 _PROBLEMS_IN_MEMORY = 65_536  # more of what no checkpoint names yet wait in the repository

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound
 from tidemark.index.format.manifest import IndexIdentity, Manifest
-from tidemark.index.store import ObjectMissing, Store
+from tidemark.index.storage.object_store import ObjectMissing, Store
 
 _ROOT = "indexes/"
 # What is told of an index that is passed over: its manifest is damaged, or a newer Tidemark wrote it.

@@ -31,7 +31,7 @@ from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.sort import merge, without_repetitions
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable, plain, with_unread
 
 CHANGES = "changes.parquet"

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from tidemark.crawl.batch import Problem
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.store import ObjectMissing, Store
+from tidemark.index.storage.object_store import ObjectMissing, Store
 
 _VERSION = 1
 _CODEC = "zstd"

@@ -20,7 +20,7 @@ from tidemark.index.format.manifest import Manifest
 from tidemark.index.problems import unreadable_of
 from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import in_order
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable
 
 Kind = Literal["added", "changed", "removed", "renamed", "unreadable"]

@@ -6,7 +6,7 @@ import re
 
 from tidemark.errors import IndexingFailed
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.store import ObjectExists, Store
+from tidemark.index.storage.object_store import ObjectExists, Store
 
 _NAME = re.compile(r"attempt-[0-9a-f]{8,32}")
 

@@ -18,7 +18,7 @@ from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.pattern import Mode
 from tidemark.index.problems import could_not_read
 from tidemark.index.search import search
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.versions import Log, Seen, State
 
 

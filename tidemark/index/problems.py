@@ -16,7 +16,7 @@ from tidemark.index.folder import Folder
 from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.reader import ParquetReader
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable, above
 
 ERRORS = "errors.parquet"

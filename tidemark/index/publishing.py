@@ -12,7 +12,7 @@ import hashlib
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.index.folder import Folder, put_new
 from tidemark.index.format.manifest import MANIFEST, PROPOSAL, IndexIdentity, Manifest
-from tidemark.index.store import ObjectMissing, Store
+from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 def publish(store: Store, manifest: Manifest) -> None:

@@ -6,7 +6,7 @@ import hashlib
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.format.manifest import File, Manifest
-from tidemark.index.store import ObjectMissing, Store
+from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 def url_of(store: Store, manifest: Manifest, file: File) -> str:

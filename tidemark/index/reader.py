@@ -18,7 +18,7 @@ from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.pages import Pages
 from tidemark.index.plain import Chunk, Holding, Needle, look_for
 from tidemark.index.ranges import damaged, read_end, read_range
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them
 ENTRY_COLUMNS = ROW_COLUMNS

@@ -15,7 +15,7 @@ from tidemark.index.pattern import Mode, NamePattern
 from tidemark.index.plain import Holding
 from tidemark.index.reader import ENTRY_COLUMNS, entries
 from tidemark.index.scan import Place, in_order, places_of
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 
 _ENCODED = ("parent", "ext", "type")  # what is quicker to read as dictionaries: few values, many rows

@@ -23,7 +23,7 @@ from tidemark.index.files import described
 from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.ranges import damaged, read_end, read_range
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 TRIGRAMS = "trigrams.bin"
 BLOCK_ROWS = 4096

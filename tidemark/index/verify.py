@@ -11,7 +11,7 @@ from tidemark.index.changes import with_parent_dictionary
 from tidemark.index.format.manifest import File, Key, Manifest, Part
 from tidemark.index.ranges import url_of
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader
-from tidemark.index.store import ObjectMissing, Store
+from tidemark.index.storage.object_store import ObjectMissing, Store
 from tidemark.index.totals import Counter
 
 

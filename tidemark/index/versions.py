@@ -27,7 +27,7 @@ from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.ranges import damaged
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.sort import merge, sort_pieces
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 
 RECENT = "history-recent.parquet"
 EARLIER = "history.parquet"

@@ -19,7 +19,7 @@ from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
 from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.sort import RUN_ROWS
-from tidemark.index.store import Store
+from tidemark.index.storage.object_store import Store
 from tidemark.index.top import TopBuilder
 from tidemark.index.totals import Counter
 from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from tidemark.aws.s3_store import S3Store, open_store
 from tidemark.errors import ConfigurationError
-from tidemark.index.store import FileStore, ObjectExists, ObjectMissing, Store
+from tidemark.index.storage.object_store import FileStore, ObjectExists, ObjectMissing, Store
 
 
 @pytest.fixture(params=["file", "s3", "s3 with a prefix"])

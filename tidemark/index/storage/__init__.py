@@ -1,0 +1,1 @@
+"""Objects of a repository: where they are, what there is, and reads that are verified."""
