@@ -16,10 +16,10 @@ from bench.finding import TIDEMARK
 from bench.measure import FarStore, apart, run
 from bench.synthetic import SyntheticCrawl
 from tidemark.index.build import build_index
-from tidemark.index.catalogue import identities, newest_index, newest_indexes
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.history import history
 from tidemark.index.search import search
+from tidemark.index.storage.catalog import identities, newest_index, newest_indexes
 from tidemark.index.storage.object_store import FileStore
 
 _NIGHTS = 90

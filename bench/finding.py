@@ -13,10 +13,10 @@ from bench.figures import Figure, at_most, plain
 from bench.measure import Cost, FarStore, run
 from bench.synthetic import NEEDLE
 from tidemark.index.browse import list_directory
-from tidemark.index.catalogue import newest_index
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.search import count, search
+from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import FileStore, Store
 from tidemark.index.usage import totals_of_subdirectories
 

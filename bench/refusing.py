@@ -24,10 +24,10 @@ from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import Crawl, CrawlProgress
 from tidemark.index.build import build_index
-from tidemark.index.catalogue import list_indexes
 from tidemark.index.changes import standing_rows
 from tidemark.index.filters import ANY
 from tidemark.index.format.manifest import IndexIdentity
+from tidemark.index.storage.catalog import list_indexes
 from tidemark.index.storage.object_store import FileStore, file_store
 
 _FILE_SYSTEM = "fs-00000000000000ee"

@@ -20,9 +20,9 @@ from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
 from tidemark.errors import IndexingFailed
-from tidemark.index.catalogue import list_indexes
 from tidemark.index.format.escape import unescape
 from tidemark.index.format.schema import PART_SCHEMA
+from tidemark.index.storage.catalog import list_indexes
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.thrift import read_struct
 

@@ -13,11 +13,11 @@ from tests.index.building import RowsCrawl, directory, identity_of, index_crawl,
 from tests.index.test_side_files import side_file
 from tidemark.crawl.batch import Problem
 from tidemark.index import changes, versions
-from tidemark.index.catalogue import read_manifest
 from tidemark.index.diff import diff
 from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.history import history
+from tidemark.index.storage.catalog import read_manifest
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.verify import verify
 

@@ -22,10 +22,10 @@ from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions, CrawlProgress
 from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLost, WorkerStopped
 from tidemark.index.build import build_index
-from tidemark.index.catalogue import newest_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
 from tidemark.index.search import search
+from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.verify import verify
 from worker_image.heartbeat import Heartbeat

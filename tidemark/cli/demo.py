@@ -122,7 +122,7 @@ def _start(connection: Connection, policy: Policy) -> Started:
 
 
 def _manifest(connection: Connection, view: View) -> Manifest:
-    from tidemark.index.catalogue import open_index
+    from tidemark.index.storage.catalog import open_index
 
     if view.index is None or view.index.status is not IndexStatus.COMPLETE:
         raise IndexingFailed(

@@ -20,8 +20,8 @@ from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
     from tidemark.cli.connection import Connection
-    from tidemark.index.catalogue import PassOver
     from tidemark.index.history import Version
+    from tidemark.index.storage.catalog import PassOver
 
 HELP = f"""Show every version of one path over all indexes.
 
@@ -79,8 +79,8 @@ def _answer(
     *,
     as_json: bool,
 ) -> None:
-    from tidemark.index.catalogue import identities, newest_index
     from tidemark.index.history import history as versions_of
+    from tidemark.index.storage.catalog import identities, newest_index
 
     indexes = sorted(identities(store, file_system), key=lambda each: each.file_system)
     if not indexes:

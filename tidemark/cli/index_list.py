@@ -41,7 +41,7 @@ def list_(
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
-    from tidemark.index.catalogue import list_indexes
+    from tidemark.index.storage.catalog import list_indexes
 
     store, _ = deployment_or(repository)
     try:

@@ -26,8 +26,8 @@ from tidemark.sessions.naming import is_index_id
 
 if TYPE_CHECKING:  # importing the AWS SDK takes longer than most answers; a local repository needs none of it
     from tidemark.cli.connection import Connection
-    from tidemark.index.catalogue import PassOver
     from tidemark.index.format.manifest import Manifest
+    from tidemark.index.storage.catalog import PassOver
 
 Repository = Annotated[
     str | None,
@@ -88,7 +88,7 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
     A file system stands for its newest index that can be read. Raises IndexNotFound, RecoveryPointNotFound;
     IndexDamaged and IndexFormatNotSupported where what is named itself cannot be read.
     """
-    from tidemark.index.catalogue import newest_index, open_index
+    from tidemark.index.storage.catalog import newest_index, open_index
 
     if not source.startswith("arn:"):
         repository, _ = deployment_or(url)
@@ -113,7 +113,7 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
 
 def index_of(repository: Store, index_id: str) -> Manifest:
     """Return an index by its id; raise IndexNotFound, also for what cannot be an id."""
-    from tidemark.index.catalogue import open_index
+    from tidemark.index.storage.catalog import open_index
 
     if not is_index_id(index_id):
         raise IndexNotFound(
@@ -157,7 +157,7 @@ def every_index(repository: Store, file_system: str | None, pass_over: PassOver)
 
     Raises IndexNotFound where there is none.
     """
-    from tidemark.index.catalogue import list_indexes, no_index_of
+    from tidemark.index.storage.catalog import list_indexes, no_index_of
 
     found = list_indexes(repository, file_system, pass_over)
     if not found and file_system is not None:

@@ -30,8 +30,8 @@ from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
     from tidemark.cli.connection import Connection
-    from tidemark.index.catalogue import PassOver
     from tidemark.index.format.manifest import Manifest
+    from tidemark.index.storage.catalog import PassOver
 
 HELP = f"""Find files and folders by name in an index.
 
@@ -184,7 +184,7 @@ def search(
 
 def choose(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
     """Return the indexes to search: the newest of the file system or of each."""
-    from tidemark.index.catalogue import newest_index, newest_indexes
+    from tidemark.index.storage.catalog import newest_index, newest_indexes
 
     if file_system is not None:
         return [newest_index(repository, file_system, pass_over)]

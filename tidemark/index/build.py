@@ -16,7 +16,6 @@ from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, Crawl
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.exclusions import Exclusion
-from tidemark.index.catalogue import index_before
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
 from tidemark.index.folder import Folder
@@ -27,6 +26,7 @@ from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish
 from tidemark.index.sort import Sorter
+from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store
 from tidemark.index.writing import BuildOptions, IndexWriter
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.index.building import FILE_SYSTEM, identity_of, index_rows, row
 from tidemark.errors import IndexDamaged, IndexNotFound
-from tidemark.index.catalogue import (
+from tidemark.index.storage.catalog import (
     index_before,
     list_indexes,
     newest_index,
