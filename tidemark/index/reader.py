@@ -17,8 +17,8 @@ from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.pages import Pages
 from tidemark.index.plain import Chunk, Holding, Needle, look_for
-from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.storage.object_store import Store
+from tidemark.index.storage.verified_reads import damaged, read_end, read_range
 
 ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them
 ENTRY_COLUMNS = ROW_COLUMNS

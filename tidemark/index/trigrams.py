@@ -22,8 +22,8 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.files import described
 from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import File, Manifest
-from tidemark.index.ranges import damaged, read_end, read_range
 from tidemark.index.storage.object_store import Store
+from tidemark.index.storage.verified_reads import damaged, read_end, read_range
 
 TRIGRAMS = "trigrams.bin"
 BLOCK_ROWS = 4096
