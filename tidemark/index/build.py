@@ -18,7 +18,6 @@ from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.exclusions import Exclusion
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.columns import columns, directories
-from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
 from tidemark.index.groups import row_groups
@@ -26,6 +25,7 @@ from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish
 from tidemark.index.sort import Sorter
+from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store
 from tidemark.index.writing import BuildOptions, IndexWriter

@@ -24,13 +24,13 @@ from tidemark.index.compare import (
 )
 from tidemark.index.files import SideFileWriter
 from tidemark.index.filters import ANY, Filters
-from tidemark.index.folder import Folder
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Changes, File, Manifest
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.sort import merge, without_repetitions
+from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable, plain, with_unread
 

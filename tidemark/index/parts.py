@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from tidemark.index.columns import with_raw_columns
 from tidemark.index.files import parquet_file, parquet_options
-from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import Key, Part
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_ROWS, PART_SCHEMA
+from tidemark.index.storage.attempt_folder import Folder
 
 
 class PartWriter:

@@ -10,8 +10,8 @@ import dataclasses
 import hashlib
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
-from tidemark.index.folder import Folder, put_new
 from tidemark.index.format.manifest import MANIFEST, PROPOSAL, IndexIdentity, Manifest
+from tidemark.index.storage.attempt_folder import Folder, put_new
 from tidemark.index.storage.object_store import ObjectMissing, Store
 
 

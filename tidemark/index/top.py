@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 
 from tidemark.index.columns import with_raw_columns
 from tidemark.index.files import SideFileWriter
-from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import File
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
+from tidemark.index.storage.attempt_folder import Folder
 
 TOP = "top.parquet"
 TOP_ROWS = 1000

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.files import described
-from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import File, Manifest
+from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.storage.verified_reads import damaged, read_end, read_range
 

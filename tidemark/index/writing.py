@@ -13,12 +13,12 @@ import pyarrow as pa
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import ChangesBuilder
 from tidemark.index.dirs import DirsBuilder
-from tidemark.index.folder import Folder
 from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
 from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.sort import RUN_ROWS
+from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.top import TopBuilder
 from tidemark.index.totals import Counter
