@@ -22,9 +22,9 @@ from tidemark.crawl.python_crawler import PythonCrawl
 from tidemark.errors import IndexingFailed
 from tidemark.index.format.escape import unescape
 from tidemark.index.format.schema import PART_SCHEMA
+from tidemark.index.reading.thrift import read_struct
 from tidemark.index.storage.catalog import list_indexes
 from tidemark.index.storage.object_store import FileStore
-from tidemark.index.thrift import read_struct
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 NAMES = (

@@ -10,8 +10,7 @@ from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.reader import ParquetReader
-from tidemark.index.storage.object_store import FileStore
-from tidemark.index.thrift import (
+from tidemark.index.reading.thrift import (
     BINARY,
     BYTE,
     DOUBLE,
@@ -25,6 +24,7 @@ from tidemark.index.thrift import (
     read_struct,
     write_struct,
 )
+from tidemark.index.storage.object_store import FileStore
 
 ROWS = 4000  # pyarrow ends pages after 1,024 rows at the soonest
 SETTINGS = settings(

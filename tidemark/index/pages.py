@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemark.index.thrift import BINARY, I32, I64, LIST, STRUCT, Struct, read_struct, write_struct
+from tidemark.index.reading.thrift import BINARY, I32, I64, LIST, STRUCT, Struct, read_struct, write_struct
 
 _MAGIC = b"PAR1"
 _GAP = 128 * 1024  # bytes that are read in vain, rather than by another request

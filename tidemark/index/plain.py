@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.folding import foreign
-from tidemark.index.thrift import Struct, read_header
+from tidemark.index.reading.thrift import Struct, read_header
 
 _DATA_PAGE, _PLAIN = 0, 0  # PageType, Encoding
 # Fields of PageHeader and DataPageHeader. Source: parquet.thrift.
