@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemark.index.format.manifest import File
-from tidemark.index.pages import offset_indexes_at
+from tidemark.index.reading.page_reader import offset_indexes_at
 from tidemark.index.storage.attempt_folder import Folder
 
 # Before compression: small enough to fetch a directory's rows or a block's names without their row group.

@@ -89,7 +89,7 @@ def test_few_rows_take_few_bytes(whole):
     store, manifest, reader = whole
     store.bytes = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemark.index.pages._GAP", 0)
+        patch.setattr("tidemark.index.reading.page_reader._GAP", 0)
         reader.read_rows(1, range(300, 302), ["name", "size", "mtime"])
     assert store.bytes < manifest.parts[0].bytes / 6
 
