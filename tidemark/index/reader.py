@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.format.schema import PART_SCHEMA
-from tidemark.index.plain import Chunk, Holding, Needle, look_for
 from tidemark.index.reading.page_reader import Pages
+from tidemark.index.reading.page_search import Chunk, Holding, Needle, look_for
 from tidemark.index.storage.object_store import Store
 from tidemark.index.storage.verified_reads import damaged, read_end, read_range
 

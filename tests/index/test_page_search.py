@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tidemark.index import plain
-from tidemark.index.plain import Chunk, Needle, look_for
+from tidemark.index.reading import page_search
+from tidemark.index.reading.page_search import Chunk, Needle, look_for
 
 # Lengths are bytes of the page, too: 65 is an A, 97 an a, 256 a NUL and a 1, 0x4141 is AA.
 LENGTHS = st.integers(1, 4) | st.sampled_from([65, 66, 97, 98, 255, 256, 257, 353, 512, 0x4141, 0x6101])
@@ -115,7 +115,7 @@ def test_pages_without_wanted_rows_are_not_looked_at(texts, ends):
 
 
 def test_where_many_hold_it_there_is_no_answer(monkeypatch):
-    monkeypatch.setattr(plain, "_FEW_AT_FIRST", 4)
+    monkeypatch.setattr(page_search, "_FEW_AT_FIRST", 4)
     texts = ["ab", *["b"] * 15]
     assert look_for(Needle(b"a"), chunk_of(texts), [range(16)]) is not None
     assert look_for(Needle(b"b"), chunk_of(texts), [range(16)]) is None
