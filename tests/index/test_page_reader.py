@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
 from tidemark.index.format.schema import PART_SCHEMA
-from tidemark.index.reader import ParquetReader
+from tidemark.index.reading.part_reader import ParquetReader
 from tidemark.index.reading.thrift import (
     BINARY,
     BYTE,
@@ -78,7 +78,7 @@ def test_rows_by_pages_are_the_rows_of_the_row_group(whole, group, ends, columns
     if first == last:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemark.index.reader.FEW", 0)  # by pages, however many
+        patch.setattr("tidemark.index.reading.part_reader.FEW", 0)  # by pages, however many
         found = reader.read_rows(group, range(first, last), columns)
     expected = reader.read(group, columns).slice(first, last - first)
     assert found.to_pydict() == expected.to_pydict()

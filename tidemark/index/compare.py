@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from tidemark.index.columns import extension, where_linked
 from tidemark.index.keys import common_rows, in_one_dictionary
-from tidemark.index.reader import ROW_COLUMNS
+from tidemark.index.reading.part_reader import ROW_COLUMNS
 from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"

@@ -18,7 +18,7 @@ from tidemark.index.filters import Filters
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.problems import unreadable_of
-from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
+from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import in_order
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable

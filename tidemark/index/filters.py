@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tidemark.index.folding import fold
 from tidemark.index.format.manifest import Part
-from tidemark.index.reader import ParquetReader
+from tidemark.index.reading.part_reader import ParquetReader
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from tidemark.index.columns import raw_column
 from tidemark.index.files import SideFileWriter
 from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import File, Manifest
-from tidemark.index.reader import ParquetReader
+from tidemark.index.reading.part_reader import ParquetReader
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable, above

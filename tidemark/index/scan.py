@@ -15,8 +15,8 @@ import pyarrow as pa
 from tidemark.errors import TidemarkError
 from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.manifest import Manifest, Part
-from tidemark.index.reader import FEW, ParquetReader
 from tidemark.index.reading.page_search import Holding, Needle
+from tidemark.index.reading.part_reader import FEW, ParquetReader
 from tidemark.index.storage.object_store import Store
 
 _NEAR = 1  # blocks between two that are read with them: some 50 kB of names, for a request less

@@ -12,8 +12,8 @@ from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.pattern import Mode, NamePattern
-from tidemark.index.reader import ENTRY_COLUMNS, entries
 from tidemark.index.reading.page_search import Holding
+from tidemark.index.reading.part_reader import ENTRY_COLUMNS, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
 from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams

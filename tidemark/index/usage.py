@@ -18,7 +18,7 @@ from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.format.schema import PART_SCHEMA
-from tidemark.index.reader import ENTRY_COLUMNS, ParquetReader, entries
+from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
 from tidemark.index.sums import WIDE, summable
