@@ -25,8 +25,8 @@ from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import Crawl, CrawlProgress
 from tidemark.index.build import build_index
 from tidemark.index.changes import standing_rows
-from tidemark.index.filters import ANY
 from tidemark.index.format.manifest import IndexIdentity
+from tidemark.index.reading.filters import ANY
 from tidemark.index.storage.catalog import list_indexes
 from tidemark.index.storage.object_store import FileStore, file_store
 

@@ -13,7 +13,7 @@ from tidemark.cli import terminal
 from tidemark.index.format.escape import escape
 
 if TYPE_CHECKING:
-    from tidemark.index.filters import Filters
+    from tidemark.index.reading.filters import Filters
 
 TYPES = "fdlpscb"
 LARGEST = 2**63 - 1  # that any number of an option can be
@@ -41,7 +41,7 @@ def filters(
     owner: str | None = None,
 ) -> Filters:
     """Return the conditions that the options' texts mean; raise BadParameter, naming the option."""
-    from tidemark.index.filters import Filters
+    from tidemark.index.reading.filters import Filters
 
     if ext is not None and not ext.removeprefix("."):
         raise typer.BadParameter("it is empty; give an extension such as jpg", param_hint="--ext")

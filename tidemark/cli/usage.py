@@ -184,7 +184,7 @@ def _directories_of(store: Store, manifest: Manifest, path: str) -> list[_Row]:
 
 
 def _by(store: Store, manifest: Manifest, below: str, by: By) -> list[_Row]:
-    from tidemark.index.filters import Filters
+    from tidemark.index.reading.filters import Filters
     from tidemark.index.usage import usage_by
 
     kind = {By.EXT: "ext", By.OWNER: "owner", By.AGE: "age"}[by]

@@ -23,10 +23,10 @@ from tidemark.index.compare import (
     finished,
 )
 from tidemark.index.files import SideFileWriter
-from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Changes, File, Manifest
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
+from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.sort import merge, without_repetitions

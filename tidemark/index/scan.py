@@ -13,8 +13,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from tidemark.errors import TidemarkError
-from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.manifest import Manifest, Part
+from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.page_search import Holding, Needle
 from tidemark.index.reading.part_reader import FEW, ParquetReader
 from tidemark.index.storage.object_store import Store

@@ -8,10 +8,10 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.pattern import Mode, NamePattern
+from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.page_search import Holding
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, entries
 from tidemark.index.scan import Place, in_order, places_of

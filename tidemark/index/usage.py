@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged, PathNotFound
 from tidemark.index.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLUMNS
 from tidemark.index.dirs import split as split_directory
-from tidemark.index.filters import ANY, Filters
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.format.schema import PART_SCHEMA
+from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
