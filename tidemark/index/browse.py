@@ -12,7 +12,7 @@ from tidemark.index.format.entry import Entry
 from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import Key, Manifest
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
-from tidemark.index.scan import Place
+from tidemark.index.reading.scan import Place
 from tidemark.index.storage.object_store import Store
 from tidemark.index.storage.verified_reads import damaged
 

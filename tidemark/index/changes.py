@@ -28,7 +28,7 @@ from tidemark.index.format.manifest import Changes, File, Manifest
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
-from tidemark.index.scan import Place, in_order, places_of
+from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.sort import merge, without_repetitions
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store

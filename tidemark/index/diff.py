@@ -19,7 +19,7 @@ from tidemark.index.format.manifest import Manifest
 from tidemark.index.problems import unreadable_of
 from tidemark.index.reading.filters import Filters
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
-from tidemark.index.scan import in_order
+from tidemark.index.reading.scan import in_order
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable
 

@@ -19,7 +19,7 @@ from tidemark.index.format.manifest import Manifest
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
-from tidemark.index.scan import Place, in_order, places_of
+from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
 from tidemark.index.sums import WIDE, summable
 from tidemark.index.top import TOP
