@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
 from tidemark.index import folding
-from tidemark.index.pattern import NamePattern
 from tidemark.index.reading.filters import Filters
+from tidemark.index.reading.pattern import NamePattern
 from tidemark.index.search import count, search
 from tidemark.index.storage.object_store import FileStore
 

@@ -13,9 +13,9 @@ from tidemark.index.browse import find_entry
 from tidemark.index.changes import standing_entry
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import IndexIdentity, Manifest
-from tidemark.index.pattern import Mode
 from tidemark.index.problems import could_not_read
 from tidemark.index.reading.filters import ANY, Filters
+from tidemark.index.reading.pattern import Mode
 from tidemark.index.search import search
 from tidemark.index.storage.catalog import PassOver, manifest_or_none
 from tidemark.index.storage.object_store import Store

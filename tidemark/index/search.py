@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.pattern import Mode, NamePattern
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.page_search import Holding
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, entries
+from tidemark.index.reading.pattern import Mode, NamePattern
 from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
 from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
