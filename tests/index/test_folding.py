@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
-from tidemark.index import folding
+from tidemark.index.reading import folding
 from tidemark.index.reading.filters import Filters
 from tidemark.index.reading.pattern import NamePattern
 from tidemark.index.search import count, search

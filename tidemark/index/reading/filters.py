@@ -9,8 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.folding import fold
 from tidemark.index.format.manifest import Part
+from tidemark.index.reading.folding import fold
 from tidemark.index.reading.part_reader import ParquetReader
 
 

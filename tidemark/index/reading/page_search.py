@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.folding import foreign
+from tidemark.index.reading.folding import foreign
 from tidemark.index.reading.thrift import Struct, read_header
 
 _DATA_PAGE, _PLAIN = 0, 0  # PageType, Encoding
