@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.columns import with_raw_columns
 from tidemark.index.compare import (
     ADDED,
     BEFORE,
@@ -29,6 +28,7 @@ from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import Place, in_order, places_of
+from tidemark.index.rows.arrow_batch import with_raw_columns
 from tidemark.index.sort import merge, without_repetitions
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.columns import extension, where_linked
 from tidemark.index.keys import common_rows, in_one_dictionary
 from tidemark.index.reading.part_reader import ROW_COLUMNS
+from tidemark.index.rows.arrow_batch import extension, where_linked
 from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tidemark.index.columns import with_raw_columns
 from tidemark.index.files import parquet_file, parquet_options
 from tidemark.index.format.manifest import Key, Part
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_ROWS, PART_SCHEMA
+from tidemark.index.rows.arrow_batch import with_raw_columns
 from tidemark.index.storage.attempt_folder import Folder
 
 

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Problem
 from tidemark.index.browse import find_entry
-from tidemark.index.columns import raw_column
 from tidemark.index.files import SideFileWriter
 from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.reading.part_reader import ParquetReader
+from tidemark.index.rows.arrow_batch import raw_column
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable, above

@@ -1,0 +1,1 @@
+"""Arrow rows in memory: built, sorted, merged, compared and summed."""
