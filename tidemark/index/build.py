@@ -24,7 +24,7 @@ from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish
 from tidemark.index.rows.arrow_batch import columns, directories
-from tidemark.index.sort import Sorter
+from tidemark.index.rows.external_sort import Sorter
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store

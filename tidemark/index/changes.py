@@ -29,7 +29,7 @@ from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.rows.arrow_batch import with_raw_columns
-from tidemark.index.sort import merge, without_repetitions
+from tidemark.index.rows.external_sort import merge, without_repetitions
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable, plain, with_unread

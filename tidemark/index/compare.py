@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tidemark.index.keys import common_rows, in_one_dictionary
 from tidemark.index.reading.part_reader import ROW_COLUMNS
 from tidemark.index.rows.arrow_batch import extension, where_linked
-from tidemark.index.sort import limit_of, rows_up_to, sort_pieces, trimmed
+from tidemark.index.rows.external_sort import limit_of, rows_up_to, sort_pieces, trimmed
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"
 BEFORE = "B"  # only in memory: what a modified entry was before

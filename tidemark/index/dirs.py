@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from tidemark.index.files import SideFileWriter
 from tidemark.index.format.manifest import File
 from tidemark.index.format.schema import TIME
-from tidemark.index.sort import Sorter, trimmed
+from tidemark.index.rows.external_sort import Sorter, trimmed
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.sums import WIDE, clamped, fits, summable
 

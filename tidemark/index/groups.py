@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from tidemark.index.sort import trimmed
+from tidemark.index.rows.external_sort import trimmed
 
 
 def row_groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:

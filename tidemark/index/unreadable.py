@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from tidemark.index.compare import COMPARED, READ_COLUMNS, UNREAD, differ
 from tidemark.index.keys import common_rows
-from tidemark.index.sort import sort_pieces, trimmed
+from tidemark.index.rows.external_sort import sort_pieces, trimmed
 
 _SAME_LINK = [name for name in COMPARED if name != "target"]
 

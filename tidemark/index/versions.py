@@ -24,7 +24,7 @@ from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import File, Manifest, file_of
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
-from tidemark.index.sort import merge, sort_pieces
+from tidemark.index.rows.external_sort import merge, sort_pieces
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.storage.verified_reads import damaged

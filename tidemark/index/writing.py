@@ -17,7 +17,7 @@ from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifes
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
 from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
-from tidemark.index.sort import RUN_ROWS
+from tidemark.index.rows.external_sort import RUN_ROWS
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.top import TopBuilder

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidemark.index.sort import Sorter
+from tidemark.index.rows.external_sort import Sorter
 
 KEYS = st.lists(st.tuples(st.sampled_from(["/", "/a/", "/a-b/", "/a/b/", "/é/"]), st.sampled_from("xyzé~")))
 
@@ -32,8 +32,8 @@ def sorted_keys(sorter: Sorter) -> list[tuple[str, str]]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys=KEYS, run_rows=st.integers(1, 9), at_once=st.integers(2, 5), slab=st.integers(1, 4))
 def test_rows_come_out_once_and_in_order(tmp_path, monkeypatch, keys, run_rows, at_once, slab):
-    monkeypatch.setattr("tidemark.index.sort._RUNS_AT_ONCE", at_once)
-    monkeypatch.setattr("tidemark.index.sort._SLAB_ROWS", slab)
+    monkeypatch.setattr("tidemark.index.rows.external_sort._RUNS_AT_ONCE", at_once)
+    monkeypatch.setattr("tidemark.index.rows.external_sort._SLAB_ROWS", slab)
     sorter = filled(Sorter(tmp_path, run_rows=run_rows), keys)
     assert sorted_keys(sorter) == sorted(set(keys), key=lambda key: (key[0].encode(), key[1].encode()))
 
