@@ -19,12 +19,12 @@ from tidemark.exclusions import Exclusion
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
-from tidemark.index.groups import row_groups
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish
 from tidemark.index.rows.arrow_batch import columns, directories
 from tidemark.index.rows.external_sort import Sorter
+from tidemark.index.rows.row_groups import row_groups
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store
