@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tidemark.index import keys
 from tidemark.index.compare import COMPARED, compare, cut
 from tidemark.index.format.schema import PART_SCHEMA
+from tidemark.index.rows import merge_join
 
 KEYS = st.dictionaries(
     st.tuples(st.sampled_from(["/", "/a/", "/b/"]), st.integers(0, 60).map("{:02}".format)),
@@ -72,8 +72,8 @@ def test_the_same_whichever_way_rows_are_compared(old, changes, gone, sparse, st
         return
     for run in (10**9, 1):  # by number from the first difference on; always in order
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(keys, "_RUN", run)
-            patch.setattr(keys, "_STEP", step)
+            patch.setattr(merge_join, "_RUN", run)
+            patch.setattr(merge_join, "_STEP", step)
             found = compare(table(old), table(new), before=True)
             without = compare(table(old), table(new))
         assert shown(found) == expected(old, new)

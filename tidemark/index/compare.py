@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.keys import common_rows, in_one_dictionary
 from tidemark.index.reading.part_reader import ROW_COLUMNS
 from tidemark.index.rows.arrow_batch import extension, where_linked
 from tidemark.index.rows.external_sort import limit_of, rows_up_to, sort_pieces, trimmed
+from tidemark.index.rows.merge_join import common_rows, in_one_dictionary
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"
 BEFORE = "B"  # only in memory: what a modified entry was before

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.compare import COMPARED, READ_COLUMNS, UNREAD, differ
-from tidemark.index.keys import common_rows
 from tidemark.index.rows.external_sort import sort_pieces, trimmed
+from tidemark.index.rows.merge_join import common_rows
 
 _SAME_LINK = [name for name in COMPARED if name != "target"]
 
