@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tidemark.index.compare import COMPARED, compare, cut
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.rows import merge_join
+from tidemark.index.rows.compare import COMPARED, compare, cut
 
 KEYS = st.dictionaries(
     st.tuples(st.sampled_from(["/", "/a/", "/b/"]), st.integers(0, 60).map("{:02}".format)),

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.compare import (
+from tidemark.index.files import SideFileWriter
+from tidemark.index.format.entry import Entry
+from tidemark.index.format.manifest import Changes, File, Manifest
+from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
+from tidemark.index.reading.filters import ANY, Filters
+from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
+from tidemark.index.reading.scan import Place, in_order, places_of
+from tidemark.index.rows.arrow_batch import with_raw_columns
+from tidemark.index.rows.compare import (
     ADDED,
     BEFORE,
     COMPARED,
@@ -21,14 +29,6 @@ from tidemark.index.compare import (
     differ,
     finished,
 )
-from tidemark.index.files import SideFileWriter
-from tidemark.index.format.entry import Entry
-from tidemark.index.format.manifest import Changes, File, Manifest
-from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
-from tidemark.index.reading.filters import ANY, Filters
-from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
-from tidemark.index.reading.scan import Place, in_order, places_of
-from tidemark.index.rows.arrow_batch import with_raw_columns
 from tidemark.index.rows.external_sort import merge, without_repetitions
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store

@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from tidemark.index.browse import find_entry
 from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_below, standing_rows
-from tidemark.index.compare import ADDED, DELETED, UNREAD, compare, cut
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.problems import unreadable_of
 from tidemark.index.reading.filters import Filters
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import in_order
+from tidemark.index.rows.compare import ADDED, DELETED, UNREAD, compare, cut
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.compare import COMPARED, READ_COLUMNS, UNREAD, differ
+from tidemark.index.rows.compare import COMPARED, READ_COLUMNS, UNREAD, differ
 from tidemark.index.rows.external_sort import sort_pieces, trimmed
 from tidemark.index.rows.merge_join import common_rows
 

@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
-from tidemark.index.compare import BEFORE, DELETED, UNREAD
 from tidemark.index.files import SideFileWriter
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import File, Manifest, file_of
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader, entries
+from tidemark.index.rows.compare import BEFORE, DELETED, UNREAD
 from tidemark.index.rows.external_sort import merge, sort_pieces
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
