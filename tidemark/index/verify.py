@@ -10,9 +10,9 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
 from tidemark.index.format.manifest import File, Key, Manifest, Part
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader
+from tidemark.index.rows.totals import Counter
 from tidemark.index.storage.object_store import ObjectMissing, Store
 from tidemark.index.storage.verified_reads import url_of
-from tidemark.index.totals import Counter
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

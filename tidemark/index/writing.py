@@ -18,10 +18,10 @@ from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
 from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.rows.external_sort import RUN_ROWS
+from tidemark.index.rows.totals import Counter
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.top import TopBuilder
-from tidemark.index.totals import Counter
 from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
 from tidemark.index.unreadable import Unreadable
 from tidemark.index.versions import HistoryBuilder
