@@ -14,8 +14,8 @@ from tidemark.index.files import SideFileWriter
 from tidemark.index.format.manifest import File
 from tidemark.index.format.schema import TIME
 from tidemark.index.rows.external_sort import Sorter, trimmed
+from tidemark.index.rows.wide_sums import WIDE, clamped, fits, summable
 from tidemark.index.storage.attempt_folder import Folder
-from tidemark.index.sums import WIDE, clamped, fits, summable
 
 DIRS = "dirs.parquet"
 DIRS_SCHEMA = pa.schema(

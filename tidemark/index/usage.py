@@ -20,8 +20,8 @@ from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import Place, in_order, places_of
+from tidemark.index.rows.wide_sums import WIDE, summable
 from tidemark.index.storage.object_store import Store
-from tidemark.index.sums import WIDE, summable
 from tidemark.index.top import TOP
 
 _DAY = 86_400_000_000  # microseconds

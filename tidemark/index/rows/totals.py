@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.format.manifest import Totals
-from tidemark.index.sums import total
+from tidemark.index.rows.wide_sums import total
 
 
 class Counter:

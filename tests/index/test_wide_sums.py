@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from tests.crawl.reading import rows_of
 from tests.index.building import directory, index_rows, row
 from tidemark.crawl.crawler import CrawlOptions
-from tidemark.index import dirs, sums
+from tidemark.index import dirs
 from tidemark.index.browse import as_shown
 from tidemark.index.diff import by_directory, diff
+from tidemark.index.rows import wide_sums
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.usage import directory_totals, largest_directories, largest_files, usage_by
 from tidemark.index.verify import verify
@@ -35,7 +36,7 @@ SETTINGS = settings(
 @SETTINGS
 @given(st.lists(st.integers(-(2**63), MOST)))
 def test_a_sum_is_that_of_whole_numbers(numbers):
-    assert sums.total(pa.array(numbers, pa.int64())) == sum(numbers)
+    assert wide_sums.total(pa.array(numbers, pa.int64())) == sum(numbers)
 
 
 @st.composite
