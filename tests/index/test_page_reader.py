@@ -61,7 +61,7 @@ def whole(tmp_path_factory):
     ]
     store = Watched(top)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemark.index.files.PAGE_BYTES", 300)
+        patch.setattr("tidemark.index.files.parquet_writer.PAGE_BYTES", 300)
         manifest = index_rows(store, top, rows, row_group_rows=ROWS, batch_rows=ROWS)
     return store, manifest, ParquetReader(store, manifest, manifest.parts[0], paged=True)
 

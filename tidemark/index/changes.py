@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.files import SideFileWriter
+from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Changes, File, Manifest
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.files import SideFileWriter
+from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.format.manifest import File
 from tidemark.index.format.schema import TIME
 from tidemark.index.rows.external_sort import Sorter, trimmed

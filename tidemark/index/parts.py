@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tidemark.index.files import parquet_file, parquet_options
+from tidemark.index.files.parquet_writer import parquet_file, parquet_options
 from tidemark.index.format.manifest import Key, Part
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_ROWS, PART_SCHEMA
 from tidemark.index.rows.arrow_batch import with_raw_columns

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Problem
 from tidemark.index.browse import find_entry
-from tidemark.index.files import SideFileWriter
+from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.reading.part_reader import ParquetReader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidemark.index.files import SideFileWriter
+from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.format.manifest import File
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
 from tidemark.index.rows.arrow_batch import with_raw_columns

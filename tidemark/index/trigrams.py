@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.files import described
+from tidemark.index.files.parquet_writer import described
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store

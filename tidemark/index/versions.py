@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import with_parent_dictionary
-from tidemark.index.files import SideFileWriter
+from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import File, Manifest, file_of
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA

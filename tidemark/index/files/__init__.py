@@ -1,0 +1,1 @@
+"""The files of an index: one module for each, which writes and reads it."""
