@@ -13,9 +13,9 @@ import pyarrow as pa
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import ChangesBuilder
 from tidemark.index.dirs import DirsBuilder
+from tidemark.index.files.parts import PartWriter
 from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
-from tidemark.index.parts import PartWriter
 from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.rows.external_sort import RUN_ROWS
 from tidemark.index.rows.totals import Counter
