@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged, PathNotFound
-from tidemark.index.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLUMNS
-from tidemark.index.dirs import split as split_directory
+from tidemark.index.files.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLUMNS
+from tidemark.index.files.dirs import split as split_directory
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.format.schema import PART_SCHEMA

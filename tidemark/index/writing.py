@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.changes import ChangesBuilder
-from tidemark.index.dirs import DirsBuilder
+from tidemark.index.files.dirs import DirsBuilder
 from tidemark.index.files.parts import PartWriter
 from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
