@@ -237,7 +237,7 @@ def test_the_largest_below_a_directory(tmp_path_factory, rows, under, limit):
     scratch = tmp_path_factory.mktemp("largest")
     store = FileStore(scratch / "repository")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemark.index.top.TOP_ROWS", 3)
+        patch.setattr("tidemark.index.files.top.TOP_ROWS", 3)
         index = index_rows(store, scratch, rows, row_group_rows=4)
     below = [
         each for each in rows if each.path.startswith(f"/{under.strip('/')}/".replace("//", "/").encode())

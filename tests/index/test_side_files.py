@@ -99,7 +99,7 @@ def test_dirs_sum_up_what_is_in_and_below_each_directory(tmp_path_factory, rows,
 
 
 def test_top_holds_the_largest_files_first(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("tidemark.index.top.TOP_ROWS", 5)
+    monkeypatch.setattr("tidemark.index.files.top.TOP_ROWS", 5)
     rows = [row(f"/{number}", size=number * 7 % 50) for number in range(50)] + [directory("/d", size=10**9)]
     manifest = index_rows(store, tmp_path, rows, row_group_rows=3)
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tidemark.errors import IndexDamaged, PathNotFound
 from tidemark.index.files.dirs import DIRS, DIRS_SCHEMA, FIRST_SCHEMA, SUMS, WIDE_COLUMNS
 from tidemark.index.files.dirs import split as split_directory
+from tidemark.index.files.top import TOP
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.format.schema import PART_SCHEMA
@@ -22,7 +23,6 @@ from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, ent
 from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.rows.wide_sums import WIDE, summable
 from tidemark.index.storage.object_store import Store
-from tidemark.index.top import TOP
 
 _DAY = 86_400_000_000  # microseconds
 AGES = (
