@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
+from tidemark.index.files.trigrams import Trigrams
 from tidemark.index.search import search
 from tidemark.index.storage.object_store import FileStore
-from tidemark.index.trigrams import Trigrams
 
 LETTERS = st.sampled_from("abcAB\n") | st.sampled_from("éÉßı")
 
@@ -44,8 +44,8 @@ def test_every_block_that_holds_the_needle_is_among_those_named(
 
 
 def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("tidemark.index.trigrams._BUCKET_BYTES", 500)
-    monkeypatch.setattr("tidemark.index.trigrams._SLAB_BYTES", 2000)
+    monkeypatch.setattr("tidemark.index.files.trigrams._BUCKET_BYTES", 500)
+    monkeypatch.setattr("tidemark.index.files.trigrams._SLAB_BYTES", 2000)
     chance = random.Random(1)  # noqa: S311 - names of a test
     names = ["".join(chance.choices("abcdefghijkl", k=12)) for _ in range(2000)]
     names[1234] = "needle in a haystack"
@@ -65,7 +65,7 @@ def test_few_pairs_at_a_time_make_the_same_file(store, tmp_path, monkeypatch):
     rows = [row("/" + "".join(chance.choices("abcdé", k=6))) for _ in range(300)]
     files = []
     for number, pairs in enumerate((50, 1 << 20)):
-        monkeypatch.setattr("tidemark.index.trigrams._PAIRS_AT_ONCE", pairs)
+        monkeypatch.setattr("tidemark.index.files.trigrams._PAIRS_AT_ONCE", pairs)
         manifest = index_rows(store, tmp_path, rows, number=number, block_rows=10)
         files.append(store.get(manifest.identity.prefix + "trigrams.bin"))
     assert files[0] == files[1]
@@ -83,7 +83,7 @@ def test_of_blocks_that_all_have_a_name_all_are_found(store, tmp_path):
 
 def test_a_layout_that_is_not_known_tells_nothing(store, tmp_path, monkeypatch):
     with monkeypatch.context() as earlier:
-        earlier.setattr("tidemark.index.trigrams._MAGIC", b"TMTRIG01")
+        earlier.setattr("tidemark.index.files.trigrams._MAGIC", b"TMTRIG01")
         manifest = index_rows(store, tmp_path, [row("/abcdef")])
 
     assert Trigrams(store, manifest, manifest.side_file("trigrams.bin")).blocks_of([["abcdef"]]) is None

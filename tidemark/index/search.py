@@ -8,6 +8,7 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidemark.index.files.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.reading.filters import ANY, Filters
@@ -16,7 +17,6 @@ from tidemark.index.reading.part_reader import ENTRY_COLUMNS, entries
 from tidemark.index.reading.pattern import Mode, NamePattern
 from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
-from tidemark.index.trigrams import BLOCK_ROWS, TRIGRAMS, Trigrams
 
 _ENCODED = ("parent", "ext", "type")  # what is quicker to read as dictionaries: few values, many rows
 

@@ -15,6 +15,7 @@ from tidemark.index.changes import ChangesBuilder
 from tidemark.index.files.dirs import DirsBuilder
 from tidemark.index.files.parts import PartWriter
 from tidemark.index.files.top import TopBuilder
+from tidemark.index.files.trigrams import BLOCK_ROWS, TrigramsBuilder
 from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
 from tidemark.index.problems import ProblemsBuilder
@@ -22,7 +23,6 @@ from tidemark.index.rows.external_sort import RUN_ROWS
 from tidemark.index.rows.totals import Counter
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
-from tidemark.index.trigrams import BLOCK_ROWS, TrigramsBuilder
 from tidemark.index.unreadable import Unreadable
 from tidemark.index.versions import HistoryBuilder
 
