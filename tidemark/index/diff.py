@@ -12,7 +12,7 @@ from typing import Literal
 import pyarrow as pa
 
 from tidemark.index.browse import find_entry
-from tidemark.index.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_below, standing_rows
+from tidemark.index.files.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_below, standing_rows
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.problems import unreadable_of

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.browse import find_entry
-from tidemark.index.changes import standing_entry
+from tidemark.index.files.changes import standing_entry
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.problems import could_not_read

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.changes import with_parent_dictionary
+from tidemark.index.files.changes import with_parent_dictionary
 from tidemark.index.format.manifest import File, Key, Manifest, Part
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.rows.totals import Counter

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.changes import with_parent_dictionary
+from tidemark.index.files.changes import with_parent_dictionary
 from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import File, Manifest, file_of

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 import pyarrow as pa
 
 from tidemark.errors import IndexDamaged
-from tidemark.index.changes import ChangesBuilder
+from tidemark.index.files.changes import ChangesBuilder
 from tidemark.index.files.dirs import DirsBuilder
 from tidemark.index.files.parts import PartWriter
 from tidemark.index.files.top import TopBuilder
