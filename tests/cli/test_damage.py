@@ -16,7 +16,7 @@ from tests.cli.conftest import NOW
 from tests.index.building import directory, index_rows, row
 from tests.index.test_manifest import JSON, _places, sealed
 from tidemark.cli.main import call
-from tidemark.index import versions
+from tidemark.index.files import history_log
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.storage.object_store import FileStore
 from tidemark.sessions.overlap import claim, complete, fail
@@ -40,7 +40,7 @@ class Repository:
     def __init__(self, top: Path) -> None:
         self.store = FileStore(top / "repository")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(versions, "SPAN", 2)
+            patch.setattr(history_log, "SPAN", 2)
             made = [
                 index_rows(self.store, top, rows(number), number=number, part_rows=40, row_group_rows=20)
                 for number in range(1, 5)

@@ -70,7 +70,9 @@ def test_a_path_that_no_index_has(tidemark, repository, tmp_path, path):
 
 @pytest.mark.parametrize("damaged", range(6))
 def test_a_damaged_manifest_is_passed_over(tidemark, repository, tmp_path, damaged, monkeypatch):
-    monkeypatch.setattr("tidemark.index.versions.Log.of", lambda *_: None)  # which need no old manifest
+    monkeypatch.setattr(
+        "tidemark.index.files.history_log.Log.of", lambda *_: None
+    )  # which need no old manifest
     made = build(repository, tmp_path)
     (key,) = (
         key for key in repository.list_keys("indexes/") if key.endswith(f"{made[damaged]}/manifest.json")

@@ -12,9 +12,8 @@ from tests.crawl.trees import Row
 from tests.index.building import RowsCrawl, directory, identity_of, index_crawl, row
 from tests.index.test_side_files import side_file
 from tidemark.crawl.batch import Problem
-from tidemark.index import versions
 from tidemark.index.diff import diff
-from tidemark.index.files import changes
+from tidemark.index.files import changes, history_log
 from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.history import history
@@ -135,7 +134,7 @@ def path_of(each: dict) -> bytes:
 def test_what_could_not_be_read_stands_until_it_is_read_again(
     tmp_path_factory, monkeypatch, data, group, span
 ):
-    monkeypatch.setattr(versions, "SPAN", span)
+    monkeypatch.setattr(history_log, "SPAN", span)
     monkeypatch.setattr(changes, "_ROW_GROUP_ROWS", data.draw(st.integers(1, 5)))
     scratch = tmp_path_factory.mktemp("unreadable")
     store = FileStore(scratch / "repository")
@@ -174,7 +173,7 @@ def test_what_could_not_be_read_stands_until_it_is_read_again(
                 expected.append(now)
         assert told(store, path, len(made)) == expected
         with monkeypatch.context() as without_logs:
-            without_logs.setattr(versions.Log, "of", lambda *_: None)
+            without_logs.setattr(history_log.Log, "of", lambda *_: None)
             assert told(store, path, len(made)) == expected
 
 
@@ -237,7 +236,7 @@ def check_diff(store, first, second, before, after, seen, under):
 def test_logs_and_manifests_of_before_are_read_and_gone_on_with(store, tmp_path, monkeypatch):
     tree = [directory("/d"), row("/d/a"), row("/x", size=1)]
     with monkeypatch.context() as before:
-        before.setattr(versions, "HISTORY_SCHEMA", versions._FIRST_SCHEMA)
+        before.setattr(history_log, "HISTORY_SCHEMA", history_log._FIRST_SCHEMA)
         for number in range(2):  # the second has the first log
             index_crawl(store, tmp_path, RowsCrawl([*tree[:2], row("/x", size=number)]), number=number)
     old = read_manifest(store, identity_of(1))

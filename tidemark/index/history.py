@@ -11,6 +11,7 @@ from itertools import groupby
 from tidemark.errors import IndexDamaged
 from tidemark.index.browse import find_entry
 from tidemark.index.files.changes import standing_entry
+from tidemark.index.files.history_log import Log, Seen, State
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.problems import could_not_read
@@ -19,7 +20,6 @@ from tidemark.index.reading.pattern import Mode
 from tidemark.index.search import search
 from tidemark.index.storage.catalog import PassOver, manifest_or_none
 from tidemark.index.storage.object_store import Store
-from tidemark.index.versions import Log, Seen, State
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from tidemark.errors import IndexDamaged
 from tidemark.index.files.changes import ChangesBuilder
 from tidemark.index.files.dirs import DirsBuilder
+from tidemark.index.files.history_log import HistoryBuilder
 from tidemark.index.files.parts import PartWriter
 from tidemark.index.files.top import TopBuilder
 from tidemark.index.files.trigrams import BLOCK_ROWS, TrigramsBuilder
@@ -24,7 +25,6 @@ from tidemark.index.rows.totals import Counter
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
 from tidemark.index.unreadable import Unreadable
-from tidemark.index.versions import HistoryBuilder
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

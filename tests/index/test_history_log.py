@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.index.building import directory, identity_of, index_rows, row
 from tests.index.test_side_files import trees
-from tidemark.index import versions
 from tidemark.index.browse import as_shown, find_entry
+from tidemark.index.files import history_log
 from tidemark.index.history import history
 from tidemark.index.storage.catalog import list_indexes, read_manifest
 from tidemark.index.storage.object_store import FileStore
@@ -59,8 +59,8 @@ def told(store, path, numbers):
 @given(data=st.data(), span=st.integers(1, 3))
 def test_history_is_what_every_index_says(tmp_path_factory, monkeypatch, data, span):
     """Whatever changes, however far the logs reach, whichever indexes have been deleted meanwhile."""
-    monkeypatch.setattr(versions, "SPAN", span)
-    monkeypatch.setattr(versions, "_ROW_GROUP_ROWS", data.draw(st.integers(1, 4)))
+    monkeypatch.setattr(history_log, "SPAN", span)
+    monkeypatch.setattr(history_log, "_ROW_GROUP_ROWS", data.draw(st.integers(1, 4)))
     scratch = tmp_path_factory.mktemp("history")
     store = FileStore(scratch / "repository")
     rows = data.draw(trees())
@@ -108,7 +108,7 @@ def test_one_path_over_many_indexes_takes_ten_requests(store, forty):
 
 
 def test_logs_do_not_grow_for_ever(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(versions, "SPAN", 2)
+    monkeypatch.setattr(history_log, "SPAN", 2)
     rows = []
     for number in range(20):
         made = index_rows(store, tmp_path, [row(f"/{each}", size=number) for each in range(3)], number=number)
@@ -122,7 +122,7 @@ def test_logs_do_not_grow_for_ever(store, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["history.parquet", "history-recent.parquet"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered"])
 def test_without_a_log_the_indexes_answer(store, tmp_path, monkeypatch, name, damage):
-    monkeypatch.setattr(versions, "SPAN", 2)
+    monkeypatch.setattr(history_log, "SPAN", 2)
     for number in range(8):
         index_rows(store, tmp_path, [directory("/d"), row("/d/f", size=number // 2)], number=number)
     files = sorted(store._directory.rglob(name))
@@ -149,7 +149,7 @@ def test_an_index_that_is_being_made_is_passed_over(store, tmp_path):
 def test_more_changes_than_fit_in_memory_begin_a_new_log(store, tmp_path, monkeypatch):
     for number in range(3):
         index_rows(store, tmp_path, [row(f"/{each}", size=number) for each in range(5)], number=number)
-    monkeypatch.setattr(versions, "_MOST_CHANGES", 4)
+    monkeypatch.setattr(history_log, "_MOST_CHANGES", 4)
     index_rows(store, tmp_path, [row(f"/{each}", size=3) for each in range(5)], number=3)
     monkeypatch.undo()
     for number in (4, 5):
