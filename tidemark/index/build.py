@@ -17,9 +17,9 @@ from tidemark.crawl.crawler import RESTORE_DIRECTORIES, Crawl
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.exclusions import Exclusion
 from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
+from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
-from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.progress import BuildProgress
 from tidemark.index.publishing import propose, publish
 from tidemark.index.rows.arrow_batch import columns, directories

@@ -13,13 +13,13 @@ import pyarrow as pa
 from tidemark.errors import IndexDamaged
 from tidemark.index.files.changes import ChangesBuilder
 from tidemark.index.files.dirs import DirsBuilder
+from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.files.history_log import HistoryBuilder
 from tidemark.index.files.parts import PartWriter
 from tidemark.index.files.top import TopBuilder
 from tidemark.index.files.trigrams import BLOCK_ROWS, TrigramsBuilder
 from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
-from tidemark.index.problems import ProblemsBuilder
 from tidemark.index.rows.external_sort import RUN_ROWS
 from tidemark.index.rows.totals import Counter
 from tidemark.index.storage.attempt_folder import Folder
