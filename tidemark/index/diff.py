@@ -14,6 +14,7 @@ import pyarrow as pa
 from tidemark.index.browse import find_entry
 from tidemark.index.files.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_below, standing_rows
 from tidemark.index.files.errors_file import unreadable_of
+from tidemark.index.files.unreadable_file import Unreadable
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.reading.filters import Filters
@@ -21,7 +22,6 @@ from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, ent
 from tidemark.index.reading.scan import in_order
 from tidemark.index.rows.compare import ADDED, DELETED, UNREAD, compare, cut
 from tidemark.index.storage.object_store import Store
-from tidemark.index.unreadable import Unreadable
 
 Kind = Literal["added", "changed", "removed", "renamed", "unreadable"]
 _KINDS: dict[str, Kind] = {ADDED: "added", DELETED: "removed"}

@@ -18,13 +18,13 @@ from tidemark.index.files.history_log import HistoryBuilder
 from tidemark.index.files.parts import PartWriter
 from tidemark.index.files.top import TopBuilder
 from tidemark.index.files.trigrams import BLOCK_ROWS, TrigramsBuilder
+from tidemark.index.files.unreadable_file import Unreadable
 from tidemark.index.format.manifest import Changes, File, IndexIdentity, Manifest
 from tidemark.index.format.schema import PART_ROWS, ROW_GROUP_ROWS
 from tidemark.index.rows.external_sort import RUN_ROWS
 from tidemark.index.rows.totals import Counter
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
-from tidemark.index.unreadable import Unreadable
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.index.files.parquet_writer import SideFileWriter
+from tidemark.index.files.unreadable_file import Unreadable, plain, with_unread
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Changes, File, Manifest
 from tidemark.index.format.schema import DICTIONARY_COLUMNS, PART_SCHEMA
@@ -32,7 +33,6 @@ from tidemark.index.rows.compare import (
 from tidemark.index.rows.external_sort import merge, without_repetitions
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.object_store import Store
-from tidemark.index.unreadable import Unreadable, plain, with_unread
 
 CHANGES = "changes.parquet"
 UNREADABLE = "unreadable.parquet"
