@@ -21,7 +21,7 @@ from typing import Any
 from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import Crawl, CrawlProgress
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.storage.object_store import Store, file_store
 

@@ -15,7 +15,7 @@ from bench.figures import Figure, at_most, plain
 from bench.finding import TIDEMARK
 from bench.measure import FarStore, apart, run
 from bench.synthetic import SyntheticCrawl
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.history import history
 from tidemark.index.search import search

@@ -23,7 +23,7 @@ from datetime import datetime, UTC
 from pathlib import Path
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.storage.object_store import FileStore
 root, repository, number = sys.argv[1:]

@@ -23,7 +23,7 @@ from bench.measure import run
 from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import Crawl, CrawlProgress
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.files.changes import standing_rows
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.reading.filters import ANY

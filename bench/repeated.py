@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.synthetic import SyntheticCrawl, bytes_column
 from tidemark.crawl.batch import Batch
 from tidemark.crawl.crawler import CrawlProgress
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.storage.object_store import FileStore
 

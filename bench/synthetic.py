@@ -26,7 +26,7 @@ from random import Random
 
 from tidemark.crawl.batch import Batch, BytesColumn
 from tidemark.crawl.crawler import CrawlProgress
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.storage.object_store import file_store
 

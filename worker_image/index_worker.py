@@ -36,7 +36,7 @@ from tidemark.errors import (
     WorkerStopped,
 )
 from tidemark.exclusions import Exclusion
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.format.manifest import PROPOSAL, IndexIdentity, Manifest
 from tidemark.index.progress import BuildProgress

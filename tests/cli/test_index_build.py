@@ -90,7 +90,7 @@ def test_nothing_is_left_of_a_failure(tidemark, repository, tree, monkeypatch):
         store.put(f"{identity.prefix}part-0.parquet", b"begun")
         raise IndexingFailed("no space; make some")
 
-    monkeypatch.setattr("tidemark.index.build.build_index", fail)
+    monkeypatch.setattr("tidemark.index.build.pipeline.build_index", fail)
     assert tidemark("index", "build", str(tree), "--repository", repository.url).code == 42
     assert repository.list_keys("indexes/") == []
 

@@ -12,7 +12,7 @@ from tidemark.crawl import open_crawl
 from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
-from tidemark.index.build import IndexingPaused
+from tidemark.index.build.pipeline import IndexingPaused
 from tidemark.index.checkpoint import load_checkpoint
 
 ROOT = (b"/",)
@@ -143,7 +143,7 @@ def test_problems_survive(store, tmp_path):
 def test_problems_that_do_not_fit_in_memory_survive_a_pause_once_each(
     store, tmp_path, monkeypatch, batches_before
 ):
-    monkeypatch.setattr("tidemark.index.build._PROBLEMS_IN_MEMORY", 2)
+    monkeypatch.setattr("tidemark.index.build.pipeline._PROBLEMS_IN_MEMORY", 2)
     problems = [Problem.seen(b"/d/%d" % number, "stat", 5) for number in range(5)]
     rows = [directory("/d"), *(row(f"/{number}") for number in range(8))]
     crawl = RowsCrawl(rows, problems, batch_rows=1)
@@ -162,7 +162,7 @@ def test_problems_that_do_not_fit_in_memory_survive_a_pause_once_each(
 
 
 def test_a_whole_build_leaves_no_problems_beside_its_index(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("tidemark.index.build._PROBLEMS_IN_MEMORY", 1)
+    monkeypatch.setattr("tidemark.index.build.pipeline._PROBLEMS_IN_MEMORY", 1)
     problems = [Problem.seen(b"/d/%d" % number, "stat", 5) for number in range(5)]
     made = index_crawl(store, tmp_path, RowsCrawl([directory("/d")], problems))
     assert made.totals.unreadable == 5

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.index.building import RowsCrawl, identity_of, row
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.progress import BuildProgress
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
-from tests.index.test_build import shown
+from tests.index.test_pipeline import shown
 from tests.index.test_side_files import trees
 from tidemark.errors import ConfigurationError, PathNotFound
 from tidemark.index.diff import by_directory, diff

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.crawl.trees import Row
 from tests.index.building import RowsCrawl, directory, index_crawl, index_rows, row
-from tests.index.test_build import read_rows, shown
+from tests.index.test_pipeline import read_rows, shown
 from tidemark.crawl.batch import Problem
 from tidemark.index.format.escape import unescape
 from tidemark.index.storage.object_store import FileStore

@@ -21,7 +21,7 @@ from tests.crawl import refusing
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions, CrawlProgress
 from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLost, WorkerStopped
-from tidemark.index.build import build_index
+from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.progress import BuildProgress
 from tidemark.index.search import search

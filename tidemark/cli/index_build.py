@@ -116,7 +116,7 @@ def build(
     from tidemark.crawl import open_crawl
     from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions
     from tidemark.crawl.latency import answer_seconds, threads_for
-    from tidemark.index.build import build_index
+    from tidemark.index.build.pipeline import build_index
     from tidemark.index.format.schema import Flags
     from tidemark.index.progress import BuildProgress
     from tidemark.index.writing import BuildOptions
@@ -211,7 +211,7 @@ def _left_to_go_on_with(
 ) -> Iterator[None]:
     """Stop the crawl when something goes wrong; keep what the next build can go on with, and say so."""
     from tidemark.cli.unfinished import give_up, note_beginning
-    from tidemark.index.build import IndexingPaused
+    from tidemark.index.build.pipeline import IndexingPaused
     from tidemark.index.checkpoint import load_checkpoint
 
     try:

@@ -273,7 +273,7 @@ def test_the_manifest_comes_last_and_a_no_leaves_none(store, tmp_path):
         assert list_indexes(store) == []
         raise NoError
 
-    from tidemark.index.build import build_index
+    from tidemark.index.build.pipeline import build_index
     from tidemark.index.format.manifest import IndexIdentity
 
     identity = IndexIdentity(account="1", region="r", file_system_id="fs-1", index_id="fs-1-x-y")
