@@ -116,10 +116,10 @@ def build(
     from tidemark.crawl import open_crawl
     from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions
     from tidemark.crawl.latency import answer_seconds, threads_for
+    from tidemark.index.build.index_writer import BuildOptions
     from tidemark.index.build.pipeline import build_index
     from tidemark.index.format.schema import Flags
     from tidemark.index.progress import BuildProgress
-    from tidemark.index.writing import BuildOptions
 
     store = store_at(repository)
     begun = utc_now()

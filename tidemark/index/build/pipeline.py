@@ -28,7 +28,7 @@ from tidemark.index.rows.row_groups import row_groups
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store
-from tidemark.index.writing import BuildOptions, IndexWriter
+from tidemark.index.build.index_writer import BuildOptions, IndexWriter
 
 _PROBLEMS_IN_MEMORY = 65_536  # more of what no checkpoint names yet wait in the repository
 
