@@ -12,9 +12,9 @@ from tests.crawl.trees import Row
 from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.crawl.rows import Rows
+from tidemark.index.build.checkpoint import Checkpoint
 from tidemark.index.build.index_writer import BuildOptions
 from tidemark.index.build.pipeline import build_index
-from tidemark.index.checkpoint import Checkpoint
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags
 from tidemark.index.storage.object_store import Store

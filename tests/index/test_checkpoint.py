@@ -12,8 +12,8 @@ from tidemark.crawl import open_crawl
 from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
+from tidemark.index.build.checkpoint import load_checkpoint
 from tidemark.index.build.pipeline import IndexingPaused
-from tidemark.index.checkpoint import load_checkpoint
 
 ROOT = (b"/",)
 

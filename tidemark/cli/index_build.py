@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tidemark.cli.unfinished import Beginning
     from tidemark.crawl.crawler import Crawl
     from tidemark.exclusions import Exclusion
-    from tidemark.index.checkpoint import Checkpoint
+    from tidemark.index.build.checkpoint import Checkpoint
     from tidemark.index.format.manifest import IndexIdentity, Manifest
     from tidemark.index.progress import BuildProgress
 
@@ -211,8 +211,8 @@ def _left_to_go_on_with(
 ) -> Iterator[None]:
     """Stop the crawl when something goes wrong; keep what the next build can go on with, and say so."""
     from tidemark.cli.unfinished import give_up, note_beginning
+    from tidemark.index.build.checkpoint import load_checkpoint
     from tidemark.index.build.pipeline import IndexingPaused
-    from tidemark.index.checkpoint import load_checkpoint
 
     try:
         yield

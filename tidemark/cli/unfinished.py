@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tidemark.exclusions import Exclusion
-from tidemark.index.checkpoint import Checkpoint, load_checkpoint
+from tidemark.index.build.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.format.manifest import MANIFEST, IndexIdentity
 from tidemark.index.storage.object_store import ObjectMissing, Store
 

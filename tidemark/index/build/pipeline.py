@@ -16,7 +16,7 @@ from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, Crawl
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.exclusions import Exclusion
-from tidemark.index.checkpoint import Checkpoint, CheckpointWriter
+from tidemark.index.build.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
