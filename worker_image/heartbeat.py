@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.aws.errors import code_of, translate
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
+from tidemark.index.build.progress import BuildProgress
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.progress import BuildProgress
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tidemark.cli.bar import Bar
 from tidemark.crawl.crawler import CrawlProgress
-from tidemark.index.progress import BuildProgress
+from tidemark.index.build.progress import BuildProgress
 
 
 class Clock:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.index.building import RowsCrawl, identity_of, row
 from tidemark.index.build.pipeline import build_index
-from tidemark.index.progress import BuildProgress
+from tidemark.index.build.progress import BuildProgress
 
 
 class Clock:

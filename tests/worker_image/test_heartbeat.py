@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.errors import LeaseLost, TidemarkError, WorkerStopped
+from tidemark.index.build.progress import BuildProgress
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.progress import BuildProgress
 from worker_image.heartbeat import Heartbeat
 
 IDENTITY = IndexIdentity(account="1", region="r", file_system_id="fs-0", index_id="fs-0-i")

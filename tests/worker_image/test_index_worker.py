@@ -22,8 +22,8 @@ from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import CrawlOptions, CrawlProgress
 from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLost, WorkerStopped
 from tidemark.index.build.pipeline import build_index
+from tidemark.index.build.progress import BuildProgress
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.progress import BuildProgress
 from tidemark.index.search import search
 from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import ObjectMissing

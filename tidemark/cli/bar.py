@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from tidemark.cli import terminal
 from tidemark.crawl.crawler import CrawlProgress
-from tidemark.index.progress import BuildProgress
+from tidemark.index.build.progress import BuildProgress
 
 
 class Bar(Progress):

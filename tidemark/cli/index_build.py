@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tidemark.crawl.crawler import Crawl
     from tidemark.exclusions import Exclusion
     from tidemark.index.build.checkpoint import Checkpoint
+    from tidemark.index.build.progress import BuildProgress
     from tidemark.index.format.manifest import IndexIdentity, Manifest
-    from tidemark.index.progress import BuildProgress
 
 LOCAL = "local"  # where an account and a Region would stand
 CHECKPOINT_SECONDS = 60.0
@@ -118,8 +118,8 @@ def build(
     from tidemark.crawl.latency import answer_seconds, threads_for
     from tidemark.index.build.index_writer import BuildOptions
     from tidemark.index.build.pipeline import build_index
+    from tidemark.index.build.progress import BuildProgress
     from tidemark.index.format.schema import Flags
-    from tidemark.index.progress import BuildProgress
 
     store = store_at(repository)
     begun = utc_now()
