@@ -39,8 +39,8 @@ from tidemark.exclusions import Exclusion
 from tidemark.index.build.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.build.progress import BuildProgress
+from tidemark.index.build.publishing import find_written
 from tidemark.index.format.manifest import PROPOSAL, IndexIdentity, Manifest
-from tidemark.index.publishing import find_written
 from tidemark.scratch import scratch_directory
 from tidemark.settings import WorkerSettings
 from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped

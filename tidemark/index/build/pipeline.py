@@ -21,7 +21,7 @@ from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
 from tidemark.index.build.progress import BuildProgress
-from tidemark.index.publishing import propose, publish
+from tidemark.index.build.publishing import propose, publish
 from tidemark.index.rows.arrow_batch import columns, directories
 from tidemark.index.rows.external_sort import Sorter
 from tidemark.index.rows.row_groups import row_groups
