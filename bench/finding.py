@@ -15,7 +15,7 @@ from bench.synthetic import NEEDLE
 from tidemark.index.browse import list_directory
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.search import count, search
+from tidemark.index.query.search import count, search
 from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import FileStore, Store
 from tidemark.index.usage import totals_of_subdirectories

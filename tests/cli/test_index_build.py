@@ -15,7 +15,7 @@ from tests.crawl.trees import found_by_find, make_pitfalls, remove
 from tests.index.test_checkpoint import make_tree
 from tidemark.cli import index_build, terminal
 from tidemark.errors import IndexingFailed
-from tidemark.index.search import search
+from tidemark.index.query.search import search
 from tidemark.index.storage.catalog import list_indexes
 
 SECOND = re.compile(r"fs-[0-9a-f]{16}-[0-9TZ]{16}-[0-9a-f]{6}")

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
+from tidemark.index.query.search import count, search
 from tidemark.index.reading import folding
 from tidemark.index.reading.filters import Filters
 from tidemark.index.reading.pattern import NamePattern
-from tidemark.index.search import count, search
 from tidemark.index.storage.object_store import FileStore
 
 # Letters that fold to several, that several fold to, that are lowered to something else than they fold to.

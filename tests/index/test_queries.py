@@ -16,8 +16,8 @@ from tidemark.errors import ConfigurationError, PathNotFound
 from tidemark.index.diff import by_directory, diff
 from tidemark.index.format.escape import escape
 from tidemark.index.history import history, search_all
+from tidemark.index.query.search import count, search
 from tidemark.index.reading.filters import Filters
-from tidemark.index.search import count, search
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.usage import (
     directory_totals,

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
+from tidemark.index.query.search import search
 from tidemark.index.reading.expressions import required_texts
-from tidemark.index.search import search
 from tidemark.index.storage.object_store import FileStore
 
 LETTERS = st.sampled_from("ab[]!^-*?\\.+$x(){}|&~ \n") | st.sampled_from("éß")

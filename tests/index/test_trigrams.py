@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
 from tidemark.index.files.trigrams import Trigrams
-from tidemark.index.search import search
+from tidemark.index.query.search import search
 from tidemark.index.storage.object_store import FileStore
 
 LETTERS = st.sampled_from("abcAB\n") | st.sampled_from("éÉßı")

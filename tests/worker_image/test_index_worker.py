@@ -24,7 +24,7 @@ from tidemark.errors import AwsUnreachable, CrawlFailed, IndexNotFound, LeaseLos
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.build.progress import BuildProgress
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.search import search
+from tidemark.index.query.search import search
 from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.verify import verify

@@ -141,7 +141,7 @@ def _show_search(out: Console, connection: Connection, manifest: Manifest) -> No
     pattern = _sample_pattern(connection, manifest)
     _heading(out, "Search the backup, straight from the repository")
     out.print(terminal.commands((f"tidemark search '{pattern}'", "")))
-    from tidemark.index.search import search
+    from tidemark.index.query.search import search
 
     begun = utc_now()
     found = list(search(connection.repository, manifest, pattern))
@@ -159,7 +159,7 @@ def _show_search(out: Console, connection: Connection, manifest: Manifest) -> No
 
 def _sample_pattern(connection: Connection, manifest: Manifest) -> str:
     """Return a glob of the first plain extension in the index, so that the search finds something."""
-    from tidemark.index.search import search
+    from tidemark.index.query.search import search
 
     for entry in search(connection.repository, manifest, "*.*"):
         if entry.type == "f" and entry.ext and entry.ext.isascii() and entry.ext.isalnum():

@@ -195,7 +195,7 @@ def choose(repository: Store, file_system: str | None, pass_over: PassOver) -> l
 
 
 def _find(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -> Iterator[Found]:
-    from tidemark.index.search import search as entries_like
+    from tidemark.index.query.search import search as entries_like
 
     for manifest in manifests:
         for entry in entries_like(store, manifest, **wanted):
@@ -213,7 +213,7 @@ def _find_all(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -
 def _print_count(
     store: Store, manifests: list[Manifest], wanted: dict[str, Any], *, every: bool, as_json: bool
 ) -> None:
-    from tidemark.index.search import count as count_names
+    from tidemark.index.query.search import count as count_names
 
     if every:
         number = sum(1 for _ in _find_all(store, manifests, wanted))

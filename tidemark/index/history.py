@@ -15,9 +15,9 @@ from tidemark.index.files.errors_file import could_not_read
 from tidemark.index.files.history_log import Log, Seen, State
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import IndexIdentity, Manifest
+from tidemark.index.query.search import search
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.pattern import Mode
-from tidemark.index.search import search
 from tidemark.index.storage.catalog import PassOver, manifest_or_none
 from tidemark.index.storage.object_store import Store
 

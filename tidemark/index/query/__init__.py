@@ -1,0 +1,1 @@
+"""The questions that an index answers: find, list, compare, sum up, verify."""
