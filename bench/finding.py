@@ -12,9 +12,9 @@ from typing import Any
 from bench.figures import Figure, at_most, plain
 from bench.measure import Cost, FarStore, run
 from bench.synthetic import NEEDLE
-from tidemark.index.browse import list_directory
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
+from tidemark.index.query.browse import list_directory
 from tidemark.index.query.search import count, search
 from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import FileStore, Store

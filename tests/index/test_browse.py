@@ -4,7 +4,7 @@ import pytest
 
 from tests.index.building import directory, index_rows, row
 from tidemark.errors import PathNotFound
-from tidemark.index.browse import as_shown, find_entry, list_directory
+from tidemark.index.query.browse import as_shown, find_entry, list_directory
 
 ROWS = [
     directory("/a"),

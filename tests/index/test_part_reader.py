@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged
-from tidemark.index.browse import list_directory
+from tidemark.index.query.browse import list_directory
 from tidemark.index.query.search import search
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader
 from tidemark.index.storage.object_store import FileStore

@@ -135,7 +135,7 @@ def _answer(
 
 def _check_directory(store: Store, before: Manifest, after: Manifest, below: str) -> None:
     """Raise PathNotFound unless one of the indexes has a directory."""
-    from tidemark.index.browse import find_entry
+    from tidemark.index.query.browse import find_entry
 
     for index in (before, after):
         found = find_entry(store, index, below)

@@ -121,7 +121,7 @@ def _listing(
     store: Store, manifest: Manifest, directory: str
 ) -> tuple[Iterator[Entry], dict[str, DirectoryTotals]]:
     """Return what is in a directory, and what its subdirectories hold; of a file, itself."""
-    from tidemark.index.browse import find_entry, list_directory
+    from tidemark.index.query.browse import find_entry, list_directory
     from tidemark.index.usage import totals_of_subdirectories
 
     try:

@@ -11,12 +11,12 @@ from typing import Literal
 
 import pyarrow as pa
 
-from tidemark.index.browse import find_entry
 from tidemark.index.files.changes import CHANGES, CHANGES_SCHEMA, known_rows, rows_below, standing_rows
 from tidemark.index.files.errors_file import unreadable_of
 from tidemark.index.files.unreadable_file import Unreadable
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
+from tidemark.index.query.browse import find_entry
 from tidemark.index.reading.filters import Filters
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import in_order
