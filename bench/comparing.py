@@ -17,7 +17,7 @@ from bench.measure import FarStore, apart, run
 from bench.synthetic import SyntheticCrawl
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.history import history
+from tidemark.index.query.history import history
 from tidemark.index.query.search import search
 from tidemark.index.storage.catalog import identities, newest_index, newest_indexes
 from tidemark.index.storage.object_store import FileStore

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.index.building import directory, identity_of, index_rows, row
 from tests.index.test_side_files import trees
 from tidemark.index.files import history_log
-from tidemark.index.history import history
 from tidemark.index.query.browse import as_shown, find_entry
+from tidemark.index.query.history import history
 from tidemark.index.storage.catalog import list_indexes, read_manifest
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.verify import verify

@@ -15,7 +15,7 @@ from tests.index.test_side_files import trees
 from tidemark.errors import ConfigurationError, PathNotFound
 from tidemark.index.diff import by_directory, diff
 from tidemark.index.format.escape import escape
-from tidemark.index.history import history, search_all
+from tidemark.index.query.history import history, search_all
 from tidemark.index.query.search import count, search
 from tidemark.index.reading.filters import Filters
 from tidemark.index.storage.object_store import FileStore

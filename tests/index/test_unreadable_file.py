@@ -16,7 +16,7 @@ from tidemark.index.diff import diff
 from tidemark.index.files import changes, history_log
 from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.history import history
+from tidemark.index.query.history import history
 from tidemark.index.storage.catalog import read_manifest
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.verify import verify

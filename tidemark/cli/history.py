@@ -20,7 +20,7 @@ from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
     from tidemark.cli.connection import Connection
-    from tidemark.index.history import Version
+    from tidemark.index.query.history import Version
     from tidemark.index.storage.catalog import PassOver
 
 HELP = f"""Show every version of one path over all indexes.
@@ -79,7 +79,7 @@ def _answer(
     *,
     as_json: bool,
 ) -> None:
-    from tidemark.index.history import history as versions_of
+    from tidemark.index.query.history import history as versions_of
     from tidemark.index.storage.catalog import identities, newest_index
 
     indexes = sorted(identities(store, file_system), key=lambda each: each.file_system)

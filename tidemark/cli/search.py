@@ -203,7 +203,7 @@ def _find(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -> It
 
 
 def _find_all(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -> Iterator[Found]:
-    from tidemark.index.history import search_all
+    from tidemark.index.query.history import search_all
 
     for _, group in groupby(manifests, key=whose):
         for hit in search_all(store, list(group), **wanted):
