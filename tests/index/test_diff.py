@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from tests.index.building import directory, index_rows, row
-from tidemark.index.diff import diff
 from tidemark.index.files import changes
 from tidemark.index.format.schema import Flags
+from tidemark.index.query.diff import diff
 from tidemark.index.reading.part_reader import ParquetReader
 from tidemark.index.storage.object_store import FileStore
 

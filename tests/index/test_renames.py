@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
-from tidemark.index.diff import Change, by_directory, diff
 from tidemark.index.format.entry import Entry
+from tidemark.index.query.diff import Change, by_directory, diff
 from tidemark.index.renames import with_renames
 
 

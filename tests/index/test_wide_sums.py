@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tests.crawl.reading import rows_of
 from tests.index.building import directory, index_rows, row
 from tidemark.crawl.crawler import CrawlOptions
-from tidemark.index.diff import by_directory, diff
 from tidemark.index.files import dirs
 from tidemark.index.query.browse import as_shown
+from tidemark.index.query.diff import by_directory, diff
 from tidemark.index.rows import wide_sums
 from tidemark.index.storage.object_store import FileStore
 from tidemark.index.usage import directory_totals, largest_directories, largest_files, usage_by

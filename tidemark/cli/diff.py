@@ -20,8 +20,8 @@ from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
-    from tidemark.index.diff import Change, DirectoryChanges
     from tidemark.index.format.manifest import Manifest
+    from tidemark.index.query.diff import Change, DirectoryChanges
 
 HELP = f"""Show what is different between two indexes.
 
@@ -80,8 +80,8 @@ def diff(
 def _answer(
     store: Store, before: Manifest, after: Manifest, below: str, limit: int, *, as_json: bool
 ) -> None:
-    from tidemark.index.diff import by_directory
-    from tidemark.index.diff import diff as differences
+    from tidemark.index.query.diff import by_directory
+    from tidemark.index.query.diff import diff as differences
     from tidemark.index.renames import with_renames
 
     if before.index_id == after.index_id:

@@ -6,8 +6,8 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from tidemark.index.diff import Change
 from tidemark.index.format.entry import Entry
+from tidemark.index.query.diff import Change
 
 
 def with_renames(changes: Iterable[Change]) -> list[Change]:
