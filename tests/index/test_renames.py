@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.index.building import directory, index_rows, row
 from tidemark.index.format.entry import Entry
 from tidemark.index.query.diff import Change, by_directory, diff
-from tidemark.index.renames import with_renames
+from tidemark.index.query.renames import with_renames
 
 
 def entry(path: str, **fields: object) -> Entry:

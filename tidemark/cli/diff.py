@@ -82,7 +82,7 @@ def _answer(
 ) -> None:
     from tidemark.index.query.diff import by_directory
     from tidemark.index.query.diff import diff as differences
-    from tidemark.index.renames import with_renames
+    from tidemark.index.query.renames import with_renames
 
     if before.index_id == after.index_id:
         raise typer.BadParameter(
