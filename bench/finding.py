@@ -16,9 +16,9 @@ from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.browse import list_directory
 from tidemark.index.query.search import count, search
+from tidemark.index.query.usage import totals_of_subdirectories
 from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import FileStore, Store
-from tidemark.index.usage import totals_of_subdirectories
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")
 ABSENT = "qxzjkv"

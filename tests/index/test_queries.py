@@ -17,15 +17,15 @@ from tidemark.index.format.escape import escape
 from tidemark.index.query.diff import by_directory, diff
 from tidemark.index.query.history import history, search_all
 from tidemark.index.query.search import count, search
-from tidemark.index.reading.filters import Filters
-from tidemark.index.storage.object_store import FileStore
-from tidemark.index.usage import (
+from tidemark.index.query.usage import (
     directory_totals,
     largest_directories,
     largest_files,
     totals_of_subdirectories,
     usage_by,
 )
+from tidemark.index.reading.filters import Filters
+from tidemark.index.storage.object_store import FileStore
 
 SETTINGS = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -23,7 +23,7 @@ from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
-    from tidemark.index.usage import DirectoryTotals
+    from tidemark.index.query.usage import DirectoryTotals
 
 HELP = f"""List one directory, or one file, as it was in a backup.
 
@@ -122,7 +122,7 @@ def _listing(
 ) -> tuple[Iterator[Entry], dict[str, DirectoryTotals]]:
     """Return what is in a directory, and what its subdirectories hold; of a file, itself."""
     from tidemark.index.query.browse import find_entry, list_directory
-    from tidemark.index.usage import totals_of_subdirectories
+    from tidemark.index.query.usage import totals_of_subdirectories
 
     try:
         listing = list_directory(store, manifest, directory)

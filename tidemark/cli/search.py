@@ -237,7 +237,7 @@ def _print_count(
 
 def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> None:
     """Raise PathNotFound unless one of the indexes has the directory: nothing was found in it."""
-    from tidemark.index.usage import directory_totals
+    from tidemark.index.query.usage import directory_totals
 
     if under is None or not under.strip("/"):
         return

@@ -24,7 +24,7 @@ from tidemark.index.storage.object_store import Store
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry
     from tidemark.index.format.manifest import Manifest
-    from tidemark.index.usage import DirectoryTotals
+    from tidemark.index.query.usage import DirectoryTotals
 
 HELP = """Show where the bytes are in an index.
 
@@ -125,7 +125,7 @@ def usage(
 
 
 def _sum_up(store: Store, manifest: Manifest, below: str, by: By, largest: int) -> _Answer:
-    from tidemark.index.usage import directory_totals, largest_directories, largest_files
+    from tidemark.index.query.usage import directory_totals, largest_directories, largest_files
 
     if not manifest.parts:  # an index of nothing has no directories, not even the root
         return _Answer()
@@ -175,7 +175,7 @@ def _by_directory(store: Store, manifest: Manifest, below: str, own: _Row) -> li
 
 
 def _directories_of(store: Store, manifest: Manifest, path: str) -> list[_Row]:
-    from tidemark.index.usage import totals_of_subdirectories
+    from tidemark.index.query.usage import totals_of_subdirectories
 
     return [
         _Row(key=each.name, files=each.subtree_files, bytes=each.subtree_bytes)
@@ -184,8 +184,8 @@ def _directories_of(store: Store, manifest: Manifest, path: str) -> list[_Row]:
 
 
 def _by(store: Store, manifest: Manifest, below: str, by: By) -> list[_Row]:
+    from tidemark.index.query.usage import usage_by
     from tidemark.index.reading.filters import Filters
-    from tidemark.index.usage import usage_by
 
     kind = {By.EXT: "ext", By.OWNER: "owner", By.AGE: "age"}[by]
     found = usage_by(
