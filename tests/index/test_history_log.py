@@ -13,9 +13,9 @@ from tests.index.test_side_files import trees
 from tidemark.index.files import history_log
 from tidemark.index.query.browse import as_shown, find_entry
 from tidemark.index.query.history import history
+from tidemark.index.query.verify import verify
 from tidemark.index.storage.catalog import list_indexes, read_manifest
 from tidemark.index.storage.object_store import FileStore
-from tidemark.index.verify import verify
 
 
 class Counting:

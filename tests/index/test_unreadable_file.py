@@ -17,9 +17,9 @@ from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.diff import diff
 from tidemark.index.query.history import history
+from tidemark.index.query.verify import verify
 from tidemark.index.storage.catalog import read_manifest
 from tidemark.index.storage.object_store import FileStore
-from tidemark.index.verify import verify
 
 NAMES = [b"a", b"a b", b"b", b"\xff"]
 MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.index.building import directory, index_rows, row
 from tidemark.index.format.manifest import Key
-from tidemark.index.verify import verify
+from tidemark.index.query.verify import verify
 
 FILES = [
     "part-00000.parquet",

@@ -21,9 +21,9 @@ from tidemark.index.files import dirs
 from tidemark.index.query.browse import as_shown
 from tidemark.index.query.diff import by_directory, diff
 from tidemark.index.query.usage import directory_totals, largest_directories, largest_files, usage_by
+from tidemark.index.query.verify import verify
 from tidemark.index.rows import wide_sums
 from tidemark.index.storage.object_store import FileStore
-from tidemark.index.verify import verify
 
 MOST = 2**63 - 1
 SIZES = st.sampled_from([0, 1, 2**31, 2**62 - 1, 2**62, 2**62 + 1, MOST - 1, MOST])

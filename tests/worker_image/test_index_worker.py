@@ -25,9 +25,9 @@ from tidemark.index.build.pipeline import build_index
 from tidemark.index.build.progress import BuildProgress
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.query.search import search
+from tidemark.index.query.verify import verify
 from tidemark.index.storage.catalog import newest_index
 from tidemark.index.storage.object_store import ObjectMissing
-from tidemark.index.verify import verify
 from worker_image.heartbeat import Heartbeat
 
 REPOSITORY = Path(__file__).parents[2]

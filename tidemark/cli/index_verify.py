@@ -37,7 +37,7 @@ def verify(
 
 
 def _verify(store: Store, manifest: Manifest, *, as_json: bool) -> None:
-    from tidemark.index.verify import verify as findings_of
+    from tidemark.index.query.verify import verify as findings_of
 
     files = (*manifest.parts, *manifest.side_files)
     size = sum(file.bytes for file in files)
