@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.index.format.escape import escape
 
 

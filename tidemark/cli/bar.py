@@ -8,7 +8,7 @@ from datetime import timedelta
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build.progress import BuildProgress
 

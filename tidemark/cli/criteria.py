@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.index.format.escape import escape
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidemark.cli.terminal import json_time
+from tidemark.cli.output.terminal import json_time
 from tidemark.index.format.escape import unescape
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.index.format.entry import Entry
 
 _KINDS = {"p": "FIFO", "s": "socket", "c": "character device", "b": "block device"}

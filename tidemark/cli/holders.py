@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 
 if TYPE_CHECKING:
     from tidemark.aws.recovery_points import Kept

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from typer.exceptions import Exit
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.errors import (
     IndexDamaged,
     IndexFormatNotSupported,

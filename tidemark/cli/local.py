@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, in_our_words, workbench
 from tidemark.errors import ConfigurationError
 

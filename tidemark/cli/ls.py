@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from tidemark.cli import terminal
 from tidemark.cli.criteria import LARGEST
 from tidemark.cli.documents import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
+from tidemark.cli.output import terminal
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.escape import escape

@@ -14,11 +14,11 @@ from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import translated
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
-from tidemark.cli import terminal
 from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.connection import Connection, connect
 from tidemark.cli.documents import session_json
 from tidemark.cli.follow import INTERVAL_SECONDS, Follower, follow
+from tidemark.cli.output import terminal
 from tidemark.cli.steps import STATUS_STYLES
 from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
 from tidemark.policy.policy import Policy, check_file_system_id

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli import criteria, hits, terminal
+from tidemark.cli import criteria, hits
 from tidemark.cli.documents import ENTRY_FIELDS
 from tidemark.cli.hits import Found
 from tidemark.cli.holders import Holders
@@ -24,6 +24,7 @@ from tidemark.cli.indexes import (
     resolve,
     whose,
 )
+from tidemark.cli.output import terminal
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidemark.cli import terminal
+from tidemark.cli.output import terminal
 from tidemark.errors import ConfigurationError
 
 WIDTH, HEIGHT = 1600, 1000
