@@ -12,7 +12,6 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli import criteria, hits
-from tidemark.cli.documents import ENTRY_FIELDS
 from tidemark.cli.hits import Found
 from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import (
@@ -25,6 +24,7 @@ from tidemark.cli.indexes import (
     whose,
 )
 from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import ENTRY_FIELDS
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id

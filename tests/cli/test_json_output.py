@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
-from tidemark.cli.documents import name_json
+from tidemark.cli.output.json_output import name_json
 from tidemark.index.format.escape import escape
 
 
