@@ -232,7 +232,7 @@ def _print_largest(what: str, lines: list[tuple[int, int | None, str]]) -> None:
 
 def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_Row], path: Path) -> None:
     """Draw all rows; of the largest directories also what is directly in them."""
-    from tidemark.cli.treemap import Box, draw
+    from tidemark.cli.output.treemap import Box, draw
 
     boxes: list[Box] = []
     for number, row in enumerate(rows):
