@@ -259,7 +259,7 @@ def _shown(crawl: Crawl, progress: BuildProgress, pause_wanted: Callable[[], boo
     if not err.is_terminal:
         yield
         return
-    from tidemark.cli.bar import Bar
+    from tidemark.cli.output.progress_bar import Bar
 
     with Bar(err, crawl.progress, progress, pause_wanted):
         yield

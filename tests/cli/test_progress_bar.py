@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tidemark.cli.bar import Bar
+from tidemark.cli.output.progress_bar import Bar
 from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build.progress import BuildProgress
 
