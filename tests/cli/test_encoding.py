@@ -16,8 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tidemark.cli import encoding
-from tidemark.cli.output import terminal
+from tidemark.cli.output import encoding, terminal
 from tidemark.index.format.escape import escape
 
 # Names that an escape of code points, or none, shows alike; and our own signs.

@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tidemark.cli.encoding import sign
+from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.terminal import BAD, CAREFUL, GOOD, QUIET, count, duration, printable, size, spinner
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.indexing import Index, IndexStatus

@@ -24,7 +24,7 @@ from rich.status import Status
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli.encoding import as_bytes, limits, shows, sign
+from tidemark.cli.output.encoding import as_bytes, limits, shows, sign
 from tidemark.index.format.escape import unescape
 
 # Control, format (which reorder or hide text), surrogate, private use, unassigned; line and paragraph ends.
