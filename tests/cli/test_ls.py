@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import NOW
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
-from tidemark.cli.entries import entry_line
+from tidemark.cli.output.entry_lines import entry_line
 from tidemark.index.query.browse import find_entry
 from tidemark.sessions.overlap import claim, complete, settle
 

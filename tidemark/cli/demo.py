@@ -18,9 +18,9 @@ from rich.text import Text
 from tidemark.aws.clock import utc_now
 from tidemark.cli import recovery_points, run
 from tidemark.cli.connection import Connection
-from tidemark.cli.entries import entry_line
 from tidemark.cli.follow import follow
 from tidemark.cli.output import terminal
+from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.run import Started
 from tidemark.cli.steps import View
 from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, check, in_silence, workbench

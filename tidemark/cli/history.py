@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import Repository, deployment_or, no_index_yet, passing_over
 from tidemark.cli.output import terminal
+from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from tidemark.cli.entries import entry_line
 from tidemark.cli.holders import Holders
 from tidemark.cli.indexes import say_which
 from tidemark.cli.output import terminal
+from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import entry_json
 
 if TYPE_CHECKING:

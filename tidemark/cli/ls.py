@@ -12,9 +12,9 @@ import typer
 from rich.text import Text
 
 from tidemark.cli.criteria import LARGEST
-from tidemark.cli.entries import entry_line
 from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.cli.output import terminal
+from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry
