@@ -11,7 +11,7 @@ from tidemark.cli.output import terminal
 
 if TYPE_CHECKING:
     from tidemark.aws.recovery_points import Kept
-    from tidemark.cli.connection import Connection
+    from tidemark.cli.support.connection import Connection
     from tidemark.index.format.manifest import IndexIdentity
     from tidemark.sessions.session import FileSystem, Point
 

@@ -25,7 +25,7 @@ from tidemark.policy.policy import FILE_SYSTEM_ID
 from tidemark.sessions.naming import is_index_id
 
 if TYPE_CHECKING:  # importing the AWS SDK takes longer than most answers; a local repository needs none of it
-    from tidemark.cli.connection import Connection
+    from tidemark.cli.support.connection import Connection
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.storage.catalog import PassOver
 
@@ -65,7 +65,7 @@ def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
     """
     if url is not None:
         return store_at(url, to_read=True), None
-    from tidemark.cli.connection import connect
+    from tidemark.cli.support.connection import connect
 
     try:
         connection = connect()
@@ -97,7 +97,7 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
         return repository, index_of(repository, source)
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
-    from tidemark.cli.connection import connect
+    from tidemark.cli.support.connection import connect
     from tidemark.sessions.ledger import associations_of
 
     connection = connect()

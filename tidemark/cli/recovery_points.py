@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
-from tidemark.cli.connection import Connection, connect
 from tidemark.cli.output import terminal
+from tidemark.cli.support.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.indexing import Index
 from tidemark.sessions.items import read_index

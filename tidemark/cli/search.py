@@ -30,7 +30,7 @@ from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
-    from tidemark.cli.connection import Connection
+    from tidemark.cli.support.connection import Connection
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.storage.catalog import PassOver
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tidemark.cli.connection import connect
 from tidemark.cli.output import terminal
+from tidemark.cli.support.connection import connect
 
 HELP = """Make a new data key, which encrypts the tags of recovery points from now on.
 

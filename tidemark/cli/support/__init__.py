@@ -1,0 +1,1 @@
+"""What several commands share: connecting, choosing indexes, filters, watching sessions."""
