@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from tidemark.cli.indexes import (
+from tidemark.cli.output import terminal
+from tidemark.cli.support.index_selection import (
     INDEX_FIELDS,
     Repository,
     deployment_or,
@@ -15,7 +16,6 @@ from tidemark.cli.indexes import (
     no_index_yet,
     passing_over,
 )
-from tidemark.cli.output import terminal
 from tidemark.errors import IndexNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id

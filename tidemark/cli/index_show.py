@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from tidemark.cli.indexes import INDEX_FIELDS, Repository, manifest_json, opened
 from tidemark.cli.output import terminal
+from tidemark.cli.support.index_selection import INDEX_FIELDS, Repository, manifest_json, opened
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from tidemark.cli.indexes import Repository, opened
 from tidemark.cli.output import terminal
+from tidemark.cli.support.index_selection import Repository, opened
 from tidemark.errors import IndexDamaged
 from tidemark.index.storage.object_store import Store
 

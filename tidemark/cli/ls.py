@@ -12,10 +12,10 @@ import typer
 from rich.text import Text
 
 from tidemark.cli.criteria import LARGEST
-from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.escape import escape

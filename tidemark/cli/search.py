@@ -14,7 +14,9 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli import criteria, hits
 from tidemark.cli.hits import Found
 from tidemark.cli.holders import Holders
-from tidemark.cli.indexes import (
+from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import ENTRY_FIELDS
+from tidemark.cli.support.index_selection import (
     Repository,
     deployment_or,
     every_index,
@@ -23,8 +25,6 @@ from tidemark.cli.indexes import (
     resolve,
     whose,
 )
-from tidemark.cli.output import terminal
-from tidemark.cli.output.json_output import ENTRY_FIELDS
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli.criteria import LARGEST
-from tidemark.cli.indexes import Repository, note_hard_links, opened, say_which
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
+from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store
