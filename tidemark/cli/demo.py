@@ -17,12 +17,12 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli import recovery_points, run
-from tidemark.cli.follow import follow
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.run import Started
 from tidemark.cli.steps import View
 from tidemark.cli.support.connection import Connection
+from tidemark.cli.support.session_watcher import follow
 from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, check, in_silence, workbench
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
