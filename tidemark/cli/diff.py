@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tidemark.cli.criteria import LARGEST
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, passing_over, resolve, whose
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape

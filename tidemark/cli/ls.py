@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from tidemark.cli.criteria import LARGEST
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry

@@ -11,11 +11,12 @@ import typer
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli import criteria, hits
+from tidemark.cli import hits
 from tidemark.cli.hits import Found
 from tidemark.cli.holders import Holders
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import ENTRY_FIELDS
+from tidemark.cli.support import filter_options
 from tidemark.cli.support.index_selection import (
     Repository,
     deployment_or,
@@ -102,7 +103,7 @@ def search(
             "--limit",
             metavar="N",
             min=0,
-            max=criteria.LARGEST,
+            max=filter_options.LARGEST,
             help="Stop after so many; 0 for all. Default: 100, or all for programs.",
         ),
     ] = None,
@@ -135,10 +136,10 @@ def search(
             "no name has a slash; search below a directory with: --under PATH", param_hint="PATTERN"
         )
     wanted: dict[str, Any] = {
-        "pattern": criteria.pattern_of(pattern or "", regex=regex),
+        "pattern": filter_options.pattern_of(pattern or "", regex=regex),
         "mode": "regex" if regex else "exact" if exact and pattern else "auto",
         "ignore_case": ignore_case,
-        "filters": criteria.filters(
+        "filters": filter_options.filters(
             now=utc_now(),
             ext=ext,
             under=under,

@@ -12,10 +12,10 @@ import typer
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli.criteria import LARGEST
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
+from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, say_which
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape

@@ -10,7 +10,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.cli import criteria
+from tidemark.cli.support import filter_options
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
@@ -29,19 +29,19 @@ NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
     ],
 )
 def test_sizes(texts, expected):
-    assert criteria.size_range(texts) == expected
+    assert filter_options.size_range(texts) == expected
 
 
 @given(st.integers(0, 2**63 - 1))
 def test_a_size_in_bytes_is_itself(number):
-    assert criteria.size_range([f"+{number}"]) == (number, None)
-    assert criteria.size_range([f"-{number}"]) == (None, number)
+    assert filter_options.size_range([f"+{number}"]) == (number, None)
+    assert filter_options.size_range([f"-{number}"]) == (None, number)
 
 
 @pytest.mark.parametrize("text", ["", "+", "1X", "big", "1i", "+-1", "1 G", "9E9", "10E", "\u0661"])
 def test_what_is_no_size(text):
     with pytest.raises(typer.BadParameter):
-        criteria.size_range([text])
+        filter_options.size_range([text])
 
 
 @pytest.mark.parametrize(
@@ -56,38 +56,38 @@ def test_what_is_no_size(text):
     ],
 )
 def test_times(text, expected):
-    assert criteria.moment_of(text, NOW, "--newer") == expected
+    assert filter_options.moment_of(text, NOW, "--newer") == expected
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "d", "-1d", "999999999y", "2026-13-01"])
 def test_what_is_no_time(text):
     with pytest.raises(typer.BadParameter):
-        criteria.moment_of(text, NOW, "--newer")
+        filter_options.moment_of(text, NOW, "--newer")
 
 
 def test_owners():
-    assert criteria.owner_of("1000") == (1000, None)
-    assert criteria.owner_of("0:100") == (0, 100)
-    assert criteria.owner_of(":0") == (None, 0)
+    assert filter_options.owner_of("1000") == (1000, None)
+    assert filter_options.owner_of("0:100") == (0, 100)
+    assert filter_options.owner_of(":0") == (None, 0)
     for text in ("", ":", "root", "1:", "-1", str(2**63)):
         with pytest.raises(typer.BadParameter):
-            criteria.owner_of(text)
+            filter_options.owner_of(text)
 
 
 def test_types():
-    assert criteria.types_of("f,l") == {"f", "l"}
+    assert filter_options.types_of("f,l") == {"f", "l"}
     for text in ("", "x", "fd", "f,"):
         with pytest.raises(typer.BadParameter):
-            criteria.types_of(text)
+            filter_options.types_of(text)
 
 
 @given(st.text(max_size=12))
 def test_any_text_has_a_meaning_or_is_refused(text):
     for read in (
-        lambda: criteria.size_range([text]),
-        lambda: criteria.moment_of(text, NOW, "--newer"),
-        lambda: criteria.owner_of(text),
-        lambda: criteria.types_of(text),
+        lambda: filter_options.size_range([text]),
+        lambda: filter_options.moment_of(text, NOW, "--newer"),
+        lambda: filter_options.owner_of(text),
+        lambda: filter_options.types_of(text),
     ):
         with contextlib.suppress(typer.BadParameter):
             read()
