@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from tidemark.cli.holders import Holders
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.support.index_selection import Repository, deployment_or, no_index_yet, passing_over
+from tidemark.cli.support.recovery_points_of_index import Holders
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from tidemark.cli.holders import Holders
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import entry_json
 from tidemark.cli.support.index_selection import say_which
+from tidemark.cli.support.recovery_points_of_index import Holders
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry

@@ -13,7 +13,6 @@ from rich.text import Text
 from tidemark.aws.clock import utc_now
 from tidemark.cli import hits
 from tidemark.cli.hits import Found
-from tidemark.cli.holders import Holders
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import ENTRY_FIELDS
 from tidemark.cli.support import filter_options
@@ -26,6 +25,7 @@ from tidemark.cli.support.index_selection import (
     resolve,
     whose,
 )
+from tidemark.cli.support.recovery_points_of_index import Holders
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
