@@ -23,7 +23,7 @@ TESTS = (
     "tests/aws/test_tag_keys.py",
     "tests/cli/test_session.py",
     "tests/cli/test_sessions.py",
-    "tests/cli/test_unfinished.py",
+    "tests/cli/test_resumable_build.py",
     "tests/worker_image/test_heartbeat.py",
     "tests/worker_image/test_index_worker.py",
 )

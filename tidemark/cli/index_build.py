@@ -29,7 +29,7 @@ from tidemark.scratch import scratch_directory
 from tidemark.sessions.naming import index_id
 
 if TYPE_CHECKING:
-    from tidemark.cli.unfinished import Beginning
+    from tidemark.cli.support.resumable_build import Beginning
     from tidemark.crawl.crawler import Crawl
     from tidemark.exclusions import Exclusion
     from tidemark.index.build.checkpoint import Checkpoint
@@ -112,7 +112,7 @@ def build(
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
-    from tidemark.cli import unfinished
+    from tidemark.cli.support import resumable_build
     from tidemark.crawl import open_crawl
     from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions
     from tidemark.crawl.latency import answer_seconds, threads_for
@@ -125,14 +125,14 @@ def build(
     begun = utc_now()
     flags = Flags(full_inodes=full_inodes, nanoseconds=nanoseconds)
     excluded = (*RESTORE_DIRECTORIES, *map(_exclusion, exclude or ()))
-    beginning = unfinished.beginning_of(directory, excluded, flags.names())
+    beginning = resumable_build.beginning_of(directory, excluded, flags.names())
     identity = _new_identity(file_system or file_system_id_of(directory), begun)
     checkpoint: Checkpoint | None = None
-    if earlier := unfinished.unfinished(store, identity, beginning):
+    if earlier := resumable_build.unfinished(store, identity, beginning):
         identity, checkpoint = earlier
-        unfinished.give_up(store, identity, but="checkpoint")
+        resumable_build.give_up(store, identity, but="checkpoint")
         _say_goes_on(identity, checkpoint)
-    unfinished.note_beginning(store, identity, beginning, here=True)
+    resumable_build.note_beginning(store, identity, beginning, here=True)
     threads = threads or threads_for(answer_seconds(os.fsencode(directory)))
     crawl = open_crawl(
         os.fsencode(directory),
@@ -160,7 +160,7 @@ def build(
             resume=checkpoint,
             options=BuildOptions(checkpoint_seconds=CHECKPOINT_SECONDS),
         )
-    unfinished.forget_beginning(store, identity)
+    resumable_build.forget_beginning(store, identity)
     took = utc_now() - begun
     for pattern in manifest.unmatched:
         _warn(f"no directory matches --exclude {terminal.quoted(pattern)}{_hint(pattern, directory)}")
@@ -210,7 +210,7 @@ def _left_to_go_on_with(
     store: Store, identity: IndexIdentity, beginning: Beginning, crawl: Crawl, progress: BuildProgress
 ) -> Iterator[None]:
     """Stop the crawl when something goes wrong; keep what the next build can go on with, and say so."""
-    from tidemark.cli.unfinished import give_up, note_beginning
+    from tidemark.cli.support.resumable_build import give_up, note_beginning
     from tidemark.index.build.checkpoint import load_checkpoint
     from tidemark.index.build.pipeline import IndexingPaused
 
