@@ -18,7 +18,7 @@ import pytest
 from localcloud import LocalCloud
 from tests.crawl.trees import make_pitfalls
 from tests.e2e.account import make_file_system, make_network
-from tidemark.cli.workbench import configuration, synthesize
+from tidemark.cli.support.local_deployment import configuration, synthesize
 from tidemark.errors import SessionNotFound
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")

@@ -14,7 +14,7 @@ import pytest
 from localcloud import Fault, LocalCloud
 from tests.e2e.conftest import Deployed, until
 from tidemark import errors
-from tidemark.cli.workbench import synthesize
+from tidemark.cli.support.local_deployment import synthesize
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 

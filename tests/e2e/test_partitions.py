@@ -6,7 +6,7 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.e2e.conftest import Deployed
-from tidemark.cli.workbench import COPY_REGION, REGION, configuration, synthesize
+from tidemark.cli.support.local_deployment import COPY_REGION, REGION, configuration, synthesize
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 

@@ -22,8 +22,16 @@ from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.run import Started
 from tidemark.cli.steps import View
 from tidemark.cli.support.connection import Connection
+from tidemark.cli.support.local_deployment import (
+    COPY_REGION,
+    REGION,
+    Say,
+    Workbench,
+    check,
+    in_silence,
+    workbench,
+)
 from tidemark.cli.support.session_watcher import follow
-from tidemark.cli.workbench import COPY_REGION, REGION, Say, Workbench, check, in_silence, workbench
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
 from tidemark.scratch import scratch_directory

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.cli.output import terminal
-from tidemark.cli.workbench import COPY_REGION, REGION, Workbench, in_our_words, workbench
+from tidemark.cli.support.local_deployment import COPY_REGION, REGION, Workbench, in_our_words, workbench
 from tidemark.errors import ConfigurationError
 
 if TYPE_CHECKING:

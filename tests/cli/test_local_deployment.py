@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tidemark.aws.regions import sdk_regions
-from tidemark.cli import workbench
+from tidemark.cli.support import local_deployment
 from tidemark.errors import ConfigurationError, LocalCloudError
 from tidemark.policy.configuration import load
 
@@ -18,7 +18,7 @@ IDS = {"home": "fs-0123456789abcdef0", "0": "fs-0123456789abcdef1", "true": "fs-
 
 def test_the_written_configuration_is_a_valid_one(tmp_path):
     path = tmp_path / "tidemark.yaml"
-    path.write_text(workbench.configuration(IDS))
+    path.write_text(local_deployment.configuration(IDS))
     loaded = load(path, sdk_regions())
     assert {policy.name: policy.file_systems for policy in loaded.policies} == {
         name: (file_system,) for name, file_system in IDS.items()
@@ -26,8 +26,8 @@ def test_the_written_configuration_is_a_valid_one(tmp_path):
     for policy in loaded.policies:
         assert policy.index
         assert policy.schedule is None
-        assert [copy.region for copy in policy.copies] == [workbench.COPY_REGION]
-    assert set(loaded.vaults) == {workbench.REGION, workbench.COPY_REGION}
+        assert [copy.region for copy in policy.copies] == [local_deployment.COPY_REGION]
+    assert set(loaded.vaults) == {local_deployment.REGION, local_deployment.COPY_REGION}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
     monkeypatch.setattr(
         "localcloud.client.LocalCloud.start", lambda **_: nullcontext(SimpleNamespace(file_systems={}))
     )
-    monkeypatch.setattr(workbench, "SOURCES", Path("nowhere"))  # so that it ends at once
+    monkeypatch.setattr(local_deployment, "SOURCES", Path("nowhere"))  # so that it ends at once
     said = []
 
     def say(what):
@@ -68,19 +68,19 @@ def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
         return nullcontext()
 
     kept = None if state is None else Path(state)
-    with pytest.raises(LocalCloudError), workbench.workbench({}, time_scale=1, state=kept, say=say):
+    with pytest.raises(LocalCloudError), local_deployment.workbench({}, time_scale=1, state=kept, say=say):
         pass
     assert said[-1] == f"Ending the local cloud, {words}"
 
 
 def test_without_the_sources_the_message_says_where_to_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(workbench, "SOURCES", tmp_path)
+    monkeypatch.setattr(local_deployment, "SOURCES", tmp_path)
     with pytest.raises(LocalCloudError, match="clone"):
-        workbench.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")
+        local_deployment.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")
 
 
 def test_a_failed_synthesis_shows_its_last_words(tmp_path, monkeypatch):
     (tmp_path / "app.py").write_text("raise SystemExit('no node here')")
-    monkeypatch.setattr(workbench, "SOURCES", tmp_path)
+    monkeypatch.setattr(local_deployment, "SOURCES", tmp_path)
     with pytest.raises(LocalCloudError, match="no node here"):
-        workbench.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")
+        local_deployment.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")
