@@ -20,7 +20,6 @@ from tidemark.cli import recovery_points, run
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.run import Started
-from tidemark.cli.steps import View
 from tidemark.cli.support.connection import Connection
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
@@ -31,6 +30,7 @@ from tidemark.cli.support.local_deployment import (
     in_silence,
     workbench,
 )
+from tidemark.cli.support.session_progress import View
 from tidemark.cli.support.session_watcher import follow
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy

@@ -17,8 +17,8 @@ from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
 from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import session_json
-from tidemark.cli.steps import STATUS_STYLES
 from tidemark.cli.support.connection import Connection, connect
+from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, Follower, follow
 from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
 from tidemark.policy.policy import Policy, check_file_system_id

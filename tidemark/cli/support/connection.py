@@ -13,7 +13,7 @@ from tidemark.aws.deployment import Resources, discover, read_policy
 from tidemark.aws.s3_store import open_store
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.cli.recorded import RecordedRepository
-from tidemark.cli.steps import View
+from tidemark.cli.support.session_progress import View
 from tidemark.errors import PolicyNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.storage.object_store import Store as Repository

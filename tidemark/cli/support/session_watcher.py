@@ -11,8 +11,8 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
-from tidemark.cli.steps import STATUS_STYLES, State, StepsTable, View, line, steps
 from tidemark.cli.support.connection import Connection
+from tidemark.cli.support.session_progress import STATUS_STYLES, State, StepsTable, View, line, steps
 from tidemark.errors import SessionNotFound
 from tidemark.policy.policy import Policy
 
