@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
-from tidemark.cli.codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PIPE_CLOSED, USAGE
 from tidemark.cli.main import command as whole
+from tidemark.cli.support.exit_codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PIPE_CLOSED, USAGE
 from tidemark.errors import error_classes
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"

@@ -14,10 +14,10 @@ from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import translated
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
-from tidemark.cli.codes import INTERRUPTED
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import session_json
 from tidemark.cli.support.connection import Connection, connect
+from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, Follower, follow
 from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
