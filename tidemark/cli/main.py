@@ -18,9 +18,9 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from tidemark import __version__
 from tidemark.aws.errors import translated
-from tidemark.cli.command import Command
 from tidemark.cli.output import encoding, terminal
 from tidemark.cli.support.exit_codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PIPE_CLOSED, USAGE
+from tidemark.cli.support.help_layout import Command
 from tidemark.errors import TidemarkError
 
 # Each command and the function that it is, in the order of the help; its HELP is beside it.
