@@ -11,11 +11,9 @@ import typer
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli import hits
-from tidemark.cli.hits import Found
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import ENTRY_FIELDS
-from tidemark.cli.support import filter_options
+from tidemark.cli.support import filter_options, search_results
 from tidemark.cli.support.index_selection import (
     Repository,
     deployment_or,
@@ -26,6 +24,7 @@ from tidemark.cli.support.index_selection import (
     whose,
 )
 from tidemark.cli.support.recovery_points_of_index import Holders
+from tidemark.cli.support.search_results import Found
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
@@ -171,9 +170,11 @@ def search(
             limit = 0 if as_json or print0 else _FOR_PEOPLE
         holders = Holders(connection) if every else None
         show = (
-            hits.print_bare
+            search_results.print_bare
             if print0
-            else partial(hits.print_json_lines if as_json else hits.print_lines, holders=holders)
+            else partial(
+                search_results.print_json_lines if as_json else search_results.print_lines, holders=holders
+            )
         )
         number = show(islice(found, limit or None))
         if not number:
