@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.crawl.trees import found_by_find, make_pitfalls, remove
 from tests.index.test_checkpoint import make_tree
-from tidemark.cli import index_build
+from tidemark.cli.commands import index_build
 from tidemark.cli.output import terminal
 from tidemark.errors import IndexingFailed
 from tidemark.index.query.search import search
