@@ -127,12 +127,12 @@ def test_a_home_that_cannot_hold_them_is_an_error_in_words(
 ) -> None:
     from types import SimpleNamespace
 
-    from tidemark.cli import local
+    from tidemark.cli.commands import local_up
 
     (tmp_path / ".tidemark").write_text("a file")
     monkeypatch.setenv("HOME", str(tmp_path))
     cloud = SimpleNamespace(
         endpoint_url="http://127.0.0.1:1", region="r", access_key_id="a", secret_access_key="s"
     )
-    with pytest.raises(LocalCloudError, match="HOME"), local._profile(SimpleNamespace(cloud=cloud)):
+    with pytest.raises(LocalCloudError, match="HOME"), local_up._profile(SimpleNamespace(cloud=cloud)):
         pass
