@@ -90,7 +90,7 @@ def test_an_execution_that_is_stopped_leaves_its_session_to_be_looked_at(
     tidemark, deployment, own, monkeypatch
 ):
     deployment.session("s-1")
-    monkeypatch.setattr("tidemark.cli.run.session_id", lambda *_: "s-1")
+    monkeypatch.setattr("tidemark.cli.commands.run.session_id", lambda *_: "s-1")
     monkeypatch.setattr("tidemark.aws.executions.ended_as", lambda *_: "ABORTED")
     result = tidemark("run", "nightly", "--wait")
     assert result.code == 32
@@ -102,8 +102,8 @@ def test_who_starts_in_the_same_second_follows_the_sessions_of_the_other_to_thei
 ):
     """The second policy-run finds its sessions started, and has nothing to do."""
     deployment.session("s-1", points=(deployment.point(),))
-    monkeypatch.setattr("tidemark.cli.run.session_id", lambda *_: "s-1")
-    monkeypatch.setattr("tidemark.cli.run.INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("tidemark.cli.commands.run.session_id", lambda *_: "s-1")
+    monkeypatch.setattr("tidemark.cli.commands.run.INTERVAL_SECONDS", 0.01)
     asked: list[str] = []
 
     def ended_as(_client, arn):

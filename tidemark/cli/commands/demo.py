@@ -16,11 +16,10 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli import run
-from tidemark.cli.commands import recovery_points
+from tidemark.cli.commands import recovery_points, run
+from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
-from tidemark.cli.run import Started
 from tidemark.cli.support.connection import Connection
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
