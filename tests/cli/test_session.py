@@ -63,7 +63,7 @@ def test_watching_waits_for_a_session_that_is_starting(tidemark, deployment, mac
     def sleep(_seconds):
         deployment.session("s-1", status=SessionStatus.SUCCESS, ended_at=NOW)
 
-    monkeypatch.setattr("tidemark.cli.session.time.sleep", sleep)
+    monkeypatch.setattr("tidemark.cli.commands.session.time.sleep", sleep)
     result = tidemark("session", "s-1", "--watch")
     assert result.code == 0, result.err
     assert "session: starting" in result.err
