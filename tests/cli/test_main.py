@@ -41,7 +41,7 @@ def test_a_wrong_call_says_what_and_where_to_look(tidemark, arguments):
 def test_every_error_ends_with_its_own_code(tidemark, monkeypatch, error):
     raised = TidemarkError.__new__(error)
     Exception.__init__(raised, "a fact; a next step\x1b[2J")
-    monkeypatch.setattr("tidemark.cli.sessions.connect", lambda: raise_(raised))
+    monkeypatch.setattr("tidemark.cli.commands.sessions.connect", lambda: raise_(raised))
     result = tidemark("sessions")
     assert result.code == error.exit_code
     assert result.err == "tidemark: a fact; a next step\\x1b[2J\n"
@@ -50,7 +50,7 @@ def test_every_error_ends_with_its_own_code(tidemark, monkeypatch, error):
 
 def test_a_defect_is_told_in_a_sentence_with_a_file_for_the_report(tidemark, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("tidemark.cli.sessions.connect", lambda: {}["nothing"])
+    monkeypatch.setattr("tidemark.cli.commands.sessions.connect", lambda: {}["nothing"])
     result = tidemark("sessions")
     assert result.code == 70
     assert "Traceback" not in result.err
@@ -60,7 +60,7 @@ def test_a_defect_is_told_in_a_sentence_with_a_file_for_the_report(tidemark, mon
 
 
 def test_ctrl_c_is_no_traceback(tidemark, monkeypatch):
-    monkeypatch.setattr("tidemark.cli.sessions.connect", lambda: raise_(KeyboardInterrupt()))
+    monkeypatch.setattr("tidemark.cli.commands.sessions.connect", lambda: raise_(KeyboardInterrupt()))
     result = tidemark("sessions")
     assert (result.code, result.err) == (130, "tidemark: stopped\n")
 
@@ -111,7 +111,7 @@ def test_closed_streams_are_no_error(repository, tmp_path, closed):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_end_what_is_running_with_its_cleaning_up(number):
     program = (
-        "import time, tidemark.cli.sessions as s\n"
+        "import time, tidemark.cli.commands.sessions as s\n"
         "def connect():\n"
         "    try:\n"
         "        print('ready', flush=True); time.sleep(60)\n"
