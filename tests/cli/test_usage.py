@@ -16,7 +16,7 @@ _NOW_US = int(NOW.timestamp()) * 1_000_000
 
 @pytest.fixture
 def at(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr("tidemark.cli.usage.utc_now", lambda: NOW)
+    monkeypatch.setattr("tidemark.cli.commands.usage.utc_now", lambda: NOW)
     rows = [
         directory("/a"),
         directory("/a/deep"),
