@@ -16,7 +16,7 @@ import pytest
 from tests.crawl.reading import numbers, rows_of
 from tests.crawl.trees import found_by_find, open_descriptors
 from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
-from tidemark.crawl.deferred import Deferred
+from tidemark.crawl.spill_queue import Deferred
 from tidemark.errors import CrawlFailed
 from tidemark.exclusions import Exclusion
 
@@ -316,7 +316,7 @@ def test_a_directory_that_was_pending_and_is_gone_has_vanished(crawler, tmp_path
 @pytest.mark.parametrize("threads", [1, 4])
 def test_more_directories_than_fit_in_memory_wait_in_a_file(crawler, tmp_path, monkeypatch, threads):
     monkeypatch.setattr(f"{crawler.__module__}._QUEUE_BYTES", 500)
-    monkeypatch.setattr("tidemark.crawl.deferred._TAKEN_AT_ONCE", 2)
+    monkeypatch.setattr("tidemark.crawl.spill_queue._TAKEN_AT_ONCE", 2)
     waited = []
     add = Deferred.add
     monkeypatch.setattr(Deferred, "add", lambda self, paths: (waited.append(paths), add(self, paths)))

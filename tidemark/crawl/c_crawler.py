@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from tidemark.crawl.batch import Batch, BytesColumn, Operation, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
-from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import Root, check_anything_read, open_root, root_unreadable
+from tidemark.crawl.spill_queue import Deferred
 from tidemark.errors import CrawlFailed
 
 _BATCHES = 8  # ready for a reader

@@ -18,7 +18,6 @@ from itertools import islice
 
 from tidemark.crawl.batch import Batch, Operation
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
-from tidemark.crawl.deferred import Deferred
 from tidemark.crawl.descriptors import (
     OpenDirectory,
     Root,
@@ -30,6 +29,7 @@ from tidemark.crawl.descriptors import (
 )
 from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows
+from tidemark.crawl.spill_queue import Deferred
 
 _CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
 _BATCH_BYTES = 1 << 26  # of paths, in all threads' batches
