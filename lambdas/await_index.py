@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from lambdas._step import Deployment, step
-from tidemark.aws.conclusion import answer_waiting
+from tidemark.aws.notify_sessions import answer_waiting
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.ledger import wait_for_index

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from lambdas._step import Deployment, step
 from tidemark.aws.clock import utc_now
-from tidemark.aws.conclusion import announce
+from tidemark.aws.notify_sessions import announce
 from tidemark.aws.publication import publish, read_proposal
 from tidemark.sessions.overlap import complete, hold
 

@@ -7,7 +7,7 @@ from typing import TypedDict
 from lambdas._step import Deployment, step
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
-from tidemark.aws.conclusion import announce
+from tidemark.aws.notify_sessions import announce
 from tidemark.sessions.overlap import fail
 
 

@@ -11,10 +11,10 @@ from typing import TypedDict
 from lambdas._step import Deployment, count, count_session, logger, step
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
-from tidemark.aws.conclusion import announce
 from tidemark.aws.each import Failures
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
+from tidemark.aws.notify_sessions import announce
 from tidemark.aws.retention import with_retention_checked
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease

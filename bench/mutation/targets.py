@@ -17,7 +17,7 @@ TESTS = (
     "tests/sessions",
     "tests/lambdas",
     "tests/tags",
-    "tests/aws/test_conclusion.py",
+    "tests/aws/test_notify_sessions.py",
     "tests/aws/test_points.py",
     "tests/aws/test_records.py",
     "tests/aws/test_tag_keys.py",

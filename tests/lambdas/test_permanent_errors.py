@@ -242,7 +242,7 @@ def test_whoever_shares_the_index_is_associated_and_answered(
 ) -> None:
     answered: list[str] = []
     monkeypatch.setattr(
-        "tidemark.aws.conclusion.answer_waiting", lambda _client, token, _index: answered.append(token)
+        "tidemark.aws.notify_sessions.answer_waiting", lambda _client, token, _index: answered.append(token)
     )
     ERRORS[error][0](account)
     complete_index(account, call)
