@@ -20,7 +20,7 @@ from tidemark.sessions.session import FileSystem, Session
 from tidemark.settings import LambdaSettings
 
 if TYPE_CHECKING:
-    from tidemark.aws.points import PointTags
+    from tidemark.aws.point_tags import PointTags
 
 logger = Logger(service="tidemark")
 # The functions call nothing but AWS; patching all that the SDK could trace would import it first.
@@ -47,7 +47,7 @@ class Deployment:
     def tags(self) -> PointTags:
         """The tags of the deployment's recovery points."""
         # Half of the functions never open a tag, and cryptography is a tenth of a cold start.
-        from tidemark.aws.points import PointTags
+        from tidemark.aws.point_tags import PointTags
 
         return PointTags(
             clients=self.clients,

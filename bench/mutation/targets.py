@@ -18,7 +18,7 @@ TESTS = (
     "tests/lambdas",
     "tests/tags",
     "tests/aws/test_notify_sessions.py",
-    "tests/aws/test_points.py",
+    "tests/aws/test_point_tags.py",
     "tests/aws/test_records.py",
     "tests/aws/test_tag_keys.py",
     "tests/cli/test_session.py",

@@ -19,7 +19,7 @@ from tests.lambdas.conftest import AT_TWO, STARTED, close, propose
 from tests.sessions.world import new_session, point
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
-from tidemark.aws.points import PointTags
+from tidemark.aws.point_tags import PointTags
 from tidemark.errors import AwsUnreachable
 from tidemark.sessions.items import read_session
 from tidemark.sessions.ledger import associations_of, record_job, wait_for_index

@@ -18,7 +18,7 @@ from tidemark.sessions.store import Store
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from tidemark.aws.points import PointTags
+    from tidemark.aws.point_tags import PointTags
 
 # The state is over: answered before, timed out and asked again, or aborted. Source: SendTaskSuccess.
 _NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.errors import code_of, is_denied, message_of
-from tidemark.aws.points import all_tags
+from tidemark.aws.point_tags import all_tags
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.aws.vaults import vault_error
 from tidemark.errors import TagKeyDamaged, TidemarkError

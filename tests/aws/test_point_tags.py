@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from tests.aws.account import REGION, the_clients
 from tests.sessions.world import FS, START, new_session, point
-from tidemark.aws.points import PointTags, all_tags
+from tidemark.aws.point_tags import PointTags, all_tags
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.tags import KEY_BYTES, TagKey, open_tags
 
