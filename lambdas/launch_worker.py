@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from lambdas._step import Deployment, logger, step
 from tidemark.aws.clock import utc_now
-from tidemark.aws.launch import launch
+from tidemark.aws.worker_launcher import launch
 from tidemark.aws.workers import WorkerRequest, remove_workers
 from tidemark.sessions.attempts import record_attempt
 from tidemark.sessions.indexing import Attempt

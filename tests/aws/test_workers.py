@@ -17,7 +17,7 @@ from tidemark.aws.fargate import (
     register_task_definition,
     registered_task_definitions,
 )
-from tidemark.aws.launch import launch
+from tidemark.aws.worker_launcher import launch
 from tidemark.aws.workers import WorkerRequest, find_workers, remove_workers
 from tidemark.errors import WorkerNotLaunched
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
