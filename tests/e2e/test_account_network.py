@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.account import make_file_system, make_network
 from tests.e2e.conftest import Deployed, tasks
-from tidemark.aws.reach import SERVICES, missing_services
+from tidemark.aws.reachability import SERVICES, missing_services
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 

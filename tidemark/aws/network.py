@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
-from tidemark.aws.reach import missing_services
+from tidemark.aws.reachability import missing_services
 from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerCutOff, WorkerNetworkNotFound
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.session import FileSystem

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.aws.account import ACCOUNT, REGION, the_clients
-from tidemark.aws.reach import SERVICES, missing_services
+from tidemark.aws.reachability import SERVICES, missing_services
 
 EVERYTHING = set(SERVICES.values())
 LOCAL = {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}
