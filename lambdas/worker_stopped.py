@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from lambdas._step import Deployment, logger, step
 from tidemark.aws.errors import code_of
-from tidemark.aws.stopped import instance_error, task_error
+from tidemark.aws.stopped_workers import instance_error, task_error
 from tidemark.aws.workers import stopped_instance
 from tidemark.errors import TidemarkError, WorkerNotRecorded
 from tidemark.sessions.attempts import read_attempt

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tidemark.aws.stopped import instance_error, task_error
+from tidemark.aws.stopped_workers import instance_error, task_error
 from tidemark.errors import TidemarkError, WorkerCannotRun, WorkerNotLaunched, WorkerStopped
 
 # The documented examples, cut short. Source: Amazon ECS Developer Guide, "Stopped tasks error messages".
