@@ -11,7 +11,7 @@ from typing import TypedDict
 from lambdas._step import Deployment, count, count_session, logger, step
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
-from tidemark.aws.each import Failures
+from tidemark.aws.collected_failures import Failures
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.notify_sessions import announce

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tidemark.aws.each import Failures
+from tidemark.aws.collected_failures import Failures
 from tidemark.aws.errors import code_of
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import Index
