@@ -17,7 +17,7 @@ from infra.names import Names
 from infra.notifications import Notifications
 from infra.services import service
 from tidemark.policy.policy import Policy, Schedule
-from tidemark.sessions.sweeping import SWEEP_INTERVAL
+from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
 
 SWEEP_EVERY = Schedule(expression=f"rate({SWEEP_INTERVAL // timedelta(minutes=1)} minutes)")
 # A nightly backup that starts in the afternoon helps nobody; the dead-letter queue's alarm tells instead.

@@ -30,7 +30,7 @@ from tidemark.sessions.metrics import EXPIRED_LEASES
 from tidemark.sessions.outcome import conclude_stopped
 from tidemark.sessions.overlap import add_point, fail, renew, settle
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
-from tidemark.sessions.sweeping import SWEEP_GRACE
+from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 
 
 class Event(TypedDict, total=False):

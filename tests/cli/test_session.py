@@ -14,7 +14,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.overlap import claim, complete, settle
 from tidemark.sessions.session import SessionStatus
-from tidemark.sessions.sweeping import SWEPT_WITHIN
+from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
 
 def tag_nothing(*_: object) -> str:

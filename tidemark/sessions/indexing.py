@@ -10,7 +10,7 @@ from typing import cast
 
 from tidemark.sessions.session import FileSystem
 from tidemark.sessions.store import Item, Key, Value
-from tidemark.sessions.sweeping import SWEEP_INTERVAL
+from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
 
 # The sweeper renews a lease while the indexing execution runs, so a lease outlives three missed sweeps, and a
 # lost execution blocks its file system for no longer than this (I4).

@@ -22,7 +22,7 @@ from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, follow
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.ledger import associations_of
 from tidemark.sessions.naming import is_session_id, moment_of
-from tidemark.sessions.sweeping import SWEPT_WITHIN
+from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
 # A run of a policy names its sessions, and starts their executions some seconds later.
 _STARTING = timedelta(minutes=2)
