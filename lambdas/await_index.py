@@ -8,7 +8,7 @@ from lambdas._step import Deployment, step
 from tidemark.aws.notify_sessions import answer_waiting
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.indexing import IndexStatus
-from tidemark.sessions.ledger import wait_for_index
+from tidemark.sessions.queries import wait_for_index
 
 
 class Event(TypedDict):

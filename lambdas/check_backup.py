@@ -12,8 +12,8 @@ from tidemark.aws.expiry import way_out
 from tidemark.aws.retention import with_retention_checked
 from tidemark.errors import BackupJobFailed
 from tidemark.sessions.items import read_session
-from tidemark.sessions.ledger import update_job
 from tidemark.sessions.overlap import add_point
+from tidemark.sessions.queries import update_job
 
 
 class Event(TypedDict):

@@ -9,7 +9,7 @@ from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, started_
 from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
 from tidemark.aws.clock import utc_now
 from tidemark.policy.policy import CopyTarget
-from tidemark.sessions.ledger import record_job
+from tidemark.sessions.queries import record_job
 from tidemark.sessions.session import Job
 
 

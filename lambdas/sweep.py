@@ -19,16 +19,16 @@ from tidemark.aws.retention import with_retention_checked
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.items import read_index, read_lease, read_session
-from tidemark.sessions.ledger import (
+from tidemark.sessions.metrics import EXPIRED_LEASES
+from tidemark.sessions.outcome import conclude_stopped
+from tidemark.sessions.overlap import add_point, fail, renew, settle
+from tidemark.sessions.queries import (
     close_session,
     forget_session,
     leased_file_systems,
     update_job,
     watched_session_ids,
 )
-from tidemark.sessions.metrics import EXPIRED_LEASES
-from tidemark.sessions.outcome import conclude_stopped
-from tidemark.sessions.overlap import add_point, fail, renew, settle
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 

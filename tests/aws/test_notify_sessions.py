@@ -12,8 +12,8 @@ from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session, point
 from tidemark.aws.notify_sessions import announce
 from tidemark.sessions.indexing import Index
-from tidemark.sessions.ledger import wait_for_index
 from tidemark.sessions.overlap import add_point, claim, complete, open_session
+from tidemark.sessions.queries import wait_for_index
 
 
 class Told:

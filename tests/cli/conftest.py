@@ -21,8 +21,8 @@ from tidemark.cli.main import call
 from tidemark.errors import AccessDenied
 from tidemark.index.storage.object_store import FileStore
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
-from tidemark.sessions.ledger import sessions_of
 from tidemark.sessions.overlap import open_session
+from tidemark.sessions.queries import sessions_of
 from tidemark.sessions.session import FileSystem, Job, Point, Session
 
 OWN = "fs-00000000000000001"  # the policy's first file system; the second is the one of the made-up indexes

@@ -11,8 +11,8 @@ from tests.aws.account import COPY_REGION, REGION
 from tests.cli.conftest import NOW
 from tidemark.errors import NotOptedIn
 from tidemark.policy.policy import policy_parameter
-from tidemark.sessions.ledger import close_session
 from tidemark.sessions.outcome import Outcome
+from tidemark.sessions.queries import close_session
 from tidemark.sessions.session import SessionStatus
 
 

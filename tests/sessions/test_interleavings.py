@@ -15,7 +15,7 @@ import pytest
 
 from tests.sessions.explorer import Scenario, explore
 from tests.sessions.world import World, after_every_write, with_an_old_session
-from tidemark.sessions import ledger, overlap
+from tidemark.sessions import overlap, queries
 
 ENDS = ("complete", "fail", "lost")
 # The sweeper, an hour after everything has come to rest while somebody still waits.
@@ -237,7 +237,7 @@ MUTANTS = {
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_broken_rule_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, needs = MUTANTS[mutant]
-    broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, ledger)}
+    broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, queries)}
     assert any(module is not whole for whole, module in broken.items()), "the rule reads otherwise by now"
     world = World(
         ends=needs.get("ends", "complete"),
@@ -245,7 +245,7 @@ def test_a_broken_rule_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) 
         copies=needs.get("copies", False),
         close_settles=needs.get("close settles", True),
         rule=broken[overlap],
-        records=broken[ledger],
+        records=broken[queries],
     )
     bounds = {name: needs[name] for name in ("crashes", "twins") if name in needs}
     others: tuple[Actor, ...] = needs.get("others", ())

@@ -13,7 +13,7 @@ from tests.sessions.calls import Aws
 from tests.sessions.explorer import Next, Step
 from tests.sessions.memory_store import ItemKey, MemoryStore, item_key
 from tidemark.errors import LeaseLost
-from tidemark.sessions import items, ledger, overlap
+from tidemark.sessions import items, overlap, queries
 from tidemark.sessions.indexing import (
     LEASE_DURATION,
     Association,
@@ -49,7 +49,7 @@ class World:
     copies: bool = True  # each session makes a copy beside its index step
     close_settles: bool = True
     rule: ModuleType = overlap
-    records: ModuleType = ledger
+    records: ModuleType = queries
     met: set[str] = field(default_factory=set)  # what has happened in some order, so that no test is vacuous
 
     @property
@@ -315,5 +315,5 @@ def with_an_old_session() -> Mapping[ItemKey, Item]:
         overlap.add_point(store, "old", point("old", kind), lambda *_: "")
     overlap.claim(store, "old", "index-of-old-0", START)
     waits = Outcome(status=SessionStatus.WARNING, reasons=("not indexed yet",))
-    ledger.close_session(store, "old", waits, START)
+    queries.close_session(store, "old", waits, START)
     return store.items

@@ -36,7 +36,7 @@ from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
 from tidemark.scratch import scratch_directory
 from tidemark.sessions.indexing import IndexStatus
-from tidemark.sessions.ledger import associations_of
+from tidemark.sessions.queries import associations_of
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest

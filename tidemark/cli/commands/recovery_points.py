@@ -15,7 +15,7 @@ from tidemark.cli.support.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.indexing import Index
 from tidemark.sessions.items import read_index
-from tidemark.sessions.ledger import associations_of
+from tidemark.sessions.queries import associations_of
 from tidemark.tags import Finding, PointMetadata, TagProblem
 
 HELP = """List the recovery points and copies of a file system.

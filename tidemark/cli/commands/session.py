@@ -20,8 +20,8 @@ from tidemark.cli.support.connection import Connection, connect
 from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable, View, steps
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, follow
 from tidemark.errors import SessionNotFound
-from tidemark.sessions.ledger import associations_of
 from tidemark.sessions.naming import is_session_id, moment_of
+from tidemark.sessions.queries import associations_of
 from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
 # A run of a policy names its sessions, and starts their executions some seconds later.

@@ -17,7 +17,7 @@ from tidemark.cli.support.connection import Connection, connect
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.policy import check_file_system_id
-from tidemark.sessions.ledger import sessions_of, sessions_since
+from tidemark.sessions.queries import sessions_of, sessions_since
 from tidemark.sessions.session import Session
 
 _A_YEAR = timedelta(days=366)

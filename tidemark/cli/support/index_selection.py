@@ -98,7 +98,7 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
     from tidemark.cli.support.connection import connect
-    from tidemark.sessions.ledger import associations_of
+    from tidemark.sessions.queries import associations_of
 
     connection = connect()
     association = next(associations_of(connection.records, source), None)

@@ -40,7 +40,7 @@ class Holders:
         return self._known[whose].get(identity.index_id, [])
 
     def _points(self, connection: Connection, whose: FileSystem) -> dict[str, list[Point]]:
-        from tidemark.sessions.ledger import sessions_of
+        from tidemark.sessions.queries import sessions_of
 
         found: defaultdict[str, list[Point]] = defaultdict(list)
         for session in sessions_of(connection.records, whose):

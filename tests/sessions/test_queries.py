@@ -12,7 +12,9 @@ from tests.sessions.world import FS, START, new_session
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.items import read_session
-from tidemark.sessions.ledger import (
+from tidemark.sessions.outcome import Outcome
+from tidemark.sessions.overlap import claim, fail, open_session
+from tidemark.sessions.queries import (
     close_session,
     forget_session,
     has_started_jobs,
@@ -24,8 +26,6 @@ from tidemark.sessions.ledger import (
     wait_for_index,
     watched_session_ids,
 )
-from tidemark.sessions.outcome import Outcome
-from tidemark.sessions.overlap import claim, fail, open_session
 from tidemark.sessions.session import Job, SessionStatus
 from tidemark.sessions.store import ConditionNotMet, Write
 
