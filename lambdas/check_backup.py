@@ -11,9 +11,9 @@ from tidemark.aws.clock import utc_now
 from tidemark.aws.expiry import way_out
 from tidemark.aws.retention import with_retention_checked
 from tidemark.errors import BackupJobFailed
-from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import add_point
 from tidemark.sessions.queries import update_job
+from tidemark.sessions.records import read_session
 
 
 class Event(TypedDict):

@@ -10,9 +10,9 @@ from tidemark.aws.backup_jobs import describe_copy
 from tidemark.aws.clock import utc_now
 from tidemark.aws.retention import with_retention_checked
 from tidemark.errors import CopyJobFailed
-from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import add_point
 from tidemark.sessions.queries import update_job
+from tidemark.sessions.records import read_session
 
 
 class Event(TypedDict):

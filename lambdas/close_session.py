@@ -9,10 +9,10 @@ from lambdas._step import Deployment, count_session, step
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate
-from tidemark.sessions.items import read_index
 from tidemark.sessions.outcome import Outcome, conclude, with_problem
 from tidemark.sessions.overlap import settle
 from tidemark.sessions.queries import close_session
+from tidemark.sessions.records import read_index
 from tidemark.sessions.session import Session
 
 

@@ -8,8 +8,8 @@ from lambdas._step import Deployment, step
 from lambdas.events import JobValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_backup
 from tidemark.aws.clock import utc_now
-from tidemark.sessions.items import read_session
 from tidemark.sessions.queries import has_started_jobs, record_job
+from tidemark.sessions.records import read_session
 from tidemark.sessions.session import Job
 
 

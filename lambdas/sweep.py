@@ -18,7 +18,6 @@ from tidemark.aws.notify_sessions import announce
 from tidemark.aws.retention import with_retention_checked
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
-from tidemark.sessions.items import read_index, read_lease, read_session
 from tidemark.sessions.metrics import EXPIRED_LEASES
 from tidemark.sessions.outcome import conclude_stopped
 from tidemark.sessions.overlap import add_point, fail, renew, settle
@@ -29,6 +28,7 @@ from tidemark.sessions.queries import (
     update_job,
     watched_session_ids,
 )
+from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 

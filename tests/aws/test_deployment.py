@@ -16,8 +16,8 @@ from tidemark.aws.deployment import Resources, discover, policy_names, read_poli
 from tidemark.errors import ConfigurationError, NoCredentials, NotDeployed, PolicyNotFound
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
-from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import open_session
+from tidemark.sessions.records import read_session
 
 
 def deploy(clients: Clients) -> None:

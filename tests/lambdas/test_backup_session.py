@@ -23,9 +23,9 @@ from tidemark.errors import (
     VaultNotFound,
 )
 from tidemark.policy.policy import policy_parameter
-from tidemark.sessions.items import read_lease, read_session
 from tidemark.sessions.naming import is_index_id
 from tidemark.sessions.overlap import add_point
+from tidemark.sessions.records import read_lease, read_session
 from tidemark.sessions.session import SessionStatus
 
 

@@ -17,8 +17,8 @@ from tidemark.errors import IndexingFailed, LeaseLost, NoMountTarget
 from tidemark.policy.policy import CrawlSettings, WorkerSettings
 from tidemark.sessions.attempts import read_attempt
 from tidemark.sessions.indexing import Attempt, IndexStatus
-from tidemark.sessions.items import read_index
 from tidemark.sessions.overlap import claim, fail, open_session
+from tidemark.sessions.records import read_index
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 WORKER = WorkerSettings(security_groups=("sg-1",))

@@ -21,9 +21,9 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.aws.point_tags import PointTags
 from tidemark.errors import AwsUnreachable
-from tidemark.sessions.items import read_session
 from tidemark.sessions.overlap import add_point, claim, complete, open_session
 from tidemark.sessions.queries import associations_of, record_job, wait_for_index
+from tidemark.sessions.records import read_session
 from tidemark.sessions.session import Job, Point, SessionStatus
 
 INDEX = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"

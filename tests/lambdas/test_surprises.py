@@ -13,7 +13,7 @@ from tests.aws.account import ACCOUNT, REGION
 from tests.lambdas.conftest import AT_TWO, COPY, POINT, STARTED, close, opened
 from tidemark.aws.clients import Clients
 from tidemark.errors import AccessDenied, BackupJobFailed, NotOptedIn, VaultNotFound
-from tidemark.sessions.items import read_session
+from tidemark.sessions.records import read_session
 
 
 def described(stub: Stubber, arn: str, vault: str, **lifecycle: datetime) -> None:

@@ -21,10 +21,10 @@ from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.workers import find_workers
 from tidemark.errors import AccessDenied
 from tidemark.sessions.indexing import LEASE_DURATION, IndexStatus, Lease
-from tidemark.sessions.items import read_index, read_lease, read_session
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import add_point, claim, complete, fail, open_session
 from tidemark.sessions.queries import close_session, record_job, watched_session_ids
+from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.session import FileSystem, Job, Session, SessionStatus
 
 FILE_SYSTEMS = {

@@ -8,8 +8,8 @@ from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session
 from tidemark.sessions.attempts import read_attempt, record_attempt
 from tidemark.sessions.indexing import Attempt
-from tidemark.sessions.items import read_index
 from tidemark.sessions.overlap import claim, complete, fail, open_session
+from tidemark.sessions.records import read_index
 
 FIRST = Attempt(worker_id="task-1", task_token="token-1")
 SECOND = Attempt(worker_id="task-2", task_token="token-2")

@@ -19,7 +19,6 @@ from tidemark.sessions.indexing import (
     index_key,
     lease_key,
 )
-from tidemark.sessions.items import read_index, read_lease, read_session, update_session
 from tidemark.sessions.outcome import Outcome, conclude
 from tidemark.sessions.overlap import (
     Step,
@@ -33,6 +32,7 @@ from tidemark.sessions.overlap import (
     settle,
 )
 from tidemark.sessions.queries import close_session, sessions_since, watched_session_ids
+from tidemark.sessions.records import read_index, read_lease, read_session, update_session
 from tidemark.sessions.schema import INDEXES, TableSchema
 from tidemark.sessions.session import SessionStatus
 from tidemark.sessions.store import Delete, Item, Key, Put, Write

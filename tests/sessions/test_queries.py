@@ -11,7 +11,6 @@ from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import IndexStatus
-from tidemark.sessions.items import read_session
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import claim, fail, open_session
 from tidemark.sessions.queries import (
@@ -26,6 +25,7 @@ from tidemark.sessions.queries import (
     wait_for_index,
     watched_session_ids,
 )
+from tidemark.sessions.records import read_session
 from tidemark.sessions.session import Job, SessionStatus
 from tidemark.sessions.store import ConditionNotMet, Write
 

@@ -13,7 +13,7 @@ from tests.sessions.calls import Aws
 from tests.sessions.explorer import Next, Step
 from tests.sessions.memory_store import ItemKey, MemoryStore, item_key
 from tidemark.errors import LeaseLost
-from tidemark.sessions import items, overlap, queries
+from tidemark.sessions import overlap, queries, records
 from tidemark.sessions.indexing import (
     LEASE_DURATION,
     Association,
@@ -120,8 +120,8 @@ class World:
     def close(self, aws: Aws, name: str) -> Next:
         if self.close_settles:
             self.rule.settle(aws, name, partial(_tag, aws))
-        session = items.read_session(aws, name)
-        index = items.read_index(aws, FS, session.index_id) if session.index_id else None
+        session = records.read_session(aws, name)
+        index = records.read_index(aws, FS, session.index_id) if session.index_id else None
         self.records.close_session(aws, name, conclude(session, index, failure=None, problems=()), START)
         return None
 
@@ -133,7 +133,7 @@ class World:
 
     def redrive(self, aws: Aws, name: str) -> Next:
         self.rule.reopen_session(aws, name, self._now(aws))
-        met = items.read_session(aws, name).index_id
+        met = records.read_session(aws, name).index_id
         if not aws.is_twin:
             aws.note(("attached at open", name), {"index_id": met or ""})
         return "backup", (name,)
@@ -174,7 +174,7 @@ class World:
     def sweep(self, aws: Aws, *, late: bool = False) -> Next:
         """`late`: the sweep comes after everything has rested for longer than any lease lasts."""
         now = LATER if late else self._now(aws)
-        lease = items.read_lease(aws, FS)
+        lease = records.read_lease(aws, FS)
         if lease is None:
             return None
         if aws.is_running(f"indexing/{lease.index_id}"):

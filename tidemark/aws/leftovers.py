@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemark.aws.s3_url import place_of
 from tidemark.sessions.indexing import IndexStatus
-from tidemark.sessions.items import read_index
+from tidemark.sessions.records import read_index
 from tidemark.sessions.session import FileSystem
 from tidemark.sessions.store import Store
 

@@ -34,7 +34,7 @@ from tidemark.sessions.indexing import (
     association_key,
     lease_key,
 )
-from tidemark.sessions.items import read_index, read_lease, read_session, session_key, update_session
+from tidemark.sessions.records import read_index, read_lease, read_session, session_key, update_session
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import (
     RUNNING_MARK,

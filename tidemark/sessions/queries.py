@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tidemark.sessions.indexing import LEASE_MARK, Association, Index, is_index_item
-from tidemark.sessions.items import read_index, read_session, update_session
 from tidemark.sessions.outcome import Outcome
+from tidemark.sessions.records import read_index, read_session, update_session
 from tidemark.sessions.schema import (
     BY_FILE_SYSTEM,
     BY_MONTH,

@@ -14,8 +14,8 @@ from tidemark.cli.output import terminal
 from tidemark.cli.support.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.indexing import Index
-from tidemark.sessions.items import read_index
 from tidemark.sessions.queries import associations_of
+from tidemark.sessions.records import read_index
 from tidemark.tags import Finding, PointMetadata, TagProblem
 
 HELP = """List the recovery points and copies of a file system.

@@ -19,7 +19,7 @@ from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.storage.object_store import Store as Repository
 from tidemark.policy.policy import Policy
 from tidemark.sessions.indexing import Index, IndexStatus
-from tidemark.sessions.items import read_index, read_lease, read_session
+from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.session import Session
 from tidemark.sessions.store import Store
 from tidemark.settings import CliSettings

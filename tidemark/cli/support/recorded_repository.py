@@ -12,7 +12,7 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.storage.object_store import Store as Repository
 from tidemark.sessions.indexing import Index, IndexStatus
-from tidemark.sessions.items import read_index
+from tidemark.sessions.records import read_index
 from tidemark.sessions.session import FileSystem
 from tidemark.sessions.store import Store
 
