@@ -20,7 +20,7 @@ from tidemark.errors import AwsThrottled
 from tidemark.sessions.indexing import LEASE_MARK, Lease
 from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RUNNING, SESSIONS, TABLES
 from tidemark.sessions.session import RUNNING_MARK, Session
-from tidemark.sessions.store import (
+from tidemark.sessions.transactions import (
     ConditionNotMet,
     Delete,
     Key,

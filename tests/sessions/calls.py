@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tests.sessions.memory_store import ItemKey, item_key, keys_of
 from tidemark.sessions.schema import TableSchema
-from tidemark.sessions.store import ConditionNotMet, Item, Key, Write
+from tidemark.sessions.transactions import ConditionNotMet, Item, Key, Write
 
 Variables = tuple[Any, ...]
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from tests.sessions.calls import Aws, Call, Pause, Variables
 from tests.sessions.memory_store import ItemKey, outcome
-from tidemark.sessions.store import Item, Write
+from tidemark.sessions.transactions import Item, Write
 
 Next = tuple[str, Variables] | None  # the step that follows and its arguments; None ends the actor
 Step = Callable[..., Next]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tidemark.sessions.schema import SecondaryIndex, TableSchema
-from tidemark.sessions.store import (
+from tidemark.sessions.transactions import (
     Comparison,
     Condition,
     ConditionNotMet,

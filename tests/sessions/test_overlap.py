@@ -35,7 +35,7 @@ from tidemark.sessions.queries import close_session, sessions_since, watched_ses
 from tidemark.sessions.records import read_index, read_lease, read_session, update_session
 from tidemark.sessions.schema import INDEXES, TableSchema
 from tidemark.sessions.session import SessionStatus
-from tidemark.sessions.store import Delete, Item, Key, Put, Write
+from tidemark.sessions.transactions import Delete, Item, Key, Put, Write
 
 LATER = START + LEASE_DURATION
 

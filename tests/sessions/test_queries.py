@@ -27,7 +27,7 @@ from tidemark.sessions.queries import (
 )
 from tidemark.sessions.records import read_session
 from tidemark.sessions.session import Job, SessionStatus
-from tidemark.sessions.store import ConditionNotMet, Write
+from tidemark.sessions.transactions import ConditionNotMet, Write
 
 JOB = Job(job_id="job-1", kind="backup", account="a", region="r", vault="v", started_at=START, keep_days=None)
 OTHER = replace(JOB, job_id="job-2", kind="copy", started_at=START + timedelta(hours=1))

@@ -27,8 +27,8 @@ from tidemark.sessions.indexing import (
 from tidemark.sessions.outcome import Outcome, conclude
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
-from tidemark.sessions.store import Item, Put, Write
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
+from tidemark.sessions.transactions import Item, Put, Write
 
 FS = FileSystem("111122223333", "eu-central-1", "fs-0123456789abcdef0")
 START = datetime(2026, 11, 22, 2, tzinfo=UTC)

@@ -16,7 +16,7 @@ from tidemark.aws.s3_url import place_of
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.records import read_index
 from tidemark.sessions.session import FileSystem
-from tidemark.sessions.store import Store
+from tidemark.sessions.transactions import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -13,7 +13,7 @@ from tidemark.aws.errors import code_of
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import Index
 from tidemark.sessions.overlap import settle
-from tidemark.sessions.store import Store
+from tidemark.sessions.transactions import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

@@ -1,4 +1,4 @@
-"""The store of `tidemark/sessions/store.py` in DynamoDB."""
+"""The store of `tidemark/sessions/transactions.py` in DynamoDB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import code_of
 from tidemark.errors import AwsThrottled
 from tidemark.sessions.schema import SecondaryIndex, TableSchema
-from tidemark.sessions.store import (
+from tidemark.sessions.transactions import (
     Comparison,
     Condition,
     ConditionNotMet,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tidemark.sessions.indexing import Attempt, IndexStatus, index_key
 from tidemark.sessions.schema import INDEXES
 from tidemark.sessions.session import FileSystem
-from tidemark.sessions.store import ConditionNotMet, Store, Update, equal
+from tidemark.sessions.transactions import ConditionNotMet, Store, Update, equal
 
 _WORKER, _TOKEN = "worker_id", "worker_token"
 

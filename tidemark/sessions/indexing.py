@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import cast
 
 from tidemark.sessions.session import FileSystem
-from tidemark.sessions.store import Item, Key, Value
 from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
+from tidemark.sessions.transactions import Item, Key, Value
 
 # The sweeper renews a lease while the indexing execution runs, so a lease outlives three missed sweeps, and a
 # lost execution blocks its file system for no longer than this (I4).

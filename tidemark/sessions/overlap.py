@@ -44,7 +44,7 @@ from tidemark.sessions.session import (
     SessionStatus,
     point_to_map,
 )
-from tidemark.sessions.store import (
+from tidemark.sessions.transactions import (
     Condition,
     ConditionNotMet,
     Delete,

@@ -27,7 +27,7 @@ from tidemark.sessions.session import (
     job_attribute,
     job_to_map,
 )
-from tidemark.sessions.store import Store
+from tidemark.sessions.transactions import Store
 
 _A_YEAR = timedelta(days=366)
 

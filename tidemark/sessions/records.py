@@ -8,7 +8,7 @@ from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import Index, Lease, index_key, lease_key
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Session
-from tidemark.sessions.store import ConditionNotMet, Key, Path, Store, Update, Value, equal
+from tidemark.sessions.transactions import ConditionNotMet, Key, Path, Store, Update, Value, equal
 
 
 def session_key(session_id: str) -> Key:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, cast
 
-from tidemark.sessions.store import Item, Value
+from tidemark.sessions.transactions import Item, Value
 
 
 @dataclass(frozen=True, slots=True, order=True)

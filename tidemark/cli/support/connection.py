@@ -21,7 +21,7 @@ from tidemark.policy.policy import Policy
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.session import Session
-from tidemark.sessions.store import Store
+from tidemark.sessions.transactions import Store
 from tidemark.settings import CliSettings
 
 

@@ -14,7 +14,7 @@ from tidemark.index.storage.object_store import Store as Repository
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.records import read_index
 from tidemark.sessions.session import FileSystem
-from tidemark.sessions.store import Store
+from tidemark.sessions.transactions import Store
 
 
 class RecordedRepository:
