@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from tidemark.aws.notify_sessions import answer_waiting
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.indexing import IndexStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from lambdas.events import SessionValue
 from tidemark.aws.clock import utc_now
 from tidemark.sessions.naming import index_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NotRequired, TypedDict
 
-from lambdas._step import Deployment, count_session, step
+from lambdas._handler import Deployment, count_session, step
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate

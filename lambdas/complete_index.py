@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from tidemark.aws.clock import utc_now
 from tidemark.aws.notify_sessions import announce
 from tidemark.aws.publication import publish, read_proposal

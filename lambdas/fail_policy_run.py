@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NotRequired, TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from lambdas.resolve_policy import SessionInput
 from tidemark.errors import SessionFailed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypedDict
 
-from lambdas._step import Deployment, logger, step
+from lambdas._handler import Deployment, logger, step
 from tidemark.aws.clock import utc_now
 from tidemark.aws.worker_launcher import launch
 from tidemark.aws.workers import WorkerRequest, remove_workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TypedDict, cast
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from lambdas.events import CopyTargetValue, SessionValue
 from tidemark.aws.clock import utc_now
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults

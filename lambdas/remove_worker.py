@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from tidemark.aws.collected_failures import Failures
 from tidemark.aws.fargate import deregister_task_definition
 from tidemark.aws.leftovers import remove_leftovers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from tidemark.sessions.naming import session_id
 
 # Scheduler delivers at least once: what it delivers again within this time gets the same session names, so

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._step import Deployment, step
+from lambdas._handler import Deployment, step
 from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
 from tidemark.aws.clock import utc_now

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from lambdas._step import Deployment, count, count_session, logger, step
+from lambdas._handler import Deployment, count, count_session, logger, step
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.collected_failures import Failures

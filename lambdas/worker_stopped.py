@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from lambdas._step import Deployment, logger, step
+from lambdas._handler import Deployment, logger, step
 from tidemark.aws.errors import code_of
 from tidemark.aws.stopped_workers import instance_error, task_error
 from tidemark.aws.workers import stopped_instance

@@ -15,7 +15,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from lambdas import _step
+from lambdas import _handler
 from tests.aws.account import ACCOUNT, NIGHTLY, REGION, SETTINGS, create_tables, the_clients
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
@@ -87,12 +87,12 @@ def settings(clients: Clients) -> LambdaSettings:
 @pytest.fixture
 def deployment(
     clients: Clients, settings: LambdaSettings, monkeypatch: pytest.MonkeyPatch
-) -> _step.Deployment:
+) -> _handler.Deployment:
     """The tables, the policy `nightly`, and tags that only remember."""
     create_tables(clients)
-    made = _step.Deployment(settings, clients)
+    made = _handler.Deployment(settings, clients)
     made.__dict__["tags"] = ToldTags()
-    monkeypatch.setattr(_step, "_here", [made])
+    monkeypatch.setattr(_handler, "_here", [made])
     deploy_policy(clients, NIGHTLY)
     return made
 
@@ -105,7 +105,7 @@ def deploy_policy(clients: Clients, policy: Policy) -> None:
 
 
 @pytest.fixture
-def call(deployment: _step.Deployment) -> Call:
+def call(deployment: _handler.Deployment) -> Call:
     """Call a handler as Lambda does."""
 
     def invoke(step: str, event: Any) -> Any:
@@ -115,7 +115,7 @@ def call(deployment: _step.Deployment) -> Call:
 
 
 @pytest.fixture
-def file_system(clients: Clients, deployment: _step.Deployment) -> str:
+def file_system(clients: Clients, deployment: _handler.Deployment) -> str:
     """A file system that the policy names and a worker can mount, with both vaults there."""
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -152,7 +152,7 @@ def backup(clients: Clients, session: Any) -> Any:
         stub.assert_no_pending_responses()
 
 
-def hold_lease(deployment: _step.Deployment, file_system: str, index_id: str) -> None:
+def hold_lease(deployment: _handler.Deployment, file_system: str, index_id: str) -> None:
     """Have an indexing session run."""
     own = FileSystem(ACCOUNT, REGION, file_system)
     open_session(deployment.records, replace(new_session(f"of {index_id}"), file_system=own), utc_now())

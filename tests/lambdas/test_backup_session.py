@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, REGION
 from tests.lambdas.conftest import AT_TWO, COPY, POINT, STARTED, close, opened, propose
 from tests.sessions.world import point

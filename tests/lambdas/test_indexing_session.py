@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambdas import launch_worker
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import FS, NIGHTLY, REGION, lead_out
 from tests.lambdas.conftest import deploy_policy, hold_lease, propose
 from tests.sessions.world import new_session

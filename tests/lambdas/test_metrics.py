@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import MACHINES
 from tests.sessions.world import START, new_session
 from tidemark.aws.executions import execution_arn

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lambdas import sweep
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, FS, REGION
 from tests.lambdas.conftest import AT_TWO, STARTED, close, propose
 from tests.sessions.world import new_session, point

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from lambdas.fail_policy_run import again
 from lambdas.resolve_policy import naming_moment
 from tests.aws.account import FS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, REGION
 from tests.lambdas.conftest import AT_TWO, COPY, POINT, STARTED, close, opened
 from tidemark.aws.clients import Clients

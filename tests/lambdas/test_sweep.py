@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from lambdas import sweep
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, COPY_REGION, IMAGE, MACHINES, NIGHTLY, REGION
 from tests.sessions.world import new_session, point
 from tidemark.aws.clients import Clients

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from lambdas._step import Deployment
+from lambdas._handler import Deployment
 from tests.aws.account import FS, IMAGE, REGION
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
