@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.cloud import AwsError, Cloud
+from localcloud.functions.fork_client import Nursery
 from localcloud.functions.logs import FunctionLogs
-from localcloud.functions.nursery import Nursery
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
 

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from localcloud.cloud import Cloud
-from localcloud.functions.nursery import Nursery
+from localcloud.functions.fork_client import Nursery
 from localcloud.guard import refusal
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended

@@ -14,7 +14,7 @@ import pytest
 from localcloud.clock import ScaledClock
 from localcloud.cloud import Cloud
 from localcloud.faults import Faults
-from localcloud.functions.nursery import Forked
+from localcloud.functions.fork_client import Forked
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome
 from tests.localcloud.function_code import zipped
