@@ -11,6 +11,7 @@ import botocore.session
 from botocore.model import OperationModel
 
 from localcloud.backup.engine import Durations, JobEngine
+from localcloud.backup.job_execution import BackupWork, CopyWork
 from localcloud.backup.job_operations import JobOperations
 from localcloud.backup.jobs import BackupJob, CopyJob, RestoreJob
 from localcloud.backup.jobs_store import load_jobs, save_job
@@ -19,7 +20,6 @@ from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
 from localcloud.backup.restore_operations import RestoreOperations
 from localcloud.backup.shapes import check_answer, check_request
-from localcloud.backup.work import BackupWork, CopyWork
 from localcloud.cloud import ApiCall, Cloud, Operation
 
 
