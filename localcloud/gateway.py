@@ -29,7 +29,7 @@ from werkzeug.wrappers import Response
 
 from localcloud.actions import parameters_of
 from localcloud.auth_errors import code_and_status
-from localcloud.authentication import authenticate, likely_service, received
+from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud

@@ -1,0 +1,1 @@
+"""Who asks: access keys of one run, and the signatures of requests."""
