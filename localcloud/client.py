@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from localcloud.assembly import bootstrap, deploy
-from localcloud.credentials import CONTROL_SERVICE
+from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.errors import ServerNotStarted
 from localcloud.faults import Fault
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.calls import CallLog
 from localcloud.clock import ScaledClock
-from localcloud.credentials import Credentials, Issuer
 from localcloud.faults import Faults
 from localcloud.partitions import global_arn, partition_of
 from localcloud.processes import ChildProcesses

@@ -29,12 +29,12 @@ from werkzeug.wrappers import Response
 
 from localcloud.actions import parameters_of
 from localcloud.auth_errors import code_and_status
+from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
-from localcloud.credentials import CONTROL_SERVICE
 from localcloud.faults import InjectedFault, KillCaller
 from localcloud.guard import refusal
 from localcloud.partitions import partition_of

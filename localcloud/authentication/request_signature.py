@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from localcloud.credentials import Credentials, Issuer
+from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.signatures import Received, Signature, check_claims, read, verify
 
 _HEADERS_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")

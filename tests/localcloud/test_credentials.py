@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from localcloud.credentials import Issuer
+from localcloud.authentication.credentials import Issuer
 
 ROOT, ROLE = "arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:role/r"
 

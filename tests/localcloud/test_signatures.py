@@ -14,7 +14,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from localcloud.credentials import Credentials, Issuer
+from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.signatures import Received, Signature, Unauthentic, check_claims, read, verify
 
 ROLE = "arn:aws:iam::123456789012:role/r"
