@@ -24,7 +24,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.utils import normalize_url_path
 
 from localcloud.authentication.credentials import Credentials
-from localcloud.signed_chunks import SIGNED_CHUNKS, WITH_TRAILER, chunks_are_signed
+from localcloud.authentication.signed_chunks import SIGNED_CHUNKS, WITH_TRAILER, chunks_are_signed
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"

@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.signed_chunks import chunks_are_signed
+from localcloud.authentication.signed_chunks import chunks_are_signed
 from tests.localcloud.signing import in_chunks
 
 # Source: S3 API reference, "Signature Calculations for the Authorization Header: Transferring Payload in
