@@ -6,7 +6,7 @@ codes". Services with JSON bodies answer 400 and REST services 403, except where
 
 from __future__ import annotations
 
-from localcloud.signatures import Reason
+from localcloud.authentication.signatures import Reason
 
 # These answer in JSON today, and still with the error codes of their query API.
 _WITH_QUERY_CODES = ("sqs", "cloudwatch")

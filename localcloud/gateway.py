@@ -31,6 +31,7 @@ from localcloud.actions import parameters_of
 from localcloud.auth_errors import code_and_status
 from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.authentication.request_signature import authenticate, likely_service, received
+from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
 from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
@@ -40,7 +41,6 @@ from localcloud.guard import refusal
 from localcloud.partitions import partition_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
-from localcloud.signatures import Received, Signature, Unauthentic, read
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Signing names that differ from botocore's names of the services.

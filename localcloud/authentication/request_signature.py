@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from localcloud.authentication.credentials import Credentials, Issuer
-from localcloud.signatures import Received, Signature, check_claims, read, verify
+from localcloud.authentication.signatures import Received, Signature, check_claims, read, verify
 
 _HEADERS_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _OF_A_VERSION = re.compile(r"/\d{4}-\d{2}-\d{2}/")  # paths of Lambda, EFS and other REST services

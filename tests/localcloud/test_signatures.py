@@ -15,7 +15,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from localcloud.authentication.credentials import Credentials, Issuer
-from localcloud.signatures import Received, Signature, Unauthentic, check_claims, read, verify
+from localcloud.authentication.signatures import Received, Signature, Unauthentic, check_claims, read, verify
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 EMPTY = hashlib.sha256(b"").hexdigest()
