@@ -28,8 +28,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from localcloud.actions import parameters_of
-from localcloud.auth_errors import code_and_status
 from localcloud.authentication.credentials import CONTROL_SERVICE
+from localcloud.authentication.refusals import code_and_status
 from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
 from localcloud.calls import Call
