@@ -32,12 +32,12 @@ from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.authentication.refusals import code_and_status
 from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
+from localcloud.authentication.web_page_guard import refusal
 from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.faults import InjectedFault, KillCaller
-from localcloud.guard import refusal
 from localcloud.partitions import partition_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from localcloud.authentication.web_page_guard import refusal
 from localcloud.cloud import Cloud
 from localcloud.functions.fork_client import Nursery
-from localcloud.guard import refusal
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
 # A process has this long to import its function before the function's own time-out begins to count.

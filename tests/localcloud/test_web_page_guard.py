@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.guard import refusal
+from localcloud.authentication.web_page_guard import refusal
 from tests.localcloud.signing import send, signed_headers
 
 pytestmark = pytest.mark.cloud
