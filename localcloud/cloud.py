@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.calls import CallLog
-from localcloud.clock import ScaledClock
+from localcloud.core.clock import ScaledClock
 from localcloud.faults import Faults
 from localcloud.partitions import global_arn, partition_of
 from localcloud.processes import ChildProcesses

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from localcloud.clock import ScaledClock
+from localcloud.core.clock import ScaledClock
 
 Action = Literal["fail", "throttle", "delay", "kill"]
 ACTIONS: tuple[Action, ...] = ("fail", "throttle", "delay", "kill")

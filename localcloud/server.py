@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud.clock import ScaledClock
 from localcloud.cloud import Cloud
+from localcloud.core.clock import ScaledClock
 from localcloud.errors import CannotServe
 from localcloud.faults import Faults
 from localcloud.state import claim

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcloud.clock import ScaledClock
+from localcloud.core.clock import ScaledClock
 from localcloud.stepfunctions.expressions import evaluate
 from localcloud.stepfunctions.history import History
 from localcloud.stepfunctions.limits import Stored

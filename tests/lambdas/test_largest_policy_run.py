@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.clock import ScaledClock
 from localcloud.cloud import ApiCall
+from localcloud.core.clock import ScaledClock
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import MOST_EVENTS

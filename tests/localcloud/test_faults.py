@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import Fault, LocalCloud
-from localcloud.clock import ScaledClock
+from localcloud.core.clock import ScaledClock
 from localcloud.faults import Faults, InjectedFault, KillCaller
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.clock import ScaledClock
 from localcloud.cloud import Cloud
+from localcloud.core.clock import ScaledClock
 from localcloud.faults import Faults
 from localcloud.functions.fork_client import Forked
 from localcloud.functions.pool import Pool

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.clock import ScaledClock
 from localcloud.cloud import ApiCall
+from localcloud.core.clock import ScaledClock
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.integrations import Resource
 from localcloud.stepfunctions.scope import Machinery, Scope

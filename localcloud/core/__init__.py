@@ -1,0 +1,1 @@
+"""What every part of the local cloud uses: the clock, errors, processes, faults, calls."""
