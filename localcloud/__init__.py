@@ -33,7 +33,7 @@ policies.
 """
 
 from localcloud.client import FileSystem, LocalCloud
-from localcloud.errors import LocalCloudError, NotDeployed, ServerNotStarted
+from localcloud.core.errors import LocalCloudError, NotDeployed, ServerNotStarted
 from localcloud.faults import Fault
 
 __all__ = ["Fault", "FileSystem", "LocalCloud", "LocalCloudError", "NotDeployed", "ServerNotStarted"]

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 
 from localcloud.assembly import bootstrap, deploy
 from localcloud.authentication.credentials import CONTROL_SERVICE
-from localcloud.errors import ServerNotStarted
+from localcloud.core.errors import ServerNotStarted
 from localcloud.faults import Fault
 
 START_SECONDS = 60  # a slow machine's first start compiles moto

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.client import LocalCloud
-from localcloud.errors import ProfileNotWritten
+from localcloud.core.errors import ProfileNotWritten
 
 # They win over the profile, or lead away from it.
 HIDE_A_PROFILE = (

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
-from localcloud.errors import CannotServe
+from localcloud.core.errors import CannotServe
 from localcloud.faults import Faults
 from localcloud.state import claim
 

@@ -29,7 +29,7 @@ from typing import IO, Any
 
 from localcloud.cloud import Cloud
 from localcloud.core.clock import ShuttingDown
-from localcloud.errors import CannotServe
+from localcloud.core.errors import CannotServe
 
 SAVE_SECONDS = 2.0
 READING = ("Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Select", "Encrypt", "Decrypt")

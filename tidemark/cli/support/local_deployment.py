@@ -146,7 +146,7 @@ def check(name: str, directory: Path) -> None:
 @contextmanager
 def in_our_words() -> Iterator[None]:
     """Raise what the local cloud raises as this product's own error."""
-    from localcloud.errors import LocalCloudError as CloudError
+    from localcloud.core.errors import LocalCloudError as CloudError
 
     try:
         yield
