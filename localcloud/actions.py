@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from localcloud.partitions import partition_of, regional_arn
+from localcloud.core.partitions import partition_of, regional_arn
 
 PREFIXES = {
     "stepfunctions": "states",

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError, WaiterError
 
 from localcloud.core.errors import NotDeployed
-from localcloud.partitions import partition_of, url_suffix
+from localcloud.core.partitions import partition_of, url_suffix
 
 BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"

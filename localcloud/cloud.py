@@ -10,8 +10,8 @@ from typing import Any
 from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.calls import CallLog
 from localcloud.core.clock import ScaledClock
+from localcloud.core.partitions import global_arn, partition_of
 from localcloud.faults import Faults
-from localcloud.partitions import global_arn, partition_of
 from localcloud.processes import ChildProcesses
 
 ACCOUNT_ID = "123456789012"  # moto's account

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.core.partitions import regional_arn
 from localcloud.network import private_subnet
-from localcloud.partitions import regional_arn
 
 
 def install(cloud: Cloud) -> None:

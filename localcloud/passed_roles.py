@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.actions import parameters_of
 from localcloud.checks import Check, passing
-from localcloud.partitions import global_arn
+from localcloud.core.partitions import global_arn
 from localcloud.roles import role_of_instance_profile
 
 

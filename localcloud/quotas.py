@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from localcloud.cloud import ApiCall, AwsError, Cloud
-from localcloud.partitions import partition_of
+from localcloud.core.partitions import partition_of
 
 # IAM User Guide, "IAM and AWS STS quotas"; white space does not count.
 LARGEST_ROLE_POLICIES = 10_240  # all inline policies of a role

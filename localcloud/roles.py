@@ -7,7 +7,7 @@ import re
 
 from moto.iam.models import IAMBackend, Role, iam_backends
 
-from localcloud.partitions import is_partition
+from localcloud.core.partitions import is_partition
 
 _ARN = re.compile(r"arn:(?P<partition>[^:]+):iam::(?P<account>[0-9]{12}):.+")
 

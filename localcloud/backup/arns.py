@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from localcloud.backup.errors import InvalidParameterValue
-from localcloud.partitions import partition_of, regional_arn
+from localcloud.core.partitions import partition_of, regional_arn
 
 ROLE = re.compile(
     r"^arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):role/(?P<path>.*/)?(?P<name>[\w+=,.@-]{1,64})$"

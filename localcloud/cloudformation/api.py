@@ -18,7 +18,7 @@ from localcloud.clients import Clients
 from localcloud.cloud import ApiCall, AwsError, Cloud, Operation
 from localcloud.cloudformation.quotas import check_body, check_file, check_template
 from localcloud.cloudformation.stacks import Stack
-from localcloud.partitions import regional_arn
+from localcloud.core.partitions import regional_arn
 
 Answer = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.clients import Clients
-from localcloud.partitions import global_arn, regional_arn
+from localcloud.core.partitions import global_arn, regional_arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from localcloud.cloudformation.template import (
 )
 from localcloud.cloudformation.types import RESOURCE_TYPES, STORED_TYPES, stored
 from localcloud.cloudformation.types.existing import exists, is_gone
-from localcloud.partitions import partition_of, regional_arn, url_suffix
+from localcloud.core.partitions import partition_of, regional_arn, url_suffix
 
 SSM_PARAMETER = "AWS::SSM::Parameter::Value<"
 DELETE, RETAIN, RETAIN_EXCEPT_ON_CREATE = "Delete", "Retain", "RetainExceptOnCreate"

@@ -14,7 +14,7 @@ from moto.ec2.models import ec2_backends
 from moto.efs.models import efs_backends
 
 from localcloud.cloud import Cloud
-from localcloud.partitions import url_suffix
+from localcloud.core.partitions import url_suffix
 
 NFS_PORT = 2049
 

@@ -8,7 +8,7 @@ from typing import Any
 from moto.ecs.exceptions import EcsClientException
 from moto.ecs.models import EC2ContainerServiceBackend
 
-from localcloud.partitions import partition_of
+from localcloud.core.partitions import partition_of
 
 # MiB of memory that Fargate has for CPU units: smallest, largest, step. Source: ECS, "Task size".
 FARGATE_SIZES = {

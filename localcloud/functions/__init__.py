@@ -13,10 +13,10 @@ from typing import Any
 from localcloud.clients import Clients
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.partitions import regional_arn
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome
-from localcloud.partitions import regional_arn
 
 # Source: Lambda Developer Guide, "Lambda quotas", invocation payload; Invoke, errors
 LARGEST_REQUEST, LARGEST_RESPONSE = 6_291_456, 6_291_556  # bytes

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.clients import Clients
 from localcloud.cloud import Cloud
 from localcloud.core.clock import ShuttingDown
-from localcloud.partitions import partition_of
+from localcloud.core.partitions import partition_of
 from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json
 
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86400  # Scheduler's defaults

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.cloud import ApiCall, AwsError, Operation
-from localcloud.partitions import partition_of, regional_arn
+from localcloud.core.partitions import partition_of, regional_arn
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 from localcloud.stepfunctions.executions import Execution
 from localcloud.stepfunctions.history import History

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from localcloud.cloud import AwsError
-from localcloud.partitions import partition_of
+from localcloud.core.partitions import partition_of
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 
 

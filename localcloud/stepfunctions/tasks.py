@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcloud.partitions import partition_of
+from localcloud.core.partitions import partition_of
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.integrations import CALLBACK, Resource, submitted

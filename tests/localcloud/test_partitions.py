@@ -9,7 +9,7 @@ from botocore.session import get_session
 from localcloud import LocalCloud
 from localcloud.backup.arns import parse_vault_arn
 from localcloud.backup.errors import InvalidParameterValue
-from localcloud.partitions import partition_of, url_suffix
+from localcloud.core.partitions import partition_of, url_suffix
 
 PARTITIONS = get_session().get_component("data_loader").load_data("partitions")["partitions"]
 REGIONS = [(region, partition["id"]) for partition in PARTITIONS for region in partition["regions"]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloudformation.resources import Request, Resource, ResourceType
-from localcloud.partitions import partition_of, url_suffix
+from localcloud.core.partitions import partition_of, url_suffix
 
 
 def _create_table(request: Request) -> Resource:
