@@ -11,8 +11,8 @@ from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.calls import CallLog
 from localcloud.core.clock import ScaledClock
 from localcloud.core.partitions import global_arn, partition_of
+from localcloud.core.processes import ChildProcesses
 from localcloud.faults import Faults
-from localcloud.processes import ChildProcesses
 
 ACCOUNT_ID = "123456789012"  # moto's account
 

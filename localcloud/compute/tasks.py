@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from localcloud.processes import Child
+from localcloud.core.processes import Child
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from localcloud.processes import ChildProcesses
+from localcloud.core.processes import ChildProcesses
 
 MOTHER = Path(__file__).with_name("mother.py")
 
