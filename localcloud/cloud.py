@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.authentication.credentials import Credentials, Issuer
-from localcloud.calls import CallLog
+from localcloud.core.call_record import CallLog
 from localcloud.core.clock import ScaledClock
 from localcloud.core.partitions import global_arn, partition_of
 from localcloud.core.processes import ChildProcesses

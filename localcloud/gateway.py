@@ -33,10 +33,10 @@ from localcloud.authentication.refusals import code_and_status
 from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
 from localcloud.authentication.web_page_guard import refusal
-from localcloud.calls import Call
 from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
+from localcloud.core.call_record import Call
 from localcloud.core.partitions import partition_of
 from localcloud.faults import InjectedFault, KillCaller
 from localcloud.passed_roles import passed_by
