@@ -34,6 +34,6 @@ policies.
 
 from localcloud.client import FileSystem, LocalCloud
 from localcloud.core.errors import LocalCloudError, NotDeployed, ServerNotStarted
-from localcloud.faults import Fault
+from localcloud.core.faults import Fault
 
 __all__ = ["Fault", "FileSystem", "LocalCloud", "LocalCloudError", "NotDeployed", "ServerNotStarted"]

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         help="create an EFS file system with this directory as its content",
     )
     options.add_argument(
-        "--faults", type=Path, metavar="FILE", help="JSON list of faults, see localcloud/faults.py"
+        "--faults", type=Path, metavar="FILE", help="JSON list of faults, see localcloud/core/faults.py"
     )
     options.add_argument(
         "--ends-with-input",

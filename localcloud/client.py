@@ -23,7 +23,7 @@ from botocore.credentials import Credentials
 from localcloud.assembly import bootstrap, deploy
 from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.core.errors import ServerNotStarted
-from localcloud.faults import Fault
+from localcloud.core.faults import Fault
 
 START_SECONDS = 60  # a slow machine's first start compiles moto
 STOP_SECONDS = 300  # most of it goes into removing the copies of large trees; killed, the server leaves them

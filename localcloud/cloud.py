@@ -10,9 +10,9 @@ from typing import Any
 from localcloud.authentication.credentials import Credentials, Issuer
 from localcloud.core.call_record import CallLog
 from localcloud.core.clock import ScaledClock
+from localcloud.core.faults import Faults
 from localcloud.core.partitions import global_arn, partition_of
 from localcloud.core.processes import ChildProcesses
-from localcloud.faults import Faults
 
 ACCOUNT_ID = "123456789012"  # moto's account
 

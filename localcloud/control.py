@@ -20,7 +20,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from localcloud.cloud import Cloud
-from localcloud.faults import Fault
+from localcloud.core.faults import Fault
 
 CONTROL_PATH = "/_localcloud/"
 

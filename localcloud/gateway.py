@@ -37,8 +37,8 @@ from localcloud.checks import Check, checks_of
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.core.call_record import Call
+from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import partition_of
-from localcloud.faults import InjectedFault, KillCaller
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
 

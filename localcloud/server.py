@@ -19,7 +19,7 @@ from pathlib import Path
 from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
 from localcloud.core.errors import CannotServe
-from localcloud.faults import Faults
+from localcloud.core.faults import Faults
 from localcloud.state import claim
 
 # Every module that has an `install(cloud)`, in the order in which they are installed.

@@ -27,7 +27,7 @@ from localcloud.backup.errors import InvalidParameterValue
 from localcloud.backup.jobs import MOST_COPIES, STILL_BUSY, WAITING, BackupJob, CopyJob, Job, RestoreJob
 from localcloud.cloud import AwsError, Cloud
 from localcloud.core.clock import ShuttingDown
-from localcloud.faults import InjectedFault, KillCaller
+from localcloud.core.faults import InjectedFault, KillCaller
 
 TICK_SECONDS = 0.02
 J = TypeVar("J", bound=Job)

@@ -14,8 +14,8 @@ from moto.ecs.models import ecs_backends
 from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.compute.task_runner import TaskRunner
 from localcloud.compute.tasks import Container, StopRequest, Task
+from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import regional_arn
-from localcloud.faults import InjectedFault, KillCaller
 
 LONGEST = {"clientToken": 64, "startedBy": 128}
 LONGEST_OVERRIDES = 8192

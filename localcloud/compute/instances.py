@@ -42,10 +42,10 @@ from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import global_arn, regional_arn, url_suffix
 from localcloud.core.processes import Child
 from localcloud.events import EventBus
-from localcloud.faults import InjectedFault, KillCaller
 from localcloud.roles import assumable, instance_profile_exists, role_of_instance_profile
 
 OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"

@@ -32,9 +32,9 @@ from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.compute.tasks import Container, StopRequest, Task
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import url_suffix
 from localcloud.events import EventBus
-from localcloud.faults import InjectedFault, KillCaller
 from localcloud.roles import assumable
 
 PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localcloud import Fault, LocalCloud
 from localcloud.core.clock import ScaledClock
-from localcloud.faults import Faults, InjectedFault, KillCaller
+from localcloud.core.faults import Faults, InjectedFault, KillCaller
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from localcloud.backup.engine import Durations, JobEngine, Worker
 from localcloud.backup.jobs import MOST_COPIES, CopyJob
 from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
-from localcloud.faults import Faults
+from localcloud.core.faults import Faults
 
 HERE, THERE, ELSEWHERE = "eu-central-1", "eu-west-1", "us-east-1"
 

@@ -13,7 +13,7 @@ import pytest
 
 from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
-from localcloud.faults import Faults
+from localcloud.core.faults import Faults
 from localcloud.functions.fork_client import Forked
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome

@@ -187,7 +187,7 @@ def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
         f"write back for {_HOLD_SECONDS:.0f} s. Nothing else is staged.",
         style=terminal.QUIET,
     )
-    from localcloud.faults import Fault
+    from localcloud.core.faults import Fault
 
     hold = Fault(
         service="s3",
