@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.lean import service_description
 
 _LOCK = threading.Lock()  # making a client is not thread-safe, using one is

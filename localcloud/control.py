@@ -19,7 +19,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.core.faults import Fault
 
 CONTROL_PATH = "/_localcloud/"

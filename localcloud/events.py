@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 
 PRINCIPAL = "events.amazonaws.com"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
 from localcloud.network import private_subnet
 

@@ -34,9 +34,9 @@ from localcloud.authentication.request_signature import authenticate, likely_ser
 from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
 from localcloud.authentication.web_page_guard import refusal
 from localcloud.checks import Check, checks_of
-from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.core.call_record import Call
+from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import partition_of
 from localcloud.passed_roles import passed_by

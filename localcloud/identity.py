@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from localcloud.cloud import ApiCall, AwsError, Cloud
+from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.roles import role_of
 
 

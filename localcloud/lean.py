@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 
 _M_ARENA_MAX = -8  # source: malloc.h
 _DOCUMENTATION = re.compile(rb'"documentation"\s*:\s*"(?:[^"\\]|\\.)*"')

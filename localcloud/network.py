@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 
 NAME = "localcloud-file-systems"
 ANYWHERE = "0.0.0.0/0"

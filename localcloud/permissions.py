@@ -16,7 +16,7 @@ from typing import Any
 from moto.iam.models import Role
 
 from localcloud.checks import Check
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 from localcloud.roles import role_of
 
 # Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from localcloud.cloud import ApiCall, AwsError, Cloud
+from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.partitions import partition_of
 
 # IAM User Guide, "IAM and AWS STS quotas"; white space does not count.

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
+from localcloud.core.cloud import Cloud
 from localcloud.core.errors import CannotServe
 from localcloud.core.faults import Faults
 from localcloud.state import claim

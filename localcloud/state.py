@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from localcloud.cloud import Cloud
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import Cloud
 from localcloud.core.errors import CannotServe
 
 SAVE_SECONDS = 2.0

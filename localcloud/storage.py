@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from localcloud.cloud import ApiCall, Cloud
+from localcloud.core.cloud import ApiCall, Cloud
 from localcloud.permissions import NotPermitted, as_list, matches
 
 

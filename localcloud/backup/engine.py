@@ -25,8 +25,8 @@ from typing import Any, TypeGuard, TypeVar
 
 from localcloud.backup.errors import InvalidParameterValue
 from localcloud.backup.jobs import MOST_COPIES, STILL_BUSY, WAITING, BackupJob, CopyJob, Job, RestoreJob
-from localcloud.cloud import AwsError, Cloud
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 
 TICK_SECONDS = 0.02

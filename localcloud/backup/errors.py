@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 
 
 class BackupError(AwsError):

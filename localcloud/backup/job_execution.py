@@ -13,7 +13,7 @@ from localcloud.backup.recovery_points import PointStatus, RecoveryPoint
 from localcloud.backup.tags import recovery_point_tags
 from localcloud.backup.trees import copy_tree
 from localcloud.backup.vaults import check_retention, encryption_key, file_system_directory, file_system_tags
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 
 
 class BackupWork:

@@ -26,7 +26,7 @@ from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
 from localcloud.backup.tags import check_job_tags
 from localcloud.backup.vaults import check_role, moto_vault, vault_named
-from localcloud.cloud import ApiCall, Cloud
+from localcloud.core.cloud import ApiCall, Cloud
 
 START_WINDOW_MINUTES = 480
 COMPLETE_WINDOW_MINUTES = 7 * 24 * 60

@@ -26,7 +26,7 @@ from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import RecoveryPoint
 from localcloud.backup.tags import check_resource_tags
 from localcloud.backup.vaults import check_retention, describe_vault, vault_by_its_policy, vault_named
-from localcloud.cloud import ApiCall
+from localcloud.core.cloud import ApiCall
 
 Answer = dict[str, Any]
 

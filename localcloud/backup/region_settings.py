@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 from localcloud.backup.errors import InvalidParameterValue, InvalidRequest, MissingParameterValue
-from localcloud.cloud import ApiCall
+from localcloud.core.cloud import ApiCall
 
 # Source: AWS Backup Developer Guide, "Feature availability by resource". Aurora and FSx are off by default.
 OPTED_IN = {

@@ -31,7 +31,7 @@ from localcloud.backup.points_store import PointsStore
 from localcloud.backup.trees import copy_tree
 from localcloud.backup.vaults import check_role, file_system_directory
 from localcloud.clients import Clients
-from localcloud.cloud import ApiCall, Cloud
+from localcloud.core.cloud import ApiCall, Cloud
 
 MOST_ITEMS = 5
 RESTORED, FAILED = "aws-backup-restore", "aws-backup-failed-restore"

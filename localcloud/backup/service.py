@@ -20,7 +20,7 @@ from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
 from localcloud.backup.restore_operations import RestoreOperations
 from localcloud.backup.shapes import check_answer, check_request
-from localcloud.cloud import ApiCall, Cloud, Operation
+from localcloud.core.cloud import ApiCall, Cloud, Operation
 
 
 def install(cloud: Cloud, durations: Durations | None = None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.backup.engine import JobFailed
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 
 COPIER = Path(__file__).with_name("copy_tree.py")
 

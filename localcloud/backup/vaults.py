@@ -11,7 +11,7 @@ from moto.efs.models import efs_backends
 
 from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
 from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
 from localcloud.roles import assumable
 

@@ -7,8 +7,8 @@ the types in `types/`, in one table; others fail by name.
 
 from __future__ import annotations
 
-from localcloud.cloud import Cloud
 from localcloud.cloudformation.api import CloudFormation
+from localcloud.core.cloud import Cloud
 
 
 def install(cloud: Cloud) -> None:

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from localcloud.clients import Clients
-from localcloud.cloud import ApiCall, AwsError, Cloud, Operation
 from localcloud.cloudformation.quotas import check_body, check_file, check_template
 from localcloud.cloudformation.stacks import Stack
+from localcloud.core.cloud import ApiCall, AwsError, Cloud, Operation
 from localcloud.core.partitions import regional_arn
 
 Answer = Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 
 LARGEST_BODY = 51_200  # bytes in the request itself
 LARGEST_FILE = 1_000_000  # bytes in S3

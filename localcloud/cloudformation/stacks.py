@@ -12,7 +12,6 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
 from localcloud.cloudformation.resources import Request, Resource
 from localcloud.cloudformation.template import (
     NO_VALUE,
@@ -23,6 +22,7 @@ from localcloud.cloudformation.template import (
 )
 from localcloud.cloudformation.types import RESOURCE_TYPES, STORED_TYPES, stored
 from localcloud.cloudformation.types.existing import exists, is_gone
+from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import partition_of, regional_arn, url_suffix
 
 SSM_PARAMETER = "AWS::SSM::Parameter::Value<"

@@ -11,9 +11,9 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.ecs.models import ecs_backends
 
-from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.compute.task_runner import TaskRunner
 from localcloud.compute.tasks import Container, StopRequest, Task
+from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import regional_arn
 

@@ -36,12 +36,12 @@ from moto.ec2.responses.instances import InstanceResponse
 from moto.efs.models import efs_backends
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
 from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import global_arn, regional_arn, url_suffix
 from localcloud.core.processes import Child

@@ -13,7 +13,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.efs.models import efs_backends
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import url_suffix
 
 NFS_PORT = 2049

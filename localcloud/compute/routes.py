@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 
 ANYWHERE = "0.0.0.0/0"
 

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
 from localcloud.compute.containers import ContainerRun, Mount, host_command
 from localcloud.compute.dockerfile import NoSuchImage
 from localcloud.compute.logs import LogShipper, LogTarget
@@ -32,6 +31,7 @@ from localcloud.compute.mount_targets import CannotMount, mountable_directory
 from localcloud.compute.routes import reachable, unreachable
 from localcloud.compute.tasks import Container, StopRequest, Task
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import url_suffix
 from localcloud.events import EventBus

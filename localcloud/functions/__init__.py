@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from localcloud.clients import Clients
-from localcloud.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.partitions import regional_arn
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.pool import Pool

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.functions.sandbox import FunctionSettings
 
 FLUSH_SECONDS = 0.2

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud.cloud import AwsError, Cloud
+from localcloud.core.cloud import AwsError, Cloud
 from localcloud.functions.fork_client import Nursery
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.runtime import AssetNotRunnable, Code

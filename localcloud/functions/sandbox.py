@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from localcloud.authentication.web_page_guard import refusal
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.functions.fork_client import Nursery
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
+from localcloud.core.cloud import Cloud
 from localcloud.scheduler.expressions import BadExpression, check
 from localcloud.scheduler.targets import Targets
 from localcloud.scheduler.ticker import Ticker

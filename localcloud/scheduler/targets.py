@@ -17,8 +17,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.clients import Clients
-from localcloud.cloud import Cloud
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import partition_of
 from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json
 

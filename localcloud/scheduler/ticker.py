@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from localcloud.cloud import Cloud
 from localcloud.core.clock import ShuttingDown
+from localcloud.core.cloud import Cloud
 from localcloud.scheduler.expressions import BadExpression, next_time
 from localcloud.scheduler.targets import Schedule, Targets
 

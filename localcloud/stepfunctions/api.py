@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localcloud.cloud import ApiCall, AwsError, Operation
+from localcloud.core.cloud import ApiCall, AwsError, Operation
 from localcloud.core.partitions import partition_of, regional_arn
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 from localcloud.stepfunctions.executions import Execution

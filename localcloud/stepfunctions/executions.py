@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import MOST_EVENTS, History, TooManyEvents, as_json
 from localcloud.stepfunctions.interpreter import run_program

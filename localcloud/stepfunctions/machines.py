@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 from localcloud.core.partitions import partition_of
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 

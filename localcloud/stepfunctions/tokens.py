@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 from localcloud.stepfunctions.failures import StateFailed
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import ApiCall
 from localcloud.core.clock import ScaledClock
+from localcloud.core.cloud import ApiCall
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import MOST_EVENTS

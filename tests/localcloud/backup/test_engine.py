@@ -10,8 +10,8 @@ from pathlib import Path
 from localcloud.backup.arns import VaultArn
 from localcloud.backup.engine import Durations, JobEngine, Worker
 from localcloud.backup.jobs import MOST_COPIES, CopyJob
-from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
+from localcloud.core.cloud import Cloud
 from localcloud.core.faults import Faults
 
 HERE, THERE, ELSEWHERE = "eu-central-1", "eu-west-1", "us-east-1"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import Cloud
 from localcloud.core.clock import ScaledClock
+from localcloud.core.cloud import Cloud
 from localcloud.core.faults import Faults
 from localcloud.functions.fork_client import Forked
 from localcloud.functions.pool import Pool

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import ApiCall
 from localcloud.core.clock import ScaledClock
+from localcloud.core.cloud import ApiCall
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.integrations import Resource
 from localcloud.stepfunctions.scope import Machinery, Scope

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import ApiCall
+from localcloud.core.cloud import ApiCall
 from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 
 END = {"Type": "Pass", "End": True}

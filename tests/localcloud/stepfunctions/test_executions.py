@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 from localcloud.stepfunctions.failures import StateFailed
 
 Task = Callable[..., dict[str, Any]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 
 Task = Callable[..., dict[str, Any]]
 CALLBACK = "arn:aws:states:::lambda:invoke.waitForTaskToken"

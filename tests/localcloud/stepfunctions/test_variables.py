@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.cloud import AwsError
+from localcloud.core.cloud import AwsError
 from localcloud.stepfunctions.references import references
 from localcloud.stepfunctions.variables import unassigned_on_some_path, variable_problems
 
