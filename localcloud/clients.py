@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 from localcloud.core.cloud import Cloud
-from localcloud.lean import service_description
+from localcloud.core.moto_slimming import service_description
 
 _LOCK = threading.Lock()  # making a client is not thread-safe, using one is
 

@@ -24,7 +24,7 @@ from localcloud.state import claim
 
 # Every module that has an `install(cloud)`, in the order in which they are installed.
 MODULES = (
-    "localcloud.lean",  # before anything imports moto.ec2
+    "localcloud.core.moto_slimming",  # before anything imports moto.ec2
     "localcloud.control",
     "localcloud.identity",
     "localcloud.storage",
