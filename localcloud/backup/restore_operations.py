@@ -30,8 +30,8 @@ from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.trees import copy_tree
 from localcloud.backup.vaults import check_role, file_system_directory
-from localcloud.clients import Clients
 from localcloud.core.cloud import ApiCall, Cloud
+from localcloud.core.role_clients import Clients
 
 MOST_ITEMS = 5
 RESTORED, FAILED = "aws-backup-restore", "aws-backup-failed-restore"

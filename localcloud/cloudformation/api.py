@@ -14,11 +14,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from localcloud.clients import Clients
 from localcloud.cloudformation.quotas import check_body, check_file, check_template
 from localcloud.cloudformation.stacks import Stack
 from localcloud.core.cloud import ApiCall, AwsError, Cloud, Operation
 from localcloud.core.partitions import regional_arn
+from localcloud.core.role_clients import Clients
 
 Answer = Mapping[str, Any]
 

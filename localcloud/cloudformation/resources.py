@@ -11,8 +11,8 @@ from typing import Any
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from localcloud.clients import Clients
 from localcloud.core.partitions import global_arn, regional_arn
+from localcloud.core.role_clients import Clients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.clients import Clients
 from localcloud.cloudformation.resources import Request, Resource
 from localcloud.cloudformation.template import (
     NO_VALUE,
@@ -24,6 +23,7 @@ from localcloud.cloudformation.types import RESOURCE_TYPES, STORED_TYPES, stored
 from localcloud.cloudformation.types.existing import exists, is_gone
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import partition_of, regional_arn, url_suffix
+from localcloud.core.role_clients import Clients
 
 SSM_PARAMETER = "AWS::SSM::Parameter::Value<"
 DELETE, RETAIN, RETAIN_EXCEPT_ON_CREATE = "Delete", "Retain", "RetainExceptOnCreate"

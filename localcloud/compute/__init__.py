@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def install(cloud: Cloud) -> None:
     """Answer ECS's operations on tasks, and let EC2's instances boot."""
     # Imported here, because the commands of instances import from this package too, and quickly.
-    from localcloud.clients import Clients
     from localcloud.compute.ecs import TaskOperations
     from localcloud.compute.instances import Machines
     from localcloud.compute.task_definitions import install_checks
     from localcloud.compute.task_runner import TaskRunner
+    from localcloud.core.role_clients import Clients
     from localcloud.events import EventBus
 
     clients = Clients(cloud)

@@ -35,7 +35,6 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.efs.models import efs_backends
 
-from localcloud.clients import Clients
 from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
@@ -45,6 +44,7 @@ from localcloud.core.cloud import Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import global_arn, regional_arn, url_suffix
 from localcloud.core.processes import Child
+from localcloud.core.role_clients import Clients
 from localcloud.events import EventBus
 from localcloud.roles import assumable, instance_profile_exists, role_of_instance_profile
 

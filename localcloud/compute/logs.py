@@ -8,8 +8,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.clients import Clients
 from localcloud.core.cloud import Cloud
+from localcloud.core.role_clients import Clients
 
 LARGEST_BATCH = 1000  # events; far below PutLogEvents' 10,000 and, with short lines, its 1 MiB
 

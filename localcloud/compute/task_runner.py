@@ -23,7 +23,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from localcloud.clients import Clients
 from localcloud.compute.containers import ContainerRun, Mount, host_command
 from localcloud.compute.dockerfile import NoSuchImage
 from localcloud.compute.logs import LogShipper, LogTarget
@@ -34,6 +33,7 @@ from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import url_suffix
+from localcloud.core.role_clients import Clients
 from localcloud.events import EventBus
 from localcloud.roles import assumable
 

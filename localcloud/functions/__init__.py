@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from localcloud.clients import Clients
 from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.partitions import regional_arn
+from localcloud.core.role_clients import Clients
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome

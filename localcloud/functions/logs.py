@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.clients import Clients
 from localcloud.core.cloud import Cloud
+from localcloud.core.role_clients import Clients
 from localcloud.functions.sandbox import FunctionSettings
 
 FLUSH_SECONDS = 0.2

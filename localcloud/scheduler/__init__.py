@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.clients import Clients
 from localcloud.core.cloud import Cloud
+from localcloud.core.role_clients import Clients
 from localcloud.scheduler.expressions import BadExpression, check
 from localcloud.scheduler.targets import Targets
 from localcloud.scheduler.ticker import Ticker

@@ -14,8 +14,8 @@ distributed mode runs like inline mode).
 
 from __future__ import annotations
 
-from localcloud.clients import Clients
 from localcloud.core.cloud import Cloud
+from localcloud.core.role_clients import Clients
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.integrations import Integrations
 from localcloud.stepfunctions.scope import Machinery

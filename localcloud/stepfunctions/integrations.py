@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.clients import Clients
+from localcloud.core.role_clients import Clients
 from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json, from_response
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
