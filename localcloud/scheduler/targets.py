@@ -16,11 +16,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.core.any_operation import SDK_SERVICES, NoSuchOperation, call_as_json
 from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import partition_of
 from localcloud.core.role_clients import Clients
-from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json
 
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86400  # Scheduler's defaults
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 60, 3600

@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.core.any_operation import SDK_SERVICES, NoSuchOperation, call_as_json, from_response
 from localcloud.core.role_clients import Clients
-from localcloud.sdk import SDK_SERVICES, NoSuchOperation, call_as_json, from_response
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.scope import Scope
