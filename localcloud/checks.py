@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from localcloud.actions import actions_of, parameters_of, resource_of, transaction_parts
 from localcloud.core.partitions import global_arn, regional_arn
 from localcloud.documented import always_demanded
+from localcloud.iam.actions import actions_of, parameters_of, resource_of, transaction_parts
 
 # Where calls name roles, and the services that these are for.
 PASSED_ROLES = {

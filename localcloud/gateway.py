@@ -27,7 +27,6 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from localcloud.actions import parameters_of
 from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.authentication.refusals import code_and_status
 from localcloud.authentication.request_signature import authenticate, likely_service, received
@@ -39,6 +38,7 @@ from localcloud.core.call_record import Call
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import partition_of
+from localcloud.iam.actions import parameters_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.actions import actions_of, resource_of, transaction_parts
+from localcloud.iam.actions import actions_of, resource_of, transaction_parts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Permissions: what a call requires, and whether its caller has it."""
