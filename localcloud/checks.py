@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from localcloud.core.partitions import global_arn, regional_arn
-from localcloud.documented import always_demanded
 from localcloud.iam.actions import actions_of, parameters_of, resource_of, transaction_parts
+from localcloud.iam.documented_permissions import always_demanded
 
 # Where calls name roles, and the services that these are for.
 PASSED_ROLES = {

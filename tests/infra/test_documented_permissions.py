@@ -9,8 +9,8 @@ import fnmatch
 
 import pytest
 
-from localcloud.documented import demands_of
 from localcloud.iam.actions import TRANSACTION_PARTS, actions_of
+from localcloud.iam.documented_permissions import demands_of
 from tests.infra.operations import called_operations
 from tests.infra.recording import Recording
 from tests.infra.template import Template, as_list, statements

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localcloud.documented import always_demanded, demands_of, read_demands
+from localcloud.iam.documented_permissions import always_demanded, demands_of, read_demands
 
 
 @pytest.mark.parametrize(
