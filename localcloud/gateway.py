@@ -32,13 +32,13 @@ from localcloud.authentication.refusals import code_and_status
 from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
 from localcloud.authentication.web_page_guard import refusal
-from localcloud.checks import Check, checks_of
 from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.core.call_record import Call
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import partition_of
 from localcloud.iam.actions import parameters_of
+from localcloud.iam.required_permissions import Check, checks_of
 from localcloud.passed_roles import passed_by
 from localcloud.permissions import NotPermitted, refuse_implied
 

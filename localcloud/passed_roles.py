@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from localcloud.checks import Check, passing
 from localcloud.core.partitions import global_arn
 from localcloud.iam.actions import parameters_of
+from localcloud.iam.required_permissions import Check, passing
 from localcloud.roles import role_of_instance_profile
 
 

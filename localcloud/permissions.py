@@ -15,8 +15,8 @@ from typing import Any
 
 from moto.iam.models import Role
 
-from localcloud.checks import Check
 from localcloud.core.cloud import AwsError
+from localcloud.iam.required_permissions import Check
 from localcloud.roles import role_of
 
 # Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.

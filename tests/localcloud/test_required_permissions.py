@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from localcloud.checks import Check, checks_of
+from localcloud.iam.required_permissions import Check, checks_of
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
