@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.core.cloud import ApiCall, Cloud
-from localcloud.permissions import NotPermitted, as_list, matches
+from localcloud.iam.permissions import NotPermitted, as_list, matches
 
 
 def install(cloud: Cloud) -> None:

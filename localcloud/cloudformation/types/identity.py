@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from localcloud.cloudformation.resources import Request, Resource, ResourceType
-from localcloud.permissions import has_unknown_policies
+from localcloud.iam.permissions import has_unknown_policies
 
 
 def _role(request: Request) -> Resource:
