@@ -38,9 +38,9 @@ from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import partition_of
 from localcloud.iam.actions import parameters_of
+from localcloud.iam.passed_roles import passed_by
 from localcloud.iam.permissions import NotPermitted, refuse_implied
 from localcloud.iam.required_permissions import Check, checks_of
-from localcloud.passed_roles import passed_by
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Signing names that differ from botocore's names of the services.
