@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
-from localcloud.roles import role_of
+from localcloud.iam.roles import role_of
 
 
 def install(cloud: Cloud) -> None:

@@ -13,7 +13,7 @@ from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
 from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
-from localcloud.roles import assumable
+from localcloud.iam.roles import assumable
 
 INSUFFICIENT = "Insufficient privileges to perform this action."
 DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS makes it in every account that uses Backup

@@ -35,7 +35,7 @@ from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import url_suffix
 from localcloud.core.role_clients import Clients
 from localcloud.events import EventBus
-from localcloud.roles import assumable
+from localcloud.iam.roles import assumable
 
 PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
 PENDING_SECONDS = 20.0

@@ -11,7 +11,7 @@ from typing import Any
 from localcloud.core.partitions import global_arn
 from localcloud.iam.actions import parameters_of
 from localcloud.iam.required_permissions import Check, passing
-from localcloud.roles import role_of_instance_profile
+from localcloud.iam.roles import role_of_instance_profile
 
 
 def passed_by(service: str, operation: str, text: str, account: str, region: str) -> Iterator[Check]:

@@ -17,7 +17,7 @@ from moto.iam.models import Role
 
 from localcloud.core.cloud import AwsError
 from localcloud.iam.required_permissions import Check
-from localcloud.roles import role_of
+from localcloud.iam.roles import role_of
 
 # Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.
 CODES = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied"}

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from moto.iam.models import iam_backends
 
 from localcloud import LocalCloud
-from localcloud.roles import assumable, role_of
+from localcloud.iam.roles import assumable, role_of
 
 ARN = "arn:aws:iam::123456789012:role/path/known"
 NOWHERE = [
