@@ -20,7 +20,7 @@ def install(cloud: Cloud) -> None:
     from localcloud.compute.task_definitions import install_checks
     from localcloud.compute.task_runner import TaskRunner
     from localcloud.core.role_clients import Clients
-    from localcloud.events import EventBus
+    from localcloud.services.event_bridge import EventBus
 
     clients = Clients(cloud)
     events = EventBus(cloud, clients)

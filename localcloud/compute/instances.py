@@ -45,8 +45,8 @@ from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import global_arn, regional_arn, url_suffix
 from localcloud.core.processes import Child
 from localcloud.core.role_clients import Clients
-from localcloud.events import EventBus
 from localcloud.iam.roles import assumable, instance_profile_exists, role_of_instance_profile
+from localcloud.services.event_bridge import EventBus
 
 OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"
 GONE = ("shutting-down", "terminated")

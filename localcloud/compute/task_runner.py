@@ -34,8 +34,8 @@ from localcloud.core.cloud import Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import url_suffix
 from localcloud.core.role_clients import Clients
-from localcloud.events import EventBus
 from localcloud.iam.roles import assumable
+from localcloud.services.event_bridge import EventBus
 
 PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
 PENDING_SECONDS = 20.0
