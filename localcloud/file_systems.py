@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
-from localcloud.network import private_subnet
+from localcloud.services.networks import private_subnet
 
 
 def install(cloud: Cloud) -> None:

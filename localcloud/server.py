@@ -29,7 +29,7 @@ MODULES = (
     "localcloud.identity",
     "localcloud.storage",
     "localcloud.quotas",
-    "localcloud.network",
+    "localcloud.services.networks",
     "localcloud.file_systems",
     "localcloud.functions",
     "localcloud.stepfunctions",
