@@ -30,7 +30,7 @@ MODULES = (
     "localcloud.storage",
     "localcloud.quotas",
     "localcloud.services.networks",
-    "localcloud.file_systems",
+    "localcloud.services.efs",
     "localcloud.functions",
     "localcloud.stepfunctions",
     "localcloud.scheduler",
@@ -125,7 +125,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
 
 
 def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
-    from localcloud.file_systems import create_file_system
+    from localcloud.services.efs import create_file_system
 
     return {
         "endpoint_url": cloud.endpoint_url,
