@@ -27,7 +27,7 @@ MODULES = (
     "localcloud.core.moto_slimming",  # before anything imports moto.ec2
     "localcloud.control",
     "localcloud.identity",
-    "localcloud.storage",
+    "localcloud.services.s3",
     "localcloud.quotas",
     "localcloud.services.networks",
     "localcloud.services.efs",
