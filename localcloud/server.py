@@ -26,7 +26,7 @@ from localcloud.state import claim
 MODULES = (
     "localcloud.core.moto_slimming",  # before anything imports moto.ec2
     "localcloud.control",
-    "localcloud.identity",
+    "localcloud.services.sts",
     "localcloud.services.s3",
     "localcloud.quotas",
     "localcloud.services.networks",
