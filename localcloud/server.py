@@ -28,7 +28,7 @@ MODULES = (
     "localcloud.control",
     "localcloud.services.sts",
     "localcloud.services.s3",
-    "localcloud.quotas",
+    "localcloud.services.quotas",
     "localcloud.services.networks",
     "localcloud.services.efs",
     "localcloud.functions",

@@ -18,7 +18,7 @@ import pytest
 from infra.file_systems import MOST_NAMED
 from localcloud import LocalCloud
 from localcloud.cloudformation.template import Values
-from localcloud.quotas import policy_size
+from localcloud.services.quotas import policy_size
 from tests.aws.account import SETTINGS
 from tests.infra import largest
 from tests.infra.conftest import synthesize
