@@ -32,7 +32,7 @@ the documentation of the operation names. Every call is recorded with its role, 
 policies.
 """
 
-from localcloud.client import FileSystem, LocalCloud
+from localcloud.client.local_cloud import FileSystem, LocalCloud
 from localcloud.core.errors import LocalCloudError, NotDeployed, ServerNotStarted
 from localcloud.core.faults import Fault
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.client import LocalCloud
+from localcloud.client.local_cloud import LocalCloud
 from localcloud.core.errors import ProfileNotWritten
 
 # They win over the profile, or lead away from it.

@@ -34,7 +34,7 @@ def test_the_written_configuration_is_a_valid_one(tmp_path):
     "text", ["home", "home=", "=x", "home=/nowhere/at/all", "Home=.", "a b=.", "a/../b=."]
 )
 def test_what_is_no_file_system_starts_nothing(tidemark, text, monkeypatch):
-    monkeypatch.setattr("localcloud.client.LocalCloud.start", None)
+    monkeypatch.setattr("localcloud.client.local_cloud.LocalCloud.start", None)
     result = tidemark("local", "up", "--file-system", text)
     assert result.code == ConfigurationError.exit_code, result
     assert "Traceback" not in result.err
@@ -58,7 +58,8 @@ def test_the_demo_of_a_directory_that_is_not_there(tidemark):
 )
 def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
     monkeypatch.setattr(
-        "localcloud.client.LocalCloud.start", lambda **_: nullcontext(SimpleNamespace(file_systems={}))
+        "localcloud.client.local_cloud.LocalCloud.start",
+        lambda **_: nullcontext(SimpleNamespace(file_systems={})),
     )
     monkeypatch.setattr(local_deployment, "SOURCES", Path("nowhere"))  # so that it ends at once
     said = []

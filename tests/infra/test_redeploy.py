@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud, NotDeployed
-from localcloud.client import Fault
+from localcloud.client.local_cloud import Fault
 from tests.infra.conftest import CONFIGURATION
 
 MAIN, COPIES, SPARE = "Tidemark-cellar", "Tidemark-cellar-eu-west-1", "Tidemark-cellar-us-east-1"

@@ -23,7 +23,7 @@ from tidemark.scratch import scratch_directory
 from tidemark.settings import enter_environment
 
 if TYPE_CHECKING:
-    from localcloud.client import LocalCloud
+    from localcloud.client.local_cloud import LocalCloud
 
 SOURCES = Path(__file__).resolve().parents[2]
 REGION, COPY_REGION = "eu-central-1", "eu-west-1"
@@ -63,7 +63,7 @@ def workbench(
     Raises ConfigurationError for a name or directory that cannot be one, LocalCloudError when something does
     not start.
     """
-    from localcloud.client import LocalCloud  # boto3 takes a fifth of a second
+    from localcloud.client.local_cloud import LocalCloud  # boto3 takes a fifth of a second
 
     for name, directory in directories.items():
         check(name, directory)

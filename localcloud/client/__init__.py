@@ -1,0 +1,1 @@
+"""The local cloud for the program that starts it: start, deploy, stop."""
