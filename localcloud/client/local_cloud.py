@@ -20,8 +20,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from localcloud.assembly import bootstrap, deploy
 from localcloud.authentication.credentials import CONTROL_SERVICE
+from localcloud.client.assembly import bootstrap, deploy
 from localcloud.core.errors import ServerNotStarted
 from localcloud.core.faults import Fault
 

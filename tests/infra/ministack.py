@@ -24,7 +24,7 @@ import boto3
 from botocore.config import Config
 
 from infra.bundle import BUILD
-from localcloud.assembly import deploy
+from localcloud.client.assembly import deploy
 from tests.infra import stub_functions
 
 LOCKED = Path(__file__).with_name("ministack.txt")

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud, NotDeployed
-from localcloud.assembly import MakeClient
+from localcloud.client.assembly import MakeClient
 from tests.infra import ministack
 from tests.infra.ministack import Ministack
 from tests.infra.stub_functions import BROKEN, GOOD, NAMES, SHARED, UNREADABLE
