@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from localcloud import LocalCloud, LocalCloudError
-from localcloud.profile import profile
+from localcloud.client.profile import profile
 
 CLOUD = LocalCloud(
     endpoint_url="http://127.0.0.1:4566",
@@ -102,7 +102,7 @@ def test_a_reader_sees_one_run_or_another_and_nothing_between(tmp_path: Path) ->
 
         reader = threading.Thread(target=read)
         reader.start()
-        from localcloud.profile import _write
+        from localcloud.client.profile import _write
 
         keys = {"aws_access_key_id": CLOUD.access_key_id, "aws_secret_access_key": CLOUD.secret_access_key}
         for _ in range(300):

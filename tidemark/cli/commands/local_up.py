@@ -19,7 +19,7 @@ from tidemark.cli.support.local_deployment import COPY_REGION, REGION, Workbench
 from tidemark.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from localcloud.profile import Profile
+    from localcloud.client.profile import Profile
 
 HELP = """Run AWS on this machine, with Tidemark deployed in it, until Ctrl-C.
 
@@ -76,7 +76,7 @@ def up(
 @contextlib.contextmanager
 def _profile(bench: Workbench) -> Iterator[Profile]:
     """Write the profile that leads other programs to the cloud; raise LocalCloudError."""
-    from localcloud.profile import profile
+    from localcloud.client.profile import profile
 
     port = bench.cloud.endpoint_url.rpartition(":")[2]
     with (
@@ -101,7 +101,7 @@ def _directories(texts: list[str]) -> dict[str, Path]:
 
 
 def _print_ready(out: Console, bench: Workbench, profile: Profile) -> None:
-    from localcloud.profile import HIDE_A_PROFILE
+    from localcloud.client.profile import HIDE_A_PROFILE
 
     tidemark = terminal.program()
     name, first = next(iter(bench.cloud.file_systems.items()))
