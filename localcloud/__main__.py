@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from localcloud.server import Settings, serve
+from localcloud.server.process import Settings, serve
 
 
 def parser() -> argparse.ArgumentParser:

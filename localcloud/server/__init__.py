@@ -1,0 +1,1 @@
+"""The server process: listens, authenticates, dispatches, keeps state."""
