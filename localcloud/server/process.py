@@ -91,7 +91,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
     from werkzeug.serving import make_server
 
     from localcloud.gateway import Gateway
-    from localcloud.quiet import QuietHandler
+    from localcloud.server.request_handler import QuietHandler
 
     clock = ScaledClock(settings.time_scale)
     cloud = Cloud(
