@@ -20,7 +20,7 @@ from localcloud.core.clock import ScaledClock
 from localcloud.core.cloud import Cloud
 from localcloud.core.errors import CannotServe
 from localcloud.core.faults import Faults
-from localcloud.state import claim
+from localcloud.server.state import claim
 
 # Every module that has an `install(cloud)`, in the order in which they are installed.
 MODULES = (
@@ -37,7 +37,7 @@ MODULES = (
     "localcloud.cloudformation",
     "localcloud.backup",
     "localcloud.compute",
-    "localcloud.state",
+    "localcloud.server.state",
 )
 
 
