@@ -32,7 +32,6 @@ from localcloud.authentication.refusals import code_and_status
 from localcloud.authentication.request_signature import authenticate, likely_service, received
 from localcloud.authentication.signatures import Received, Signature, Unauthentic, read
 from localcloud.authentication.web_page_guard import refusal
-from localcloud.control import CONTROL_PATH, ControlApplication
 from localcloud.core.call_record import Call
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
@@ -41,6 +40,7 @@ from localcloud.iam.actions import parameters_of
 from localcloud.iam.passed_roles import passed_by
 from localcloud.iam.permissions import NotPermitted, refuse_implied
 from localcloud.iam.required_permissions import Check, checks_of
+from localcloud.server.control import CONTROL_PATH, ControlApplication
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Signing names that differ from botocore's names of the services.

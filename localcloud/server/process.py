@@ -25,7 +25,7 @@ from localcloud.server.state import claim
 # Every module that has an `install(cloud)`, in the order in which they are installed.
 MODULES = (
     "localcloud.core.moto_slimming",  # before anything imports moto.ec2
-    "localcloud.control",
+    "localcloud.server.control",
     "localcloud.services.sts",
     "localcloud.services.s3",
     "localcloud.services.quotas",
