@@ -90,7 +90,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    from localcloud.gateway import Gateway
+    from localcloud.server.gateway import Gateway
     from localcloud.server.request_handler import QuietHandler
 
     clock = ScaledClock(settings.time_scale)
