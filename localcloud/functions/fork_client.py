@@ -1,4 +1,4 @@
-"""Forks function processes from one that has imported the runtime; see mother.py."""
+"""Forks function processes from one that has imported the runtime; see fork_server.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO
 
 from localcloud.core.processes import ChildProcesses
 
-MOTHER = Path(__file__).with_name("mother.py")
+MOTHER = Path(__file__).with_name("fork_server.py")
 
 
 class Forked:
@@ -107,7 +107,7 @@ class Nursery:
             child.end(-9)
 
     def _hear(self, answer: dict[str, int]) -> None:
-        """Take in one line of the mother's; see mother.py."""
+        """Take in one line of the mother's; see fork_server.py."""
         if "born" in answer:
             self._born.put(answer["born"])
             return

@@ -36,7 +36,7 @@ _COMMANDS = {
     "diff": "diff.diff",
     "usage": "usage.usage",
 }
-_LOCAL_COMMANDS = {"up": "local.up"}
+_LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {
     "build": "index_build.build",
     "list": "index_list.list_",
@@ -78,7 +78,7 @@ class _Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._built:
             module_name, _, function = self._functions[name].partition(".")
-            module = importlib.import_module(f"tidemark.cli.{module_name}")
+            module = importlib.import_module(f"tidemark.cli.commands.{module_name}")
             alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
             alone.command(name, cls=Command, help=module.HELP)(getattr(module, function))
             self._built[name] = typer.main.get_command(alone)

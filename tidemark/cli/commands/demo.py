@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 NAME = "demo"  # of the file system and of its policy
 SMALL = "small"  # of another, for when DIR is large
-_SOURCES = Path(__file__).resolve().parents[1]
+_SOURCES = Path(__file__).resolve().parents[2]
 TIME_SCALE = 0.005
 _INTERVAL = 0.25  # seconds between two looks at a session; the local cloud is fast
 _HOLD_SECONDS = 6.0  # longer than the next session takes to open

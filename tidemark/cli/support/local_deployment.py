@@ -25,7 +25,7 @@ from tidemark.settings import enter_environment
 if TYPE_CHECKING:
     from localcloud.client.local_cloud import LocalCloud
 
-SOURCES = Path(__file__).resolve().parents[2]
+SOURCES = Path(__file__).resolve().parents[3]
 REGION, COPY_REGION = "eu-central-1", "eu-west-1"
 # What the configuration takes as a policy's name.
 _POLICY_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
