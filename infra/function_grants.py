@@ -69,7 +69,7 @@ class FunctionGrants:
         """Remove what lost workers have left next to the last indexes."""
         return self.repository.clean(f"indexes/{Aws.ACCOUNT_ID}/")
 
-    def tell_points(self) -> list[Grant]:
+    def tag_points(self) -> list[Grant]:
         """Read and write the tags of recovery points, to tell them their index."""
         return [
             *self.repository.read("tag-keys/"),
@@ -143,11 +143,11 @@ class FunctionGrants:
             self._pass(self.backup_role, "backup.amazonaws.com"),
         ]
 
-    def ask_backup_jobs(self) -> list[Grant]:
+    def poll_backup_jobs(self) -> list[Grant]:
         """Ask where a backup job stands."""
         return [Grant(actions=("backup:DescribeBackupJob",), resources=("*",), why_pattern=NO_LEVEL)]
 
-    def ask_copy_jobs(self) -> list[Grant]:
+    def poll_copy_jobs(self) -> list[Grant]:
         """Ask where a copy job stands."""
         return [Grant(actions=("backup:DescribeCopyJob",), resources=("*",), why_pattern=NO_LEVEL)]
 
@@ -160,7 +160,7 @@ class FunctionGrants:
             )
         ]
 
-    def look_at_executions(self) -> list[Grant]:
+    def describe_executions(self) -> list[Grant]:
         """Ask whether an execution still runs."""
         return [
             Grant(
@@ -342,9 +342,9 @@ class FunctionGrants:
         session, index, both = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES)
         read_or_change = items(get=session, update=session)
         # A session's points are recorded, or its index has ended: each writes its half and reads the other's.
-        settle = [*items(get=both, put=index, update=session), *self.tell_points()]
+        settle = [*items(get=both, put=index, update=session), *self.tag_points()]
         share = items(get=both, put=index, update=both)
-        end = [*items(get=both, put=index, update=both, delete=index), *self.tell_points()]
+        end = [*items(get=both, put=index, update=both, delete=index), *self.tag_points()]
         hold = items(get=index, update=index)
         return {
             # policy-run
@@ -364,10 +364,10 @@ class FunctionGrants:
                 *self.seal_tags(),
                 *self.start_backup(),
             ],
-            "check_backup": [*settle, *self.ask_backup_jobs(), *self.list_jobs(), *self.describe_points()],
+            "check_backup": [*settle, *self.poll_backup_jobs(), *self.list_jobs(), *self.describe_points()],
             "start_copy": [*read_or_change, *policies, *self.start_copy()],
-            "check_copy": [*settle, *self.ask_copy_jobs(), *self.describe_points()],
-            "claim_index": [*share, *self.tell_points()],
+            "check_copy": [*settle, *self.poll_copy_jobs(), *self.describe_points()],
+            "claim_index": [*share, *self.tag_points()],
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
             "close_session": [*settle, *self.notifications.publish()],
             "fail_session": items(get=both, update=both),
@@ -388,9 +388,9 @@ class FunctionGrants:
                 *end,
                 *self.records.search(RUNNING, LEASES),
                 *self.answer_sessions(),
-                *self.look_at_executions(),
-                *self.ask_backup_jobs(),
-                *self.ask_copy_jobs(),
+                *self.describe_executions(),
+                *self.poll_backup_jobs(),
+                *self.poll_copy_jobs(),
                 *self.describe_points(),
                 *self.remove_workers(),
                 *self.find_task_definitions(),

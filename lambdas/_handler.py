@@ -71,7 +71,7 @@ Result = TypeVar("Result")
 _here: list[Deployment] = []
 
 
-def step(function: Callable[[Event, Deployment], Result]) -> Callable[[Event, Any], Result]:
+def lambda_handler(function: Callable[[Event, Deployment], Result]) -> Callable[[Event, Any], Result]:
     """Return the Lambda handler of a step."""
 
     @wraps(function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from tidemark.aws.notify_sessions import answer_waiting
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.indexing import IndexStatus
@@ -18,7 +18,7 @@ class Event(TypedDict):
     task_token: str
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> None:
     """Return nothing: the task token carries the answer. Raise IndexingFailed when there is no index."""
     index = wait_for_index(deployment.records, event["session_id"], event["task_token"])

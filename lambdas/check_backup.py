@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import JobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_backup
 from tidemark.aws.clock import utc_now
@@ -23,7 +23,7 @@ class Event(TypedDict):
     backup: JobValue
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job as it stands now; raise BackupJobFailed when it ended without a recovery point."""
     settings, session_id = deployment.settings, event["session"]["session_id"]
@@ -33,7 +33,7 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         session = read_session(deployment.records, session_id)
         point = job.point("backup", account=settings.account, region=settings.region, now=utc_now())
         point = with_retention_checked(client, point, session.keep_days_of(job.job_id))
-        add_point(deployment.records, session_id, point, deployment.tags.tell_index)
+        add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
     if not job.is_running:  # after the point: a job that has ended is not asked about again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
     if not (job.is_running or job.is_done):

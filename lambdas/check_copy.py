@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import CopyJobValue, SessionValue, checked_job
 from tidemark.aws.backup_jobs import describe_copy
 from tidemark.aws.clock import utc_now
@@ -22,7 +22,7 @@ class Event(TypedDict):
     copy: CopyJobValue
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     """Return the job as it stands now; raise CopyJobFailed when it ended without a copy."""
     settings, copy, target = deployment.settings, event["copy"], event["copy"]["target"]
@@ -35,7 +35,7 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
             session = read_session(deployment.records, session_id)
             there = deployment.clients.of("backup", target["region"])
             point = with_retention_checked(there, point, session.keep_days_of(job.job_id))
-        add_point(deployment.records, session_id, point, deployment.tags.tell_index)
+        add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
     if not job.is_running:  # after the point: a job that has ended is not asked about again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
     if not (job.is_running or job.is_done):

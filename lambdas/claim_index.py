@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import SessionValue
 from tidemark.aws.clock import utc_now
 from tidemark.sessions.naming import index_id
@@ -25,7 +25,7 @@ class Result(TypedDict):
     index_id: str
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return what the session has to do about its index."""
     session = event["session"]
@@ -37,5 +37,5 @@ def handler(event: Event, deployment: Deployment) -> Result:
         now,
     )
     # The index may have been completed before this session's backup was: nobody else will come by again.
-    settle(deployment.records, session["session_id"], deployment.tags.tell_index)
+    settle(deployment.records, session["session_id"], deployment.tags.tag_with_index)
     return {"step": answer.step.value, "index_id": answer.index_id}

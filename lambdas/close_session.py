@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import NotRequired, TypedDict
 
-from lambdas._handler import Deployment, count_session, step
+from lambdas._handler import Deployment, count_session, lambda_handler
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate
-from tidemark.sessions.outcome import Outcome, conclude, with_problem
+from tidemark.sessions.outcome import Outcome, decide_outcome, with_problem
 from tidemark.sessions.overlap import settle
 from tidemark.sessions.queries import close_session
 from tidemark.sessions.records import read_index
@@ -41,17 +41,17 @@ class Result(TypedDict):
     index_id: str | None
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return how the session ended, having recorded it."""
-    session = settle(deployment.records, event["session_id"], deployment.tags.tell_index)
+    session = settle(deployment.records, event["session_id"], deployment.tags.tag_with_index)
     index = (
         None
         if session.index_id is None
         else read_index(deployment.records, session.file_system, session.index_id)
     )
     branches = [*event.get("copies", []), *([event["index"]] if "index" in event else [])]
-    outcome = conclude(
+    outcome = decide_outcome(
         session,
         index,
         failure=words(event["failure"]) if "failure" in event else None,

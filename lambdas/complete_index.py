@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from tidemark.aws.clock import utc_now
-from tidemark.aws.notify_sessions import announce
+from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.publication import publish, read_proposal
 from tidemark.sessions.overlap import complete, hold
 
@@ -26,7 +26,7 @@ class Result(TypedDict):
     sessions: list[str]
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return who shares the index; raise LeaseLost when it had been given up meanwhile.
 
@@ -42,7 +42,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
     manifest = read_proposal(s3, repository, file_system, index_id, key=key, sha256=sha256)
     totals = {**totals, "manifest_key": publish(s3, repository, file_system, index_id, manifest)}
     index = complete(records, file_system, index_id, totals, utc_now())
-    announce(
+    notify_sessions(
         records,
         deployment.tags,
         deployment.clients.of("stepfunctions", deployment.settings.region),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
-from tidemark.aws.notify_sessions import announce
+from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.sessions.overlap import fail
 
 
@@ -26,7 +26,7 @@ class Result(TypedDict):
     index_id: str
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return how the index ended, having told its sessions."""
     index = fail(
@@ -38,7 +38,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
     )
     if index is None:
         return {"status": "failed", "index_id": event["index_id"]}
-    announce(
+    notify_sessions(
         deployment.records,
         deployment.tags,
         deployment.clients.of("stepfunctions", deployment.settings.region),

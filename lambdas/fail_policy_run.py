@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NotRequired, TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.resolve_policy import SessionInput
 from tidemark.errors import SessionFailed
 
@@ -46,7 +46,7 @@ class Result(TypedDict):
     attempt: int
 
 
-@step
+@lambda_handler
 def handler(event: Event, _deployment: Deployment) -> Result:
     """Raise SessionFailed naming the failed sessions; after a redrive return them under new names.
 

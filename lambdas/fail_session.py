@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
 from tidemark.errors import SessionFailed
@@ -26,7 +26,7 @@ class Result(TypedDict):
     attempt: int
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Raise SessionFailed with the reason; return the next attempt when this is a redrive.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypedDict
 
-from lambdas._handler import Deployment, logger, step
+from lambdas._handler import Deployment, lambda_handler, logger
 from tidemark.aws.clock import utc_now
 from tidemark.aws.worker_launcher import launch
 from tidemark.aws.workers import WorkerRequest, remove_workers
@@ -24,7 +24,7 @@ class Event(TypedDict):
     worker: WorkerRequest
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> None:
     """Return nothing: the worker answers. Raise LeaseLost, WorkerNotLaunched."""
     settings, clients = deployment.settings, deployment.clients

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TypedDict, cast
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import CopyTargetValue, SessionValue
 from tidemark.aws.clock import utc_now
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
@@ -23,7 +23,7 @@ class Event(TypedDict):
     file_system: str
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> SessionValue:
     """Return the opened session; raise what preflight raises, with nothing written."""
     policy = deployment.policy(event["policy"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from tidemark.aws.clock import utc_now
 from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import choose_networks
@@ -20,7 +20,7 @@ class Event(TypedDict):
     policy: str
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> WorkerRequest:
     """Return what `launch_worker` needs.
 

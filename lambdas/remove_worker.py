@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from tidemark.aws.collected_failures import Failures
 from tidemark.aws.fargate import deregister_task_definition
 from tidemark.aws.leftovers import remove_leftovers
@@ -27,7 +27,7 @@ class Result(TypedDict):
     leftovers: int  # objects of the repository
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return what was removed; nothing left is no error."""
     settings, clients = deployment.settings, deployment.clients
@@ -37,7 +37,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
         deregister_task_definition(clients.of("ecs", settings.region), task_definition)
     leftovers = Failures()
     removed_keys: list[str] = []
-    with leftovers.going_on("what lost workers left"):  # the next session looks again
+    with leftovers.collecting("what lost workers left"):  # the next session looks again
         s3, file_system = clients.of("s3", settings.region), deployment.file_system(event["file_system"])
         removed_keys = remove_leftovers(s3, deployment.records, settings.repository, file_system)
     return {"workers": removed, "task_definition": task_definition, "leftovers": len(removed_keys)}

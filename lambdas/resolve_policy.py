@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from tidemark.sessions.naming import session_id
 
 # Scheduler delivers at least once: what it delivers again within this time gets the same session names, so
@@ -35,7 +35,7 @@ class Result(TypedDict):
     sessions: list[SessionInput]
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return the sessions to run; raise PolicyNotFound."""
     policy = deployment.policy(event["policy"])

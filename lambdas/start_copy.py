@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, step
+from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
 from tidemark.aws.clock import utc_now
@@ -22,7 +22,7 @@ class Event(TypedDict):
     target: CopyTargetValue
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     """Return the job; raise VaultNotFound. Called again, it returns the same job."""
     policy = deployment.policy(event["session"]["policy"])

@@ -8,18 +8,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from lambdas._handler import Deployment, count, count_session, logger, step
+from lambdas._handler import Deployment, count, count_session, lambda_handler, logger
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.collected_failures import Failures
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
-from tidemark.aws.notify_sessions import announce
+from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
 from tidemark.aws.workers import find_workers, remove_worker
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.metrics import EXPIRED_LEASES
-from tidemark.sessions.outcome import conclude_stopped
+from tidemark.sessions.outcome import decide_stopped_outcome
 from tidemark.sessions.overlap import add_point, fail, renew, settle
 from tidemark.sessions.queries import (
     close_session,
@@ -47,7 +47,7 @@ class Result(TypedDict):
     task_definitions: list[str]
 
 
-@step
+@lambda_handler
 def handler(_event: Event, deployment: Deployment) -> Result:
     """Return what was renewed and removed. Running it twice does no more than once.
 
@@ -63,7 +63,7 @@ def handler(_event: Event, deployment: Deployment) -> Result:
     }
     failures, alive = Failures(), set[str]()
     for sweep in (_sweep_leases, _sweep_sessions, _sweep_workers):
-        with failures.going_on(sweep.__name__):
+        with failures.collecting(sweep.__name__):
             sweep(deployment, now, result, failures, alive)
     count(EXPIRED_LEASES, len(result["failed_indexes"]))
     failures.raise_first()
@@ -76,7 +76,7 @@ def _sweep_leases(
     """Renew or end every lease; add the ids of the indexes that are still being made to `alive`."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     for listed in leased_file_systems(deployment.records):
-        with failures.going_on(f"the lease of {listed}"):
+        with failures.collecting(f"the lease of {listed}"):
             lease = read_lease(deployment.records, FileSystem.parse(listed))
             if lease is None:
                 continue  # the list lags; it has ended
@@ -91,7 +91,7 @@ def _sweep_leases(
                 reason = f"its execution is {ended} and left its lease behind; the next session indexes anew"
                 index = fail(deployment.records, lease.file_system, lease.index_id, reason, now)
                 if index is not None:
-                    announce(deployment.records, deployment.tags, states, index)
+                    notify_sessions(deployment.records, deployment.tags, states, index)
                 result["failed_indexes"].append(lease.index_id)
 
 
@@ -101,12 +101,12 @@ def _sweep_sessions(
     """Close the sessions whose execution is over without having closed them, and follow their jobs."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     for session_id in watched_session_ids(deployment.records):
-        with failures.going_on(f"session {session_id}"):
+        with failures.collecting(f"session {session_id}"):
             listed = read_session(deployment.records, session_id)
             ended = ended_as(states, listed.execution_arn)
             if ended is None or now - listed.opened_at < SWEEP_GRACE:
                 continue
-            session = settle(deployment.records, session_id, deployment.tags.tell_index)
+            session = settle(deployment.records, session_id, deployment.tags.tag_with_index)
             if session.is_watched:
                 _close_stopped(deployment, session, ended, now)
                 if session.status is SessionStatus.RUNNING:
@@ -141,12 +141,12 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
             if job.account == deployment.settings.account:
                 there = deployment.clients.of("backup", job.region)
                 point = with_retention_checked(there, point, job.keep_days)
-            add_point(records, session.session_id, point, deployment.tags.tell_index)
+            add_point(records, session.session_id, point, deployment.tags.tag_with_index)
         # after the point: a job that has ended is not asked about again
         update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)
     current = read_session(records, session.session_id)
     why = f"its execution is {ended}; {way_out(ended, session.policy)}"
-    outcome = conclude_stopped(current, _index_of(deployment, current), why=why)
+    outcome = decide_stopped_outcome(current, _index_of(deployment, current), why=why)
     closed = close_session(records, session.session_id, outcome, session.ended_at or now)
     if session.status is SessionStatus.RUNNING:
         count_session(closed)
@@ -158,13 +158,13 @@ def _sweep_workers(
     """Remove the workers and task definitions of indexes that are not being made."""
     settings, clients = deployment.settings, deployment.clients
     for worker in find_workers(clients, settings):
-        with failures.going_on(f"worker {worker.worker_id}"):
+        with failures.collecting(f"worker {worker.worker_id}"):
             if _is_over(deployment, worker.index_id, alive):
                 remove_worker(clients, settings, worker, "its indexing session is over")
                 result["workers"].append(worker.worker_id)
     ecs = clients.of("ecs", settings.region)
     for arn, index_id in registered_task_definitions(ecs, settings):
-        with failures.going_on(f"task definition {arn}"):
+        with failures.collecting(f"task definition {arn}"):
             if _is_over(deployment, index_id, alive):
                 deregister_task_definition(ecs, arn)
                 result["task_definitions"].append(arn)

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
-from lambdas._handler import Deployment, logger, step
+from lambdas._handler import Deployment, lambda_handler, logger
 from tidemark.aws.errors import code_of
 from tidemark.aws.stopped_workers import instance_error, task_error
 from tidemark.aws.workers import stopped_instance
@@ -34,7 +34,7 @@ class Result(TypedDict):
     error: str
 
 
-@step
+@lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return what the session was answered. Raise WorkerNotRecorded, for another attempt by Lambda."""
     if event["source"] == "aws.ecs":

@@ -195,7 +195,7 @@ def open_tags(
         return OpenedTags(metadata=None, key_version=None, problems=(problem,))
 
     problems = list(_marker_problems(marker, deployment))
-    problems += [_stranger(tag_key, keys) for tag_key in ours if tag_key not in names]
+    problems += [_foreign_tag(tag_key, keys) for tag_key in ours if tag_key not in names]
     version = max((v for field, v in names.values() if field == "session"), default=None)
     found: dict[str, str] = {}
     for tag_key, (field, sealed_with) in names.items():
@@ -360,7 +360,7 @@ def _marker_problems(marker: str | None, deployment: str) -> Iterator[TagProblem
         yield _problem(Finding.ALTERED, MARKER, None, message)
 
 
-def _stranger(tag_key: str, keys: Mapping[int, bytes]) -> TagProblem:
+def _foreign_tag(tag_key: str, keys: Mapping[int, bytes]) -> TagProblem:
     """Explain a tag key in our format that none of our data keys made."""
     parts = tag_key.split(":")
     if len(parts) == 4 and parts[1].isdecimal() and parts[2].isdecimal():

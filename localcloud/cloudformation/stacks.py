@@ -183,7 +183,7 @@ class Stack:
         else:
             resource = known.create(request)
         if old and replaced:
-            self._remove(logical_id, kept=old.replace_policy == RETAIN, announce=False)
+            self._remove(logical_id, kept=old.replace_policy == RETAIN, notify_sessions=False)
         values.made[logical_id] = resource
         self.standing[logical_id] = Standing(
             type=kind,
@@ -205,7 +205,7 @@ class Stack:
                 'already exists." (HandlerErrorCode: AlreadyExists)'
             )
 
-    def _remove(self, logical_id: str, *, kept: bool, announce: bool = True) -> None:
+    def _remove(self, logical_id: str, *, kept: bool, notify_sessions: bool = True) -> None:
         """Delete one resource, or forget it when it is to be kept; raises ClientError when AWS refuses."""
         standing = self.standing[logical_id]
         known = RESOURCE_TYPES.get(standing.type)
@@ -216,7 +216,7 @@ class Stack:
                 if not is_gone(error):
                     raise
         del self.standing[logical_id]
-        if announce:
+        if notify_sessions:
             status = "DELETE_SKIPPED" if kept else "DELETE_COMPLETE"
             self._event(logical_id, standing.type, status, standing.resource)
 

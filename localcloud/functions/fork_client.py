@@ -15,7 +15,7 @@ from typing import IO
 
 from localcloud.core.processes import ChildProcesses
 
-MOTHER = Path(__file__).with_name("fork_server.py")
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
 
 
 class Forked:
@@ -43,7 +43,7 @@ class Forked:
         self._ended.set()
 
 
-class Nursery:
+class ForkServer:
     """One mother, and her children."""
 
     def __init__(self, processes: ChildProcesses, path: Sequence[Path]) -> None:
@@ -55,9 +55,9 @@ class Nursery:
         self._ended: dict[int, int] = {}  # before we knew them
         self._lock = threading.Lock()
         self._one_birth = threading.Lock()
-        self._mother = processes.spawn(
+        self._process = processes.spawn(
             # -S -P: the path and the standard library are all there is to import, in that order
-            [sys.executable, "-S", "-P", MOTHER],
+            [sys.executable, "-S", "-P", FORK_SERVER],
             name="runtime",
             kind="runtime",
             env={
@@ -75,9 +75,9 @@ class Nursery:
     @property
     def alive(self) -> bool:
         """Whether the mother can have more children."""
-        return self._mother.popen.poll() is None
+        return self._process.popen.poll() is None
 
-    def bear(self, handler: str, environment: Mapping[str, str], directory: Path) -> Forked:
+    def spawn(self, handler: str, environment: Mapping[str, str], directory: Path) -> Forked:
         """Return a new process that runs `handler` under awslambdaric with exactly this environment."""
         request = {"handler": handler, "environment": dict(environment), "directory": str(directory)}
         read_end, write_end = os.pipe()

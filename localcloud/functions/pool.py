@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.core.cloud import AwsError, Cloud
-from localcloud.functions.fork_client import Nursery
+from localcloud.functions.fork_client import ForkServer
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
@@ -28,7 +28,7 @@ class Pool:
         self._cloud, self._logs, self._warm = cloud, logs, warm
         self._code = Code(cloud.state_dir / "functions")
         self._shelf = _Shelf()
-        self._nurseries: dict[Path, Nursery] = {}
+        self._fork_servers: dict[Path, ForkServer] = {}
         self._lock = threading.Lock()
 
     def run(self, function: FunctionSettings, payload: bytes) -> Outcome:
@@ -65,7 +65,7 @@ class Pool:
                 self._cloud,
                 function,
                 path,
-                self._nursery(path),
+                self._fork_server(path),
                 lambda stream, line: self._logs.write(function, stream, line),
             )
         except BaseException as error:
@@ -75,13 +75,13 @@ class Pool:
                 raise AwsError("InvalidZipFileException", str(error)) from error
             raise
 
-    def _nursery(self, path: list[Path]) -> Nursery:
+    def _fork_server(self, path: list[Path]) -> ForkServer:
         """Return the nursery of an asset. Assets differ in what they can import, so each has its own."""
         with self._lock:
-            nursery = self._nurseries.get(path[1])
-            if nursery is None or not nursery.alive:
-                nursery = self._nurseries[path[1]] = Nursery(self._cloud.processes, path)
-            return nursery
+            fork_server = self._fork_servers.get(path[1])
+            if fork_server is None or not fork_server.alive:
+                fork_server = self._fork_servers[path[1]] = ForkServer(self._cloud.processes, path)
+            return fork_server
 
     def _put_back(self, sandbox: Sandbox) -> None:
         with self._lock:

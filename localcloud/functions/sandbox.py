@@ -20,7 +20,7 @@ from pathlib import Path
 
 from localcloud.authentication.web_page_guard import refusal
 from localcloud.core.cloud import Cloud
-from localcloud.functions.fork_client import Nursery
+from localcloud.functions.fork_client import ForkServer
 
 EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
 # A process has this long to import its function before the function's own time-out begins to count.
@@ -75,7 +75,7 @@ class Sandbox:
         cloud: Cloud,
         function: FunctionSettings,
         path: list[Path],
-        nursery: Nursery,
+        fork_server: ForkServer,
         write_log: Callable[[str, str], None],
     ) -> None:
         """Have the process forked; `write_log` gets the log stream's name and each line."""
@@ -95,7 +95,7 @@ class Sandbox:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 1}, daemon=True).start()
         environment = self._environment(path)
         self._child = cloud.processes.adopt(
-            nursery.bear(function.handler, environment, path[1]),
+            fork_server.spawn(function.handler, environment, path[1]),
             name=function.name,
             kind="function",
             access_key=environment["AWS_ACCESS_KEY_ID"],

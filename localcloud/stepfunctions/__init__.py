@@ -18,23 +18,23 @@ from localcloud.core.cloud import Cloud
 from localcloud.core.role_clients import Clients
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.integrations import Integrations
-from localcloud.stepfunctions.scope import Machinery
+from localcloud.stepfunctions.scope import Runtime
 from localcloud.stepfunctions.tokens import Tokens
 
 
 def install(cloud: Cloud) -> None:
     """Answer Step Functions' operations."""
-    machinery = Machinery(
+    runtime = Runtime(
         clock=cloud.clock,
         timeout_scale=cloud.timeout_scale,
         tokens=Tokens(),
         integrations=Integrations(Clients(cloud)),
     )
-    api = StepFunctions(machinery)
+    api = StepFunctions(runtime)
     cloud.answer("stepfunctions", **api.operations())
     for operation in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"):
         # The Service Authorization Reference names no resource; refusals of AWS's name the state machine.
-        cloud.resource_finders["stepfunctions", operation] = lambda params, _: machinery.tokens.machine_of(
+        cloud.resource_finders["stepfunctions", operation] = lambda params, _: runtime.tokens.machine_of(
             str(params.get("taskToken"))
         )
     cloud.at_shutdown(api.close)

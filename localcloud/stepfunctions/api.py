@@ -16,7 +16,7 @@ from localcloud.stepfunctions.executions import Execution
 from localcloud.stepfunctions.history import History
 from localcloud.stepfunctions.limits import LARGEST_DATA
 from localcloud.stepfunctions.machines import StateMachine, parsed
-from localcloud.stepfunctions.scope import Machinery
+from localcloud.stepfunctions.scope import Runtime
 
 SETTINGS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
@@ -28,8 +28,8 @@ Answer = Mapping[str, Any]
 class StepFunctions:
     """All state machines and executions, of every Region."""
 
-    def __init__(self, machinery: Machinery) -> None:
-        self._machinery = machinery
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._machines: dict[str, StateMachine] = {}
         self._executions: dict[str, Execution] = {}
         self._tags: dict[str, dict[str, str]] = {}
@@ -76,7 +76,7 @@ class StepFunctions:
             definition=params["definition"],
             role_arn=params["roleArn"],
             type=params.get("type") or "STANDARD",
-            created_at=self._machinery.clock.now(),
+            created_at=self._runtime.clock.now(),
             settings={key: params[key] for key in SETTINGS if key in params},
         )
         with self._lock:
@@ -102,7 +102,7 @@ class StepFunctions:
                 machine.definition = params["definition"]
             machine.role_arn = params.get("roleArn", machine.role_arn)
             machine.settings |= {key: params[key] for key in SETTINGS if key in params}
-        return {"updateDate": self._machinery.clock.now()}
+        return {"updateDate": self._runtime.clock.now()}
 
     def delete(self, call: ApiCall) -> None:
         """DeleteStateMachine; running executions go on."""
@@ -171,7 +171,7 @@ class StepFunctions:
         return {"executionArn": arn, "startDate": execution.started_at}
 
     def _new(self, arn: str, name: str, machine: StateMachine, text: str) -> Execution:
-        clock = self._machinery.clock
+        clock = self._runtime.clock
         execution = Execution(
             arn=arn,
             name=name,
@@ -186,7 +186,7 @@ class StepFunctions:
             ),
             region=arn.split(":")[3],
             input=text,
-            machinery=self._machinery,
+            runtime=self._runtime,
             started_at=clock.now(),
             history=History(clock.now),
         )
@@ -224,18 +224,18 @@ class StepFunctions:
         """SendTaskSuccess."""
         if len(call.params["output"].encode()) > LARGEST_DATA:
             raise AwsError("InvalidOutput", f"Invalid Output: more than {LARGEST_DATA} bytes")
-        self._machinery.tokens.succeed(call.params["taskToken"], call.params["output"])
+        self._runtime.tokens.succeed(call.params["taskToken"], call.params["output"])
 
     def send_failure(self, call: ApiCall) -> None:
         """SendTaskFailure."""
         params = call.params
         _check_length("error", len(params.get("error") or ""), LONGEST_ERROR)
         _check_length("cause", len(params.get("cause") or ""), LONGEST_CAUSE)
-        self._machinery.tokens.fail(params["taskToken"], params.get("error"), params.get("cause"))
+        self._runtime.tokens.fail(params["taskToken"], params.get("error"), params.get("cause"))
 
     def send_heartbeat(self, call: ApiCall) -> None:
         """SendTaskHeartbeat."""
-        self._machinery.tokens.beat(call.params["taskToken"])
+        self._runtime.tokens.beat(call.params["taskToken"])
 
     def _machine(self, arn: str) -> StateMachine:
         if not re.fullmatch(r"arn:aws[\w-]*:states:[\w-]+:\d{12}:stateMachine:.+", arn):

@@ -14,7 +14,7 @@ from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import MOST_EVENTS, History, TooManyEvents, as_json
 from localcloud.stepfunctions.interpreter import run_program
 from localcloud.stepfunctions.machines import StateMachine
-from localcloud.stepfunctions.scope import Checkpoint, Machinery, Scope
+from localcloud.stepfunctions.scope import Checkpoint, Runtime, Scope
 from localcloud.stepfunctions.signals import Ended, Signal
 
 REDRIVABLE = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
@@ -32,7 +32,7 @@ class Execution:
     machine: StateMachine  # a snapshot
     region: str
     input: str
-    machinery: Machinery
+    runtime: Runtime
     started_at: datetime
     history: History
     status: str = "RUNNING"
@@ -77,7 +77,7 @@ class Execution:
             if reason:
                 raise AwsError("ExecutionNotRedrivable", f"{reason}: '{self.arn}'")
             self.redrives += 1
-            self.redriven_at = self.machinery.clock.now()
+            self.redriven_at = self.runtime.clock.now()
             self.history.add("ExecutionRedriven", "executionRedrivenEventDetails", redriveCount=self.redrives)
             self.status, self.ended_at, self.error, self.cause = "RUNNING", None, None, None
             self._checkpoint = copy.deepcopy(self._checkpoint)  # threads of the old run may still hold theirs
@@ -105,7 +105,7 @@ class Execution:
     def _not_redrivable(self) -> str | None:
         if self.status not in REDRIVABLE or self.ended_at is None:
             return f"Execution is {self.status} and cannot be redriven"
-        if self.machinery.clock.now() - self.ended_at > REDRIVABLE_FOR:
+        if self.runtime.clock.now() - self.ended_at > REDRIVABLE_FOR:
             return f"Execution ended more than {REDRIVABLE_FOR.days} days ago and cannot be redriven"
         if len(self.history.events) >= EVENTS_TOO_MANY_TO_REDRIVE:
             return f"Execution has {len(self.history.events)} events and cannot be redriven"
@@ -130,14 +130,14 @@ class Execution:
         threading.Thread(target=self._run, args=(signal,), name=self.name, daemon=True).start()
         if "TimeoutSeconds" in program:
             timer = threading.Timer(
-                self.machinery.timeout(program["TimeoutSeconds"]), self._time_out, args=(signal,)
+                self.runtime.timeout(program["TimeoutSeconds"]), self._time_out, args=(signal,)
             )
             timer.daemon = True
             timer.start()
 
     def _run(self, signal: Signal) -> None:
         scope = Scope(
-            machinery=self.machinery,
+            runtime=self.runtime,
             history=self.history,
             signal=signal,
             role_arn=self.machine.role_arn,
@@ -197,7 +197,7 @@ class Execution:
         self, status: str, *, output: str | None = None, error: str | None = None, cause: str | None = None
     ) -> None:
         self.status, self.output, self.error, self.cause = status, output, error, cause
-        self.ended_at = self.machinery.clock.now()
+        self.ended_at = self.runtime.clock.now()
 
 
 def _iso(when: datetime) -> str:

@@ -115,7 +115,7 @@ class _State:
         raise StateFailed(error or "States.Failed", cause)
 
     def _wait(self) -> tuple[str | None, Json]:
-        clock = self.scope.machinery.clock
+        clock = self.scope.runtime.clock
         if "Timestamp" in self.definition:
             until = datetime.fromisoformat(self.evaluate(self.definition["Timestamp"], "Timestamp"))
             seconds = (until - clock.now()).total_seconds()
@@ -213,7 +213,7 @@ class _State:
                 wait = self.retries.wait_for(failure.error)
                 if wait is None:
                     raise
-                self.scope.signal.sleep(self.scope.machinery.clock.seconds(wait))
+                self.scope.signal.sleep(self.scope.runtime.clock.seconds(wait))
                 self.checkpoint.inner = {}
         return self._leave(self.definition, self._states(result=result), result)
 

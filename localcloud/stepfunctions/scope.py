@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machinery:
+class Runtime:
     """What all executions share."""
 
     clock: ScaledClock
@@ -54,7 +54,7 @@ class Machinery:
 class Scope:
     """One running program."""
 
-    machinery: Machinery
+    runtime: Runtime
     history: History
     signal: Signal
     role_arn: str
@@ -67,7 +67,7 @@ class Scope:
     def inner(self, signal: Signal, **context: Any) -> Scope:  # JSON
         """Return the scope of a branch or iteration of the present state."""
         return Scope(
-            machinery=self.machinery,
+            runtime=self.runtime,
             history=self.history,
             signal=signal,
             role_arn=self.role_arn,

@@ -35,7 +35,7 @@ def run_task(state: _State) -> Any:  # JSON
     scope, definition = state.scope, state.definition
     resource = Resource.parse(definition["Resource"], partition_of(scope.region))
     machine = scope.context.get("StateMachine", {}).get("Id")
-    token, waiting = scope.machinery.tokens.create(machine) if resource.pattern == CALLBACK else (None, None)
+    token, waiting = scope.runtime.tokens.create(machine) if resource.pattern == CALLBACK else (None, None)
     states = state._states()
     if token:
         states["context"]["Task"] = {"Token": token}
@@ -54,12 +54,12 @@ def run_task(state: _State) -> Any:  # JSON
         heartbeatInSeconds=None if heartbeat is None else int(heartbeat),
     )
     scope.history.add("TaskStarted", "taskStartedEventDetails", **names)
-    deadline = time.monotonic() + scope.machinery.timeout(timeout)
+    deadline = time.monotonic() + scope.runtime.timeout(timeout)
     try:
         result = _call(state, resource, arguments, deadline)
         if waiting:
             submitted(resource, result, scope)
-            beat = None if heartbeat is None else scope.machinery.timeout(float(heartbeat))
+            beat = None if heartbeat is None else scope.runtime.timeout(float(heartbeat))
             result = _await_token(state, waiting, deadline, beat)
     except StateFailed as failure:
         timed_out = failure.error in ("States.Timeout", "States.HeartbeatTimeout")
@@ -73,7 +73,7 @@ def run_task(state: _State) -> Any:  # JSON
         raise
     finally:
         if waiting:
-            scope.machinery.tokens.close(waiting)
+            scope.runtime.tokens.close(waiting)
     scope.history.add("TaskSucceeded", "taskSucceededEventDetails", **names, output=as_json(result))
     return result
 
@@ -85,7 +85,7 @@ def _call(state: _State, resource: Resource, arguments: Any, deadline: float) ->
 
     def call() -> None:
         try:
-            work.result = state.scope.machinery.integrations.call(resource, arguments, state.scope, signal)
+            work.result = state.scope.runtime.integrations.call(resource, arguments, state.scope, signal)
         except StateFailed as failure:
             work.failure = failure
         except Ended:

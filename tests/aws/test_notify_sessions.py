@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from tests.aws.account import REGION, the_clients
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.world import FS, START, new_session, point
-from tidemark.aws.notify_sessions import announce
+from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.sessions.indexing import Index
 from tidemark.sessions.overlap import add_point, claim, complete, open_session
 from tidemark.sessions.queries import wait_for_index
@@ -20,7 +20,7 @@ class Told:
     def __init__(self) -> None:
         self.points: list[str] = []
 
-    def tell_index(self, _session: Any, made: Any, _index: Index) -> str:
+    def tag_with_index(self, _session: Any, made: Any, _index: Index) -> str:
         self.points.append(made.recovery_point_arn)
         return ""
 
@@ -32,7 +32,7 @@ def store() -> MemoryStore:
     for name in ("a", "b", "c"):
         open_session(store, new_session(name), START)
         claim(store, name, "index", START)
-        add_point(store, name, point(name, "backup"), Told().tell_index)
+        add_point(store, name, point(name, "backup"), Told().tag_with_index)
     for name in ("a", "b"):
         wait_for_index(store, name, f"token-{name}")
     return store
@@ -43,7 +43,7 @@ def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: Memo
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "TaskTimedOut")
         stub.add_response("send_task_success", {})
-        announce(store, told, client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
+        notify_sessions(store, told, client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
         stub.assert_no_pending_responses()
     assert told.points == ["arn:a:backup", "arn:b:backup", "arn:c:backup"]
 
@@ -54,7 +54,7 @@ def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) 
     with Stubber(client) as stub:
         for _ in "ab":
             stub.add_response("send_task_success", {})
-        announce(store, Told(), client, replace(index, sessions=index.sessions | {"0-gone"}))  # type: ignore[arg-type]  # stands for the tags
+        notify_sessions(store, Told(), client, replace(index, sessions=index.sessions | {"0-gone"}))  # type: ignore[arg-type]  # stands for the tags
         stub.assert_no_pending_responses()
 
 
@@ -63,4 +63,4 @@ def test_what_aws_refuses_otherwise_is_not_swallowed(store: MemoryStore) -> None
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "KmsThrottlingException")
         with pytest.raises(ClientError):
-            announce(store, Told(), client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
+            notify_sessions(store, Told(), client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags

@@ -31,7 +31,7 @@ def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end() -> None:
     told = point("s", "backup")
     with Stubber(clients.of("backup", told.region)) as stub:
         stub.add_response("list_tags", {"Tags": {"Owner": "ada"}})
-        assert "it has no tags of Tidemark" in tags.tell_index(new_session("s"), told, INDEX)
+        assert "it has no tags of Tidemark" in tags.tag_with_index(new_session("s"), told, INDEX)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
@@ -47,7 +47,7 @@ def test_a_point_that_is_gone_or_denied_keeps_no_session_from_its_end(code: str,
         if operation == "tag_resource":
             stub.add_response("list_tags", {"Tags": new_tags})
         stub.add_client_error(operation, code, "Insufficient privileges")
-        said = tags.tell_index(session, told, INDEX)
+        said = tags.tag_with_index(session, told, INDEX)
         stub.assert_no_pending_responses()
     if code == "AccessDeniedException":
         assert "was deleted" in said
@@ -94,9 +94,9 @@ def test_a_point_is_given_its_index_and_the_digest_of_its_manifest() -> None:
     with Stubber(client) as stub:
         stub.add_response("list_tags", {"Tags": there})
         stub.add_response("tag_resource", {})
-        assert tags.tell_index(session, made, INDEX) == ""
+        assert tags.tag_with_index(session, made, INDEX) == ""
         stub.add_response("list_tags", {"Tags": there | sealed})  # a second time nothing is written
-        assert tags.tell_index(session, made, INDEX) == ""
+        assert tags.tag_with_index(session, made, INDEX) == ""
         stub.assert_no_pending_responses()
     metadata = open_tags(
         there | sealed, file_system=arn, keys={1: key.secret}, deployment="tidemark"

@@ -69,7 +69,10 @@ def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
         return nullcontext()
 
     kept = None if state is None else Path(state)
-    with pytest.raises(LocalCloudError), local_deployment.workbench({}, time_scale=1, state=kept, say=say):
+    with (
+        pytest.raises(LocalCloudError),
+        local_deployment.deploy_locally({}, time_scale=1, state=kept, say=say),
+    ):
         pass
     assert said[-1] == f"Ending the local cloud, {words}"
 

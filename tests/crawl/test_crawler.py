@@ -16,7 +16,7 @@ import pytest
 from tests.crawl.reading import numbers, rows_of
 from tests.crawl.trees import found_by_find, open_descriptors
 from tidemark.crawl.crawler import CrawlOptions, CrawlStopped
-from tidemark.crawl.spill_queue import Deferred
+from tidemark.crawl.spill_queue import SpillQueue
 from tidemark.errors import CrawlFailed
 from tidemark.exclusions import Exclusion
 
@@ -318,8 +318,8 @@ def test_more_directories_than_fit_in_memory_wait_in_a_file(crawler, tmp_path, m
     monkeypatch.setattr(f"{crawler.__module__}._QUEUE_BYTES", 500)
     monkeypatch.setattr("tidemark.crawl.spill_queue._TAKEN_AT_ONCE", 2)
     waited = []
-    add = Deferred.add
-    monkeypatch.setattr(Deferred, "add", lambda self, paths: (waited.append(paths), add(self, paths)))
+    add = SpillQueue.add
+    monkeypatch.setattr(SpillQueue, "add", lambda self, paths: (waited.append(paths), add(self, paths)))
     for number in range(50):
         (tmp_path / f"{number}" / "x" / "y").mkdir(parents=True)
 

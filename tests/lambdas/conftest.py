@@ -36,7 +36,7 @@ CONTEXT = SimpleNamespace(
 
 
 @dataclass
-class ToldTags:
+class RecordedTags:
     """Stands for the tags of recovery points; remembers which point was told which index."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class ToldTags:
         self.histories.append(has_history())
         return {"session": session.session_id, "days": str(retention_days)}
 
-    def tell_index(self, _session: Session, point: Point, index: Index) -> str:
+    def tag_with_index(self, _session: Session, point: Point, index: Index) -> str:
         self.told.append((point.recovery_point_arn, index.index_id))
         return ""
 
@@ -91,7 +91,7 @@ def deployment(
     """The tables, the policy `nightly`, and tags that only remember."""
     create_tables(clients)
     made = _handler.Deployment(settings, clients)
-    made.__dict__["tags"] = ToldTags()
+    made.__dict__["tags"] = RecordedTags()
     monkeypatch.setattr(_handler, "_here", [made])
     deploy_policy(clients, NIGHTLY)
     return made

@@ -231,7 +231,7 @@ def test_two_sessions_share_one_index_and_both_learn_of_its_end(
     other = opened(call, "other", file_system)
     assert call("claim_index", {"session": other}) == {"step": "share", "index_id": first["index_id"]}
     for name in ("s", "other"):
-        add_point(deployment.records, name, point(name, "backup"), deployment.tags.tell_index)
+        add_point(deployment.records, name, point(name, "backup"), deployment.tags.tag_with_index)
         call("await_index", {"session_id": name, "task_token": f"token-{name}"})
     totals = propose(clients, file_system, first["index_id"])
     event = {"index_id": first["index_id"], "file_system": file_system, "totals": totals}
@@ -284,7 +284,7 @@ def test_a_session_is_closed_with_what_its_branches_say(
     call: Any, session: Any, deployment: Deployment
 ) -> None:
     index_id = call("claim_index", {"session": session})["index_id"]
-    add_point(deployment.records, "s", point("s", "backup"), deployment.tags.tell_index)
+    add_point(deployment.records, "s", point("s", "backup"), deployment.tags.tag_with_index)
     failed = {"failure": {"Error": "CopyJobFailed", "Cause": json.dumps({"errorMessage": "no copy"})}}
     closed = close(call, copies=[{"recovery_point_arn": COPY}, failed], index={"status": "running"})
     assert closed["status"] == "warning"

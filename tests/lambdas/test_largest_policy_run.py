@@ -18,7 +18,7 @@ from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import MOST_EVENTS
 from localcloud.stepfunctions.integrations import Resource, submitted
 from localcloud.stepfunctions.limits import LARGEST_DATA
-from localcloud.stepfunctions.scope import Machinery, Scope
+from localcloud.stepfunctions.scope import Runtime, Scope
 from localcloud.stepfunctions.signals import Signal
 from localcloud.stepfunctions.tokens import Tokens
 from tests.aws.account import ACCOUNT, NIGHTLY, REGION
@@ -81,13 +81,13 @@ class Machine:
     """policy-run as it is deployed."""
 
     def __init__(self, sessions: Sessions) -> None:
-        machinery = Machinery(
+        runtime = Runtime(
             clock=ScaledClock(1e-6),
             timeout_scale=1,
             tokens=Tokens(),
             integrations=sessions,  # type: ignore[arg-type]  # stands for Integrations
         )
-        self.api = StepFunctions(machinery)
+        self.api = StepFunctions(runtime)
         definition = source("policy-run")
         role = f"arn:aws:iam::{ACCOUNT}:role/r"
         made = self("CreateStateMachine", name="policy-run", definition=definition, roleArn=role)

@@ -324,7 +324,7 @@ def test_a_session_that_was_stopped_while_its_index_is_made_says_how_that_ended(
     account: Account, call: Any, *, whole: bool
 ) -> None:
     records, index_id, now = account.deployment.records, account.index_id("living"), utc_now()
-    add_point(records, "living", point("living", "backup"), account.deployment.tags.tell_index)
+    add_point(records, "living", point("living", "backup"), account.deployment.tags.tag_with_index)
     account.clients.of("stepfunctions", REGION).stop_execution(
         executionArn=execution_arn(f"{MACHINES}-backup-session", "living")
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.sessions import examples
 from tests.sessions.world import FS, START, new_session, point
 from tidemark.sessions.indexing import Index, IndexStatus
-from tidemark.sessions.outcome import conclude, conclude_stopped
+from tidemark.sessions.outcome import decide_outcome, decide_stopped_outcome
 from tidemark.sessions.session import Session, SessionStatus
 
 BACKED_UP = replace(new_session("s"), index_id="index", points=(point("s", "backup"),))
@@ -16,13 +16,13 @@ COMPLETE = Index(file_system=FS, index_id="index", status=IndexStatus.COMPLETE, 
 
 
 def test_a_session_with_its_point_and_its_index_is_a_success() -> None:
-    outcome = conclude(BACKED_UP, COMPLETE, failure=None, problems=())
+    outcome = decide_outcome(BACKED_UP, COMPLETE, failure=None, problems=())
     assert (outcome.status, outcome.reasons) == (SessionStatus.SUCCESS, ())
 
 
 def test_a_session_that_wanted_no_index_misses_none() -> None:
     session = replace(BACKED_UP, index_id=None, index_wanted=False)
-    assert conclude(session, None, failure=None, problems=()).status is SessionStatus.SUCCESS
+    assert decide_outcome(session, None, failure=None, problems=()).status is SessionStatus.SUCCESS
 
 
 @given(
@@ -34,7 +34,7 @@ def test_a_session_that_wanted_no_index_misses_none() -> None:
 def test_whatever_is_missing_is_said(
     session: Session, index: Index | None, failure: str | None, problems: list[str]
 ) -> None:
-    outcome = conclude(session, index, failure=failure, problems=problems)
+    outcome = decide_outcome(session, index, failure=failure, problems=problems)
     assert set(problems) <= set(outcome.reasons)
     assert failure is None or outcome.reasons[0] == failure
     has_point = any(made.kind == "backup" for made in session.points)
@@ -52,7 +52,7 @@ def test_whatever_is_missing_is_said(
 def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
     session: Session, index: Index | None
 ) -> None:
-    outcome = conclude_stopped(session, index, why="it was stopped")
+    outcome = decide_stopped_outcome(session, index, why="it was stopped")
     assert outcome.status is SessionStatus.ABORTED
     assert outcome.reasons[0] == "it was stopped"
     said = outcome.reasons[1:]
@@ -71,16 +71,16 @@ def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
 def test_a_point_with_issues_is_a_warning() -> None:
     flawed = replace(point("s", "copy"), issues="COMPLETED: no access to some files")
     session = replace(BACKED_UP, points=(*BACKED_UP.points, flawed))
-    outcome = conclude(session, COMPLETE, failure=None, problems=())
+    outcome = decide_outcome(session, COMPLETE, failure=None, problems=())
     assert outcome.status is SessionStatus.WARNING
     assert outcome.reasons == (f"the copy in {flawed.region} has issues: COMPLETED: no access to some files",)
 
 
 def test_why_there_is_no_index_names_the_index_and_what_stopped_it() -> None:
     failed = replace(COMPLETE, status=IndexStatus.FAILED, reason="no mount target")
-    assert conclude(BACKED_UP, failed, failure=None, problems=()).reasons == (
+    assert decide_outcome(BACKED_UP, failed, failure=None, problems=()).reasons == (
         "not indexed: index index failed: no mount target",
     )
     running = replace(COMPLETE, status=IndexStatus.RUNNING)
-    assert "still being made" in conclude(BACKED_UP, running, failure=None, problems=()).reasons[0]
-    assert "no record" in conclude(BACKED_UP, None, failure=None, problems=()).reasons[0]
+    assert "still being made" in decide_outcome(BACKED_UP, running, failure=None, problems=()).reasons[0]
+    assert "no record" in decide_outcome(BACKED_UP, None, failure=None, problems=()).reasons[0]

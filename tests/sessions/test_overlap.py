@@ -19,7 +19,7 @@ from tidemark.sessions.indexing import (
     index_key,
     lease_key,
 )
-from tidemark.sessions.outcome import Outcome, conclude
+from tidemark.sessions.outcome import Outcome, decide_outcome
 from tidemark.sessions.overlap import (
     Step,
     add_point,
@@ -226,7 +226,7 @@ def test_a_point_from_before_the_redrive_gets_no_index_of_after_it(store: Memory
     new = replace(point("second", "copy"), completed_at=DAYS_LATER)
     session = add_point(store, "second", new, lambda _session, made, _index: told.append(made.kind) or "")
     assert told == ["copy"]
-    outcome = conclude(session, read_index(store, FS, "two"), failure=None, problems=())
+    outcome = decide_outcome(session, read_index(store, FS, "two"), failure=None, problems=())
     assert any("the backup in eu-central-1 of 2026-11-22" in reason for reason in outcome.reasons)
 
 

@@ -24,7 +24,7 @@ from tidemark.sessions.indexing import (
     index_key,
     lease_key,
 )
-from tidemark.sessions.outcome import Outcome, conclude
+from tidemark.sessions.outcome import Outcome, decide_outcome
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Point, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
@@ -122,7 +122,9 @@ class World:
             self.rule.settle(aws, name, partial(_tag, aws))
         session = records.read_session(aws, name)
         index = records.read_index(aws, FS, session.index_id) if session.index_id else None
-        self.records.close_session(aws, name, conclude(session, index, failure=None, problems=()), START)
+        self.records.close_session(
+            aws, name, decide_outcome(session, index, failure=None, problems=()), START
+        )
         return None
 
     def fail_backup(self, aws: Aws, name: str) -> Next:

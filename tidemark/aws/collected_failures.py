@@ -16,7 +16,7 @@ class Failures:
         self._errors: list[Exception] = []
 
     @contextmanager
-    def going_on(self, what: str) -> Iterator[None]:
+    def collecting(self, what: str) -> Iterator[None]:
         """Log and keep any error inside, whatever it is: a damaged record must block no other either."""
         try:
             yield

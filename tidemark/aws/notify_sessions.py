@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
-def announce(store: Store, tags: PointTags, client: SFNClient, index: Index) -> None:
+def notify_sessions(store: Store, tags: PointTags, client: SFNClient, index: Index) -> None:
     """Associate the points of every session that the ended index belongs to, and wake those that wait.
 
     May be called again: what is done already is found done. An error with one session is raised when all
@@ -33,8 +33,8 @@ def announce(store: Store, tags: PointTags, client: SFNClient, index: Index) -> 
     failures = Failures()
     for session_id in sorted(index.sessions):
         # Where its record was deleted, its points keep their tags.
-        with failures.going_on(f"session {session_id}"), suppress(SessionNotFound):
-            session = settle(store, session_id, tags.tell_index)
+        with failures.collecting(f"session {session_id}"), suppress(SessionNotFound):
+            session = settle(store, session_id, tags.tag_with_index)
             if session.waiting_token is not None:
                 answer_waiting(client, session.waiting_token, index)
     failures.raise_first()

@@ -68,14 +68,14 @@ class PointTags:
             deployment=self.deployment,
         )
 
-    def tell_index(self, session: Session, point: Point, index: Index) -> str:
+    def tag_with_index(self, session: Session, point: Point, index: Index) -> str:
         """Write an index's id and its manifest's digest into a point's tags; return why not, or nothing.
 
         It raises no error of AWS: the records say what the point's index is, and one point must keep no
         session from being closed. A point that is deleted needs no tags any more.
         """
         try:
-            self._tell_index(session, point, index)
+            self._tag_with_index(session, point, index)
         except ClientError as error:
             if code_of(error) == "ResourceNotFoundException":
                 return ""
@@ -91,7 +91,7 @@ class PointTags:
             return str(error)
         return ""
 
-    def _tell_index(self, session: Session, point: Point, index: Index) -> None:
+    def _tag_with_index(self, session: Session, point: Point, index: Index) -> None:
         client = self.clients.of("backup", point.region)
         tags = all_tags(client, point.recovery_point_arn)
         data_keys = self.keys.needed_by(tags)

@@ -21,7 +21,7 @@ from typing import Any, Final
 from tidemark.crawl.batch import Batch, BytesColumn, Operation, Problem
 from tidemark.crawl.crawler import ROOT, CrawlOptions, CrawlProgress, CrawlStopped
 from tidemark.crawl.descriptors import Root, check_anything_read, open_root, root_unreadable
-from tidemark.crawl.spill_queue import Deferred
+from tidemark.crawl.spill_queue import SpillQueue
 from tidemark.errors import CrawlFailed
 
 _BATCHES = 8  # ready for a reader
@@ -98,7 +98,7 @@ class CCrawl:
         core: ctypes.CDLL | None = None,
     ) -> None:
         self._root, self._options = root, options
-        self._deferred = Deferred(pending)
+        self._deferred = SpillQueue(pending)
         self._from_root = next(iter(self._deferred), None) == ROOT
         self._shared = (ctypes.c_longlong * (_LEFT_OUT + len(options.exclude)))()
         self._shared[_QUEUED] = len(self._deferred)

@@ -29,7 +29,7 @@ from tidemark.crawl.descriptors import (
 )
 from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows
-from tidemark.crawl.spill_queue import Deferred
+from tidemark.crawl.spill_queue import SpillQueue
 
 _CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
 _BATCH_BYTES = 1 << 26  # of paths, in all threads' batches
@@ -59,7 +59,7 @@ class PythonCrawl:
         self._pace = Pace(options.operations_per_second, lambda: self._stopped)
         self._threads = min(options.threads, _MOST_THREADS)
         self._chunk = _CHUNK_ALONE if self._threads == 1 else _CHUNK_SHARED
-        self._deferred = Deferred(pending)
+        self._deferred = SpillQueue(pending)
         self._from_root = next(iter(self._deferred), None) == ROOT
         self._lock = threading.Lock()  # guards all that follows, and the users of open directories
         self._work = threading.Condition(self._lock)

@@ -27,7 +27,7 @@ class Rows:
     """A growing batch, filled by one thread. Columns are made in one go: far cheaper than row by row."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
+        self._recorded_parameters = time.monotonic()
         self._directories: list[bytes] = []
         self._directory = array("i")
         self.path_bytes = 0  # of directories and targets: what a batch's memory could otherwise grow with
@@ -48,7 +48,7 @@ class Rows:
     @property
     def seconds(self) -> float:
         """For how long rows have been gathered."""
-        return time.monotonic() - self._begun
+        return time.monotonic() - self._recorded_parameters
 
     def add_directory(self, path: bytes, names: list[str], stats: list[os.stat_result]) -> int:
         """Add rows of one directory; return the number of the first."""

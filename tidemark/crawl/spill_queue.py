@@ -9,7 +9,7 @@ from typing import IO
 _TAKEN_AT_ONCE = 65_536
 
 
-class Deferred:
+class SpillQueue:
     """A queue of paths. Paths hold no NUL, which ends each in the file."""
 
     def __init__(self, paths: Iterable[bytes] = ()) -> None:

@@ -17,7 +17,7 @@ class Outcome:
     reasons: tuple[str, ...]
 
 
-def conclude(
+def decide_outcome(
     session: Session, index: Index | None, *, failure: str | None, problems: Sequence[str]
 ) -> Outcome:
     """Return how the session ended (I3: never silently without an index).
@@ -49,10 +49,10 @@ def with_problem(outcome: Outcome, problem: str) -> Outcome:
     )
 
 
-def conclude_stopped(session: Session, index: Index | None, *, why: str) -> Outcome:
+def decide_stopped_outcome(session: Session, index: Index | None, *, why: str) -> Outcome:
     """Return how a session ended whose execution was stopped: `why`, and what became of its jobs.
 
-    What AWS Backup has made of them is among the session's points; `index` is as in `conclude`.
+    What AWS Backup has made of them is among the session's points; `index` is as in `decide_outcome`.
     """
     made = {point.job_id for point in session.points}
     reasons = [why]

@@ -13,7 +13,7 @@ from localcloud.core.clock import ScaledClock
 from localcloud.core.cloud import ApiCall
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.integrations import Resource
-from localcloud.stepfunctions.scope import Machinery, Scope
+from localcloud.stepfunctions.scope import Runtime, Scope
 from localcloud.stepfunctions.signals import Signal
 from localcloud.stepfunctions.tokens import Tokens
 
@@ -35,10 +35,10 @@ class Machines:
 
     def __init__(self, scale: float) -> None:
         self.tasks = FakeIntegrations()
-        machinery = Machinery(
+        runtime = Runtime(
             clock=ScaledClock(scale), timeout_scale=scale, tokens=Tokens(), integrations=self.tasks
         )
-        self.api = StepFunctions(machinery)
+        self.api = StepFunctions(runtime)
         self.operations = self.api.operations()
         self.count = 0
 

@@ -24,11 +24,11 @@ from tidemark.cli.support.connection import Connection
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
     REGION,
-    Say,
-    Workbench,
+    LocalDeployment,
+    ReportProgress,
     check,
-    in_silence,
-    workbench,
+    deploy_locally,
+    no_progress,
 )
 from tidemark.cli.support.session_progress import View
 from tidemark.cli.support.session_watcher import follow
@@ -81,10 +81,10 @@ def demo(
         out.print(
             f"AWS on this machine: nothing leaves it, and its waits pass {1 / TIME_SCALE:.0f} times as fast."
         )
-    say = in_silence if as_json else terminal.working(out)
+    say = no_progress if as_json else terminal.working(out)
     with (
         _root(directory, say) as root,
-        workbench({NAME: root, SMALL: _SOURCES}, time_scale=TIME_SCALE, say=say) as bench,
+        deploy_locally({NAME: root, SMALL: _SOURCES}, time_scale=TIME_SCALE, say=say) as bench,
     ):
         connection = bench.connection
         policy = connection.policy(NAME)
@@ -104,7 +104,7 @@ def demo(
 
 
 @contextmanager
-def _root(directory: Path | None, say: Say) -> Iterator[Path]:
+def _root(directory: Path | None, say: ReportProgress) -> Iterator[Path]:
     """Return the directory to back up: the user's, or what every machine has, of a size that is quick."""
     if directory is not None:
         yield directory
@@ -120,9 +120,9 @@ def _root(directory: Path | None, say: Say) -> Iterator[Path]:
 def _run(connection: Connection, policy: Policy, out: Console) -> View:
     """Run the policy once and return the session as it ended; raise SessionFailed."""
     started = _start(connection, policy)
-    follower = run.watch(connection, policy, started, interval=_INTERVAL, to=out)
-    run.conclude(connection, started, follower)
-    return follower.views[0]
+    watcher = run.watch(connection, policy, started, interval=_INTERVAL, to=out)
+    run.print_outcome(connection, started, watcher)
+    return watcher.views[0]
 
 
 def _start(connection: Connection, policy: Policy) -> Started:
@@ -176,7 +176,7 @@ def _sample_pattern(connection: Connection, manifest: Manifest) -> str:
     return "*"
 
 
-def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
+def _show_overlap(out: Console, bench: LocalDeployment, policy: Policy) -> None:
     connection = bench.connection
     _heading(out, "A session that meets an indexing session which still runs")
     if policy.name == SMALL:
@@ -203,10 +203,10 @@ def _show_overlap(out: Console, bench: Workbench, policy: Policy) -> None:
         _await_crawl(connection, policy, first)
     second = _start(connection, policy)
     both = Started(execution_arn=second.execution_arn, sessions=first.sessions | second.sessions)
-    follower = run.watch(connection, policy, both, interval=_INTERVAL, to=out)
-    run.conclude(connection, both, follower)
+    watcher = run.watch(connection, policy, both, interval=_INTERVAL, to=out)
+    run.print_outcome(connection, both, watcher)
     bench.cloud.faults.clear()
-    _print_shared(out, connection, follower.views)
+    _print_shared(out, connection, watcher.views)
 
 
 def _await_crawl(connection: Connection, policy: Policy, started: Started) -> None:

@@ -14,7 +14,7 @@ from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.support.filter_options import LARGEST
-from tidemark.cli.support.index_selection import Repository, passing_over, resolve, whose
+from tidemark.cli.support.index_selection import Repository, resolve, skipping_unreadable, whose
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store
@@ -71,9 +71,9 @@ def diff(
 ) -> None:
     """See HELP."""
     below = "/" + escape(terminal.typed(under)).strip("/")
-    with passing_over() as pass_over:
-        store, before = resolve(first, repository, pass_over)
-        _, after = resolve(second, repository, pass_over)
+    with skipping_unreadable() as skip_index:
+        store, before = resolve(first, repository, skip_index)
+        _, after = resolve(second, repository, skip_index)
         _answer(store, before, after, below, limit, as_json=as_json)
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
-from tidemark.cli.support.index_selection import Repository, deployment_or, no_index_yet, passing_over
-from tidemark.cli.support.recovery_points_of_index import Holders
+from tidemark.cli.support.index_selection import Repository, deployment_or, no_index_yet, skipping_unreadable
+from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store
@@ -21,7 +21,7 @@ from tidemark.policy.policy import check_file_system_id
 if TYPE_CHECKING:
     from tidemark.cli.support.connection import Connection
     from tidemark.index.query.history import Version
-    from tidemark.index.storage.catalog import PassOver
+    from tidemark.index.storage.catalog import SkipIndex
 
 HELP = f"""Show every version of one path over all indexes.
 
@@ -66,8 +66,8 @@ def history(
             "tidemark ls INDEX:/"
         )
     store, connection = deployment_or(repository)
-    with passing_over() as pass_over:
-        _answer(store, connection, file_system, shown, pass_over, as_json=as_json)
+    with skipping_unreadable() as skip_index:
+        _answer(store, connection, file_system, shown, skip_index, as_json=as_json)
 
 
 def _answer(
@@ -75,7 +75,7 @@ def _answer(
     connection: Connection | None,
     file_system: str | None,
     shown: str,
-    pass_over: PassOver,
+    skip_index: SkipIndex,
     *,
     as_json: bool,
 ) -> None:
@@ -85,12 +85,12 @@ def _answer(
     indexes = sorted(identities(store, file_system), key=lambda each: each.file_system)
     if not indexes:
         raise no_index_yet(store)
-    holders = Holders(connection)
+    index_points = RecoveryPointsOfIndex(connection)
     found: list[dict[str, Any]] = []
     lines: list[Text] = []
     for whose, group in groupby(indexes, key=lambda each: each.file_system):
         by_id = {identity.index_id: identity for identity in group}
-        versions = versions_of(store, list(by_id.values()), shown, pass_over)
+        versions = versions_of(store, list(by_id.values()), shown, skip_index)
         if versions:
             heading = f"{'crawled (UTC)':<16}  {'':10}  {'modified (UTC)':<16} {'size':>7}   path"
             lines += [Text("/".join(whose), terminal.STRONG), Text(heading, terminal.QUIET)]
@@ -100,14 +100,14 @@ def _answer(
             arns = [
                 point.recovery_point_arn
                 for index in version.indexes
-                for point in holders.of(by_id[index.index_id])
+                for point in index_points.of(by_id[index.index_id])
             ]
             found.append(_document(version, what, whose[2], arns))
             lines += _lines(version, what, arns)
             before = version
     if not found:
         if file_system is not None:
-            newest_index(store, file_system, pass_over)  # says that there is none
+            newest_index(store, file_system, skip_index)  # says that there is none
         raise PathNotFound(
             f"no index has {terminal.printable(shown)}; look for it with: "
             f"tidemark search NAME --all --repository {store.url}"

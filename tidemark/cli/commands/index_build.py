@@ -29,7 +29,7 @@ from tidemark.scratch import scratch_directory
 from tidemark.sessions.naming import index_id
 
 if TYPE_CHECKING:
-    from tidemark.cli.support.resumable_build import Beginning
+    from tidemark.cli.support.resumable_build import BuildParameters
     from tidemark.crawl.crawler import Crawl
     from tidemark.exclusions import Exclusion
     from tidemark.index.build.checkpoint import Checkpoint
@@ -125,14 +125,14 @@ def build(
     begun = utc_now()
     flags = Flags(full_inodes=full_inodes, nanoseconds=nanoseconds)
     excluded = (*RESTORE_DIRECTORIES, *map(_exclusion, exclude or ()))
-    beginning = resumable_build.beginning_of(directory, excluded, flags.names())
+    parameters = resumable_build.build_parameters(directory, excluded, flags.names())
     identity = _new_identity(file_system or file_system_id_of(directory), begun)
     checkpoint: Checkpoint | None = None
-    if earlier := resumable_build.unfinished(store, identity, beginning):
+    if earlier := resumable_build.unfinished(store, identity, parameters):
         identity, checkpoint = earlier
         resumable_build.give_up(store, identity, but="checkpoint")
         _say_goes_on(identity, checkpoint)
-    resumable_build.note_beginning(store, identity, beginning, here=True)
+    resumable_build.record_parameters(store, identity, parameters, here=True)
     threads = threads or threads_for(answer_seconds(os.fsencode(directory)))
     crawl = open_crawl(
         os.fsencode(directory),
@@ -142,7 +142,7 @@ def build(
     progress = BuildProgress()
     with (
         scratch_directory() as scratch,
-        _left_to_go_on_with(store, identity, beginning, crawl, progress),
+        _left_to_go_on_with(store, identity, parameters, crawl, progress),
         _pause_asked_for(crawl) as pause_wanted,
         _shown(crawl, progress, pause_wanted),
     ):
@@ -160,7 +160,7 @@ def build(
             resume=checkpoint,
             options=BuildOptions(checkpoint_seconds=CHECKPOINT_SECONDS),
         )
-    resumable_build.forget_beginning(store, identity)
+    resumable_build.forget_parameters(store, identity)
     took = utc_now() - begun
     for pattern in manifest.unmatched:
         _warn(f"no directory matches --exclude {terminal.quoted(pattern)}{_hint(pattern, directory)}")
@@ -207,24 +207,24 @@ def _hint(pattern: str, directory: Path) -> str:
 
 @contextmanager
 def _left_to_go_on_with(
-    store: Store, identity: IndexIdentity, beginning: Beginning, crawl: Crawl, progress: BuildProgress
+    store: Store, identity: IndexIdentity, parameters: BuildParameters, crawl: Crawl, progress: BuildProgress
 ) -> Iterator[None]:
     """Stop the crawl when something goes wrong; keep what the next build can go on with, and say so."""
-    from tidemark.cli.support.resumable_build import give_up, note_beginning
+    from tidemark.cli.support.resumable_build import give_up, record_parameters
     from tidemark.index.build.checkpoint import load_checkpoint
     from tidemark.index.build.pipeline import IndexingPaused
 
     try:
         yield
     except IndexingPaused:
-        note_beginning(store, identity, beginning, here=False)
+        record_parameters(store, identity, parameters, here=False)
         _warn(f"stopped after {progress.entries:,} entries; give the same command again to go on")
         raise Exit(INTERRUPTED) from None
     except BaseException:
         crawl.stop()
         with contextlib.suppress(Exception):  # the repository may be what went wrong
             if checkpoint := load_checkpoint(store, identity):
-                note_beginning(store, identity, beginning, here=False)
+                record_parameters(store, identity, parameters, here=False)
                 _warn(f"{checkpoint.entries:,} entries are kept; give the same command again to go on")
             else:
                 give_up(store, identity)

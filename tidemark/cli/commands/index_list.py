@@ -14,7 +14,7 @@ from tidemark.cli.support.index_selection import (
     deployment_or,
     manifest_json,
     no_index_yet,
-    passing_over,
+    skipping_unreadable,
 )
 from tidemark.errors import IndexNotFound
 from tidemark.index.storage.object_store import Store
@@ -45,8 +45,8 @@ def list_(
 
     store, _ = deployment_or(repository)
     try:
-        with passing_over() as pass_over:
-            _print(store, list_indexes(store, file_system, pass_over)[::-1], as_json=as_json)
+        with skipping_unreadable() as skip_index:
+            _print(store, list_indexes(store, file_system, skip_index)[::-1], as_json=as_json)
     except IndexNotFound as none:  # which is an answer here
         text = terminal.printable(str(none))
         terminal.console(stderr=True).print(Text(text, terminal.QUIET), soft_wrap=True)

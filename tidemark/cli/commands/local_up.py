@@ -15,7 +15,13 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.cli.output import terminal
-from tidemark.cli.support.local_deployment import COPY_REGION, REGION, Workbench, in_our_words, workbench
+from tidemark.cli.support.local_deployment import (
+    COPY_REGION,
+    REGION,
+    LocalDeployment,
+    deploy_locally,
+    in_our_words,
+)
 from tidemark.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -59,7 +65,7 @@ def up(
     """See HELP."""
     directories = _directories(file_system)
     err = terminal.console(stderr=True)
-    with workbench(
+    with deploy_locally(
         directories,
         time_scale=time_scale,
         port=port,
@@ -74,7 +80,7 @@ def up(
 
 
 @contextlib.contextmanager
-def _profile(bench: Workbench) -> Iterator[Profile]:
+def _profile(bench: LocalDeployment) -> Iterator[Profile]:
     """Write the profile that leads other programs to the cloud; raise LocalCloudError."""
     from localcloud.client.profile import profile
 
@@ -100,7 +106,7 @@ def _directories(texts: list[str]) -> dict[str, Path]:
     return found
 
 
-def _print_ready(out: Console, bench: Workbench, profile: Profile) -> None:
+def _print_ready(out: Console, bench: LocalDeployment, profile: Profile) -> None:
     from localcloud.client.profile import HIDE_A_PROFILE
 
     tidemark = terminal.program()

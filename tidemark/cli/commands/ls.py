@@ -15,7 +15,7 @@ from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.support.filter_options import LARGEST
-from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, say_which
+from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.escape import escape
@@ -89,7 +89,7 @@ def ls(
                 }
             )
         else:
-            say_which(manifest)
+            print_index_line(manifest)
             once = manifest.totals.bytes if directory == "/" and behind is None else None
             _print(entries, page, totals, after=behind is not None, once=once, unreadable=unreadable)
             if unreadable:

@@ -19,7 +19,7 @@ from tidemark.cli.output.json_output import session_json
 from tidemark.cli.support.connection import Connection, connect
 from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.session_progress import STATUS_STYLES
-from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, Follower, follow
+from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, SessionWatcher, follow
 from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
 from tidemark.policy.policy import Policy, check_file_system_id
 from tidemark.sessions.naming import session_id
@@ -66,14 +66,12 @@ def run(
         if link is not None:
             terminal.console(stderr=True).print(Text(link, terminal.QUIET), soft_wrap=True)
         try:
-            follower = watch(connection, deployed, started)
+            watcher = watch(connection, deployed, started)
         except KeyboardInterrupt:
             _print_stopped(started)
             raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        seen = (
-            {view.session.session_id: session_json(view.session) for view in follower.views} if wait else {}
-        )
+        seen = {view.session.session_id: session_json(view.session) for view in watcher.views} if wait else {}
         terminal.print_json(
             {
                 "execution_arn": started.execution_arn,
@@ -87,7 +85,7 @@ def run(
     elif not wait:
         _print_started(policy, started, link)
     if wait:
-        conclude(connection, started, follower)
+        print_outcome(connection, started, watcher)
 
 
 def preflight(connection: Connection, policy: Policy, file_system: str | None) -> None:
@@ -136,10 +134,10 @@ def start(connection: Connection, policy: Policy, file_system: str | None) -> St
     return Started(execution_arn=arn, sessions=sessions)
 
 
-def conclude(connection: Connection, started: Started, follower: Follower) -> None:
+def print_outcome(connection: Connection, started: Started, watcher: SessionWatcher) -> None:
     """Say how the sessions ended; raise SessionFailed if one of them did not end with a recovery point."""
     err = terminal.console(stderr=True)
-    views = {view.session.session_id: view for view in follower.views}
+    views = {view.session.session_id: view for view in watcher.views}
     failed: list[str] = []
     for name in started.sessions:
         view = views.get(name)
@@ -173,7 +171,7 @@ def watch(
     *,
     interval: float = INTERVAL_SECONDS,
     to: Console | None = None,
-) -> Follower:
+) -> SessionWatcher:
     """Show the sessions until all have ended, or every execution that could end them has.
 
     A policy that somebody else starts in the same second has the same sessions: the run that comes second

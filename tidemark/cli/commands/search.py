@@ -19,11 +19,11 @@ from tidemark.cli.support.index_selection import (
     deployment_or,
     every_index,
     no_index_yet,
-    passing_over,
     resolve,
+    skipping_unreadable,
     whose,
 )
-from tidemark.cli.support.recovery_points_of_index import Holders
+from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.cli.support.search_results import Found
 from tidemark.errors import IndexNotFound, PathNotFound
 from tidemark.index.storage.object_store import Store
@@ -32,7 +32,7 @@ from tidemark.policy.policy import check_file_system_id
 if TYPE_CHECKING:
     from tidemark.cli.support.connection import Connection
     from tidemark.index.format.manifest import Manifest
-    from tidemark.index.storage.catalog import PassOver
+    from tidemark.index.storage.catalog import SkipIndex
 
 HELP = f"""Find files and folders by name in an index.
 
@@ -151,12 +151,12 @@ def search(
     }
     store: Store
     connection: Connection | None = None
-    with passing_over() as pass_over:
+    with skipping_unreadable() as skip_index:
         if index is None:
             store, connection = deployment_or(repository)
-            manifests = (every_index if every else choose)(store, file_system, pass_over)
+            manifests = (every_index if every else choose)(store, file_system, skip_index)
         else:
-            store, manifest = resolve(index, repository, pass_over)
+            store, manifest = resolve(index, repository, skip_index)
             manifests = [manifest]
             if file_system not in (None, manifest.identity.file_system_id):
                 raise IndexNotFound(
@@ -168,12 +168,13 @@ def search(
         found = _find_all(store, manifests, wanted) if every else _find(store, manifests, wanted)
         if limit is None:
             limit = 0 if as_json or print0 else _FOR_PEOPLE
-        holders = Holders(connection) if every else None
+        index_points = RecoveryPointsOfIndex(connection) if every else None
         show = (
             search_results.print_bare
             if print0
             else partial(
-                search_results.print_json_lines if as_json else search_results.print_lines, holders=holders
+                search_results.print_json_lines if as_json else search_results.print_lines,
+                index_points=index_points,
             )
         )
         number = show(islice(found, limit or None))
@@ -185,13 +186,13 @@ def search(
             _say(number, limit, pattern, manifests, tips)
 
 
-def choose(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
+def choose(repository: Store, file_system: str | None, skip_index: SkipIndex) -> list[Manifest]:
     """Return the indexes to search: the newest of the file system or of each."""
     from tidemark.index.storage.catalog import newest_index, newest_indexes
 
     if file_system is not None:
-        return [newest_index(repository, file_system, pass_over)]
-    newest = newest_indexes(repository, pass_over)
+        return [newest_index(repository, file_system, skip_index)]
+    newest = newest_indexes(repository, skip_index)
     if not newest:
         raise no_index_yet(repository)
     return newest

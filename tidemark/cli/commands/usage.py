@@ -16,7 +16,7 @@ from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
 from tidemark.cli.support.filter_options import LARGEST
-from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, say_which
+from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
 from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store
@@ -116,7 +116,7 @@ def usage(
                 {"index_id": manifest.index_id, "under": below, "by": by.value, **_json(answer, shown)}
             )
         else:
-            say_which(manifest)
+            print_index_line(manifest)
             _print(answer, shown, by)
             if not answer.files:
                 terminal.console(stderr=True).print(Text(f"no file below {terminal.printable(below)}"))

@@ -27,7 +27,7 @@ from tidemark.sessions.naming import is_index_id
 if TYPE_CHECKING:  # importing the AWS SDK takes longer than most answers; a local repository needs none of it
     from tidemark.cli.support.connection import Connection
     from tidemark.index.format.manifest import Manifest
-    from tidemark.index.storage.catalog import PassOver
+    from tidemark.index.storage.catalog import SkipIndex
 
 Repository = Annotated[
     str | None,
@@ -77,12 +77,12 @@ def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
 
 @contextmanager
 def opened(source: str, url: str | None) -> Iterator[tuple[Store, Manifest]]:
-    """Hand out an index, and its repository, as `resolve` finds it and `passing_over` ends it."""
-    with passing_over() as pass_over:
-        yield resolve(source, url, pass_over)
+    """Hand out an index, and its repository, as `resolve` finds it and `skipping_unreadable` ends it."""
+    with skipping_unreadable() as skip_index:
+        yield resolve(source, url, skip_index)
 
 
-def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, Manifest]:
+def resolve(source: str, url: str | None, skip_index: SkipIndex) -> tuple[Store, Manifest]:
     """Return an index, and its repository, by an index's id, a file system's or a recovery point's ARN.
 
     A file system stands for its newest index that can be read. Raises IndexNotFound, RecoveryPointNotFound;
@@ -93,7 +93,7 @@ def resolve(source: str, url: str | None, pass_over: PassOver) -> tuple[Store, M
     if not source.startswith("arn:"):
         repository, _ = deployment_or(url)
         if FILE_SYSTEM_ID.fullmatch(source):
-            return repository, newest_index(repository, source, pass_over)
+            return repository, newest_index(repository, source, skip_index)
         return repository, index_of(repository, source)
     if url is not None:
         raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
@@ -124,7 +124,7 @@ def index_of(repository: Store, index_id: str) -> Manifest:
 
 
 @contextmanager
-def passing_over() -> Iterator[PassOver]:
+def skipping_unreadable() -> Iterator[SkipIndex]:
     """Say in a line each which indexes are passed over and why, and end with the reason's exit code.
 
     The answer is that of the other indexes, and programs must be able to tell that it may not be the whole
@@ -152,14 +152,14 @@ def passing_over() -> Iterator[PassOver]:
         raise Exit(worst().exit_code)
 
 
-def every_index(repository: Store, file_system: str | None, pass_over: PassOver) -> list[Manifest]:
+def every_index(repository: Store, file_system: str | None, skip_index: SkipIndex) -> list[Manifest]:
     """Return every index, or those of one file system: of one after the other, each time oldest first.
 
     Raises IndexNotFound where there is none.
     """
     from tidemark.index.storage.catalog import list_indexes, no_index_of
 
-    found = list_indexes(repository, file_system, pass_over)
+    found = list_indexes(repository, file_system, skip_index)
     if not found and file_system is not None:
         raise no_index_of(repository, file_system)
     if not found:
@@ -180,7 +180,7 @@ def no_index_yet(repository: Store) -> IndexNotFound:
     )
 
 
-def say_which(manifest: Manifest) -> None:
+def print_index_line(manifest: Manifest) -> None:
     """Say from which index an answer is, and from when that is."""
     when = terminal.moment(manifest.crawl_started_at)
     terminal.console(stderr=True).print(

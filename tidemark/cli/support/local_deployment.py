@@ -32,7 +32,7 @@ _POLICY_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workbench:
+class LocalDeployment:
     """A running local cloud with Tidemark in it."""
 
     cloud: LocalCloud
@@ -41,23 +41,23 @@ class Workbench:
 
 
 # Says what is being done, for the length of the `with` block.
-Say = Callable[[str], AbstractContextManager[object]]
+ReportProgress = Callable[[str], AbstractContextManager[object]]
 
 
-def in_silence(_: str) -> AbstractContextManager[object]:
+def no_progress(_: str) -> AbstractContextManager[object]:
     """Say nothing."""
     return nullcontext()
 
 
 @contextmanager
-def workbench(
+def deploy_locally(
     directories: Mapping[str, Path],
     *,
     time_scale: float,
     port: int = 0,
     state: Path | None = None,
-    say: Say = in_silence,
-) -> Iterator[Workbench]:
+    say: ReportProgress = no_progress,
+) -> Iterator[LocalDeployment]:
     """Run a local cloud with one file system and one policy for each name, until the block ends.
 
     Raises ConfigurationError for a name or directory that cannot be one, LocalCloudError when something does
@@ -81,7 +81,7 @@ def workbench(
             with say("Deploying it"), in_our_words():
                 cloud.deploy(scratch / "cdk.out")
             enter_environment(cloud.environment)
-            yield Workbench(
+            yield LocalDeployment(
                 cloud=cloud,
                 connection=connect(),
                 configuration=written,

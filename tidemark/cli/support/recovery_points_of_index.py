@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidemark.sessions.session import FileSystem, Point
 
 
-class Holders:
+class RecoveryPointsOfIndex:
     """The recovery points and copies of each index; none are known without a deployment."""
 
     def __init__(self, connection: Connection | None) -> None:

@@ -18,7 +18,7 @@ from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class BuildParameters:
     """What a build was started with. The next one goes on where it ended if all of this is the same."""
 
     host: str
@@ -27,9 +27,11 @@ class Beginning:
     flags: tuple[str, ...]
 
 
-def beginning_of(directory: Path, excluded: Iterable[Exclusion], flags: tuple[str, ...]) -> Beginning:
+def build_parameters(
+    directory: Path, excluded: Iterable[Exclusion], flags: tuple[str, ...]
+) -> BuildParameters:
     """Return what a build of this machine is started with."""
-    return Beginning(
+    return BuildParameters(
         host=platform.node(),
         directory=str(directory.resolve()),
         excluded=tuple(map(str, excluded)),
@@ -37,20 +39,22 @@ def beginning_of(directory: Path, excluded: Iterable[Exclusion], flags: tuple[st
     )
 
 
-def note_beginning(store: Store, identity: IndexIdentity, beginning: Beginning, *, here: bool) -> None:
+def record_parameters(
+    store: Store, identity: IndexIdentity, parameters: BuildParameters, *, here: bool
+) -> None:
     """Say in the repository how an index was begun, and whether this process is at it, or nobody now."""
     process = {"pid": os.getpid(), "process_began": psutil.Process().create_time()} if here else None
-    content = {**dataclasses.asdict(beginning), "process": process}
+    content = {**dataclasses.asdict(parameters), "process": process}
     store.put(_key(identity), json.dumps(content).encode())
 
 
-def forget_beginning(store: Store, identity: IndexIdentity) -> None:
+def forget_parameters(store: Store, identity: IndexIdentity) -> None:
     """Take that back: the index is complete."""
     store.discard(_key(identity))
 
 
 def unfinished(
-    store: Store, like: IndexIdentity, beginning: Beginning
+    store: Store, like: IndexIdentity, parameters: BuildParameters
 ) -> tuple[IndexIdentity, Checkpoint] | None:
     """Return the newest index of a file system that was begun so and can be gone on with, if there is one.
 
@@ -62,7 +66,7 @@ def unfinished(
         identity = dataclasses.replace(like, index_id=index_id)
         if _read(store, identity.prefix + MANIFEST) is not None:
             return None
-        if _begun(store, identity) != beginning:
+        if _recorded_parameters(store, identity) != parameters:
             continue
         checkpoint = load_checkpoint(store, identity)
         if checkpoint is not None:
@@ -78,7 +82,7 @@ def give_up(store: Store, identity: IndexIdentity, *, but: str | None = None) ->
             store.discard(key)
 
 
-def _begun(store: Store, identity: IndexIdentity) -> Beginning | None:
+def _recorded_parameters(store: Store, identity: IndexIdentity) -> BuildParameters | None:
     """Return how an index was begun that nobody is at any more."""
     try:
         content = json.loads(_read(store, _key(identity)) or b"")
@@ -86,7 +90,7 @@ def _begun(store: Store, identity: IndexIdentity) -> Beginning | None:
         if process is not None and _is_alive(**process):
             return None
         content |= {name: tuple(content[name]) for name in ("excluded", "flags")}
-        return Beginning(**content)
+        return BuildParameters(**content)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import entry_json
-from tidemark.cli.support.index_selection import say_which
-from tidemark.cli.support.recovery_points_of_index import Holders
+from tidemark.cli.support.index_selection import print_index_line
+from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry
@@ -43,8 +43,8 @@ def print_bare(found: Iterator[Found]) -> int:
     return number
 
 
-def print_json_lines(found: Iterator[Found], holders: Holders | None) -> int:
-    """Print one JSON object a line; return how many. With `holders`, each says which points hold the path."""
+def print_json_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex | None) -> int:
+    """Print one JSON object a line; return how many. With `index_points`, each names its points."""
     number = 0
     for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
         identity = each.manifest.identity
@@ -53,31 +53,33 @@ def print_json_lines(found: Iterator[Found], holders: Holders | None) -> int:
             "file_system": identity.file_system_id,
             **entry_json(each.entry),
         }
-        if holders is not None:
-            document |= _held_json(each, holders)
+        if index_points is not None:
+            document |= _held_json(each, index_points)
         sys.stdout.write(json.dumps(document) + "\n")
     return number
 
 
-def print_lines(found: Iterator[Found], holders: Holders | None) -> int:
-    """Print lines for people; return how many hits. With `holders`, each hit is followed by who holds it."""
+def print_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex | None) -> int:
+    """Print lines for people; return how many. With `index_points`, each hit is followed by its points."""
     show = terminal.line_printer()
     current: Manifest | None = None
     number = 0
     for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
-        if holders is None and each.manifest is not current:
+        if index_points is None and each.manifest is not current:
             current = each.manifest
-            say_which(current)
+            print_index_line(current)
         show(entry_line(each.entry, each.entry.path))
-        if holders is not None:
-            for line in _held_lines(each, holders):
+        if index_points is not None:
+            for line in _held_lines(each, index_points):
                 show(Text(line, terminal.QUIET))
     return number
 
 
-def _points(found: Found, holders: Holders) -> tuple[tuple[Manifest, Point], tuple[Manifest, Point]] | None:
+def _points(
+    found: Found, index_points: RecoveryPointsOfIndex
+) -> tuple[tuple[Manifest, Point], tuple[Manifest, Point]] | None:
     """Return the first and the last recovery point that hold a path, each with its index, if any is known."""
-    points = [(manifest, holders.of(manifest.identity)) for manifest in found.held_by]
+    points = [(manifest, index_points.of(manifest.identity)) for manifest in found.held_by]
     known = [(manifest, of_index) for manifest, of_index in points if of_index]
     if not known:
         return None
@@ -85,8 +87,8 @@ def _points(found: Found, holders: Holders) -> tuple[tuple[Manifest, Point], tup
     return (known[0][0], known[0][1][0]), (known[-1][0], backups[-1])
 
 
-def _held_json(found: Found, holders: Holders) -> Mapping[str, Any]:
-    points = _points(found, holders)
+def _held_json(found: Found, index_points: RecoveryPointsOfIndex) -> Mapping[str, Any]:
+    points = _points(found, index_points)
     return {
         "first_index_id": found.held_by[0].index_id,
         "last_index_id": found.held_by[-1].index_id,
@@ -96,12 +98,12 @@ def _held_json(found: Found, holders: Holders) -> Mapping[str, Any]:
     }
 
 
-def _held_lines(found: Found, holders: Holders) -> Iterator[str]:
-    points = _points(found, holders)
+def _held_lines(found: Found, index_points: RecoveryPointsOfIndex) -> Iterator[str]:
+    points = _points(found, index_points)
     if points is None:
         first, last = found.held_by[0], found.held_by[-1]
         begin, end = first.index_id, last.index_id
-        none = ", whose recovery points are not known or deleted" if holders.possible else ""
+        none = ", whose recovery points are not known or deleted" if index_points.possible else ""
     else:
         (first, oldest), (last, newest) = points
         begin, end, none = oldest.recovery_point_arn, newest.recovery_point_arn, ""

@@ -20,7 +20,7 @@ from tidemark.policy.policy import Policy
 INTERVAL_SECONDS = 2.0
 
 
-class Follower:
+class SessionWatcher:
     """Shows some sessions and knows when all have ended."""
 
     def __init__(self, connection: Connection, sessions: Sequence[tuple[str, Policy | None]]) -> None:
@@ -89,32 +89,32 @@ def follow(
     interval: float = INTERVAL_SECONDS,
     until: Callable[[], bool] = lambda: False,
     to: Console | None = None,
-) -> Follower:
+) -> SessionWatcher:
     """Show sessions on standard error until all have ended, or `until` says so; return what was seen last."""
-    follower = Follower(connection, sessions)
+    watcher = SessionWatcher(connection, sessions)
     out = to or terminal.console(stderr=True)
     if out.is_terminal:
-        with Live(follower, console=out, refresh_per_second=10):
-            _watch(follower, interval, until, lambda: None)
+        with Live(watcher, console=out, refresh_per_second=10):
+            _watch(watcher, interval, until, lambda: None)
     else:
         said: set[tuple[str, str, str]] = set()
 
         def show() -> None:
-            for text in follower.changes(said):
+            for text in watcher.changes(said):
                 out.print(text, soft_wrap=True)
 
-        _watch(follower, interval, until, show)
-    return follower
+        _watch(watcher, interval, until, show)
+    return watcher
 
 
 def _watch(
-    follower: Follower, interval: float, until: Callable[[], bool], show: Callable[[], object]
+    watcher: SessionWatcher, interval: float, until: Callable[[], bool], show: Callable[[], object]
 ) -> None:
     while True:
         stop = until()  # asked first, so that what was seen last is from after it
-        follower.look()
+        watcher.look()
         show()
-        if follower.ended or stop:
+        if watcher.ended or stop:
             return
         time.sleep(interval)
 

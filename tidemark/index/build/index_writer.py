@@ -68,7 +68,7 @@ class IndexWriter:
             TopBuilder(),
         ]
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="write")
-        self._begun: list[Future[None]] = []
+        self._recorded_parameters: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +81,7 @@ class IndexWriter:
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`. It is written while the caller merges the next one."""
         self._wait()
-        self._begun = [
+        self._recorded_parameters = [
             self._threads.submit(self._parts.add, rows),
             self._threads.submit(self._add_to_sides, rows),
         ]
@@ -107,9 +107,9 @@ class IndexWriter:
             side.add(rows)
 
     def _wait(self) -> None:
-        for future in self._begun:
+        for future in self._recorded_parameters:
             future.result()
-        self._begun = []
+        self._recorded_parameters = []
 
 
 class _Changes:

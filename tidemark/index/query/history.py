@@ -18,7 +18,7 @@ from tidemark.index.query.browse import find_entry
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.pattern import Mode
-from tidemark.index.storage.catalog import PassOver, manifest_or_none
+from tidemark.index.storage.catalog import SkipIndex, manifest_or_none
 from tidemark.index.storage.object_store import Store
 
 
@@ -43,7 +43,7 @@ _States = dict[str, tuple[Seen, State]]  # by index id
 
 
 def history(
-    store: Store, indexes: Sequence[IndexIdentity], path: str, pass_over: PassOver | None = None
+    store: Store, indexes: Sequence[IndexIdentity], path: str, skip_index: SkipIndex | None = None
 ) -> list[Version]:
     """Return the versions of one path over a file system's indexes, which are given oldest first.
 
@@ -55,7 +55,7 @@ def history(
     """
 
     def manifest(identity: IndexIdentity) -> Manifest | None:
-        return manifest_or_none(store, identity, pass_over)
+        return manifest_or_none(store, identity, skip_index)
 
     newest = next((found for each in reversed(indexes) if (found := manifest(each))), None)
     if newest is None:

@@ -181,7 +181,7 @@ class _Head:
         self._codes = _numbers(parent.indices)
         self.first, self.last = self._key(0), self._key(len(slab) - 1)
 
-    def pass_over(self, end: int) -> pa.Table:
+    def skip_index(self, end: int) -> pa.Table:
         """Return the rows up to `end`, which are no longer to come."""
         piece = self.slab.slice(self.start, end - self.start)
         self.start = end
@@ -215,7 +215,7 @@ def merge(runs: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
         waiting: list[_Head] = []
         for head in heads:
             if head.first <= limit:
-                pieces.append(head.pass_over(head.end_of(limit)))
+                pieces.append(head.skip_index(head.end_of(limit)))
             if head.start < len(head.slab):
                 waiting.append(head)
             elif following := _next_head(head.rest):

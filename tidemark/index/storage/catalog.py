@@ -14,11 +14,11 @@ from tidemark.index.storage.object_store import ObjectMissing, Store
 
 _ROOT = "indexes/"
 # What is told of an index that is passed over: its manifest is damaged, or a newer Tidemark wrote it.
-PassOver = Callable[[IndexDamaged | IndexFormatNotSupported], None]
+SkipIndex = Callable[[IndexDamaged | IndexFormatNotSupported], None]
 
 
 def list_indexes(
-    store: Store, file_system_id: str | None = None, pass_over: PassOver | None = None
+    store: Store, file_system_id: str | None = None, skip_index: SkipIndex | None = None
 ) -> list[Manifest]:
     """Return the complete indexes of a repository, or of one file system in it, oldest first.
 
@@ -28,28 +28,28 @@ def list_indexes(
     """
     found = list(identities(store, file_system_id))
     with ThreadPoolExecutor(store.at_once) as pool:
-        read = pool.map(lambda each: manifest_or_none(store, each, pass_over), found)
+        read = pool.map(lambda each: manifest_or_none(store, each, skip_index), found)
         manifests = [manifest for manifest in read if manifest]
     return _oldest_first(manifests)
 
 
-def newest_index(store: Store, file_system_id: str, pass_over: PassOver | None = None) -> Manifest:
+def newest_index(store: Store, file_system_id: str, skip_index: SkipIndex | None = None) -> Manifest:
     """Return a file system's newest complete index. Raises IndexNotFound, and the others as above."""
     # An index id holds the moment of its making, so that the newest is the last by name.
     for identity in sorted(identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
-        if manifest := manifest_or_none(store, identity, pass_over):
+        if manifest := manifest_or_none(store, identity, skip_index):
             return manifest
     raise no_index_of(store, file_system_id)
 
 
-def newest_indexes(store: Store, pass_over: PassOver | None = None) -> list[Manifest]:
+def newest_indexes(store: Store, skip_index: SkipIndex | None = None) -> list[Manifest]:
     """Return the newest complete index of each file system, oldest first.
 
     Costs one listing per level and one GET per file system. Raises as above.
     """
     found: dict[tuple[str, str, str], Manifest] = {}
     for identity in sorted(identities(store, None), key=lambda each: each.index_id, reverse=True):
-        if identity.file_system not in found and (manifest := manifest_or_none(store, identity, pass_over)):
+        if identity.file_system not in found and (manifest := manifest_or_none(store, identity, skip_index)):
             found[identity.file_system] = manifest
     return _oldest_first(found.values())
 
@@ -94,7 +94,7 @@ def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
 
 
 def manifest_or_none(
-    store: Store, identity: IndexIdentity, pass_over: PassOver | None = None
+    store: Store, identity: IndexIdentity, skip_index: SkipIndex | None = None
 ) -> Manifest | None:
     """Return a manifest; None where there is none, or one that cannot be read and somebody is told of.
 
@@ -103,9 +103,9 @@ def manifest_or_none(
     try:
         return _read(store, identity)
     except (IndexDamaged, IndexFormatNotSupported) as error:
-        if pass_over is None:
+        if skip_index is None:
             raise
-        pass_over(error)
+        skip_index(error)
         return None
 
 
