@@ -8,24 +8,24 @@
 
 or as a server for any client: `python -m localcloud --file-system home=/home --state DIR`.
 
-It is a moto server with what moto lacks. A request enters by gateway.py, which refuses web pages (guard.py)
-and what no access key of this run has signed (authentication.py, signatures.py), finds service, operation
-and caller, lets faults strike (faults.py) and records the call (calls.py). What moto has not, or has not so
-that one can work with it, is answered here, each package by its `install(cloud)`:
+It is a moto server with what moto lacks:
 
-    functions/       Lambda under AWS's own runtime interface client, in processes
-    stepfunctions/   state machines in JSONata: tokens, heartbeats, aborts, redrive
-    cloudformation/  stacks, from a table of resource types over AWS's own APIs
-    scheduler/       schedules that fire
-    backup/          backup, copy and restore jobs with real bytes
-    compute/         ECS tasks and EC2 instances as processes
-    identity.py      who is calling (STS); storage.py, file_systems.py: corrections to S3 and EFS
+    client/           what a program uses: start, deploy an assembly, stop; the profile for AWS's CLI
+    server/           the process: it listens, authenticates, lets faults strike, records and dispatches calls
+    functions/        Lambda under AWS's own runtime interface client, in processes
+    stepfunctions/    state machines in JSONata: tokens, heartbeats, aborts, redrive
+    cloudformation/   stacks, from a table of resource types over AWS's own APIs
+    scheduler/        schedules that fire
+    backup/           backup, copy and restore jobs with real bytes
+    compute/          ECS tasks and EC2 instances as processes
+    services/         EventBridge, EFS, networks, S3, STS, quotas: smaller differences from moto
+    iam/              what a call requires, and whether its caller has it
+    core/             clock, faults, processes, clients, the call record; core/cloud.py composes them
+    authentication/   access keys of one run, and the signatures of requests
 
-profile.py writes the access key for AWS's CLI and SDKs.
-
-`cloud.py` is what they all get: clock, faults, processes, credentials (credentials.py). Time: stamps are
-real, durations are scaled (clock.py). `--state` keeps what state.py says. Nothing outlives the server:
-reaper.py.
+Each service installs itself with `install(cloud)`. Time stamps are real and durations are scaled
+(core/clock.py). `--state DIR` keeps what server/state.py names. Nothing outlives the server
+(core/reaper.py).
 
 Of IAM only what a call implies is enforced: passed roles, tags set while creating, and permissions that only
 the documentation of the operation names. Every call is recorded with its role, for tools that evaluate

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,6 @@ from localcloud.core.any_operation import SDK_SERVICES, NoSuchOperation, call_as
 from localcloud.core.role_clients import Clients
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
-from localcloud.stepfunctions.scope import Scope
 from localcloud.stepfunctions.signals import Ended, Signal
 
 CALLBACK, SYNC, SYNC2 = "waitForTaskToken", "sync", "sync:2"
@@ -77,12 +76,24 @@ class Integrations:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def call(self, resource: Resource, arguments: Any, scope: Scope, signal: Signal) -> Any:  # JSON
-        """Return the integration's result as JSON; raises StateFailed with the error name that AWS gives."""
+    def call(
+        self,
+        resource: Resource,
+        arguments: Any,  # JSON
+        *,
+        region: str,
+        role_arn: str,
+        signal: Signal,
+        submitted: Callable[[Any], None],
+    ) -> Any:  # JSON
+        """Return the integration's result as JSON; raises StateFailed with the error name that AWS gives.
+
+        Calls `submitted` with the answer to a request whose end the state waits for.
+        """
         if resource.function:
             arguments = {"FunctionName": resource.function, "Payload": arguments}
         sdk = resource.service.removeprefix("aws-sdk:")
-        client = self._clients.get(SDK_SERVICES.get(sdk, sdk), scope.region, scope.role_arn)
+        client = self._clients.get(SDK_SERVICES.get(sdk, sdk), region, role_arn)
         try:
             answer = call_as_json(client, resource.operation, arguments)
         except ClientError as error:
@@ -94,18 +105,12 @@ class Integrations:
                 answer = _function_result(answer)
                 return answer["Payload"] if resource.function else answer
             case "states", "sync" | "sync:2":
-                submitted(resource, answer, scope)
+                submitted(answer)
                 return _await_execution(client, answer["ExecutionArn"], resource.pattern == SYNC2, signal)
             case "ecs", "sync":
-                submitted(resource, answer, scope)
+                submitted(answer)
                 return _await_task(client, arguments, answer, signal)
         return answer
-
-
-def submitted(resource: Resource, answer: Any, scope: Scope) -> None:  # JSON
-    """Record that a service has taken on what the state now waits for."""
-    names = {"resourceType": resource.service, "resource": resource.action}
-    scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(answer))
 
 
 def _function_result(answer: dict[str, Any]) -> dict[str, Any]:

@@ -143,7 +143,9 @@ class _State:
         return self.definition["Default"], output
 
     def _task(self) -> tuple[str | None, Json]:
-        return self._retried(lambda: run_task(self))
+        return self._retried(
+            lambda: run_task(self.scope, self.name, self.definition, self.input, self._states())
+        )
 
     def _parallel(self) -> tuple[str | None, Json]:
         def attempt() -> Json:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localcloud.core.clock import ScaledClock
 from localcloud.stepfunctions.expressions import evaluate
 from localcloud.stepfunctions.history import History
+from localcloud.stepfunctions.integrations import Integrations
 from localcloud.stepfunctions.limits import Stored
 from localcloud.stepfunctions.signals import Signal
 from localcloud.stepfunctions.tokens import Tokens
-
-if TYPE_CHECKING:
-    from localcloud.stepfunctions.integrations import Integrations
 
 SHORTEST_TIMEOUT = 2.0  # real seconds; below, scaled time-outs would strike healthy work
 

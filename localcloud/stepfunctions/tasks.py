@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from localcloud.core.partitions import partition_of
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
-from localcloud.stepfunctions.integrations import CALLBACK, Resource, submitted
+from localcloud.stepfunctions.integrations import CALLBACK, Resource
 from localcloud.stepfunctions.limits import check_data
-from localcloud.stepfunctions.signals import Ended
+from localcloud.stepfunctions.scope import Scope
+from localcloud.stepfunctions.signals import Ended, Signal
 from localcloud.stepfunctions.tokens import Waiting
-
-if TYPE_CHECKING:
-    from localcloud.stepfunctions.interpreter import _State
 
 DEFAULT_TIMEOUT = 99_999_999  # seconds
 
@@ -30,17 +30,24 @@ class _Work:
     failure: StateFailed | None = None
 
 
-def run_task(state: _State) -> Any:  # JSON
-    """Return the result of one attempt; raises StateFailed."""
-    scope, definition = state.scope, state.definition
+def run_task(
+    scope: Scope,
+    name: str,
+    definition: Mapping[str, Any],
+    value: Any,  # JSON
+    states: dict[str, Any],
+) -> Any:  # JSON
+    """Return the result of one attempt of the state `name`; raises StateFailed.
+
+    `value` is the state's input and `states` the members of `$states`.
+    """
     resource = Resource.parse(definition["Resource"], partition_of(scope.region))
     machine = scope.context.get("StateMachine", {}).get("Id")
     token, waiting = scope.runtime.tokens.create(machine) if resource.pattern == CALLBACK else (None, None)
-    states = state._states()
     if token:
         states["context"]["Task"] = {"Token": token}
-    arguments = scope.evaluate(definition.get("Arguments", state.input), "Arguments", states)
-    check_data(arguments, state.name)
+    arguments = scope.evaluate(definition.get("Arguments", value), "Arguments", states)
+    check_data(arguments, name)
     timeout = int(scope.evaluate(definition.get("TimeoutSeconds", DEFAULT_TIMEOUT), "TimeoutSeconds", states))
     heartbeat = scope.evaluate(definition.get("HeartbeatSeconds"), "HeartbeatSeconds", states)
     names = {"resourceType": resource.service, "resource": resource.action}
@@ -56,11 +63,11 @@ def run_task(state: _State) -> Any:  # JSON
     scope.history.add("TaskStarted", "taskStartedEventDetails", **names)
     deadline = time.monotonic() + scope.runtime.timeout(timeout)
     try:
-        result = _call(state, resource, arguments, deadline)
+        result = _call(scope, resource, arguments, deadline)
         if waiting:
-            submitted(resource, result, scope)
+            _record_submitted(scope, resource, result)
             beat = None if heartbeat is None else scope.runtime.timeout(float(heartbeat))
-            result = _await_token(state, waiting, deadline, beat)
+            result = _await_token(scope.signal, waiting, deadline, beat)
     except StateFailed as failure:
         timed_out = failure.error in ("States.Timeout", "States.HeartbeatTimeout")
         scope.history.add(
@@ -78,14 +85,27 @@ def run_task(state: _State) -> Any:  # JSON
     return result
 
 
-def _call(state: _State, resource: Resource, arguments: Any, deadline: float) -> Any:  # JSON
+def _record_submitted(scope: Scope, resource: Resource, answer: Any) -> None:  # JSON
+    """Record that a service has accepted what the state now waits for."""
+    names = {"resourceType": resource.service, "resource": resource.action}
+    scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(answer))
+
+
+def _call(scope: Scope, resource: Resource, arguments: Any, deadline: float) -> Any:  # JSON
     """Return the integration's answer, or raise States.Timeout at the deadline."""
     work = _Work()
-    signal = state.scope.signal.child()
+    signal = scope.signal.child()
 
     def call() -> None:
         try:
-            work.result = state.scope.runtime.integrations.call(resource, arguments, state.scope, signal)
+            work.result = scope.runtime.integrations.call(
+                resource,
+                arguments,
+                region=scope.region,
+                role_arn=scope.role_arn,
+                signal=signal,
+                submitted=partial(_record_submitted, scope, resource),
+            )
         except StateFailed as failure:
             work.failure = failure
         except Ended:
@@ -96,7 +116,7 @@ def _call(state: _State, resource: Resource, arguments: Any, deadline: float) ->
             work.ended.set()
 
     threading.Thread(target=call, daemon=True).start()
-    if not state.scope.signal.wait(work.ended, _left(deadline)):
+    if not scope.signal.wait(work.ended, _left(deadline)):
         signal.set()
         raise StateFailed("States.Timeout")
     if work.failure:
@@ -105,7 +125,7 @@ def _call(state: _State, resource: Resource, arguments: Any, deadline: float) ->
 
 
 def _await_token(
-    state: _State,
+    signal: Signal,
     waiting: Waiting,
     deadline: float,
     heartbeat: float | None,  # real seconds
@@ -122,7 +142,7 @@ def _await_token(
             raise StateFailed("States.Timeout")
         elif _left(silent_at) <= 0:
             raise StateFailed("States.HeartbeatTimeout")
-        state.scope.signal.wait(waiting.changed, min(_left(deadline), _left(silent_at)))
+        signal.wait(waiting.changed, min(_left(deadline), _left(silent_at)))
     if waiting.failure:
         raise waiting.failure
     return waiting.result

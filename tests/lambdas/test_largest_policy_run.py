@@ -16,10 +16,9 @@ from localcloud.core.cloud import ApiCall
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import MOST_EVENTS
-from localcloud.stepfunctions.integrations import Resource, submitted
+from localcloud.stepfunctions.integrations import Resource
 from localcloud.stepfunctions.limits import LARGEST_DATA
-from localcloud.stepfunctions.scope import Runtime, Scope
-from localcloud.stepfunctions.signals import Signal
+from localcloud.stepfunctions.scope import Runtime
 from localcloud.stepfunctions.tokens import Tokens
 from tests.aws.account import ACCOUNT, NIGHTLY, REGION
 from tests.lambdas.conftest import Call, deploy_policy
@@ -52,10 +51,10 @@ class Sessions:
     started: Counter[str] = field(default_factory=Counter)
     largest: int = 0  # bytes of what passed
 
-    def call(self, resource: Resource, arguments: Any, scope: Scope, _signal: Signal) -> Any:
+    def call(self, resource: Resource, arguments: Any, *, submitted: Callable[[Any], None], **_: Any) -> Any:
         self.largest = max(self.largest, len(json.dumps(arguments, separators=(",", ":"))))
         if resource.service == "states":
-            return self._session(resource, arguments, scope)
+            return self._session(arguments, submitted)
         camel = arguments["FunctionName"].removeprefix("${").removesuffix("Function}")
         try:
             answer = self.call_function(re.sub(r"(?<!^)(?=[A-Z])", "_", camel).lower(), arguments["Payload"])
@@ -64,12 +63,12 @@ class Sessions:
         self.largest = max(self.largest, len(json.dumps(answer, separators=(",", ":"))))
         return {**HTTP, "Payload": answer}
 
-    def _session(self, resource: Resource, arguments: Any, scope: Scope) -> Any:
+    def _session(self, arguments: Any, submitted: Callable[[Any], None]) -> Any:
         name = arguments["Name"]
         self.started[name] += 1
         if self.started[name] <= self.throttled:
             raise StateFailed("StepFunctions.ThrottlingException", "Rate exceeded")
-        submitted(resource, {"ExecutionArn": f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{name}"}, scope)
+        submitted({"ExecutionArn": f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{name}"})
         if (self.reruns_fail or not name.endswith("-r1")) and int(
             arguments["Input"]["file_system"][3:], 16
         ) < self.failing:

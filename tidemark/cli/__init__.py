@@ -1,11 +1,10 @@
-"""The command line: one file per command; each parses, calls and prints.
+"""The command line.
 
-main          composes the commands, turns errors into messages and exit codes
-connection    what the commands reach: the deployment that the environment names
-terminal      how anything is shown to a person or a program
-steps         a session's progress, as what a person wants to know of it
-workbench     a local cloud with Tidemark deployed, for `demo` and `local up`
-reference     writes docs/cli.md from the commands' own help
+main.py       composes the commands; turns errors into messages and exit codes
+reference.py  writes docs/cli.md from the commands' own help
+commands/     one file for each command: it parses, calls and prints
+support/      what several commands share: connecting, choosing indexes, filters, watching sessions
+output/       text for people, JSON for programs, pictures
 """
 
 import gc

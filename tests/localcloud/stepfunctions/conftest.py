@@ -13,8 +13,7 @@ from localcloud.core.clock import ScaledClock
 from localcloud.core.cloud import ApiCall
 from localcloud.stepfunctions.api import StepFunctions
 from localcloud.stepfunctions.integrations import Resource
-from localcloud.stepfunctions.scope import Runtime, Scope
-from localcloud.stepfunctions.signals import Signal
+from localcloud.stepfunctions.scope import Runtime
 from localcloud.stepfunctions.tokens import Tokens
 
 ROLE = "arn:aws:iam::123456789012:role/machine"
@@ -26,7 +25,7 @@ class FakeIntegrations:
     def __init__(self) -> None:
         self.functions: dict[str, Callable[[Any], Any]] = {}
 
-    def call(self, resource: Resource, arguments: Any, scope: Scope, signal: Signal) -> Any:
+    def call(self, resource: Resource, arguments: Any, **_: Any) -> Any:
         return {"Payload": self.functions[arguments["FunctionName"]](arguments["Payload"])}
 
 

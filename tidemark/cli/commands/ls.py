@@ -67,7 +67,7 @@ def ls(
     """See HELP."""
     source, directory = _parsed(where)
     behind = None if after is None else escape(terminal.typed(after)).rstrip("/")
-    from tidemark.index.files.errors_file import refused
+    from tidemark.index.query.refused_paths import refused
 
     with opened(source, repository) as (store, manifest):
         listing, totals = _listing(store, manifest, directory)

@@ -13,7 +13,6 @@ from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.files.unreadable_file import Unreadable, above
 from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import File, Manifest
-from tidemark.index.query.browse import find_entry
 from tidemark.index.reading.part_reader import ParquetReader
 from tidemark.index.rows.arrow_batch import raw_column
 from tidemark.index.storage.attempt_folder import Folder
@@ -96,6 +95,11 @@ def unreadable_of(store: Store, manifest: Manifest, *, under: str = "/") -> Unre
     return _unreadable(store, manifest, lambda paths: pc.or_(pc.starts_with(paths, below), on_the_way(paths)))
 
 
+def unreadable_above(store: Store, manifest: Manifest, path: str) -> Unreadable:
+    """Return which of a path and the directories above it an index could not read. Raises IndexDamaged."""
+    return _unreadable(store, manifest, _leading_to(path))
+
+
 def _leading_to(path: str) -> Callable[[Any], Any]:
     """Return a filter of paths, with or without a slash at the end: one, itself and those above it."""
     wanted = [form for each in (path, *above(path)) for form in (each, each.rstrip("/"))]
@@ -115,23 +119,6 @@ def _unreadable(store: Store, manifest: Manifest, wanted: Callable[[Any], Any]) 
     paths = pa.concat_arrays([refused for refused, _, _ in found]) if found else None
     broken_off = [path for _, each, _ in found for path in each]
     return Unreadable(paths, broken_off, links=any(links for _, _, links in found))
-
-
-def refused(store: Store, manifest: Manifest, directory: str) -> bool:
-    """Tell of a directory of an index whether it was not listed to its end. Raises IndexDamaged."""
-    whole = f"{directory.rstrip('/')}/"
-    return _unreadable(store, manifest, _leading_to(whole)).nearest(whole) == whole
-
-
-def could_not_read(store: Store, manifest: Manifest, path: str) -> bool:
-    """Tell of a path that an index does not have whether it could not read it. Raises IndexDamaged."""
-    whole = f"{path.rstrip('/')}/"
-    unreadable = _unreadable(store, manifest, _leading_to(whole))
-    nearest = unreadable.nearest(whole) if unreadable else None
-    if nearest in (None, whole) or not unreadable.broke_off(nearest):
-        return nearest is not None
-    below = whole.removeprefix(nearest).partition("/")[0]
-    return find_entry(store, manifest, f"{nearest}{below}") is None
 
 
 def _refused(rows: pa.Table) -> tuple[pa.Array, list[str], bool]:

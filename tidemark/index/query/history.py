@@ -10,11 +10,11 @@ from itertools import groupby
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.files.changes import standing_entry
-from tidemark.index.files.errors_file import could_not_read
 from tidemark.index.files.history_log import Log, Seen, State
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.query.browse import find_entry
+from tidemark.index.query.refused_paths import could_not_read
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import ANY, Filters
 from tidemark.index.reading.pattern import Mode

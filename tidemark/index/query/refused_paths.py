@@ -1,0 +1,25 @@
+"""Whether an index could not read a path."""
+
+from __future__ import annotations
+
+from tidemark.index.files.errors_file import unreadable_above
+from tidemark.index.format.manifest import Manifest
+from tidemark.index.query.browse import find_entry
+from tidemark.index.storage.object_store import Store
+
+
+def refused(store: Store, manifest: Manifest, directory: str) -> bool:
+    """Tell of a directory of an index whether it was not listed to its end. Raises IndexDamaged."""
+    whole = f"{directory.rstrip('/')}/"
+    return unreadable_above(store, manifest, whole).nearest(whole) == whole
+
+
+def could_not_read(store: Store, manifest: Manifest, path: str) -> bool:
+    """Tell of a path that an index does not have whether it could not read it. Raises IndexDamaged."""
+    whole = f"{path.rstrip('/')}/"
+    unreadable = unreadable_above(store, manifest, whole)
+    nearest = unreadable.nearest(whole) if unreadable else None
+    if nearest in (None, whole) or not unreadable.broke_off(nearest):
+        return nearest is not None
+    below = whole.removeprefix(nearest).partition("/")[0]
+    return find_entry(store, manifest, f"{nearest}{below}") is None
