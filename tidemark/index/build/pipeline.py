@@ -17,18 +17,18 @@ from tidemark.crawl.crawler import RESTORE_DIRECTORIES, Crawl
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.exclusions import Exclusion
 from tidemark.index.build.checkpoint import Checkpoint, CheckpointWriter
+from tidemark.index.build.index_writer import BuildOptions, IndexWriter
+from tidemark.index.build.progress import BuildProgress
+from tidemark.index.build.publishing import propose, publish
 from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
-from tidemark.index.build.progress import BuildProgress
-from tidemark.index.build.publishing import propose, publish
 from tidemark.index.rows.arrow_batch import columns, directories
 from tidemark.index.rows.external_sort import Sorter
 from tidemark.index.rows.row_groups import row_groups
 from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store
-from tidemark.index.build.index_writer import BuildOptions, IndexWriter
 
 _PROBLEMS_IN_MEMORY = 65_536  # more of what no checkpoint names yet wait in the repository
 

@@ -1,0 +1,1 @@
+"""From a crawl to a published index, resumable after a crash."""
