@@ -1,16 +1,16 @@
-r"""Which directories an index leaves out: the grammar of `--exclude`, and of `exclude` in tidemark.yaml.
+r"""Patterns of directories that an index omits: `--exclude`, and `exclude` in tidemark.yaml.
 
-It is that of a line of a .gitignore file, for directories only:
+The syntax is that of a line in a .gitignore file, for directories only:
 
 * A pattern with a slash at its beginning or in its middle is a path from the root: `/cache`, `home/*/.cache`.
-  One without is a name at any depth: `node_modules`. A slash at the end changes nothing.
-* `*` stands for any characters or none, `?` for one, `[a-z]` for one of a set, `[!a-z]` for one that is not
-  in it; none of them for a slash. A byte that is not UTF-8 is a character.
-* `**` as a whole name stands for any number of directories or none, and at the end for all that are below.
-* A backslash takes the meaning from the character after it; `\xNN` is a byte, as names are shown.
+  A pattern without one matches a name at any depth: `node_modules`. A trailing slash has no effect.
+* `*` matches zero or more characters, `?` one, `[a-z]` one in a set, `[!a-z]` one outside a set. None of them
+  matches a slash. A byte that is not valid UTF-8 counts as one character.
+* `**` as a whole name matches zero or more directories; at the end, everything below.
+* A backslash makes the next character literal. `\xNN` is a byte, as in displayed names.
 
-Upper and lower case differ. `./` and repeated slashes are dropped; in a .gitignore file they match nothing.
-`..`, a `!` at the beginning, and what can match no directory are refused.
+Matching is case-sensitive. `./` and repeated slashes are dropped; in a .gitignore file they match nothing.
+`..`, a leading `!`, and patterns that cannot match a directory are rejected.
 Source: gitignore(5), "PATTERN FORMAT".
 """
 
@@ -32,17 +32,17 @@ class _Wild(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Set:
-    """One character, or one that is none, of ranges of code points."""
+    """One character inside ranges of code points; outside them if `negated`."""
 
     ranges: tuple[tuple[int, int], ...]
     negated: bool
 
 
-# A text is one character, which stands for itself; a surrogate is a byte that is not UTF-8, see PEP 383.
+# A str is one literal character; a surrogate is a byte that is not valid UTF-8 (PEP 383).
 _Name = tuple[str | _Wild | _Set, ...]
 _DIRECTORIES: _Name = (_Wild.DIRECTORIES,)
 
-# What _core.c reads instead. A set is followed by _SET or _NOT_SET, by pairs of code points, and by _SET_END.
+# The opcodes that _core.c reads. A set is _SET or _NOT_SET, pairs of code points, and _SET_END.
 _OPERATIONS = {_Wild.ANY: b"\1", _Wild.ONE: b"\2"}
 _DIRECTORIES_OPERATION, _SET, _NOT_SET, _SET_END, _QUOTE = b"\3", b"\4", b"\5", b"\6", b"\7"
 _QUOTED = frozenset(map(chr, range(1, 8)))
@@ -50,17 +50,17 @@ _QUOTED = frozenset(map(chr, range(1, 8)))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A pattern of directories that are left out, with all below them."""
+    """A pattern of directories to omit, with everything below them."""
 
     names: tuple[_Name, ...]  # from the root; never empty
 
     @classmethod
     def parse(cls, text: str) -> Exclusion:
-        """Return what a pattern means. Raises ValueError, which ends with the way out, where it is none."""
+        """Return the parsed pattern. Raises ValueError, with the fix in its message, if it is invalid."""
         if text.startswith("!"):
             raise ValueError(
-                f"{text!r} begins with '!', but what is left out cannot be brought back in; "
-                f"for a name that begins so, write '\\{text}'"
+                f"{text!r} begins with '!', but an excluded directory cannot be included again; "
+                f"for a name that begins with '!', write '\\{text}'"
             )
         parts = [part for part in text.split("/") if part not in ("", ".")]
         names = [] if "/" in text.rstrip("/") else [_DIRECTORIES]
@@ -70,23 +70,23 @@ class Exclusion:
                 names.append(name)
         if not parts or any(name in ((".",), (".", ".")) for name in names):
             raise ValueError(
-                f"{text!r} is no directory below the root; write its path, such as '/home/*/.cache'"
+                f"{text!r} is not a directory below the root; write a path such as '/home/*/.cache'"
             )
         return cls((*names, (_Wild.ANY,)) if names[-1] == _DIRECTORIES else tuple(names))
 
     def __str__(self) -> str:
-        """Return the pattern as a path from the root, which parses to the same."""
+        """Return the pattern as a path from the root; parsing it gives an equal Exclusion."""
         return "".join("/" + "".join(map(_shown, name)) for name in self.names)
 
     def regex(self) -> str:
-        """Return an expression for whole paths, decoded with surrogateescape, no slash at either end."""
+        """Return a regular expression for full paths, decoded with surrogateescape, without outer slashes."""
         names = [
             "(?:[^/]+/)*" if name == _DIRECTORIES else "".join(map(_regex, name)) + "/" for name in self.names
         ]
         return "".join(names).removesuffix("/")
 
     def program(self) -> bytes:
-        """Return what _core.c reads; it holds no NUL."""
+        """Return the pattern compiled for _core.c; it contains no NUL."""
         names = [
             _DIRECTORIES_OPERATION if name == _DIRECTORIES else b"".join(map(_program, name)) + b"/"
             for name in self.names
@@ -95,7 +95,7 @@ class Exclusion:
 
 
 def _parsed(part: str, pattern: str) -> _Name:
-    """Return what one name of a pattern means."""
+    """Return one parsed name of a pattern."""
     if part == "**":
         return _DIRECTORIES
     pieces: list[str | _Wild | _Set] = []
@@ -114,7 +114,7 @@ def _parsed(part: str, pattern: str) -> _Name:
 
 
 def _literal(part: str, at: int, pattern: str) -> tuple[str, int]:
-    """Return the character at a place of a name, and the place after it."""
+    """Return the character at a position in a name, and the next position."""
     character, end = part[at], at + 1
     if character == "\\":
         if byte := _BYTE.match(part, end):
@@ -124,14 +124,12 @@ def _literal(part: str, at: int, pattern: str) -> tuple[str, int]:
         else:
             character, end = part[end], end + 1
     if character in "\0/" or 0xD800 <= ord(character) < 0xDC80 or 0xDCFF < ord(character) <= 0xDFFF:
-        raise ValueError(
-            f"{pattern!r} holds {character!r}, which no name does; write '?' or '*' instead of it"
-        )
+        raise ValueError(f"{pattern!r} contains {character!r}, which no name can; write '?' or '*' instead")
     return character, end
 
 
 def _set(part: str, at: int, pattern: str) -> tuple[_Set, int]:
-    """Return the set whose bracket is before a place of a name, and the place after it."""
+    """Return the set whose bracket precedes a position in a name, and the position after the set."""
     negated = part[at : at + 1] in ("!", "^")
     at += negated
     first, ranges = at, list[tuple[int, int]]()
@@ -140,7 +138,7 @@ def _set(part: str, at: int, pattern: str) -> tuple[_Set, int]:
             raise ValueError(f"{pattern!r} has a '[' without its ']'; write '\\[' for a bracket")
         if part.startswith(_CLASS, at):
             raise ValueError(
-                f"{pattern!r} names a class of characters; write ranges instead, such as [a-zA-Z]"
+                f"{pattern!r} contains a character class; write ranges instead, such as [a-zA-Z]"
             )
         low, at = _literal(part, at, pattern)
         high = low
@@ -153,7 +151,7 @@ def _set(part: str, at: int, pattern: str) -> tuple[_Set, int]:
 
 
 def _decoded(pieces: list[str | _Wild | _Set]) -> _Name:
-    """Return the pieces with neighbouring bytes as the characters that they are together."""
+    """Return the pieces with adjacent bytes decoded as UTF-8 characters where they form one."""
     decoded: list[str | _Wild | _Set] = []
     run = ""
     for piece in (*pieces, None):
@@ -201,5 +199,5 @@ def _program(piece: str | _Wild | _Set) -> bytes:
 
 
 def _code_point(number: int) -> bytes:
-    """Return 21 bits in three bytes, of which none is small."""
+    """Return 21 bits in three bytes, none of which has a small value."""
     return bytes(0x80 | number >> shift & 0x7F for shift in (14, 7, 0))

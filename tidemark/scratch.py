@@ -1,8 +1,8 @@
-"""Scratch directories that outlive nobody for long, however their process ends.
+"""Scratch directories that are removed even if their process is killed.
 
-A process holds a lock (flock) on its directory as long as it lives; `kill -9` gives it back. Whoever makes
-the next directory removes those of its own user whose lock is free. On a network file system other machines
-do not see the lock, so that a directory's name says which machine, and which start of it, it belongs to.
+A process holds a lock (flock) on its directory while it runs; the kernel releases it even after `kill -9`.
+Creating a directory also removes those of the same user whose lock is free. On a network file system other
+machines do not see the lock, so the directory's name contains the machine and its boot id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 def _prefix(boot_id: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
-    """Return how scratch directories of this machine, since it started, begin; nothing else may."""
+    """Return the name prefix of scratch directories of this machine since its last boot."""
     try:
         machine = boot_id.read_text()[:8]
     except OSError:  # not Linux
@@ -27,12 +27,12 @@ def _prefix(boot_id: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
     return f"tidemark-scratch-{machine}-"
 
 
-PREFIX = _prefix()  # what begins so and has no lock is removed
+PREFIX = _prefix()  # directories with this prefix and without a lock are removed
 
 
 @contextmanager
 def scratch_directory(below: Path | None = None) -> Iterator[Path]:
-    """Return an empty directory, until the block ends; by default where temporary files are."""
+    """Yield an empty directory that exists until the block ends, by default in the temporary directory."""
     parent = Path(below or tempfile.gettempdir())
     _remove_abandoned(parent)
     directory, held = _made(parent)
@@ -44,10 +44,10 @@ def scratch_directory(below: Path | None = None) -> Iterator[Path]:
 
 
 def _made(parent: Path) -> tuple[Path, int]:
-    """Return a new directory and the descriptor that holds its lock."""
+    """Create a directory and return it with the descriptor that holds its lock."""
     while True:
         directory = Path(tempfile.mkdtemp(dir=parent, prefix=PREFIX))
-        # Until it is locked it looks abandoned, so that another process may be removing it.
+        # Until it is locked it looks abandoned, so another process may remove it.
         with contextlib.suppress(FileNotFoundError):
             descriptor = _open(directory)
             try:
@@ -56,7 +56,10 @@ def _made(parent: Path) -> tuple[Path, int]:
                 os.close(descriptor)
                 continue
             except OSError:
-                return directory, descriptor  # no locks on this file system: nobody will take it for free
+                return (
+                    directory,
+                    descriptor,
+                )  # no locks on this file system, so no process can lock it and remove it
             if directory.is_dir():
                 return directory, descriptor
             os.close(descriptor)
@@ -82,5 +85,5 @@ def _remove_if_free(directory: Path) -> None:
 
 
 def _open(directory: Path) -> int:
-    """Return a descriptor of a directory; raise OSError for a symbolic link, or anything else."""
+    """Return a descriptor of a directory; raise OSError for a symbolic link or any other file type."""
     return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -1,28 +1,28 @@
 """Encrypted metadata in the tags of recovery points.
 
-A recovery point tells by itself what it is, also when every table is lost: eight tags carry its
-session, policy, file system, account, Region, creation, retention and index. Who may read tags
-learns none of it, and who may write tags can change none of it unnoticed.
+A recovery point is self-describing, even if every table is lost: eight tags carry its session, policy,
+file system, account, Region, creation, retention and index. Read access to tags reveals none of it, and
+changes made with write access to tags are detected.
 
     tidemark                     = <deployment>                              in plain text
     tidemark:<format>:<v>:<name> = base64url(AES-SIV(value))                 eight times
 
 * `<name>` is base64url(AES-SIV(field name)) with format, key version and deployment authenticated.
-  It is the same on all points of a deployment and key version, so that points can be found by tag key.
+  It is the same on all points of a deployment and key version, so points can be found by tag key.
 * A value is authenticated together with its tag key, the deployment, the ARN of the file system and
   (except the session itself) the session. So a value cannot be moved to another field, another file
   system or another session of the same file system.
-* All eight are always there, `index` as an empty value until it is known: a removed tag is a missing one.
-  The value of `index` is its id and, after a space, the SHA-256 of its manifest, in hexadecimal: an index
-  that was replaced is noticed without any table.
-  What cannot be seen: the whole set replaced by the whole set of another session of the same file system,
-  and an `index` put back to the empty value it had before.
-* `<v>` is the version of the data key (64 bytes: AES-256-SIV), so that keys can be changed: the newest
-  seals, every known one opens. The format and the key version stand in the tag key only, which the
+* All eight are always present, `index` with an empty value until it is known, so a removed tag is detected.
+  The value of `index` is its id and, after a space, the SHA-256 of its manifest, in hexadecimal, so a
+  replaced index is detected without any table.
+  Not detected: the whole set replaced by the whole set of another session of the same file system, and an
+  `index` reset to its earlier empty value.
+* `<v>` is the version of the data key (64 bytes: AES-256-SIV), so that keys can be rotated: the newest
+  seals, every known one opens. The format and the key version are in the tag key only, which the
   value's authentication covers.
 
-AES-SIV (RFC 5297) is deterministic and needs no nonce, which suits tags: writing them again changes nothing.
-Names and values are padded with NUL bytes, so that a length says little.
+AES-SIV (RFC 5297) is deterministic and needs no nonce, so writing the tags again changes nothing.
+Names and values are padded with NUL bytes, so that their lengths reveal little.
 Limits (AWS Backup): 10 tags per job, keys <= 128 and values <= 256 of letters, digits, space and +-=._:/@
 """
 
@@ -58,7 +58,7 @@ _MAX_VALUE_BYTES: Final = 160
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PointMetadata:
-    """What a recovery point tells about itself."""
+    """The metadata in a recovery point's tags."""
 
     session: str
     policy: str
@@ -83,9 +83,9 @@ class Finding(enum.StrEnum):
     """What is wrong with a tag, or with the set of them."""
 
     ALTERED = "altered"  # does not authenticate: changed, or moved from elsewhere
-    OTHER_INDEX = "other-index"  # names another index than the records, or none
+    OTHER_INDEX = "other-index"  # names a different index from the records, or none
     MISSING = "missing"
-    MIXED_KEYS = "mixed-keys"  # sealed with another data key than the point's session
+    MIXED_KEYS = "mixed-keys"  # sealed with a different data key from the session field
     UNKNOWN_KEY = "unknown-key"  # a key version that this deployment does not have
     UNKNOWN_FORMAT = "unknown-format"  # written by a newer Tidemark
     OTHER_DEPLOYMENT = "other-deployment"
@@ -94,7 +94,7 @@ class Finding(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TagProblem:
-    """One tag that cannot be trusted, or one that should be there."""
+    """A tag that cannot be trusted, or that is missing."""
 
     finding: Finding
     tag_key: str  # empty for a missing one
@@ -104,7 +104,7 @@ class TagProblem:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedTags:
-    """What the tags of one recovery point say, and what is wrong with them."""
+    """The opened tags of one recovery point, and the problems with them."""
 
     metadata: PointMetadata | None  # only when all eight fields authenticate
     key_version: int | None  # the data key that sealed them
@@ -112,22 +112,22 @@ class OpenedTags:
 
     @property
     def ours(self) -> bool:
-        """Return whether any tag is in Tidemark's format: False for points that others made."""
+        """Return whether any tag is in Tidemark's format: False for points made by other tools."""
         return self.metadata is not None or bool(self.problems)
 
 
 def unreadable_tags(message: str) -> OpenedTags:
-    """Return what is known of tags that AWS did not return: only why."""
+    """Return a result for tags that AWS did not return, with only the reason."""
     problem = TagProblem(finding=Finding.UNREADABLE, tag_key="", field=None, message=message)
     return OpenedTags(metadata=None, key_version=None, problems=(problem,))
 
 
 def seal(metadata: PointMetadata, *, file_system: str, key: TagKey, deployment: str) -> dict[str, str]:
-    """Return the nine tags of a recovery point: the marker and one per field. The same input, the same tags.
+    """Return the nine tags of a recovery point: the marker and one per field. Deterministic.
 
-    `file_system` is the ARN given to StartBackupJob. Raises ValueError when the metadata is of another file
-    system, or holds a NUL or more than 160 bytes in one field, which no name that AWS allows does, or a time
-    without zone.
+    `file_system` is the ARN given to StartBackupJob. Raises ValueError if the metadata is of another file
+    system, contains a time without zone, or has a field with a NUL or more than 160 bytes (no name that AWS
+    allows has either).
     """
     expected = f":{metadata.region}:{metadata.account}:file-system/{metadata.file_system}"
     if not file_system.endswith(expected):
@@ -151,12 +151,14 @@ def seal_index(
 ) -> dict[str, str]:
     """Return the one tag that names a point's index, sealed with the data key of its other tags.
 
-    Raises ForeignTag when the tags that are there cannot be trusted.
+    Raises ForeignTag if the existing tags cannot be trusted.
     """
     opened = open_tags(tags, file_system=file_system, keys=keys, deployment=deployment)
     if opened.metadata is None or opened.key_version is None:
-        reasons = "; ".join(problem.message for problem in opened.problems) or "it has no tags of Tidemark"
-        raise ForeignTag(f"the index {index_id} is not written to a point of {file_system}: {reasons}")
+        reasons = "; ".join(problem.message for problem in opened.problems) or "it has no Tidemark tags"
+        raise ForeignTag(
+            f"index {index_id} was not written to the tags of a point of {file_system}: {reasons}"
+        )
     key = TagKey(version=opened.key_version, secret=keys[opened.key_version])
     metadata = dataclasses.replace(opened.metadata, index=index_id, manifest_sha256=manifest_sha256)
     tag_key = name_tag("index", key=key, deployment=deployment)
@@ -178,7 +180,7 @@ def open_tags(
     """Return the metadata in a recovery point's tags, and every tag that cannot be trusted.
 
     `tags` are all tags of the point, `file_system` its ResourceArn, `keys` the data keys by version. The
-    customer's own tags are ignored. A point without any tag of Tidemark has no metadata and no problem.
+    customer's own tags are ignored. A point without Tidemark tags has no metadata and no problems.
     """
     marker = tags.get(MARKER)
     ours = {tag_key: value for tag_key, value in tags.items() if tag_key.startswith(_PREFIX)}
@@ -202,7 +204,7 @@ def open_tags(
         if version is None or sealed_with == version:
             found[field] = tag_key
         else:
-            message = f"{field} is sealed with data key {sealed_with}, the session with {version}"
+            message = f"{field} is sealed with data key {sealed_with}, but the session with {version}"
             problems.append(_problem(Finding.MIXED_KEYS, tag_key, field, message))
     for field in FIELDS:
         if field not in found:
@@ -228,7 +230,7 @@ def key_versions(tags: Mapping[str, str]) -> frozenset[int]:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrappedTagKey:
-    """One version of the data key as it lies in the repository: wrapped by KMS, useless without it."""
+    """One version of the data key as stored in the repository: wrapped by KMS."""
 
     version: int
     wrapped: bytes  # KMS's CiphertextBlob
@@ -260,7 +262,7 @@ class WrappedTagKey:
 
 
 def encryption_context(deployment: str, version: int) -> dict[str, str]:
-    """Return what KMS authenticates with a data key: it unwraps for this deployment and version only."""
+    """Return the KMS encryption context of a data key, which binds it to this deployment and version."""
     return {
         "tidemark:deployment": deployment,
         "tidemark:purpose": "recovery-point-tags",
@@ -312,10 +314,10 @@ def _names(ours: Mapping[str, str], keys: Mapping[int, bytes], deployment: str) 
 def _open_values(
     values: Mapping[str, tuple[str, str]], cipher: AESSIV, file_system: str, deployment: str
 ) -> tuple[dict[str, str], list[TagProblem]]:
-    """Return the texts that authenticate; `values` are tag key and value by field, `session` among them."""
+    """Return the texts that authenticate; `values` are tag key and value by field and include `session`."""
     texts: dict[str, str] = {}
     problems: list[TagProblem] = []
-    for field in FIELDS:  # the session is the first: the others are bound to it
+    for field in FIELDS:  # the session comes first: the others are bound to it
         if field not in values:
             continue
         tag_key, value = values[field]
@@ -356,7 +358,7 @@ def _marker_problems(marker: str | None, deployment: str) -> Iterator[TagProblem
             Finding.MISSING, MARKER, None, f"the tag {MARKER} that names the deployment is missing"
         )
     elif marker != deployment:
-        message = f"the tag {MARKER} names the deployment {marker}, the other tags are of {deployment}"
+        message = f"the tag {MARKER} names the deployment {marker}, but the other tags are of {deployment}"
         yield _problem(Finding.ALTERED, MARKER, None, message)
 
 
@@ -365,7 +367,7 @@ def _foreign_tag(tag_key: str, keys: Mapping[int, bytes]) -> TagProblem:
     parts = tag_key.split(":")
     if len(parts) == 4 and parts[1].isdecimal() and parts[2].isdecimal():
         if parts[1] != str(FORMAT):
-            message = f"the tag {tag_key} is in format {parts[1]}, this is {FORMAT}; install a newer Tidemark"
+            message = f"the tag {tag_key} has format {parts[1]}, not {FORMAT}; install a newer Tidemark"
             return _problem(Finding.UNKNOWN_FORMAT, tag_key, None, message)
         if int(parts[2]) not in keys:
             message = f"the tag {tag_key} is sealed with a data key that the repository does not hold"
@@ -381,7 +383,7 @@ def _problem(finding: Finding, tag_key: str, field: str | None, message: str) ->
 def _pad_value(field: str, text: str) -> bytes:
     value = text.encode()
     if b"\0" in value or len(value) > _MAX_VALUE_BYTES:
-        raise ValueError(f"{field} holds a NUL or is longer than {_MAX_VALUE_BYTES} bytes: {text!r}")
+        raise ValueError(f"{field} contains a NUL or is longer than {_MAX_VALUE_BYTES} bytes: {text!r}")
     blocks = max(1, -(-len(value) // _VALUE_BLOCK))
     return value.ljust(blocks * _VALUE_BLOCK, b"\0")
 

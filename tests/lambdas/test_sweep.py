@@ -305,7 +305,7 @@ def test_a_job_that_goes_on_is_followed_to_its_end(account: Account, call: Any, 
     answer(backup, State="RUNNING")
     session = swept(account, call)
     assert (session.status, session.points) == (SessionStatus.ABORTED, ())
-    assert "goes on in AWS Backup (RUNNING): job-1" in session.reasons[1]
+    assert "continues in AWS Backup (RUNNING): job-1" in session.reasons[1]
     answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
     later = swept(account, call)
     assert [made.recovery_point_arn for made in later.points] == [POINT]
@@ -368,7 +368,7 @@ def test_an_error_with_one_session_keeps_nobody_from_the_others_and_is_seen(
 def test_a_job_that_was_started_while_its_session_was_closed_is_followed_too(
     account: Account, call: Any, backup: Stubber
 ) -> None:
-    assert swept(account, call).reasons[1] == "no backup job of it is written down"
+    assert swept(account, call).reasons[1] == "it has no recorded backup job"
     call("sweep", {})  # it is on no list any more
     record_job(account.deployment.records, "lost", JOB)
     answer(backup, State="COMPLETED", RecoveryPointArn=POINT)

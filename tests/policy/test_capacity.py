@@ -1,4 +1,4 @@
-"""What does not fit into a deployment is refused at its line, with the number, the limit and the way out."""
+"""What does not fit into a deployment is refused at its line, with the number, the limit and the fix."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_more_file_systems_are_refused_at_the_first_too_many(tmp_path: Path) -> 
     message = problem_of(tmp_path, HEAD + nightly + weekly)
     line = len((HEAD + nightly).splitlines()) + 3 + 500 + 1
     assert message == (
-        f"tidemark.yaml:{line}: policies.weekly.file_systems[500]: the deployment has 1,050 file systems, "
-        f"and 1,000 fit; {WAY_OUT} (a tidemark.yaml with another name under deployment)"
+        f"tidemark.yaml:{line}: policies.weekly.file_systems[500]: there are 1,050 file systems; "
+        f"the limit is 1,000; {WAY_OUT} (a tidemark.yaml with another name under deployment)"
     )
 
 
@@ -68,7 +68,7 @@ def test_more_policies_than_the_template_holds_are_refused_at_the_first_too_many
     assert message.startswith(
         f"tidemark.yaml:{line}: policies.p{most}: {most + 10} policies take {2 * (most + 10)} resources"
     )
-    assert f"and {MOST_RESOURCES} fit" in message
+    assert f"the limit is {MOST_RESOURCES} (" in message
     assert WAY_OUT in message
 
 
@@ -77,7 +77,7 @@ def test_policies_too_long_for_the_template_are_refused(tmp_path: Path) -> None:
     policies = [policy(f"p{number}", more=long) for number in range(80)]
     message = problem_of(tmp_path, HEAD + "".join(policies))
     assert "80 policies take 3" in message
-    assert "characters of the stack's template, and 300,000 fit; shorten index.exclude" in message
+    assert "characters of the stack's template; the limit is 300,000; shorten index.exclude" in message
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,9 @@ def test_a_list_too_long_for_a_workers_environment_is_refused(tmp_path: Path, pa
     quoted = path.replace("'", "''")
     message = problem_of(tmp_path, HEAD + policy("nightly", more=f"    index: {{exclude: ['/{quoted}']}}\n"))
     assert message.startswith(f"tidemark.yaml:6: policies.nightly.index.exclude: the list takes {taken}")
-    assert message.endswith("characters of a worker's environment, and 4,096 fit; join paths with * and ?")
+    assert message.endswith(
+        "characters of a worker's environment; the limit is 4,096; join paths with * and ?"
+    )
 
 
 def regions(count: int) -> list[str]:
@@ -104,7 +106,7 @@ def test_vaults_in_more_regions_than_a_role_holds_are_refused(tmp_path: Path) ->
     assert accepted(tmp_path, vaults(MOST_VAULTS))
     message = problem_of(tmp_path, vaults(MOST_VAULTS + 1))
     assert message.startswith(f"tidemark.yaml:{2 + MOST_VAULTS + 1}: vaults.")
-    assert f"vaults in {MOST_VAULTS + 1} Regions, and {MOST_VAULTS} fit into a role; {WAY_OUT}" in message
+    assert f"vaults in {MOST_VAULTS + 1} Regions; the limit is {MOST_VAULTS}; {WAY_OUT}" in message
 
 
 def long_policy(*, copies: int) -> str:
@@ -130,7 +132,7 @@ def test_a_policy_too_long_for_its_parameter_is_refused(tmp_path: Path) -> None:
     message = problem_of(tmp_path, long_policy(copies=MOST_VAULTS - 1))
     assert "without its file systems the policy takes 8,2" in message
     assert message.endswith(
-        "characters of a parameter, and 8,192 fit; shorten index.exclude, or make fewer copies"
+        "characters of a parameter; the limit is 8,192; shorten index.exclude, or reduce copies"
     )
 
 

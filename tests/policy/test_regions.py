@@ -36,8 +36,8 @@ def test_one_that_is_newer_than_the_sdk_could_be_used_before_the_sdk_knew_it(kno
         ("cn-nroth-1", "cn-north-1"),
     ],
 )
-def test_a_slip_is_told_with_what_was_meant(name: str, meant: str) -> None:
-    assert f"{name} is no Region of AWS; did you mean {meant}?" in str(REGIONS.problem(name))
+def test_a_typo_is_reported_with_the_region_that_was_meant(name: str, meant: str) -> None:
+    assert f"{name} is not an AWS Region; did you mean {meant}?" in str(REGIONS.problem(name))
 
 
 def test_what_is_near_to_nothing_is_told_with_an_example() -> None:
@@ -45,7 +45,7 @@ def test_what_is_near_to_nothing_is_told_with_an_example() -> None:
 
 
 @pytest.mark.parametrize("new", ["us-east-3", "eu-central-3", "mx-west-1", "sa-north-1", "cn-north-2"])
-def test_one_that_may_open_tomorrow_is_no_slip(new: str) -> None:
+def test_a_region_that_may_open_later_is_not_a_typo(new: str) -> None:
     assert new not in REGIONS.known
     assert REGIONS.problem(new) is None
 

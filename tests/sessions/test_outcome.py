@@ -60,7 +60,7 @@ def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
     for job in session.jobs:
         assert job.job_id in made or any(job.region in reason and job.state in reason for reason in said)
     none_known = not session.jobs and not session.points
-    assert ("no backup job of it is written down" in said) == none_known
+    assert ("it has no recorded backup job" in said) == none_known
     indexed = session.index_id is not None and index is not None and index.status is IndexStatus.COMPLETE
     if session.index_wanted and session.points and not indexed:
         assert any(reason.startswith("not indexed") for reason in said), "I3"
@@ -82,5 +82,5 @@ def test_why_there_is_no_index_names_the_index_and_what_stopped_it() -> None:
         "not indexed: index index failed: no mount target",
     )
     running = replace(COMPLETE, status=IndexStatus.RUNNING)
-    assert "still being made" in decide_outcome(BACKED_UP, running, failure=None, problems=()).reasons[0]
+    assert "in progress" in decide_outcome(BACKED_UP, running, failure=None, problems=()).reasons[0]
     assert "no record" in decide_outcome(BACKED_UP, None, failure=None, problems=()).reasons[0]

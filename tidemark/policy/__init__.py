@@ -1,1 +1,1 @@
-"""What to protect, when, where to and for how long: the rules of `tidemark.yaml`."""
+"""The rules of `tidemark.yaml`: file systems, schedules, vaults, copies and retention."""

@@ -1,6 +1,6 @@
-"""How much one deployment can hold, so that what is made of its configuration keeps AWS's limits.
+"""Capacity of one deployment, derived from the AWS limits on the resources it creates.
 
-tests/infra/test_limits.py deploys the largest configuration that is accepted here, and measures it.
+tests/infra/test_limits.py deploys the largest configuration that passes here, and measures it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from tidemark.policy.yaml_lines import KeyPath
 # The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
 # 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
 MOST_FILE_SYSTEMS = 1_000
-# A role has 10,240 characters for its policies, and some name every vault next to the file systems.
+# A role has 10,240 characters for its policies, and some name file systems and every vault.
 # Source: IAM User Guide, "IAM and AWS STS quotas".
 MOST_VAULTS = 20
-# A stack has 500 resources, and its template a megabyte; the rest is for everything that is no policy.
+# A stack has 500 resources, and its template 1 MB; the rest is for the resources that are not policies.
 # Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
 MOST_RESOURCES = 250
 MOST_CHARACTERS = 300_000
-# The worker is given the list in its environment, for which RunTask has 8,192 characters, and a task token
-# may take 2,048 of them; the user data of an instance has 16 KB, with the token several times. Source:
+# The worker gets the list in its environment, for which RunTask allows 8,192 characters, and a task token
+# may take 2,048 of them; the user data of an instance has 16 KB and repeats the token. Source:
 # RunTask, overrides; RunInstances, UserData; Step Functions service quotas.
 LONGEST_EXCLUDE = 4_096
 
@@ -33,34 +33,36 @@ _ELSEWHERE = "move some to a second deployment (a tidemark.yaml with another nam
 
 
 def exclude_problems(where: KeyPath, exclude: Sequence[str]) -> Iterator[Found]:
-    """Say whether a list of excluded directories is too long for a worker's environment."""
+    """Yield a problem if a list of excluded directories is too long for a worker's environment."""
     text = json.dumps(list(exclude))
-    # In the overrides of a task it is JSON within JSON, in an instance's user data a word of the shell.
+    # The list is JSON within JSON in a task's overrides, and a shell word in an instance's user data.
     taken = max(len(json.dumps(text)), len(shlex.quote(text)))
     if taken > LONGEST_EXCLUDE:
-        fact = f"the list takes {taken:,} characters of a worker's environment, and {LONGEST_EXCLUDE:,} fit"
+        fact = (
+            f"the list takes {taken:,} characters of a worker's environment; the limit is {LONGEST_EXCLUDE:,}"
+        )
         yield where, f"{fact}; join paths with * and ?"
 
 
 def policy_problems(where: KeyPath, policy: Policy) -> Iterator[Found]:
-    """Say whether a policy is too long to store, whatever the number of its file systems."""
+    """Yield a problem if a policy is too long to store, regardless of its number of file systems."""
     taken = len(documents(policy).own)
     if taken > LONGEST_PARAMETER:
         fact = f"without its file systems the policy takes {taken:,} characters of a parameter"
-        yield where, f"{fact}, and {LONGEST_PARAMETER:,} fit; shorten index.exclude, or make fewer copies"
+        yield where, f"{fact}; the limit is {LONGEST_PARAMETER:,}; shorten index.exclude, or reduce copies"
 
 
 def vault_problems(vaults: Collection[str]) -> Iterator[Found]:
-    """Say whether there are vaults in too many Regions for a role."""
+    """Yield a problem if the vaults are in too many Regions for a role."""
     if len(vaults) > MOST_VAULTS:
         yield (
             ("vaults", list(vaults)[MOST_VAULTS]),
-            f"there are vaults in {len(vaults)} Regions, and {MOST_VAULTS} fit into a role; {_ELSEWHERE}",
+            f"there are vaults in {len(vaults)} Regions; the limit is {MOST_VAULTS}; {_ELSEWHERE}",
         )
 
 
 def deployment_problems(policies: Mapping[str, Policy]) -> Iterator[Found]:
-    """Say whether the policies are too many or too long for one deployment, at the first that is too much."""
+    """Yield a problem if the policies are too many or too long, at the first one over the limit."""
     yield from _too_many_file_systems(policies)
     yield from _too_much_for_the_template(policies)
 
@@ -76,7 +78,7 @@ def _too_many_file_systems(policies: Mapping[str, Policy]) -> Iterator[Found]:
             if len(seen) > MOST_FILE_SYSTEMS:
                 yield (
                     ("policies", name, "file_systems", number),
-                    f"the deployment has {total:,} file systems, and {MOST_FILE_SYSTEMS:,} fit; {_ELSEWHERE}",
+                    f"there are {total:,} file systems; the limit is {MOST_FILE_SYSTEMS:,}; {_ELSEWHERE}",
                 )
                 return
 
@@ -87,17 +89,19 @@ def _too_much_for_the_template(policies: Mapping[str, Policy]) -> Iterator[Found
     for name, policy in policies.items():
         stored = documents(policy)
         resources += 1 + len(stored.lists) + (policy.schedule is not None)
-        # As text within the template's JSON, where quotes take two characters.
+        # Counted as text within the template's JSON, where a quote takes two characters.
         characters += len(json.dumps(stored.own)) + sum(len(text) for text in stored.lists.values())
         if resources > MOST_RESOURCES and too_many is None:
             too_many = name
         if characters > MOST_CHARACTERS and too_long is None:
             too_long = name
     if too_many is not None:
-        fact = f"{len(policies)} policies take {resources} resources of the stack, and {MOST_RESOURCES} fit"
+        fact = (
+            f"{len(policies)} policies take {resources} resources of the stack; the limit is {MOST_RESOURCES}"
+        )
         parts = "each takes one, another for its schedule, and more for a long list of file systems"
         yield ("policies", too_many), f"{fact} ({parts}); {_ELSEWHERE}"
     if too_long is not None:
         fact = f"{len(policies)} policies take {characters:,} characters of the stack's template"
         way_out = f"shorten index.exclude, or {_ELSEWHERE}"
-        yield ("policies", too_long), f"{fact}, and {MOST_CHARACTERS:,} fit; {way_out}"
+        yield ("policies", too_long), f"{fact}; the limit is {MOST_CHARACTERS:,}; {way_out}"

@@ -1,6 +1,6 @@
-"""`tidemark.yaml`: read, checked as a whole, and turned into values.
+"""Reads and validates `tidemark.yaml`, and returns it as values.
 
-All problems of a file are told at once, each with its line and the way out.
+All problems of a file are reported together, each with its line and the fix.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, 
 from tidemark.policy.regions import Regions
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
-LONGEST_SESSION_ID = 80  # it names a Step Functions execution
-_MOMENT = "20261122T020000Z-r99"  # reruns of a session count behind its time
+LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
+_MOMENT = "20261122T020000Z-r99"  # a rerun appends its number to the time
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +45,15 @@ class Configuration:
     prefix: str  # of the repository; may be empty, has no slash at either end
     vaults: Mapping[str, str]  # Region -> vault name
     policies: tuple[Policy, ...]
-    email: str | None  # who is told of results and alarms
+    email: str | None  # receives results and alarms
     log_days: int
     keep_on_destroy: bool
 
 
 def load(path: Path, regions: Regions) -> Configuration:
-    """Return the configuration in the file at `path`, whose Regions must be among `regions`, or may be new.
+    """Return the configuration in the file at `path`. Its Regions must be valid by `regions`.
 
-    Raises ConfigurationError that names file, line and the way out of every problem found.
+    Raises ConfigurationError with the file, the line and the fix of every problem found.
     """
     document = yaml_lines.read(path)
     if document.values is None:
@@ -65,7 +65,7 @@ def load(path: Path, regions: Regions) -> Configuration:
         file = ConfigurationFile.model_validate(document.values)
     except ValidationError as error:
         raise yaml_lines.failure(path, list(_shape_problems(document, error))) from None
-    # What is said about vaults and copies would only confuse where a Region is misspelt.
+    # If a Region is misspelt, problems of vaults and copies that follow from it would only confuse.
     found = list(_region_problems(file, regions)) or list(_cross_problems(file))
     problems = [document.problem(where, message) for where, message in found]
     if problems:
@@ -74,11 +74,11 @@ def load(path: Path, regions: Regions) -> Configuration:
 
 
 def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:
-    """Say in our words what pydantic found wrong with single values."""
+    """Yield the errors that pydantic found in single values, with Tidemark's messages."""
     for found in error.errors(include_url=False):
         where = found["loc"]
         if where[-1:] == ("[key]",) and found["type"] != "extra_forbidden":
-            where = where[:-1]  # pydantic's sign that it is the key itself which is wrong
+            where = where[:-1]  # pydantic appends this when the key itself is wrong
         match found["type"]:
             case "extra_forbidden":
                 message = _unknown_key(where)
@@ -87,17 +87,17 @@ def _shape_problems(document: Document, error: ValidationError) -> Iterator[Prob
             case "value_error":
                 message = found["msg"].removeprefix("Value error, ")
             case _ if found["input"] is None:
-                message = f"there is no value; write one{_example(where)}, or remove the key"
+                message = f"the value is missing; write one{_example(where)}, or remove the key"
             case "dict_type" | "model_type":
                 message = f"{_shown(found['input'])} should be keys with values{_example(where)}"
             case "list_type":
-                message = f"{_shown(found['input'])} should be a list, one item a line behind '- '"
+                message = f"{_shown(found['input'])} should be a list, with one '- item' per line"
             case "bool_type" | "bool_parsing":
                 message = f"{_shown(found['input'])} should be true or false"
             case "string_type":
                 message = f"{_shown(found['input'])} should be text; put it in quotes"
             case "too_short" if found["input"] == {}:
-                message = f"there is none; write one{_example(where)}"
+                message = f"there are none; write at least one{_example(where)}"
             case _:
                 message = f"{_shown(found['input'])}: {found['msg'][0].lower()}{found['msg'][1:]}"
         yield document.problem(where, message)
@@ -108,11 +108,11 @@ def _unknown_key(where: KeyPath) -> str:
     names = list(model.model_fields) if model else []
     near = difflib.get_close_matches(str(where[-1]), names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"the keys here are {', '.join(names)}"
-    return f"{where[-1]!r} is no key of tidemark.yaml; {hint}"
+    return f"{where[-1]!r} is not a key of tidemark.yaml; {hint}"
 
 
 def _model_at(where: KeyPath) -> type[BaseModel] | None:
-    """Return the model whose keys stand below `where`."""
+    """Return the model of the keys below `where`."""
     match where:
         case ():
             return ConfigurationFile
@@ -156,7 +156,7 @@ def _shown(value: Any) -> str:
 
 
 def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tuple[KeyPath, str]]:
-    """Report Regions that do not exist, and those in another partition than the deployment.
+    """Yield Regions that do not exist, and Regions in a different partition from the deployment's.
 
     Source: AWS Fault Isolation Boundaries, "Partitions".
     """
@@ -174,11 +174,11 @@ def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tupl
             yield where, problem
         elif home and (foreign := regions.partition(region)) != home:
             fact = f"{region} is in the partition {foreign} and {file.region} in {home}"
-            yield where, f"{fact}; no account and no copy spans two, so name Regions of {home} only"
+            yield where, f"{fact}; accounts and copies cannot span partitions; use Regions of {home} only"
 
 
 def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
-    """Say what is wrong with values that are right by themselves."""
+    """Yield problems of values that are valid individually but not together."""
     if file.region not in file.vaults:
         yield (
             ("vaults",),
@@ -200,14 +200,14 @@ def _policy_problems(
     for number, file_system in enumerate(policy.file_systems):
         at = (*where, "file_systems", number)
         if file_system in named:
-            yield at, f"{file_system} is named twice; remove one"
+            yield at, f"{file_system} is listed twice; remove one"
         named.add(file_system)
         session_id = f"{name}-{file_system}-{_MOMENT}"
         if len(session_id) > LONGEST_SESSION_ID:
             too_long = len(session_id) - LONGEST_SESSION_ID
             yield (
                 at,
-                f"with this id session names get {too_long} characters too long; shorten the policy's name",
+                f"with this id, session names are {too_long} characters too long; shorten the policy's name",
             )
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
@@ -228,9 +228,9 @@ def _copy_problems(
     known = file.vaults.get(copy.region)
     vault = copy.vault or known
     if copy.region == file.region:
-        yield (*where, "region"), f"{copy.region} is where the backup itself is made; copy to another Region"
+        yield (*where, "region"), f"{copy.region} is the Region of the backup itself; copy to another Region"
     elif copy.region in seen:
-        yield (*where, "region"), f"a copy in {copy.region} is made already; remove one"
+        yield (*where, "region"), f"there is already a copy in {copy.region}; remove one"
     elif known is None:
         near = difflib.get_close_matches(copy.region, file.vaults, n=1, cutoff=0.8)
         hint = f"did you mean {near[0]}? Or " if near else ""
@@ -243,26 +243,26 @@ def _copy_problems(
         )
         yield (
             (*where, "vault"),
-            f"{fact}; write {known}, which is the vault of {copy.region}, or leave vault out",
+            f"{fact}; write {known}, the vault of {copy.region}, or omit vault",
         )
 
 
 def _schedule_problems(where: KeyPath, schedule: SchedulePart) -> Iterator[tuple[KeyPath, str]]:
     if (schedule.cron is None) == (schedule.rate is None):
-        yield where, "a schedule is one cron or one rate; write one of them, for example cron: '0 2 * * ? *'"
+        yield where, "a schedule needs exactly one of cron and rate, for example cron: '0 2 * * ? *'"
     elif schedule.cron and not comes_after(schedule.cron, wall := _wall(schedule.time_zone or "UTC")):
-        past = f"its last time was in {last_year(schedule.cron)}, and it is {wall:%Y-%m-%d %H:%M} there"
-        yield (*where, "cron"), f"{past}; write a year to come, or *"
+        past = f"its last run was in {last_year(schedule.cron)}, and local time is {wall:%Y-%m-%d %H:%M}"
+        yield (*where, "cron"), f"{past}; write a future year, or *"
     elif schedule.rate and schedule.time_zone:
-        yield (*where, "time_zone"), "a rate knows no time of day; remove time_zone, or write a cron"
+        yield (*where, "time_zone"), "a rate has no time of day; remove time_zone, or write a cron"
 
 
 def _wall(time_zone: str) -> datetime:
-    """Return what clocks show in a time zone; in UTC where this machine has no data of it."""
+    """Return the local time in a time zone; in UTC if this machine has no data for the zone."""
     zone: tzinfo = UTC
     with contextlib.suppress(ZoneInfoNotFoundError):
         zone = ZoneInfo(time_zone)
-    # Whoever reads a configuration need not bring a clock: its schedules are to come, whenever that is.
+    # Callers of `load` pass no clock: a schedule must have a run in the future at the time of reading.
     return datetime.now(zone).replace(tzinfo=None)  # noqa: TID251 - see above
 
 
@@ -270,7 +270,7 @@ def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPa
     if worker.type == "ec2":
         for key in ("cpu", "memory"):
             if getattr(worker, key) is not None:
-                yield (*where, key), f"an EC2 worker has the {key} of its instance_type; remove {key}"
+                yield (*where, key), f"instance_type determines the {key} of an EC2 worker; remove {key}"
         return
     if worker.instance_type:
         yield (
@@ -339,7 +339,7 @@ def _worker(worker: WorkerPart) -> WorkerSettings:
     network = worker.network or NetworkPart()
     return WorkerSettings(
         kind=worker.type,
-        # Bounded, for this is asked also where the number is told to be wrong, be it infinite or none.
+        # Bounded, because this also runs for a number that is reported as wrong, such as infinity or NaN.
         cpu_units=round(max(0.0, min(1024.0, _vcpus(worker))) * 1024),
         memory_mib=2048 if worker.memory is None else worker.memory,
         instance_type=worker.instance_type,

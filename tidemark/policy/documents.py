@@ -1,9 +1,9 @@
-"""A policy as SSM parameters: one, or one and the lists of its file systems.
+"""A policy as SSM parameters: one, or one plus lists of its file systems.
 
-An advanced parameter holds 8 KB, which is some 340 file systems. The file systems of a longer policy are in
+An advanced parameter holds 8 KB, or about 340 file systems. The file systems of a longer policy are in
 lists of 4 KB below its name. A list is named by its content, and the policy's own parameter names its lists:
-a deployment creates new lists, then changes the policy, then deletes old lists, so that no reader sees half
-of a change. Standard library only, as `policy.py`.
+a deployment creates new lists, then changes the policy, then deletes old lists, so that no reader sees a
+partial change. Imports only the standard library, like `policy.py`.
 Source: AWS Systems Manager User Guide, "Managing parameter tiers"; PutParameter, Value and Tier.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from tidemark.policy.policy import Policy, policy_parameter
 
 LONGEST_PARAMETER = 8192  # characters of an advanced parameter
-LONGEST_LIST = 4096  # characters of a standard parameter, which costs nothing
+LONGEST_LIST = 4096  # characters of a standard parameter, which is free
 _LISTS = "file_system_lists"
 
 
@@ -26,17 +26,19 @@ class Documents:
     """The values of a policy's parameters."""
 
     own: str  # of the parameter that `policy_parameter` names
-    lists: dict[str, str]  # by the last part of their names; empty where the policy is one parameter
+    lists: dict[str, str]  # by the last part of their names; empty if the policy is one parameter
 
 
 def documents(policy: Policy) -> Documents:
-    """Return what is stored for a policy. Its own document may be too long: see capacity.py."""
+    """Return the parameter values of a policy. Its own document may be too long: see capacity.py."""
     whole = policy.to_json()
     if len(whole) <= LONGEST_PARAMETER:
         return Documents(own=whole, lists={})
     lists = {hashlib.sha256(text.encode()).hexdigest()[:16]: text for text in _lists(policy.file_systems)}
     rest = json.loads(whole)
-    del rest["file_systems"]  # an empty list would be a policy of none to a version that knows no lists
+    del rest[
+        "file_systems"
+    ]  # a version without lists would read an empty list as a policy without file systems
     own = json.dumps({**rest, _LISTS: list(lists)}, sort_keys=True, separators=(",", ":"))
     return Documents(own=own, lists=lists)
 

@@ -1,4 +1,4 @@
-"""The sizes that a Fargate task can have.
+"""The valid sizes of a Fargate task.
 
 Source: Amazon ECS Developer Guide, "Fargate task definition differences", Linux.
 """
@@ -18,20 +18,20 @@ SIZES: dict[int, tuple[int, ...]] = {
 
 
 def check_cpu(vcpus: float) -> None:
-    """Raise ValueError, with what there is, unless Fargate offers tasks of so many vCPUs."""
+    """Raise ValueError, listing the valid values, unless Fargate offers tasks with this many vCPUs."""
     if vcpus * 1024 not in SIZES:
         offered = ", ".join(f"{units / 1024:g}" for units in SIZES)
-        raise ValueError(f"Fargate has no task of {vcpus:g} vCPU; choose one of {offered}")
+        raise ValueError(f"Fargate has no task with {vcpus:g} vCPU; choose one of {offered}")
 
 
 def check_size(cpu_units: int, memory_mib: int) -> None:
-    """Raise ValueError, with what fits, unless Fargate offers this size."""
+    """Raise ValueError, with the valid range, unless Fargate offers this size."""
     check_cpu(cpu_units / 1024)
     fitting = SIZES[cpu_units]
     if memory_mib not in fitting:
         step = f" in steps of {_size(fitting[1] - fitting[0])}" if cpu_units > 256 else ""
         raise ValueError(
-            f"Fargate has no task of {cpu_units / 1024:g} vCPU with {_size(memory_mib)}; "
+            f"Fargate has no task with {cpu_units / 1024:g} vCPU and {_size(memory_mib)}; "
             f"with that cpu, memory is {_size(fitting[0])} to {_size(fitting[-1])}{step}"
         )
 

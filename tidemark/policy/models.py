@@ -1,7 +1,7 @@
-"""The shape of `tidemark.yaml`, key by key; also the source of its JSON Schema.
+"""The keys of `tidemark.yaml` as pydantic models, from which its JSON Schema is generated.
 
-What one value may be is said here; what several of them must be together, in `configuration.py`. The
-descriptions are what an editor shows beside the key.
+Rules for single values are here; rules across values are in `configuration.py`. Editors show the
+descriptions next to the keys.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tidemark.exclusions import Exclusion
 from tidemark.policy import schedule
 from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
 
-FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS answers to one client
+FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS serves to one client
 _SWITCH = TypeAdapter(bool)
 _DAYS = {"day": 1, "week": 7, "year": 365}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Form:
-    """A string that must match as a whole: a message in words here, the pattern in the JSON Schema."""
+    """A string that must match a pattern in full; validation errors describe the pattern in words."""
 
     pattern: str
     what: str
@@ -64,7 +64,7 @@ def _file_system_id(text: str) -> str:
 def keep_days(text: Any) -> int | None:
     """Return the days of a text such as `35 days` or `7 years` (of 365 days); None for `forever`.
 
-    Raises ValueError; a bare number is refused, for nobody remembers its unit in a year.
+    Raises ValueError, also for a number without a unit.
     Source: AWS Backup Developer Guide, retention is 1 day to 100 years (36,500 days) or always.
     """
     if text == "forever":
@@ -72,10 +72,12 @@ def keep_days(text: Any) -> int | None:
     match = re.fullmatch(r"([0-9]{1,6}) (day|week|year)s?", text) if isinstance(text, str) else None
     if not match:
         hint = f"{text} days" if isinstance(text, int) and not isinstance(text, bool) else "35 days"
-        raise ValueError(f"{text!r} is not a time to keep; write '{hint}', '5 weeks', '7 years' or 'forever'")
+        raise ValueError(
+            f"{text!r} is not a retention period; write '{hint}', '5 weeks', '7 years' or 'forever'"
+        )
     days = int(match.group(1)) * _DAYS[match.group(2)]
     if not 1 <= days <= LONGEST_KEEP_DAYS:
-        raise ValueError(f"AWS Backup keeps 1 to {LONGEST_KEEP_DAYS} days, not {days}; or write 'forever'")
+        raise ValueError(f"AWS Backup accepts 1 to {LONGEST_KEEP_DAYS} days, not {days}; or write 'forever'")
     return days
 
 
@@ -88,33 +90,33 @@ def memory_mib(text: Any) -> int:
 
 
 def excluded(text: str) -> str:
-    """Return a pattern of directories as `exclusions` writes it, from the root. Raises ValueError."""
+    """Return a directory pattern in the normal form of `exclusions`. Raises ValueError."""
     return str(Exclusion.parse(text))
 
 
 def _no_switch(value: Any) -> Any:
-    """Return what may be a number. Raises ValueError for true and false, which Python counts as 1 and 0."""
+    """Return `value`. Raises ValueError for true and false, which Python treats as 1 and 0."""
     if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is no number; write one")  # noqa: TRY004 - pydantic wants this
+        raise ValueError(f"{str(value).lower()} is not a number; write a number")  # noqa: TRY004 - pydantic wants this
     return value
 
 
 def _no_number(value: Any) -> Any:
-    """Return what may be true or false. Raises ValueError for a number."""
+    """Return `value`. Raises ValueError for a number."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f"{value} should be true or false")  # noqa: TRY004 - likewise
     return value
 
 
 def _index_part(value: Any) -> Any:
-    """Return what `index` says as its settings, or None where no index is wanted."""
+    """Return the settings in `index`, or None if it is false."""
     if isinstance(value, dict | IndexPart):
         return value
     try:
         _no_number(value)
         return IndexPart() if _SWITCH.validate_python(value) else None
     except ValueError:
-        found = "there is no value; it" if value is None else repr(value)
+        found = "the value is missing; it" if value is None else repr(value)
         raise ValueError(
             f"{found} should be true or false, or settings, for example index: {{exclude: [/scratch]}}"
         ) from None
@@ -122,7 +124,7 @@ def _index_part(value: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _OrSwitch:
-    """Settings, or true for the default ones, or false for none."""
+    """Settings, or true for the defaults, or false for None."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(_index_part, handler(source))
@@ -134,10 +136,10 @@ class _OrSwitch:
         return {"anyOf": [{"type": "boolean"}, *settings]}
 
 
-# The lengths keep what is built from the names within AWS's limits: the bucket
+# The lengths keep names that are built from these within AWS's limits: the bucket
 # `<deployment>-repository-<account>-<Region>` within 63, a function within 64, and a session id
-# `<policy>-<file system>-<time>`, which names an execution, within 80. The prefix is in roles, and in the
-# environment of functions and workers.
+# `<policy>-<file system>-<time>`, the name of an execution, within 80. The prefix is part of roles, and of
+# the environment of functions and workers.
 DeploymentName = Annotated[
     str,
     _Form(
@@ -203,22 +205,22 @@ NoNumber = BeforeValidator(_no_number)
 
 
 class _Part(BaseModel):
-    """No key is ignored: a misspelt one would silently leave a default in force."""
+    """Rejects unknown keys: a misspelt one would silently leave the default in effect."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RepositoryPart(_Part):
-    """The bucket where indexes live."""
+    """The bucket for indexes."""
 
     bucket: BucketName | None = Field(
         None, description="Name of the bucket. Default: <deployment>-repository-<account>-<Region>."
     )
-    prefix: Prefix = Field("", description="Everything is written below this prefix.")
+    prefix: Prefix = Field("", description="Prefix of every object key.")
 
 
 class SchedulePart(_Part):
-    """One cron or one rate."""
+    """When a policy runs: exactly one of cron and rate."""
 
     cron: Annotated[str, AfterValidator(schedule.cron_expression)] | None = Field(
         None,
@@ -227,7 +229,7 @@ class SchedulePart(_Part):
     )
     rate: Annotated[str, AfterValidator(schedule.rate_expression)] | None = Field(
         None,
-        description="Every so many minutes, hours or days, beginning with the deployment.",
+        description="Interval in minutes, hours or days, starting at deployment.",
         examples=["12 hours"],
     )
     time_zone: Annotated[str, AfterValidator(schedule.check_time_zone)] | None = Field(
@@ -238,19 +240,23 @@ class SchedulePart(_Part):
 class CopyPart(_Part):
     """A copy of each recovery point in another Region."""
 
-    region: RegionName = Field(description="Region of the copy; it needs a vault under `vaults`.")
+    region: RegionName = Field(description="Region of the copy. `vaults` must contain a vault for it.")
     vault: VaultName | None = Field(
-        None, description="Vault of the copy. Default: the Region's under `vaults`."
+        None, description="Vault of the copy. Default: the vault of the Region under `vaults`."
     )
     keep: Keep = Field(description="How long AWS Backup keeps the copy.", examples=["90 days", "forever"])
 
 
 class NetworkPart(_Part):
-    """Where workers stand, instead of a choice made from the file system's mount targets."""
+    """Subnets and security groups for workers, instead of those chosen from the mount targets."""
 
-    subnets: list[SubnetId] = Field([], max_length=16, description="Each in a zone with a mount target.")
+    subnets: list[SubnetId] = Field(
+        [], max_length=16, description="Subnets in Availability Zones with a mount target."
+    )
     security_groups: list[SecurityGroupId] = Field(
-        [], max_length=5, description="Admitted by the mount targets on port 2049; out on 443."
+        [],
+        max_length=5,
+        description="Must be allowed by the mount targets on port 2049, and allow outbound traffic on 443.",
     )
     public_address: Annotated[bool, NoNumber] = Field(
         False,
@@ -261,7 +267,7 @@ class NetworkPart(_Part):
 
 
 class WorkerPart(_Part):
-    """The machine that crawls a file system to make an index."""
+    """The machine that crawls a file system to create an index."""
 
     type: Literal["fargate", "ec2"] = Field("fargate", description="A Fargate task, or an EC2 instance.")
     cpu: Annotated[float | None, NoSwitch] = Field(
@@ -270,36 +276,40 @@ class WorkerPart(_Part):
     memory: Memory | None = Field(
         None, description="Memory of a Fargate task. Default: 2 GB.", examples=["2 GB"]
     )
-    instance_type: GravitonType | None = Field(None, description="EC2 only. Default: m7g.large.")
+    instance_type: GravitonType | None = Field(
+        None, description="Instance type (EC2 only). Default: m7g.large."
+    )
     network: NetworkPart | None = Field(
-        None, description="Default: chosen from the file system's mount targets."
+        None, description="Network of the worker. Default: chosen from the file system's mount targets."
     )
 
 
 class IndexPart(_Part):
-    """What the index of each backup leaves out, and how fast its worker may ask."""
+    """The directories that indexes omit, and the rate limit of the worker."""
 
     exclude: list[ExcludePattern] = Field(
         [],
-        description="Directories to leave out of the index, with all below; backups hold them all the same. "
-        "Patterns as in a .gitignore file: from the root where a slash is at the beginning or in the "
-        "middle, else names at any depth; ** is any number of directories.",
+        description="Directories to omit from the index, with everything below. Backups still include them. "
+        "Patterns use .gitignore syntax: with a slash at the beginning or in the middle, a path from "
+        "the root; otherwise a name at any depth; ** matches any number of directories.",
         examples=[["/scratch", "/home/*/.cache", "node_modules"]],
     )
     operations_per_second: Annotated[int | None, NoSwitch] = Field(
         None,
         ge=1,
         le=FASTEST_CRAWL,
-        description="The most metadata operations that the worker asks of the file system in a second. "
-        "Default: as many as it answers.",
+        description="Maximum metadata operations per second that the worker requests from the file system. "
+        "Default: no limit.",
     )
 
 
 class PolicyPart(_Part):
-    """What to protect, when, and for how long."""
+    """File systems to back up, with their schedule and retention."""
 
     file_systems: list[FileSystemId] = Field(min_length=1, description="Ids of EFS file systems in `region`.")
-    schedule: SchedulePart | None = Field(None, description="Default: started by hand only.")
+    schedule: SchedulePart | None = Field(
+        None, description="When the policy runs. Default: only when started manually."
+    )
     keep: Keep = Field(
         description="How long AWS Backup keeps the recovery points.",
         examples=["35 days", "7 years", "forever"],
@@ -307,36 +317,40 @@ class PolicyPart(_Part):
     copies: list[CopyPart] = Field([], description="Copies in other Regions.")
     index: Annotated[IndexPart | None, _OrSwitch()] = Field(
         IndexPart(),
-        description="Whether to catalogue the files of each backup, or how.",
+        description="Whether to index the files of each backup, or settings for the index.",
         json_schema_extra={"default": True},
     )
-    worker: WorkerPart | None = Field(None, description="Default: the `worker` of the deployment.")
+    worker: WorkerPart | None = Field(
+        None, description="Worker of this policy. Default: the `worker` of the deployment."
+    )
 
 
 class NotificationsPart(_Part):
-    """Who hears of failed sessions and alarms."""
+    """The recipient of failed sessions and alarms."""
 
-    email: EmailAddress = Field(description="Gets a mail to confirm the subscription first.")
+    email: EmailAddress = Field(description="Receives an email to confirm the subscription first.")
 
 
 class ConfigurationFile(_Part):
     """The configuration of one Tidemark deployment."""
 
     deployment: DeploymentName = Field(
-        "tidemark", description="Begins the name of everything that is deployed."
+        "tidemark", description="Prefix of the names of all deployed resources."
     )
     region: RegionName = Field(description="Region of the deployment and of its file systems.")
-    repository: RepositoryPart = Field(RepositoryPart(), description="Where indexes live.")
+    repository: RepositoryPart = Field(RepositoryPart(), description="Where indexes are stored.")
     vaults: dict[RegionName, VaultName] = Field(
         min_length=1,
-        description="The vault to make in each Region: in `region` for backups, elsewhere for copies.",
+        description="Vault to create in each Region: in `region` for backups, in others for copies.",
     )
     policies: dict[PolicyName, PolicyPart] = Field(min_length=1, description="Policies by name.")
-    worker: WorkerPart = Field(WorkerPart(), description="The worker of policies that do not name their own.")
-    notifications: NotificationsPart | None = Field(None, description="Default: nobody is told.")
+    worker: WorkerPart = Field(WorkerPart(), description="Default worker of policies.")
+    notifications: NotificationsPart | None = Field(
+        None, description="Notifications by email. Default: none."
+    )
     log_days: Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], NoSwitch] = Field(
         30, description="Days to keep the logs of functions, state machines and workers."
     )
     keep_on_destroy: Annotated[bool, NoNumber] = Field(
-        True, description="Whether `cdk destroy` leaves repository, tables, vaults and their keys in place."
+        True, description="Whether `cdk destroy` retains repository, tables, vaults and their keys."
     )

@@ -1,4 +1,4 @@
-"""Whether a cron expression that `schedule` has accepted ever comes, and comes again."""
+"""The days on which a cron expression that `schedule` has accepted runs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _MONDAY_TO_FRIDAY = range(2, 7)
 
 
 def last_year(expression: str) -> int | None:
-    """Return the last year of `cron(...)` with a day in it; None where there is none in any of its years.
+    """Return the last year in which `cron(...)` runs; None if it never runs.
 
-    What is 30 February, or 31 of months that have 30 days, is no day.
+    30 February, or day 31 in months of 30 days, never occurs.
     """
     return next((day.year for day in days_of(expression, backwards=True)), None)
 
 
 def comes_after(expression: str, wall: datetime) -> bool:
-    """Tell whether `cron(...)` has a time after one that a clock on the wall shows."""
+    """Return whether `cron(...)` runs after the given local time."""
     minutes, hours = _values(expression, "minutes"), _values(expression, "hours")
     later_today = any((hour, minute) > (wall.hour, wall.minute) for hour in hours for minute in minutes)
     first = wall.date()
@@ -33,7 +33,7 @@ def days_of(expression: str, *, backwards: bool = False) -> Iterator[date]:
     fields = _fields(expression)
     for year in sorted(_values(expression, "year"), reverse=backwards):
         for month in sorted(_values(expression, "month"), reverse=backwards):
-            # By the number of each day, what day of the week it is: 1 is Sunday.
+            # Day of the month -> day of the week; 1 is Sunday.
             first, last = calendar.monthrange(year, month)
             weekdays = {day: (first + day) % 7 + 1 for day in range(1, last + 1)}
             if fields["day-of-week"] == "?":
@@ -52,7 +52,7 @@ def _of_month(field: str, weekdays: dict[int, int]) -> Iterable[int]:
         return {working[-1]}
     if field.endswith("W"):
         wanted = int(field[:-1])
-        # Of two that are as near, there is none: between two weekends lie five days.
+        # Never two at the same distance: five days lie between weekends.
         return {min(working, key=lambda day: abs(day - wanted))} if wanted <= last else ()
     return _numbers("day-of-month", field) & weekdays.keys()
 

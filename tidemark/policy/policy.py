@@ -1,7 +1,7 @@
 """A policy as the Lambdas and the CLI read it: plain values with a JSON form.
 
 `infra/` stores each policy's JSON in the SSM parameter that `policy_parameter` names. Standard library
-only, so that a Lambda's start does not pay for pydantic; the rules for what a user may write are in
+only, so that Lambda cold starts do not import pydantic; the rules for user input are in
 `configuration.py`.
 """
 
@@ -38,7 +38,7 @@ def policy_parameter(deployment: str, policy: str) -> str:
 
 
 def resources_parameter(deployment: str) -> str:
-    """Return the name of the SSM parameter that says what a deployment consists of."""
+    """Return the name of the SSM parameter that lists the resources of a deployment."""
     return f"/{deployment}/resources"
 
 
@@ -47,12 +47,12 @@ class Schedule:
     """When a policy runs, in EventBridge Scheduler's syntax."""
 
     expression: str  # cron(...) with six fields, or rate(...)
-    time_zone: str = "UTC"  # IANA name; daylight saving is Scheduler's business
+    time_zone: str = "UTC"  # IANA name; Scheduler handles daylight saving time
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CopyTarget:
-    """Another vault that gets a copy of each recovery point."""
+    """A vault to which each recovery point is copied."""
 
     region: str
     vault: str
@@ -62,7 +62,7 @@ class CopyTarget:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """The machine that crawls a file system, and where it stands."""
+    """The machine that crawls a file system, and its network."""
 
     kind: WorkerKind = "fargate"
     cpu_units: int = 1024  # 1024 units are one vCPU; Fargate only
@@ -70,20 +70,20 @@ class WorkerSettings:
     instance_type: str | None = None  # EC2 only; None: the default of `tidemark/aws/ec2.py`
     subnets: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
     security_groups: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
-    public_address: bool = False  # for subnets whose only way out is an internet gateway
+    public_address: bool = False  # for subnets whose only route out is an internet gateway
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlSettings:
-    """How a worker reads a file system to make its index."""
+    """How a worker reads a file system to create its index."""
 
     exclude: tuple[str, ...] = ()  # patterns of directories; see exclusions.py
-    operations_per_second: int | None = None  # of metadata; None: as fast as the file system answers
+    operations_per_second: int | None = None  # metadata operations; None: no limit
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What to protect, when, where to and for how long, indexed or not."""
+    """What to back up, when, where to and for how long, and whether to index it."""
 
     name: str
     account: str | None = None  # None: the account of the deployment
@@ -94,7 +94,7 @@ class Policy:
     copies: tuple[CopyTarget, ...] = ()
     index: bool = True
     crawl: CrawlSettings = CrawlSettings()
-    schedule: Schedule | None = None  # None: started by hand only
+    schedule: Schedule | None = None  # None: started manually only
     worker: WorkerSettings = WorkerSettings()
 
     def to_json(self) -> str:
@@ -105,8 +105,8 @@ class Policy:
     def from_json(cls, text: str) -> Self:
         """Return the policy that `to_json` wrote.
 
-        Fields that this version does not know are ignored, so that a CLI of yesterday reads a deployment of
-        tomorrow; a missing field without a default is a TypeError, for then the text is no policy.
+        Ignores unknown fields, so that an older CLI can read a newer deployment. Raises TypeError if a field
+        without a default is missing.
         """
         fields: dict[str, Any] = json.loads(text)
         schedule = fields.get("schedule")

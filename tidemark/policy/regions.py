@@ -1,4 +1,4 @@
-"""Which Regions of AWS there are, as far as that can be known."""
+"""The AWS Regions that the SDK knows, and the names that newer Regions may have."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class Regions:
     forms: Mapping[str, str]  # partition -> regular expression
 
     def problem(self, region: str) -> str | None:
-        """Return what is wrong with a Region's name, with the way out; None for one that can be."""
+        """Return what is wrong with a Region's name, and the fix; None for a valid or possibly new one."""
         if region in self.known or self._may_be_new(region):
             return None
         near = difflib.get_close_matches(region, self.known, n=1, cutoff=0.6)
         hint = f"did you mean {self._first_of(near[0])}?" if near else "write one such as eu-central-1"
-        return f"{region} is no Region of AWS; {hint} (one that is new: upgrade botocore, and try again)"
+        return f"{region} is not an AWS Region; {hint} (for a new Region, upgrade botocore and try again)"
 
     def partition(self, region: str) -> str | None:
         """Return the partition of a Region, such as aws-cn; None for a name that fits no partition."""
         return next((name for name, form in self.forms.items() if re.fullmatch(form, region)), None)
 
     def _first_of(self, region: str) -> str:
-        """Return the oldest of the Regions that differ from one in their number only."""
+        """Return the lowest-numbered Region whose name differs from `region` only in the number."""
         return min(known for known in self.known if known.rpartition("-")[0] == region.rpartition("-")[0])
 
     def _may_be_new(self, region: str) -> bool:
-        # A Region that is newer than the SDK must be usable. By letters alone it cannot be told from a slip:
-        # mx-central-1 was one letter from me-central-1 when it opened. So a name passes that has the form of
-        # a partition's, a true compass point, and a number that comes soon after those there are.
+        # A Region that is newer than the SDK must be usable. Edit distance cannot distinguish it from a typo:
+        # mx-central-1 was one letter from me-central-1 when it opened. So a name is accepted if it has the
+        # form of a partition's names, a valid compass point, and a number soon after the existing ones.
         name = _NAME.fullmatch(region)
         if name is None or self.partition(region) is None:
             return False

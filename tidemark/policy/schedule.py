@@ -1,7 +1,7 @@
-"""What EventBridge Scheduler accepts as a recurring schedule.
+"""Validation of recurring schedules for EventBridge Scheduler.
 
-Source: Amazon EventBridge Scheduler User Guide, "Schedule types". A wrong expression is told here, with the
-field at fault, rather than by a failed deployment.
+An invalid expression is reported here, with the field at fault, instead of by a failed deployment.
+Source: Amazon EventBridge Scheduler User Guide, "Schedule types".
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import zoneinfo
 from tidemark.policy.cron_fields import BOUNDS, FIELDS, WORDS
 from tidemark.policy.occurrence import last_year
 
-# Files beside the zones: this machine's own, which is another elsewhere; none at all; a rule for other zones.
+# Not zones, but files next to them: the machine's local zone, the unset zone, and rules for other zones.
 _NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
 LONGEST = 256  # characters of an expression. Source: CreateSchedule, ScheduleExpression
 EXAMPLE = "for example '0 2 * * ? *' for 02:00 every day"
 
 
 def cron_expression(text: str) -> str:
-    """Return `cron(...)` for six cron fields, which may stand in `cron( )` already.
+    """Return `cron(...)` for six cron fields, which may already be wrapped in `cron( )`.
 
-    Raises ValueError naming the field at fault and what it may hold, or saying that the whole is too long.
+    Raises ValueError with the field at fault and its valid values, or if the expression is too long.
     """
     inner = re.fullmatch(r"\s*(?:cron\()?([^()]*?)\)?\s*", text)
     fields = inner.group(1).upper().split() if inner else []
     if len(fields) == 5:
         raise ValueError(
-            f"{text!r} has the five fields of a Unix crontab, Scheduler wants six: {' '.join(FIELDS)}, "
+            f"{text!r} has the five fields of a Unix crontab; Scheduler requires six: {' '.join(FIELDS)}, "
             f"and '?' as day-of-month or day-of-week; {EXAMPLE}"
         )
     if len(fields) != 6:
@@ -39,17 +39,17 @@ def cron_expression(text: str) -> str:
     for name, value in zip(FIELDS, fields, strict=True):
         _check_field(name, value)
     if (fields[2] == "?") == (fields[4] == "?"):
-        raise ValueError(f"exactly one of day-of-month and day-of-week is '?' in {text!r}; {EXAMPLE}")
+        raise ValueError(f"exactly one of day-of-month and day-of-week must be '?' in {text!r}; {EXAMPLE}")
     expression = f"cron({' '.join(fields)})"
     if len(expression) > LONGEST:
         raise ValueError(
-            f"the cron expression has {len(expression)} characters, and Scheduler takes {LONGEST}; "
+            f"the cron expression has {len(expression)} characters; Scheduler accepts {LONGEST}; "
             "write ranges and steps instead of lists"
         )
     if last_year(expression) is None:
         raise ValueError(
-            f"{text!r} never comes: no month of it has such a day; write L for the last day of each month, "
-            f"{EXAMPLE}"
+            f"{text!r} never runs: none of its months has such a day; write L for the last day of each "
+            f"month, {EXAMPLE}"
         )
     return expression
 
@@ -69,9 +69,9 @@ def rate_expression(text: str) -> str:
 
 
 def check_time_zone(name: str) -> str:
-    """Return `name`, which is an IANA time zone that Scheduler can be given.
+    """Return `name`, which is an IANA time zone that Scheduler accepts.
 
-    Raises ValueError with the nearest names. A machine without time zone data can only check the form.
+    Raises ValueError with the nearest names. Without time zone data, only the form is checked.
     """
     known = _time_zones()
     if known and name not in known:
@@ -95,7 +95,7 @@ def _check_field(name: str, value: str) -> None:
             low, high = BOUNDS[name]
             words = f" or {WORDS[name][0]}-{WORDS[name][-1]}" if name in WORDS else ""
             raise ValueError(
-                f"{value!r} cannot be {name}; it takes {low}-{high}{words} with , - * /{_letters(name)}"
+                f"{value!r} is not valid for {name}; use {low}-{high}{words} with , - * /{_letters(name)}"
             )
 
 

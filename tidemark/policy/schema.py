@@ -1,6 +1,6 @@
 """The JSON Schema of `tidemark.yaml`, for editors.
 
-Written anew by: python -m tidemark.policy.schema > docs/tidemark.schema.json
+Regenerate it with: python -m tidemark.policy.schema > docs/tidemark.schema.json
 """
 
 from __future__ import annotations

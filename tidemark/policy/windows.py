@@ -1,8 +1,8 @@
-"""How long a backup job may wait for another job of the same file system before it expires.
+"""Start windows: how long a backup job may wait for another job of the same file system.
 
 AWS Backup runs one backup or copy job of a resource at a time, and a job that has waited for its whole start
-window ends EXPIRED. A window that is longer than the time to the next run lets jobs queue up; a shorter one
-loses backups to a copy that takes long. So the window is that time, within bounds.
+window ends EXPIRED. With a window longer than the interval between runs, jobs queue up; with a shorter one,
+backups expire while a long copy runs. So the window is the interval, within bounds.
 Source: AWS Backup Developer Guide, "Quotas"; StartBackupJob, StartWindowMinutes.
 """
 
@@ -14,7 +14,7 @@ from tidemark.policy.policy import Schedule
 
 SHORTEST_MINUTES = 60  # AWS Backup accepts no less
 DEFAULT_MINUTES = 480  # AWS Backup's own default
-LONGEST_MINUTES = 1_440  # of the seven days that a job has in all, six are left to run
+LONGEST_MINUTES = 1_440  # leaves six of the job's seven days for running
 _DAY_MINUTES = 1_440
 _UNIT_MINUTES = {"minute": 1, "hour": 60, "day": _DAY_MINUTES}
 
@@ -29,9 +29,9 @@ def start_window_minutes(schedule: Schedule | None) -> int:
 def shortest_interval_minutes(expression: str) -> int:
     """Return a lower bound of the minutes between two runs of `rate(...)` or `cron(...)`.
 
-    Exact for a rate, and for a cron of every day; a cron counts as one of every day. Local time is taken as
-    it is: on the day when clocks are put forward, two runs may be an hour closer. Raises ValueError for any
-    other expression; policies hold none.
+    Every cron counts as daily. The result is exact for a rate and for a daily cron, except that two runs may
+    be an hour closer on the day when clocks go forward. Raises ValueError for any other expression, which no
+    policy contains.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if rate:

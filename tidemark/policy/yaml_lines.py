@@ -1,4 +1,4 @@
-"""YAML that remembers its lines, and problems that name them."""
+"""Reads YAML with line numbers, and reports problems by line."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KeyPath = tuple[str | int, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
-    """One thing to mend."""
+    """One problem to fix."""
 
     line: int  # from 1
     where: str  # policies.nightly.keep; empty for the whole file
-    message: str  # ends with the way out
+    message: str  # ends with the fix
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class Document:
 def read(path: Path) -> Document:
     """Return the file's values as plain dicts, lists and scalars.
 
-    Raises ConfigurationError when there is no such file, or no YAML in it.
+    Raises ConfigurationError if the file does not exist or is not YAML.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"no file {path}; write one (the tidemark.yaml of the sources is a commented example), "
-            f"or name yours with TIDEMARK_CONFIG or -c config=FILE"
+            f"{path} does not exist; create it (the tidemark.yaml in the sources is a commented example), "
+            f"or name another with TIDEMARK_CONFIG or -c config=FILE"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from error
@@ -66,18 +66,18 @@ def read(path: Path) -> Document:
         loaded = YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as error:
         raise failure(path, [_syntax_problem(error)]) from error
-    # ruamel.yaml lets Python's own errors out: IndexError for `+_`, which looks like a number and is none.
+    # ruamel.yaml lets built-in errors escape: IndexError for `+_`, which looks like a number but is not one.
     except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         fact = " ".join(str(error).split())
         raise failure(
-            path, [Problem(line=1, where="", message=f"this is not YAML: {fact}; mend that")]
+            path, [Problem(line=1, where="", message=f"this is not YAML: {fact}; fix that")]
         ) from error
     lines: dict[KeyPath, int] = {}
     return Document(path, _plain(path, loaded, (), lines), lines)
 
 
 def failure(path: Path, problems: Sequence[Problem]) -> ConfigurationError:
-    """Return the error that tells all `problems`, by line."""
+    """Return an error that reports all `problems`, by line."""
     texts = [
         f"{path}:{problem.line}: {problem.where + ': ' if problem.where else ''}{problem.message}"
         for problem in sorted(set(problems))
@@ -101,7 +101,7 @@ def _syntax_problem(error: MarkedYAMLError) -> Problem:
 
 
 def _plain(path: Path, value: Any, where: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    """Return `value` without ruamel's types and note the line of each key below it."""
+    """Return `value` without ruamel's types, and add the line of each key below it to `lines`."""
     if len(where) > DEEPEST:
         raise failure(
             path, [Problem(line=1, where="", message="nested too deep; remove the alias to its own parent")]
@@ -123,7 +123,7 @@ def _plain(path: Path, value: Any, where: KeyPath, lines: dict[KeyPath, int]) ->
 
 
 def _note_line(lines: dict[KeyPath, int], where: KeyPath, parent: Any, key: Any) -> None:
-    """Note where `key` stands; ruamel knows it unless the key came through a merge (`<<`)."""
+    """Add the line of `key`; ruamel has none for a key from a merge (`<<`)."""
     positions = parent.lc.data if isinstance(parent, CommentedMap | CommentedSeq) else None
     if positions and key in positions:
         lines[where] = positions[key][0] + 1

@@ -1,1 +1,1 @@
-"""Sessions and the overlap rule: who indexes a file system, and which index describes which point."""
+"""Sessions and the overlap rule, which assigns one index to each recovery point."""

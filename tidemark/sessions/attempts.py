@@ -1,7 +1,7 @@
-"""The launch of a worker that an indexing session waits for, on the index's record.
+"""The worker launch that an indexing session waits for, stored on the index's record.
 
-The event that a machine has stopped names the machine and not the task token that it was given. Ending the
-index replaces the whole record, and with it the token.
+The event of a stopped machine contains the machine's id but not the task token that it was given. Ending
+the index replaces the whole record, including the token.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _WORKER, _TOKEN = "worker_id", "worker_token"
 
 
 def record_attempt(store: Store, file_system: FileSystem, index_id: str, attempt: Attempt) -> bool:
-    """Record the launch in place of an earlier one; return False where the index no longer runs.
+    """Record the launch in place of an earlier one; return False if the index no longer runs.
 
-    Called before the launch, without a worker id, and after it: a worker that stops in between is then seen
-    to be missing in the record, and is not taken for one that has been replaced.
+    Called before the launch, without a worker id, and again after it. A worker that stops in between then
+    finds a record without a worker id, and is not mistaken for a replaced one.
     """
     try:
         store.transact(
@@ -35,7 +35,7 @@ def record_attempt(store: Store, file_system: FileSystem, index_id: str, attempt
 
 
 def read_attempt(store: Store, file_system: FileSystem, index_id: str) -> Attempt | None:
-    """Return the launch that the indexing session waits for; None where it waits for none."""
+    """Return the launch that the indexing session waits for; None if it waits for none."""
     item = store.get(INDEXES, index_key(file_system, index_id))
     if item is None or item.get("status") != IndexStatus.RUNNING.value or _TOKEN not in item:
         return None

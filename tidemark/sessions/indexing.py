@@ -1,4 +1,4 @@
-"""What the table `indexes` holds: a file system's lease, its indexes, and their associations."""
+"""The items of the table `indexes`: a file system's lease, its indexes, and their associations."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tidemark.sessions.transactions import Item, Key, Value
 # lost execution blocks its file system for no longer than this (I4).
 LEASE_DURATION = 4 * SWEEP_INTERVAL
 
-# A record of DynamoDB holds 400 KB, and whoever ends an index writes all its sessions into it: 80 characters
-# each, and a few kilobytes of totals or a reason. So they must fit whatever comes.
+# A DynamoDB item holds 400 KB. The write that ends an index stores all its sessions in its record: 80
+# characters each, plus a few kilobytes of totals or a reason. These limits keep the record below 400 KB.
 MOST_ATTACHED = 2_000
 LONGEST_REASON = 2_000  # characters
 
@@ -29,7 +29,7 @@ LEASE_MARK = "held"
 
 
 class IndexStatus(StrEnum):
-    """Where an indexing session stands; `complete` and `failed` are final."""
+    """The status of an indexing session; `complete` and `failed` are final."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -52,7 +52,7 @@ class Lease:
         return len(self.sessions) < MOST_ATTACHED
 
     def is_live(self, now: datetime) -> bool:
-        """Return whether nobody may take the lease over yet."""
+        """Return whether the lease has not expired, so that no other session may take it over."""
         return now < self.expires_at
 
     def to_item(self) -> dict[str, Value]:
@@ -80,7 +80,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The record of one indexing session and, once complete, of the index it made."""
+    """The record of one indexing session and, once complete, of its index."""
 
     file_system: FileSystem
     index_id: str
@@ -88,12 +88,12 @@ class Index:
     started_at: datetime  # UTC
     ended_at: datetime | None = None
     reason: str | None = None  # why it failed, in words
-    sessions: frozenset[str] = frozenset()  # who had attached when it ended; empty while it runs
+    sessions: frozenset[str] = frozenset()  # those attached when it ended; empty while it runs
     totals: Mapping[str, int | str] = field(default_factory=dict)  # the worker's result; see index_worker
 
     @property
     def manifest_sha256(self) -> str | None:
-        """The digest of the manifest that was published; None where an earlier version published it."""
+        """The digest of the published manifest; None if an earlier version published it."""
         digest = self.totals.get("manifest_sha256")
         return None if digest is None else str(digest)
 
@@ -131,7 +131,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Association:
-    """This recovery point is described by this index. There is at most one for a point (I3)."""
+    """The index that describes a recovery point. Each point has at most one (I3)."""
 
     file_system: FileSystem
     recovery_point_arn: str
@@ -160,9 +160,9 @@ class Association:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One launch of a worker: the right to answer for it, and the machine that has it."""
+    """One launch of a worker: its task token and its machine."""
 
-    worker_id: str  # task ARN or instance id; empty until ECS or EC2 has answered
+    worker_id: str  # task ARN or instance id; empty until ECS or EC2 has returned it
     task_token: str
 
 

@@ -1,6 +1,6 @@
-"""What is counted: the names that the functions write, and that alarms and dashboard read.
+"""Metric names, which the functions write and the alarms and the dashboard read.
 
-Every metric has the dimension DEPLOYMENT; those of sessions are there a second time by POLICY, too.
+Every metric has the dimension DEPLOYMENT; session metrics are also published by POLICY.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ NAMESPACE = "Tidemark"
 DEPLOYMENT = "deployment"
 POLICY = "policy"
 
-EXPIRED_LEASES = "ExpiredLeases"  # indexing sessions that fell silent and were given up
+EXPIRED_LEASES = "ExpiredLeases"  # indexing sessions whose lease expired and was taken away
 SESSION_DURATION = "SessionDuration"  # seconds
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 
 def sessions_ended(status: SessionStatus) -> str:
-    """Return the name of the metric that counts the sessions which ended so: `SessionsSuccess`."""
+    """Return the name of the metric that counts sessions with this status, such as `SessionsSuccess`."""
     return f"Sessions{status.value.title()}"

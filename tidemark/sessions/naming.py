@@ -1,4 +1,4 @@
-"""Names of sessions and indexes: both name Step Functions executions, so <= 80 characters and no colon."""
+"""Session ids and index ids. Both name Step Functions executions, so <= 80 characters and no colon."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _INDEX_ID = re.compile(r"fs-[0-9a-f]{8,40}-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 
 
 def session_id(policy: str, file_system_id: str, moment: datetime) -> str:
-    """Return `nightly-fs-0123-20261122T020000Z`: the same policy, file system and second, the same id."""
+    """Return an id such as `nightly-fs-0123-20261122T020000Z`. Deterministic, to the second."""
     return f"{policy}-{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}"
 
 
 def moment_of(session_id: str) -> datetime | None:
-    """Return the moment that a session's id ends with; None where it ends with something else."""
+    """Return the time at the end of a session id; None if there is none."""
     try:
         return datetime.strptime(session_id.rpartition("-")[2], _MOMENT).replace(tzinfo=UTC)
     except ValueError:
@@ -27,7 +27,7 @@ def moment_of(session_id: str) -> datetime | None:
 def index_id(file_system_id: str, moment: datetime, digit: int) -> str:
     """Return an index id that sorts by time, to the microsecond, within its file system.
 
-    `digit`, 0 to 15 and random, is the last of the six hex digits: it tells two ids of one microsecond apart.
+    `digit`, random from 0 to 15, is the last of the six hex digits and separates ids of one microsecond.
     """
     if not 0 <= digit < 16:
         raise ValueError(f"{digit} is not from 0 to 15")
@@ -36,10 +36,10 @@ def index_id(file_system_id: str, moment: datetime, digit: int) -> str:
 
 
 def is_session_id(text: str) -> bool:
-    """Return whether the text can be a session's id, so that a mistyped one is not asked for."""
+    """Return whether the text has the form of a session id."""
     return _SESSION_ID.fullmatch(text) is not None
 
 
 def is_index_id(text: str) -> bool:
-    """Return whether the text can be an index's id, so that anything else is not looked for as a key."""
+    """Return whether the text has the form of an index id, and so can be part of an object key."""
     return _INDEX_ID.fullmatch(text) is not None

@@ -1,17 +1,17 @@
-"""The overlap rule: one indexing session at a time, and its index belongs to every session that met it.
+"""The overlap rule: one indexing session per file system at a time, shared by all sessions it overlaps.
 
-    open      a session begins: if a lease is live, it is attached to that index at once
-    claim     its index step: launch an indexing session, or share the one that runs
-    complete  the index is whole: one transaction ends the lease and names every attached session
-    fail      the index will never be: the same, with the reason
-    add_point a recovery point or copy has appeared
-    settle    associate what a session has, if its index is complete
-    reopen    a redrive begins: the session meets the indexes of today as one that opens now does
+    open      a session begins: if a lease is live, the session attaches to its index immediately
+    claim     the index step: launch an indexing session, or share the running one
+    complete  the index is complete: one transaction ends the lease and records every attached session
+    fail      the index has failed: the same, with the reason
+    add_point a recovery point or copy was created
+    settle    associate the session's points, if its index is complete
+    reopen    a redrive begins: the session attaches like one that opens now
 
-Every function may be called again with the same arguments: after a crash, a retry or a duplicate
-delivery it finds what it had written and goes on from there. Each side writes its half and then reads
-the other's with a strong read, so whoever comes last writes the association. The invariants I1 to I5
-are in docs/design.md, and tests/sessions/test_interleavings.py holds these functions to them.
+Every function is idempotent: after a crash, a retry or a duplicate delivery it finds its earlier writes
+and continues from there. The indexing session and the backup session each write their own record and then
+read the other's with a strong read, so the later of the two writes the association. The invariants I1 to I5
+are in docs/design.md; tests/sessions/test_interleavings.py checks these functions against them.
 """
 
 from __future__ import annotations
@@ -60,29 +60,29 @@ from tidemark.sessions.transactions import (
 )
 
 _EXPIRED = (
-    "its lease expired and was taken over: the execution was stopped or lost; the next session indexes anew"
+    "its lease expired and was taken over: the execution was stopped or lost; the next session indexes again"
 )
 
 
 class Step(StrEnum):
-    """What a session does about its index."""
+    """The result of a session's index step."""
 
-    LAUNCH = "launch"  # start the indexing session named by the index id; starting it twice starts it once
-    SHARE = "share"  # wait for the index that another session's indexing session makes, or has made
+    LAUNCH = "launch"  # start the indexing session named by the index id; idempotent
+    SHARE = "share"  # use the index of another session's indexing session, which may still run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The answer to a session's index step."""
+    """The index assigned to a session, and the step to take for it."""
 
     step: Step
     index_id: str
 
 
 def open_session(store: Store, session: Session, now: datetime) -> Session:
-    """Record the session and return it as recorded, with the index that is being made now, if one is.
+    """Record the session and return it as recorded, attached to the running index, if any.
 
-    Raises SessionExists when another execution has this session id.
+    Raises SessionExists if another execution has this session id.
     """
     while True:
         recorded = store.get(SESSIONS, session_key(session.session_id))
@@ -103,8 +103,8 @@ def open_session(store: Store, session: Session, now: datetime) -> Session:
 def reopen_session(store: Store, session_id: str, now: datetime) -> None:
     """Mark a closed session as running again, for a redrive that begins now.
 
-    The index that it had met when it began is not of the backup that is made now, maybe days later: it gets
-    the one that is being made now, or none yet (I2). Called again, it does so again.
+    Detaches it from its earlier index, which does not describe the backup that is made now, maybe days later,
+    and attaches it to the running index, if any (I2). A repeated call attaches it again.
     """
     while True:
         session = read_session(store, session_id)
@@ -132,18 +132,18 @@ def reopen_session(store: Store, session_id: str, now: datetime) -> None:
 
 
 def claim(store: Store, session_id: str, new_index_id: str, now: datetime) -> Claim:
-    """Return what the session has to do about its index, having secured its right to it.
+    """Assign an index to the session and return the step to take.
 
-    A session that already has an index which runs or is complete launches none (I2). One that has none,
-    or whose shared index has failed meanwhile, takes the lease if it is free or expired, else attaches.
-    `new_index_id` is used only when the lease is taken. Raises IndexShared where no more can attach.
+    A session whose index runs or is complete launches none (I2). A session without an index, or whose shared
+    index has failed, takes the lease if it is free or expired, and otherwise attaches. `new_index_id` is
+    used only if the lease is taken. Raises IndexShared if no more sessions can attach.
     """
     while True:
         session = read_session(store, session_id)
         if session.index_id is not None:
             index = read_index(store, session.file_system, session.index_id)
             if index is not None and index.status is not IndexStatus.FAILED:
-                # The owner is told to launch again: its first answer may have been lost on the way.
+                # The owner gets LAUNCH again: its first response may have been lost.
                 step = Step.LAUNCH if _owns(store, session) else Step.SHARE
                 return Claim(step=step, index_id=session.index_id)
         lease = read_lease(store, session.file_system)
@@ -163,7 +163,7 @@ def claim(store: Store, session_id: str, new_index_id: str, now: datetime) -> Cl
 
 
 def renew(store: Store, lease: Lease, now: datetime) -> bool:
-    """Give the lease its full duration again; return False when it is no longer this index's."""
+    """Extend the lease to its full duration; return False if this index no longer holds it."""
     try:
         store.transact(
             Update(
@@ -179,9 +179,9 @@ def renew(store: Store, lease: Lease, now: datetime) -> bool:
 
 
 def hold(store: Store, file_system: FileSystem, index_id: str, now: datetime) -> None:
-    """Return if the index's lease is held, for its full duration again, or the index is complete.
+    """Extend the index's lease to its full duration; return also if the index is complete.
 
-    Raises LeaseLost: what is written now would be written by nobody's right.
+    Raises LeaseLost if neither holds: the caller must not write.
     """
     lease = read_lease(store, file_system)
     if lease is not None and lease.index_id == index_id and renew(store, lease, now):
@@ -194,9 +194,9 @@ def hold(store: Store, file_system: FileSystem, index_id: str, now: datetime) ->
 def complete(
     store: Store, file_system: FileSystem, index_id: str, totals: Mapping[str, int | str], now: datetime
 ) -> Index:
-    """Mark the index complete, end its lease, and return its record with the sessions it belongs to.
+    """Mark the index complete, end its lease, and return its record with all attached sessions.
 
-    The caller settles each of them. Raises LeaseLost when the index had been given up meanwhile.
+    The caller settles each of them. Raises LeaseLost if the index no longer holds the lease.
     """
     index = _end(store, file_system, index_id, IndexStatus.COMPLETE, now, reason=None, totals=totals)
     if index is None or index.status is not IndexStatus.COMPLETE:
@@ -205,31 +205,31 @@ def complete(
 
 
 def fail(store: Store, file_system: FileSystem, index_id: str, reason: str, now: datetime) -> Index | None:
-    """Mark the index failed, end its lease, and return its record with the sessions that must say so (I4).
+    """Mark the index failed, end its lease, and return its record with all attached sessions (I4).
 
-    An index that has ended already stays as it is. None: there never was one.
+    An index that has already ended is unchanged. Returns None if the index has no record.
     """
     short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
     return _end(store, file_system, index_id, IndexStatus.FAILED, now, reason=short, totals={})
 
 
-# Called with a session, one of its points and its index before their association is written: a crash in
-# between leaves a point that is told its index again. Returns why it could not be told, or nothing; it raises
-# nothing, for the association counts and must be written in any case.
+# Writes the index into the tags of a session's point, before the association is written: after a crash in
+# between, the tags are written again. Returns why they could not be written, or an empty string. Must not
+# raise, because the association is authoritative and must be written in any case.
 TagPoint = Callable[[Session, Point, Index], str]
 
 
 def add_point(store: Store, session_id: str, point: Point, tag_point: TagPoint) -> Session:
-    """Record a recovery point or copy on its session, associate it if the index is complete already."""
+    """Record a recovery point or copy on its session; associate it if the index is complete."""
     path = ("points", point.recovery_point_arn)
     update_session(store, session_id, {path: point_to_map(point)})
     return settle(store, session_id, tag_point)
 
 
 def settle(store: Store, session_id: str, tag_point: TagPoint) -> Session:
-    """Associate every point of the session with its index if that is complete; return the session.
+    """Associate every point of the session with its index, if complete; return the session.
 
-    A point whose tags could not be told the index says so in `tag_problem`, and is told again.
+    If a point's tags could not be written, `tag_problem` has the reason, and the next call tries again.
     """
     session = read_session(store, session_id)
     if session.index_id is None or not session.points:
@@ -252,7 +252,7 @@ def _associate(store: Store, session: Session, point: Point, index: Index, tag_p
         session_id=session.session_id,
     )
     key = association_key(session.file_system, point.recovery_point_arn)
-    # Written by whoever came before: a complete index is final, so it can only be the same one.
+    # Already written: a complete index is final, so it can only be the same one.
     written = store.get(INDEXES, key) is not None
     if written and not point.tag_problem:
         return point
@@ -261,7 +261,7 @@ def _associate(store: Store, session: Session, point: Point, index: Index, tag_p
         point = replace(point, tag_problem=problem)
         update_session(store, session.session_id, {("points", point.recovery_point_arn): point_to_map(point)})
     if not written:
-        with suppress(ConditionNotMet):  # somebody came before meanwhile
+        with suppress(ConditionNotMet):  # another writer was first
             store.transact(Put(table=INDEXES, item=association.to_item(), conditions=(absent("record"),)))
     return point
 
@@ -276,7 +276,7 @@ def _new(session: Session) -> Put:
 
 
 def _lease_to_attach_to(store: Store, session: Session, now: datetime) -> Lease | None:
-    """Return the lease of the indexing session that a session which begins now takes part in, if any (I2)."""
+    """Return the live lease that a session which begins now attaches to, if any (I2)."""
     lease = read_lease(store, session.file_system)
     can_attach = session.index_wanted and lease is not None and lease.is_live(now) and lease.has_room
     return lease if can_attach else None
@@ -303,7 +303,7 @@ def _choose(session: Session, index_id: str) -> Update:
 def _take(
     store: Store, session: Session, expired: Lease | None, index_id: str, now: datetime
 ) -> tuple[Write, ...]:
-    """Return the writes that make `session` the owner of a new index, ending an expired one's."""
+    """Return the writes that make `session` the owner of a new index, and end an expired one."""
     lease = Lease(
         file_system=session.file_system,
         index_id=index_id,
@@ -327,7 +327,7 @@ def _take(
 
 
 def _as_read(lease: Lease) -> tuple[Condition, ...]:
-    """Hold when nobody attached to, renewed or ended the lease since it was read."""
+    """Hold if the lease was not attached to, renewed or ended since it was read."""
     item = lease.to_item()
     return (
         equal("index_id", item["index_id"]),
@@ -345,7 +345,7 @@ def _ended(
     reason: str | None,
     totals: Mapping[str, int | str],
 ) -> Put:
-    """Return the write that ends a running index, for all sessions that are attached to it."""
+    """Return the write that ends a running index and stores its attached sessions."""
     ended = replace(index, status=status, ended_at=now, reason=reason, sessions=attached, totals=totals)
     return Put(table=INDEXES, item=ended.to_item(), conditions=(equal("status", IndexStatus.RUNNING.value),))
 
@@ -360,22 +360,22 @@ def _end(
     reason: str | None,
     totals: Mapping[str, int | str],
 ) -> Index | None:
-    """End a running index together with its lease; return its record as it then is."""
+    """End a running index together with its lease; return its updated record."""
     while True:
-        # The lease first: an index that runs after it was read held it then.
+        # Read the lease first: an index that still runs afterwards held the lease at that time.
         lease = read_lease(store, file_system)
         index = read_index(store, file_system, index_id)
         if index is None or index.status is not IndexStatus.RUNNING:
             return index
         if lease is not None and lease.index_id == index_id:
-            # The attached set is part of the condition: a session that attaches now is not forgotten.
+            # The attached set is part of the condition, so that a session which attaches now is not lost.
             conditions = (equal("index_id", index_id), equal("sessions", lease.sessions))
             release: tuple[Write, ...] = (
                 Delete(table=INDEXES, key=lease_key(file_system), conditions=conditions),
             )
             attached = lease.sessions
         else:
-            release = ()  # somebody deleted the lease by hand; sessions still learn of the end when they ask
+            release = ()  # the lease was deleted manually; sessions still find the end when they poll
             attached = frozenset()
         try:
             store.transact(*release, _ended(index, attached, status, now, reason=reason, totals=totals))

@@ -1,4 +1,4 @@
-"""A session's record around the overlap rule: waiting for its index, its end, and lists of sessions."""
+"""Session records outside the overlap rule: task tokens, jobs, the end of a session, and lists."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ _A_YEAR = timedelta(days=366)
 
 
 def wait_for_index(store: Store, session_id: str, task_token: str) -> Index | None:
-    """Leave the task token on the session, then return its index as of now.
+    """Store the task token on the session, then return the current record of its index.
 
-    In this order: if the index ends in between, whoever ends it finds the token, or the caller sees the end.
+    In this order, because the index may end in between: either the writer that ends it finds the token, or
+    the caller gets the ended index.
     """
     update_session(store, session_id, {"waiting_token": task_token})
     session = read_session(store, session_id)
@@ -45,15 +46,15 @@ def wait_for_index(store: Store, session_id: str, task_token: str) -> Index | No
 
 
 def record_job(store: Store, session_id: str, job: Job) -> None:
-    """Write a job down as soon as it is started.
+    """Record a job. Call this immediately after starting it.
 
-    The mark, too: a session that was stopped and closed in the same moment is looked after again.
+    Also puts the session on the sweeper's list, in case it was stopped and closed at the same moment.
     """
     update_session(store, session_id, {job_attribute(job.job_id): job_to_map(job), "running": RUNNING_MARK})
 
 
 def update_job(store: Store, session_id: str, job_id: str, *, state: str, message: str) -> None:
-    """Write down how a job stands; one that an older version started is in no record, and stays so."""
+    """Record the state of a job. A job that an older version started has no record and gets none."""
     for job in read_session(store, session_id).jobs:
         if job.job_id == job_id:
             now = dataclasses.replace(job, state=state, message=message)
@@ -61,15 +62,15 @@ def update_job(store: Store, session_id: str, job_id: str, *, state: str, messag
 
 
 def forget_session(store: Store, session_id: str) -> None:
-    """Take an ended session off the list of those that the sweeper looks after."""
+    """Remove an ended session from the sweeper's list."""
     update_session(store, session_id, {}, remove=("running",))
 
 
 def close_session(store: Store, session_id: str, outcome: Outcome, now: datetime) -> Session:
-    """Write how the session ended and return it; writing it twice changes nothing but the time.
+    """Record how the session ended and return it; a repeated call changes only the time.
 
-    One that was stopped stays on the sweeper's list: its last step may just have started another job, and its
-    index may still be made.
+    A stopped session stays on the sweeper's list: its last step may just have started another job, and its
+    index may still be in progress.
     """
     stopped = outcome.status is SessionStatus.ABORTED
     update_session(
@@ -82,13 +83,13 @@ def close_session(store: Store, session_id: str, outcome: Outcome, now: datetime
 
 
 def sessions_of(store: Store, file_system: FileSystem) -> Iterator[Session]:
-    """Return a file system's sessions, newest first. The list may lag by a moment."""
+    """Return a file system's sessions, newest first. Eventually consistent."""
     for item in store.query(SESSIONS, BY_FILE_SYSTEM, str(file_system), newest_first=True):
         yield Session.from_item(item)
 
 
 def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Session]:
-    """Return all sessions opened between the two times, newest first. The list may lag by a moment."""
+    """Return all sessions opened between the two times, newest first. Eventually consistent."""
     year, month = now.year, now.month
     while (year, month) >= (oldest.year, oldest.month):
         for item in store.query(SESSIONS, BY_MONTH, f"{year:04}-{month:02}", newest_first=True):
@@ -100,23 +101,23 @@ def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Se
 
 
 def has_started_jobs(store: Store, now: datetime, *, but: str) -> bool:
-    """Return whether any session of the last year has started a job, apart from one."""
+    """Return whether any session of the last year, except `but`, has started a job."""
     return any(
         session.jobs and session.session_id != but for session in sessions_since(store, now - _A_YEAR, now)
     )
 
 
 def watched_session_ids(store: Store) -> Iterator[str]:
-    """Return the ids of the sessions that the sweeper looks after, oldest first. The list may lag.
+    """Return the ids of the sessions that the sweeper watches, oldest first. Eventually consistent.
 
-    They have not been closed, or were stopped: their jobs may go on, and so may the making of their index.
+    These are not closed yet, or were stopped while their jobs or their index may still be in progress.
     """
     for item in store.query(SESSIONS, RUNNING, RUNNING_MARK):
         yield str(item["session_id"])
 
 
 def leased_file_systems(store: Store) -> Iterator[str]:
-    """Return every file system that has a lease, live or expired. The list may lag by a moment."""
+    """Return every file system that has a lease, live or expired. Eventually consistent."""
     for item in store.query(INDEXES, LEASES, LEASE_MARK):
         yield str(item["file_system"])
 
@@ -129,6 +130,6 @@ def indexes_of(store: Store, file_system: FileSystem) -> Iterator[Index]:
 
 
 def associations_of(store: Store, recovery_point_arn: str) -> Iterator[Association]:
-    """Return the association of a recovery point: one, or none yet. It may lag by a moment."""
+    """Return the association of a recovery point, if any. Eventually consistent."""
     for item in store.query(INDEXES, BY_RECOVERY_POINT, recovery_point_arn):
         yield Association.from_item(item)

@@ -1,4 +1,4 @@
-"""Single records, as of now: strong reads, and changes of a session that exists."""
+"""Strong reads of single records, and updates of an existing session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def session_key(session_id: str) -> Key:
 
 
 def read_session(store: Store, session_id: str) -> Session:
-    """Return the session as of now; raise SessionNotFound."""
+    """Return the current session; raise SessionNotFound."""
     item = store.get(SESSIONS, session_key(session_id))
     if item is None:
         raise SessionNotFound(session_id)
@@ -25,13 +25,13 @@ def read_session(store: Store, session_id: str) -> Session:
 
 
 def read_index(store: Store, file_system: FileSystem, index_id: str) -> Index | None:
-    """Return the record of an index as of now."""
+    """Return the current record of an index; None if there is none."""
     item = store.get(INDEXES, index_key(file_system, index_id))
     return None if item is None else Index.from_item(item)
 
 
 def read_lease(store: Store, file_system: FileSystem) -> Lease | None:
-    """Return the file system's lease as of now, live or expired."""
+    """Return the file system's current lease, live or expired; None if there is none."""
     item = store.get(INDEXES, lease_key(file_system))
     return None if item is None else Lease.from_item(item)
 
@@ -51,6 +51,6 @@ def update_session(
         try:
             store.transact(update)
         except ConditionNotMet:
-            read_session(store, session_id)  # it is there: another write was under way, so once more
+            read_session(store, session_id)  # the session exists, so another write was in progress: try again
             continue
         return

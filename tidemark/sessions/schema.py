@@ -34,9 +34,9 @@ class TableSchema:
 
 
 BY_FILE_SYSTEM = SecondaryIndex(name="by-file-system", partition_key="file_system", sort_key="opened_at")
-# A month (2026-11) is the partition of the list of all sessions: bounded, and read newest first.
+# The list of all sessions is partitioned by month (2026-11), so that partitions stay bounded.
 BY_MONTH = SecondaryIndex(name="by-month", partition_key="month", sort_key="opened_at")
-# Only sessions that the sweeper looks after carry the attribute, so it reads nothing else.
+# Only sessions that the sweeper watches have the attribute, so it reads nothing else.
 RUNNING = SecondaryIndex(name="running", partition_key="running", sort_key="opened_at")
 
 SESSIONS = TableSchema(
@@ -49,7 +49,7 @@ SESSIONS = TableSchema(
 BY_RECOVERY_POINT = SecondaryIndex(
     name="by-recovery-point", partition_key="recovery_point_arn", sort_key="record"
 )
-# Only lease items carry the attribute, so the sweeper reads nothing else.
+# Only lease items have the attribute, so the sweeper reads nothing else.
 LEASES = SecondaryIndex(name="leases", partition_key="lease", sort_key="file_system")
 
 INDEXES = TableSchema(

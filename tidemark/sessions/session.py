@@ -1,4 +1,4 @@
-"""A backup session as it is recorded: one run of one policy for one file system."""
+"""The record of a backup session: one run of one policy for one file system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidemark.sessions.transactions import Item, Value
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileSystem:
-    """An EFS file system, whichever account and Region it is in."""
+    """An EFS file system in any account and Region."""
 
     account: str
     region: str
@@ -25,20 +25,20 @@ class FileSystem:
 
     @classmethod
     def parse(cls, text: str) -> FileSystem:
-        """Return the file system that `str` wrote."""
+        """Return the file system from its `str` form."""
         account, region, file_system_id = text.split("/")
         return cls(account, region, file_system_id)
 
     @property
     def arn(self) -> str:
-        """The ARN that AWS Backup knows the file system by."""
+        """The ARN of the file system, which AWS Backup uses as its resource ARN."""
         return (
             f"arn:{partition_of(self.region)}:elasticfilesystem:{self.region}:{self.account}"
             f":file-system/{self.file_system_id}"
         )
 
 
-_PARTITIONS = {  # by how their Regions begin; all others are in `aws`. Source: botocore's partitions.json.
+_PARTITIONS = {  # by prefix of the Region; all others are in `aws`. Source: botocore's partitions.json.
     "cn-": "aws-cn",
     "us-gov-": "aws-us-gov",
     "eusc-": "aws-eusc",
@@ -50,12 +50,12 @@ _PARTITIONS = {  # by how their Regions begin; all others are in `aws`. Source: 
 
 
 def partition_of(region: str) -> str:
-    """Return the AWS partition of a Region, which its ARNs begin with."""
+    """Return the AWS partition of a Region, as used in ARNs."""
     return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 class SessionStatus(StrEnum):
-    """Where a session stands; everything but `running` is final until a redrive."""
+    """The status of a session; everything but `running` is final until a redrive."""
 
     RUNNING = "running"
     SUCCESS = "success"
@@ -77,37 +77,37 @@ class Point:
     region: str
     vault: str
     job_id: str
-    size_bytes: int  # what the job transferred: of an EFS backup, the changes since the last one
+    size_bytes: int  # bytes that the job transferred; for an EFS backup, the changes since the last one
     completed_at: datetime  # UTC
-    issues: str = ""  # how the job ended, in AWS Backup's words, where that was not a plain success
-    tag_problem: str = ""  # why its tags could not be told its index, in words
+    issues: str = ""  # AWS Backup's message, if the job did not end in a plain success
+    tag_problem: str = ""  # why its index could not be written to its tags
 
 
-UNKNOWN_DAYS = 0  # of a job that was recorded by a version that did not record its retention
+UNKNOWN_DAYS = 0  # for a job recorded by a version that did not record its retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A backup or copy job that a session has started; whether it goes on is AWS Backup's to say."""
+    """A backup or copy job that a session has started, with its last recorded state."""
 
     job_id: str
     kind: PointKind
-    account: str  # this and the next two: of the point that it makes
+    account: str  # this and the next two fields are those of the job's recovery point
     region: str
     vault: str
     started_at: datetime  # UTC
-    state: str = "CREATED"  # AWS Backup's own word, when it was last written down
-    message: str = ""  # likewise, how it ended
-    keep_days: int | None = UNKNOWN_DAYS  # that the point was asked to be kept; None: forever
+    state: str = "CREATED"  # AWS Backup's state, when last recorded
+    message: str = ""  # AWS Backup's message about the end of the job
+    keep_days: int | None = UNKNOWN_DAYS  # the requested retention of the point; None: forever
 
     @property
     def is_running(self) -> bool:
-        """Whether asking again can bring another answer."""
+        """Whether the state can still change."""
         return self.state in RUNNING_JOB_STATES
 
     @property
     def end(self) -> str:
-        """How the job ended, in words that end with AWS Backup's reason."""
+        """The state of the ended job, followed by AWS Backup's reason."""
         return f"{self.state}: {self.message or 'AWS Backup gave no reason'}"
 
 
@@ -117,7 +117,7 @@ RUNNING_JOB_STATES = frozenset({"CREATED", "PENDING", "RUNNING", "ABORTING"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What is known of one backup session. Its id is the name of its Step Functions execution."""
+    """One backup session. Its id is the name of its Step Functions execution."""
 
     session_id: str
     policy: str
@@ -128,30 +128,30 @@ class Session:
     status: SessionStatus = SessionStatus.RUNNING
     reasons: tuple[str, ...] = ()  # why the status is not success, in words
     ended_at: datetime | None = None
-    redriven_at: datetime | None = None  # when its last attempt began, where that is not the first
+    redriven_at: datetime | None = None  # when the last redrive began
     index_id: str | None = None
     points: tuple[Point, ...] = ()
     waiting_token: str | None = None  # the task token of its state that waits for the index
     jobs: tuple[Job, ...] = ()  # oldest first
 
     def keep_days_of(self, job_id: str) -> int | None:
-        """Return how long a job's point was asked to be kept: None forever, UNKNOWN_DAYS not recorded."""
+        """Return the requested retention of a job's point: None for forever, UNKNOWN_DAYS if not recorded."""
         return next((job.keep_days for job in self.jobs if job.job_id == job_id), UNKNOWN_DAYS)
 
     @property
     def earlier_points(self) -> tuple[Point, ...]:
-        """The points of attempts before the redrive: what is indexed now was not there then."""
+        """The points of attempts before the redrive, which the index of this attempt does not describe."""
         begun = self.redriven_at
         return tuple(point for point in self.points if begun is not None and point.completed_at < begun)
 
     @property
     def open_jobs(self) -> tuple[Job, ...]:
-        """The jobs whose end is not written down yet."""
+        """The jobs whose end is not recorded yet."""
         return tuple(job for job in self.jobs if job.is_running)
 
     @property
     def is_watched(self) -> bool:
-        """Whether the sweeper has something to look after: the execution, or the jobs that it left."""
+        """Whether the sweeper watches the session: its execution, or jobs left by a stopped one."""
         return self.status is SessionStatus.RUNNING or (
             self.status is SessionStatus.ABORTED and bool(self.open_jobs)
         )
@@ -237,9 +237,9 @@ def _point_from_map(entry: Mapping[str, object]) -> Point:
     return Point(**fields)  # type: ignore[arg-type]  # the map is what point_to_map wrote
 
 
-# Each job is an attribute of its own, so that starting one needs no map that an older record may lack.
+# Each job is a separate attribute, because older records may lack a map to add it to.
 _JOB = "job#"
-_FOREVER = -1  # of keep_days in a record, which cannot hold None
+_FOREVER = -1  # the value of keep_days in a record, which cannot contain None
 
 
 def job_attribute(job_id: str) -> str:

@@ -1,12 +1,12 @@
-"""When the sweeper comes, and what it leaves alone."""
+"""The interval and the grace period of the sweeper."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 SWEEP_INTERVAL = timedelta(minutes=15)
-# A lease is taken a moment before its execution is started, a session's record is written a moment after its
-# execution. What is younger than this is left to its own session.
+# A lease is taken shortly before its execution starts, and a session's record is written shortly after its
+# execution starts. The sweeper skips leases and sessions younger than this.
 SWEEP_GRACE = timedelta(minutes=10)
-# After this at the latest it has closed a session whose execution was stopped.
+# The longest time until a session whose execution was stopped is closed.
 SWEPT_WITHIN = SWEEP_INTERVAL + SWEEP_GRACE

@@ -1,8 +1,8 @@
-"""What the rules ask of a database: strong reads, and transactions whose conditions are values.
+"""The store interface of the overlap rule: strong reads, and transactions whose conditions are values.
 
-The rules build `Write`s and hand them over together; the store applies all or none. DynamoDB's
+The rules build `Write`s and pass them together; the store applies all or none. The DynamoDB
 implementation is `tidemark/aws/records.py`; the tests have one in memory, and one suite checks that
-both behave alike. Conditions are data, so that the exhaustive test of the overlap rule runs the very
+both behave alike. Conditions are data, so that the exhaustive test of the overlap rule runs the same
 transactions that run in AWS.
 """
 
@@ -31,7 +31,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that must hold about the stored item, or the whole transaction is refused."""
+    """A condition on the stored item; if it does not hold, the whole transaction is refused."""
 
     attribute: str
     comparison: Comparison
@@ -39,23 +39,23 @@ class Condition:
 
 
 def absent(attribute: str) -> Condition:
-    """Hold when the item, or the attribute of it, is not stored."""
+    """Hold if the item does not exist or lacks the attribute."""
     return Condition(attribute, Comparison.ABSENT)
 
 
 def equal(attribute: str, value: Value) -> Condition:
-    """Hold when the stored attribute equals the value."""
+    """Hold if the stored attribute equals the value."""
     return Condition(attribute, Comparison.EQUAL, value)
 
 
 def unchanged(item: Item, attribute: str) -> Condition:
-    """Hold when the stored attribute is still as it was read, also when it was not there."""
+    """Hold if the stored attribute is the same as in `item`, or absent from both."""
     return equal(attribute, item[attribute]) if attribute in item else absent(attribute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """Store the item in place of whatever has its key."""
+    """Store the item, replacing any item with its key."""
 
     table: TableSchema
     item: Item
@@ -76,7 +76,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Remove the item that has the key."""
+    """Delete the item with the key."""
 
     table: TableSchema
     key: Key
@@ -87,17 +87,17 @@ Write = Put | Update | Delete
 
 
 class ConditionNotMet(Exception):
-    """The transaction was refused: something had changed since it was read. Read again and decide anew."""
+    """The transaction was refused because an item changed since it was read. Read and decide again."""
 
 
 class Store(Protocol):
     """The two tables."""
 
     def get(self, table: TableSchema, key: Key) -> Item | None:
-        """Return the item as of now (a strongly consistent read of the base table)."""
+        """Return the current item (a strongly consistent read of the base table)."""
 
     def transact(self, *writes: Write) -> None:
-        """Apply all writes or none; raise ConditionNotMet when a condition does not hold."""
+        """Apply all writes or none; raise ConditionNotMet if a condition does not hold."""
 
     def query(
         self, table: TableSchema, index: SecondaryIndex | None, partition: str, *, newest_first: bool = False
