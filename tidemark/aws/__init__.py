@@ -1,1 +1,1 @@
-"""The only package that builds AWS clients and knows AWS's errors."""
+"""The only package that creates AWS clients and handles AWS errors."""

@@ -1,4 +1,4 @@
-"""Backup and copy jobs of AWS Backup: started with a token, asked about, and put in our words."""
+"""Backup and copy jobs of AWS Backup: idempotent starts, and job states as Tidemark's values."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_backup.type_defs import LifecycleTypeDef
 
-# Seven days: the longest that a backup of a very large file system is given. Source: StartBackupJob.
+# Seven days: the longest time that a backup of a very large file system may take. Source: StartBackupJob.
 COMPLETE_WINDOW_MINUTES = 10_080
 
-# A partial recovery point can be restored from; its session says what AWS Backup says about it.
+# A partial recovery point can be restored; its session records AWS Backup's message about it.
 _DONE = {"COMPLETED", "PARTIAL"}
 # The console's "Completed with issues" is COMPLETED with any other category. Source: AWS Backup Developer
 # Guide, "Job statuses".
@@ -39,42 +39,42 @@ _WHOLE = ("COMPLETED", "SUCCESS")
 
 
 class LifecycleArgument(TypedDict, total=False):
-    """The argument that is left out for a backup that never expires."""
+    """The Lifecycle argument, which is omitted for a backup that never expires."""
 
     Lifecycle: LifecycleTypeDef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """Where a job stands."""
+    """The state of a job."""
 
     job_id: str
-    state: str  # AWS Backup's own word
-    category: str  # likewise, of the message: SUCCESS, ACCESSDENIED, ...; empty when it said nothing
+    state: str  # AWS Backup's state
+    category: str  # AWS Backup's MessageCategory: SUCCESS, ACCESSDENIED, ...; empty if it gave none
     recovery_point_arn: str
-    vault: str  # that the recovery point is in
-    message: str  # AWS Backup's own words; empty when it said nothing
+    vault: str  # the vault of the recovery point
+    message: str  # AWS Backup's message; empty if it gave none
     size_bytes: int
     completed_at: datetime | None
     created_at: datetime | None = None
 
     @property
     def is_running(self) -> bool:
-        """Whether asking again later can bring another answer."""
+        """Whether the state can still change."""
         return self.state in RUNNING_JOB_STATES
 
     @property
     def is_done(self) -> bool:
-        """Whether there is a recovery point that can be restored from."""
+        """Whether there is a recovery point that can be restored."""
         return self.state in _DONE
 
     @property
     def end(self) -> str:
-        """How the job ended, in words that end with AWS Backup's reason."""
+        """The state of the ended job, followed by AWS Backup's reason."""
         return f"{self.state}: {self.message or 'AWS Backup gave no reason'}"
 
     def point(self, kind: PointKind, *, account: str, region: str, now: datetime) -> Point:
-        """Return the recovery point of a job that is done. `now` stands in for a time that AWS left out."""
+        """Return the recovery point of a job that is done. `now` replaces a time that AWS omitted."""
         whole = (self.state, self.category.upper() or "SUCCESS") == _WHOLE
         return Point(
             recovery_point_arn=self.recovery_point_arn,
@@ -90,7 +90,7 @@ class JobState:
 
 
 def idempotency_token(session_id: str, attempt: int, target: str) -> str:
-    """Return the token of a job: the same session, attempt and vault ask for the same job."""
+    """Return the idempotency token of a job, which depends on session, attempt and vault only."""
     return hashlib.sha256(f"{session_id}\n{attempt}\n{target}".encode()).hexdigest()
 
 
@@ -109,10 +109,10 @@ def start_backup(
     token: str,
     tags: Mapping[str, str],
 ) -> tuple[str, str]:
-    """Start the backup job, or find the one this token has started; return its id and its point's ARN.
+    """Start the backup job, or find the one started with this token; return its id and its point's ARN.
 
-    Raises VaultNotFound, AccessDenied. Source: StartBackupJob; for EFS it answers with the recovery point
-    ARN at once.
+    Raises VaultNotFound, AccessDenied. Source: StartBackupJob; for EFS the response contains the recovery
+    point ARN.
     """
     kept = lifecycle("backup", policy.keep_days)
     optional: LifecycleArgument = {} if kept is None else {"Lifecycle": kept}
@@ -136,7 +136,7 @@ def start_backup(
 
 
 def describe_backup(client: BackupClient, job_id: str) -> JobState:
-    """Return where a backup job stands."""
+    """Return the state of a backup job."""
     job = client.describe_backup_job(BackupJobId=job_id)
     return JobState(
         job_id=job_id,
@@ -161,9 +161,9 @@ def start_copy(
     role: str,
     token: str,
 ) -> str:
-    """Start the copy job of a recovery point, or find the one this token has started; return its id.
+    """Start the copy job of a recovery point, or find the one started with this token; return its id.
 
-    Raises VaultNotFound, AccessDenied, for the point and its vault as well as for the target's.
+    Raises VaultNotFound, AccessDenied, for the point and its vault or for the target vault.
     """
     kept = lifecycle("copy", target.keep_days)
     optional: LifecycleArgument = {} if kept is None else {"Lifecycle": kept}
@@ -188,7 +188,7 @@ def start_copy(
 
 
 def describe_copy(client: BackupClient, job_id: str) -> JobState:
-    """Return where a copy job stands; its recovery point is the copy's."""
+    """Return the state of a copy job; its recovery point is the copy."""
     job = client.describe_copy_job(CopyJobId=job_id)["CopyJob"]
     return JobState(
         job_id=job_id,
@@ -204,7 +204,7 @@ def describe_copy(client: BackupClient, job_id: str) -> JobState:
 
 
 def describe_left(client: BackupClient, job: Job) -> JobState:
-    """Return where a job stands that nobody has waited for; `MISSING` when AWS Backup has forgotten it."""
+    """Return the state of a job that a stopped session left; `MISSING` if AWS Backup has no record of it."""
     describe = describe_backup if job.kind == "backup" else describe_copy
     try:
         return describe(client, job.job_id)
@@ -217,7 +217,7 @@ def describe_left(client: BackupClient, job: Job) -> JobState:
         category="",
         recovery_point_arn="",
         vault=job.vault,
-        message="AWS Backup does not know the job any more",
+        message="AWS Backup has no record of the job",
         size_bytes=0,
         completed_at=None,
     )

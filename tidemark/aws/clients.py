@@ -1,7 +1,7 @@
-"""AWS clients: built here, once for each service and Region, and handed to whoever needs them.
+"""AWS clients, created once for each service and Region.
 
-They are botocore's, the same that boto3 wraps. Importing boto3 itself would cost every cold start of a
-Lambda another tenth of a second, for resources and transfers that nothing here uses.
+These are botocore's clients, which boto3 wraps. Importing boto3 would add a tenth of a second to each
+Lambda cold start, for resources and transfers that are not used here.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
 
-# Standard mode retries throttling and lost connections with jitter; nothing here retries on its own.
+# Standard mode retries throttling and lost connections with jitter; no code here adds its own retries.
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
     connect_timeout=5,
     read_timeout=60,
-    max_pool_connections=32,  # ranges of an index that are read at once; each new one costs a handshake
+    max_pool_connections=32,  # concurrent range reads of an index; each new connection costs a handshake
     user_agent_extra=f"tidemark/{__version__}",
 )
 
 
 class Clients:
-    """One client for each service and Region; with the SDK's own credentials and endpoints."""
+    """One client for each service and Region, with the SDK's default credentials and endpoints."""
 
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or _new_session()
@@ -50,7 +50,7 @@ class Clients:
 
     @property
     def region(self) -> str | None:
-        """The Region that the environment names, if it names one."""
+        """The Region in the environment, if set."""
         region: str | None = self._session.get_config_variable("region")
         return region or None
 
@@ -83,28 +83,28 @@ class Clients:
         if key not in self._clients:
             with _usable_endpoint():
                 client = self._session.create_client(service, region_name=region, config=_CONFIG)
-                _ = urlsplit(client.meta.endpoint_url).port  # out of range, it would be found at each call
+                # Raises ValueError for a port out of range, on which otherwise every call would fail.
+                _ = urlsplit(client.meta.endpoint_url).port
             self._clients[key] = client
         return self._clients[key]
 
 
 @contextmanager
 def _usable_endpoint() -> Iterator[None]:
-    """Raise ConfigurationError for an endpoint that is no URL; the SDK has no error of its own for it."""
+    """Raise ConfigurationError for an endpoint that is not a URL; the SDK raises a bare ValueError."""
     try:
         yield
     except ValueError as error:
         if isinstance(error, BotoCoreError):
             raise
         raise ConfigurationError(
-            f"{error}: the AWS SDK cannot use the endpoint, or another setting, that it was given; "
-            f"set AWS_ENDPOINT_URL to a URL such as http://127.0.0.1:4566, or unset it; "
-            f"likewise endpoint_url in AWS's configuration file"
+            f"{error}: the AWS SDK cannot use the endpoint or another setting; set AWS_ENDPOINT_URL, and "
+            f"endpoint_url in the AWS configuration, to a URL such as http://127.0.0.1:4566, or remove it"
         ) from error
 
 
 def _new_session() -> Session:
-    """Return a session that takes AWS_REGION, as every SDK but botocore does, and then AWS_DEFAULT_REGION."""
+    """Return a session that reads AWS_REGION, like every SDK but botocore, and then AWS_DEFAULT_REGION."""
     session = get_session()
     session.session_var_map["region"] = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     return session

@@ -1,4 +1,4 @@
-"""The one clock. Everything below takes the time as an argument."""
+"""The only clock. Lower layers take the time as an argument."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the present in UTC, in whole microseconds."""
+    """Return the current time in UTC, with microseconds."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What a deployment consists of, and its policies, as `infra/` left them in SSM parameters."""
+"""The resources and policies of a deployment, which `infra/` stores in SSM parameters."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tidemark.sessions.session import FileSystem
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-_READS = 3  # of a policy while it is being deployed
+_READS = 3  # attempts to read a policy while it is being deployed
 _MOST_AT_ONCE = 10  # source: GetParameters, Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The names that a client of a deployment needs."""
+    """The names and ARNs that a client of a deployment needs."""
 
     account: str
     region: str
@@ -44,7 +44,7 @@ class Resources:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the resources that `to_json` wrote; what a later version added is left out."""
+        """Return the resources that `to_json` wrote; ignores fields that a later version added."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
@@ -61,8 +61,8 @@ class Resources:
 def discover(clients: Clients, deployment: str) -> Resources:
     """Return the resources of a deployment in the environment's Region.
 
-    Raises NotDeployed, NoCredentials when the environment names no Region, and ConfigurationError when it
-    names one that does not answer and is none.
+    Raises NotDeployed, NoCredentials if the environment has no Region, and ConfigurationError if its Region
+    does not exist and cannot be reached.
     """
     if clients.region is None:
         raise NoCredentials(
@@ -71,7 +71,7 @@ def discover(clients: Clients, deployment: str) -> Resources:
     try:
         text = _parameter(clients.of("ssm"), resources_parameter(deployment))
     except (ClientError, BotoCoreError) as error:
-        # Only now: a Region that the SDK does not know yet may answer all the same, and no Lambda needs this.
+        # Checked only after a failure: a Region newer than the SDK may work, and Lambdas need no check.
         from tidemark.aws.regions import sdk_regions
 
         problem = sdk_regions().problem(clients.region)
@@ -84,10 +84,10 @@ def discover(clients: Clients, deployment: str) -> Resources:
 
 
 def read_policy(client: SSMClient, deployment: str, name: str) -> Policy:
-    """Return a deployed policy; raise PolicyNotFound naming those there are.
+    """Return a deployed policy; raise PolicyNotFound with the names of the existing ones.
 
-    A list that a deployment has deleted between two reads is one of the policy before: the policy now names
-    others. Raises ConfigurationError where lists are missing all the same.
+    If a deployment deletes a list between two reads, the list belongs to the previous version of the policy,
+    so the policy is read again. Raises ConfigurationError if lists are still missing.
     """
     missing: list[str] = []
     for _ in range(_READS):
@@ -117,14 +117,14 @@ def _parameter(client: SSMClient, name: str) -> str | None:
     try:
         return client.get_parameter(Name=name)["Parameter"]["Value"]
     except ClientError as error:
-        # A name with characters that SSM does not allow is a ValidationException: nothing has that name.
+        # A name with characters that SSM does not allow is a ValidationException: no parameter has that name.
         if code_of(error) in {"ParameterNotFound", "ValidationException"}:
             return None
         raise
 
 
 def _parameters(client: SSMClient, names: list[str]) -> dict[str, str]:
-    """Return the values of those that exist, by name."""
+    """Return the values of the existing parameters, by name."""
     found: dict[str, str] = {}
     for start in range(0, len(names), _MOST_AT_ONCE):
         answer = client.get_parameters(Names=names[start : start + _MOST_AT_ONCE])

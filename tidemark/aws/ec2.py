@@ -27,10 +27,10 @@ DEFAULT_INSTANCE_TYPE = "m7g.large"
 # Amazon Linux 2023 for Graviton, whichever is current. Source: EC2, "Reference AMIs using Systems Manager".
 _IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 _SCRATCH_GIB = 30
-# What another Availability Zone can cure, or another hour. Source: EC2 API, "Error codes"; `Unsupported` is
-# said of an instance type that the zone does not have.
+# Errors that may not occur in another Availability Zone, or later. Source: EC2 API, "Error codes";
+# `Unsupported` means that the zone does not offer the instance type.
 _NO_ROOM_HERE = {"InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet", "Unsupported"}
-# What only another hour can.
+# Errors that may not occur later.
 _NO_ROOM = {"InstanceLimitExceeded", "VcpuLimitExceeded"}
 
 
@@ -43,7 +43,7 @@ def run_instance(
 ) -> str:
     """Start one instance in the network's first subnet and return its id.
 
-    Raises NoRoom, and WorkerNotLaunched when the account may have no more instances now.
+    Raises NoRoom, and WorkerNotLaunched if the account has reached its instance quota.
     """
     try:
         answer = client.run_instances(
@@ -51,11 +51,11 @@ def run_instance(
             InstanceType=request["instance_type"] or DEFAULT_INSTANCE_TYPE,  # type: ignore[arg-type]  # any type's name
             MinCount=1,
             MaxCount=1,
-            # One instance for one task token and place: a retried call answers with the instance that runs.
+            # One instance per task token and network: a retried call returns the running instance.
             ClientToken=client_token(environment.task_token, network),
             IamInstanceProfile={"Arn": arn_for(settings.worker_instance_profile, environment.file_system_id)},
             InstanceInitiatedShutdownBehavior="terminate",
-            # Two hops: the container asks for its credentials through the instance's bridge.
+            # Two hops: the container requests its credentials through the instance's bridge.
             MetadataOptions={
                 "HttpTokens": "required",
                 "HttpPutResponseHopLimit": 2,
@@ -100,17 +100,17 @@ def run_instance(
         if code_of(error) in _NO_ROOM:
             raise WorkerNotLaunched(
                 f"EC2 started no worker for index {environment.index_id}: {message_of(error)}; "
-                f"it is tried again; choose another instance_type in tidemark.yaml if it lasts"
+                f"it is retried; if the problem persists, choose another instance_type in tidemark.yaml"
             ) from error
         raise
     return answer["Instances"][0]["InstanceId"]
 
 
 def user_data(settings: LambdaSettings, environment: WorkerSettings) -> str:
-    """Return the script that the instance runs at its first start.
+    """Return the script that the instance runs at its first boot.
 
-    It ends the instance whatever happens, and answers the task token when the worker could not be started, or
-    was killed: after a worker's own answer that is one to a step that no longer waits.
+    It always terminates the instance. It answers the task token if the worker could not be started or was
+    killed. If the worker has already answered, Step Functions rejects this second answer.
     """
     root = shlex.quote(environment.root)
     image = shlex.quote(settings.worker_image)
@@ -133,11 +133,11 @@ finish() {{
   code=$?
   if [ "$step" != run ]; then
     failed WorkerCannotRun "$worker could not $step (exit code $code): the instance's console output has \
-the details; where they are timeouts, its subnet needs a NAT gateway, or VPC endpoints for ECR (api and \
-dkr), S3, CloudWatch Logs and Step Functions; fix that, then rerun the session"
+    the details; if they are timeouts, its subnet needs a NAT gateway, or VPC endpoints for ECR (api and \
+    dkr), S3, CloudWatch Logs and Step Functions; fix that, then rerun the session"
   elif [ "$code" -gt 128 ]; then
-    failed WorkerStopped "$worker was ended by signal $((code - 128)) (exit code $code); rerun the session, \
-on a larger instance_type if it happens again"
+    failed WorkerStopped "$worker was terminated by signal $((code - 128)) (exit code $code); rerun the \
+    session, on a larger instance_type if it happens again"
   elif [ "$code" -ne 0 ]; then
     failed WorkerCannotRun "$worker ended with exit code $code and did not report why; see the worker's log"
   fi
@@ -152,7 +152,7 @@ step="mount the file system"
 mount -t efs -o tls,iam,ro {environment.file_system_id}:/ {root}
 step="get its image from ECR"
 aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}
-# Until here the boot has taken minutes, and the image may take more: silence for five ends the attempt.
+# Boot took minutes, and pulling the image may take more; five minutes without a heartbeat end the attempt.
 aws stepfunctions send-task-heartbeat --region {region} --task-token {token} || true
 docker pull {image}
 step=run

@@ -1,8 +1,8 @@
-"""AWS's errors in Tidemark's words, translated in one place.
+"""Translation of AWS errors into Tidemark's errors.
 
-A step that expects a certain refusal (a vault that is not there) asks `code_of` and raises its own
-error. What remains passes through `translated`, at the edge of each program: refusals, throttling and
-silence become errors of the tree, and anything unknown passes unchanged, with its traceback.
+A step that expects a certain error (such as a missing vault) checks `code_of` and raises its own error.
+Other errors pass through `translated`, at the edge of each program: denials, throttling and timeouts
+become errors of the tree, and unknown errors pass unchanged, with their traceback.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _DENIED = {
     "UnauthorizedOperation",
     "AuthorizationError",
     "403",
-    # What a service answers where it was refused the use of a key.
+    # Returned by a service that was denied the use of a KMS key.
     "KMSAccessDeniedException",
     "KMSAccessDenied",
     "KmsAccessDeniedException",
@@ -58,7 +58,7 @@ _BAD_CREDENTIALS = {
     "InvalidSignatureException",
     "AuthFailure",
 }
-# Those that botocore's standard mode knows, and what single services say instead.
+# The codes of botocore's standard retry mode, and those specific to single services.
 _THROTTLED = {
     "Throttling",
     "Throttled",
@@ -104,7 +104,7 @@ _UNAVAILABLE = {
 }
 
 
-# What a call may end with, for whoever looks after many things and goes on with the others.
+# The errors of a single call, for callers that handle many items and continue with the others.
 AWS_FAILURES = (BotoCoreError, ClientError, TidemarkError)
 
 
@@ -114,12 +114,12 @@ def code_of(error: ClientError) -> str:
 
 
 def is_denied(error: ClientError) -> bool:
-    """Return whether AWS refused the call for want of a permission, or answers as if it did."""
+    """Return whether AWS denied the call for lack of a permission, or returned an equivalent error."""
     return code_of(error) in _DENIED
 
 
 def is_taken(error: ClientError) -> bool:
-    """Return whether a conditional write to S3 found the key taken, or somebody writing it at this moment.
+    """Return whether a conditional write to S3 failed because the key exists or is being written.
 
     Source: Amazon S3 API Reference, PutObject, If-None-Match.
     """
@@ -127,16 +127,16 @@ def is_taken(error: ClientError) -> bool:
 
 
 def message_of(error: ClientError) -> str:
-    """Return AWS's own words, without the SDK's frame around them; of a web page, only that it is one."""
+    """Return AWS's message without the SDK's prefix; for a web page, only the fact that it is one."""
     said = str(error.response.get("Error", {}).get("Message", "")) or str(error)
     if "<html" in said.lower():
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "none")
-        return f"a web page came back, with status {status}; whoever answered is not AWS"
+        return f"the response is a web page, with status {status}; it does not come from AWS"
     return said
 
 
 def translate(error: Exception) -> TidemarkError | None:
-    """Return the error in Tidemark's words, or None when it is not one of the known kinds."""
+    """Return the error as a Tidemark error, or None if it is unknown."""
     if isinstance(error, ClientError):
         return _translate_answer(error)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound | NoRegionError):
@@ -144,7 +144,7 @@ def translate(error: Exception) -> TidemarkError | None:
             f"{_sentence(error)}; sign in with: aws configure (or aws sso login), and set AWS_REGION"
         )
     if isinstance(error, InvalidRegionError | ConfigParseError | ConfigNotFound):
-        return ConfigurationError(f"{_sentence(error)}; mend AWS_REGION, or AWS's configuration file")
+        return ConfigurationError(f"{_sentence(error)}; correct AWS_REGION, or the AWS configuration file")
     if isinstance(error, TokenRetrievalError | UnauthorizedSSOTokenError):
         return NoCredentials(f"{_sentence(error)}; sign in again with: aws sso login")
     if isinstance(error, BotoConnectionError | HTTPClientError):
@@ -179,7 +179,7 @@ def _sentence(error: Exception) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise what AWS's SDK raises inside as errors of Tidemark's tree; unknown errors pass."""
+    """Raise SDK errors from inside the block as Tidemark errors; unknown errors pass unchanged."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

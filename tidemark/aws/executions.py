@@ -1,4 +1,4 @@
-"""Executions of the state machines: started, asked about, and where to see them."""
+"""Executions of the state machines: start, status, failure, and console URL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidemark.sessions.session import partition_of
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# A redrive that has been asked for and not begun is as good as running.
+# A redrive that was requested but has not begun counts as running.
 _ALIVE = {"RUNNING", "PENDING_REDRIVE"}
 
 
@@ -27,7 +27,7 @@ def execution_arn(state_machine_arn: str, name: str) -> str:
 def ended_as(client: SFNClient, execution: str) -> str | None:
     """Return how an execution ended (FAILED, TIMED_OUT, ABORTED, SUCCEEDED), None while it runs.
 
-    One that Step Functions does not know, or no longer, is `MISSING`.
+    Returns `MISSING` for an execution that Step Functions does not have.
     """
     try:
         status = client.describe_execution(executionArn=execution)["status"]
@@ -39,13 +39,13 @@ def ended_as(client: SFNClient, execution: str) -> str | None:
 
 
 def way_out(ended: str, policy: str) -> str:
-    """Return what to do about a session of a policy whose execution ended without closing it."""
+    """Return the fix for a session whose execution ended without closing it."""
     again = f"run the policy {policy} again"
     return again if ended in ("MISSING", "SUCCEEDED") else f"redrive it, or {again}"
 
 
 def start(client: SFNClient, state_machine_arn: str, name: str | None, request: Mapping[str, str]) -> str:
-    """Start an execution, under a name of Step Functions' choice if none is given; return its ARN."""
+    """Start an execution and return its ARN. If `name` is None, Step Functions chooses the name."""
     text = json.dumps(request)
     if name is None:
         return client.start_execution(stateMachineArn=state_machine_arn, input=text)["executionArn"]
@@ -53,14 +53,14 @@ def start(client: SFNClient, state_machine_arn: str, name: str | None, request: 
 
 
 def failure_of(client: SFNClient, execution: str) -> str | None:
-    """Return why an execution failed, in the words of whatever raised it; None if it said nothing."""
+    """Return the message of an execution's failure; None if there is none."""
     answer = client.describe_execution(executionArn=execution)
     cause = answer.get("cause")
     try:
         fields = json.loads(cause or "")
     except ValueError:
         return cause or answer.get("error")
-    # A function that raised puts its message into JSON. Source: Lambda, function errors.
+    # A Lambda function's error message is inside JSON. Source: Lambda, function errors.
     return str(fields["errorMessage"]) if isinstance(fields, dict) and "errorMessage" in fields else cause
 
 
@@ -69,8 +69,8 @@ _CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
     "aws-eusc": "console.amazonaws-eusc.eu",
-}  # the isolated partitions' are not public
-# Of every partition, interface endpoints in a VPC and dual-stack endpoints included.
+}  # those of the isolated partitions are not public
+# Endpoints of every partition, including interface endpoints in a VPC and dual-stack endpoints.
 _AWS_DOMAINS = (
     ".amazonaws.com",
     ".amazonaws.com.cn",
@@ -81,14 +81,14 @@ _AWS_DOMAINS = (
 
 
 def console(region: str) -> str:
-    """Return the address of the AWS console of a Region."""
+    """Return the URL of the AWS console of a Region."""
     return f"https://{region}.{_CONSOLES.get(partition_of(region), _CONSOLES['aws'])}"
 
 
 def console_url(client: SFNClient, execution: str) -> str | None:
-    """Return the address of an execution in the AWS console; None where the client does not ask AWS.
+    """Return the URL of an execution in the AWS console; None if the client's endpoint is not AWS's.
 
-    The client's own endpoint tells: any other host (AWS_ENDPOINT_URL) has no console there.
+    For any other endpoint (AWS_ENDPOINT_URL) the console does not show the execution.
     """
     asked = urlsplit(client.meta.endpoint_url).hostname or ""
     if not asked.endswith(_AWS_DOMAINS):

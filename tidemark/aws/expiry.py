@@ -1,4 +1,4 @@
-"""Why a backup job expired, and what to do about it.
+"""The cause of an expired backup job, and the fix.
 
 AWS Backup runs one backup or copy job of a resource at a time; a backup job that has waited for its whole
 start window ends EXPIRED. Sources: AWS Backup Developer Guide, "Quotas", and "Monitoring AWS Backup events
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
 
 _MOST_NAMED = 3
-# States of jobs that have run, or do. Source: the model of AWS Backup, BackupJobState and CopyJobState.
+# States of jobs that run or have run. Source: the model of AWS Backup, BackupJobState and CopyJobState.
 _HAVE_RUN = {"RUNNING", "ABORTING", "ABORTED", "COMPLETED", "PARTIAL", "FAILED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Other:
-    """A job of the same file system, and when it may have run."""
+    """Another job of the same file system, and the time in which it may have run."""
 
     name: str
     began_at: datetime
@@ -34,10 +34,10 @@ class _Other:
 
 
 def way_out(client: BackupClient, job: JobState, file_system: FileSystem) -> str:
-    """Return what to do about a backup job that ended without a recovery point.
+    """Return the fix for a backup job that ended without a recovery point.
 
-    Where another job of the file system kept it from starting, names that job if it can be found; `client` is
-    of the Region of both.
+    If another job of the file system prevented it from starting, names that job if it can be found. `client`
+    must be for the Region of both jobs.
     """
     if job.state != "EXPIRED" or "before completion" in job.message:
         return "fix the cause and redrive this execution, or start a new one"
@@ -59,7 +59,7 @@ def way_out(client: BackupClient, job: JobState, file_system: FileSystem) -> str
 
 
 def _named(client: BackupClient, job: JobState, file_system: FileSystem) -> str:
-    """Return the jobs that ran while this one waited; empty where they cannot be found."""
+    """Return the names of the jobs that ran while this one waited; empty if none can be found."""
     try:
         others = [*_backups(client, job, file_system), *_copies(client, file_system)]
     except AWS_FAILURES:

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import ContainerDefinitionTypeDef, RunTaskResponseTypeDef
 
 CONTAINER = "worker"
-# 1.4.0 is the first that mounts EFS. Source: ECS, efsVolumeConfiguration.
+# 1.4.0 is the first version that mounts EFS. Source: ECS, efsVolumeConfiguration.
 PLATFORM_VERSION = "1.4.0"
-# Of one Availability Zone. Source: AWS re:Post, "RunTask ... fails with a Capacity is unavailable error".
+# Refers to one Availability Zone. Source: AWS re:Post, "RunTask ... fails with a Capacity is unavailable
+# error".
 _NO_CAPACITY = "Capacity is unavailable"
-# The longest that Fargate grants between SIGTERM and SIGKILL is 120 s; the worker needs 30.
+# Fargate allows at most 120 s between SIGTERM and SIGKILL; the worker needs 30.
 _STOP_TIMEOUT_SECONDS = 60
 
 
@@ -45,8 +46,8 @@ def register_task_definition(
 ) -> str:
     """Register the task definition that mounts the file system read-only; return its ARN.
 
-    Through its real root, not an access point, so that paths are those AWS Backup restores by; with TLS and
-    IAM, so that the file system's policy can admit the worker alone.
+    Mounts the real root, not an access point, so that paths match those of AWS Backup restores; with TLS and
+    IAM, so that the file system's policy can allow only the worker.
     """
     answer = client.register_task_definition(
         family=task_family(settings.deployment, file_system_id),
@@ -118,7 +119,7 @@ def run_task(
         if _NO_CAPACITY in message_of(error):
             raise NoRoom(message_of(error)) from error
         raise
-    # Failures are a normal answer of RunTask, not an exception.
+    # RunTask returns failures in its response, not as an exception.
     if answer["failures"] or not answer["tasks"]:
         reasons = "; ".join(
             f"{failure.get('reason', '?')} {failure.get('detail', '')}".strip()
@@ -128,7 +129,7 @@ def run_task(
             raise NoRoom(reasons)
         raise WorkerNotLaunched(
             f"ECS started no worker for index {environment.index_id}: {reasons or 'no reason given'}; "
-            f"it is tried again; check the account's Fargate quotas if it lasts"
+            f"it is retried; if the problem persists, check the account's Fargate quotas"
         )
     return answer["tasks"][0]["taskArn"]
 
@@ -146,7 +147,7 @@ def _run_task(
         launchType="FARGATE",
         platformVersion=PLATFORM_VERSION,
         count=1,
-        # One task for one task token and place: a retried call answers with the task that runs.
+        # One task per task token and place: a retried call returns the running task.
         clientToken=client_token(environment.task_token, network),
         startedBy=started_by(environment.index_id),
         networkConfiguration={
@@ -174,12 +175,12 @@ def _run_task(
 
 
 def deregister_task_definition(client: ECSClient, arn: str) -> None:
-    """Take a task definition out of use; one that is out of use already is no error."""
+    """Deregister a task definition; one that is already inactive is not an error."""
     client.deregister_task_definition(taskDefinition=arn)
 
 
 def registered_task_definitions(client: ECSClient, settings: LambdaSettings) -> Iterator[tuple[str, str]]:
-    """Return the ARN and the index id of every task definition in use that a worker was registered with."""
+    """Return the ARN and the index id of every active task definition of a worker."""
     families = client.get_paginator("list_task_definition_families").paginate(
         familyPrefix=task_family(settings.deployment, ""), status="ACTIVE"
     )

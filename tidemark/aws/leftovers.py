@@ -1,7 +1,7 @@
-"""What workers leave in the repository beside an index: files of lost attempts, checkpoints, progress.
+"""Removes files that workers leave in the repository: those of lost attempts, checkpoints, progress.
 
-A worker that was taken for dead may come back and write, also when its index has ended. So the end of each
-indexing session looks at the file system's last few indexes again.
+A worker that counted as dead may resume and write, even after its index has ended. So the end of each
+indexing session checks the file system's last few indexes again.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LOG = logging.getLogger(__name__)
-# A lost worker's heartbeat is refused within minutes; daily and weekly sessions both come by in time.
+# A lost worker's heartbeat is refused within minutes, so daily and weekly sessions both find its files.
 LAST_INDEXES = 3
-# What the role of a worker may write; see infra/repository.py. An index of the first versions has its files
-# next to its manifest: they are none of these.
+# Keys that a worker's role may write; see infra/repository.py. The first versions stored an index's files
+# next to its manifest, which does not match.
 _BY_WORKERS = re.compile(r"(?P<folder>attempt-[0-9a-f]+|checkpoint)/.+|progress\.json")
 _MANIFEST = "manifest.json"
 
 
 def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system: FileSystem) -> list[str]:
-    """Remove what the file system's last indexes do not consist of; return the keys.
+    """Remove files that do not belong to the file system's last indexes; return their keys.
 
-    Touches no index that is being made, and none whose manifest cannot be read. Nothing is lost at once: the
-    bucket keeps earlier versions for a while. Raises errors of AWS.
+    Skips indexes in progress, and those whose manifest cannot be read. The bucket keeps noncurrent versions
+    for a while, so a removal can be undone. Raises AWS errors.
     """
     bucket, prefix = place_of(repository)
     above = f"{prefix}indexes/{file_system}/"
@@ -52,7 +52,7 @@ def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system:
 
 def _leftovers(s3: S3Client, bucket: str, whole: str) -> list[str]:
     names = [key.removeprefix(whole) for key in _keys(s3, bucket, whole)]
-    # Listed first: to a role that may list only below a prefix, a missing object answers AccessDenied.
+    # Listed first: if ListBucket is limited to a prefix, S3 returns AccessDenied for missing objects.
     needed = _named_folders(s3, bucket, f"{whole}{_MANIFEST}") if _MANIFEST in names else frozenset()
     if needed is None:
         return []
@@ -61,14 +61,14 @@ def _leftovers(s3: S3Client, bucket: str, whole: str) -> list[str]:
 
 
 def _named_folders(s3: S3Client, bucket: str, key: str) -> frozenset[str] | None:
-    """Return the folders of the files that a manifest names; None where it is not to be understood."""
+    """Return the folders of the files that a manifest names; None if it cannot be parsed."""
     content: Any = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         content = json.loads(content)
         files = (*content["parts"], *content["side_files"])
         return frozenset(str(file["file"]).rpartition("/")[0] for file in files)
     except (ValueError, KeyError, TypeError) as error:
-        _LOG.warning("s3://%s/%s is no manifest: %s", bucket, key, error)
+        _LOG.warning("s3://%s/%s is not a manifest: %s", bucket, key, error)
         return None
 
 

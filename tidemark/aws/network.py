@@ -1,4 +1,4 @@
-"""Where a worker stands: a subnet and security groups from which the file system can be mounted."""
+"""Chooses the worker's subnet and security groups, from which the file system can be mounted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerNetwork:
-    """What an ECS task or an EC2 instance is given."""
+    """The network configuration of an ECS task or an EC2 instance."""
 
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
@@ -39,7 +39,7 @@ def available_mount_targets(
 ) -> list[MountTargetDescriptionTypeDef]:
     """Return the mount targets that can be mounted now, in a stable order.
 
-    Raises FileSystemNotFound, and NoMountTarget when there is none.
+    Raises FileSystemNotFound, and NoMountTarget if there is none.
     """
     try:
         pages = client.get_paginator("describe_mount_targets").paginate(
@@ -59,13 +59,13 @@ def available_mount_targets(
 def choose_networks(
     efs: EFSClient, ec2: EC2Client, file_system: FileSystem, settings: WorkerSettings
 ) -> list[WorkerNetwork]:
-    """Return where the worker can stand, one place or more: what the policy names, else by mount targets.
+    """Return one or more networks for the worker: those in the policy, otherwise by mount targets.
 
-    Each mount target gives its own subnet, so that the traffic stays in its Availability Zone; the next one
-    is for when the zone has no room. Of subnets that the policy names, ECS chooses; EC2 is given one after
-    the other. Subnets without a way to the AWS services that a worker calls are left out. Raises
-    NoMountTarget, FileSystemNotFound, WorkerNetworkNotFound when no security group is known to be admitted by
-    any mount target, and WorkerCutOff when no subnet is left.
+    Each mount target contributes its own subnet, so that traffic stays in its Availability Zone; the next one
+    is used if the zone has no capacity. If the policy names subnets, ECS chooses among them, and EC2 tries
+    them in order. Subnets without a route to the AWS services that a worker calls are omitted. Raises
+    NoMountTarget, FileSystemNotFound, WorkerNetworkNotFound if no mount target allows a known security group,
+    and WorkerCutOff if no subnet is left.
     """
     targets = available_mount_targets(efs, file_system)
     if not settings.subnets:
@@ -86,7 +86,7 @@ def choose_networks(
 def _connected(
     ec2: EC2Client, file_system: FileSystem, subnets: tuple[str, ...], settings: WorkerSettings
 ) -> tuple[str, ...]:
-    """Return the subnets with a way to every service that a worker calls; raise WorkerCutOff without one."""
+    """Return the subnets with a route to every service that a worker calls; raise WorkerCutOff if none."""
     missing = missing_services(
         ec2,
         file_system.account,
@@ -99,9 +99,7 @@ def _connected(
         raise WorkerCutOff(file_system.file_system_id, missing)
     for subnet in subnets:
         if missing[subnet]:
-            _LOG.warning(
-                "no worker is launched in %s, which reaches no %s", subnet, ", no ".join(missing[subnet])
-            )
+            _LOG.warning("skipped subnet %s, which cannot reach %s", subnet, ", ".join(missing[subnet]))
     return connected
 
 
@@ -111,7 +109,7 @@ def _admitted(
     file_system: FileSystem,
     targets: Sequence[MountTargetDescriptionTypeDef],
 ) -> dict[str, tuple[str, ...]]:
-    """Return the mount targets' subnets with the security groups that each admits there, one at least."""
+    """Return the mount targets' subnets, each with at least one security group that is allowed there."""
     found: dict[str, tuple[str, ...]] = {}
     refusing: list[str] = []
     for target in targets:
@@ -133,10 +131,10 @@ def _admitted(
 def choose_security_groups(
     mount_target_groups: Sequence[SecurityGroupTypeDef], *, subnet_cidr: str
 ) -> tuple[str, ...] | None:
-    """Return the groups to give a worker so that a mount target with these groups admits it on 2049.
+    """Return the groups for a worker that a mount target with these groups allows on port 2049.
 
-    Preferred is a mount target's own group, when it admits itself or the subnet's addresses; else the group
-    that one of them admits. None when nobody in the subnet is admitted.
+    Prefers a mount target's own group, if it allows itself or the subnet's addresses; otherwise a group that
+    one of them allows. None if there is no such group.
     """
     own = {group["GroupId"] for group in mount_target_groups}
     admitted: list[str] = []

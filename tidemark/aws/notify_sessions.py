@@ -1,4 +1,4 @@
-"""After an index has ended: every session that shares it is associated and, if it waits, answered."""
+"""After an index has ended: associates every session that shares it, and answers those that wait."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ if TYPE_CHECKING:
 
     from tidemark.aws.point_tags import PointTags
 
-# The state is over: answered before, timed out and asked again, or aborted. Source: SendTaskSuccess.
-_NOBODY_WAITS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+# The state has ended: answered before, timed out and polled again, or aborted. Source: SendTaskSuccess.
+_STALE_TOKEN_ERRORS = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
 def notify_sessions(store: Store, tags: PointTags, client: SFNClient, index: Index) -> None:
-    """Associate the points of every session that the ended index belongs to, and wake those that wait.
+    """Associate the points of every session that shares the ended index, and answer those that wait.
 
-    May be called again: what is done already is found done. An error with one session is raised when all
-    others are told.
+    Idempotent. An error with one session is raised after all others have been handled.
     """
     failures = Failures()
     for session_id in sorted(index.sessions):
-        # Where its record was deleted, its points keep their tags.
+        # If a session's record was deleted, its points keep their tags.
         with failures.collecting(f"session {session_id}"), suppress(SessionNotFound):
             session = settle(store, session_id, tags.tag_with_index)
             if session.waiting_token is not None:
@@ -41,10 +40,10 @@ def notify_sessions(store: Store, tags: PointTags, client: SFNClient, index: Ind
 
 
 def answer_waiting(client: SFNClient, task_token: str, index: Index) -> None:
-    """Tell a waiting session how its index ended; a token that nobody waits on is no error."""
+    """Send a waiting session the end of its index; a token that is no longer valid is not an error."""
     output = {"status": index.status.value, "index_id": index.index_id, "reason": index.reason}
     try:
         client.send_task_success(taskToken=task_token, output=json.dumps(output))
     except ClientError as error:
-        if code_of(error) not in _NOBODY_WAITS:
+        if code_of(error) not in _STALE_TOKEN_ERRORS:
             raise

@@ -1,4 +1,4 @@
-"""The tags of recovery points: sealed when a point is made, and told its index when that is complete."""
+"""The tags of recovery points: sealed when a point is created, and updated when its index is complete."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class PointTags:
     def for_new_point(
         self, session: Session, *, retention_days: int | None, has_history: Callable[[], bool]
     ) -> dict[str, str]:
-        """Return the tags to give StartBackupJob. The same session, the same tags.
+        """Return the tags for StartBackupJob. Deterministic for a session.
 
-        They name no index: the one that is being made may fail, and tell_index comes when it is complete.
+        They contain no index, because it may still fail; `tag_with_index` adds it when it is complete.
         `has_history` is as in `TagKeys.current`. Raises TagKeyDamaged.
         """
         metadata = PointMetadata(
@@ -69,10 +69,10 @@ class PointTags:
         )
 
     def tag_with_index(self, session: Session, point: Point, index: Index) -> str:
-        """Write an index's id and its manifest's digest into a point's tags; return why not, or nothing.
+        """Write an index's id and its manifest's digest into a point's tags; return the problem, or "".
 
-        It raises no error of AWS: the records say what the point's index is, and one point must keep no
-        session from being closed. A point that is deleted needs no tags any more.
+        Does not raise AWS errors: the records also contain the point's index, and one point must not prevent
+        a session from being closed. A deleted point needs no tags.
         """
         try:
             self._tag_with_index(session, point, index)
@@ -80,7 +80,7 @@ class PointTags:
             if code_of(error) == "ResourceNotFoundException":
                 return ""
             if error.operation_name in _ON_POINTS and is_denied(error):
-                return (  # AWS answers so for a point that is gone, too
+                return (  # AWS also returns this for a deleted point
                     f"{message_of(error)}; either the point or its vault was deleted, or backup:ListTags and "
                     f"backup:TagResource are not granted in {point.region}"
                 )
@@ -112,7 +112,7 @@ class PointTags:
 
 
 def all_tags(client: BackupClient, recovery_point_arn: str) -> dict[str, str]:
-    """Return all tags of a point, the customer's too. ListTags answers in pages."""
+    """Return all tags of a point, including the customer's. ListTags is paginated."""
     page = client.list_tags(ResourceArn=recovery_point_arn)
     tags = dict(page["Tags"])
     while token := page.get("NextToken"):

@@ -1,4 +1,4 @@
-"""What must be true before a session starts, asked before anything is written or started."""
+"""Checks before a session starts: policy, file system, mount targets, vaults and opt-in."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tidemark.sessions.session import FileSystem, PointKind
 
 
 def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem) -> None:
-    """Return if the policy can be run for the file system.
+    """Check that the policy can run for the file system.
 
-    Raises MalformedFileSystemId, FileSystemNotInPolicy, FileSystemNotFound, and NoMountTarget where the
-    policy wants an index.
+    Raises MalformedFileSystemId, FileSystemNotInPolicy, FileSystemNotFound, and NoMountTarget if the
+    policy includes an index.
     """
     file_system_id = check_file_system_id(file_system.file_system_id)
     if file_system_id not in policy.file_systems:
@@ -35,10 +35,10 @@ def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem)
 
 
 def check_vaults(clients: Clients, policy: Policy) -> None:
-    """Return if every vault of the policy is in its Region and takes what the policy puts there.
+    """Check that every vault of the policy exists in its Region and accepts the policy's retention.
 
     Raises VaultNotFound, AccessDenied, RetentionNotAllowed. A vault of another account cannot be described
-    from here; its copy job reports what is wrong with it.
+    from here; its copy job reports any problem.
     """
     _check_vault(clients, policy.vault, policy.region, "backup", policy.keep_days)
     for target in policy.copies:
@@ -47,10 +47,10 @@ def check_vaults(clients: Clients, policy: Policy) -> None:
 
 
 def check_opt_in(clients: Clients, policy: Policy) -> None:
-    """Return if AWS Backup is opted in for EFS in every Region of the policy; raise NotOptedIn.
+    """Check that AWS Backup is opted in for EFS in every Region of the policy; raise NotOptedIn.
 
     Source: AWS Backup Developer Guide, "How AWS Backup works with other AWS services". A Region that does
-    not list EFS at all is left to its first job.
+    not list EFS at all passes; its first job reports any problem.
     """
     for region in dict.fromkeys([policy.region, *(target.region for target in policy.copies)]):
         settings = clients.of("backup", region).describe_region_settings()

@@ -1,7 +1,7 @@
-"""Publishing an index: its manifest comes into being, from what the worker has proposed.
+"""Publishes an index: writes the manifest that the worker has proposed.
 
-For the Lambda that holds the lease. It reads no Parquet, and so needs nothing of `tidemark/index`, which
-describes the format: `publishing.py` there is the worker's side.
+Used by the Lambda that holds the lease. It reads no Parquet and does not import `tidemark/index`, whose
+`publishing.py` is the worker's side.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 def read_proposal(
     s3: S3Client, repository: str, file_system: FileSystem, index_id: str, *, key: str, sha256: str
 ) -> bytes:
-    """Return the manifest that the worker of an index proposed, whose place and digest it has reported.
+    """Return the manifest that the worker of an index proposed, with the key and digest that it reported.
 
-    `key` is below the repository, `s3://bucket/prefix`. Raises IndexingFailed where it is not there, not what
-    was reported, or not this index's.
+    `key` is relative to the repository, `s3://bucket/prefix`. Raises IndexingFailed if the manifest is
+    missing, has a different digest, or is of another index.
     """
     url = f"{repository.rstrip('/')}/{key}"
     if not key.startswith(f"indexes/{file_system}/{index_id}/"):
-        raise IndexingFailed(f"{url} is no place for the index {index_id}; run the session again")
+        raise IndexingFailed(f"{url} is not a valid key for the index {index_id}; run the session again")
     try:
         body = _get(s3, repository, key)
     except ClientError as error:
-        if code_of(error) not in {"NoSuchKey", "AccessDenied"}:  # as S3 calls what is missing, too
+        if code_of(error) not in {"NoSuchKey", "AccessDenied"}:  # S3 returns either for a missing object
             raise
         raise IndexingFailed(f"{url} cannot be read ({code_of(error)}); run the session again") from error
     if hashlib.sha256(body).hexdigest() != sha256:
         raise IndexingFailed(
-            f"{url} is not what its worker has reported; find out who has replaced it, then run the session "
-            f"again"
+            f"{url} does not match the digest that its worker reported; find out what replaced it, then run "
+            f"the session again"
         )
     fields = ("account", "region", "file_system_id", "index_id")
     content = json.loads(body)
@@ -51,9 +51,9 @@ def read_proposal(
 
 
 def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: str, manifest: bytes) -> str:
-    """Write the manifest of an index and return its key. Called again, it finds it written.
+    """Write the manifest of an index and return its key. Idempotent.
 
-    Raises IndexingFailed where there is another: a manifest is never replaced.
+    Raises IndexingFailed if a different manifest exists: a manifest is never replaced.
     """
     key = f"indexes/{file_system}/{index_id}/manifest.json"
     bucket, prefix = place_of(repository)
@@ -70,8 +70,8 @@ def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: st
             raise
         if _get(s3, repository, key) != manifest:
             raise IndexingFailed(
-                f"{repository.rstrip('/')}/{key} is there already, and is another; find out who has written "
-                f"it, then run the session again"
+                f"{repository.rstrip('/')}/{key} already exists with other content; find out what wrote it, "
+                f"then run the session again"
             ) from error
     return key
 

@@ -1,7 +1,7 @@
-"""Whether a subnet has a way to the AWS services that a worker calls, by its routes and the VPC's endpoints.
+"""Checks that a subnet can reach the AWS services that a worker calls, by routes and VPC endpoints.
 
-Only what certainly leads nowhere counts as missing: behind a NAT gateway, a transit gateway, a peering, a VPN
-or an appliance lies a network that cannot be seen from here.
+A service counts as missing only if it is certainly unreachable: the networks behind a NAT gateway, a transit
+gateway, a peering connection, a VPN or an appliance cannot be inspected.
 Source: Amazon VPC User Guide, "Route tables", "Enable internet access"; AWS PrivateLink Guide, "Private DNS",
 "Gateway endpoints"; Amazon ECR User Guide, "Interface VPC endpoints".
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
         VpcEndpointTypeDef,
     )
 
-# What a worker and the start of its machine call, as the last parts of the names of VPC endpoints' services.
-# On EC2 the same: Amazon Linux's packages come from S3. Not KMS, which S3 calls; not STS, because credentials
-# come from ECS or from the instance's metadata.
+# The services that a worker and its machine's start call, as the last parts of VPC endpoint service names.
+# The same on EC2: Amazon Linux's packages come from S3. KMS is not needed, because S3 calls it; nor is STS,
+# because credentials come from ECS or from the instance's metadata.
 SERVICES: Mapping[str, str] = {
     "ecr.api": "ECR (ecr.api)",
     "ecr.dkr": "ECR (ecr.dkr)",
@@ -31,8 +31,8 @@ SERVICES: Mapping[str, str] = {
     "states": "Step Functions (states)",
 }
 _ANYWHERE = "0.0.0.0/0"
-# Where a route leads into a network that cannot be seen from here, whatever its destination: a company's own
-# endpoints may be reached by addresses of the company's.
+# Targets of routes into networks that cannot be inspected. They count for any destination: a company may
+# reach its own endpoints by private addresses.
 _ONWARD = (
     "TransitGatewayId",
     "VpcPeeringConnectionId",
@@ -47,10 +47,10 @@ _ONWARD = (
 def missing_services(
     client: EC2Client, account: str, region: str, subnets: Sequence[str], *, public_address: bool
 ) -> dict[str, list[str]]:
-    """Return, for each of the subnets, the services that a worker in it cannot reach, in words.
+    """Return, for each of the subnets, the names of the services that a worker in it cannot reach.
 
-    `public_address` is whether the worker has one: only then does an internet gateway lead anywhere. A subnet
-    that another account shares counts as connected, because its VPC's endpoints cannot be seen.
+    `public_address`: whether the worker gets one, which an internet gateway requires. A subnet that another
+    account shares counts as connected, because its VPC's endpoints are not visible.
     Source: Amazon VPC User Guide, "Share your VPC subnets with other accounts".
     """
     found = client.describe_subnets(SubnetIds=list(subnets))["Subnets"]
@@ -76,7 +76,7 @@ def missing_services(
 def _route_table(
     tables: Sequence[RouteTableTypeDef], subnet_id: str, vpc_id: str
 ) -> RouteTableTypeDef | None:
-    """Return the subnet's own route table, else the main one of its VPC."""
+    """Return the subnet's route table, or otherwise the main one of its VPC."""
     main = None
     for table in tables:
         for association in table.get("Associations", []):
@@ -109,9 +109,9 @@ def _is_a_way(route: RouteTypeDef, *, public_address: bool) -> bool:
 def _by_endpoint(
     endpoints: Sequence[VpcEndpointTypeDef], region: str, table: RouteTableTypeDef | None
 ) -> Iterator[str]:
-    """Return the services that the VPC's endpoints reach from a subnet with this route table.
+    """Return the services that are reachable through VPC endpoints from a subnet with this route table.
 
-    An interface endpoint answers in every zone of its VPC, under the service's own name by private DNS.
+    An interface endpoint is reachable from every zone of its VPC, under the service's name with private DNS.
     """
     for endpoint in endpoints:
         domain, _, name = endpoint["ServiceName"].partition(f".{region}.")

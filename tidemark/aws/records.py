@@ -38,15 +38,15 @@ class Records:
         self._name = table_name
 
     def get(self, table: TableSchema, key: Key) -> Item | None:
-        """Return the item as of now (a strongly consistent read of the base table)."""
+        """Return the current item (a strongly consistent read of the base table)."""
         answer = self._client.get_item(TableName=self._name(table), Key=_to_dynamo(key), ConsistentRead=True)
         return _from_dynamo(answer["Item"]) if "Item" in answer else None
 
     def transact(self, *writes: Write) -> None:
-        """Apply all writes or none; raise ConditionNotMet when a condition does not hold.
+        """Apply all writes or none; raise ConditionNotMet if a condition does not hold.
 
-        A conflict with another transaction counts as a condition that does not hold: what it wrote must
-        be read before deciding again. Raises AwsThrottled. Source: TransactWriteItems, cancellation reasons.
+        A conflict with another transaction counts as a condition that does not hold: the caller must read
+        the other's writes first. Raises AwsThrottled. Source: TransactWriteItems, cancellation reasons.
         """
         try:
             self._client.transact_write_items(TransactItems=[self._request(write) for write in writes])
@@ -156,7 +156,7 @@ def _from_dynamo(item: Mapping[str, Any]) -> Item:
 
 
 def _typed(value: Any) -> dict[str, Any]:
-    """Return a value of the rules as DynamoDB writes it: the few types that `store.Value` allows."""
+    """Return a value in DynamoDB's representation; the types are those of `transactions.Value`."""
     match value:
         case bool():
             return {"BOOL": value}

@@ -1,4 +1,4 @@
-"""The recovery points of a file system, as AWS Backup has them in every Region of a deployment."""
+"""Lists a file system's recovery points in every Region of a deployment."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _AT_ONCE = 8  # ListTags requests in flight
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPoint:
-    """A recovery point or copy in a vault, with what its tags say."""
+    """A recovery point or copy in a vault, with its opened tags."""
 
     recovery_point_arn: str
     region: str
     vault: str
-    status: str  # AWS Backup's own word
-    created_at: datetime  # of a copy: when the point it was copied from was made
-    delete_at: datetime | None  # None keeps for ever
+    status: str  # AWS Backup's status
+    created_at: datetime  # for a copy, when its source was created
+    delete_at: datetime | None  # None keeps forever
     size_bytes: int
     is_copy: bool
     tags: OpenedTags
@@ -42,7 +42,7 @@ class RecoveryPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlisted:
-    """A vault whose points could not be listed, and why: it does not exist, or may not be used."""
+    """A vault whose points could not be listed, and the error: it does not exist, or access is denied."""
 
     region: str
     vault: str
@@ -75,12 +75,12 @@ def recovery_points_of(
 ) -> Listing:
     """Return the points of a file system in these vaults (Region -> name), newest first, copies last.
 
-    Points that others made are among them, without metadata. A vault that does not exist or may not be used
-    keeps no others from being listed.
+    Includes points made by other tools, without metadata. A vault that does not exist or denies access does
+    not prevent the others from being listed.
     """
     found, unlisted = _list_all(clients, vaults, file_system)
     for region in vaults:
-        clients.of("backup", region)  # made here: making clients is not safe in threads, using them is
+        clients.of("backup", region)  # created here: using clients is thread-safe, creating them is not
 
     def read(each: tuple[str, str, RecoveryPointByBackupVaultTypeDef]) -> RecoveryPoint:
         region, vault, point = each
@@ -143,13 +143,13 @@ def _opened(
     keys: TagKeys,
     deployment: str,
 ) -> OpenedTags:
-    """Return what a point's tags say: nothing of one that has been deleted meanwhile."""
+    """Return a point's opened tags; empty for a point that was deleted in the meantime."""
     try:
         tags = all_tags(clients.of("backup", region), recovery_point_arn)
     except ClientError as error:
         if is_denied(error):
             message = (
-                f"its tags cannot be read: {message_of(error)}; either it was deleted meanwhile, "
+                f"its tags cannot be read: {message_of(error)}; either it was deleted in the meantime, "
                 f"or these credentials lack backup:ListTags in {region}"
             )
             return unreadable_tags(message)

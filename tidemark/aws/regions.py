@@ -1,4 +1,4 @@
-"""The Regions that the SDK's own data knows, and how their addresses end."""
+"""The Regions in the SDK's data, and their DNS suffixes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def sdk_regions() -> Regions:
 
 
 def url_suffix(region: str) -> str:
-    """Return how the addresses of a Region's services end: amazonaws.com.cn in China, for example.
+    """Return the DNS suffix of a Region's services: amazonaws.com.cn in China, for example.
 
-    Raises botocore's UnknownRegionError for a name of no partition, which the configuration refuses.
+    Raises botocore's UnknownRegionError for a name of no partition, which the configuration rejects.
     """
     session = get_session()
     name = session.get_partition_for_region(region)
@@ -35,5 +35,5 @@ def url_suffix(region: str) -> str:
 
 
 def _partitions(session: Session) -> list[dict[str, Any]]:
-    """Return what botocore's partitions.json holds."""
+    """Return the partitions in botocore's partitions.json."""
     return list(session.get_component("data_loader").load_data("partitions")["partitions"])

@@ -1,7 +1,7 @@
-"""How long AWS Backup keeps a recovery point: what to ask for, and whether it will do so.
+"""Retention of recovery points: the lifecycle to request, and a check of the actual one.
 
 Sources: AWS Backup Developer Guide, "Backup and tag copy": a copy for which DeleteAfterDays is -1 expires
-with its source, so 100 years stand for forever; both expire by the creation date of the source. "AWS Backup
+with its source, so 100 years represent forever; both expire by the creation date of the source. "AWS Backup
 Vault Lock": a vault refuses retentions outside of its limits. StartBackupJob: a backup without a lifecycle
 is kept forever.
 """
@@ -32,7 +32,7 @@ _TOLERANCE = timedelta(days=1)  # AWS Backup may count in whole days
 
 
 def lifecycle(kind: PointKind, keep_days: int | None) -> LifecycleTypeDef | None:
-    """Return the lifecycle to ask for; None is to be left out of the request. `keep_days` None: forever."""
+    """Return the lifecycle to request; None means to omit it. `keep_days` None: forever."""
     days = LONGEST_KEEP_DAYS if keep_days is None and kind == "copy" else keep_days
     return None if days is None else {"DeleteAfterDays": days}
 
@@ -40,7 +40,7 @@ def lifecycle(kind: PointKind, keep_days: int | None) -> LifecycleTypeDef | None
 def check_vault_lock(
     vault: DescribeBackupVaultOutputTypeDef, kind: PointKind, keep_days: int | None, region: str
 ) -> None:
-    """Return if the vault's lock, if it has one, admits the retention; raise RetentionNotAllowed."""
+    """Check that the vault's lock, if any, allows the retention; raise RetentionNotAllowed."""
     least, most = _limit(vault, "MinRetentionDays"), _limit(vault, "MaxRetentionDays")
     asked = lifecycle(kind, keep_days)
     days = None if asked is None else asked["DeleteAfterDays"]
@@ -51,16 +51,16 @@ def check_vault_lock(
 
 
 def _limit(vault: Mapping[str, object], name: str) -> int | None:
-    """Return a limit of a vault's lock; None where there is none."""
+    """Return a limit of a vault's lock; None if there is none."""
     days = vault.get(name)
     return days if isinstance(days, int) else None
 
 
 def with_retention_checked(client: BackupClient, point: Point, keep_days: int | None) -> Point:
-    """Return the point, with an issue where AWS Backup will not keep it as long as was asked for.
+    """Return the point, with an issue if AWS Backup will not keep it as long as requested.
 
-    `client` is of the point's Region. `keep_days` UNKNOWN_DAYS: nothing is asked. Raises nothing of AWS's: a
-    point that cannot be looked at is a point all the same.
+    `client` must be for the point's Region. With `keep_days` UNKNOWN_DAYS, nothing is checked. Does not raise
+    AWS errors: a point that cannot be described still counts.
     """
     if keep_days == UNKNOWN_DAYS:
         return point
@@ -78,18 +78,18 @@ def with_retention_checked(client: BackupClient, point: Point, keep_days: int | 
 def _not_described(point: Point, error: Exception) -> str:
     if isinstance(error, ClientError) and code_of(error) == "ResourceNotFoundException":
         return (
-            f"it is not in vault {point.vault} any more: the point or its vault was deleted after the job "
-            f"had ended; run the policy again for another"
+            f"it is no longer in vault {point.vault}: the point or its vault was deleted after the job "
+            f"ended; run the policy again to create another"
         )
     said = message_of(error) if isinstance(error, ClientError) else str(error)
     causes = (
         f"either the point or its vault {point.vault} was deleted, "
         f"or backup:DescribeRecoveryPoint is not granted"
         if isinstance(error, ClientError) and is_denied(error)
-        else "AWS Backup did not answer"
+        else "AWS Backup did not respond"
     )
     return (
-        f"when it expires could not be checked ({said}): {causes}; look with: "
+        f"its expiry could not be checked ({said}): {causes}; check it with: "
         f"aws backup describe-recovery-point {_named(point)}"
     )
 
@@ -104,7 +104,7 @@ def _difference(point: Point, keep_days: int | None, answer: DescribeRecoveryPoi
         found.append(f"AWS Backup {expires}, but the policy keeps it {_kept(keep_days)}")
     if cold_at is not None:
         found.append(
-            f"AWS Backup moves it to cold storage on {cold_at:%Y-%m-%d}, which the policy does not ask for"
+            f"AWS Backup moves it to cold storage on {cold_at:%Y-%m-%d}, which the policy does not request"
         )
     if not found:
         return ""

@@ -19,9 +19,9 @@ _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<pre
 
 
 class S3Store:
-    """Objects below a prefix of one bucket. Encryption is the bucket's default."""
+    """Objects below a prefix of one bucket, with the bucket's default encryption."""
 
-    at_once = 16  # an answer takes tens of milliseconds to begin, whatever else is asked for
+    at_once = 16  # the first byte takes tens of milliseconds, regardless of concurrent requests
 
     def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
         self._client, self._bucket = client, bucket
@@ -29,7 +29,7 @@ class S3Store:
         self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
 
     def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
-        """Write an object; S3 shows it whole or not at all."""
+        """Write an object atomically."""
         condition = {"IfNoneMatch": "*"} if only_if_absent else {}
         with translated():
             try:
@@ -46,15 +46,15 @@ class S3Store:
                 raise
 
     def get(self, key: str) -> bytes:
-        """Return an object whole."""
+        """Return a whole object."""
         return self._get(key, None)
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Return a piece of an object."""
+        """Return a byte range of an object."""
         return self._get(key, f"bytes={offset}-{offset + length - 1}") if length > 0 else b""
 
     def discard(self, key: str) -> None:
-        """Leave an empty object: a worker may not delete; what was in it expires as an old version does."""
+        """Replace an object with an empty one, because a worker may not delete. Its old version expires."""
         self.put(key, b"")
 
     def list_keys(self, prefix: str) -> list[str]:
@@ -98,16 +98,16 @@ class S3Store:
                     code_of(error) == "AccessDenied" and self._is_absent(key)
                 ):
                     raise ObjectMissing(key) from error
-                if code_of(error) == "InvalidRange":  # it begins behind the object's end
+                if code_of(error) == "InvalidRange":  # the range begins after the object's end
                     return b""
                 self._explain_missing_bucket(error)
                 raise
 
     def _is_absent(self, key: str) -> bool:
-        """Return whether a key that was refused is not there at all.
+        """Return whether a key with AccessDenied does not exist.
 
-        To a role that may list only below a prefix, as a worker's, S3 may answer AccessDenied instead of
-        NoSuchKey: the request names no prefix. Source: GetObject, permissions.
+        For a role with ListBucket limited to a prefix, such as a worker's, S3 may return AccessDenied instead
+        of NoSuchKey, because the request has no prefix. Source: GetObject, permissions.
         """
         try:
             answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix + key, MaxKeys=1)
@@ -123,9 +123,9 @@ class S3Store:
 
 
 def open_store(url: str, client: S3Client) -> Store:
-    """Return the store of a repository's URL, `s3://bucket/prefix` or `file:///path`.
+    """Return the store for a repository's URL, `s3://bucket/prefix` or `file:///path`.
 
-    Nothing is asked of S3 yet. Raises ConfigurationError for any other URL.
+    Sends no request. Raises ConfigurationError for any other URL.
     """
     if found := _URL.fullmatch(url):
         return S3Store(client, found["bucket"], found["prefix"] or "")

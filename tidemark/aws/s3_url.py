@@ -1,4 +1,4 @@
-"""The URL of a repository in S3, `s3://bucket/prefix`, in its parts."""
+"""Parses the URL of a repository in S3, `s3://bucket/prefix`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def place_of(repository: str) -> tuple[str, str]:
-    """Return the bucket, and what stands before every key: nothing, or a prefix with its slash."""
+    """Return the bucket and the key prefix, which is empty or ends with a slash."""
     url = urlsplit(repository)
     prefix = url.path.strip("/")
     return url.netloc, f"{prefix}/" if prefix else ""

@@ -1,7 +1,7 @@
-"""Why a worker's machine stopped, from what ECS and EC2 report, as the error that its session gets.
+"""Converts the stop reasons that ECS and EC2 report into the error of the indexing session.
 
-Which class decides what the state machine does: WorkerStopped and WorkerNotLaunched are retried, because
-another machine may fare better; WorkerCannotRun is not, because every attempt would end the same way.
+The error class determines what the state machine does: WorkerStopped and WorkerNotLaunched are retried,
+because another machine may succeed; WorkerCannotRun is not, because every attempt would end the same way.
 Source: Amazon ECS Developer Guide, "Stopped tasks error messages", "Task state change events", TaskStopCode;
 EC2 API Reference, StateReason.
 """
@@ -14,10 +14,10 @@ from typing import NotRequired, TypedDict
 
 from tidemark.errors import TidemarkError, WorkerCannotRun, WorkerNotLaunched, WorkerStopped
 
-_LEAST_SIGNAL = 128  # an exit code above it is a signal's number more
-# What ends a process from outside; SIGSEGV and its like are the process's own.
+_LEAST_SIGNAL = 128  # a higher exit code is this plus a signal number
+# Signals from outside the process; SIGSEGV and similar ones are caused by the process itself.
 _SENT_SIGNALS = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-# Fargate has accepted the task and found no machine, or its network interface was late.
+# Fargate accepted the task but found no capacity, or its network interface was late.
 _NO_PLACE = ("Capacity is unavailable", "Timeout waiting for network interface", "InternalError")
 _TAKEN_AWAY = {"SpotInterruption", "TerminationNotice", "InfrastructureHealth", "ServiceSchedulerInitiated"}
 _EC2_TAKEN_AWAY = (
@@ -32,20 +32,20 @@ _NETWORK = (
     "session"
 )
 _MOUNT = (
-    "the mount target must admit the worker's security group on port 2049, the VPC must resolve DNS names, "
+    "the mount target must allow the worker's security group on port 2049, the VPC must resolve DNS names, "
     "and the file system's policy must allow the worker's role to mount; fix that, then rerun the session"
 )
 
 
 class StoppedContainer(TypedDict):
-    """A container of a stopped task, as far as it is read here."""
+    """A container of a stopped task; only the fields read here."""
 
-    exitCode: NotRequired[int]  # absent where the container never ran
+    exitCode: NotRequired[int]  # absent if the container never ran
     reason: NotRequired[str]
 
 
 class StoppedTask(TypedDict):
-    """The detail of ECS's task state change event, as far as it is read here."""
+    """The detail of ECS's task state change event; only the fields read here."""
 
     taskArn: str
     stopCode: NotRequired[str]
@@ -54,7 +54,7 @@ class StoppedTask(TypedDict):
 
 
 def task_error(index_id: str, task: StoppedTask) -> TidemarkError | None:
-    """Return why the task ended without an answer; None where its worker ended with exit code 0."""
+    """Return why the task ended without an answer; None if its worker ended with exit code 0."""
     worker = f"the worker of index {index_id}"
     containers = task.get("containers", ())
     reasons = [task.get("stoppedReason", ""), *(container.get("reason", "") for container in containers)]
@@ -80,8 +80,8 @@ def task_error(index_id: str, task: StoppedTask) -> TidemarkError | None:
 def _not_started(worker: str, stop_code: str, said: str) -> TidemarkError:
     if any(words in said for words in _NO_PLACE):
         return WorkerNotLaunched(
-            f"Fargate accepted {worker} and could not place it ({said}); it is tried again; "
-            f"name a subnet in another zone in tidemark.yaml if it lasts"
+            f"Fargate accepted {worker} but could not place it ({said}); it is retried; "
+            f"if the problem persists, name a subnet in another zone in tidemark.yaml"
         )
     if stop_code in _TAKEN_AWAY:
         return WorkerStopped(f"{worker} lost its host ({stop_code}: {said}); rerun the session")
@@ -93,13 +93,13 @@ def _not_started(worker: str, stop_code: str, said: str) -> TidemarkError:
         return WorkerCannotRun(f"{worker} could not mount its file system ({said}); {_MOUNT}")
     if "logger" in said or "log stream" in said or "logging driver" in said:
         return WorkerCannotRun(
-            f"{worker} could not write its log ({said}); it needs the log group of the deployment and a way "
-            f"to CloudWatch Logs (NAT gateway or VPC endpoint); fix that, or deploy again, then rerun the "
+            f"{worker} could not write its log ({said}); it needs the deployment's log group and a route to "
+            f"CloudWatch Logs (NAT gateway or VPC endpoint); fix that, or deploy again, then rerun the "
             "session"
         )
     return WorkerCannotRun(
         f"{worker} did not start ({stop_code or 'no stop code'}: {said}); see Amazon ECS, Stopped tasks "
-        f"error messages, for these words, then rerun the session"
+        f"error messages, for the cause, then rerun the session"
     )
 
 
@@ -109,21 +109,21 @@ def _exited(worker: str, code: int, said: str) -> TidemarkError | None:
     number = code - _LEAST_SIGNAL
     if number in {one.value for one in signal.Signals}:
         name = signal.Signals(number).name
-        words = f"{worker} was ended by signal {name} (exit code {code}; {said})"
+        words = f"{worker} was terminated by signal {name} (exit code {code}; {said})"
         if number in _SENT_SIGNALS:
             return WorkerStopped(f"{words}; rerun the session, with more worker.memory if it happens again")
         return WorkerCannotRun(f"{words}; see the worker's log, and report the defect")
     return WorkerCannotRun(
         f"{worker} ended with exit code {code} and could not report why ({said}); see the worker's log; "
-        f"where that is empty or full of timeouts, {_NETWORK}"
+        f"if it is empty or full of timeouts, {_NETWORK}"
     )
 
 
 def instance_error(index_id: str, code: str, message: str) -> TidemarkError:
     """Return why the instance ended; `code` and `message` are its StateReason.
 
-    The script of an instance answers before it shuts down, so that a shutdown of the instance's own is an
-    error only where no answer arrived.
+    The instance's script answers before it shuts down, so a shutdown by the instance itself is an error only
+    if no answer arrived.
     """
     worker = f"the worker of index {index_id}"
     said = (
@@ -133,14 +133,14 @@ def instance_error(index_id: str, code: str, message: str) -> TidemarkError:
     )
     if code == "Server.InsufficientInstanceCapacity":
         return WorkerNotLaunched(
-            f"EC2 had no room for {worker} after all ({said}); it is tried again; choose another "
-            f"instance_type in tidemark.yaml if it lasts"
+            f"EC2 had no capacity for {worker} after all ({said}); it is retried; if the problem persists, "
+            f"choose another instance_type in tidemark.yaml"
         )
     if code.startswith(_EC2_TAKEN_AWAY):
         return WorkerStopped(f"{worker} lost its instance ({said}); rerun the session")
     if code == "Client.InstanceInitiatedShutdown":
         return WorkerCannotRun(
-            f"{worker} shut its instance down and no answer of it arrived ({said}); {_NETWORK}; the "
+            f"{worker} shut down its instance, but no answer arrived ({said}); {_NETWORK}; the "
             f"instance's console output has the details"
         )
     return WorkerCannotRun(

@@ -1,11 +1,11 @@
-"""The data keys of the tags: wrapped in the repository, unwrapped by KMS, in memory only.
+"""The data keys of the tags: wrapped in the repository, unwrapped by KMS in memory only.
 
-`tag-keys/<version>.json` below the repository holds one version, written once and never changed. KMS
-unwraps it only with the encryption context of this deployment and version, which is made here and not
-taken from the file; so a file put in another's place is refused.
+`tag-keys/<version>.json` below the repository contains one version, written once and never changed. KMS
+unwraps it only with the encryption context of this deployment and version, which is created here and not
+read from the file, so a swapped file is rejected.
 
-A deleted file is never made again: what it has sealed would look altered for ever. The bucket keeps every
-version of these objects, so that the deletion can be undone.
+A deleted key is never created again, because the tags that it sealed would appear altered forever. The
+bucket keeps every version of these objects, so that the deletion can be undone.
 
 Needs s3:ListBucket and s3:ListBucketVersions for the prefix `tag-keys/`, s3:GetObject and s3:PutObject on
 `tag-keys/*`, and kms:GenerateDataKey and kms:Decrypt on the deployment's tag key.
@@ -43,56 +43,56 @@ class TagKeys:
     repository: str  # s3://bucket/prefix
     kms_key: str  # ARN of the KMS key that wraps them
     deployment: str
-    _opened: dict[int, bytes] = field(default_factory=dict, init=False, repr=False)  # what was unwrapped
+    _opened: dict[int, bytes] = field(default_factory=dict, init=False, repr=False)  # cache of unwrapped keys
 
     def current(self, has_history: Callable[[], bool] = lambda: False) -> TagKey:
-        """Return the newest data key, making the first one if there never was one.
+        """Return the newest data key; create the first one if there never was one.
 
-        Two first users agree: the one that writes second takes what the first has written. `has_history` is
-        asked where there is no key: whether the deployment has sealed tags before. Raises TagKeyDamaged
-        where a key was deleted.
+        Safe for concurrent first users: the second writer uses the key of the first. `has_history` is
+        called if there is no key, and returns whether the deployment has sealed tags before. Raises
+        TagKeyDamaged if a key was deleted.
         """
         versions = self.versions()
         self._refuse_deleted(max(versions, default=0))
         if not versions and has_history():
-            versions = self.versions()  # whoever made that history may have made the first key meanwhile
+            versions = self.versions()  # the session in that history may have just created the first key
             if not versions:
                 raise self._gone()
         return self._unwrap(max(versions)) if versions else self._make(1)
 
     def needed_by(self, tags: Mapping[str, str]) -> dict[int, bytes]:
-        """Return the data keys that a point's tags name, by version, as far as the repository holds them.
+        """Return the data keys that a point's tags name and the repository contains, by version.
 
-        Raises TagKeyDamaged for one that cannot be unwrapped; one that no tag names keeps nobody from any.
+        Raises TagKeyDamaged for a key that cannot be unwrapped; keys that no tag names are not read.
         """
         for version in key_versions(tags) - self._opened.keys():
             try:
                 self._opened[version] = self._unwrap(version).secret
             except ClientError as error:
-                # S3 answers 403 for a missing key where ListBucket is limited to a prefix.
+                # S3 returns 403 for a missing key if ListBucket is limited to a prefix.
                 denied = error.operation_name == "GetObject" and is_denied(error)
                 if code_of(error) not in _MISSING and not (denied and version not in self.versions()):
                     raise
         return {version: self._opened[version] for version in key_versions(tags) & self._opened.keys()}
 
     def rotate(self) -> TagKey:
-        """Make a new data key, which seals from now on, and return it. The old ones go on opening.
+        """Create a new data key, which seals from now on, and return it. The old ones still open.
 
-        Raises TagKeyDamaged where the newest was deleted: its number must not be given twice.
+        Raises TagKeyDamaged if the newest was deleted: its version must not be reused.
         """
         newest = max(self.versions(), default=0)
         self._refuse_deleted(newest)
         return self._make(newest + 1)
 
     def versions(self) -> list[int]:
-        """Return the versions there are, oldest first."""
+        """Return the existing versions, oldest first."""
         folder = self._key(1).removesuffix("1.json")
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=folder)
         names = (entry["Key"].removeprefix(folder) for page in pages for entry in page.get("Contents", ()))
         return sorted(int(match[1]) for name in names if (match := _FILE.fullmatch(name)))
 
     def _refuse_deleted(self, newest: int) -> None:
-        """Raise TagKeyDamaged where a version above the newest is only deleted, and could come back."""
+        """Raise TagKeyDamaged if a version above the newest was deleted and can be restored."""
         folder = self._key(1).removesuffix("1.json")
         pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=folder)
         for page in pages:
@@ -107,8 +107,8 @@ class TagKeys:
 
     def _gone(self) -> TagKeyDamaged:
         return TagKeyDamaged(
-            f"{self._url(1)} is gone, with all its versions, and earlier sessions have sealed tags with it; "
-            f"put it back from a copy of the repository, or make a new key, which opens none of those tags: "
+            f"{self._url(1)} is missing with all versions, and earlier sessions have sealed tags with it; "
+            f"restore it from a copy of the repository, or create a new key, which cannot open those tags: "
             f"tidemark tag-key rotate"
         )
 
@@ -149,10 +149,10 @@ class TagKeys:
             if code_of(error) not in _NOT_UNWRAPPED:
                 raise
             raise TagKeyDamaged(
-                f"{url}: KMS does not unwrap it for deployment {self.deployment}; {restore}"
+                f"{url}: KMS cannot unwrap it for deployment {self.deployment}; {restore}"
             ) from error
         if len(answer["Plaintext"]) != KEY_BYTES:
-            raise TagKeyDamaged(f"{url}: the key has not {KEY_BYTES} bytes; {restore}")
+            raise TagKeyDamaged(f"{url}: the key does not have {KEY_BYTES} bytes; {restore}")
         return TagKey(version=version, secret=answer["Plaintext"])
 
     def _url(self, version: int) -> str:

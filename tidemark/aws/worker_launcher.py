@@ -1,4 +1,4 @@
-"""Launching the worker: in one Availability Zone after the other, until one has room."""
+"""Launches the worker in the first Availability Zone that has capacity."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LOG = logging.getLogger(__name__)
 def launch(
     clients: Clients, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
 ) -> str:
-    """Return the task ARN or instance id of the worker, in the first of its networks that has room.
+    """Launch the worker in the first of its networks with capacity; return its task ARN or instance id.
 
-    Raises WorkerNotLaunched where none has, or where something else is in the way.
+    Raises WorkerNotLaunched if none has capacity, or for any other failure.
     """
     full = []
     for network in networks_of(request):
@@ -30,11 +30,11 @@ def launch(
                 )
             return run_task(clients.of("ecs", settings.region), settings, request, network, environment)
         except NoRoom as error:
-            _LOG.warning("no room for a worker in %s: %s", _where(network), error)
+            _LOG.warning("no capacity for a worker in %s: %s", _where(network), error)
             full.append(f"in {_where(network)}: {error}")
     raise WorkerNotLaunched(
-        f"there is no room for the worker of index {environment.index_id} {'; '.join(full)}; "
-        f"it is tried again; if it lasts, add a mount target in another Availability Zone, "
+        f"there is no capacity for the worker of index {environment.index_id} {'; '.join(full)}; "
+        f"it is retried; if the problem persists, add a mount target in another Availability Zone, "
         f"or name a subnet in another zone in tidemark.yaml, or choose another size there"
     )
 

@@ -1,7 +1,7 @@
-"""The indexing worker as the state machine sees it: prepared, launched, found again and removed.
+"""The indexing worker as the state machine uses it: prepare, launch, find and remove.
 
-`fargate.py` and `ec2.py` know how; this module knows which. Every worker carries the id of its index,
-so that one that an aborted execution left behind is found by it.
+`fargate.py` and `ec2.py` implement this for each type. Every worker is tagged with the id of its index,
+so that a worker left by an aborted execution can be found.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from typing import Literal, NotRequired, TypedDict
 from tidemark.aws.clients import Clients
 from tidemark.settings import LambdaSettings
 
-# The tag that every worker carries; `infra/` restricts removal to machines that have it.
+# The tag of every worker; `infra/` restricts removal to machines with this tag.
 INDEX_TAG = "tidemark:index"
 DEPLOYMENT_TAG = "tidemark:deployment"
-# In the ARN of a worker's role or instance profile it stands for the id of the file system.
+# Placeholder for the file system id in the ARN of a worker's role or instance profile.
 FILE_SYSTEM = "{file_system}"
-# Source: IAM, CreateRole, RoleName. Today's ids fit; the 40 digits that EFS's API allows do not.
+# Source: IAM, CreateRole, RoleName. Current ids fit; the 40 digits that EFS's API allows do not.
 _LONGEST_ROLE_NAME = 64
 
 
 class NoRoom(Exception):
-    """Fargate or EC2 has no machine for the worker where it was to stand; elsewhere it may have."""
+    """Fargate or EC2 has no capacity for the worker in this network; another network may have."""
 
 
 class NetworkValue(TypedDict):
-    """One place for the worker; see network.WorkerNetwork."""
+    """One network for the worker; see network.WorkerNetwork."""
 
     subnets: list[str]
     security_groups: list[str]
 
 
 class WorkerRequest(TypedDict):
-    """What `prepare_worker` found out and `launch_worker` needs, as it passes through the state machine."""
+    """The output of `prepare_worker` and input of `launch_worker`, passed through the state machine."""
 
     kind: Literal["fargate", "ec2"]
     task_definition: str  # ARN; empty for EC2
     instance_type: str  # empty for Fargate
-    # What an execution that an older version began does not have is not required: its one place is in
-    # `subnets` and `security_groups`.
+    # NotRequired: missing in executions started by an older version, whose one network is in `subnets`
+    # and `security_groups`.
     networks: NotRequired[list[NetworkValue]]  # in the order in which they are tried
     subnets: NotRequired[list[str]]
     security_groups: NotRequired[list[str]]
-    # Prepared once, so that a worker which goes on after another leaves out the same.
+    # Prepared once, so that a worker which resumes another's work applies the same exclusions.
     exclude: NotRequired[list[str]]
     operations_per_second: NotRequired[int | None]
     public_address: NotRequired[bool]
 
 
 def arn_for(pattern: str, file_system_id: str) -> str:
-    """Return the ARN of a file system's role or instance profile; an ARN without FILE_SYSTEM is for all."""
+    """Return the ARN of a file system's role or instance profile; without FILE_SYSTEM, `pattern` itself."""
     if FILE_SYSTEM not in pattern:
         return pattern
     path, _, name = pattern.replace(FILE_SYSTEM, file_system_id).rpartition("/")
@@ -62,7 +62,7 @@ def arn_for(pattern: str, file_system_id: str) -> str:
 
 
 def networks_of(request: WorkerRequest) -> list[NetworkValue]:
-    """Return where the worker can stand, in the order in which it is tried."""
+    """Return the networks for the worker, in the order in which they are tried."""
     if "networks" in request:
         return request["networks"]
     return [{"subnets": request["subnets"], "security_groups": request["security_groups"]}]
@@ -80,13 +80,13 @@ class RunningWorker:
 def find_workers(
     clients: Clients, settings: LambdaSettings, index_id: str | None = None
 ) -> Iterator[RunningWorker]:
-    """Return the workers of an index, or of all indexes, that run or start now."""
+    """Return the running or starting workers of an index, or of all indexes."""
     yield from _fargate_workers(clients, settings, index_id)
     yield from _ec2_workers(clients, settings, index_id)
 
 
 def remove_workers(clients: Clients, settings: LambdaSettings, index_id: str, reason: str) -> list[str]:
-    """Stop every worker of an index; return their ids. None left is no error."""
+    """Stop every worker of an index; return their ids, which may be none."""
     removed = []
     for worker in find_workers(clients, settings, index_id):
         remove_worker(clients, settings, worker, reason)
@@ -111,7 +111,7 @@ def _fargate_workers(
     pages = (
         paginator.paginate(cluster=settings.cluster, desiredStatus="RUNNING")
         if index_id is None
-        # No other filter beside it, and RUNNING is the default. Source: ListTasks, startedBy.
+        # startedBy allows no other filter; desiredStatus defaults to RUNNING. Source: ListTasks, startedBy.
         else paginator.paginate(cluster=settings.cluster, startedBy=started_by(index_id))
     )
     for page in pages:
@@ -134,7 +134,7 @@ def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | Non
             Filters=[
                 {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [settings.deployment]},
                 {"Name": f"tag:{INDEX_TAG}", "Values": [index_id or "*"]},
-                # One that somebody has stopped would wait for ever, and its disk be paid for.
+                # A manually stopped instance would remain forever, and its disk would be billed.
                 {
                     "Name": "instance-state-name",
                     "Values": ["pending", "running", "stopping", "stopped"],
@@ -151,7 +151,7 @@ def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedInstance:
-    """A worker's instance that stops or has stopped, and EC2's reason."""
+    """A stopping or stopped instance of a worker, and EC2's reason."""
 
     index_id: str
     code: str  # such as Client.InstanceInitiatedShutdown
@@ -159,7 +159,7 @@ class StoppedInstance:
 
 
 def stopped_instance(clients: Clients, settings: LambdaSettings, instance_id: str) -> StoppedInstance | None:
-    """Return the worker that the instance is; None where it is none of this deployment's, or is forgotten.
+    """Return the stopped worker with this instance id; None if it is not of this deployment or not found.
 
     A terminated instance stays visible for a while, its tags for less. Source: EC2 User Guide, "Terminate".
     """
@@ -183,10 +183,10 @@ def stopped_instance(clients: Clients, settings: LambdaSettings, instance_id: st
 
 
 def client_token(task_token: str, network: NetworkValue) -> str:
-    """Return the idempotency token of a launch: another place is another request, with a token of its own."""
+    """Return the idempotency token of a launch, which differs for each network."""
     return hashlib.sha256("\n".join([task_token, *network["subnets"]]).encode()).hexdigest()
 
 
 def started_by(index_id: str) -> str:
-    """Return the `startedBy` of an index's tasks. Source: RunTask, at most 128 characters."""
+    """Return the `startedBy` of an index's tasks, at most 128 characters. Source: RunTask."""
     return index_id[:128]

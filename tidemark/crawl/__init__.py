@@ -1,6 +1,6 @@
 """A mounted file system -> batches of entries.
 
-`open_crawl` gives the best crawler of this machine; every crawler obeys `crawler.Crawl`.
+`open_crawl` returns the fastest crawler on this machine; every crawler implements `crawler.Crawl`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from tidemark.crawl.python_crawler import PythonCrawl
 
 
 def open_crawl(root: bytes, options: CrawlOptions | None = None, pending: Iterable[bytes] = (ROOT,)) -> Crawl:
-    """Return the fastest crawler that this machine can run, not started yet.
+    """Return the fastest crawler that this machine can run, not started.
 
-    `pending` is where to begin: at the root, or where an earlier crawl's `pending` ended.
+    `pending` are the directories to start with: the root, or the `pending` of an earlier crawl.
     """
     core = load_core()
     if core is None:

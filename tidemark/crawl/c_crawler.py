@@ -1,9 +1,9 @@
-"""The crawler in C: starts the core's threads and hands out their columns, without copying them.
+"""The crawler in C: starts the core's threads and returns their columns without copying.
 
-The core is a plain shared library, built with the package where there is a C compiler. It holds no Python
-object and needs no lock of the interpreter's, so that its threads run beside everything else. They send the
-addresses of their batches through a pipe. It holds few, so that they wait for a slow reader; whoever reads
-from it can be interrupted by signals.
+The core is a shared library, built with the package if there is a C compiler. It uses no Python objects and
+does not need the interpreter lock, so its threads run in parallel with Python. They send the addresses of
+their batches through a pipe. The pipe holds few, so that the threads wait for a slow reader; reading from it
+can be interrupted by signals.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BATCH_BYTES, _QUEUE_BYTES = (
     1 << 25,
 )  # of all threads' batches; of the directories that wait in memory
 
-# The order of all that follows is _core.c's.
+# The order of the following fields must match _core.c.
 _OPERATIONS: Final = ("open", "readdir", "stat", "readlink", "list")
 _ENTRIES, _DIRECTORIES, _QUEUED, _BYTES, _PAUSE, _STOP, _LEFT_OUT = range(7)
 _DIRS, _DIR_ENDS, _NAMES, _NAME_ENDS, _TARGETS, _TARGET_ENDS = range(6)
@@ -68,7 +68,7 @@ class _Options(ctypes.Structure):
 
 
 def load_core() -> ctypes.CDLL | None:
-    """Return the core, or None where it was not built."""
+    """Return the core, or None if it was not built."""
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(f"_core{suffix}")
         if path.exists():
@@ -106,8 +106,8 @@ class CCrawl:
         library = core or load_core()
         if library is None:
             raise CrawlFailed(
-                "the C core is not built; use the crawler in Python, "
-                "or install Tidemark where there is a C compiler"
+                "the C core is not built; use the Python crawler, or install Tidemark on a machine with a "
+                "C compiler"
             )
         self._core = library
 
@@ -128,15 +128,15 @@ class CCrawl:
             check_anything_read(self._root, self._shared[_ENTRIES], self._unreadable)
 
     def pause(self) -> None:
-        """Begin no further directory."""
+        """Start no further directories."""
         self._shared[_PAUSE] = 1
 
     def pending(self) -> Iterator[bytes]:
-        """Return the directories that are yet to be listed."""
+        """Return the directories that are not listed yet."""
         return iter(self._deferred)
 
     def progress(self) -> CrawlProgress:
-        """Return how far the crawl is."""
+        """Return the progress of the crawl."""
         return CrawlProgress(
             entries=self._shared[_ENTRIES],
             directories=self._shared[_DIRECTORIES],
@@ -147,7 +147,7 @@ class CCrawl:
         )
 
     def left_out(self) -> tuple[int, ...]:
-        """Return how many directories each pattern has left out."""
+        """Return the number of directories that each pattern has excluded."""
         return tuple(self._shared[_LEFT_OUT:])
 
     def stop(self) -> None:
@@ -155,9 +155,9 @@ class CCrawl:
         self._shared[_STOP] = 1
 
     def _below(self, paths: list[bytes], root: Root) -> Iterator[Batch]:
-        """List directories and all below them."""
+        """List directories and everything below them."""
         options, running = self._options, ctypes.c_int()
-        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)  # each address has a page of its own there
+        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)  # each address is a separate packet
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _BATCHES * mmap.PAGESIZE)
         told = _Options(
             root=root.fd,
@@ -178,7 +178,7 @@ class CCrawl:
         left = running.value
         try:
             if not left:
-                raise CrawlFailed("no thread could be started to crawl with; give the worker more memory")
+                raise CrawlFailed("no crawl thread could be started; give the worker more memory")
             while left:
                 batch = self._received(os.read(reader, _ADDRESS.size), root)
                 if batch is None:
@@ -190,7 +190,7 @@ class CCrawl:
                 if batch.rows or batch.problems:
                     yield batch
         finally:
-            if left:  # nobody reads on
+            if left:  # the reader has stopped
                 self.stop()
             while left:
                 left -= self._received(os.read(reader, _ADDRESS.size), root) is None
@@ -212,7 +212,7 @@ class CCrawl:
 
 
 class _Owner:
-    """Keeps a batch of the core's alive as long as one of its columns is."""
+    """Keeps a batch of the core alive while any of its columns is in use."""
 
     def __init__(self, core: ctypes.CDLL, address: int) -> None:
         self._core, self._address = core, address
@@ -231,7 +231,7 @@ class _Owner:
         return memory
 
     def batch(self, problem: Callable[[bytes, Operation, int], Problem]) -> Batch:
-        """Return the batch; `problem` returns what a path, an operation and its error number mean."""
+        """Return the batch; `problem` converts a path, an operation and its error number to a Problem."""
         numbers = {name: self.column(_TARGET_ENDS + 1 + number) for number, name in enumerate(_NUMBERS)}
         return Batch(
             rows=self._batch.rows,

@@ -1,4 +1,4 @@
-"""Directories that are open, and how to open the next one without ever following a link."""
+"""Open directories, and opening directories without following links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONB
 
 @dataclasses.dataclass(slots=True)
 class OpenDirectory:
-    """An open directory, closed when the last of its users lets go. The crawl's lock guards `users`."""
+    """An open directory, closed when its last user releases it. The crawl's lock guards `users`."""
 
     path: bytes  # from the root, ends with "/"
     fd: int
@@ -23,11 +23,11 @@ class OpenDirectory:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
-    """A directory that was seen and is yet to be listed."""
+    """A directory that was seen and is not listed yet."""
 
     directory: (
         OpenDirectory | None
-    )  # above it; None where too many are open: it is then reached from the root
+    )  # its parent; None if too many are open, in which case it is opened from the root
     path: bytes
 
 
@@ -36,12 +36,12 @@ class Root:
     """The open root of a crawl, from which every path can be reached by name."""
 
     fd: int
-    device: int  # another one, below, is another file system's, mounted there
+    device: int  # a different device below the root is another mounted file system
 
     def open(self, path: bytes) -> int:
         """Open a directory (`/` or `/.../`), name by name; return its descriptor.
 
-        Raises OSError; with EXDEV where another file system is mounted over a directory above it.
+        Raises OSError; with EXDEV if another file system is mounted over one of its parents.
         """
         fd = os.open(".", _FLAGS, dir_fd=self.fd)
         for name in filter(None, path.split(b"/")):
@@ -56,10 +56,10 @@ class Root:
         return fd
 
     def problem(self, path: bytes, operation: Operation, errno: int) -> Problem:
-        """Return what an operation that failed on a path means; a directory's path ends with a slash.
+        """Return the problem for an operation that failed on a path; a directory's path ends with a slash.
 
-        ESTALE is a fact about a handle: the server has forgotten it, or the file was removed. The path is
-        looked up by name, and has vanished only where it is gone by name, too.
+        ESTALE is about a handle: the server no longer has it, or the file was removed. So the path is looked
+        up by name, and counts as vanished only if the name is gone, too.
         """
         if errno == ESTALE and (now := self._errno_of(path)) in VANISHED:
             errno = now
@@ -85,13 +85,13 @@ class Root:
         return 0
 
     def _refuse_other_mount(self, directory: int, error: OSError) -> None:
-        # A name that is missing on another file system says nothing about the one that is crawled.
+        # A name that is missing on another file system may exist on the crawled one.
         if os.fstat(directory).st_dev != self.device:
             raise OSError(EXDEV, os.strerror(EXDEV)) from error
 
 
 def open_root(root: bytes) -> Root:
-    """Open the crawl's root, where alone a symbolic link is followed. Raises CrawlFailed."""
+    """Open the crawl's root, the only path where a symbolic link is followed. Raises CrawlFailed."""
     try:
         fd = os.open(root, _FLAGS & ~os.O_NOFOLLOW)
         return Root(fd, os.fstat(fd).st_dev)
@@ -100,14 +100,14 @@ def open_root(root: bytes) -> Root:
 
 
 def root_unreadable(root: bytes, errno: int) -> CrawlFailed:
-    """Return the error of a crawl whose root cannot be opened, or not be listed to its end."""
+    """Return the error for a root that cannot be opened or listed completely."""
     return _failed(root, f"cannot be read: {os.strerror(errno)}")
 
 
 def check_anything_read(root: bytes, entries: int, unreadable: int) -> None:
-    """Raise CrawlFailed where a crawl from the root read no entry and some refused."""
+    """Raise CrawlFailed if a crawl from the root read no entry and some could not be read."""
     if unreadable and not entries:
-        raise _failed(root, f"cannot be read: all that is in it refused, {unreadable:,} in all")
+        raise _failed(root, f"cannot be read: reading failed for all {unreadable:,} entries in it")
 
 
 def _failed(root: bytes, why: str) -> CrawlFailed:
@@ -116,7 +116,7 @@ def _failed(root: bytes, why: str) -> CrawlFailed:
 
 
 def open_waiting(waiting: Waiting, root: Root) -> int:
-    """Open a directory that waits, from the root where the one above is not open or its handle is stale.
+    """Open a waiting directory; from the root if its parent is not open or the parent's handle is stale.
 
     Raises OSError.
     """

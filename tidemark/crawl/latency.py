@@ -1,7 +1,7 @@
-"""How many requests are worth having in flight: as many as the file system's answers take long.
+"""Chooses the number of crawl threads by the latency of the file system.
 
-A crawl of a local disk is bound by the processor, and threads beyond a few only get in each other's way. Over
-a network each answer takes a round trip, and whoever asks one after the other waits for most of the time.
+A crawl of a local disk is bound by the CPU, and more than a few threads only contend with each other. Over a
+network each response takes a round trip, and sequential requests spend most of the time waiting.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-FEWEST, MOST = 8, 64  # an NFSv4.1 mount has as many slots as the second; more would wait for each other
-_LOCAL_SECONDS = (
-    0.0001  # what a local answer takes at most; from ten times as much on, all threads are needed
-)
+FEWEST, MOST = 8, 64  # an NFSv4.1 mount has 64 slots, so that more requests would queue
+_LOCAL_SECONDS = 0.0001  # upper bound for a local response; from ten times this value, all threads are used
 _DIRECTORIES = 32
-_ENTRIES = 16  # looked at in each
+_ENTRIES = 16  # sampled in each directory
 _BUDGET_SECONDS = 0.25
 
 
 def answer_seconds(root: bytes, *, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Return how long the file system takes to answer: the median over some directories near the root.
+    """Return the latency of the file system in seconds: the median over some directories near the root.
 
-    Each is opened, listed, and some of its entries are looked at; an answer that was cached counts as little.
-    Returns 0 where nothing can be read: the crawl will say so.
+    Opens and lists each and stats some of its entries; cached responses lower the result. Returns 0 if
+    nothing can be read; the crawl reports the error.
     """
     waiting, listed, looked = deque([root]), list[float](), list[float]()
     begun = clock()
@@ -51,5 +49,5 @@ def answer_seconds(root: bytes, *, clock: Callable[[], float] = time.perf_counte
 
 
 def threads_for(seconds: float) -> int:
-    """Return how many threads a crawl should have where an answer takes so long."""
+    """Return the number of crawl threads for a latency in seconds."""
     return max(FEWEST, min(MOST, round(FEWEST * seconds / _LOCAL_SECONDS)))

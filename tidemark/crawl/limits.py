@@ -1,4 +1,4 @@
-"""What a crawl is told to leave out, and how fast it may ask."""
+"""The exclusions and the rate limit of a crawl."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BURST_SECONDS = 0.05
 
 
 class Excluded:
-    """Tells which directories are left out, and counts them."""
+    """Matches excluded directories and counts them."""
 
     def __init__(self, patterns: Iterable[Exclusion]) -> None:
         self._each = [re.compile(pattern.regex()) for pattern in patterns]
@@ -21,7 +21,7 @@ class Excluded:
         self.counts = [0] * len(self._each)  # directories, by pattern
 
     def __call__(self, path: bytes) -> bool:
-        """Tell whether a directory, without a slash at either end, is left out."""
+        """Return whether a directory, without a slash at either end, is excluded."""
         text = path.decode("utf-8", "surrogateescape")
         found = [number for number, regex in enumerate(self._each) if regex.fullmatch(text)]
         if found:
@@ -32,7 +32,7 @@ class Excluded:
 
 
 class Pace:
-    """Lets requests pass at a rate, for all threads of a crawl together."""
+    """Limits the rate of requests of all threads of a crawl together."""
 
     def __init__(self, operations_per_second: int | None, stopped: Callable[[], bool]) -> None:
         self._seconds = 1 / operations_per_second if operations_per_second else 0.0
@@ -41,7 +41,7 @@ class Pace:
         self._next = 0.0
 
     def wait(self, operations: int = 1) -> None:
-        """Wait until so many more requests may be made."""
+        """Wait until this many more requests are allowed."""
         if not self._seconds:
             return
         now = time.monotonic()

@@ -1,8 +1,8 @@
-"""The crawler in plain Python: for machines without a C compiler, and the measure of the other one.
+"""The crawler in Python: for machines without a C compiler, and the reference for the one in C.
 
-Threads share a stack of work: directories that wait, and chunks of names whose directory is being listed.
-The newest work is done first, so that a deep tree needs few open directories, and a thread that lists a huge
-directory hands chunks of it to idle threads: over a network, the stats of one directory are what takes long.
+Threads share a stack of work: waiting directories, and chunks of names from directories being listed. The
+newest work is done first, so that a deep tree needs few open directories. A thread that lists a huge
+directory passes chunks of it to idle threads, because over a network the stats of a directory dominate.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from tidemark.crawl.limits import Excluded, Pace
 from tidemark.crawl.rows import Rows
 from tidemark.crawl.spill_queue import SpillQueue
 
-_CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names read, then asked for, at a time
-_BATCH_BYTES = 1 << 26  # of paths, in all threads' batches
-_BATCH_SECONDS = 1.0  # so that the caller hears of a slow crawl, too
+_CHUNK_ALONE, _CHUNK_SHARED = 256, 32  # names that are read and then stat'ed at a time
+_BATCH_BYTES = 1 << 26  # bytes of paths in the batches of all threads
+_BATCH_SECONDS = 1.0  # so that a slow crawl also returns batches
 _QUEUE_BYTES, _WAITING_BYTES = (
     1 << 25,
     150,
 )  # of the directories that wait in memory; of each, beside its path
-_MOST_THREADS = 32  # more only wait for the interpreter's lock
+_MOST_THREADS = 32  # more would only wait for the interpreter lock
 _S_IFMT, _S_IFREG = 0o170000, 0o100000
 
 
@@ -61,7 +61,7 @@ class PythonCrawl:
         self._chunk = _CHUNK_ALONE if self._threads == 1 else _CHUNK_SHARED
         self._deferred = SpillQueue(pending)
         self._from_root = next(iter(self._deferred), None) == ROOT
-        self._lock = threading.Lock()  # guards all that follows, and the users of open directories
+        self._lock = threading.Lock()  # guards everything below, and the users of open directories
         self._work = threading.Condition(self._lock)
         self._dirs: list[Waiting] = []
         self._dirs_bytes = 0
@@ -75,7 +75,7 @@ class PythonCrawl:
         self._queued = len(self._deferred)
 
     def progress(self) -> CrawlProgress:
-        """Return how far the crawl is."""
+        """Return the progress of the crawl."""
         return CrawlProgress(
             entries=self._entries,
             directories=self._directories,
@@ -86,19 +86,19 @@ class PythonCrawl:
         )
 
     def pause(self) -> None:
-        """Begin no further directory."""
+        """Start no further directories."""
         self._paused = True
 
     def pending(self) -> Iterator[bytes]:
-        """Return the directories that are yet to be listed."""
+        """Return the directories that are not listed yet."""
         return iter(self._deferred)
 
     def left_out(self) -> tuple[int, ...]:
-        """Return how many directories each pattern has left out."""
+        """Return the number of directories that each pattern has excluded."""
         return tuple(self._excluded.counts)
 
     def stop(self) -> None:
-        """Make `batches` end; no lock is taken, for a signal handler may interrupt its holder."""
+        """Make `batches` end. Takes no lock, because a signal handler may interrupt its holder."""
         self._stopped = True
 
     def batches(self) -> Iterator[Batch]:
@@ -167,7 +167,7 @@ class PythonCrawl:
             self._batches.put(None)
 
     def _take(self, done: Waiting | _Chunk | None) -> Waiting | _Chunk | None:
-        """Return what to do next, or None where there is nothing more to do for anyone."""
+        """Return the next work, or None if no work is left for any thread."""
         with self._lock:
             if done is not None:
                 self._let_go(done.directory)
@@ -185,7 +185,7 @@ class PythonCrawl:
                 if not self._busy:
                     return None
                 self._idle += 1
-                self._work.wait(0.5)  # and look at what is set without a notification
+                self._work.wait(0.5)  # the timeout catches flags that are set without a notification
                 self._idle -= 1
             return None
 
@@ -230,7 +230,7 @@ class PythonCrawl:
             self._problem(rows, directory.path, "readdir", error)
 
     def _hand_over(self, directory: OpenDirectory, names: list[str]) -> bool:
-        """Give a chunk to the other threads, unless they have enough; so no queue grows with a directory."""
+        """Give a chunk to idle threads, if any, so that the queue does not grow with a directory."""
         if self._threads == 1:
             return False
         with self._lock:
@@ -278,12 +278,12 @@ class PythonCrawl:
     def _stats(
         self, directory: OpenDirectory, names: list[str], rows: Rows
     ) -> tuple[list[str], list[os.stat_result]]:
-        """Return the names that are still there and may be looked at, and what they are."""
+        """Return the names that exist and can be stat'ed, and their stats."""
         fd = directory.fd
         try:
             return names, [os.stat(name, dir_fd=fd, follow_symlinks=False) for name in names]
         except OSError:
-            pass  # one of them is gone or refuses: ask again, one by one
+            pass  # one of them is gone or unreadable: stat them one by one
         found: list[str] = []
         stats: list[os.stat_result] = []
         for name in names:
@@ -330,7 +330,7 @@ class PythonCrawl:
         rows.add_problem(problem)
 
     def _let_go(self, directory: OpenDirectory | None) -> None:
-        """Have one user less; under the lock."""
+        """Release one use of the directory. Call this with the lock held."""
         if directory is not None:
             directory.users -= 1
             if directory.users == 0:

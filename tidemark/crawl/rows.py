@@ -1,4 +1,4 @@
-"""Rows that Python has gathered, until they are a batch."""
+"""Collects rows of the Python crawler into batches."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Final
 
 from tidemark.crawl.batch import Batch, BytesColumn, Problem
 
-# As struct has them: faster than array, and a buffer all the same. The inode's 64 bits are read as signed.
+# Codes of struct, which is faster than array. The inode's 64 bits are interpreted as signed.
 _FORMATS: Final = {
     "mode": "i", "nlink": "i", "uid": "q", "gid": "q", "size": "q", "inode": "Q",
     "mtime_us": "q", "ctime_us": "q", "mtime_ns": "h", "ctime_ns": "h",
 }  # fmt: skip
 
-# The garbage collector looks at everything whenever 700 objects more are alive, and a stat_result is one.
-# So they become columns of numbers, which it does not look at, while they are fewer.
+# The garbage collector runs whenever 700 more objects are alive, and each stat_result is one. So they are
+# converted to columns of numbers, which it does not traverse, before they reach that number.
 _STATS_AT_ONCE = 256
 
 
 class Rows:
-    """A growing batch, filled by one thread. Columns are made in one go: far cheaper than row by row."""
+    """A growing batch, filled by one thread. Columns are built in bulk, which is faster than row by row."""
 
     def __init__(self) -> None:
-        self._recorded_parameters = time.monotonic()
+        self._started_at = time.monotonic()
         self._directories: list[bytes] = []
         self._directory = array("i")
-        self.path_bytes = 0  # of directories and targets: what a batch's memory could otherwise grow with
+        self.path_bytes = 0  # bytes of directories and targets, which would otherwise be unbounded
         self._names: list[str] = []  # as os.fsdecode gives them
         self._stats: list[os.stat_result] = []  # of the last of the names
         self._numbers = {column: bytearray() for column in _FORMATS}
@@ -42,13 +42,13 @@ class Rows:
 
     @property
     def empty(self) -> bool:
-        """Whether there is neither a row nor a problem to hand over."""
+        """Whether there is neither a row nor a problem to return."""
         return not self._names and not self._problems
 
     @property
     def seconds(self) -> float:
-        """For how long rows have been gathered."""
-        return time.monotonic() - self._recorded_parameters
+        """The age of the batch in seconds."""
+        return time.monotonic() - self._started_at
 
     def add_directory(self, path: bytes, names: list[str], stats: list[os.stat_result]) -> int:
         """Add rows of one directory; return the number of the first."""
@@ -63,16 +63,16 @@ class Rows:
         return first
 
     def set_target(self, row: int, target: bytes) -> None:
-        """Say where a symbolic link points."""
+        """Set the target of a symbolic link."""
         self._targets[row] = target
         self.path_bytes += len(target)
 
     def add_problem(self, problem: Problem) -> None:
-        """Add what could not be read."""
+        """Add a problem."""
         self._problems.append(problem)
 
     def take(self) -> Batch:
-        """Return what has been gathered, and start anew."""
+        """Return the collected batch and start a new one."""
         self._settle()
         batch = Batch(
             rows=len(self._names),
@@ -83,7 +83,7 @@ class Rows:
             problems=tuple(self._problems),
             **self._numbers,
         )
-        self.__init__()  # type: ignore[misc]  # a fresh start is exactly what is meant
+        self.__init__()  # type: ignore[misc]  # resets all fields
         return batch
 
     def _targets_column(self) -> BytesColumn:
@@ -134,6 +134,6 @@ def _column(lengths: Iterable[int], data: bytes) -> BytesColumn:
 def _packed(code: str, values: Sequence[int]) -> bytes:
     try:
         return struct.pack(f"{len(values)}{code}", *values)
-    except struct.error:  # no real file has such a size or time, but a damaged inode may
+    except struct.error:  # only a damaged inode has such a size or time
         bits = 8 * struct.calcsize(code)
         return _packed(code, [min(max(value, -1 << bits - 1), (1 << bits - 1) - 1) for value in values])

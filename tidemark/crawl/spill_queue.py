@@ -1,4 +1,4 @@
-"""Directories that wait in a file, because memory must not grow with a file system."""
+"""A queue of directories on disk, so that memory does not grow with the file system."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TAKEN_AT_ONCE = 65_536
 
 
 class SpillQueue:
-    """A queue of paths. Paths hold no NUL, which ends each in the file."""
+    """A queue of paths, each ended by NUL in the file; paths contain no NUL."""
 
     def __init__(self, paths: Iterable[bytes] = ()) -> None:
         self._file: IO[bytes] | None = None
@@ -32,7 +32,7 @@ class SpillQueue:
         self._count += paths.count(b"\0")
 
     def take(self) -> list[bytes]:
-        """Remove and return some of the paths, or none where there are none."""
+        """Remove and return some of the paths; none if the queue is empty."""
         taken: list[bytes] = []
         for path in self._from(self._read_to):
             taken.append(path)
@@ -46,11 +46,11 @@ class SpillQueue:
         return taken
 
     def __iter__(self) -> Iterator[bytes]:
-        """Return all paths and keep them."""
+        """Return all paths without removing them."""
         return self._from(self._read_to)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Remove all paths."""
         if self._file is not None:
             self._file.close()
             self._file = None

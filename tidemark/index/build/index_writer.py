@@ -68,7 +68,7 @@ class IndexWriter:
             TopBuilder(),
         ]
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="write")
-        self._recorded_parameters: list[Future[None]] = []
+        self._pending_writes: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +81,7 @@ class IndexWriter:
     def add(self, rows: pa.Table) -> None:
         """Add a row group, `trimmed`. It is written while the caller merges the next one."""
         self._wait()
-        self._recorded_parameters = [
+        self._pending_writes = [
             self._threads.submit(self._parts.add, rows),
             self._threads.submit(self._add_to_sides, rows),
         ]
@@ -107,9 +107,9 @@ class IndexWriter:
             side.add(rows)
 
     def _wait(self) -> None:
-        for future in self._recorded_parameters:
+        for future in self._pending_writes:
             future.result()
-        self._recorded_parameters = []
+        self._pending_writes = []
 
 
 class _Changes:
