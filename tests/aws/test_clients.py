@@ -22,7 +22,7 @@ def clients_at(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Clients:
 def test_an_endpoint_that_is_no_url_is_a_wrong_configuration(
     endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"or another setting, .*; set AWS_ENDPOINT_URL to a URL"):
+    with pytest.raises(ConfigurationError, match=r"or another setting; set AWS_ENDPOINT_URL, .* to a URL"):
         clients_at(endpoint, monkeypatch).of("ssm")
 
 

@@ -114,7 +114,7 @@ def test_a_web_page_is_not_shown() -> None:
     )
     assert isinstance(found, AwsUnreachable)
     assert "<" not in str(found)
-    assert "a web page came back, with status 500" in str(found)
+    assert "the response is a web page, with status 500" in str(found)
 
 
 def test_an_answer_without_words_still_says_something() -> None:

@@ -31,7 +31,7 @@ def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end() -> None:
     told = point("s", "backup")
     with Stubber(clients.of("backup", told.region)) as stub:
         stub.add_response("list_tags", {"Tags": {"Owner": "ada"}})
-        assert "it has no tags of Tidemark" in tags.tag_with_index(new_session("s"), told, INDEX)
+        assert "it has no Tidemark tags" in tags.tag_with_index(new_session("s"), told, INDEX)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])

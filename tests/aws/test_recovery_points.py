@@ -144,5 +144,5 @@ def test_a_point_whose_tags_are_denied_is_listed_with_both_causes(stubs):
     stubs[HOME].add_client_error("list_tags", "AccessDeniedException", "Insufficient privileges")
     (found,) = find(clients)
     (problem,) = found.tags.problems
-    for words in ("Insufficient privileges", "deleted meanwhile", "backup:ListTags"):
+    for words in ("Insufficient privileges", "deleted in the meantime", "backup:ListTags"):
         assert words in problem.message

@@ -110,7 +110,7 @@ def test_what_the_job_said_is_kept() -> None:
             "AccessDeniedException",
             ["was deleted", "backup:DescribeRecoveryPoint", "Insufficient", "look with"],
         ),
-        ("ResourceNotFoundException", ["not in vault copies", "deleted", "run the policy again"]),
+        ("ResourceNotFoundException", ["no longer in vault copies", "deleted", "run the policy again"]),
         ("InternalFailure", ["could not be checked", "look with"]),
     ],
 )

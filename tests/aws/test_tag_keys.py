@@ -136,7 +136,7 @@ def test_an_older_key_that_was_deleted_keeps_nobody_from_sealing(keys):
 
 
 def test_a_key_that_is_gone_with_all_its_versions_is_not_made_again_where_there_were_sessions(keys):
-    with pytest.raises(TagKeyDamaged, match=r"tag-keys/1\.json is gone.*tag-key rotate"):
+    with pytest.raises(TagKeyDamaged, match=r"tag-keys/1\.json is missing.*tag-key rotate"):
         keys.current(lambda: True)
     keys.rotate()
     assert keys.current(lambda: True).version == 1

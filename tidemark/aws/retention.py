@@ -89,7 +89,7 @@ def _not_described(point: Point, error: Exception) -> str:
         else "AWS Backup did not respond"
     )
     return (
-        f"its expiry could not be checked ({said}): {causes}; check it with: "
+        f"its expiry could not be checked ({said}): {causes}; look with: "
         f"aws backup describe-recovery-point {_named(point)}"
     )
 

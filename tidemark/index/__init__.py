@@ -1,10 +1,10 @@
 """Entries of a file system <-> an index in a repository. The format is docs/index-format.md.
 
-    query     finds, lists, compares, sums up and verifies
-    build     crawls, sorts and writes; publishes the manifest last; resumes after a crash
+    query     search, list, compare, sum and verify
+    build     crawl, sort and write; publish the manifest last; resume after a crash
     files     one module for each kind of file: parts, directories, trigrams, changes, errors, ...
-    rows      Arrow rows: sorted, merged, compared, summed
-    reading   from a condition to the rows that match, with few and small reads
+    rows      sort, merge, compare and sum Arrow rows
+    reading   find the rows that match a condition with few and small reads
     storage   objects of a repository, the list of its indexes, verified reads
     format    schema, entries, escaped names, manifest
 

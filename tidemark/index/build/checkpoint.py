@@ -1,8 +1,8 @@
-"""What a worker leaves behind while it crawls, so that the next one need not begin anew.
+"""Checkpoints of a crawl, from which the next worker resumes.
 
-A checkpoint is the sorted runs so far, the problems so far and the directories that are yet to be listed.
-Its files are written once under names of their own; `state.json`, which names them, is replaced as a whole.
-So whoever reads it sees one whole checkpoint, also while another worker writes the next.
+A checkpoint consists of the sorted runs and problems so far, and the directories that are not listed yet.
+Its files are written once under unique names; `state.json`, which names them, is replaced atomically. So a
+reader gets one complete checkpoint, even while another worker writes the next.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _CODEC = "zstd"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Where an earlier worker of the same index got to."""
+    """The progress of an earlier worker of the same index."""
 
     started_at: datetime
     runs: tuple[str, ...]  # keys
     problems: tuple[str, ...]
     pending: str
     entries: int  # in the runs, for progress
-    left_out: tuple[int, ...] | None = None  # see Crawl.left_out; None: an earlier version did not keep it
+    left_out: tuple[int, ...] | None = None  # see Crawl.left_out; None: written by a version that did not record it
 
     def pending_directories(self, store: Store) -> Iterator[bytes]:
-        """Return the directories that are yet to be listed."""
+        """Return the directories that are not listed yet."""
         packed = store.get(self.pending)
         size = int.from_bytes(packed[:8], "little")
         paths = pa.Codec(_CODEC).decompress(packed[8:], decompressed_size=size, asbytes=True)
@@ -52,7 +52,7 @@ class Checkpoint:
 
 
 def load_checkpoint(store: Store, identity: IndexIdentity) -> Checkpoint | None:
-    """Return the index's checkpoint, or None where there is none that can be used."""
+    """Return the index's checkpoint, or None if there is no usable one."""
     try:
         content = json.loads(store.get(_state_key(identity)))
         if content["version"] != _VERSION:
@@ -70,7 +70,7 @@ def load_checkpoint(store: Store, identity: IndexIdentity) -> Checkpoint | None:
 
 
 class CheckpointWriter:
-    """Keeps an index's checkpoint up to date."""
+    """Writes the checkpoints of an index."""
 
     def __init__(
         self, store: Store, identity: IndexIdentity, started_at: datetime, earlier: Checkpoint | None
@@ -81,7 +81,7 @@ class CheckpointWriter:
         self._any = earlier is not None
 
     def adopt(self, path: Path, key: str) -> None:
-        """Say that a run in scratch came from the checkpoint."""
+        """Register a run in scratch that was loaded from the checkpoint."""
         self._key_of_run[path] = key
 
     def save(
@@ -92,7 +92,7 @@ class CheckpointWriter:
         entries: int,
         left_out: Sequence[int] | None,
     ) -> None:
-        """Replace the checkpoint. `problems` are those since the last one, `runs` all there are."""
+        """Replace the checkpoint. `problems` are those since the last one, `runs` are all runs."""
         self._any = True
         keys = [self._key_of_run.get(path) or self._put_run(path) for path in runs]
         self.put_problems(problems)
@@ -110,7 +110,7 @@ class CheckpointWriter:
         self._store.put(_state_key(self._identity), json.dumps(state).encode())
 
     def put_problems(self, problems: Iterable[Problem]) -> None:
-        """Keep problems for the next checkpoint, which is the first that names them."""
+        """Store problems, to be named by the next checkpoint."""
         records = [
             {**dataclasses.asdict(problem), "path": base64.b64encode(problem.path).decode()}
             for problem in problems
@@ -120,10 +120,10 @@ class CheckpointWriter:
             self._problems.append(self._put("problems", json.dumps(records).encode()))
 
     def remove(self) -> None:
-        """Give up the checkpoint of a complete index."""
+        """Discard the checkpoint of a complete index."""
         if not self._any:
             return
-        self._store.discard(_state_key(self._identity))  # first: it must never name what is gone
+        self._store.discard(_state_key(self._identity))  # first, because it must never name removed files
         for key in self._store.list_keys(_prefix(self._identity)):
             self._store.discard(key)
 

@@ -1,4 +1,4 @@
-"""The files of an index, written side by side while its sorted rows stream by."""
+"""Writes all files of an index in one pass over its sorted rows."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tidemark.index.storage.object_store import Store
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Sizes and intervals, which only tests change."""
+    """Sizes and intervals. Only tests change them."""
 
     run_rows: int = RUN_ROWS
     part_rows: int = PART_ROWS
     row_group_rows: int = ROW_GROUP_ROWS
     block_rows: int = BLOCK_ROWS
-    checkpoint_seconds: float = 300  # what a worker that is killed has crawled in vain, at most
+    checkpoint_seconds: float = 300  # at most this much crawling is lost when a worker is killed
 
 
 class _SideBuilder(Protocol):
@@ -44,7 +44,7 @@ class _SideBuilder(Protocol):
 
 
 class IndexWriter:
-    """The files of an index but its manifest: parts in one thread, side files in another."""
+    """Writes the files of an index except its manifest: parts in one thread, side files in another."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class IndexWriter:
         ]
 
     def close(self, problems: ProblemsBuilder) -> dict[str, Any]:
-        """Write what is left; return what the manifest says of all files."""
+        """Write the remaining rows; return the manifest's fields about all files."""
         self._wait()
         parts = self._threads.submit(self._parts.close)
         files = list(self._threads.map(lambda side: side.close(self._folder), self._sides))
@@ -113,9 +113,9 @@ class IndexWriter:
 
 
 class _Changes:
-    """Changes against the previous index, and the history that they are joined to.
+    """Changes against the previous index, and the history to which they are added.
 
-    None are written where that index turns out to be damaged.
+    Neither is written if the previous index is damaged.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class _Changes:
 
     @property
     def counts(self) -> Changes | None:
-        """How many changes there are; None where they are not known."""
+        """The number of changes; None if unknown."""
         return self._builder.counts if self._builder else None
 
     def add(self, rows: pa.Table) -> None:

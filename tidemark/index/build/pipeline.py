@@ -1,4 +1,4 @@
-"""Crawling a file system into an index: batches in; sorted parts, side files and a manifest out."""
+"""Builds an index: from a crawl's batches to sorted parts, side files and a manifest."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from tidemark.index.storage.attempt_folder import Folder
 from tidemark.index.storage.catalog import index_before
 from tidemark.index.storage.object_store import Store
 
-_PROBLEMS_IN_MEMORY = 65_536  # more of what no checkpoint names yet wait in the repository
+_PROBLEMS_IN_MEMORY = 65_536  # since the last checkpoint; more are stored in the repository
 
 
 class IndexingPaused(Exception):
-    """`pause_wanted` said so: a checkpoint holds everything, for a build that goes on after this one."""
+    """`pause_wanted` returned True. A checkpoint was written, from which another build can resume."""
 
 
 @contextlib.contextmanager
 def _for_many_objects() -> Iterator[None]:
-    """Prepare this process for work that allocates a lot."""
+    """Tune allocator and garbage collector for many allocations, until the block ends."""
     with contextlib.suppress(NotImplementedError, AttributeError):
         pa.set_memory_pool(
             pa.jemalloc_memory_pool()
-        )  # gives back soonest what threads free, where it is there
-    if gc.get_freeze_count():  # somebody else has done it
+        )  # if available: returns memory freed by threads soonest
+    if gc.get_freeze_count():  # already done by a caller
         yield
         return
-    gc.freeze()  # what has been imported stays: a tenth of the time went into looking through it
+    gc.freeze()  # traversing the imported modules took a tenth of the time
     try:
         yield
     finally:
@@ -73,18 +73,19 @@ def build_index(
     attempt: str = "",
     options: BuildOptions = BuildOptions(),  # noqa: B008 - frozen
 ) -> Manifest:
-    """Crawl, sort, write every file, then the manifest; return it.
+    """Crawl, sort, write every file and finally the manifest; return the manifest.
 
-    `now` is the clock, in UTC. `excluded` is what the crawl was told to leave out. `scratch` is a directory
-    for sorted runs: about 60 bytes for each entry of a tree of more than a quarter of a million.
-    `may_continue` is asked every second or so and `may_complete` before the manifest comes into being; they
-    say no by raising. `pause_wanted` is asked as often. `progress` is kept up to date. `resume` is where an
-    earlier worker got to; the crawl must then begin at its pending directories, and `excluded` and `flags`
-    must be what they were. `attempt` names a folder of the build's own (see Folder); the index is then only
-    proposed, and complete when somebody publishes it. Memory does not grow with the number of entries.
+    `now` is the clock, in UTC. `excluded` are the exclusions of the crawl. `scratch` is a directory for
+    sorted runs: about 60 bytes per entry for trees of more than a quarter of a million entries.
+    `may_continue` is called about every second and `may_complete` before the manifest is written; they
+    refuse by raising. `pause_wanted` is also called about every second. `progress` is updated. `resume` is
+    the checkpoint of an earlier worker; the crawl must then start with its pending directories, and `excluded`
+    and `flags` must be the same. `attempt` names a separate folder for the build (see Folder); the index is
+    then only proposed, and becomes complete when it is published. Memory does not grow with the number of
+    entries.
 
-    Raises CrawlFailed, CrawlStopped, IndexingPaused, IndexingFailed where the index exists already, what the
-    store raises.
+    Raises CrawlFailed, CrawlStopped, IndexingPaused, IndexingFailed if the index already exists, and the
+    errors of the store.
     """
     folder = Folder(store, identity, attempt)
     previous = previous_index(store, identity)
@@ -117,7 +118,7 @@ def build_index(
                     raise IndexingPaused
                 writing.add(rows)
                 progress.wrote(len(rows))
-            gathered.sorter.close()  # its room in scratch is for the side files now
+            gathered.sorter.close()  # frees scratch space for the side files
             written = writing.close(gathered.problems)
     finally:
         gathered.sorter.close()
@@ -143,7 +144,7 @@ def build_index(
 
 
 def previous_index(store: Store, identity: IndexIdentity) -> Manifest | None:
-    """Return the file system's newest index besides this one; None where there is none that can be read."""
+    """Return the file system's newest index other than this one; None if there is no readable one."""
     try:
         return index_before(store, identity)
     except (IndexDamaged, IndexFormatNotSupported):
@@ -151,7 +152,7 @@ def previous_index(store: Store, identity: IndexIdentity) -> Manifest | None:
 
 
 class _Gathered:
-    """Everything that the crawl has brought, kept safe at every checkpoint."""
+    """The sorted rows and problems of the crawl so far, saved at every checkpoint."""
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class _Gathered:
         self.checkpoints = CheckpointWriter(store, identity, started_at, resume)
         self._new_problems: list[Problem] = []
         self._entries = 0
-        self._left_out = resume.left_out if resume else ()  # by the workers before this one
+        self._left_out = resume.left_out if resume else ()  # by earlier workers
         if resume is not None:
             self._entries = resume.entries
             self.problems.add(resume.earlier_problems(store))
@@ -184,7 +185,7 @@ class _Gathered:
         pause_wanted: Callable[[], bool],
         progress: BuildProgress,
     ) -> None:
-        """Crawl to the end, with a pause for each checkpoint."""
+        """Crawl to the end, pausing for each checkpoint."""
         pending = True
         while pending:
             due = time.monotonic() + self._every
@@ -204,28 +205,28 @@ class _Gathered:
             pending = next(self._crawl.pending(), None) is not None
             paused = (
                 pause_wanted()
-            )  # once: a pause that is wanted a moment later must not skip the checkpoint
+            )  # called once: a pause that is requested a moment later must not skip the checkpoint
             if pending or paused:
                 self.keep(self._crawl.pending())
             if paused:
                 raise IndexingPaused
 
     def keep(self, pending: Iterable[bytes]) -> None:
-        """Write a checkpoint; `pending` are the directories that are yet to be listed."""
+        """Write a checkpoint; `pending` are the directories that are not listed yet."""
         self.checkpoints.save(
             self.sorter.runs(), self._new_problems, pending, self._entries, self._all_left_out()
         )
         self._new_problems = []
 
     def unmatched(self, excluded: Sequence[Exclusion]) -> tuple[str, ...]:
-        """Return the patterns that no directory matched; none where an earlier worker did not count them."""
+        """Return the patterns that matched no directory; empty if an earlier worker did not count matches."""
         left_out = self._all_left_out() or ()
         asked_for = [pattern not in RESTORE_DIRECTORIES for pattern in excluded]
         found = zip(excluded, asked_for, left_out, strict=False)
         return tuple(str(pattern) for pattern, asked, number in found if asked and not number)
 
     def _all_left_out(self) -> list[int] | None:
-        """Return how many directories each pattern has left out since the crawl began."""
+        """Return the number of directories that each pattern has excluded since the crawl began."""
         if self._left_out is None:
             return None
         return [sum(counts) for counts in zip_longest(self._left_out, self._crawl.left_out(), fillvalue=0)]

@@ -1,4 +1,4 @@
-"""How far the building of an index is, and when it will probably end."""
+"""The progress of an index build, and its estimated end."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-_WRITTEN_A_SECOND = 250_000  # entries sorted and written, before the build knows better
+_WRITTEN_A_SECOND = 250_000  # initial estimate of the entries sorted and written per second
 
 
 class BuildProgress:
-    """What a build says of itself; whoever shows it may look from any thread, at any time."""
+    """The progress of a build. May be read from any thread at any time."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._phase_began = monotonic()
-        self.entries_before = 0  # of `entries`, crawled by an earlier worker: they tell nothing of the pace
+        self.entries_before = 0  # the part of `entries` that an earlier worker crawled, excluded from the rate
         self.phase: Literal["crawling", "writing"] = "crawling"
-        self.entries_expected: int | None = None  # what the file system's previous index holds
+        self.entries_expected: int | None = None  # the number of entries in the previous index
         self.entries = 0  # crawled so far
-        self.written = 0  # of them
+        self.written = 0  # written so far
 
     def begin(self, *, entries_expected: int | None, entries: int) -> None:
-        """Say what is known when the crawl begins: `entries` are those of an earlier worker's checkpoint."""
+        """Record the start of the crawl; `entries` are those in the checkpoint of an earlier worker."""
         self.entries_expected, self.entries, self.entries_before = entries_expected, entries, entries
         self._phase_began = self._monotonic()
 
     def crawled(self, entries: int) -> None:
-        """Say that so many more entries have been crawled."""
+        """Add to the number of crawled entries."""
         self.entries += entries
 
     def begin_writing(self) -> None:
-        """Say that everything has been crawled."""
+        """Record the end of the crawl."""
         self.phase = "writing"
         self._phase_began = self._monotonic()
 
     def wrote(self, entries: int) -> None:
-        """Say that so many more entries have been written."""
+        """Add to the number of written entries."""
         self.written += entries
 
     def seconds_left(self) -> float | None:
-        """Return the estimated seconds to the end; None while there is nothing to estimate it from.
+        """Return the estimated seconds to the end; None while there is no basis for an estimate.
 
-        A crawl is estimated from the size of the previous index and its own pace so far.
+        The estimate for a crawl uses the size of the previous index and the rate so far.
         """
         elapsed = self._monotonic() - self._phase_began
         if self.phase == "writing":

@@ -1,7 +1,7 @@
-"""From a worker's files to an index: a worker proposes a manifest, and whoever holds the lease publishes it.
+"""Proposes and publishes manifests: a worker proposes one, and the lease holder publishes it.
 
-Only the manifest makes an index. A worker that has lost its lease may still write what it likes into its own
-folder; it cannot make an index of it. `tidemark/aws/publication.py` publishes what is proposed here.
+Files become an index only when a manifest is published. A worker that has lost its lease can still write into
+its own folder, but not create an index. `tidemark/aws/publication.py` publishes proposals.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 def publish(store: Store, manifest: Manifest) -> None:
-    """Make an index of a build that has it to itself. Raises IndexingFailed where there is another."""
+    """Publish the manifest of a build without concurrent attempts. Raises IndexingFailed if another exists."""
     put_new(store, manifest.identity.prefix + MANIFEST, manifest.to_json())
 
 
@@ -30,14 +30,14 @@ class Written:
 
 
 def propose(store: Store, manifest: Manifest, folder: Folder) -> None:
-    """Put a manifest into its attempt's folder, where no reader looks for one."""
+    """Put a manifest into its attempt's folder, which readers do not search."""
     folder.put(folder.file(PROPOSAL), manifest.to_json())
 
 
 def find_written(store: Store, identity: IndexIdentity) -> Written | None:
-    """Return what an attempt before has published or proposed, or None.
+    """Return the manifest that an earlier attempt has published or proposed, or None.
 
-    A manifest that cannot be read is no proposal.
+    An unreadable proposal is ignored.
     """
     keys = store.list_keys(identity.prefix)
     whole = [key for key in keys if key == identity.prefix + MANIFEST]

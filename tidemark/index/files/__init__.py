@@ -1,1 +1,1 @@
-"""The files of an index: one module for each, which writes and reads it."""
+"""The files of an index. One module for each kind writes and reads it."""

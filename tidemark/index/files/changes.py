@@ -1,4 +1,4 @@
-"""changes.parquet: what became of the previous index; unreadable.parquet: of what that is not known."""
+"""changes.parquet: changes since the previous index; unreadable.parquet: entries with unknown changes."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ CHANGES = "changes.parquet"
 UNREADABLE = "unreadable.parquet"
 CHANGES_SCHEMA = pa.schema([pa.field("op", pa.string(), nullable=False), *PART_SCHEMA])
 _ROW_GROUP_ROWS = 65_536
-_READ_AHEAD = 2  # row groups of an index that are read while others are compared; 15 MB each
+_READ_AHEAD = 2  # row groups read while others are compared; 15 MB each
 
 
 def sorted_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Iterator[pa.Table]:
     """Return the rows of an index in order, a row group at a time, with READ_COLUMNS.
 
-    `below` may name a directory: only what is below it. Raises IndexDamaged.
+    `below` may limit them to a directory. Raises IndexDamaged.
     """
 
     def rows_of(place: Place) -> pa.Table:
@@ -56,9 +56,9 @@ def sorted_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Itera
 
 
 def standing_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Iterator[pa.Table]:
-    """Return what was last known of what an index could not read, in order, with ROW_COLUMNS.
+    """Return the last known rows of entries that an index could not read, in order, with ROW_COLUMNS.
 
-    None of it is in the index itself, but links whose target could not be read. Raises IndexDamaged.
+    Only links whose target could not be read also have a row in the index. Raises IndexDamaged.
     """
     file = manifest.side_file(UNREADABLE)
     if file is not None:
@@ -69,7 +69,7 @@ def standing_rows(store: Store, manifest: Manifest, below: Filters = ANY) -> Ite
 
 
 def standing_entry(store: Store, manifest: Manifest, path: str) -> Entry | None:
-    """Return what was last known of a path that an index could not read; None: nothing, or it could.
+    """Return the last known entry of a path that an index could not read; None if unknown or readable.
 
     Raises IndexDamaged.
     """
@@ -84,9 +84,9 @@ def standing_entry(store: Store, manifest: Manifest, path: str) -> Entry | None:
 def known_rows(
     store: Store, manifest: Manifest, below: Filters = ANY, *, mark: bool = True
 ) -> Iterator[pa.Table]:
-    """Return the rows of an index and what stands of those that it could not read, in order.
+    """Return the rows of an index, and the last known rows of unreadable entries, in order.
 
-    They have READ_COLUMNS and UNREAD: false of all, unless they are to be marked. Raises IndexDamaged.
+    They have READ_COLUMNS and UNREAD, which is false for all if `mark` is not set. Raises IndexDamaged.
     """
     rows = (with_unread(table) for table in sorted_rows(store, manifest, below))
     if manifest.side_file(UNREADABLE) is None:
@@ -96,25 +96,25 @@ def known_rows(
         for table in standing_rows(store, manifest, below)
         if len(table)
     )
-    # Of a link that could not be read, what stands comes first, and the other goes.
+    # For an unreadable link, the last known row comes first and replaces the other.
     return without_repetitions(merge([standing, map(plain, rows)]))
 
 
 def rows_below(rows: pa.Table, below: Filters) -> pa.Table:
-    """Return those sorted rows that are below the directory that `below` names: they lie together."""
+    """Return the sorted rows below the directory in `below`, which are contiguous."""
     for answers in below.condition(rows):
         rows = rows.slice(max(pc.index(answers, True).as_py(), 0), pc.sum(answers).as_py() or 0)
     return rows
 
 
 def with_parent_dictionary(rows: pa.Table) -> pa.Table:
-    """Return rows read from a part as they are while an index is built: `parent` is a sorted dictionary."""
+    """Return rows of a part in the form used by builds: `parent` is a sorted dictionary."""
     parent = rows.column("parent").combine_chunks().dictionary_encode()
     return pa.table({**{name: rows.column(name) for name in rows.column_names}, "parent": parent})
 
 
 class _Gathering:
-    """Small tables on their way to a side file."""
+    """Collects small tables for a side file."""
 
     def __init__(self, name: str, schema: pa.Schema, *more: str) -> None:
         self._writer = SideFileWriter(name, schema, dictionary_columns=[*more, *DICTIONARY_COLUMNS])
@@ -147,10 +147,10 @@ class _Gathering:
 
 
 class ChangesBuilder:
-    """Compares sorted rows with what was known of the previous index while they stream by.
+    """Compares a stream of sorted rows with the known rows of the previous index.
 
-    What `unreadable` covers has not changed: it stands. `watch` sees the changes pass, with UNREAD and with
-    what modified entries were BEFORE; to it, to become unreadable and to be read again are changes, too.
+    Rows that `unreadable` covers keep their last known state. `watch` receives the changes, with UNREAD and
+    with modified entries as they were BEFORE, including those that became unreadable or readable.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class ChangesBuilder:
 
     @property
     def counts(self) -> Changes:
-        """How many changes there are so far."""
+        """The number of changes so far."""
         return Changes(
             added=self._counts[ADDED],
             modified=self._counts[MODIFIED],
@@ -178,7 +178,7 @@ class ChangesBuilder:
         )
 
     def add(self, rows: pa.Table) -> None:
-        """Add a row group, `trimmed`. Raises IndexDamaged where the previous index is."""
+        """Add a row group, `trimmed`. Raises IndexDamaged if the previous index is damaged."""
         left: pa.Table | None = with_unread(rows)
         while left is not None:
             was, now, was_left, left = cut(self._head, left)
@@ -186,7 +186,7 @@ class ChangesBuilder:
             self._head = was_left if was_left is not None else next(self._old, None)
 
     def close(self, folder: Folder) -> list[File]:
-        """Put the files; that of what is unreadable only where there is any."""
+        """Put the files; unreadable.parquet only if it has rows."""
         while self._head is not None:
             self._keep(self._head, None)
             self._head = next(self._old, None)
@@ -210,12 +210,12 @@ class ChangesBuilder:
 
 
 def _to_be_told(changes: pa.Table) -> pa.Table:
-    """Return changes, sorted and with what was BEFORE, that the file is to hold: those of what was read."""
+    """Return the changes for the file, which are those of readable entries, sorted and with BEFORE rows."""
     op = changes.column("op").combine_chunks()
     unread = changes.column(UNREAD).combine_chunks()
     stands = pc.and_(unread, pc.not_equal(op, DELETED))  # a deleted row is what it was before
     kept = pc.and_not(pc.not_equal(op, BEFORE), stands)
-    # What could not be read before and can now comes right behind what stood for it.
+    # An entry that became readable directly follows its last known row.
     before = pc.indices_nonzero(pc.and_(pc.equal(op, BEFORE), unread))
     if len(before):
         after = pc.add(before, 1)

@@ -1,4 +1,4 @@
-"""dirs.parquet: for every directory, what is in it and below it."""
+"""dirs.parquet: totals in and below every directory."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ DIRS_SCHEMA = pa.schema(
         pa.field("subtree_files", pa.int64()),
         pa.field("subtree_bytes", pa.int64()),
         pa.field("subtree_mtime", TIME),
-        # What does not fit into 64 bits, where the columns of these names are clamped; null elsewhere.
+        # Sums that do not fit into 64 bits, for which the columns above are clamped; otherwise null.
         pa.field("bytes_wide", WIDE),
         pa.field("subtree_bytes_wide", WIDE),
     ]
 )
-WIDE_COLUMNS = ("bytes_wide", "subtree_bytes_wide")  # the first indexes do not have them
+WIDE_COLUMNS = ("bytes_wide", "subtree_bytes_wide")  # missing in the first indexes
 FIRST_SCHEMA = pa.schema([field for field in DIRS_SCHEMA if field.name not in WIDE_COLUMNS])
-SUMS = ("entries", "files", "bytes")  # of what is in it; with `subtree_` of all below, null where the same
+SUMS = ("entries", "files", "bytes")  # directly in it; with `subtree_`, of all below, null if the same
 _ROW_GROUP_ROWS = 16_384
 _PAGE_BYTES = 1 << 20  # row groups are read whole
-_LEVEL = 6  # zstd's: a fifteenth smaller than by 3, for twice the time, which is little here
-_RUN_ROWS = 1 << 16  # paths are long, and each of these rows has its own
+_LEVEL = 6  # zstd level: 1/15 smaller than level 3, for twice the time, which is little here
+_RUN_ROWS = 1 << 16  # small, because each row has a long path
 _MARK = (
     "\0"  # behind a directory's name, for the row that stands in where the directory turns out to be empty
 )
 _NUMBERS = [name for name in FIRST_SCHEMA.names if name not in ("parent", "name")]
 
 
-# A directory whose subtree is passing by: its path; what is in it: entries, files, bytes; the same of what is
-# below, so far; the newest time. A list, for there are millions.
+# A directory whose subtree is being read: its path; entries, files, bytes directly in it; the same for the
+# subtree so far; the newest time. A list, because there are millions.
 _Open = list[Any]
 
 
 class DirsBuilder:
-    """Sums directories up while sorted rows stream by.
+    """Computes the totals of directories from a stream of sorted rows.
 
-    Rows are sorted so that a directory's subtree follows it without a gap: a stack of the directories that
-    are still open is all the memory this takes. A directory is finished after those below it, which sort
-    behind it, so the rows are sorted once more, through scratch where they are many.
+    In sorted rows, a directory's subtree follows it without a gap, so memory holds only a stack of open
+    directories. A directory is finished after those below it, which sort after it, so the result is sorted
+    again, through scratch if it is large.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -130,7 +130,7 @@ class DirsBuilder:
         stack = self._stack
         while stack and not path.startswith(stack[-1][0]):
             self._leave()
-        if stack and stack[-1][0] == path:  # its rows go on in another row group
+        if stack and stack[-1][0] == path:  # its rows continue in another row group
             top = stack[-1]
             top[1] += entries
             top[2] += files
@@ -180,7 +180,7 @@ class DirsBuilder:
 
 
 def split(path: str) -> tuple[str, str]:
-    """Return a directory's (parent, name), of a path that ends with a slash; the root is ("", "")."""
+    """Return (parent, name) of a directory's path, which ends with a slash; for the root, ("", "")."""
     if path == "/":
         return "", ""
     cut = path.rindex("/", 0, -1) + 1
@@ -188,7 +188,7 @@ def split(path: str) -> tuple[str, str]:
 
 
 def _without_stand_ins(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Drop the stand-ins of directories that have a row of their own, and take the mark off the others."""
+    """Drop the placeholders of directories that have their own row, and unmark the others."""
     last: tuple[str, str] = ("", "")
     for table in tables:
         table = trimmed(table)

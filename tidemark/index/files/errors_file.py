@@ -1,4 +1,4 @@
-"""errors.parquet: what the crawl could not, or not reliably, read."""
+"""errors.parquet: paths that the crawl could not read, or not reliably."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROW_GROUP_ROWS = 65_536
 
 
 class ProblemsBuilder:
-    """Gathers problems and counts them by kind."""
+    """Collects problems and counts them by kind."""
 
     def __init__(self) -> None:
         self._writer = SideFileWriter(ERRORS, ERRORS_SCHEMA, dictionary_columns=["operation", "kind"])
@@ -51,7 +51,7 @@ class ProblemsBuilder:
             self._flush()
 
     def unreadable(self) -> Unreadable:
-        """Return which paths could not be read, of all that was added."""
+        """Return the unreadable paths among the added problems."""
         self._flush()
         self._refused = [pa.concat_arrays(self._refused)] if self._refused else []
         paths = self._refused[0] if self._refused else None
@@ -84,7 +84,7 @@ class ProblemsBuilder:
 
 
 def unreadable_of(store: Store, manifest: Manifest, *, under: str = "/") -> Unreadable:
-    """Return which paths an index could not read: those below a path, the path, and directories above it.
+    """Return the paths that an index could not read: `under`, those below it, and its parent directories.
 
     Raises IndexDamaged.
     """
@@ -96,18 +96,18 @@ def unreadable_of(store: Store, manifest: Manifest, *, under: str = "/") -> Unre
 
 
 def unreadable_above(store: Store, manifest: Manifest, path: str) -> Unreadable:
-    """Return which of a path and the directories above it an index could not read. Raises IndexDamaged."""
+    """Return the unreadable ones among a path and its parent directories. Raises IndexDamaged."""
     return _unreadable(store, manifest, _leading_to(path))
 
 
 def _leading_to(path: str) -> Callable[[Any], Any]:
-    """Return a filter of paths, with or without a slash at the end: one, itself and those above it."""
+    """Return a filter for a path and its parent directories, with or without trailing slashes."""
     wanted = [form for each in (path, *above(path)) for form in (each, each.rstrip("/"))]
     return lambda paths: pc.is_in(paths, value_set=pa.array(wanted, pa.string()))
 
 
 def _unreadable(store: Store, manifest: Manifest, wanted: Callable[[Any], Any]) -> Unreadable:
-    """Return which of the `wanted` paths an index could not read; memory holds these and one row group."""
+    """Return the `wanted` paths that an index could not read; memory holds these and one row group."""
     file = manifest.side_file(ERRORS)
     if file is None or not manifest.totals.unreadable:
         return Unreadable()
@@ -122,8 +122,8 @@ def _unreadable(store: Store, manifest: Manifest, wanted: Callable[[Any], Any]) 
 
 
 def _refused(rows: pa.Table) -> tuple[pa.Array, list[str], bool]:
-    """Return the paths that refused, each with a slash at its end; those of them that did so while they were
-    listed; and whether there are links that could not be read.
+    """Return the unreadable paths, each with a trailing slash; those of them that failed during listing;
+    and whether there are unreadable links.
     """
     rows = rows.filter(pc.equal(rows.column("kind"), "unreadable"))
     is_link = pc.equal(rows.column("operation"), "readlink")

@@ -1,8 +1,8 @@
-"""history.parquet and history-recent.parquet: versions of every path that changed over a span of indexes.
+"""history.parquet and history-recent.parquet: versions of every path that changed in a span of indexes.
 
-An index's own changes join those of the indexes before it, so that one path's history is two small reads
-instead of one for each index. The layout is in docs/index-format.md; docs/decisions/0011-the-history-log.md
-says why there are two and what makes them safe.
+An index's changes are merged with those of earlier indexes, so that reading a path's history takes two small
+reads instead of one per index. The layout is in docs/index-format.md; docs/decisions/0011-the-history-log.md
+explains why there are two logs and why they are safe.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ HISTORY_SCHEMA = pa.schema(
         pa.field("since", pa.int32(), nullable=False),
         pa.field("present", pa.bool_(), nullable=False),
         *(PART_SCHEMA.field(name) for name in ROW_COLUMNS),
-        pa.field(UNREAD, pa.bool_()),  # true, or null; the first logs do not have it
+        pa.field(UNREAD, pa.bool_()),  # true or null; missing in the first logs
     ]
 )
 _FIRST_SCHEMA = pa.schema([field for field in HISTORY_SCHEMA if field.name != UNREAD])
-SPAN = 8  # indexes that a recent log reaches over, before it is joined to the earlier one
+SPAN = 8  # indexes in a recent log before it is merged into the earlier one
 _NOTE = "tidemark.history"
 _ROW_GROUP_ROWS = 32_768
-_MOST_CHANGES = 1 << 21  # of one index: they are in memory
-_MOST_ROWS = 1 << 23  # of a log: some 200 MB in memory
+_MOST_CHANGES = 1 << 21  # of one index, in memory
+_MOST_ROWS = 1 << 23  # of a log: about 200 MB in memory
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +52,27 @@ class Seen:
     """An index of a span."""
 
     index_id: str
-    crawled_at: datetime | None  # when its crawl began; None of the index that the log is a part of
+    crawled_at: datetime | None  # when its crawl began; None for the index that contains the log
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What an index says of a path."""
+    """The state of a path in an index."""
 
-    entry: Entry | None = None  # None: it was not there, or nothing is known of it
-    unreadable: bool = False  # the index could not read it: `entry` is what was last known
+    entry: Entry | None = None  # None: it did not exist, or is unknown
+    unreadable: bool = False  # the index could not read it, and `entry` is its last known state
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """Where the log is that ends with the index with which a recent one begins."""
+    """The location of the log that ends with the first index of a recent log."""
 
-    index_id: str  # the index that it is a part of
+    index_id: str  # the index that contains the log
     file: File
 
 
 class Log:
-    """A log, open: which indexes it reaches over, and where the earlier one is. Raises IndexDamaged."""
+    """An open log: the indexes that it covers, and where the earlier log is. Raises IndexDamaged."""
 
     def __init__(self, store: Store, manifest: Manifest, file: File) -> None:
         self.reader = ParquetReader(store, manifest, file, _FIRST_SCHEMA)
@@ -92,16 +92,16 @@ class Log:
         return None if file is None else cls(store, manifest, file)
 
     def before(self, store: Store, manifest: Manifest) -> Self | None:
-        """Return the earlier log; `manifest` is of any index of the same file system."""
+        """Return the earlier log; `manifest` may be of any index of the same file system."""
         if self.earlier is None:
             return None
         identity = dataclasses.replace(manifest.identity, index_id=self.earlier.index_id)
         return type(self)(store, dataclasses.replace(manifest, identity=identity), self.earlier.file)
 
     def versions(self, path: str) -> list[tuple[int, State]]:
-        """Return the versions of a path, each with the number of the index that has it first.
+        """Return the versions of a path, each with the number of the first index that contains it.
 
-        A path that the log knows nothing of did not change. One that first is there later was not before.
+        A path without versions did not change. A path whose first version is later did not exist before.
         """
         parent, _, name = path.rpartition("/")
         key = {"parent": f"{parent}/", "name": name}
@@ -131,7 +131,7 @@ class Log:
 
 
 class HistoryBuilder:
-    """Gathers an index's changes while they stream by, and joins them to what is known of before."""
+    """Collects a stream of an index's changes and merges them into the history."""
 
     def __init__(self, store: Store, previous: Manifest) -> None:
         self._store, self._previous = store, previous
@@ -174,7 +174,7 @@ class HistoryBuilder:
         return [*files, _put(folder, RECENT, tables, seen, pointer)]
 
     def _known(self) -> tuple[Log | None, Log | None]:
-        """Return the recent and the earlier log that the previous index knows; None where one is damaged."""
+        """Return the recent and the earlier log of the previous index; None for a damaged one."""
         try:
             recent = Log.of(self._store, self._previous)
         except IndexDamaged:
@@ -187,7 +187,7 @@ class HistoryBuilder:
     def _put_earlier(
         self, folder: Folder, recent: Log, earlier: Log | None, reaching: tuple[Seen, ...]
     ) -> list[File]:
-        """Put the joined logs of before, from the oldest index on that is still there."""
+        """Put the merged earlier logs, from the oldest existing index on."""
         tables, indexes = recent.tables(), reaching
         if earlier is not None and earlier.rows + recent.rows <= _MOST_ROWS:
             tables = join(earlier.tables(), tables, len(earlier.indexes) - 1)
@@ -205,7 +205,7 @@ def join(first: Iterator[pa.Table], second: Iterator[pa.Table], shift: int) -> I
     for piece in merge([_told_apart(first, second=False), _told_apart(second, second=True)]):
         since, is_second = piece.column("since"), piece.column("second")
         base = pc.and_(is_second, pc.equal(since, 0))
-        # What a path was at the second's beginning, the first has said already, if it knows the path at all.
+        # If the first log has the path, it already contains the path's state at the beginning of the second.
         kept = pc.invert(pc.and_(base, _same_as_before(piece)))
         moved = pc.if_else(pc.and_not(is_second, base), pc.add(since, pa.scalar(shift, pa.int32())), since)
         yield _with_since(piece, moved).drop_columns(["second"]).filter(kept)
@@ -222,7 +222,7 @@ def fold(tables: Iterator[pa.Table], first: int) -> Iterator[pa.Table]:
         since = pc.max_element_wise(pc.subtract(rows.column("since"), pa.scalar(first, pa.int32())), 0)
         rows = _with_since(rows, since.cast(pa.int32()))
         rows = rows.filter(pc.or_(pc.greater(rows.column("since"), 0), rows.column("present")))
-        # Of a path that did not change since, nothing needs to be known.
+        # A path without later changes needs no rows.
         rows = rows.filter(pc.or_(pc.greater(rows.column("since"), 0), _same_as_next(rows)))
         if len(rows):
             yield rows
@@ -245,7 +245,7 @@ def _with_since(rows: pa.Table, since: pa.Array) -> pa.Table:
 
 
 def _same_as_before(rows: pa.Table) -> pa.Array:
-    """Tell of each row whether the one before is of the same path."""
+    """Return, for each row, whether the previous row has the same path."""
     parent, name = rows.column("parent").combine_chunks(), rows.column("name").combine_chunks()
     codes = parent.indices
     same = pc.and_(pc.equal(codes[1:], codes[:-1]), pc.equal(name[1:], name[:-1]))
@@ -257,7 +257,7 @@ def _same_as_next(rows: pa.Table) -> pa.Array:
 
 
 def _following(answers: Any) -> pa.Array:
-    """Return of each row the answer of the next one; no, of the last."""
+    """Return the values shifted by one row: each row has the next row's value, and the last has false."""
     whole = answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers
     return pa.concat_arrays([whole[1:], pa.array([False])])[: len(whole)]
 
@@ -275,7 +275,9 @@ def _put(
         place = table.column_names.index("parent")
         plain = table.set_column(place, "parent", table.column("parent").cast(pa.string()))
         waiting.append(plain.select(HISTORY_SCHEMA.names))
-        if sum(map(len, waiting)) >= _ROW_GROUP_ROWS:  # of whole tables, so that no path is in two row groups
+        if (
+            sum(map(len, waiting)) >= _ROW_GROUP_ROWS
+        ):  # only whole tables, so that no path is in two row groups
             writer.write(pa.concat_tables(waiting).combine_chunks())
             waiting = []
     if waiting:
@@ -297,11 +299,11 @@ def _seen(content: dict[str, Any]) -> Seen:
     time = content["crawl_started_at"]
     crawled_at = None if time is None else datetime.fromisoformat(time)
     if not isinstance(content["index_id"], str) or (crawled_at is not None and crawled_at.tzinfo is None):
-        raise ValueError(f"{content!r} is no index")
+        raise ValueError(f"{content!r} is not an index")
     return Seen(index_id=content["index_id"], crawled_at=crawled_at)
 
 
 def _earlier(content: dict[str, Any]) -> Earlier:
     if not isinstance(content["index_id"], str) or "/" in content["index_id"]:
-        raise ValueError(f"{content['index_id']!r} is no index")
+        raise ValueError(f"{content['index_id']!r} is not an index id")
     return Earlier(index_id=content["index_id"], file=file_of(content))

@@ -1,4 +1,4 @@
-"""Writing the files of an index, and saying in the manifest what was written."""
+"""Writes Parquet files of an index, and their entries in the manifest."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tidemark.index.format.manifest import File
 from tidemark.index.reading.page_reader import offset_indexes_at
 from tidemark.index.storage.attempt_folder import Folder
 
-# Before compression: small enough to fetch a directory's rows or a block's names without their row group.
+# Page size before compression: small enough to fetch a directory's rows or a block's names alone.
 PAGE_BYTES = 32 * 1024
 
-# zstd's. Numbers that share few bytes, as sizes, are smaller by the quickest search, which passes over short
-# matches; times gain most from a longer one.
+# zstd levels. Numbers with few common bytes, such as sizes, compress best with the fastest search, which
+# skips short matches; times benefit most from a longer search.
 _LEVEL = 3
 _LEVEL_OF_COLUMN = {"size": 1, "mtime": 4, "ctime": 4}
 
@@ -30,7 +30,7 @@ def parquet_options(
     page_bytes: int | None = None,
     level: int = _LEVEL,
 ) -> dict[str, object]:
-    """Return how every Parquet file of an index is written: only what all readers know."""
+    """Return the writer options of every Parquet file of an index: only features that all readers support."""
     return {
         "compression": "zstd",
         "compression_level": {name: _LEVEL_OF_COLUMN.get(name, level) for name in schema.names},
@@ -38,15 +38,15 @@ def parquet_options(
         "write_statistics": True,
         "write_page_index": True,
         "data_page_size": page_bytes or PAGE_BYTES,
-        "write_page_checksum": True,  # so that a range read notices altered bytes
-        "store_schema": False,  # Arrow's own would make its readers see dictionaries where others see strings
+        "write_page_checksum": True,  # so that a range read detects altered bytes
+        "store_schema": False,  # with Arrow's own schema, Arrow would return dictionaries instead of strings
         "version": "2.6",
         "data_page_version": "1.0",
     }
 
 
 def parquet_file(name: str, body: memoryview, *, rows: int) -> File:
-    """Return what the manifest says of a Parquet file."""
+    """Return the manifest entry of a Parquet file."""
     footer_offset = body.nbytes - _LENGTH_AND_MAGIC - int.from_bytes(body[-8:-4], "little")
     pages_at = offset_indexes_at(bytes(body[footer_offset:]), footer_offset)
     return dataclasses.replace(
@@ -57,7 +57,7 @@ def parquet_file(name: str, body: memoryview, *, rows: int) -> File:
 
 
 def described(name: str, body: memoryview, *, rows: int, footer_offset: int) -> File:
-    """Return what the manifest says of any file."""
+    """Return the manifest entry of any file."""
     return File(
         file=name,
         rows=rows,
@@ -69,7 +69,7 @@ def described(name: str, body: memoryview, *, rows: int, footer_offset: int) -> 
 
 
 class SideFileWriter:
-    """A side file in Parquet, gathered in memory, where it is compressed, and put at the end."""
+    """A side file in Parquet, compressed in memory and put at the end."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class SideFileWriter:
             self._rows += len(table)
 
     def note(self, key: str, text: str) -> None:
-        """Keep a text in the file's footer, by a key."""
+        """Store a text in the file's footer under a key."""
         self._writer.add_key_value_metadata({key: text})
 
     def close(self, folder: Folder) -> File:

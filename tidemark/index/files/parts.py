@@ -1,4 +1,4 @@
-"""Sorted rows -> parts: Parquet files of about a million rows, in the repository as soon as each is full."""
+"""Writes sorted rows to parts: Parquet files of about a million rows, uploaded as each is full."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tidemark.index.storage.attempt_folder import Folder
 
 
 class PartWriter:
-    """Cuts row groups into parts. A part is on its way to the repository while the next one is written."""
+    """Divides row groups into parts. A part is uploaded while the next one is written."""
 
     def __init__(
         self, folder: Folder, *, part_rows: int = PART_ROWS, schema: pa.Schema = PART_SCHEMA
@@ -29,7 +29,7 @@ class PartWriter:
         self._putting: Future[None] | None = None
 
     def add(self, rows: pa.Table) -> None:
-        """Add a row group, `trimmed`, which must follow all that were added before."""
+        """Add a row group, `trimmed`, which must sort after all earlier ones."""
         if self._file is None:
             self._file = _PartFile(self._folder.file(f"part-{len(self._parts):05d}.parquet"), self._schema)
         self._file.add(rows)
@@ -37,13 +37,13 @@ class PartWriter:
             self._end_part()
 
     def close(self) -> list[Part]:
-        """Write what is left; return all parts, in order, once they are in the repository."""
+        """Write the remaining rows; return all parts, in order, after they are in the repository."""
         self._end_part()
         self._wait()
         return self._parts
 
     def end(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         self._thread.shutdown()
 
     def _end_part(self) -> None:
@@ -61,7 +61,7 @@ class PartWriter:
 
 
 class _PartFile:
-    """One part being written, in memory: it is some 17 MB."""
+    """One part being written, in memory (about 17 MB)."""
 
     def __init__(self, name: str, schema: pa.Schema) -> None:
         self._name, self._schema = name, _in_memory(schema)
@@ -102,7 +102,7 @@ class _PartFile:
 
 
 def _in_memory(schema: pa.Schema) -> pa.Schema:
-    """Return the parts' schema with `parent` as it lies in memory; in the file it is a plain string."""
+    """Return the parts' schema with `parent` as a dictionary, its form in memory; in files it is a string."""
     place = schema.get_field_index("parent")
     return schema.set(place, pa.field("parent", pa.dictionary(pa.int32(), pa.string()), nullable=False))
 

@@ -16,7 +16,7 @@ TOP_ROWS = 1000
 
 
 class TopBuilder:
-    """Keeps the largest regular files of the rows that stream by."""
+    """Keeps the largest regular files from a stream of rows."""
 
     def __init__(self) -> None:
         self._kept: pa.Table | None = None

@@ -1,4 +1,4 @@
-"""One row of an index, as readers hand it out."""
+"""One row of an index."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file, directory, symbolic link or anything else that has a name in the file system.
+    """A file, directory, symbolic link or any other named object in the file system.
 
-    Names are data from strangers: they may hold newlines, terminal escapes and formulas. Whoever prints
-    them escapes them for where they go.
+    Names are untrusted data and may contain newlines, terminal escapes and formulas. Output code must escape
+    them for its destination.
     """
 
-    parent: str  # from the file-system root, starts and ends with "/"; bytes that are not UTF-8 as \xNN
-    name: str  # likewise
+    parent: str  # from the file-system root, starts and ends with "/"; escaped: bytes not in UTF-8 are \xNN
+    name: str  # escaped, too
     type: str  # one of f d l p s c b, as find's %y
-    size: int  # bytes, apparent
-    mtime_us: int  # microseconds since 1970 UTC; any 64-bit integer, for file systems hold nonsense too
+    size: int  # apparent size in bytes
+    mtime_us: int  # microseconds since 1970 UTC; any 64-bit integer, as file systems contain invalid times
     ctime_us: int
     uid: int
     gid: int
@@ -41,17 +41,17 @@ class Entry:
 
     @property
     def raw_path(self) -> bytes:
-        """The path's true bytes, to hand to the operating system or to AWS Backup."""
+        """The path's original bytes, for the operating system or AWS Backup."""
         return unescape(self.path)
 
     @property
     def mtime(self) -> datetime:
-        """UTC; a time that datetime cannot hold becomes the nearest one that it can."""
+        """In UTC, clamped to the range of datetime."""
         return to_datetime(self.mtime_us)
 
     @property
     def ctime(self) -> datetime:
-        """UTC; a time that datetime cannot hold becomes the nearest one that it can."""
+        """In UTC, clamped to the range of datetime."""
         return to_datetime(self.ctime_us)
 
 

@@ -1,7 +1,7 @@
-r"""Names are bytes; an index shows them as text that can be turned back.
+r"""Reversible text form of names, which are bytes.
 
 Bytes that are not valid UTF-8 appear as `\xNN`. Where a name itself holds a backslash followed by `x`,
-that backslash appears as `\x5c`. So every `\xNN` in the text stands for one byte, and nothing is lost.
+that backslash appears as `\x5c`. So every `\xNN` in the text represents one byte, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def escape(raw: bytes) -> str:
-    """Return the text that shows these bytes; `unescape` gives them back."""
+    """Return the escaped text of these bytes; `unescape` reverses it."""
     return raw.replace(b"\\x", b"\\x5cx").decode("utf-8", "backslashreplace")
 
 
 def unescape(text: str) -> bytes:
-    """Return the bytes that `escape` made this text of."""
+    """Return the bytes of a text from `escape`."""
     return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode("utf-8"))
 
 
 def is_utf8(raw: bytes) -> bool:
-    """Tell whether the bytes are text as they stand."""
+    """Return whether the bytes are valid UTF-8."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:

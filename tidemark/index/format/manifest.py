@@ -1,6 +1,6 @@
-"""The manifest: what an index is, where its files are and how to tell that they are whole.
+"""The manifest of an index: its identity, and the names, sizes and digests of its files.
 
-It is written last. An index without one does not exist; its files are what a crash left.
+It is written last. Files without a manifest are not an index, but leftovers of a crash.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tidemark.index.format.schema import FORMAT, FORMAT_VERSION
 
 _Numbers = TypeVar("_Numbers", "Totals", "Changes")
 MANIFEST = "manifest.json"
-PROPOSAL = "proposal.json"  # a manifest in an attempt's folder, which makes no index yet
+PROPOSAL = "proposal.json"  # a manifest in an attempt's folder, not published yet
 _SAFE_FILE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,100}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Key:
-    """What rows are sorted by. Text compares as its UTF-8 bytes do."""
+    """The sort key of rows. Text is compared by its UTF-8 bytes."""
 
     parent: str
     name: str
@@ -34,14 +34,14 @@ class Key:
 class File:
     """A file of an index."""
 
-    file: str  # its name beside the manifest, or in a folder there: attempt-1a2b3c4d/part-00000.parquet
+    file: str  # relative to the manifest, possibly in a folder: attempt-1a2b3c4d/part-00000.parquet
     rows: int
     bytes: int
     sha256: str
-    footer_offset: int  # where the Parquet footer (of trigrams.bin, its table) begins, up to the file's end
-    footer_sha256: str  # of those last bytes, which a reader has without reading the whole file
-    # A Parquet file's offset indexes lie between this and the footer, so that one range brings both. None: it
-    # has no pages, or was written before the manifest told.
+    footer_offset: int  # where the Parquet footer (in trigrams.bin, the table) begins, up to the file's end
+    footer_sha256: str  # digest of the footer, which can be verified without reading the whole file
+    # A Parquet file's offset indexes lie between this and the footer, so that one range read covers both.
+    # None: the file has no pages, or was written by a version that did not record this.
     page_index_offset: int | None = None
     page_index_sha256: str | None = None
 
@@ -63,10 +63,10 @@ class Totals:
     """Sums over an index. The root itself is not an entry."""
 
     entries: int
-    files: int  # regular files, every name of a hard-linked one
+    files: int  # regular files, counting every name of a hard-linked one
     directories: int
     others: int  # symbolic links, sockets, FIFOs, devices
-    bytes: int  # of regular files, hard-linked ones once
+    bytes: int  # of regular files, counting hard-linked ones once
     unreadable: int
     vanished: int
     changed: int  # directories that changed while they were listed
@@ -74,17 +74,17 @@ class Totals:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """How many entries of changes.parquet were added, modified and deleted, and of unreadable.parquet."""
+    """The numbers of added, modified and deleted entries in changes.parquet, and in unreadable.parquet."""
 
     added: int = 0
     modified: int = 0
     deleted: int = 0
-    unreadable: int = 0  # what was known and could not be read; missing in what earlier versions wrote
+    unreadable: int = 0  # known entries that could not be read; missing in manifests of earlier versions
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class IndexIdentity:
-    """Which index, of what. The index id begins with the file system's."""
+    """Identifies an index and its file system. The index id begins with the file system id."""
 
     account: str
     region: str
@@ -98,7 +98,7 @@ class IndexIdentity:
 
     @property
     def prefix(self) -> str:
-        """Where the index's files are in the repository; ends with a slash."""
+        """The prefix of the index's files in the repository; ends with a slash."""
         return f"indexes/{self.account}/{self.region}/{self.file_system_id}/{self.index_id}/"
 
 
@@ -109,16 +109,16 @@ class Manifest:
     identity: IndexIdentity
     crawl_started_at: datetime  # UTC
     crawl_ended_at: datetime
-    worker: str  # what crawled: program and version
+    worker: str  # the program that crawled, and its version
     previous_index_id: str | None
     schema_sha256: str
     totals: Totals
     parts: tuple[Part, ...]
     side_files: tuple[File, ...] = ()
-    excluded: tuple[str, ...] = ()  # patterns of the directories that were left out; see exclusions.py
-    unmatched: tuple[str, ...] = ()  # those of `excluded` that were asked for and matched no directory
-    flags: tuple[str, ...] = ()  # what it holds beyond the usual, see schema.Flags
-    changes: Changes | None = None  # None where it has no changes.parquet
+    excluded: tuple[str, ...] = ()  # patterns of the excluded directories; see exclusions.py
+    unmatched: tuple[str, ...] = ()  # those of `excluded` that were requested and matched no directory
+    flags: tuple[str, ...] = ()  # optional contents, see schema.Flags
+    changes: Changes | None = None  # None if it has no changes.parquet
 
     @property
     def index_id(self) -> str:
@@ -131,11 +131,11 @@ class Manifest:
         return self.identity.prefix + MANIFEST
 
     def side_file(self, name: str) -> File | None:
-        """Return a side file, or None where the index has none of that name, in whatever folder."""
+        """Return the side file with this name, in any folder, or None if the index has none."""
         return next((file for file in self.side_files if file.file.rpartition("/")[2] == name), None)
 
     def to_json(self) -> bytes:
-        """Return the manifest's file. It ends with a digest of itself, so that an altered one is noticed."""
+        """Return the manifest as JSON. It ends with its own digest, so that alterations are detected."""
         content: dict[str, Any] = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -158,9 +158,9 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes, url: str) -> Self:
-        """Read a manifest back. `url` names it in errors.
+        """Return the manifest from its JSON. `url` is used in errors.
 
-        Raises IndexDamaged where it is not a whole manifest, IndexFormatNotSupported where a newer Tidemark
+        Raises IndexDamaged if it is not an intact manifest, and IndexFormatNotSupported if a newer Tidemark
         wrote it.
         """
         try:
@@ -170,8 +170,8 @@ class Manifest:
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise IndexDamaged(
-                f"{url} is not a whole manifest ({reason}); "
-                f"put it back from a copy of the repository, or name another index: "
+                f"{url} is not an intact manifest ({reason}); "
+                f"restore it from a copy of the repository, or choose another index from: "
                 f"tidemark index list --repository {url.rpartition('/indexes/')[0]}"
             ) from error
 
@@ -191,7 +191,7 @@ class Manifest:
             totals=_numbers(Totals, content["totals"]),
             parts=tuple(_part(part) for part in content["parts"]),
             side_files=tuple(file_of(file) for file in content["side_files"]),
-            # Not there in what the first versions wrote.
+            # Missing in manifests of the first versions.
             excluded=_texts(content.get("excluded", [])),
             unmatched=_texts(content.get("unmatched", [])),
             flags=_texts(content.get("flags", [])),
@@ -203,17 +203,17 @@ class Manifest:
 
 def _check_format(content: dict[str, Any], url: str) -> None:
     if content["format"] != FORMAT:
-        raise ValueError("it is of another format")
+        raise ValueError("it has another format")
     version = _number(content["format_version"])
     if version > FORMAT_VERSION:
         raise IndexFormatNotSupported(
-            f"{url} was written by a newer Tidemark, in format version {version} where this one reads "
-            f"{FORMAT_VERSION}; update to read it"
+            f"{url} was written by a newer Tidemark, in format version {version}; this one reads "
+            f"{FORMAT_VERSION}; upgrade Tidemark to read it"
         )
     if version != FORMAT_VERSION:
         raise ValueError(f"there is no format version {version}")
     if content.pop("manifest_sha256") != _digest(content):
-        raise ValueError("its digest is not that of its content")
+        raise ValueError("its digest does not match its content")
 
 
 def _part(content: dict[str, Any]) -> Part:
@@ -229,8 +229,8 @@ def _part(content: dict[str, Any]) -> Part:
 
 def _file(content: dict[str, Any]) -> dict[str, Any]:
     name = _text(content["file"])
-    if not _SAFE_FILE.fullmatch(name):  # a manifest must not make its reader open anything else
-        raise ValueError(f"{name!r} is no file name")
+    if not _SAFE_FILE.fullmatch(name):  # a manifest must not direct its reader to any other file
+        raise ValueError(f"{name!r} is not a file name")
     size, rows = _number(content["bytes"]), _number(content["rows"])
     footer_offset = _number(content["footer_offset"])
     pages_end, pages_sha256 = content.get("page_index_offset"), content.get("page_index_sha256")
@@ -251,7 +251,7 @@ def _file(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def file_of(content: dict[str, Any]) -> File:
-    """Read back a file's entry. Raises ValueError, KeyError, TypeError where it is none."""
+    """Return a file's entry from its JSON. Raises ValueError, KeyError, TypeError if it is invalid."""
     return File(**_file(content))
 
 
@@ -265,25 +265,25 @@ def _numbers(kind: type[_Numbers], content: dict[str, Any]) -> _Numbers:
 
 def _number(value: object) -> int:
     if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
+        raise TypeError(f"{value!r} is not a whole number")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return value
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no list")
+        raise TypeError(f"{value!r} is not a list")
     return tuple(_text(entry) for entry in value)
 
 
 def _sha256(value: object) -> str:
     if not _SHA256.fullmatch(_text(value)):
-        raise ValueError(f"{value!r} is no SHA-256")
+        raise ValueError(f"{value!r} is not a SHA-256")
     return _text(value)
 
 

@@ -36,19 +36,21 @@ PART_SCHEMA = pa.schema(
     ]
 )
 
-# What the flag `nanoseconds` appends: int16, 0 to 999, what is lost where times are microseconds.
+# Columns that the flag `nanoseconds` appends: int16, 0 to 999, the part that microseconds lose.
 NANOSECONDS = [pa.field("mtime_ns", pa.int16()), pa.field("ctime_ns", pa.int16())]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What an index may hold beyond the usual, at a price. Its manifest names the flags that are set."""
+    """Optional contents of an index, which cost space. Its manifest lists the flags that are set."""
 
-    full_inodes: bool = False  # of every entry, not only where there are several links: 8 bytes an entry
-    nanoseconds: bool = False  # of both times: up to 4 bytes an entry
+    full_inodes: bool = (
+        False  # inodes of all entries, not only of those with several links: 8 bytes per entry
+    )
+    nanoseconds: bool = False  # nanoseconds of both times: up to 4 bytes per entry
 
     def names(self) -> tuple[str, ...]:
-        """Return the flags that are set, as the manifest names them."""
+        """Return the names of the set flags, as in the manifest."""
         return tuple(name for name, is_set in dataclasses.asdict(self).items() if is_set)
 
     def part_schema(self) -> pa.Schema:
@@ -58,12 +60,13 @@ class Flags:
 
 NO_FLAGS = Flags()
 
-# Dictionaries pay for columns of few values. Names, sizes and times are plain: every reader knows that.
+# Dictionaries save space in columns of few values. Names, sizes and times are plain, which every reader
+# supports.
 DICTIONARY_COLUMNS = ["parent", "ext", "type", "uid", "gid", "mode", "nlink"]
 
 
 def schema_sha256(schema: pa.Schema) -> str:
-    """Return a digest of names, types and order of the columns, the same for every writer."""
+    """Return a digest of names, types and order of the columns, independent of the writer."""
     text = "\n".join(
         f"{field.name} {field.type} {'null' if field.nullable else 'required'}" for field in schema
     )

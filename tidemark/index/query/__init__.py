@@ -1,1 +1,1 @@
-"""The questions that an index answers: find, list, compare, sum up, verify."""
+"""Queries of an index: search, list, compare, sum, verify."""

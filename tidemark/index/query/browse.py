@@ -1,4 +1,4 @@
-"""Looking at one directory, or one entry, of an index."""
+"""Lists a directory, or returns an entry, of an index."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tidemark.index.storage.verified_reads import damaged
 
 
 def list_directory(store: Store, manifest: Manifest, path: str) -> Iterator[Entry]:
-    """Return the entries of one directory, sorted by name; of an empty directory, none.
+    """Return the entries of one directory, sorted by name.
 
-    `path` is written from the file-system root, as an Entry's `path` shows it, with or without a slash at its
-    end. Raises PathNotFound (before the first entry) where the index has no such directory, IndexDamaged.
+    `path` is from the file-system root, escaped as in an Entry's `path`, with or without a trailing slash.
+    Raises PathNotFound (before the first entry) if the index has no such directory, and IndexDamaged.
     """
     directory = f"/{path.strip('/')}/".replace("//", "/")
     listing = _rows(store, manifest, directory)
@@ -29,7 +29,7 @@ def list_directory(store: Store, manifest: Manifest, path: str) -> Iterator[Entr
     if first is None and directory != "/":
         itself = find_entry(store, manifest, directory)
         if itself is None or itself.type != "d":
-            what = "is not a directory" if itself else "is not"
+            what = "is not a directory" if itself else "does not exist"
             raise PathNotFound(
                 f"{path} {what} in index {manifest.index_id}; look for it with: "
                 f"tidemark search NAME --repository {store.url}"
@@ -38,13 +38,13 @@ def list_directory(store: Store, manifest: Manifest, path: str) -> Iterator[Entr
 
 
 def find_entry(store: Store, manifest: Manifest, path: str) -> Entry | None:
-    """Return the entry of one path, or None where the index has none. Raises IndexDamaged."""
+    """Return the entry of one path, or None if the index has none. Raises IndexDamaged."""
     parent, _, name = path.rstrip("/").rpartition("/")
     return next(_rows(store, manifest, f"/{parent.strip('/')}/".replace("//", "/"), name), None)
 
 
 def as_shown(path: str) -> str:
-    """Return a path that came from a command line as an index shows it."""
+    """Return a path from a command line in the escaped form of an index."""
     return escape(path.encode("utf-8", "surrogateescape"))
 
 
@@ -80,7 +80,7 @@ def _rows(store: Store, manifest: Manifest, parent: str, name: str | None = None
 
 
 def _among(place: Place, column: str, value: str) -> Place | None:
-    """Return where a column has a value: rows side by side, as they are sorted; None where no row has it."""
+    """Return the contiguous rows where a sorted column has a value; None if there are none."""
     found = pc.indices_nonzero(pc.equal(place.read([column]).column(column), pa.scalar(value)))
     if not len(found):
         return None

@@ -1,4 +1,4 @@
-"""What is different between two indexes."""
+"""The differences between two indexes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tidemark.index.storage.object_store import Store
 
 Kind = Literal["added", "changed", "removed", "renamed", "unreadable"]
 _KINDS: dict[str, Kind] = {ADDED: "added", DELETED: "removed"}
-_COMPARED_AT_ONCE = 2  # pieces, while the next ones are read
+_COMPARED_AT_ONCE = 2  # pieces compared while the next ones are read
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +33,21 @@ class Change:
     """One difference."""
 
     kind: Kind
-    # As it is in the second index; of what was removed, as it was in the first; of what is unreadable in the
-    # second, as it was last known.
+    # The entry in the second index; if removed, the entry in the first; if unreadable in the second, the last
+    # known entry.
     entry: Entry
-    before: str | None = None  # the path in the first index, of what has another one now
-    entries: int | None = None  # that went along with a renamed directory, at any depth, otherwise unchanged
+    before: str | None = None  # the path in the first index, if it has changed
+    entries: int | None = None  # otherwise unchanged entries below a renamed directory, at any depth
 
 
 def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -> Iterator[Change]:
-    """Return what is different in `second`, sorted by directory and name.
+    """Return the differences of `second` from `first`, sorted by directory and name.
 
-    It was added, changed or removed, or is unreadable: `second` could not read it, so that what became of it
-    is not known. What `first` could not read is compared by what was last known of it.
+    An entry was added, changed or removed, or is unreadable: `second` could not read it, so its state is
+    unknown. Entries that `first` could not read are compared by their last known state.
 
-    Reads only changes.parquet and unreadable.parquet where `second` was written against `first`, else both
-    indexes, some row groups of each at a time; of any only what can be below `under`. Raises IndexDamaged.
+    Reads only changes.parquet and unreadable.parquet if `second` was written against `first`, otherwise both
+    indexes, some row groups at a time; in either case only what can be below `under`. Raises IndexDamaged.
     """
     below = Filters(under=under)
     if second.side_file(CHANGES) is not None and second.previous_index_id == first.index_id:
@@ -65,7 +65,7 @@ def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class DirectoryChanges:
-    """How many changes there are directly in one directory, and what they weigh."""
+    """The number and size of the changes directly in one directory."""
 
     added: int = 0
     changed: int = 0
@@ -77,7 +77,7 @@ class DirectoryChanges:
 
 
 def by_directory(changes: Iterable[Change]) -> dict[str, DirectoryChanges]:
-    """Return the changes summed up by the directory that they are in."""
+    """Return the changes summed by directory."""
     sums: defaultdict[str, DirectoryChanges] = defaultdict(DirectoryChanges)
     for change in changes:
         directory = sums[change.entry.parent]
@@ -91,7 +91,7 @@ def by_directory(changes: Iterable[Change]) -> dict[str, DirectoryChanges]:
 
 def _recorded(store: Store, index: Manifest, below: Filters) -> Iterator[Iterator[Change]]:
     file = index.side_file(CHANGES)
-    assert file is not None  # noqa: S101 - asked by the only caller
+    assert file is not None  # noqa: S101 - checked by the only caller
     reader = ParquetReader(store, index, file, CHANGES_SCHEMA)
     for row_group in range(reader.row_groups):
         if below.may_be_in_row_group(reader, row_group):
@@ -107,7 +107,7 @@ def _of(rows: pa.Table, kind: Kind) -> Iterator[Change]:
 def _pieces(
     store: Store, first: Manifest, second: Manifest, below: Filters
 ) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
-    """Return the rows of both in pieces that can be compared, each without the others."""
+    """Return the rows of both in pieces that can be compared independently."""
     unreadable = unreadable_of(store, second, under=below.under or "/")
     if unreadable:
         _note_above(store, second, unreadable, below)
@@ -124,7 +124,7 @@ def _pieces(
 
 
 def _note_above(store: Store, index: Manifest, unreadable: Unreadable, below: Filters) -> None:
-    """Learn what `below` and the directories above it are, whose rows are not among those that are read."""
+    """Note the states of `below` and its parent directories, whose rows are not read otherwise."""
     whole = f"/{(below.under or '').strip('/')}/"
     for end in (at for at, letter in enumerate(whole) if letter == "/" and at):
         path = whole[:end]

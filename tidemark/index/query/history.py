@@ -1,4 +1,4 @@
-"""One path, or one search, over all indexes of a file system."""
+"""The history of a path, and searches, over all indexes of a file system."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tidemark.index.storage.object_store import Store
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One state of a path, and the indexes that have it, one after the other."""
+    """One state of a path, and the consecutive indexes with that state."""
 
-    entry: Entry | None  # None: the path was not there
+    entry: Entry | None  # None: the path did not exist
     indexes: tuple[Seen, ...]
-    unreadable: bool = False  # they could not read it: `entry` is what was last known
+    unreadable: bool = False  # the indexes could not read it, and `entry` is its last known state
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """A path that a search found in at least one index."""
 
-    entry: Entry  # as the newest of them has it
-    indexes: tuple[Manifest, ...]  # that hold it, oldest first
+    entry: Entry  # from the newest of `indexes`
+    indexes: tuple[Manifest, ...]  # those that contain it, oldest first
 
 
 _States = dict[str, tuple[Seen, State]]  # by index id
@@ -47,11 +47,11 @@ def history(
 ) -> list[Version]:
     """Return the versions of one path over a file system's indexes, which are given oldest first.
 
-    `path` is written as an Entry's. What comes before its first appearance is left out; a path that no index
-    has gives nothing. Where an index could not read it, the last version stands, and is a version of its own.
-    The newest index's logs answer for the indexes that they reach over; only the others are looked into one
-    by one. What has no manifest is passed over, and so is what has a damaged one if there is somebody to
-    tell. Raises IndexDamaged.
+    `path` is escaped as in an Entry. Versions begin with its first appearance; a path that no index contains
+    has none. If an index could not read it, the last known entry is a separate, unreadable version.
+    The newest index's logs are used for the indexes that they cover; the others are read one by one. Indexes
+    without a manifest are skipped; those with a damaged one are skipped if `skip_index` is given. Raises
+    IndexDamaged.
     """
 
     def manifest(identity: IndexIdentity) -> Manifest | None:
@@ -81,7 +81,7 @@ def history(
 
 
 def state_of(store: Store, index: Manifest, path: str) -> State:
-    """Return what an index by itself says of a path. Raises IndexDamaged."""
+    """Return the state of a path in one index. Raises IndexDamaged."""
     entry = find_entry(store, index, path)
     is_whole = entry is not None and not _is_unread_link(entry)
     if is_whole or not index.totals.unreadable:
@@ -92,9 +92,9 @@ def state_of(store: Store, index: Manifest, path: str) -> State:
 
 
 def _standing(states: Iterable[tuple[Seen, State]]) -> Iterator[tuple[Seen, State]]:
-    """Put what was known before where an index could not read a path and does not know it itself.
+    """Fill in the last known entry where an index could not read a path and has no entry for it.
 
-    A link that nothing stands for is a version, though its target is not known.
+    A link without a last known entry is a version, although its target is unknown.
     """
     last: Entry | None = None
     for seen, state in states:
@@ -119,9 +119,9 @@ def _seen(index: Manifest) -> Seen:
 
 
 def _from_logs(store: Store, newest: Manifest, path: str) -> _States:
-    """Return what a path was in every index that the logs reach over; nothing where they are damaged.
+    """Return the states of a path in all indexes that the logs cover; empty if the logs are damaged.
 
-    Everything in them is in the indexes, too, so that to do without costs only time.
+    The indexes contain the same data, so doing without the logs costs only time.
     """
     try:
         recent = Log.of(store, newest)
@@ -137,7 +137,7 @@ def _from_logs(store: Store, newest: Manifest, path: str) -> _States:
         earlier, before = None, []
     shift = len(earlier.indexes) - 1 if earlier else 0
     indexes = [*(earlier.indexes[:-1] if earlier else ()), *recent.indexes[:-1], _seen(newest)]
-    # What the recent log says of its first index, the earlier one says of its last, if it knows the path.
+    # The recent log's first index is the earlier log's last, which has its state if it has the path.
     versions = before + [(since + shift, state) for since, state in after if since or not before]
     if after and not before:
         versions = [(0 if since == shift else since, state) for since, state in versions]
@@ -161,10 +161,10 @@ def search_all(
     mode: Mode = "auto",
     filters: Filters = ANY,
 ) -> Iterator[Hit]:
-    """Return the paths that match in any of the indexes (given oldest first), sorted, each once.
+    """Return the paths that match in any of the indexes (oldest first), sorted and without duplicates.
 
-    An entry that matches in one index and not in another (by size or time) is held only by the first. Raises
-    as `search` does.
+    A hit's `indexes` are those in which the entry matches, for example by size or time. Raises the errors of
+    `search`.
     """
 
     def hits_of(number: int, index: Manifest) -> Iterator[tuple[tuple[str, str], int, Entry]]:

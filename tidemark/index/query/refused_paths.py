@@ -9,13 +9,13 @@ from tidemark.index.storage.object_store import Store
 
 
 def refused(store: Store, manifest: Manifest, directory: str) -> bool:
-    """Tell of a directory of an index whether it was not listed to its end. Raises IndexDamaged."""
+    """Return whether a directory of an index was not listed completely. Raises IndexDamaged."""
     whole = f"{directory.rstrip('/')}/"
     return unreadable_above(store, manifest, whole).nearest(whole) == whole
 
 
 def could_not_read(store: Store, manifest: Manifest, path: str) -> bool:
-    """Tell of a path that an index does not have whether it could not read it. Raises IndexDamaged."""
+    """Return whether a path is missing from an index because it was unreadable. Raises IndexDamaged."""
     whole = f"{path.rstrip('/')}/"
     unreadable = unreadable_above(store, manifest, whole)
     nearest = unreadable.nearest(whole) if unreadable else None

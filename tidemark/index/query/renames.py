@@ -1,4 +1,4 @@
-"""What was renamed between two indexes, as far as inodes tell."""
+"""Renames between two indexes, detected by inode."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tidemark.index.query.diff import Change
 
 
 def with_renames(changes: Iterable[Change]) -> list[Change]:
-    """Return the changes with each pair of a removed and an added entry that are one thing as one change.
+    """Return the changes with pairs of removed and added entries of one inode merged into renames.
 
-    The inode tells, where the index has it: of directories and of files with several names. What is below a
-    renamed directory went along with it: where nothing else of it changed, it is no change of its own but one
-    of the directory's `entries`; else it is changed, with its path `before`.
+    An index contains inodes of directories and of files with several names. Entries below a renamed directory
+    move with it: an otherwise unchanged one is counted in the directory's `entries`; any other is a change
+    with its earlier path in `before`.
     """
     every = list(changes)
     renamed = _of_one_inode(every)
@@ -25,7 +25,7 @@ def with_renames(changes: Iterable[Change]) -> list[Change]:
     added = {change.entry.path: change.entry for change in every if change.kind == "added"}
     origins = {after: before for before, after in renamed.items()}
     moved = _moved_directories(renamed, removed)
-    along: Counter[str] = Counter()  # entries by the directory that they went along with, its path before
+    along: Counter[str] = Counter()  # moved entries by the earlier path of their renamed directory
     gone = set(renamed)
     left_out: set[str] = set()
     now: dict[str, Change] = {}
@@ -56,7 +56,7 @@ def with_renames(changes: Iterable[Change]) -> list[Change]:
 
 
 def _of_one_inode(changes: Sequence[Change]) -> dict[str, str]:
-    """Return paths before and after of what has one name that is gone and one that is new."""
+    """Return the earlier and new paths of inodes with exactly one removed and one added name."""
     before, after = (
         _by_inode(change.entry for change in changes if change.kind == kind) for kind in ("removed", "added")
     )
@@ -76,7 +76,7 @@ def _by_inode(entries: Iterable[Entry]) -> dict[tuple[int, str], list[str]]:
 
 
 def _moved_directories(renamed: Mapping[str, str], removed: Mapping[str, Entry]) -> dict[str, str]:
-    """Return those of the renamed directories that did not only go along with one above them."""
+    """Return the renamed directories that did not only move with a renamed parent."""
     moved: dict[str, str] = {}
     for before in sorted(renamed, key=lambda path: path.count("/")):
         if removed[before].type == "d":
@@ -87,7 +87,7 @@ def _moved_directories(renamed: Mapping[str, str], removed: Mapping[str, Entry])
 
 
 def _above(parent: str, moved: Mapping[str, str]) -> str | None:
-    """Return the nearest moved directory that a path's `parent` is or is in."""
+    """Return the nearest moved directory that is or contains a path's `parent`."""
     path = parent.rstrip("/")
     while path and path not in moved:
         path = path.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""Finding names in an index."""
+"""Searches names in an index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tidemark.index.reading.pattern import Mode, NamePattern
 from tidemark.index.reading.scan import Place, in_order, places_of
 from tidemark.index.storage.object_store import Store
 
-_ENCODED = ("parent", "ext", "type")  # what is quicker to read as dictionaries: few values, many rows
+_ENCODED = ("parent", "ext", "type")  # faster to read as dictionaries: few values, many rows
 
 
 def search(
@@ -31,12 +31,12 @@ def search(
     filters: Filters = ANY,
     trigrams: bool = True,
 ) -> Iterator[Entry]:
-    """Return the entries whose name matches, sorted by directory and name, as they are found.
+    """Yield the entries whose name matches, sorted by directory and name.
 
-    A pattern with `*`, `?` or `[` is a glob of the whole name, any other a substring of it, unless `mode`
-    says otherwise. Reads by ranges: the trigrams tell which row groups can hold hits, and of these the
-    columns that decide; the rest only where there are hits. Raises ConfigurationError where a regular
-    expression is none, IndexDamaged naming the file, possibly after some hits.
+    In the mode `auto`, a pattern with `*`, `?` or `[` is a glob for the whole name, any other a substring.
+    Uses range reads: trigrams select the row groups that can contain hits, and only the columns of the
+    conditions are read there; the other columns only for hits. Raises ConfigurationError for an invalid
+    regular expression, and IndexDamaged with the file, possibly after some hits.
     """
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
 
@@ -64,13 +64,13 @@ def count(
     filters: Filters = ANY,
     trigrams: bool = True,
 ) -> int:
-    """Return how many entries `search` would find, and read no more than it takes to know."""
+    """Return the number of entries that `search` would return, reading only what is needed to count."""
     wanted = NamePattern(pattern, mode=mode, ignore_case=ignore_case)
 
     def hits(place: Place) -> int:
         if filters.columns or not wanted.is_needle:
             return _true(_matches(place, wanted, filters))
-        holding = _holding(place, wanted)  # here there is no need to know in which rows
+        holding = _holding(place, wanted)  # the row numbers are not needed here
         return _true(_by_column(place, wanted)) if holding is None else len(holding)
 
     places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=False)
@@ -96,7 +96,7 @@ def _places(
 
 
 def _matches(place: Place, wanted: NamePattern, filters: Filters) -> pa.ChunkedArray:
-    """Tell which rows of a row group match; names are read only where a row meets every other condition."""
+    """Return a mask of the rows that match; reads names only if a row meets every other condition."""
     found = None
     if filters.columns:
         rows = place.read(filters.columns, encoded=_ENCODED)
@@ -108,7 +108,7 @@ def _matches(place: Place, wanted: NamePattern, filters: Filters) -> pa.ChunkedA
 
 
 def _named(place: Place, wanted: NamePattern) -> pa.ChunkedArray:
-    """Tell which rows have a name that matches."""
+    """Return a mask of the rows with a matching name."""
     holding = _holding(place, wanted)
     if holding is None:
         return _by_column(place, wanted)
@@ -122,7 +122,7 @@ def _named(place: Place, wanted: NamePattern) -> pa.ChunkedArray:
 
 
 def _holding(place: Place, wanted: NamePattern) -> Holding | None:
-    """Return the names that hold the pattern's needle; None where it takes the column to tell."""
+    """Return the names that contain the pattern's needle; None if that requires reading the column."""
     return place.holding("name", wanted.needle) if wanted.needle else None
 
 

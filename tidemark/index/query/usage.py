@@ -1,4 +1,4 @@
-"""Where the bytes are: by directory, extension, owner and age."""
+"""Disk usage by directory, extension, owner and age."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ AGES = (
     (30, "1 month"),
     (365, "1 year"),
     (3 * 365, "3 years"),
-)  # younger than, in days
+)  # upper bounds of the ages, in days
 OLDER = "older"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryTotals:
-    """What is in and below one directory. A hard-linked file counts at each of its names."""
+    """Totals in and below one directory. A hard-linked file counts once for each name."""
 
     parent: str
     name: str
@@ -47,11 +47,11 @@ class DirectoryTotals:
     subtree_entries: int
     subtree_files: int
     subtree_bytes: int
-    subtree_mtime_us: int | None  # newest; None where there is nothing below
+    subtree_mtime_us: int | None  # the newest; None if the subtree is empty
 
     @property
     def path(self) -> str:
-        """The directory's path, without a slash at its end but for the root."""
+        """The directory's path, without a trailing slash except for the root."""
         return self.parent + self.name or "/"
 
 
@@ -70,7 +70,7 @@ def directory_totals(store: Store, manifest: Manifest, path: str) -> DirectoryTo
     found = next(_directories(store, manifest, parent, name), None)
     if found is None:
         raise PathNotFound(
-            f"{path} is no directory in index {manifest.index_id}; list what is: "
+            f"{path} is not a directory in index {manifest.index_id}; list the directories with: "
             f"tidemark ls {manifest.index_id}:/ --repository {store.url}"
         )
     return found
@@ -79,7 +79,7 @@ def directory_totals(store: Store, manifest: Manifest, path: str) -> DirectoryTo
 def totals_of_subdirectories(store: Store, manifest: Manifest, path: str) -> Iterator[DirectoryTotals]:
     """Return the totals of the directories directly in a directory, sorted by name. Raises IndexDamaged.
 
-    Reads only the row groups of dirs.parquet that hold them: mostly one.
+    Reads only the row groups of dirs.parquet that contain them, usually one.
     """
     return _directories(store, manifest, f"/{path.strip('/')}/" if path.strip("/") else "/", None)
 
@@ -87,7 +87,7 @@ def totals_of_subdirectories(store: Store, manifest: Manifest, path: str) -> Ite
 def largest_directories(
     store: Store, manifest: Manifest, *, under: str = "/", limit: int = 100
 ) -> list[DirectoryTotals]:
-    """Return the directories with the most bytes directly in them, largest first, of `under` and all below.
+    """Return `under` and the directories below it by the bytes directly in them, largest first.
 
     Reads dirs.parquet. Raises IndexDamaged.
     """
@@ -96,7 +96,7 @@ def largest_directories(
     reader = _open(store, manifest, DIRS, FIRST_SCHEMA)
     itself = f"/{under.strip('/')}"
     prefix = itself if itself == "/" else f"{itself}/"
-    by = ("bytes", "bytes_wide")  # where the one is clamped, the other tells
+    by = ("bytes", "bytes_wide")  # where the first is clamped, the second has the value
 
     def largest(row_group: int) -> pa.Table:
         rows = _read_directories(reader, row_group)
@@ -111,8 +111,8 @@ def largest_directories(
 def largest_files(store: Store, manifest: Manifest, *, under: str = "/", limit: int = 100) -> list[Entry]:
     """Return the largest files at any depth below a directory, largest first. Raises IndexDamaged.
 
-    Reads the file of the thousand largest; only where too few of them are below `under`, the sizes of all
-    that is there.
+    Reads the file of the thousand largest; if too few of them are below `under`, the sizes of all files
+    there.
     """
     filters = Filters(under=under, types=("f",))
     reader = _open(store, manifest, TOP, PART_SCHEMA)
@@ -150,7 +150,7 @@ def usage_by(
 ) -> list[Usage]:
     """Return files and bytes by extension, owner or age, most bytes first, ages youngest first.
 
-    `now` is what ages count from, in UTC. Reads two or three columns of the whole index. Raises IndexDamaged.
+    Ages are relative to `now`, in UTC. Reads two or three columns of the whole index. Raises IndexDamaged.
     """
     column = {"ext": "ext", "owner": "uid", "age": "mtime"}[by]
     filters = dataclasses.replace(filters, types=("f",))
@@ -210,7 +210,7 @@ def _open(store: Store, manifest: Manifest, name: str, schema: pa.Schema) -> Par
     file = manifest.side_file(name)
     if file is None:
         raise IndexDamaged(
-            f"{store.url}/{manifest.key} names no {name}; name another index, from: tidemark index list "
+            f"{store.url}/{manifest.key} contains no {name}; choose another index from: tidemark index list "
             f"--file-system {manifest.identity.file_system_id} --repository {store.url}"
         )
     return ParquetReader(store, manifest, file, schema)

@@ -1,4 +1,4 @@
-"""Reading an index back whole, and saying what is wrong with it."""
+"""Reads a whole index and reports what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tidemark.index.storage.verified_reads import url_of
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is wrong with an index."""
+    """A problem with an index."""
 
-    url: str  # of the file
+    url: str  # the file's URL
     what: str
 
 
 def verify(store: Store, manifest: Manifest) -> Iterator[Finding]:
-    """Read every file of an index, and return what is wrong: nothing, when it is whole.
+    """Read every file of an index and yield its problems; none if it is intact.
 
-    Checks sizes and digests of all files, and of the parts also order, first and last rows, extremes and the
-    manifest's totals. Costs the download of the whole index.
+    Checks sizes and digests of all files; for parts also the order, first and last rows, extremes and the
+    manifest's totals. Downloads the whole index.
     """
     counter = Counter()
     before: Key | None = None
@@ -43,10 +43,10 @@ def verify(store: Store, manifest: Manifest) -> Iterator[Finding]:
         whole = whole and not findings
         yield from findings
     counted, said = counter.totals(), manifest.totals
-    if whole:  # else the sum cannot be right
+    if whole:  # otherwise the sum cannot be right
         for name in ("entries", "files", "directories", "others", "bytes"):
             if getattr(counted, name) != getattr(said, name):
-                what = f"says {getattr(said, name):,} {name}, the parts hold {getattr(counted, name):,}"
+                what = f"has {getattr(said, name):,} {name}, but the parts have {getattr(counted, name):,}"
                 yield Finding(url=f"{store.url}/{manifest.key}", what=what)
 
 
@@ -59,7 +59,7 @@ def _digest(store: Store, manifest: Manifest, file: File) -> Iterator[Finding]:
     if len(body) != file.bytes:
         yield _finding(store, manifest, file, f"has {len(body):,} bytes instead of {file.bytes:,}")
     elif hashlib.sha256(body).hexdigest() != file.sha256:
-        yield _finding(store, manifest, file, "was altered: its SHA-256 is another")
+        yield _finding(store, manifest, file, "was altered: its SHA-256 differs")
 
 
 def _content(

@@ -1,1 +1,1 @@
-"""Objects of a repository: where they are, what there is, and reads that are verified."""
+"""Objects of a repository: stores, the list of indexes, and verified reads."""

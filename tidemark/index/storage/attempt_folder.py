@@ -1,4 +1,4 @@
-"""Where the files of one attempt at an index are put, so that no attempt touches what another has written."""
+"""The folder of one attempt at an index, so that no attempt overwrites files of another."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _NAME = re.compile(r"attempt-[0-9a-f]{8,32}")
 
 
 class Folder:
-    """Beside the manifest, for a build that has the index to itself; or a folder of an attempt's own there.
+    """The manifest's own folder, for a build without concurrent attempts, or a folder of one attempt in it.
 
-    A worker that was taken for dead may come back while its successor works. With a folder of its own, and
-    puts that replace nothing, all that it leaves is files that no manifest names.
+    A worker that counted as dead may resume while its successor works. With a separate folder, and puts that
+    replace nothing, it only leaves files that no manifest names.
     """
 
     def __init__(self, store: Store, identity: IndexIdentity, name: str = "") -> None:
         if name and not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no folder of an attempt")
+            raise ValueError(f"{name!r} is not a folder of an attempt")
         self._store, self._identity, self._name = store, identity, name
 
     def file(self, name: str) -> str:
-        """Return what the manifest calls a file."""
+        """Return a file's name in the manifest."""
         return f"{self._name}/{name}" if self._name else name
 
     def put(self, file: str, body: bytes | memoryview) -> None:
-        """Put a file by the manifest's name for it. Raises IndexingFailed where another is there."""
+        """Put a file by its name in the manifest. Raises IndexingFailed if a different one exists."""
         key = self._identity.prefix + file
         if self._name:
             put_new(self._store, key, body)
@@ -37,9 +37,9 @@ class Folder:
 
 
 def put_new(store: Store, key: str, body: bytes | memoryview) -> None:
-    """Put an object that must not replace another one. Raises IndexingFailed where there is one that differs.
+    """Put an object without replacing another. Raises IndexingFailed if a different one exists.
 
-    It may be our own: the SDK repeats a request whose answer was lost.
+    An equal one may exist, because the SDK retries a request whose response was lost.
     """
     try:
         store.put(key, body, only_if_absent=True)

@@ -1,4 +1,4 @@
-"""Which indexes a repository has."""
+"""Lists and opens the indexes of a repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.storage.object_store import ObjectMissing, Store
 
 _ROOT = "indexes/"
-# What is told of an index that is passed over: its manifest is damaged, or a newer Tidemark wrote it.
+# Called with the error of each skipped index: its manifest is damaged, or a newer Tidemark wrote it.
 SkipIndex = Callable[[IndexDamaged | IndexFormatNotSupported], None]
 
 
@@ -23,8 +23,8 @@ def list_indexes(
     """Return the complete indexes of a repository, or of one file system in it, oldest first.
 
     Costs one listing per level and one GET per index. An index that is being written, or was left by a
-    crash, has no manifest and is not listed. Raises IndexDamaged and IndexFormatNotSupported where a manifest
-    cannot be read, unless there is somebody to tell.
+    crash, has no manifest and is not listed. Raises IndexDamaged and IndexFormatNotSupported if a manifest
+    cannot be read, unless `skip_index` is given.
     """
     found = list(identities(store, file_system_id))
     with ThreadPoolExecutor(store.at_once) as pool:
@@ -34,8 +34,8 @@ def list_indexes(
 
 
 def newest_index(store: Store, file_system_id: str, skip_index: SkipIndex | None = None) -> Manifest:
-    """Return a file system's newest complete index. Raises IndexNotFound, and the others as above."""
-    # An index id holds the moment of its making, so that the newest is the last by name.
+    """Return a file system's newest complete index. Raises IndexNotFound, and those of `list_indexes`."""
+    # An index id contains its time of creation, so the newest is the last by name.
     for identity in sorted(identities(store, file_system_id), key=lambda each: each.index_id, reverse=True):
         if manifest := manifest_or_none(store, identity, skip_index):
             return manifest
@@ -45,7 +45,7 @@ def newest_index(store: Store, file_system_id: str, skip_index: SkipIndex | None
 def newest_indexes(store: Store, skip_index: SkipIndex | None = None) -> list[Manifest]:
     """Return the newest complete index of each file system, oldest first.
 
-    Costs one listing per level and one GET per file system. Raises as above.
+    Costs one listing per level and one GET per file system. Raises the errors of `list_indexes`.
     """
     found: dict[tuple[str, str, str], Manifest] = {}
     for identity in sorted(identities(store, None), key=lambda each: each.index_id, reverse=True):
@@ -55,10 +55,10 @@ def newest_indexes(store: Store, skip_index: SkipIndex | None = None) -> list[Ma
 
 
 def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
-    """Return the file system's newest complete index besides this one, or None.
+    """Return the file system's newest complete index other than this one, or None.
 
-    Raises IndexDamaged and IndexFormatNotSupported where its manifest cannot be read. Looks nowhere but at
-    the file system's own prefix, which is all that a worker may read.
+    Raises IndexDamaged and IndexFormatNotSupported if its manifest cannot be read. Reads only below the file
+    system's own prefix, because a worker may read nothing else.
     """
     beside = identity.prefix.removesuffix(f"{identity.index_id}/")
     for index_id in sorted(store.list_folders(beside), reverse=True):
@@ -72,23 +72,23 @@ def index_before(store: Store, identity: IndexIdentity) -> Manifest | None:
 def open_index(store: Store, index_id: str) -> Manifest:
     """Return the manifest of one index, found by its id alone.
 
-    Raises IndexNotFound; IndexDamaged and IndexFormatNotSupported where it cannot be read.
+    Raises IndexNotFound; IndexDamaged and IndexFormatNotSupported if it cannot be read.
     """
     for identity in identities(store, index_id.rsplit("-", 2)[0], index_id):
         if manifest := _read(store, identity):
             return manifest
     raise IndexNotFound(
         f"{store.url} has no complete index {index_id!r}; "
-        f"list what it has: tidemark index list --repository {store.url}"
+        f"list its indexes with: tidemark index list --repository {store.url}"
     )
 
 
 def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
-    """Return the manifest of an index whose place is known: one GET. Raises as `open_index`."""
+    """Return the manifest of an index by its identity, with one GET. Raises as `open_index` does."""
     manifest = _read(store, identity)
     if manifest is None:
         raise IndexNotFound(
-            f"{store.url} has no complete index {identity.index_id}; it is running, or has failed"
+            f"{store.url} has no complete index {identity.index_id}; it is still running, or has failed"
         )
     return manifest
 
@@ -96,9 +96,9 @@ def read_manifest(store: Store, identity: IndexIdentity) -> Manifest:
 def manifest_or_none(
     store: Store, identity: IndexIdentity, skip_index: SkipIndex | None = None
 ) -> Manifest | None:
-    """Return a manifest; None where there is none, or one that cannot be read and somebody is told of.
+    """Return a manifest; None if there is none, or if it cannot be read and `skip_index` is given.
 
-    Raises IndexDamaged and IndexFormatNotSupported where there is nobody to tell.
+    Raises IndexDamaged and IndexFormatNotSupported if `skip_index` is None.
     """
     try:
         return _read(store, identity)
@@ -112,7 +112,7 @@ def manifest_or_none(
 def identities(
     store: Store, file_system_id: str | None = None, index_id: str | None = None
 ) -> Iterator[IndexIdentity]:
-    """Return what could be an index, oldest first for each file system; only a manifest tells that it is."""
+    """Yield the identities of possible indexes, oldest first per file system. They may lack a manifest."""
     for account in store.list_folders(_ROOT):
         for region in store.list_folders(f"{_ROOT}{account}/"):
             below = f"{_ROOT}{account}/{region}/"
@@ -126,18 +126,18 @@ def identities(
 
 
 def _oldest_first(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Return the indexes of each file system in the order of their ids, those of several by their crawls."""
+    """Return the indexes ordered by id within a file system, and by crawl time across file systems."""
     by_id = sorted(manifests, key=lambda each: (each.identity.file_system, each.index_id))
     groups = [list(group) for _, group in groupby(by_id, key=lambda each: each.identity.file_system)]
-    # A merge takes each group's next: it never changes the order within a group.
+    # heapq.merge never changes the order within a group.
     return list(heapq.merge(*groups, key=lambda each: each.crawl_started_at))
 
 
 def no_index_of(store: Store, file_system_id: str) -> IndexNotFound:
-    """Return what to say where a file system has no index."""
+    """Return the error for a file system without an index."""
     return IndexNotFound(
         f"{store.url} has no index of {file_system_id}; "
-        f"list what it has: tidemark index list --repository {store.url}"
+        f"list its indexes with: tidemark index list --repository {store.url}"
     )
 
 
@@ -149,7 +149,6 @@ def _read(store: Store, identity: IndexIdentity) -> Manifest | None:
         return None
     if manifest.identity != identity:
         raise IndexDamaged(
-            f"{store.url}/{key} describes {manifest.identity.prefix} instead of its own place; "
-            f"move it back, or remove it"
+            f"{store.url}/{key} is the manifest of {manifest.identity.prefix}; move it back, or remove it"
         )
     return manifest

@@ -1,4 +1,4 @@
-"""Where a repository's files are kept: the little that an index needs of S3 or of a directory."""
+"""The store interface of a repository, and its implementation for a directory."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from tidemark.errors import ConfigurationError
 
 
 class ObjectMissing(LookupError):
-    """The store has no object of this key. Readers turn it into IndexNotFound or IndexDamaged."""
+    """The store has no object with this key. Readers convert it to IndexNotFound or IndexDamaged."""
 
 
 class ObjectExists(Exception):
-    """A conditional put found the key taken."""
+    """A conditional put failed because the key exists."""
 
 
 class Store(Protocol):
     """Objects by key below one URL. Keys use "/" and are relative to the URL.
 
-    Every method raises a TidemarkError where the store itself fails (denied, unreachable).
+    Every method raises a TidemarkError if the store itself fails (denied, unreachable).
     """
 
-    url: str  # without a slash at its end
-    at_once: int  # requests that are worth having in flight
+    url: str  # without a trailing slash
+    at_once: int  # useful number of concurrent requests
 
     def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
-        """Write an object, whole or not at all. With `only_if_absent`, raises ObjectExists if it is there."""
+        """Write an object atomically. With `only_if_absent`, raises ObjectExists if the key exists."""
         ...
 
     def get(self, key: str) -> bytes:
-        """Return an object whole. Raises ObjectMissing."""
+        """Return a whole object. Raises ObjectMissing."""
         ...
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Return `length` bytes from `offset`, fewer where the object ends before. Raises ObjectMissing."""
+        """Return `length` bytes from `offset`, fewer if the object ends earlier. Raises ObjectMissing."""
         ...
 
     def discard(self, key: str) -> None:
-        """Give up an object's content: remove it, or leave it empty where nothing may be deleted."""
+        """Remove an object, or replace it with an empty one if deletion is not allowed."""
         ...
 
     def list_keys(self, prefix: str) -> list[str]:
@@ -62,7 +62,7 @@ class FileStore:
         self.url = directory.absolute().as_uri().rstrip("/")
 
     def put(self, key: str, body: bytes | memoryview, *, only_if_absent: bool = False) -> None:
-        """Write to a name of its own and then rename, so that no reader ever sees half a file."""
+        """Write to a temporary name and then rename, so that readers never see a partial file."""
         path = self._directory / key
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -79,7 +79,7 @@ class FileStore:
             raise _unusable(self.url, error) from error
 
     def get(self, key: str) -> bytes:
-        """Return a file whole."""
+        """Return a whole file."""
         try:
             return (self._directory / key).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -88,7 +88,7 @@ class FileStore:
             raise _unusable(self.url, error) from error
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Return a piece of a file."""
+        """Return a byte range of a file."""
         try:
             with (self._directory / key).open("rb", buffering=0) as file:
                 return os.pread(file.fileno(), length, offset)
@@ -98,7 +98,7 @@ class FileStore:
             raise _unusable(self.url, error) from error
 
     def discard(self, key: str) -> None:
-        """Remove a file, and directories that are empty then."""
+        """Remove a file, and directories that become empty."""
         path = self._directory / key
         try:
             path.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ class FileStore:
 def file_store(url: str, *, to_read: bool = False) -> FileStore:
     """Return the store of a `file:///path` URL. Raises ConfigurationError for any other URL.
 
-    To read from, the directory must be there; else it raises ConfigurationError, too.
+    With `to_read`, also raises ConfigurationError if the directory does not exist.
     """
     parts = urlsplit(url)
     path = unquote(parts.path)
@@ -148,7 +148,7 @@ def file_store(url: str, *, to_read: bool = False) -> FileStore:
 
 
 def _link(temporary: Path, path: Path) -> None:
-    """Give a file its name unless the name is taken, in one step. Raises ObjectExists."""
+    """Rename a file atomically unless the name exists. Raises ObjectExists."""
     try:
         os.link(temporary, path)
     except FileExistsError as error:

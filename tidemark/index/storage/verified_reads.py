@@ -1,4 +1,4 @@
-"""Reading pieces of an index's files, with the file's name in every error."""
+"""Reads ranges of an index's files, with the file's name in every error."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 def url_of(store: Store, manifest: Manifest, file: File) -> str:
-    """Return where a file of an index is, for people."""
+    """Return the URL of an index's file, for messages."""
     return f"{store.url}/{manifest.identity.prefix}{file.file}"
 
 
 def damaged(store: Store, manifest: Manifest, file: File, how: str) -> IndexDamaged:
-    """Return the error of a file that is missing or not what was written."""
+    """Return the error for a missing or altered file."""
     return IndexDamaged(
-        f"{url_of(store, manifest, file)} {how}; see what else is wrong: "
-        f"tidemark index verify {manifest.index_id} --repository {store.url}; or name another index, from: "
+        f"{url_of(store, manifest, file)} {how}; check the whole index with: "
+        f"tidemark index verify {manifest.index_id} --repository {store.url}; or choose another index from: "
         f"tidemark index list --file-system {manifest.identity.file_system_id} --repository {store.url}"
     )
 
 
 def read_range(store: Store, manifest: Manifest, file: File, offset: int, length: int) -> bytes:
-    """Return a piece of a file, whole. Raises IndexDamaged."""
+    """Return a full byte range of a file. Raises IndexDamaged."""
     try:
         found = store.get_range(manifest.identity.prefix + file.file, offset, length)
     except ObjectMissing as error:
@@ -37,7 +37,7 @@ def read_range(store: Store, manifest: Manifest, file: File, offset: int, length
 def read_end(
     store: Store, manifest: Manifest, file: File, *, with_pages: bool = False
 ) -> tuple[bytes, bytes | None]:
-    """Return a file's end from `footer_offset`, and its page index if asked for and there; both checked.
+    """Return a file's end from `footer_offset`, verified, and its page index, if requested and present.
 
     Costs one request. Raises IndexDamaged.
     """
@@ -46,7 +46,7 @@ def read_end(
         begin = file.page_index_offset
     length = file.bytes - begin
     try:
-        # One byte more than there should be tells a file that has grown.
+        # One extra byte detects a file that has grown.
         found = store.get_range(manifest.identity.prefix + file.file, begin, length + 1)
     except ObjectMissing as error:
         raise damaged(store, manifest, file, "is missing") from error
