@@ -55,7 +55,7 @@ def renew(repository, manifest):
     repository.put(manifest.key, sealed({**content, "format_version": 2}))
 
 
-SPOILED = [(damage, 44, "is not a whole manifest"), (renew, 45, "was written by a newer Tidemark")]
+SPOILED = [(damage, 44, "is not an intact manifest"), (renew, 45, "was written by a newer Tidemark")]
 
 
 @pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)

@@ -207,9 +207,12 @@ def test_an_index_is_published_under_its_lease_and_known_by_its_digest(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"manifest_sha256": "0" * 64}, "is not what its worker has reported"),
+        ({"manifest_sha256": "0" * 64}, "does not match the digest that its worker reported"),
         ({"manifest_key": f"indexes/{FS}/{INDEX_ID}/attempt-1/proposal.json"}, "cannot be read"),
-        ({"manifest_key": f"indexes/{FS}/{INDEX_ID[:-1]}d/attempt-0a1b2c3d/proposal.json"}, "is no place"),
+        (
+            {"manifest_key": f"indexes/{FS}/{INDEX_ID[:-1]}d/attempt-0a1b2c3d/proposal.json"},
+            "is not a valid key",
+        ),
     ],
 )
 def test_what_a_worker_has_not_proposed_is_not_published(
@@ -237,7 +240,7 @@ def test_a_manifest_that_is_there_is_not_replaced(
     propose(clients, FS.file_system_id, INDEX_ID)
     key = f"below/indexes/{FS}/{INDEX_ID}/manifest.json"
     clients.of("s3", REGION).put_object(Bucket="repository", Key=key, Body=b"of somebody else")
-    with pytest.raises(IndexingFailed, match="is there already, and is another"):
+    with pytest.raises(IndexingFailed, match="already exists with other content"):
         completed(call, deployment, clients)
     index = read_index(deployment.records, FS, INDEX_ID)
     assert index is not None

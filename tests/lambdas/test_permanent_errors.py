@@ -231,7 +231,7 @@ def test_the_association_is_written_and_the_session_says_what_its_tags_lack(
         closed = close(call)
         reasons = closed["reasons"]
         assert closed["status"] == ("warning" if said else "success"), reasons
-    untold = [reason for reason in reasons if "do not name its index" in reason]
+    untold = [reason for reason in reasons if "do not name the index" in reason]
     assert len(untold) == (len(points) if said else 0)
     assert all(said in reason and REGION in reason for reason in untold)
 

@@ -1,7 +1,7 @@
-"""trigrams.bin: which blocks of rows have names that hold three given bytes in a row.
+"""trigrams.bin: an index from three consecutive bytes of a name to the blocks of rows that contain them.
 
-The layout is in docs/index-format.md. Names are taken in lower case, so that one file serves searches that
-mind case and searches that do not; what it says is where to look, and the names themselves decide.
+The layout is in docs/index-format.md. Names are in lower case, so that one file serves case-sensitive and
+case-insensitive searches. It returns candidate blocks, whose names must then be matched.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _TABLE = struct.Struct("<8sIII")  # magic, rows in a block, blocks, buckets
 _BUCKET = struct.Struct("<IIII")  # its first trigram, how many trigrams, bytes in the file, CRC-32 of them
 _WORD_BITS = 64
 _BUCKET_BYTES = 16 << 10  # before compression
-_SLAB_BYTES = 4 << 20  # what is put together at once, before compression
-_PAIRS_AT_ONCE = 4 << 20  # of a trigram and a block that has it; 25 bytes of memory each
+_SLAB_BYTES = 4 << 20  # assembled at a time, before compression
+_PAIRS_AT_ONCE = 4 << 20  # pairs of a trigram and a block that contains it; 25 bytes of memory each
 _AT_ONCE = 8
-_MOST_ASKED = 12  # trigrams of one search: more only cost requests
+_MOST_ASKED = 12  # trigrams of one search: more would only cost requests
 
-_NO_NAME = pa.array([""])  # behind the last name, so that it too is followed by a NUL
+_NO_NAME = pa.array([""])  # after the last name, so that it is also followed by a NUL
 _CODEC = pa.Codec("zstd", compression_level=3)
 
 
 def _int32(number: int) -> pa.Scalar:
-    """Return a number to reckon with; with Python's own, columns would be widened to 64 bits."""
+    """Return a 32-bit scalar; arithmetic with a Python int would widen columns to 64 bits."""
     return pa.scalar(number, pa.int32())
 
 
@@ -51,14 +51,14 @@ _NUL, _SIXTEEN, _LETTERS, _WORD = map(_int32, (0, 16, 0xFFFFFF, _WORD_BITS))
 
 
 class TrigramsBuilder:
-    """Gathers trigrams while sorted rows stream by: half a byte of memory for each row."""
+    """Collects trigrams from a stream of sorted rows; takes half a byte of memory per row."""
 
     def __init__(self, *, block_rows: int = BLOCK_ROWS) -> None:
         self._block_rows = block_rows
         self._waiting_names: list[pa.Array] = []
         self._waiting = 0
         self._blocks = self._rows = 0
-        self._found: list[pa.Array] = []  # what is in each block of the run, as `_letters_of` gives it
+        self._found: list[pa.Array] = []  # the letters of each block of the run, from `_letters_of`
         self._runs: list[_Run] = []
 
     def add(self, rows: pa.Table) -> None:
@@ -103,10 +103,10 @@ class TrigramsBuilder:
 
 
 class _Run:
-    """The trigrams of 64 blocks in a row, ascending, each with a word: bit n is set if block n has it."""
+    """The trigrams of 64 consecutive blocks, ascending, each with a word: bit n is set if block n has it."""
 
     def __init__(self, found: list[pa.Array]) -> None:
-        # Names of random letters have many trigrams: those whose numbers end alike, at a time.
+        # Random names have many trigrams, so they are processed in parts with the same low bits.
         parts = 1 << (sum(map(len, found)) // _PAIRS_AT_ONCE).bit_length()
         pieces = [_words_of([_ending(each, end, parts) for each in found]) for end in range(parts)]
         trigrams = pa.concat_arrays([piece[0] for piece in pieces])
@@ -115,27 +115,27 @@ class _Run:
         self._words = pa.concat_arrays([piece[1] for piece in pieces]).take(order)
 
     def words(self, trigrams: pa.Array) -> array[int]:
-        """Return these trigrams' words."""
+        """Return the words of these trigrams."""
         places = pc.index_in(trigrams, value_set=self.trigrams)
         return array("q", _bytes(pc.fill_null(self._words.take(places), 0)))
 
 
 def _ending(letters: pa.Array, end: int, parts: int) -> pa.Array:
-    """Return the numbers that leave `end` when they are divided by `parts`, a power of two."""
+    """Return the numbers that equal `end` modulo `parts`, a power of two."""
     if parts == 1:
         return letters
     return letters.filter(pc.equal(pc.bit_wise_and(letters, _int32(parts - 1)), _int32(end)))
 
 
 def _words_of(found: list[pa.Array]) -> tuple[pa.Array, pa.Array]:
-    """Return the trigrams of some blocks, in no order, and for each the word that says which have it."""
+    """Return the unordered trigrams of some blocks, and for each the word of the blocks that contain it."""
     which = pc.dictionary_encode(pa.concat_arrays(found))
     block = pa.concat_arrays(
         [pa.repeat(_int32(number), len(letters)) for number, letters in enumerate(found)]
     )
     letters = which.dictionary
     bit = pc.add(pc.multiply(which.indices, _WORD), block)
-    # Where each number is found: null where it is not, so that the bits wanted are the ones of validity.
+    # The index of each number, or null if missing, so that the validity bitmap contains the wanted bits.
     places = pc.inverse_permutation(bit, max_index=len(letters) * _WORD_BITS - 1, output_type=pa.int32())
     words = pa.Array.from_buffers(pa.int64(), len(letters), [None, _validity(places)])
     trigrams, named = _trigrams(letters)
@@ -143,7 +143,7 @@ def _words_of(found: list[pa.Array]) -> tuple[pa.Array, pa.Array]:
 
 
 def _slabs(runs: list[_Run]) -> Iterator[tuple[pa.Array, array[int]]]:
-    """Return every bucket's trigrams with the words of all runs, those of a trigram one after the other."""
+    """Return every bucket's trigrams with the words of all runs, grouped by trigram."""
     if not runs:
         return
     trigrams = pc.unique(pa.chunked_array([run.trigrams for run in runs]))
@@ -164,16 +164,16 @@ def _slabs(runs: list[_Run]) -> Iterator[tuple[pa.Array, array[int]]]:
 
 
 def trigrams_of(names: list[pa.Array]) -> pa.Array:
-    """Return the distinct trigrams of some names in lower case, as numbers of 24 bits."""
+    """Return the distinct trigrams of some names in lower case, as 24-bit numbers."""
     trigrams, named = _trigrams(_letters_of(names))
     return trigrams.filter(named)
 
 
 def _letters_of(names: list[pa.Array]) -> pa.Array:
-    """Return, as numbers with the first byte lowest, each three bytes in a row of names with NULs between."""
+    """Return each three consecutive bytes of NUL-separated names, as little-endian numbers."""
     text = pc.utf8_lower(pa.concat_arrays([*names, _NO_NAME]))
     letters = pc.binary_join(pa.ListArray.from_arrays([0, len(text)], text), "\0").buffers()[2]
-    # Every three bytes are the low ones of a number of four: the numbers that lie at 0, 4, 8, at 1, 5, 9, ...
+    # Three bytes are the low bytes of a 4-byte number: the numbers at 0, 4, 8, ..., at 1, 5, 9, ...
     fours = [
         pa.Array.from_buffers(pa.int32(), max(letters.size - start, 0) // 4, [None, letters.slice(start)])
         for start in range(min(4, letters.size + 1))
@@ -182,7 +182,7 @@ def _letters_of(names: list[pa.Array]) -> pa.Array:
 
 
 def _trigrams(letters: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Return numbers with the first byte highest; and whether all three are of one name: none is NUL."""
+    """Return big-endian numbers, and whether all three bytes are of one name (none is NUL)."""
     first, second, third = (pc.bit_wise_and(letters, _int32(0xFF << shift)) for shift in (0, 8, 16))
     named = [pc.not_equal(letter, _NUL) for letter in (first, second, third)]
     high_first = pc.bit_wise_or(
@@ -192,7 +192,7 @@ def _trigrams(letters: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 class Trigrams:
-    """The file, open: its table is read and checked."""
+    """The open file, whose table is read and verified."""
 
     def __init__(self, store: Store, manifest: Manifest, file: File) -> None:
         self._store, self._manifest, self._file = store, manifest, file
@@ -212,9 +212,9 @@ class Trigrams:
         self._bitmap_bytes = -(-self.blocks // _WORD_BITS) * 8
 
     def blocks_of(self, texts: Iterable[Sequence[str]]) -> list[int] | None:
-        """Return the blocks whose names may hold one text of each list, ascending.
+        """Return the blocks whose names may contain one text of each list, ascending.
 
-        None if it cannot tell: they are too short, or the file is of a layout that is not known any more.
+        None if unknown: the texts are too short, or the file's layout is not supported.
         """
         wanted = [found for each in texts if all(found := [_trigrams_in(text) for text in each])]
         if not wanted or not self._known:
@@ -230,7 +230,7 @@ class Trigrams:
             trigram: buckets[place].get(trigram, 0) if place >= 0 else 0
             for trigram, place in zip(asked, places, strict=True)
         }
-        # Of each list one text, of each text all trigrams.
+        # One text of each list, and all trigrams of that text.
         found = reduce(
             and_,
             (
@@ -242,11 +242,11 @@ class Trigrams:
         return [block for block, bit in enumerate(reversed(f"{found:b}")) if bit == "1"]
 
     def _place(self, trigram: int) -> int:
-        """Return the number of the only bucket that may have a trigram; -1 where none may."""
+        """Return the number of the only bucket that may contain a trigram; -1 if there is none."""
         return bisect_right(self._buckets, trigram, key=lambda bucket: bucket[0]) - 1
 
     def _bucket(self, number: int) -> dict[int, int]:
-        """Return a bucket's trigrams, each with a number whose bit n is set if block n has it."""
+        """Return a bucket's trigrams, each with a number whose bit n is set if block n contains it."""
         _, trigrams, length, crc = self._buckets[number]
         packed = read_range(self._store, self._manifest, self._file, self._offsets[number], length)
         if zlib.crc32(packed) != crc:
@@ -270,7 +270,7 @@ def _trigrams_in(text: str) -> set[int]:
 
 
 def _fewer(wanted: list[list[set[int]]]) -> list[list[set[int]]]:
-    """Return some trigrams of each text: of the first of a list evenly, of others what sets them apart."""
+    """Return some trigrams: evenly from a list's first text, the distinguishing ones from the others."""
     step = -(-sum(len(texts[0]) for texts in wanted) // _MOST_ASKED)
     fewer = []
     for first, *others in wanted:
@@ -280,11 +280,11 @@ def _fewer(wanted: list[list[set[int]]]) -> list[list[set[int]]]:
 
 
 def _validity(places: pa.Array) -> pa.Buffer:
-    """Return the bits that say where an array is not null."""
+    """Return the validity bitmap of an array."""
     return places.buffers()[0] or pa.py_buffer(b"\xff" * (len(places) // 8))
 
 
 def _bytes(numbers: pa.Array) -> bytes:
-    """Return the memory of numbers."""
+    """Return the bytes of an array of numbers."""
     width = numbers.type.bit_width // 8
     return bytes(numbers.buffers()[1].slice(width * numbers.offset, width * len(numbers)))

@@ -1,8 +1,8 @@
-"""Which paths an index could not read, and what stands for them.
+"""The paths that an index could not read, and their last known rows.
 
-What an index does not have is gone, unless it, or a directory above it, refused: then it is not known what
-became of it, and what was last known stands until it is read again. A directory that was listed answers for
-what is in it, also below one whose listing broke off.
+A path that is missing from an index is gone, unless it or one of its parent directories was unreadable. Then
+its state is unknown, and the last known row is kept until it can be read again. A directory that was listed
+is authoritative for its content, even below a directory whose listing was incomplete.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ _SAME_LINK = [name for name in COMPARED if name != "target"]
 
 
 class Unreadable:
-    """The paths that refused, with a slash at the end of each: directories that could not be opened or listed
-    to their end, and what could not be looked at and may be a directory.
+    """The unreadable paths, each with a trailing slash: directories that could not be opened or listed
+    completely, and paths that could not be stat'ed and may be directories.
     """
 
     def __init__(
         self, paths: pa.Array | None = None, broken_off: Iterable[str] = (), *, links: bool = False
     ) -> None:
         self._paths = pa.array([], pa.string()) if paths is None else paths
-        self._broken_off = pa.array(broken_off, pa.string())  # those of them whose listing had begun, perhaps
-        self._links = links  # whether there are links that could not be read
-        self._seen: set[str] = set()  # what is in those, and was a directory
+        self._broken_off = pa.array(broken_off, pa.string())  # those whose listing may have begun
+        self._links = links  # whether there are unreadable links
+        self._seen: set[str] = set()  # known directories in those
 
     def __bool__(self) -> bool:
         return bool(len(self._paths)) or self._links
 
     def broke_off(self, directory: str) -> bool:
-        """Tell whether a directory, with a slash at its end, was listed but not to its end."""
+        """Return whether a directory, with a trailing slash, was listed incompletely."""
         return pc.is_in(pa.scalar(directory), value_set=self._broken_off).as_py() is True
 
     def note(self, was: pa.Table | None, now: pa.Table | None) -> None:
-        """Learn from rows of the same paths before and now which directories' listings were read.
+        """Note, from earlier and current rows of the same paths, the directories that were listed.
 
-        To be called in order, before `covers` is asked of what is below them.
+        Call this in order, before `covers` for rows below these directories.
         """
         if len(self._broken_off) and was is not None and now is not None:
             before = self._in_broken_off(was)
@@ -52,11 +52,11 @@ class Unreadable:
             self._seen.update(after.filter(pc.is_in(after, value_set=directories)).to_pylist())
 
     def note_seen(self, directory: str) -> None:
-        """Learn that a path, with a slash at its end, was found in a directory that broke off."""
+        """Note that a path, with a trailing slash, was found in an incompletely listed directory."""
         self._seen.add(directory)
 
     def covers(self, rows: pa.Table) -> pa.Array:
-        """Tell of rows that an index does not have whether that is so because something refused."""
+        """Return, for rows missing from an index, whether an unreadable path is the reason."""
         parent = rows.column("parent").combine_chunks().dictionary_encode()
         directories = parent.dictionary.to_pylist()
         covered = self._covered(directories)
@@ -64,15 +64,15 @@ class Unreadable:
         return pc.or_(of_parent, pc.is_in(_paths(rows), value_set=self._paths))
 
     def nearest(self, path: str) -> str | None:
-        """Return what refused of a path, with a slash at its end, and the directories above it."""
+        """Return the nearest unreadable path among a path, with a trailing slash, and its parents."""
         candidates = [path, *above(path)]
         refused = pc.is_in(pa.array(candidates, pa.string()), value_set=self._paths).to_pylist()
         return next((each for each, did in zip(candidates, refused, strict=True) if did), None)
 
     def stand_in(self, was: pa.Table | None, now: pa.Table | None) -> tuple[pa.Table | None, pa.Table | None]:
-        """Return sorted rows `now` with those of `was` that stand among them, UNREAD, and these alone.
+        """Return the rows `now` merged with the kept rows of `was`, as UNREAD, and the kept rows alone.
 
-        Both are of the same paths and have READ_COLUMNS and UNREAD; None has no rows.
+        Both cover the same range of paths and have READ_COLUMNS and UNREAD; None means no rows.
         """
         self.note(was, now)
         if was is None:
@@ -97,9 +97,9 @@ class Unreadable:
         return sort_pieces([*rest, together]) if rest else together, together
 
     def _covered(self, directories: Collection[str]) -> dict[str, bool]:
-        """Tell of directories whether they, or the nearest above them that is known, refused."""
+        """Return, by directory, whether it or its nearest known parent was unreadable."""
         every = {*directories}.union(*map(above, directories))
-        ordered = sorted(every, key=len)  # those above first
+        ordered = sorted(every, key=len)  # parents first
         refused = pc.is_in(pa.array(ordered, pa.string()), value_set=self._paths).to_pylist()
         answers: dict[str, bool] = {}
         for path, did in zip(ordered, refused, strict=True):
@@ -114,13 +114,13 @@ class Unreadable:
 
 
 def with_unread(rows: pa.Table, *, unread: bool = False) -> pa.Table:
-    """Return rows with READ_COLUMNS, and UNREAD, which says of all of them the same."""
+    """Return rows with READ_COLUMNS and a constant column UNREAD."""
     rows = rows.select(READ_COLUMNS)
     return rows.append_column(UNREAD, pa.repeat(pa.scalar(unread), len(rows)))
 
 
 def above(path: str) -> Iterator[str]:
-    """Return the directories above one, the nearest first; each ends with a slash."""
+    """Return the parent directories of a path, nearest first, each with a trailing slash."""
     at = path.rfind("/", 0, -1)
     while at >= 0:
         yield path[: at + 1]
@@ -137,15 +137,15 @@ def _as_unread(rows: pa.Table) -> pa.Table:
 
 
 def plain(rows: pa.Table) -> pa.Table:
-    """Return rows in columns of the same types, wherever they were read."""
+    """Return rows with uniform column types, independent of their source."""
     columns = {name: rows.column(name) for name in [*READ_COLUMNS, UNREAD]}
     return pa.table({**columns, "type": columns["type"].cast(pa.string())})
 
 
 def _without_unread_links(was: pa.Table, now: pa.Table) -> tuple[pa.Table, pa.Table | None]:
-    """Return the rows now but for links whose target could not be read, and what these were.
+    """Return the current rows without unreadable links, and the earlier rows of these links.
 
-    Only those of which nothing else says that they changed.
+    Only links with no other change.
     """
     is_unread = pc.and_(pc.equal(now.column("type").cast(pa.string()), "l"), pc.is_null(now.column("target")))
     places = pc.indices_nonzero(is_unread)

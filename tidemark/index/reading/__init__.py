@@ -1,1 +1,1 @@
-"""From a condition on names and rows to the rows that match, with few and small reads."""
+"""Finds the rows that match a condition, with few and small reads."""

@@ -1,21 +1,21 @@
-"""Globs and regular expressions -> what Arrow's RE2 is asked, and the texts that every match holds."""
+"""Converts globs and regular expressions to RE2, and extracts texts that every match contains."""
 
 from __future__ import annotations
 
 import re
 import warnings
 from collections.abc import Iterator
-from re import _parser as sre  # type: ignore[attr-defined]  # the only parser of expressions there is
+from re import _parser as sre  # type: ignore[attr-defined]  # the only available parser of regular expressions
 from typing import Any
 
 
 def glob_to_re2(glob: str) -> str:
-    """Return the RE2 expression of a shell glob; a `[` without its end stands for itself."""
+    """Return the RE2 expression of a shell glob; an unclosed `[` is literal."""
     return f"(?s)^{''.join(part if wild else re.escape(part) for part, wild in _parts(glob))}$"
 
 
 def literal_pieces(glob: str) -> list[str]:
-    """Return the runs of ordinary characters of a shell glob."""
+    """Return the literal substrings of a shell glob."""
     pieces = [""]
     for part, wild in _parts(glob):
         if wild:
@@ -26,7 +26,7 @@ def literal_pieces(glob: str) -> list[str]:
 
 
 def _parts(glob: str) -> list[tuple[str, bool]]:
-    """Return a glob's characters, each with False, and its wildcards as RE2 says them, each with True."""
+    """Return a glob's characters, each with False, and its wildcards in RE2's syntax, each with True."""
     parts: list[tuple[str, bool]] = []
     at = 0
     while at < len(glob):
@@ -47,7 +47,7 @@ def _parts(glob: str) -> list[tuple[str, bool]]:
 
 
 def _class_end(glob: str, start: int) -> int:
-    """Return where the class that begins at `start` ends, or -1; a `]` that comes first belongs to it."""
+    """Return the end of the class that begins at `start`, or -1; a leading `]` is part of the class."""
     first = start + (glob[start : start + 1] in ("!", "^"))
     return glob.find("]", first + 1)
 
@@ -57,9 +57,9 @@ def _escape_first(inside: str) -> str:
 
 
 def required_texts(expression: str) -> list[str]:
-    """Return texts that whatever matches an RE2 expression must hold; none where that is not certain.
+    """Return texts that every match of an RE2 expression contains; none if that is uncertain.
 
-    Python reads most expressions as RE2 does; what it reads otherwise is an error to it, or not a plain text.
+    Python parses most expressions like RE2; those that differ are errors in Python, or contribute no text.
     """
     try:
         with warnings.catch_warnings():
@@ -73,7 +73,7 @@ def required_texts(expression: str) -> list[str]:
 
 
 def _texts(parsed: Any) -> Iterator[str]:
-    """Return the characters that a match holds, in order, with a NUL wherever others may be between."""
+    """Return the characters that a match contains, in order, with a NUL where others may be in between."""
     for operation, argument in parsed:
         if operation is sre.LITERAL:
             yield chr(argument)

@@ -1,4 +1,4 @@
-"""What a user asks for -> conditions on rows, and which rows need not be looked at."""
+"""Converts a user's filters to conditions on rows, and skips rows that cannot match."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tidemark.index.reading.part_reader import ParquetReader
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Conditions besides the name; all of them must hold. None and empty ask for nothing."""
+    """Conditions other than the name, all of which must hold. None and empty values match everything."""
 
-    ext: str | None = None  # without the dot; case does not matter
-    under: str | None = None  # a directory, as an Entry's path shows it; what is below it, at any depth
-    types: Collection[str] = ()  # of f d l p s c b
+    ext: str | None = None  # without the dot; case-insensitive
+    under: str | None = None  # a directory, escaped as in an Entry's path; matches everything below it
+    types: Collection[str] = ()  # any of f d l p s c b
     size_min: int | None = None  # bytes, inclusive
     size_max: int | None = None
-    newer: datetime | None = None  # modified at this moment or later
-    older: datetime | None = None  # modified before this moment
+    newer: datetime | None = None  # modified at this time or later
+    older: datetime | None = None  # modified before this time
     uid: int | None = None
     gid: int | None = None
 
     @property
     def columns(self) -> list[str]:
-        """The columns that `condition` looks at."""
+        """The columns that `condition` reads."""
         wanted = {
             "ext": self.ext is not None,
             "parent": self._prefix is not None,
@@ -43,7 +43,7 @@ class Filters:
         return [name for name, needed in wanted.items() if needed]
 
     def condition(self, rows: pa.Table) -> list[pa.ChunkedArray]:
-        """Tell of each row whether the conditions hold: one column of answers for each."""
+        """Return one mask of the rows for each condition."""
         answers = []
         if self.ext is not None:
             ext = self.ext.removeprefix(".").casefold()
@@ -75,7 +75,7 @@ class Filters:
         return answers
 
     def may_be_in_part(self, part: Part) -> bool:
-        """Tell, from the manifest alone, whether a part can hold such rows."""
+        """Return whether a part can contain matching rows, according to the manifest."""
         prefix = self._prefix
         return (
             (prefix is None or _overlaps(prefix, part.first.parent, part.last.parent))
@@ -86,7 +86,7 @@ class Filters:
         )
 
     def may_be_in_row_group(self, reader: ParquetReader, row_group: int) -> bool:
-        """Tell, from its statistics, whether a row group can hold such rows."""
+        """Return whether a row group can contain matching rows, according to its statistics."""
         if self._prefix is not None:
             extent = reader.extent(row_group, "parent")
             if extent is not None and not _overlaps(self._prefix, *extent):
@@ -112,7 +112,7 @@ ANY = Filters()
 
 
 def _of_values(column: pa.ChunkedArray, test: Callable[[pa.Array], pa.Array]) -> pa.ChunkedArray:
-    """Tell which rows pass a test that each distinct value takes once; nulls do not pass."""
+    """Return a mask of the rows that pass a test, run once per distinct value; nulls do not pass."""
     answers = [
         pc.fill_null(test(values.dictionary).take(values.indices), False)
         for values in (chunk.dictionary_encode() for chunk in column.chunks)
@@ -121,7 +121,7 @@ def _of_values(column: pa.ChunkedArray, test: Callable[[pa.Array], pa.Array]) ->
 
 
 def _overlaps(prefix: str, first: str, last: str) -> bool:
-    """Tell whether texts that begin with a prefix can be between two texts."""
+    """Return whether texts with a prefix can sort between two texts."""
     return first[: len(prefix)] <= prefix and last >= prefix
 
 

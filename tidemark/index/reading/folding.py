@@ -1,4 +1,4 @@
-"""Names regardless of case: Unicode's full case folding, in which ß is ss, and all three sigmas are one.
+"""Case-insensitive names: Unicode's full case folding, which maps ß to ss and unifies the three sigmas.
 
 Source: the Unicode Standard, section 3.13, "Default Case Folding"; CaseFolding.txt, statuses C and F, which
 Python's `casefold` follows.
@@ -15,12 +15,12 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Where letters have case; a test looks at all there are. Of the second, each folds to a single one.
+# Ranges of letters with case; a test checks all. In the second range, each folds to a single letter.
 _LETTERS = "".join(map(chr, (*range(0x3000), *range(0xA640, 0xAC00), *range(0xF900, 0x10000))))
 _FARTHER = range(0x10000, 0x20000)
 _MOST = 48  # alternatives of one text
 
-# What stays as it is in an expression, whatever is in it: quotations, escapes, classes, names of groups.
+# Parts of an expression that are never changed: quotations, escapes, classes, names of groups.
 _TOKEN = re.compile(
     r"\\Q.*?(?:\\E|$)|\\[pPx]\{[^}]*\}|\\[pP].|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\(\?P?<[^>]*>|.",
     re.DOTALL,
@@ -29,18 +29,18 @@ _MINDS_CASE = re.compile(r"\(\?[a-zA-Z]*-[a-zA-Z]*i")
 
 
 def folded(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return what `fold` makes of each chunk."""
+    """Return the names with `fold` applied to each chunk."""
     return pa.chunked_array(list(map(fold, names.chunks)), pa.string())
 
 
 def is_ascii(names: pa.StringArray) -> bool:
-    """Tell whether names, and perhaps others beside them in memory, are ASCII."""
+    """Return whether the names' buffer, which may contain other names, is ASCII."""
     letters = names.buffers()[2]
     return letters is None or letters.to_pybytes().isascii()
 
 
 def fold(names: pa.StringArray) -> pa.StringArray:
-    """Return names as they are compared regardless of case."""
+    """Return the case-folded names."""
     lowered = pc.ascii_lower(names)
     if is_ascii(names):
         return lowered
@@ -50,9 +50,9 @@ def fold(names: pa.StringArray) -> pa.StringArray:
 
 
 def fold_expression(expression: str) -> str | None:
-    """Return an RE2 expression for folded names: letters that fold to several are a group of these.
+    """Return an RE2 expression for folded names: a letter that folds to several becomes a group of these.
 
-    None where a part of it minds case. RE2 is to match it regardless of case, which it does letter by letter.
+    None if a part of it is case-sensitive. Match it case-insensitively; RE2 does so letter by letter.
     """
     if _MINDS_CASE.search(expression):
         return None
@@ -73,9 +73,9 @@ def _fold_token(token: str) -> str:
 
 
 def alternatives(text: str) -> Iterator[list[str]]:
-    """Return lists of texts: each name that holds a folded text holds, in lower case, one of each list.
+    """Return lists of texts; a name that contains the folded text contains, in lower case, one of each list.
 
-    Lower case is that of trigrams.bin, where the final sigma and the long s are letters of their own.
+    Lower case is as in trigrams.bin, where the final sigma and the long s are separate letters.
     """
     found = list(islice(_alternatives(text), _MOST + 1))
     if len(found) <= _MOST:
@@ -88,7 +88,7 @@ def alternatives(text: str) -> Iterator[list[str]]:
 
 def _alternatives(text: str) -> Iterator[str]:
     yield from _from(text, 0)
-    for several, letters in _lowered().items():  # of which the last ones are the first of the text
+    for several, letters in _lowered().items():  # whose last letters are the first of the text
         for length in range(1, len(several)):
             if text.startswith(several[-length:]):
                 for letter in letters:
@@ -96,7 +96,7 @@ def _alternatives(text: str) -> Iterator[str]:
 
 
 def _from(text: str, start: int) -> Iterator[str]:
-    """Return what the rest of a text may be in lower case; itself first."""
+    """Return the possible lower-case forms of the rest of a text, beginning with itself."""
     if start == len(text):
         yield ""
         return
@@ -104,13 +104,13 @@ def _from(text: str, start: int) -> Iterator[str]:
     for several, letters in _by_first()[text[start]]:
         if text.startswith(several, start):
             yield from (letter + rest for letter in letters for rest in _from(text, start + len(several)))
-        elif several.startswith(text[start:]):  # of which the first ones are the last of the text
+        elif several.startswith(text[start:]):  # whose first letters are the last of the text
             yield from letters
 
 
 @functools.cache
 def _lowered() -> dict[str, list[str]]:
-    """Return the other letters, in lower case as Arrow has it, that fold to a text, by that text."""
+    """Return, by folded text, the other letters that fold to it, in Arrow's lower case."""
     farther = "".join(map(chr, _FARTHER))
     folds = pa.array([*(letter.casefold() for letter in _LETTERS), *farther.casefold()])
     lowered = pc.utf8_lower(pa.array([*_LETTERS, *farther]))
@@ -132,12 +132,12 @@ def _by_first() -> dict[str, list[tuple[str, list[str]]]]:
 
 
 def foreign(text: bytes) -> list[bytes]:
-    """Return the letters beyond ASCII, in UTF-8, that fold to something with a letter of a text in it."""
+    """Return the non-ASCII letters, in UTF-8, whose folding contains a letter of a text."""
     return [letter for letter, ascii_letters in _foreign() if any(each in text for each in ascii_letters)]
 
 
 @functools.cache
 def _foreign() -> list[tuple[bytes, bytes]]:
-    """Return each letter beyond ASCII that folds to something with ASCII in it, and that ASCII."""
+    """Return each non-ASCII letter whose folding contains ASCII, with that ASCII."""
     folds = ((letter, letter.casefold().encode("ascii", "ignore")) for letter in _LETTERS)
     return [(letter.encode(), letters) for letter, letters in folds if letters and not letter.isascii()]

@@ -1,7 +1,7 @@
-"""Reading some rows of a row group without the rest of it.
+"""Reads some rows of a row group without the rest of it.
 
-Parquet's page index says where each column's pages are and with which row each begins. pyarrow reads whole
-column chunks only; so the pages wanted are put together, with a footer of their own, as a little file.
+Parquet's page index contains the offset and the first row of each page. pyarrow reads only whole column
+chunks, so the wanted pages are assembled, with a footer, into a small file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from tidemark.index.reading.thrift import BINARY, I32, I64, LIST, STRUCT, Struct, read_struct, write_struct
 
 _MAGIC = b"PAR1"
-_GAP = 128 * 1024  # bytes that are read in vain, rather than by another request
+_GAP = 128 * 1024  # unneeded bytes that are read to save a request
 
 # Fields of Parquet's structs. Source: parquet.thrift.
 _SCHEMA, _FILE_ROWS, _ROW_GROUPS = 2, 3, 4  # FileMetaData
@@ -31,25 +31,25 @@ _PAGE_OFFSET, _PAGE_BYTES, _PAGE_FIRST_ROW = 1, 2, 3  # PageLocation
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The pages of one column that hold some rows."""
+    """The pages of one column that contain the wanted rows."""
 
-    element: Struct  # the column's in the schema
+    element: Struct  # the column's SchemaElement
     meta: Struct
-    dictionary: range  # bytes in the file; empty where there is no dictionary
+    dictionary: range  # bytes in the file; empty if there is no dictionary
     data: range
     first_row: int
     rows: int
 
 
 def offset_indexes_at(footer: bytes, default: int) -> int:
-    """Return where a file's offset indexes begin, which lie together; `default` where it has none."""
+    """Return where a file's contiguous offset indexes begin; `default` if it has none."""
     groups = read_struct(footer)[_ROW_GROUPS][1][1]
     chunks = [chunk for group in groups for chunk in group[_COLUMNS][1][1]]
     return min((chunk[_INDEX_OFFSET][1] for chunk in chunks if _INDEX_OFFSET in chunk), default=default)
 
 
 class Pages:
-    """Where the pages of a file are. Every method raises ValueError or LookupError where that is not said."""
+    """The page locations of a file. Every method raises ValueError or LookupError if they are missing."""
 
     def __init__(self, footer: bytes, index: bytes, index_offset: int) -> None:
         self._index, self._index_offset = index, index_offset
@@ -58,7 +58,7 @@ class Pages:
     def read(
         self, row_group: int, rows: range, columns: Sequence[str], fetch: Callable[[list[range]], list[bytes]]
     ) -> pa.Table:
-        """Return some columns of the rows of a row group; `fetch` gets ranges of bytes of the file."""
+        """Return some columns of rows of a row group; `fetch` returns byte ranges of the file."""
         group: Struct = self._file[_ROW_GROUPS][1][1][row_group]
         wanted = [self._wanted(group, column, rows) for column in columns]
         pieces = _Pieces(fetch, [piece for each in wanted for piece in (each.dictionary, each.data)])
@@ -68,7 +68,7 @@ class Pages:
             opened = pq.ParquetFile(pa.BufferReader(file), page_checksum_verification=True)
             column = opened.read(use_threads=False)
             if len(column) != each.rows:
-                raise ValueError("a page has not the rows that the index says")
+                raise ValueError("a page does not have the rows in the index")
             found[name] = column.column(0).slice(rows.start - each.first_row, len(rows))
         return pa.table(found)
 
@@ -114,7 +114,7 @@ class Pages:
 
 
 class _Pieces:
-    """Ranges of a file, of which those that are near each other are fetched as one."""
+    """Byte ranges of a file; adjacent ones are fetched together."""
 
     def __init__(self, fetch: Callable[[list[range]], list[bytes]], wanted: list[range]) -> None:
         self._spans = list(_joined(sorted(filter(None, wanted), key=lambda each: each.start)))

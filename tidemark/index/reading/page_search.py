@@ -1,9 +1,9 @@
-"""Looking for a text in a column chunk as it lies in the file, page by page.
+"""Searches a text in the raw pages of a column chunk.
 
-A plain page holds each text behind its length in four bytes. To look for a text, nothing has to be made of
-that: names hold no NUL, and of a length below 65,536 the last two bytes are NUL, so that two NULs side by
-side end a length, and nothing else does. Where few names hold the text, that takes half of the time that it
-takes to make columns of all of them (docs/decisions/0010-who-reads-an-index.md).
+A plain page stores each text after its length in four bytes. The search needs no decoding: names contain no
+NUL, and the last two bytes of a length below 65,536 are NUL, so two adjacent NULs always end a length. If
+few names contain the text, this takes half the time of decoding all of them into columns
+(docs/decisions/0010-who-reads-an-index.md).
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ _TYPE, _BYTES, _COMPRESSED, _CRC, _DATA = 1, 2, 3, 4, 5
 _VALUES, _ENCODING = 1, 2
 
 _ZSTD = pa.Codec("zstd")
-_ENDS = b"\0\0"  # of a length
-_FEW = 4  # of so many rows one may hold the text, before columns are the quicker way;
-_FEW_AT_FIRST = 1024  # but so many may in any case
+_ENDS = b"\0\0"  # the end of a length
+_FEW = 4  # if more than one row in this many contains the text, columns are faster;
+_FEW_AT_FIRST = 1024  # but this many rows may always contain it
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Needle:
-    """A text to look for: its bytes, which are folded and ASCII if case does not matter."""
+    """A text to search: its bytes, which are folded and ASCII for a case-insensitive search."""
 
     text: bytes
     ignore_case: bool = False
-    at_start: bool = False  # only where a name begins with it
+    at_start: bool = False  # only at the beginning of a name
     at_end: bool = False
 
     @property
     def foreign(self) -> list[bytes]:
-        """The letters beyond ASCII that are, regardless of case, letters of the text."""
+        """The non-ASCII letters that match letters of the text case-insensitively."""
         return foreign(self.text)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Page:
-    first_row: int  # of the row group
+    first_row: int  # within the row group
     rows: int
     body: bytes
-    ends: list[int]  # of the texts that hold the needle, once it was looked for
+    ends: list[int]  # the ends of the texts that contain the needle, after the search
 
 
 class Holding:
-    """The texts of a column chunk that hold a needle."""
+    """The texts of a column chunk that contain a needle."""
 
     def __init__(self, pages: Sequence[_Page]) -> None:
         self._pages = pages
@@ -63,7 +63,7 @@ class Holding:
         return sum(len(page.ends) for page in self._pages)
 
     def rows(self) -> Iterator[int]:
-        """Return the row of each, counted in the row group."""
+        """Return the row of each text within the row group."""
         for page in self._pages:
             row, counted = page.first_row - 1, 0
             for end in page.ends:
@@ -72,7 +72,7 @@ class Holding:
                 yield row
 
     def texts(self) -> Iterator[bytes]:
-        """Return each of them."""
+        """Return each text."""
         for page in self._pages:
             for end in page.ends:
                 yield page.body[page.body.rfind(_ENDS, 0, end) + len(_ENDS) : end]
@@ -83,15 +83,15 @@ class Chunk:
     """A column chunk: zstd pages of plain texts without NUL, none of them null."""
 
     body: bytes
-    unpacked_bytes: int  # of all pages, with their headers
+    unpacked_bytes: int  # size of all pages with their headers
     rows: int
 
 
 def look_for(needle: Needle, chunk: Chunk, spans: Sequence[range]) -> Holding | None:
-    """Return what holds a text in a column chunk, of the rows that are in `spans`, which are ascending.
+    """Return the texts that contain the needle, of the rows in `spans`, which are ascending.
 
-    None where that takes columns: because many do, or because case is not that of ASCII. Raises ValueError
-    (or what reading damaged bytes raises) where the chunk is not one.
+    None if columns are needed, because many texts contain it, or because of non-ASCII case. Raises ValueError
+    (or errors of decoding damaged bytes) if the chunk is invalid.
     """
     found: list[_Page] = []
     most = _FEW_AT_FIRST
@@ -107,7 +107,7 @@ def look_for(needle: Needle, chunk: Chunk, spans: Sequence[range]) -> Holding | 
 
 
 def _pages(chunk: Chunk, spans: Sequence[range]) -> Iterator[_Page]:
-    """Return the pages that have rows in the spans; the others' headers are read, too, to know all rows."""
+    """Return the pages with rows in the spans; reads the headers of all pages to count their rows."""
     at = row = number = 0
     while at < len(chunk.body):
         header, start = read_header(chunk.body, at)
@@ -120,31 +120,31 @@ def _pages(chunk: Chunk, spans: Sequence[range]) -> Iterator[_Page]:
         if number < len(spans) and spans[number].start < row + rows:
             packed = memoryview(chunk.body)[start:at]
             if zlib.crc32(packed) != header[_CRC][1] & 0xFFFFFFFF:
-                raise ValueError("a page is not what its checksum says")
+                raise ValueError("a page does not match its checksum")
             yield _Page(row, rows, _ZSTD.decompress(packed, header[_BYTES][1], asbytes=True), [])
         row += rows
         while number < len(spans) and spans[number].stop <= row:
             number += 1
     if row != chunk.rows:
-        raise ValueError("its pages have not as many rows as it has")
+        raise ValueError("its pages do not have its number of rows")
 
 
 def _look(page: _Page, needle: Needle) -> bool:
-    """Find what holds the needle in a page; tell whether that could be told."""
+    """Find the texts of a page that contain the needle; return whether that was possible."""
     body, text = page.body, needle.text
     if needle.ignore_case:
-        # One byte is found far sooner than two.
+        # Searching one byte is much faster than searching two.
         if not body.isascii() and any(each[:1] in body and each in body for each in needle.foreign):
             return False
-        body = _lower(body)  # lengths, too, of which only the NULs matter
+        body = _lower(body)  # also changes lengths, in which only the NULs matter
     find, length, at = body.find, len(text), body.find(text)
     while at >= 0:
         stop = find(_ENDS, at)
         if stop < 0:
             end = stop = len(body)
-        else:  # a length is there: of one byte that is not NUL before three NULs, or of two before two
+        else:  # a length: one byte that is not NUL before three NULs, or two before two
             end = stop - 1 if body[stop + 2 : stop + 3] == b"\0" else stop - 2
-        # If the text reaches beyond the name, a length took part.
+        # If the match extends beyond the name, it includes a length.
         if (
             at + length <= end
             and not (needle.at_start and not body.startswith(_ENDS, at - len(_ENDS)))
@@ -156,7 +156,7 @@ def _look(page: _Page, needle: Needle) -> bool:
 
 
 def _lower(body: bytes) -> bytes:
-    """Return bytes with the letters of ASCII in lower case, in half of the time that `bytes.lower` takes."""
+    """Return bytes with ASCII letters in lower case, in half the time of `bytes.lower`."""
     ends = array("i", (0, len(body)))
     text = pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(body))
     return bytes(pc.ascii_lower(text).buffers()[2].to_pybytes())

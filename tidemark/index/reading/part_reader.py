@@ -1,4 +1,4 @@
-"""Reading parts by ranges, so that only what a question needs leaves the repository."""
+"""Reads parts by ranges, so that a query downloads only what it needs."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from tidemark.index.reading.page_search import Chunk, Holding, Needle, look_for
 from tidemark.index.storage.object_store import Store
 from tidemark.index.storage.verified_reads import damaged, read_end, read_range
 
-ROW_COLUMNS = [name for name in PART_SCHEMA.names if not name.endswith("_raw")]  # the rest follows from them
+ROW_COLUMNS = [
+    name for name in PART_SCHEMA.names if not name.endswith("_raw")
+]  # the others are derived from these
 ENTRY_COLUMNS = ROW_COLUMNS
-FEW = 4  # one in so many rows of a row group; of more, all are read, by fewer requests than for their pages
+FEW = 4  # up to one in this many rows is read by pages; otherwise the whole row group, with fewer requests
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, OverflowError, pa.ArrowException, MemoryError)
-_HOLE, _AT_ONCE = 8192, 1 << 25  # bytes: chunks so near each other come together, up to so many
-_MAGIC = b"PAR1"  # what a Parquet file begins and ends with
+_HOLE, _AT_ONCE = 8192, 1 << 25  # bytes: the largest gap between chunks read together; the largest read
+_MAGIC = b"PAR1"  # the first and last bytes of a Parquet file
 
 
 class ParquetReader:
-    """One Parquet file of an index, open: its footer is read and checked, and nothing else.
+    """One open Parquet file of an index, of which only the footer is read and verified.
 
-    With `paged`, its page index, too, by the same request; then few rows are read without their row group.
-    May be used from several threads at once. Every method raises IndexDamaged, naming the file, where it is
-    missing, truncated or altered.
+    With `paged`, the same request also reads the page index, so that few rows can be read without their row
+    group. Thread-safe. Every method raises IndexDamaged with the file's name if it is missing, truncated or
+    altered.
     """
 
     def __init__(
@@ -46,35 +48,35 @@ class ParquetReader:
         paged: bool = False,
     ) -> None:
         self._store, self._manifest, self._described = store, manifest, file
-        self._fetched: dict[int, bytes] = {}  # pieces that are about to be read, by where they begin
+        self._fetched: dict[int, bytes] = {}  # prefetched pieces by offset
         self._footer, self._page_index = read_end(store, manifest, file, with_pages=paged)
         with self._naming_the_file():
-            # Opened as a file, Parquet would read its last 64 KiB once more.
+            # Opening it as a file would make Parquet read the last 64 KiB again.
             self._metadata: Any = pq.read_metadata(pa.BufferReader(_MAGIC + self._footer))
             self._columns = self._metadata.schema.to_arrow_schema()
             matches = self._metadata.num_rows == file.rows and _has_columns(self._columns, schema)
         if not matches:
-            raise damaged(store, manifest, file, "is damaged: its rows or columns are not the manifest's")
+            raise damaged(store, manifest, file, "is damaged: its rows or columns differ from the manifest")
 
     @property
     def row_groups(self) -> int:
-        """How many row groups the file has."""
+        """The number of row groups."""
         return int(self._metadata.num_row_groups)
 
     def has(self, column: str) -> bool:
-        """Tell whether the file has a column, which a later Tidemark added."""
+        """Return whether the file has a column that a later Tidemark added."""
         return column in self._columns.names
 
     def note(self, key: str) -> str:
-        """Return a text that the footer keeps; empty where it does not."""
+        """Return a text from the footer by its key; empty if there is none."""
         return str((self._metadata.metadata or {}).get(key.encode(), b""), "utf-8")
 
     def rows(self, row_group: int) -> int:
-        """Return how many rows a row group has."""
+        """Return the number of rows of a row group."""
         return int(self._metadata.row_group(row_group).num_rows)
 
     def extent(self, row_group: int, column: str) -> tuple[Any, Any] | None:
-        """Return a column's extremes in a row group, or None where its statistics do not say."""
+        """Return a column's minimum and maximum in a row group, or None if its statistics lack them."""
         with self._naming_the_file():
             statistics = (
                 self._metadata.row_group(row_group).column(self._columns.names.index(column)).statistics
@@ -84,20 +86,20 @@ class ParquetReader:
             return statistics.min, statistics.max
 
     def read(self, row_group: int, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
-        """Return some columns of a row group, `encoded` ones as dictionaries."""
+        """Return some columns of a row group, those in `encoded` as dictionaries."""
         with self._naming_the_file():
             source = _Pieces(self._chunks(row_group, columns), self._described.bytes)
             opened = pq.ParquetFile(
                 pa.PythonFile(source, mode="r"),
                 metadata=self._metadata,
                 read_dictionary=list(encoded),
-                pre_buffer=False,  # else threads of Arrow's read from the source, and maybe still at exit
+                pre_buffer=False,  # otherwise Arrow's threads read from the source, possibly even at exit
                 page_checksum_verification=True,
             )
             return opened.read_row_group(row_group, columns=list(columns), use_threads=False)
 
     def _chunks(self, row_group: int, columns: Sequence[str]) -> dict[int, bytes]:
-        """Return the column chunks of a row group, by where they begin; neighbours come by one request."""
+        """Return the column chunks of a row group by offset; adjacent ones are read in one request."""
         chunks: list[range] = []
         for column in columns:
             chunk = self._metadata.row_group(row_group).column(self._columns.names.index(column))
@@ -125,7 +127,7 @@ class ParquetReader:
     def read_rows(
         self, row_group: int, rows: range, columns: Sequence[str], *, encoded: Sequence[str] = ()
     ) -> pa.Table:
-        """Return some columns of some rows of a row group; of few rows, only the pages that hold them."""
+        """Return some columns of some rows of a row group; for few rows, reads only their pages."""
         pages = self._pages
         if pages is None or len(rows) * FEW > self.rows(row_group):
             return self.read(row_group, columns, encoded=encoded).slice(rows.start, len(rows))
@@ -133,9 +135,9 @@ class ParquetReader:
             return pages.read(row_group, rows, columns, self._fetch)
 
     def holding(self, row_group: int, spans: Sequence[range], column: str, needle: Needle) -> Holding | None:
-        """Return what holds a text in a column, of the rows of a row group that are in some spans.
+        """Return the texts of a column that contain the needle, of the rows in `spans` of a row group.
 
-        None where it takes reading the column to tell, or where that is no dearer.
+        None if the column must be read instead, or costs no more to read.
         """
         if sum(map(len, spans)) * FEW <= self.rows(row_group):
             return None
@@ -143,12 +145,12 @@ class ParquetReader:
             number = self._columns.names.index(column)
             chunk = self._metadata.row_group(row_group).column(number)
             if chunk.has_dictionary_page or chunk.compression != "ZSTD" or self._nullable(number):
-                return None  # as other programs may write it
+                return None  # other programs may write it this way
             size, begin = chunk.total_compressed_size, chunk.data_page_offset
             body = read_range(self._store, self._manifest, self._described, begin, size)
             found = look_for(needle, Chunk(body, chunk.total_uncompressed_size, chunk.num_values), spans)
             if found is None:
-                self._fetched[begin] = body  # whoever reads the column now need not fetch it again
+                self._fetched[begin] = body  # reading the column next needs no second request
             return found
 
     def _nullable(self, column: int) -> bool:
@@ -180,7 +182,7 @@ class ParquetReader:
 
 
 def entries(table: pa.Table) -> Iterator[Entry]:
-    """Return a table's rows; it must have ENTRY_COLUMNS, of which some may be dictionaries."""
+    """Return a table's rows as entries; it must have ENTRY_COLUMNS, some of which may be dictionaries."""
     times = {
         "mtime_us": table.column("mtime").cast(pa.int64()),
         "ctime_us": table.column("ctime").cast(pa.int64()),
@@ -197,7 +199,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 class _Pieces(io.RawIOBase):
-    """A file of which some pieces are here; nothing else of it can be read."""
+    """A file of which only some pieces are available."""
 
     def __init__(self, pieces: dict[int, bytes], size: int) -> None:
         super().__init__()
@@ -230,7 +232,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _has_columns(found: pa.Schema, wanted: pa.Schema) -> bool:
-    """Tell whether a file has the columns, whatever others a later Tidemark may have added."""
+    """Return whether a file has the columns; a later Tidemark may have added others."""
     return all(
         field.name in found.names
         and found.field(field.name).type == field.type

@@ -1,4 +1,4 @@
-"""What a user searches for -> a condition on names."""
+"""Converts a search pattern to a condition on names."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tidemark.index.reading.page_search import Holding, Needle
 Mode = Literal["auto", "exact", "substring", "glob", "regex"]
 
 _WILD = re.compile(r"[*?\[]")
-_ENDS = re.compile(r"([^*?\[]+)\*|\*([^*?\[]+)")  # the globs that say how a name begins or ends
+_ENDS = re.compile(r"([^*?\[]+)\*|\*([^*?\[]+)")  # globs for a prefix or a suffix
 
 
 class NamePattern:
-    """A condition on names. Case is minded unless `ignore_case`; then both sides are folded, see `folding`.
+    """A condition on names. Case-sensitive unless `ignore_case`, which folds both sides, see `folding`.
 
-    Where one letter folds to several, wildcards take a name both as it is and folded, so that `stra?e` and
+    If a letter folds to several, wildcards match both the original and the folded name, so that `stra?e` and
     `stras?e` match `Straße`.
 
-    `auto`: a pattern with `*`, `?` or `[` is a glob of the whole name, any other a substring of it. A regular
-    expression is RE2's, and matches anywhere unless it is anchored. Raises ConfigurationError where it is
-    not one.
+    `auto`: a pattern with `*`, `?` or `[` is a glob for the whole name, any other a substring. A regular
+    expression uses RE2's syntax and matches anywhere unless anchored. Raises ConfigurationError if it is
+    invalid.
     """
 
     def __init__(self, pattern: str, *, mode: Mode = "auto", ignore_case: bool = False) -> None:
@@ -49,7 +49,7 @@ class NamePattern:
                 ) from error
 
     def __call__(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Tell which names match."""
+        """Return a mask of the matching names."""
         if self._mode in ("glob", "regex") and not any(self._ends):
             found = pc.match_substring_regex(names, self._expression, ignore_case=self._ignore_case)
             if not self._ignore_case or self._folded_expression is None or _are_ascii(names, self._text):
@@ -67,7 +67,7 @@ class NamePattern:
 
     @cached_property
     def needle(self) -> Needle | None:
-        """What to look for in names as they lie in the file; None if there is nothing that could be."""
+        """The text to search in raw pages; None if the pattern has none."""
         text = max(self.pieces, key=len, default="")
         if not text or "\0" in text or (self._ignore_case and not text.isascii()):
             return None
@@ -76,7 +76,7 @@ class NamePattern:
 
     @cached_property
     def is_needle(self) -> bool:
-        """Whether every name that holds the needle, where it says, matches."""
+        """Whether every name with the needle in its required position matches."""
         return self._mode == "substring" or any(self._ends)
 
     @cached_property
@@ -89,12 +89,12 @@ class NamePattern:
 
     @cached_property
     def _ends(self) -> tuple[str, str]:
-        """How names begin, or how they end, where a glob says only that; else two empty texts."""
+        """The prefix or the suffix that a glob consists of; otherwise two empty texts."""
         simple = _ENDS.fullmatch(self._text) if self._mode == "glob" else None
         return (simple[1] or "", simple[2] or "") if simple else ("", "")
 
     def rows_of(self, holding: Holding) -> list[int]:
-        """Return the rows whose names match, of those that hold the needle."""
+        """Return the rows with matching names, of those that contain the needle."""
         rows = list(holding.rows())
         if self.is_needle or not rows:
             return rows
@@ -105,7 +105,7 @@ class NamePattern:
 
     @cached_property
     def pieces(self) -> list[str]:
-        """Texts that every name that matches holds; where case does not matter, folded as the name is."""
+        """Texts that every matching name contains; folded if case-insensitive."""
         if self._mode == "regex":
             return [] if self._ignore_case else required_texts(self._text)
         if self._mode == "glob":
@@ -114,7 +114,7 @@ class NamePattern:
 
     @property
     def looked_up(self) -> list[list[str]]:
-        """Lists of texts for trigrams: every name that matches holds, in lower case, one of each list."""
+        """Lists of texts for trigrams: every matching name contains, in lower case, one of each list."""
         if not self._ignore_case:
             return [[piece] for piece in self.pieces]
         return [found for piece in self.pieces for found in alternatives(piece)]

@@ -1,4 +1,4 @@
-"""Reading the row groups that can hold what is asked for, several at a time."""
+"""Reads the row groups that can contain matching rows, several concurrently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tidemark.index.reading.page_search import Holding, Needle
 from tidemark.index.reading.part_reader import FEW, ParquetReader
 from tidemark.index.storage.object_store import Store
 
-_NEAR = 1  # blocks between two that are read with them: some 50 kB of names, for a request less
+_NEAR = 1  # blocks between two wanted ones that are also read: about 50 kB of names, to save a request
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -31,22 +31,22 @@ class Place:
 
     reader: ParquetReader
     row_group: int
-    rows: range  # of the row group
-    spans: tuple[range, ...] = ()  # the only ones of them that matter; if there are none, all do
+    rows: range  # within the row group
+    spans: tuple[range, ...] = ()  # the only relevant ones of `rows`; if empty, all are
 
     def read(self, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
-        """Return some columns, `encoded` ones perhaps as dictionaries. Raises IndexDamaged."""
+        """Return some columns, those in `encoded` possibly as dictionaries. Raises IndexDamaged."""
         return self.reader.read_rows(self.row_group, self.rows, columns, encoded=encoded)
 
     def holding(self, column: str, needle: Needle) -> Holding | None:
-        """Return what holds a text in a column; None where it takes reading the column to tell.
+        """Return the texts of a column that contain the needle; None if the column must be read instead.
 
         Raises IndexDamaged.
         """
         return self.reader.holding(self.row_group, self.spans or (self.rows,), column, needle)
 
     def part(self, first: int, last: int) -> Place:
-        """Return the rows from one to another of these, both included."""
+        """Return the rows from `first` to `last` of these, inclusive."""
         return dataclasses.replace(self, rows=self.rows[first : last + 1], spans=())
 
 
@@ -59,9 +59,9 @@ def places_of(
     *,
     paged: bool = False,
 ) -> Iterator[Place]:
-    """Return where such rows can be, in order, by row groups; of `blocks`, which are Trigrams', if given.
+    """Return the places that can contain matching rows, in order; only in `blocks` (of Trigrams), if given.
 
-    `paged` is for who reads few rows of each row group.
+    Use `paged` to read few rows of each row group.
     """
     firsts = accumulate((part.rows for part in manifest.parts), initial=0)
     parts = (
@@ -79,7 +79,7 @@ def places_of(
             rows = reader.rows(number)
             if filters.may_be_in_row_group(reader, number):
                 spans = [range(rows)] if blocks is None else _within(blocks, block_rows, at, rows)
-                if sum(map(len, spans)) * FEW > rows:  # then all is read, once
+                if sum(map(len, spans)) * FEW > rows:  # then the whole row group is read
                     yield Place(reader, number, range(spans[0].start, spans[-1].stop), tuple(spans))
                 else:
                     yield from (Place(reader, number, span) for span in spans)
@@ -87,7 +87,7 @@ def places_of(
 
 
 def _within(blocks: Sequence[int], block_rows: int, first: int, rows: int) -> list[range]:
-    """Return the rows that are in blocks, of so many from the first on; blocks that are near as one range."""
+    """Return the rows in `blocks`, of `rows` rows from `first` on; near blocks are one range."""
     spans: list[range] = []
     last = (first + rows - 1) // block_rows
     for block in blocks[bisect_left(blocks, first // block_rows) : bisect_right(blocks, last)]:
@@ -101,10 +101,10 @@ def _within(blocks: Sequence[int], block_rows: int, first: int, rows: int) -> li
 
 
 def in_order(items: Iterator[_Item], work: Callable[[_Item], _Result], *, at_once: int) -> Iterator[_Result]:
-    """Return the result of each item, in order, while the next ones are being worked on, so many at once.
+    """Return the result of each item, in order, with up to `at_once` items in progress.
 
-    Begins with one and looks twice as far ahead after each result, so that whoever wants few results costs
-    little more than these. An error, also one of `items`, is raised when everything before it is out.
+    Starts with one item and doubles the lookahead after each result, so that reading few results costs little
+    more than these. An error, including one of `items`, is raised after all results before it.
     """
     with ThreadPoolExecutor(at_once, thread_name_prefix="scan") as pool:
         waiting: deque[Future[_Result]] = deque()

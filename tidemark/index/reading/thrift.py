@@ -1,7 +1,7 @@
-"""Thrift's compact protocol, in which Parquet's footers are written. Source: thrift-compact-protocol.md.
+"""Thrift's compact protocol, used by Parquet's footers. Source: thrift-compact-protocol.md.
 
-A struct is read as {field: (type, value)}, a list as (type of its elements, values), so that what was read
-can be written again, with some of it changed.
+A struct is {field: (type, value)}, a list is (type of its elements, values), so that it can be modified and
+written again.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, _MAP, STRUCT = rang
 Struct = dict[int, tuple[int, Any]]
 
 _LONG_LIST = 15
-_LONGEST_NUMBER = 63  # bits that come before a number's last byte
-_DEEPEST = 16  # of structs in structs: Parquet's are five deep
+_LONGEST_NUMBER = 63  # bits before a number's last byte
+_DEEPEST = 16  # nested structs; Parquet's are five deep
 
 
 def read_struct(body: bytes | memoryview, at: int = 0) -> Struct:
-    """Return the struct that begins at a place. Raises ValueError where there is none."""
+    """Return the struct at an offset. Raises ValueError if it is invalid."""
     return read_header(body, at)[0]
 
 
 def read_header(body: bytes | memoryview, at: int = 0) -> tuple[Struct, int]:
-    """Return the struct that begins at a place, and where it ends. Raises ValueError where there is none."""
+    """Return the struct at an offset, and its end. Raises ValueError if it is invalid."""
     reader = _Reader(body, at)
     try:
         return reader.struct(0), reader.at
@@ -32,7 +32,7 @@ def read_header(body: bytes | memoryview, at: int = 0) -> tuple[Struct, int]:
 
 
 def write_struct(fields: Struct) -> bytes:
-    """Return a struct as bytes; fields in the order of their numbers."""
+    """Return a struct as bytes, with fields in the order of their numbers."""
     out = bytearray()
     _write(out, STRUCT, fields)
     return bytes(out)
@@ -50,7 +50,7 @@ class _Reader:
         while head := self._byte():
             kind = head & 15
             number = number + (head >> 4) if head >> 4 else self._signed()
-            # Most are numbers; to ask for these here saves half of the calls.
+            # Most values are numbers; handling them here saves half of the calls.
             fields[number] = (kind, self._signed() if I16 <= kind <= I64 else self._value(kind, depth))
         return fields
 

@@ -1,1 +1,1 @@
-"""Arrow rows in memory: built, sorted, merged, compared and summed."""
+"""Builds, sorts, merges, compares and sums Arrow rows in memory."""

@@ -1,7 +1,7 @@
-"""A crawler's batch -> Arrow columns, with names as text.
+"""Converts a crawler's batch to Arrow columns, with names as text.
 
-Numbers are wrapped where they lie. Names are checked to be UTF-8 in one pass; where one is not, or holds a
-literal `\\x`, it and the few around it take the slow way of being looked at one by one.
+Numbers are wrapped without copying. Names are validated as UTF-8 in one pass; an invalid name, or one with a
+literal `\\x`, and the few around it are handled individually, which is slower.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tidemark.index.format.schema import NO_FLAGS, PART_SCHEMA, TIME, Flags
 
 _TYPE_OF_FORMAT = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}
 _TYPES = pa.array([_TYPE_OF_FORMAT.get(number, "f") for number in range(16)])
-_FEW = 32  # names, which are looked at one by one sooner than halved
+_FEW = 32  # this many names are faster to check individually than by halving
 
 
 def directories(batch: Batch) -> pa.Array:
@@ -27,7 +27,7 @@ def directories(batch: Batch) -> pa.Array:
 
 
 def columns(batch: Batch, flags: Flags = NO_FLAGS) -> pa.RecordBatch:
-    """Return the batch's rows as the parts hold them, but for `parent`: a number, the directory's place."""
+    """Return the batch's rows with the parts' columns, except that `parent` is the directory's index."""
     rows = batch.rows
     name = _text(_binary(batch.names))
     mode = _numbers(pa.int32(), rows, batch.mode)
@@ -58,8 +58,8 @@ def columns(batch: Batch, flags: Flags = NO_FLAGS) -> pa.RecordBatch:
             "gid": _numbers(pa.int64(), rows, batch.gid),
             "mode": pc.bit_wise_and(mode, pa.scalar(0o7777, pa.int32())),
             "nlink": nlink,
-            # A random 64-bit number costs 8 bytes a row, so it is kept where it tells something: which names
-            # are one file, and (a directory has two links) which directory was renamed.
+            # A random 64-bit number costs 8 bytes per row, so it is kept only where it is useful: to find the
+            # names of one file, and (a directory has two links) renamed directories.
             "inode": inode if flags.full_inodes else where_linked(inode, nlink),
             "target": target,
         }
@@ -71,7 +71,7 @@ def columns(batch: Batch, flags: Flags = NO_FLAGS) -> pa.RecordBatch:
 
 
 def where_linked(inode: pa.Array, nlink: pa.Array) -> pa.Array:
-    """Return inodes, null where there is one link only."""
+    """Return inodes, null where there is only one link."""
     return pc.if_else(pc.greater(nlink, 1), inode, pa.scalar(None, pa.int64()))
 
 
@@ -100,13 +100,13 @@ def _text(raw: pa.Array) -> pa.Array:
 
 
 def _odd(text: pa.Array) -> Iterator[int]:
-    """Return where strings may hold `\\x`, by one search where they lie one after the other."""
+    """Return the positions of strings that may contain `\\x`, by one search if they are contiguous."""
     _, offsets, letters = text.buffers()
     if text.null_count == len(text) or letters is None:
         return
     ends = memoryview(offsets).cast("i")[text.offset : text.offset + len(text) + 1]
     together = letters[ends[0] : ends[-1]].to_pybytes()
-    at = together.find(b"\\")  # one byte is found far sooner than two
+    at = together.find(b"\\")  # searching one byte is much faster than searching two
     while at >= 0:
         if together[at + 1 : at + 2] == b"x":
             row = bisect_right(ends, ends[0] + at) - 1
@@ -116,7 +116,7 @@ def _odd(text: pa.Array) -> Iterator[int]:
 
 
 def raw_column(text: pa.Array) -> pa.Array:
-    """Return the true bytes of the strings that stand for bytes which are not UTF-8, null elsewhere."""
+    """Return the original bytes of strings that represent invalid UTF-8, null elsewhere."""
     raw: dict[int, bytes] = {}
     for row in _odd(text):
         value = unescape(text[row].as_py())
@@ -129,9 +129,9 @@ def raw_column(text: pa.Array) -> pa.Array:
 
 
 def with_raw_columns(rows: pa.Table, schema: pa.Schema = PART_SCHEMA) -> pa.Table:
-    """Return rows with the columns that parts have and rows in memory do not: the true bytes of odd names.
+    """Return rows with the columns that only parts have: the original bytes of names with invalid UTF-8.
 
-    `schema` says which columns are kept.
+    `schema` lists the columns to keep.
     """
     parent = rows.column("parent").combine_chunks()
     if isinstance(parent, pa.DictionaryArray):
@@ -154,7 +154,7 @@ def with_raw_columns(rows: pa.Table, schema: pa.Schema = PART_SCHEMA) -> pa.Tabl
 def extension(name: pa.Array, kind: pa.Array) -> pa.Array:
     """Return what follows the last dot, lower case: 1 to 16 characters, and something before the dot.
 
-    A regular expression says it in a line and takes three times as long.
+    A regular expression would be shorter, but takes three times as long.
     """
     pieces = pc.split_pattern(name, ".", max_splits=1, reverse=True)
     last = pc.take(pieces.values, pc.subtract(pieces.offsets[1:], 1))

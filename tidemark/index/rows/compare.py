@@ -1,7 +1,7 @@
-"""What became of sorted rows between two indexes.
+"""Compares the sorted rows of two indexes.
 
-Nearly all rows are the same in both, so that copying rows, or looking at them one by one, is what would cost:
-columns of the paths that are in both are compared whole, and only rows that changed are copied.
+Nearly all rows are equal in both, so copying rows or comparing them one by one would dominate the cost.
+Whole columns of the common paths are compared, and only changed rows are copied.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tidemark.index.rows.external_sort import limit_of, rows_up_to, sort_pieces,
 from tidemark.index.rows.merge_join import common_rows, in_one_dictionary
 
 ADDED, MODIFIED, DELETED = "A", "M", "D"
-BEFORE = "B"  # only in memory: what a modified entry was before
-# Only in memory: whether an index could not read the row, which is then the last one known and stands.
+BEFORE = "B"  # only in memory: the earlier state of a modified entry
+# Only in memory: whether an index could not read the path, so that the row is the last known one.
 UNREAD = "unreadable"
-# What a change is. A row that differs in nothing else is the same entry.
+# The columns that define a change. Rows that differ only in others are equal.
 COMPARED = ("type", "size", "mtime", "ctime", "uid", "gid", "mode", "nlink", "inode", "target")
-# What of an index is read to compare it. `ext` follows from name and type, which is cheaper for few rows.
+# The columns read for a comparison. `ext` is derived from name and type, which is cheaper for few rows.
 READ_COLUMNS = [name for name in ROW_COLUMNS if name != "ext"]
 
 _Answers: TypeAlias = pa.BooleanArray | None  # of rows; None: the same of all
@@ -32,9 +32,9 @@ _Answers: TypeAlias = pa.BooleanArray | None  # of rows; None: the same of all
 def cut(
     was: pa.Table | None, now: pa.Table | None
 ) -> tuple[pa.Table | None, pa.Table | None, pa.Table | None, pa.Table | None]:
-    """Return what of two sorted tables, one at least, can be compared, and what is left of each.
+    """Return the comparable part of two sorted tables, at least one of which is given, and the rest of each.
 
-    Compared can be what comes before the nearer of the two ends, for there the other one's next row is known.
+    The comparable part ends at the smaller of the two last keys, up to which both tables are complete.
     """
     if was is None or now is None:
         return was, now, None, None
@@ -44,12 +44,12 @@ def cut(
 
 
 def compare(was: pa.Table | None, now: pa.Table | None, *, before: bool = False) -> pa.Table:
-    """Return what changed between sorted rows: `op`, and the row after it, of a deletion before.
+    """Return the changes between sorted rows: `op` with the later row, or for a deletion the earlier row.
 
-    The tables have READ_COLUMNS, `parent` as a dictionary, and may have UNREAD, all or none; None has no
-    rows, and one of them at least is another. With `before`, each modified row follows what it was, with the
-    op BEFORE. The result has ROW_COLUMNS, and UNREAD if they have, and is sorted, as is its dictionary of
-    parents.
+    The tables have READ_COLUMNS, `parent` as a dictionary, and either all or none have UNREAD. None means
+    no rows; at least one table must be given. With `before`, each modified row follows its earlier row, with
+    the op BEFORE. The result has ROW_COLUMNS, and UNREAD if the tables have it, and is sorted, as is its
+    dictionary of parents.
     """
     if was is None or now is None:
         only: Any = now if was is None else was
@@ -66,7 +66,7 @@ def compare(was: pa.Table | None, now: pa.Table | None, *, before: bool = False)
     pieces = [
         _tagged(rows.take(places), op) for op, rows, places in changed if places is not None and len(places)
     ]
-    # The sort is stable, so that what an entry was comes before what it is.
+    # The sort is stable, so that an entry's earlier row comes before its later row.
     return finished(sort_pieces(pieces) if pieces else _tagged(now.slice(0, 0), MODIFIED), "op")
 
 
@@ -81,9 +81,9 @@ def differ(
     now_kept: _Answers,
     names: Iterable[str] = (*COMPARED, UNREAD),
 ) -> _Answers:
-    """Tell of each path that is in both whether it differs from what it was; None: none does.
+    """Return, for each common path, whether its row differs; None: none differs.
 
-    `was_kept` and `now_kept` tell which rows these are, None: all; `names` are the columns that count.
+    `was_kept` and `now_kept` are masks of the common rows, None: all; `names` are the columns to compare.
     """
 
     def columns(name: str) -> tuple[pa.Array, pa.Array]:
@@ -107,14 +107,14 @@ def differ(
             one_is_null = pc.xor(pc.is_null(before), pc.is_null(after))
             unequal = pc.or_(pc.fill_null(unequal, False), one_is_null)
         if name == "inode":
-            # One of the two indexes may have all inodes and the other not, which is no change.
+            # One of the indexes may have all inodes and the other not, which is not a change.
             unequal = pc.and_(unequal, pc.greater(columns("nlink")[1], 1))
         found = unequal if found is None else pc.or_(found, unequal)
     return found if found is not None and found.true_count else None
 
 
 def _places(kept: _Answers, differ: _Answers) -> pa.Array | None:
-    """Return the numbers of the rows that differ; `differ` tells it of the rows that are kept."""
+    """Return the numbers of the rows that differ; `differ` is a mask of the kept rows."""
     if differ is None:
         return None
     places = pc.indices_nonzero(differ)
@@ -126,7 +126,7 @@ def _others(kept: _Answers) -> pa.Array | None:
 
 
 def _tagged(rows: pa.Table, op: str) -> pa.Table:
-    """Return rows with their op, and a dictionary of only their parents."""
+    """Return rows with their op, and with a dictionary of only their parents."""
     columns = {name: rows.column(name) for name in [*READ_COLUMNS, UNREAD] if name in rows.column_names}
     columns |= {name: columns[name].combine_chunks().cast(pa.string()) for name in ("parent", "type")}
     columns["parent"] = columns["parent"].dictionary_encode()
@@ -134,7 +134,7 @@ def _tagged(rows: pa.Table, op: str) -> pa.Table:
 
 
 def finished(changes: pa.Table, *first: str) -> pa.Table:
-    """Return rows with what follows from the others: `ext`, and no inode of what has one name only."""
+    """Return rows with derived columns: `ext`, and no inodes of entries with only one name."""
     columns = {name: changes.column(name) for name in changes.column_names}
     columns["inode"] = where_linked(columns["inode"], columns["nlink"])
     columns["ext"] = extension(columns["name"].combine_chunks(), columns["type"].combine_chunks())

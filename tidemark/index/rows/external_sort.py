@@ -1,8 +1,8 @@
-"""Sorting more rows than fit in memory, bytewise by (parent, name).
+"""Sorts more rows than fit in memory, bytewise by (parent, name).
 
-Rows gather until they make a run; a run is sorted in memory and written to scratch, by a thread of its own
-while the next one gathers, and at the end all runs are merged. A tree that makes only one run never touches
-the disk. Directories are sorted once per run, as strings; rows then compare a number and a name.
+Rows are collected into runs. A separate thread sorts each run in memory and writes it to scratch while the
+next one is collected; at the end all runs are merged. A tree with only one run never uses the disk.
+Directories are sorted once per run, as strings; rows are then compared by a number and a name.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 RUN_ROWS = 1 << 18
-_RUN_BYTES = 1 << 27  # of directories' paths, which are what could otherwise grow without bound
+_RUN_BYTES = 1 << 27  # bytes of directory paths, which would otherwise be unbounded
 _SLAB_ROWS = 1 << 14
 _RUNS_AT_ONCE = 48  # each holds one slab in memory while it is merged
 
 
 class Sorter:
-    """Takes rows in any order, gives them back sorted and without repetitions.
+    """Accepts rows in any order and returns them sorted and without duplicates.
 
-    A sorted table has the columns that were added, but `parent` is the directory's path: a dictionary array,
-    for a directory's rows are many and its path may be long.
+    A sorted table has the added columns, except that `parent` is the directory's path, as a dictionary array,
+    because a directory has many rows and its path may be long.
     """
 
     def __init__(self, scratch: Path, *, run_rows: int = RUN_ROWS) -> None:
@@ -37,13 +37,13 @@ class Sorter:
         self._rows: list[pa.RecordBatch] = []
         self._directories: list[pa.Array] = []
         self._row_count = self._path_bytes = self._directory_count = self._run_number = 0
-        self._levels: list[list[Path]] = [[]]  # runs; all of a level are merged to one of the next
-        self._last: pa.Table | None = None  # the only run that is not in scratch, once `sorted` has begun
+        self._levels: list[list[Path]] = [[]]  # runs; all runs of a level are merged into one of the next
+        self._last: pa.Table | None = None  # the only run that is not in scratch, after `sorted` has begun
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sort")
         self._spilling: Future[None] | None = None
 
     def add(self, rows: pa.RecordBatch, directories: pa.Array) -> None:
-        """Add rows whose `parent` counts in `directories`, strings of which one may be there twice."""
+        """Add rows whose `parent` is an index into `directories`, which may contain duplicates."""
         parent = pc.add(rows.column("parent"), pa.scalar(self._directory_count, pa.int32()))
         self._rows.append(rows.set_column(rows.schema.get_field_index("parent"), "parent", parent))
         self._directories.append(directories)
@@ -54,9 +54,9 @@ class Sorter:
             self._spill()
 
     def sorted(self) -> Iterator[pa.Table]:
-        """Return every row once, in order, in tables of any size. Call it once.
+        """Return every row once, in order, in tables of any size. Call this once.
 
-        `runs` works until `close`, also after the last row: a caller may have to stop while it writes it.
+        `runs` works until `close`, even after the last row, because a caller may stop while writing it.
         """
         runs = [_read(path) for path in self._written()]
         if self._rows:
@@ -65,7 +65,7 @@ class Sorter:
         yield from without_repetitions(merge(runs))
 
     def runs(self) -> list[Path]:
-        """Write what has been added since to scratch; return the files that hold all rows so far."""
+        """Write newly added rows to scratch; return the files that contain all rows so far."""
         if self._rows:
             self._spill()
         if self._last is not None:
@@ -74,14 +74,14 @@ class Sorter:
         return self._written()
 
     def adopt(self, body: bytes) -> Path:
-        """Add a file of `runs` that an earlier sorter wrote; return where it is now."""
+        """Add a file of `runs` that an earlier sorter wrote; return its new path."""
         path = self._new_path()
         path.write_bytes(body)
         self._levels[0].append(path)
         return path
 
     def close(self) -> None:
-        """Remove what is in scratch."""
+        """Remove the files in scratch."""
         self._thread.shutdown()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -92,7 +92,7 @@ class Sorter:
         return taken
 
     def _written(self) -> list[Path]:
-        """Return the runs in scratch, once the last of them is whole."""
+        """Return the runs in scratch, after the last of them is complete."""
         if self._spilling is not None:
             self._spilling.result()
             self._spilling = None
@@ -134,12 +134,12 @@ class Sorter:
 
 
 def sort_table(rows: pa.Table, paths: pa.Array, *, names_in_order: bool = False) -> pa.Table:
-    """Return rows in order; their `parent` counts in `paths`, which may name a directory more than once.
+    """Return rows in order; their `parent` is an index into `paths`, which may contain duplicates.
 
-    With `names_in_order`, rows of one directory are so already. The sort is stable.
+    With `names_in_order`, the rows of each directory are already sorted. The sort is stable.
     """
     rank = pc.cast(pc.subtract(pc.rank(paths, tiebreaker="dense"), 1), pa.int32())
-    rows = rows.combine_chunks()  # of one chunk, rows are sorted and taken in half the time
+    rows = rows.combine_chunks()  # sorting and taking rows is twice as fast with one chunk
     code = rank.take(_combined(rows.column("parent")))
     if names_in_order:
         order = pc.sort_indices(code)
@@ -151,7 +151,7 @@ def sort_table(rows: pa.Table, paths: pa.Array, *, names_in_order: bool = False)
 
 
 def first_of_each(rank: pa.Array) -> pa.Array:
-    """Return, for a dense rank, where each value is found."""
+    """Return, for a dense rank, a position of each value."""
     order = pc.sort_indices(rank)
     in_order = rank.take(order)
     changes = pc.not_equal(in_order[1:], in_order[:-1])
@@ -159,7 +159,7 @@ def first_of_each(rank: pa.Array) -> pa.Array:
 
 
 def trimmed(slab: pa.Table) -> pa.Table:
-    """Return a sorted slab as one chunk whose dictionary of parents holds only what the slab refers to."""
+    """Return a sorted slab as one chunk whose dictionary of parents contains only the slab's parents."""
     slab = slab.combine_chunks()
     parent = _combined(slab.column("parent"))
     if len(parent) == 0:
@@ -172,7 +172,7 @@ def trimmed(slab: pa.Table) -> pa.Table:
 
 
 class _Head:
-    """Where the merging of a run is: in a slab, whose rows from `start` on are still to come."""
+    """The position in a run being merged: a slab, of which the rows from `start` on remain."""
 
     def __init__(self, slab: pa.Table, rest: Iterator[pa.Table]) -> None:
         self.slab, self.rest, self.start = slab, rest, 0
@@ -182,7 +182,7 @@ class _Head:
         self.first, self.last = self._key(0), self._key(len(slab) - 1)
 
     def skip_index(self, end: int) -> pa.Table:
-        """Return the rows up to `end`, which are no longer to come."""
+        """Consume and return the rows up to `end`."""
         piece = self.slab.slice(self.start, end - self.start)
         self.start = end
         if end < len(self.slab):
@@ -190,7 +190,7 @@ class _Head:
         return piece
 
     def end_of(self, limit: tuple[str, str]) -> int:
-        """Return the row behind those with keys up to a limit."""
+        """Return the first row with a key above a limit."""
         if limit == self.last:
             return len(self.slab)
         parent, name = limit
@@ -209,7 +209,7 @@ def merge(runs: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
     """Return the rows of sorted runs in order."""
     heads = [head for run in runs if (head := _next_head(run))]
     while heads:
-        # Up to the smallest of the slabs' last keys, every run has all its rows in memory.
+        # Up to the smallest last key of the slabs, the rows of every run are in memory.
         limit = min(head.last for head in heads)
         pieces: list[pa.Table] = []
         waiting: list[_Head] = []
@@ -225,7 +225,7 @@ def merge(runs: Iterable[Iterator[pa.Table]]) -> Iterator[pa.Table]:
 
 
 def without_repetitions(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Drop a row that has the (parent, name) of the one before: a directory that changes repeats names."""
+    """Drop rows with the (parent, name) of the previous row: listing a changing directory repeats names."""
     last: tuple[str, str] | None = None
     for table in tables:
         parent, name = _combined(table.column("parent")).indices, _combined(table.column("name"))
@@ -254,7 +254,7 @@ def sort_pieces(pieces: list[pa.Table]) -> pa.Table:
     rows = pa.concat_tables([piece.drop_columns(["parent"]) for piece in pieces])
     numbered = rows.append_column("parent", pa.chunked_array(codes))
     together = pa.concat_arrays(paths)
-    # Few directories are in two pieces: mostly those that were being listed when a run was full.
+    # Few directories are in two pieces, usually those being listed when a run was full.
     return sort_table(numbered, together, names_in_order=pc.count_distinct(together).as_py() == count)
 
 
@@ -264,7 +264,7 @@ def limit_of(table: pa.Table) -> tuple[str, str]:
 
 
 def rows_up_to(table: pa.Table, limit: tuple[str, str]) -> int:
-    """Return how many rows of a sorted table have keys up to a limit."""
+    """Return the number of rows of a sorted table with keys up to a limit."""
     return _Head(table, iter(())).end_of(limit)
 
 
@@ -283,12 +283,12 @@ def _text(value: pa.Scalar) -> str:
 
 
 def _numbers(indices: pa.Array) -> memoryview:
-    """Return the numbers of an array of 32 bits where they lie."""
+    """Return a view of a 32-bit array's numbers."""
     return memoryview(indices.buffers()[1]).cast("i")[indices.offset : indices.offset + len(indices)]
 
 
 def _combined(column: Any) -> Any:
-    """Return a column's only array, or its arrays as one."""
+    """Return a column's arrays combined into one."""
     if isinstance(column, pa.ChunkedArray):
         return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return column
@@ -299,7 +299,7 @@ def _slabs(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _read(path: Path) -> Iterator[pa.Table]:
-    # Not mapped: what is mapped counts as this process's memory until the system wants it back.
+    # Not memory-mapped, because mapped pages count as this process's memory until they are reclaimed.
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
         for batch in stream:
             if len(batch):

@@ -1,7 +1,7 @@
-"""Which paths two runs of sorted rows have in common.
+"""Finds the common paths of two runs of sorted rows.
 
-Names lie one after the other in memory, and so do their lengths: the keys of many rows are compared at the
-speed of memory. Where they are not the same, halving finds the first two that differ.
+Names and their lengths are contiguous in memory, so the keys of many rows are compared in bulk. If they
+differ, a binary search finds the first difference.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_STEP = 128  # rows that are compared at once, and twice as many each time that all are the same
-_RUN = 64  # rows between two differences, on the average, below which rows are not compared in order
+_STEP = 128  # rows compared together, doubled each time that all are equal
+_RUN = 64  # minimum average number of rows between differences for comparing rows in order
 
 
 def common_rows(was: pa.Table, now: pa.Table) -> tuple[pa.Array | None, pa.Array | None]:
-    """Tell which rows of two sorted tables are of a path that is in both; None: all of them.
+    """Return masks of the rows of two sorted tables whose path is in both; None: all rows.
 
     Each column is one chunk, `parent` a dictionary.
     """
@@ -34,7 +34,7 @@ def common_rows(was: pa.Table, now: pa.Table) -> tuple[pa.Array | None, pa.Array
 
 
 def in_one_dictionary(some: pa.Array, others: pa.Array) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
-    """Return arrays of texts with one dictionary, in which each text is once."""
+    """Return arrays of texts with one shared dictionary without duplicates."""
     some, others = some.dictionary_encode(), others.dictionary_encode()
     if not some.dictionary.equals(others.dictionary):
         some, others = pa.chunked_array([some, others]).unify_dictionaries().chunks
@@ -43,12 +43,12 @@ def in_one_dictionary(some: pa.Array, others: pa.Array) -> tuple[pa.DictionaryAr
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Keys:
-    """The keys of sorted rows, as they lie in memory."""
+    """Views of the keys of sorted rows."""
 
-    parents: memoryview  # of each row, its parent's number
-    lengths: memoryview  # of the names
+    parents: memoryview  # the number of each row's parent
+    lengths: memoryview  # the lengths of the names
     letters: bytes
-    begins: memoryview  # where each name does in `letters`, and where the last one ends
+    begins: memoryview  # the offset of each name in `letters`, and the end of the last one
 
     @classmethod
     def of(cls, parent: pa.DictionaryArray, name: pa.Array) -> Self:
@@ -67,12 +67,12 @@ class _Keys:
         return len(self.parents)
 
     def key(self, row: int, paths: list[str]) -> tuple[str, bytes]:
-        """Return what rows are sorted by."""
+        """Return the sort key of a row."""
         return paths[self.parents[row]], self.letters[self.begins[row] : self.begins[row + 1]]
 
 
 def _in_order(old: _Keys, new: _Keys, paths: list[str]) -> tuple[bytearray, bytearray] | None:
-    """Return a byte for each row, 1 where its path is in both; None where too little is common for this."""
+    """Return a byte for each row, 1 if its path is in both; None if too few are common for this method."""
     kept = bytearray(len(old)), bytearray(len(new))
     was_at = now_at = 0
     runs_left = (len(old) + len(new)) // _RUN
@@ -81,7 +81,7 @@ def _in_order(old: _Keys, new: _Keys, paths: list[str]) -> tuple[bytearray, byte
         kept[0][was_at : was_at + equal] = kept[1][now_at : now_at + equal] = b"\1" * equal
         was_at, now_at = was_at + equal, now_at + equal
         if was_at < len(old) and now_at < len(new):
-            # One of the two has rows that the other has not: up to where the other one is.
+            # One of the two has additional rows, up to the other's current key.
             was_key, now_key = old.key(was_at, paths), new.key(now_at, paths)
             if was_key < now_key:
                 was_at = _first_from(now_key, old, was_at, paths)
@@ -93,16 +93,16 @@ def _in_order(old: _Keys, new: _Keys, paths: list[str]) -> tuple[bytearray, byte
 
 
 def _equal(old: _Keys, was_at: int, new: _Keys, now_at: int) -> int:
-    """Return how many keys are equal before the first two that are not."""
+    """Return the number of keys before the first difference."""
     most = min(len(old) - was_at, len(new) - now_at)
-    # Letters nearly always tell. But those of `ab` and `c` are those of `a` and `bc`.
+    # The letters nearly always suffice, but those of `ab` and `c` equal those of `a` and `bc`.
     equal = _same_letters(old, was_at, new, now_at, most)
     equal = _same_numbers(old.lengths[was_at : was_at + equal], new.lengths[now_at : now_at + equal])
     return _same_numbers(old.parents[was_at : was_at + equal], new.parents[now_at : now_at + equal])
 
 
 def _same_letters(old: _Keys, was_at: int, new: _Keys, now_at: int, most: int) -> int:
-    """Return how many names there are, put together, before the first two with other letters."""
+    """Return the number of concatenated names before the first difference in letters."""
     was_letters, was_begins, now_letters, now_begins = old.letters, old.begins, new.letters, new.begins
     was_from, now_from = was_begins[was_at], now_begins[now_at]
     found, step = 0, min(_STEP, most)
@@ -123,15 +123,15 @@ def _same_letters(old: _Keys, was_at: int, new: _Keys, now_at: int, most: int) -
 
 
 def _same_numbers(some: memoryview, others: memoryview) -> int:
-    """Return how many numbers are equal before the first two that are not."""
-    # As bytes, for as numbers they would be compared one by one.
+    """Return the number of equal numbers before the first difference."""
+    # Compared as bytes, because numbers would be compared one by one.
     if bytes(some) == bytes(others):
         return len(some)
     return next(number for number, (one, other) in enumerate(zip(some, others, strict=True)) if one != other)
 
 
 def _first_from(key: tuple[str, bytes], keys: _Keys, start: int, paths: list[str]) -> int:
-    """Return the first row whose key is not smaller, after `start`, whose is. A near one is found soonest."""
+    """Return the first row after `start` whose key is not smaller. Faster for near rows."""
     step = 1
     while start + step < len(keys) and keys.key(start + step, paths) < key:
         step *= 2
@@ -143,7 +143,7 @@ def _first_from(key: tuple[str, bytes], keys: _Keys, start: int, paths: list[str
 def _by_number(
     was_code: pa.Array, was_name: pa.Array, now_code: pa.Array, now_name: pa.Array
 ) -> tuple[pa.Array, pa.Array]:
-    """Tell the same where little is common: by a number for each path, whatever their order."""
+    """Return the same masks by numbering all paths, for tables with few common paths."""
     low = pa.concat_arrays([was_name, now_name]).dictionary_encode().indices.cast(pa.int64())
     high = pa.concat_arrays([was_code, now_code]).cast(pa.int64())
     key = pc.bit_wise_or(pc.shift_left(high, 32), low)
@@ -158,5 +158,5 @@ def _answers(kept: bytearray) -> pa.Array | None:
 
 
 def _numbers(values: pa.Array) -> memoryview:
-    """Return where 32-bit numbers lie in memory."""
+    """Return a view of 32-bit numbers."""
     return memoryview(values.buffers()[1]).cast("B").cast("i")[values.offset : values.offset + len(values)]

@@ -1,4 +1,4 @@
-"""Sorted tables of any size -> row groups of one size."""
+"""Converts sorted tables of any size to row groups of one size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tidemark.index.rows.external_sort import trimmed
 
 
 def row_groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Return the same rows in tables of `rows` (the last has what is left), each one chunk, `trimmed`."""
+    """Return the same rows in tables of `rows` rows (the last may be smaller), each one chunk, `trimmed`."""
     waiting: list[pa.Table] = []
     count = 0
     for table in tables:

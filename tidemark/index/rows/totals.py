@@ -1,4 +1,4 @@
-"""Sums over an index, made while its rows stream by."""
+"""Computes the totals of an index from a stream of rows."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Counter:
         if len(several):
             self._links.append(several)
             self._links_waiting += len(several)
-        # Each look at what was seen costs its size, so that it is done the less often the larger it is.
+        # Deduplication costs time proportional to the set's size, so it runs less often as the set grows.
         if self._links_waiting > max(1 << 16, len(self._links_seen)):
             self._count_links()
 
     def totals(self, *, unreadable: int = 0, vanished: int = 0, changed: int = 0) -> Totals:
-        """Return the sums so far, with what was counted elsewhere."""
+        """Return the sums so far, including the given counts."""
         self._count_links()
         return Totals(
             entries=self._entries,

@@ -1,4 +1,4 @@
-"""Sums of sizes, which 64 bits do not always hold: two sparse files of 2^63 - 1 bytes fit in any tmpfs."""
+"""Sums of sizes, which may exceed 64 bits: two sparse files of 2^63 - 1 bytes fit in any tmpfs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LARGEST: Final = 2**63 - 1
 
 
 def summable(sizes: Any) -> Any:
-    """Return 64-bit numbers in a type that holds their sum: as they are, or where they may not fit, as WIDE.
+    """Return 64-bit numbers in a type that can hold their sum: unchanged, or as WIDE if it may not fit.
 
-    Arrow's sums of 64-bit numbers begin again at -2^63 where they leave 64 bits, without a word.
+    Arrow's sums of 64-bit numbers silently wrap around to -2^63.
     """
     extremes = pc.min_max(sizes).as_py()
     largest = max(abs(extremes["min"] or 0), abs(extremes["max"] or 0))
@@ -22,15 +22,15 @@ def summable(sizes: Any) -> Any:
 
 
 def total(sizes: Any) -> int:
-    """Return the sum of 64-bit numbers, however large; 0 of none."""
+    """Return the exact sum of 64-bit numbers; 0 if there are none."""
     return int(pc.sum(summable(sizes)).as_py() or 0)
 
 
 def fits(number: int) -> bool:
-    """Tell whether a sum fits into 64 bits."""
+    """Return whether a sum fits into 64 bits."""
     return -LARGEST - 1 <= number <= LARGEST
 
 
 def clamped(number: int) -> int:
-    """Return a sum, or the nearest number that fits into 64 bits."""
+    """Return the nearest number to a sum that fits into 64 bits."""
     return min(max(number, -LARGEST - 1), LARGEST)
