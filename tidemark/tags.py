@@ -66,7 +66,7 @@ class PointMetadata:
     account: str
     region: str
     created: datetime  # when the session opened; whole seconds, UTC
-    retention_days: int | None  # None keeps for ever
+    retention_days: int | None  # None keeps forever
     index: str | None = None  # None until it is known
     manifest_sha256: str | None = None  # of that index; None in what earlier versions wrote
 

@@ -43,7 +43,7 @@ def way_out(client: BackupClient, job: JobState, file_system: FileSystem) -> str
         return "fix the cause and redrive this execution, or start a new one"
     others = _named(client, job, file_system)
     if others:
-        cause = f"{others} ran meanwhile"
+        cause = f"{others} ran at that time"
     elif "running job" in job.message:
         cause = (
             "another backup or copy job of the same file system ran for the whole start window of this one"

@@ -3,7 +3,7 @@
  * A stack of directories, newest first, and a short one of chunks of names: a thread that lists a large directory
  * gives chunks of it to the others, because over a network the stats of one directory are what takes long. Entries
  * are reached through the open directory above them, so depth has no limit and no symbolic link is followed.
- * crawler.py says what a crawl promises, c_crawler.py calls what is not static here. No memory: the process ends. */
+ * crawler.py defines the interface, c_crawler.py calls the non-static functions. Out of memory: the process aborts. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -22,29 +22,29 @@
 
 enum { LISTING = 1 << 18, CHUNK = 32, FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK };
 
-/* What c_crawler.py repeats, in the same order: operations of a problem, shared numbers, columns, options. */
+/* Must match c_crawler.py, including order: operations of a problem, shared numbers, columns, options. */
 enum { OPEN, READDIR, STAT, READLINK, LIST };
-enum { ENTRIES, DIRECTORIES, QUEUED, BYTES, PAUSE, STOP, LEFT_OUT }; /* the last: one for each pattern, from here on */
+enum { ENTRIES, DIRECTORIES, QUEUED, BYTES, PAUSE, STOP, LEFT_OUT }; /* LEFT_OUT: one for each pattern, from here on */
 enum { DIRS, DIR_ENDS, NAMES, NAME_ENDS, TARGETS, TARGET_ENDS, DIRECTORY, MODE, NLINK, UID, GID, SIZE, INODE,
        MTIME, CTIME, MTIME_NS, CTIME_NS, PROBLEMS, DEFERRED, COLUMNS };
 enum { ANY = 1, ONE, DIRECTORIES_OR_NONE, SET, NOT_SET, SET_END, QUOTE }; /* exclusions.py's, in patterns */
 typedef struct { char *at; size_t used, room; } Buffer;
 typedef struct { Buffer column[COLUMNS]; size_t bytes; int32_t rows, dirs; const void *last_dir; time_t begun; } Batch;
-typedef struct { /* all of it the caller's, and there to the end */
+typedef struct { /* owned by the caller, valid until the end */
     int root, batches; /* an open directory; a pipe to which the addresses of batches are written */
     int threads, descriptors, batch_rows;
-    size_t batch_bytes, queue_bytes; /* at most so many wait in a batch of each thread, and in the stack */
-    long long device, ns_an_operation; /* the root's; 0 for no limit */
+    size_t batch_bytes, queue_bytes; /* limits of each thread's batch, and of the stack */
+    long long device, ns_an_operation; /* of the root; 0 for no limit */
     const char *exclude; /* patterns, as exclusions.py writes them, each ended by NUL, and an empty one */
-    atomic_llong *shared; /* counters, and what the caller sets. PAUSE: list no further directory. STOP: end soon */
+    atomic_llong *shared; /* counters, and flags set by the caller. PAUSE: list no more directories. STOP: end soon */
 } Options;
-typedef struct Work { /* a directory, listed once it is open; or, with count > 0, so many names in the open `dir` */
-    struct Work *next, *dir; /* dir: the one above, where it is open */
-    int fd, users, count; size_t length; char bytes[]; /* names, or the path from the root with a slash at its end */
+typedef struct Work { /* a directory, listed after it is opened; or, with count > 0, `count` names in the open `dir` */
+    struct Work *next, *dir; /* dir: the parent, if it is open */
+    int fd, users, count; size_t length; char bytes[]; /* names, or the path from the root with a trailing slash */
 } Work;
 typedef struct { Work *top; size_t bytes; int held; } Stack;
 typedef struct {
-    const Options *options; atomic_llong *shared; /* the latter are the former's */
+    const Options *options; atomic_llong *shared; /* options->shared */
     pthread_mutex_t lock; pthread_cond_t work;
     Stack dirs, chunks; long long next_operation; int started, busy; atomic_int open, idle; pthread_t thread[];
 } Crawl;
@@ -72,7 +72,7 @@ void crawl_free_batch(Batch *batch) {
     free(batch);
 }
 
-static void emit(Crawl *c, Batch *batch) { /* waits where the reader is slow */
+static void emit(Crawl *c, Batch *batch) { /* blocks if the reader is slow */
     if (write(c->options->batches, &batch, sizeof batch) != sizeof batch) abort(); /* no memory */
 }
 
@@ -81,7 +81,7 @@ static void problem(Batch *batch, int operation, int error, const Work *dir, con
     put(batch, PROBLEMS, dir->bytes, dir->length); put(batch, PROBLEMS, name, strlen(name));
 }
 
-static void wait_for_turn(Crawl *c) { /* before every request, where a rate limit is set */
+static void wait_for_turn(Crawl *c) { /* before every request, if there is a rate limit */
     if (!c->options->ns_an_operation) return;
     struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t);
     long long at = t.tv_sec * 1000000000LL + t.tv_nsec, step = 50000000;
@@ -116,12 +116,12 @@ static void release(Crawl *c, Work *work) {
     free(work);
 }
 
-static void defer(Crawl *c, Batch *batch, Work *work) { /* let the caller keep a directory for later */
+static void defer(Crawl *c, Batch *batch, Work *work) { /* return a directory to the caller for later */
     put(batch, DEFERRED, work->bytes, work->length + 1);
     release(c, work->dir); release(c, work);
 }
 
-static Work *take(Crawl *c) { /* NULL when there is nothing more to do, for anyone */
+static Work *take(Crawl *c) { /* NULL if no work is left for any thread */
     for (;;) {
         Work *work = c->shared[STOP] ? NULL : pop(&c->chunks);
         if (!work && !c->shared[STOP] && !c->shared[PAUSE]) work = pop(&c->dirs);
@@ -131,7 +131,7 @@ static Work *take(Crawl *c) { /* NULL when there is nothing more to do, for anyo
     }
 }
 
-static int64_t microseconds(const struct statx_timestamp *t) { /* a damaged inode's may be too far away: clamp it */
+static int64_t microseconds(const struct statx_timestamp *t) { /* a damaged inode's may be out of range: clamp it */
     int64_t most = INT64_MAX / 1000000 - 1, s = t->tv_sec > most ? most : t->tv_sec < -most ? -most : t->tv_sec;
     return s * 1000000 + t->tv_nsec / 1000;
 }
@@ -152,12 +152,12 @@ static void append(Crawl *c, Batch *batch, const Work *dir, const char *name, co
         (int64_t)(sx->stx_size > INT64_MAX ? INT64_MAX : sx->stx_size), (int64_t)sx->stx_ino,
         microseconds(&sx->stx_mtime), microseconds(&sx->stx_ctime),
         sx->stx_mtime.tv_nsec % 1000, sx->stx_ctime.tv_nsec % 1000 };
-    static const size_t widths[] = { 4, 4, 4, 8, 8, 8, 8, 8, 8, 2, 2 }; /* the lower bytes come first on our machines */
+    static const size_t widths[] = { 4, 4, 4, 8, 8, 8, 8, 8, 8, 2, 2 }; /* little-endian machines only */
     for (int n = DIRECTORY; n <= CTIME_NS; n++) put(batch, n, &numbers[n - DIRECTORY], widths[n - DIRECTORY]);
     batch->rows++;
 }
 
-static uint32_t character(const char **at) { /* UTF-8's next, or a byte that is not UTF-8, as PEP 383 has it */
+static uint32_t character(const char **at) { /* the next of UTF-8, or an invalid byte as in PEP 383 */
     const unsigned char *s = (const void *)*at;
     uint32_t more = *s >= 0xF8 ? 0 : *s >= 0xF0 ? 3 : *s >= 0xE0 ? 2 : *s >= 0xC0, c = more ? *s & (0x3F >> more) : *s;
     static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
@@ -170,7 +170,7 @@ static uint32_t character(const char **at) { /* UTF-8's next, or a byte that is 
     return c;
 }
 
-static int in_set(const char **glob, uint32_t c) { /* whether one of the ranges up to SET_END holds it */
+static int in_set(const char **glob, uint32_t c) { /* whether a range up to SET_END contains it */
     int found = 0;
     for (; **glob != SET_END; *glob += 6) {
         uint32_t end[2] = { 0, 0 };
@@ -192,7 +192,7 @@ static int matches_character(const char **glob, const char **path) {
     }
 }
 
-static int matches(const char *glob, const char *path) { /* only the last of each wildcard is ever tried again */
+static int matches(const char *glob, const char *path) { /* only the last of each wildcard is retried */
     const char *any = NULL, *any_at = NULL, *directories = NULL, *directories_at = NULL;
     for (;;) {
         const char *next = path;
@@ -240,7 +240,7 @@ static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int
     while (!atomic_compare_exchange_weak(&c->shared[BYTES], &before, sum(before, bytes)));
     if (below.held) {
         pthread_mutex_lock(&c->lock);
-        int keep = c->open <= c->options->descriptors; /* else they are reached from the root again */
+        int keep = c->open <= c->options->descriptors; /* otherwise they are opened from the root */
         for (Work *work; (work = pop(&below));) {
             if (keep) dir->users++; else work->dir = NULL;
             if (c->dirs.bytes < c->options->queue_bytes) push(&c->dirs, work); else defer(c, *batch, work);
@@ -248,14 +248,14 @@ static void stat_names(Crawl *c, Batch **batch, Work *dir, const char *name, int
         if (c->idle) pthread_cond_broadcast(&c->work);
         pthread_mutex_unlock(&c->lock);
     }
-    const Batch *b = *batch; /* the caller hears of a slow crawl within seconds, too */
+    const Batch *b = *batch; /* a slow crawl also returns batches within seconds */
     if (b->rows < c->options->batch_rows && b->bytes < c->options->batch_bytes && now() < b->begun + 2) return;
     emit(c, *batch); *batch = new_batch();
 }
 
 static int hand_over(Crawl *c, Work *dir, const char *names, size_t length, int count) {
     pthread_mutex_lock(&c->lock);
-    int taken = c->chunks.held < 2 * (c->options->threads - 1); /* so that no queue grows with a directory */
+    int taken = c->chunks.held < 2 * (c->options->threads - 1); /* so that the queue does not grow with a directory */
     if (taken) {
         push(&c->chunks, new_work(dir, names, length, ""));
         c->chunks.top->count = count; dir->users++;
@@ -265,8 +265,8 @@ static int hand_over(Crawl *c, Work *dir, const char *names, size_t length, int 
     return taken;
 }
 
-/* From the open directory above, or from the root: name by name, so that no link is followed anywhere on the path.
- * An error on another file system, mounted over the path, says nothing about the one that is crawled: EXDEV then. */
+/* From the open parent, or from the root: name by name, so that no link in the path is followed.
+ * An error on another file system, mounted over the path, is not about the crawled one: EXDEV then. */
 static int open_dir(Crawl *c, Work *work, const Work *above) {
     struct stat status;
     int from = above ? above->fd : c->options->root, fd, mine = 0, error;
@@ -286,7 +286,7 @@ static int open_dir(Crawl *c, Work *work, const Work *above) {
 
 static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
     struct stat before = { 0 }, after;
-    char *names = buffer + LISTING; long read = 0; int wanted = 0; /* once somebody has waited, all are kept supplied */
+    char *names = buffer + LISTING; long read = 0; int wanted = 0; /* after a thread has waited, keep all supplied */
     int fd = open_dir(c, dir, dir->dir);
     if (fd < 0 && errno == ESTALE && dir->dir) fd = open_dir(c, dir, NULL); /* the handle is stale, not the name */
     int opened = fd >= 0 && !fstat(fd, &before);
@@ -310,7 +310,7 @@ static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
                 stat_names(c, batch, dir, names, count);
             end = names; count = 0;
         }
-        if (count) stat_names(c, batch, dir, names, count); /* promptly: the listing may have brought the attributes */
+        if (count) stat_names(c, batch, dir, names, count); /* soon, because the listing may have fetched the attributes */
     }
     if (read < 0 || (ours && fstat(fd, &after))) problem(*batch, READDIR, errno, dir, "");
     else if (ours && memcmp(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim)) problem(*batch, LIST, 0, dir, "");
@@ -319,12 +319,12 @@ static void list(Crawl *c, Batch **batch, Work *dir, char *buffer) {
 
 static void *run(void *crawl) {
     Crawl *c = crawl; Batch *batch = new_batch();
-    char *buffer = checked(malloc(2 * LISTING)); /* what getdents says, and the names in it */
+    char *buffer = checked(malloc(2 * LISTING)); /* the result of getdents, and the names in it */
     pthread_mutex_lock(&c->lock);
     for (Work *work; (work = take(c)); c->busy--) {
         pthread_mutex_unlock(&c->lock);
         if (work->count) stat_names(c, &batch, work->dir, work->bytes, work->count); else list(c, &batch, work, buffer);
-        batch->last_dir = NULL; /* its address may come again for another directory */
+        batch->last_dir = NULL; /* its address may be reused for another directory */
         pthread_mutex_lock(&c->lock);
         release(c, work->dir); release(c, work);
     }
@@ -335,21 +335,21 @@ static void *run(void *crawl) {
     return NULL;
 }
 
-/* List directories, their paths NUL-ended and an empty one after them, and all below. Write to the pipe the addresses
- * of batches, the caller's to free, and a NULL for each thread when it ends; `threads` says how many there are. */
+/* List directories (NUL-terminated paths, then an empty one) and everything below. Write to the pipe the addresses
+ * of batches, which the caller frees, and a NULL for each thread when it ends; `threads` is set to their number. */
 Crawl *crawl_start(const Options *options, const char *paths, int *threads) {
     Crawl *c = checked(calloc(1, sizeof *c + (size_t)options->threads * sizeof *c->thread));
     c->options = options; c->shared = options->shared;
     pthread_mutex_init(&c->lock, NULL); pthread_cond_init(&c->work, NULL);
     for (; *paths; paths += strlen(paths) + 1) push(&c->dirs, new_work(NULL, paths, strlen(paths), ""));
-    sigset_t all, before; sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the caller's */
+    sigset_t all, before; sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, &before); /* the caller handles signals */
     while (c->started < options->threads && !pthread_create(&c->thread[c->started], NULL, run, c)) c->started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     *threads = c->started;
     return c;
 }
 
-/* After the last NULL: free the crawl, and return a batch with the directories that a pause has left. */
+/* After the last NULL: free the crawl, and return a batch with the directories left by a pause. */
 Batch *crawl_rest(Crawl *c) {
     Batch *batch = new_batch();
     while (c->started) pthread_join(c->thread[--c->started], NULL);

@@ -37,7 +37,7 @@ _BATCH_SECONDS = 1.0  # so that a slow crawl also returns batches
 _QUEUE_BYTES, _WAITING_BYTES = (
     1 << 25,
     150,
-)  # of the directories that wait in memory; of each, beside its path
+)  # bytes of waiting directories in memory; overhead of each in addition to its path
 _MOST_THREADS = 32  # more would only wait for the interpreter lock
 _S_IFMT, _S_IFREG = 0o170000, 0o100000
 

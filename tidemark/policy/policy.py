@@ -57,7 +57,7 @@ class CopyTarget:
     region: str
     vault: str
     account: str | None = None  # None: the policy's account
-    keep_days: int | None  # None keeps for ever
+    keep_days: int | None  # None keeps forever
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Policy:
     region: str  # of the file systems and of `vault`
     file_systems: tuple[str, ...]
     vault: str
-    keep_days: int | None  # None keeps for ever
+    keep_days: int | None  # None keeps forever
     copies: tuple[CopyTarget, ...] = ()
     index: bool = True
     crawl: CrawlSettings = CrawlSettings()

@@ -78,9 +78,9 @@ def _content(
                 return
             last = key
         if row_group == 0 and Key(parent=parents[0], name=names[0]) != part.first:
-            yield _finding(store, manifest, part, "does not begin where the manifest says")
+            yield _finding(store, manifest, part, "does not begin with the manifest's first row")
     if last != part.last:
-        yield _finding(store, manifest, part, "does not end where the manifest says")
+        yield _finding(store, manifest, part, "does not end with the manifest's last row")
 
 
 def _finding(store: Store, manifest: Manifest, file: File, what: str) -> Finding:
