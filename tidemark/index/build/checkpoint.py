@@ -34,7 +34,7 @@ class Checkpoint:
     problems: tuple[str, ...]
     pending: str
     entries: int  # in the runs, for progress
-    left_out: tuple[int, ...] | None = None  # see Crawl.left_out; None: written by a version that did not record it
+    left_out: tuple[int, ...] | None = None  # see Crawl.left_out; None: not recorded by an earlier version
 
     def pending_directories(self, store: Store) -> Iterator[bytes]:
         """Return the directories that are not listed yet."""

@@ -41,9 +41,7 @@ class IndexingPaused(Exception):
 def _for_many_objects() -> Iterator[None]:
     """Tune allocator and garbage collector for many allocations, until the block ends."""
     with contextlib.suppress(NotImplementedError, AttributeError):
-        pa.set_memory_pool(
-            pa.jemalloc_memory_pool()
-        )  # if available: returns memory freed by threads soonest
+        pa.set_memory_pool(pa.jemalloc_memory_pool())  # if available: returns memory freed by threads soonest
     if gc.get_freeze_count():  # already done by a caller
         yield
         return
@@ -79,7 +77,7 @@ def build_index(
     sorted runs: about 60 bytes per entry for trees of more than a quarter of a million entries.
     `may_continue` is called about every second and `may_complete` before the manifest is written; they
     refuse by raising. `pause_wanted` is also called about every second. `progress` is updated. `resume` is
-    the checkpoint of an earlier worker; the crawl must then start with its pending directories, and `excluded`
+    the checkpoint of an earlier worker; the crawl must then start at its pending directories, and `excluded`
     and `flags` must be the same. `attempt` names a separate folder for the build (see Folder); the index is
     then only proposed, and becomes complete when it is published. Memory does not grow with the number of
     entries.

@@ -15,7 +15,7 @@ class BuildProgress:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._phase_began = monotonic()
-        self.entries_before = 0  # the part of `entries` that an earlier worker crawled, excluded from the rate
+        self.entries_before = 0  # those of an earlier worker, which do not count for the rate
         self.phase: Literal["crawling", "writing"] = "crawling"
         self.entries_expected: int | None = None  # the number of entries in the previous index
         self.entries = 0  # crawled so far

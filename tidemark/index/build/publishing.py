@@ -16,7 +16,7 @@ from tidemark.index.storage.object_store import ObjectMissing, Store
 
 
 def publish(store: Store, manifest: Manifest) -> None:
-    """Publish the manifest of a build without concurrent attempts. Raises IndexingFailed if another exists."""
+    """Publish the manifest of a build without concurrent attempts. Raises IndexingFailed if one exists."""
     put_new(store, manifest.identity.prefix + MANIFEST, manifest.to_json())
 
 
