@@ -122,7 +122,7 @@ REFUSED = {
     "a Map without a processor": (text(M={"Type": "Map", "End": True}), "needs ItemProcessor"),
     "a reader, which the interpreter lacks": (
         text(M=MAP | {"ItemReader": {}}),
-        "the local cloud has no ItemReader",
+        "the local cloud does not support ItemReader",
     ),
     "a resource of another partition": (
         text(A=TASK | {"Resource": "arn:aws-cn:states:::lambda:invoke"}),
