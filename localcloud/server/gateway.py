@@ -86,9 +86,7 @@ class Gateway:
         if is_control or caller.signature.service == CONTROL_SERVICE:
             named = is_control and caller.signature.service == CONTROL_SERVICE
             if not named or caller.credentials is not self.cloud.owner:
-                why = (
-                    f"the control interface requires the user's key and signing name {CONTROL_SERVICE!r}"
-                )
+                why = f"the control interface requires the user's key and signing name {CONTROL_SERVICE!r}"
                 return _forbidden(why, environ, start_response)
             return self.control(environ, start_response)
         principal = caller.credentials.principal

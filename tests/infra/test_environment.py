@@ -49,7 +49,8 @@ def test_without_the_venv_module_nothing_is_left_behind(
     said = "mkdir -p $3/bin; ln -s /bin/false $3/bin/python; echo ensurepip is not available; exit 1"
     monkeypatch.setattr(sys, "executable", str(program(tmp_path / "python", said)))
     with pytest.raises(
-        SystemExit, match=r"could not be made:\n  ensurepip is not.*\n.*apt install python3-venv"
+        SystemExit,
+        match=r"cannot create the virtual environment .*:\n  ensurepip is not.*\n.*apt install python3-venv",
     ):
         make_environment(tmp_path / ".venv")
     assert not (tmp_path / ".venv").exists()

@@ -265,7 +265,7 @@ def test_what_is_refused_about_one_session_keeps_no_other_from_its_end(
     if service == "sns":
         closed = close(call)
         assert closed["status"] == "warning"
-        assert any("nobody was notified" in reason for reason in closed["reasons"])
+        assert any("no notification was sent" in reason for reason in closed["reasons"])
         assert read_session(account.deployment.records, "s").status is SessionStatus.WARNING
         return
     with pytest.raises(Exception, match="SendTaskSuccess"):
