@@ -1,4 +1,4 @@
-# Two commands for a newcomer: `make demo` and `make test`. Both do all of their own set-up.
+# Two commands for a newcomer: `make demo` and `make test`. Both include all setup.
 PYTHON ?= python3
 DIR ?=
 BIN := .venv/bin
@@ -7,44 +7,44 @@ LOCKS := requirements.txt requirements-dev.txt requirements-setup.txt lambdas/re
 
 .PHONY: help demo test test-aws check audit setup lock synth docs bench mutation clean
 
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: setup ## The main job on this machine; DIR=/some/tree chooses what to back up
+demo: setup ## Run the main job on this machine; DIR=/some/tree sets the tree to back up
 	@$(BIN)/tidemark demo $(if $(DIR),"$(DIR)")
 
-test: setup node_modules/.ready ## All tests
+test: setup node_modules/.ready ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-aws: setup node_modules/.ready ## The main job in the account that TIDEMARK_TEST_ACCOUNT names; costs money
+test-aws: setup node_modules/.ready ## Run the main job in the AWS account TIDEMARK_TEST_ACCOUNT; costs money
 	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py
 
-check: setup ## What CI runs beside the tests: format, lint, types, import contracts
+check: setup ## Run the checks of CI other than the tests: format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-setup: .venv/.ready ## The virtual environment, with the command line at .venv/bin/tidemark
+setup: .venv/.ready ## Create the virtual environment, with the command line at .venv/bin/tidemark
 
 .venv/.ready: $(LOCKS) pyproject.toml $(wildcard setup.py tidemark/crawl/*.c)
 	@command -v $(PYTHON) >/dev/null || \
-	  { echo "There is no $(PYTHON) here; install Python 3.11 or newer, or name yours: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	  { echo "$(PYTHON) was not found; install Python 3.11 or newer, or name the interpreter: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -m infra.environment
 	@$(BIN)/python -m infra.bundle
 	@touch $@
 
-# The command of the CDK, and second opinions of the tests; nothing else here needs npm.
+# The CDK CLI and the tests' independent validators; nothing else needs npm.
 node_modules/.ready: package-lock.json .venv/.ready
 	@$(BIN)/python -m infra.node fetch
 
-audit: setup ## Known vulnerabilities of what is pinned; asks a service on the network
+audit: setup ## Check pinned dependencies for known vulnerabilities; queries a network service
 	$(BIN)/pip-audit --require-hashes -r requirements.txt -r lambdas/requirements.txt -r worker_image/requirements.txt
 
-synth: setup node_modules/.ready ## The CloudFormation templates in cdk.out
+synth: setup node_modules/.ready ## Write the CloudFormation templates to cdk.out
 	$(BIN)/python -m infra.node npx cdk synth --quiet
 
-lock: ## Choose versions anew and write them with hashes
+lock: ## Update the pinned versions and their hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-setup.in -o requirements-setup.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements.in -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-dev.in -o requirements-dev.txt
@@ -53,14 +53,14 @@ lock: ## Choose versions anew and write them with hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade worker_image/compiler.in -o worker_image/compiler.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade tests/infra/ministack.in -o tests/infra/ministack.txt
 
-bench: setup ## Measure the crawler and the index on this machine; nothing else should run meanwhile
+bench: setup ## Measure the crawler and the index on this machine; run nothing else meanwhile
 	$(BIN)/python -m bench
 
-mutation: setup ## Change the rules in small ways, and list the changes that no test notices (a sample)
+mutation: setup ## Mutate the rules and list the mutants that no test detects (a sample)
 	$(BIN)/python -m bench.mutation --sample 200
 
-docs: setup ## Write the generated documents again
+docs: setup ## Regenerate the generated documents
 	$(BIN)/python -m tidemark.cli.reference
 
-clean: ## Remove everything that setup and runs made
+clean: ## Remove everything that setup and runs created
 	rm -rf .venv node_modules build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

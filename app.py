@@ -1,7 +1,7 @@
-"""The CDK's entry: `cdk synth`, or `python app.py --output DIR` where there is no `cdk` command.
+"""The CDK entry point: `cdk synth`, or `python app.py --output DIR` without the `cdk` command.
 
 Reads tidemark.yaml, or the file named by `-c config=FILE`, `--config FILE` or TIDEMARK_CONFIG. Makes no AWS
-call.
+calls.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tidemark.settings import SynthSettings  # noqa: E402
 
 
 def main() -> int:
-    """Synthesize; return 0, or the exit code of the error that was told."""
+    """Synthesize; return 0, or the exit code of the error that was printed."""
     parser = argparse.ArgumentParser(description="Synthesize Tidemark's cloud assembly.")
-    parser.add_argument("--output", type=Path, help="directory of the assembly (default: cdk.out)")
-    parser.add_argument("--config", help="tidemark.yaml to use")
+    parser.add_argument("--output", type=Path, help="output directory of the assembly (default: cdk.out)")
+    parser.add_argument("--config", help="path of tidemark.yaml")
     arguments = parser.parse_args()
     try:
         app = application(outdir=arguments.output)
         compose(app, configuration_of(app, arguments.config or SynthSettings.from_environment().config))
         app.synth()
-        # The CDK has copied the assets, and its umask is this machine's.
+        # The CDK has copied the assets with this machine's umask.
         for asset in Path(app.outdir).glob("asset.*/"):
             make_readable(asset)
     except TidemarkError as error:

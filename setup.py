@@ -1,4 +1,4 @@
-"""Builds the crawler's core where there is a C compiler; without one, the crawler in Python is used."""
+"""Builds the crawler's C core if there is a C compiler; otherwise the Python crawler is used."""
 
 from setuptools import Extension, setup
 

@@ -1,1 +1,1 @@
-"""Tidemark's crawler and index, measured against what a user could take instead: `python -m bench`."""
+"""Benchmarks of Tidemark's crawler and index against alternatives: `python -m bench`."""

@@ -1,7 +1,7 @@
-"""Measure Tidemark on this machine: `python -m bench`. Nothing else should run meanwhile.
+"""Measure Tidemark on this machine: `python -m bench`. Run nothing else meanwhile.
 
-Prints a table for each subject. Ratios are of one run, for machines differ and are shared; a figure in
-seconds says something of this machine only. Takes half an hour, and 6 GB below --directory.
+Prints a table for each section. Ratios compare figures of the same run, because machines differ and are
+shared; figures in seconds apply to this machine only. Takes half an hour, and 6 GB below --directory.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ PAGE = Path("docs/performance.md")
 
 
 def main() -> None:
-    """Run the sections that are asked for, print their tables, and keep them where that is asked for."""
+    """Run the selected sections, print their tables, and save them with --keep."""
     arguments = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    arguments.add_argument("--only", choices=SECTIONS, action="append", help="a section; may be repeated")
-    arguments.add_argument("--entries", type=int, default=1_000_000, help="of the tree that is crawled")
-    arguments.add_argument("--indexed", type=int, default=10_000_000, help="of the index that is searched")
+    arguments.add_argument(
+        "--only", choices=SECTIONS, action="append", help="run only this section; can be repeated"
+    )
+    arguments.add_argument("--entries", type=int, default=1_000_000, help="size of the crawled tree")
+    arguments.add_argument("--indexed", type=int, default=10_000_000, help="size of the searched index")
     arguments.add_argument("--directory", type=Path, default=Path(tempfile.gettempdir()) / "tidemark-bench")
-    arguments.add_argument("--keep", action="store_true", help=f"write the tables into {PAGE}")
+    arguments.add_argument("--keep", action="store_true", help=f"write the tables to {PAGE}")
     given = arguments.parse_args()
     given.directory.mkdir(parents=True, exist_ok=True)
     lines = [_machine(), ""]

@@ -1,7 +1,8 @@
-"""A crawl of the same tree a day later: of its files, a given share is other, new or gone.
+"""A crawl of the same tree a day later: a given share of its files is modified, new or deleted.
 
-`python -m bench.changed --entries N --repository URL` indexes a made-up tree and, as another file system,
-what it is a day later, to compare the two; then the same as the first's next index, and says what each costs.
+`python -m bench.changed --entries N --repository URL` indexes a synthetic tree and, as another file system,
+its state a day later, to compare the two. Then it indexes that state again as the first file system's next
+index. It prints the cost of each.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.storage.object_store import Store, file_store
 
 _DAY_US = 86_400_000_000
-_NEW_INODES = 7046029254386353131  # times a counter: another row of numbers than those that are there
+_NEW_INODES = 7046029254386353131  # times a counter: numbers that differ from the existing inodes
 _CREATED = datetime(2026, 9, 21, tzinfo=UTC)
 
 NUMBERS = (
@@ -36,17 +37,17 @@ NUMBERS = (
 
 
 class ChangedCrawl:
-    """A crawl, changed: of its regular files, half of `share` are modified, a quarter gone, a quarter new.
+    """A crawl, changed: half of `share` of its regular files are modified, a quarter deleted, a quarter new.
 
-    They are in `busy` of the directories (1: scattered over all, which is the hardest to compare). The same
-    seed gives the same changes of the same crawl.
+    The changes are in the share `busy` of the directories (1: scattered over all, the hardest case to
+    compare). The same seed gives the same changes of the same crawl.
     """
 
     def __init__(self, crawl: Crawl, *, share: float = 0.01, busy: float = 1, seed: int = 1) -> None:
         self._crawl, self._share, self._busy = crawl, share, busy
         self._chance = Random(seed)
         self._entries = self._new = 0
-        self.own_seconds = 0.0  # what changing took
+        self.own_seconds = 0.0  # time spent on the changes
 
     def batches(self) -> Iterator[Batch]:
         for batch in self._crawl.batches():
@@ -74,7 +75,7 @@ class ChangedCrawl:
         busy = [chance() < self._busy for _ in range(len(memoryview(batch.directories.offsets)))]
         share = self._share / self._busy
         numbers: dict[str, memoryview] = {field: memoryview(getattr(batch, field)) for field in NUMBERS}
-        places: list[int] = []  # of the rows in the batch; of a new one, of the file that it resembles
+        places: list[int] = []  # of the rows in the batch; for a new file, of the one it is copied from
         modified: list[int] = []
         new: list[int] = []
         for row, (mode, directory) in enumerate(zip(numbers["mode"], numbers["directory"], strict=True)):
@@ -106,7 +107,7 @@ class ChangedCrawl:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """An index of a made-up tree."""
+    """An index of a synthetic tree."""
 
     manifest: Manifest
     cpu_seconds: float  # of sorting and writing
@@ -115,9 +116,9 @@ class Made:
 def make(
     store: Store, entries: int, *, share: float = 0.01, busy: float = 1, seed: int = 1, previous: bool = False
 ) -> Iterator[Made]:
-    """Index a made-up tree; then, as another file system, what it is a day later; return the two indexes.
+    """Index a synthetic tree and, as another file system, its state a day later; return both indexes.
 
-    With `previous`, a third follows, of the same, but as the first's next: its cost includes comparing.
+    With `previous`, index that state again as the first's next index, which includes the comparison.
     """
     made_up = SyntheticCrawl(entries, seed=seed)
     yield _index(store, made_up, made_up, 2 * seed, day=0)
@@ -145,7 +146,7 @@ def _index(store: Store, crawl: Crawl, made_up: SyntheticCrawl, file_system: int
 
 
 def picked(column: BytesColumn, places: Sequence[int]) -> list[bytes]:
-    """Return the strings at places of a column."""
+    """Return the strings of a column at `places`."""
     offsets, letters = memoryview(column.offsets), bytes(column.data)
     return [letters[offsets[place] : offsets[place + 1]] for place in places]
 
@@ -154,9 +155,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--entries", type=int, default=1_000_000)
     arguments.add_argument("--repository", required=True, help="file:///path")
-    arguments.add_argument("--share", type=float, default=0.01, help="of the files, that changes")
+    arguments.add_argument("--share", type=float, default=0.01, help="share of the files that changes")
     arguments.add_argument(
-        "--busy", type=float, default=1, help="share of the directories that changes are in"
+        "--busy", type=float, default=1, help="share of the directories that contain changes"
     )
     given = arguments.parse_args()
     store = file_store(given.repository)

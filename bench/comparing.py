@@ -1,4 +1,4 @@
-"""What changed between two indexes of a made-up file server, and one path over many of its nights."""
+"""Measures `diff` of two indexes of a synthetic file server, and the history of a path over many nights."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tidemark.index.storage.catalog import identities, newest_index, newest_inde
 from tidemark.index.storage.object_store import FileStore
 
 _NIGHTS = 90
-_ENTRIES_A_NIGHT = 50_000  # more take longer to make, and hardly longer to look one path up in
+_ENTRIES_A_NIGHT = 50_000  # more take longer to create, but hardly longer to look up a path in
 _NIGHTLY = "fs-00000000000000ff"
 
 
 def figures(directory: Path, entries: int) -> Iterator[Figure]:
-    """Yield what `tidemark diff` costs, cold, and what the history of one path costs from afar."""
+    """Yield the costs of a cold `tidemark diff` and of the history of a path in a remote store."""
     pair, nights = directory / f"pair-{entries}", directory / f"nights-{_NIGHTS}"
     for repository, make_it in ((pair, _make_pair), (nights, _make_nights)):
         if not (repository / "whole").exists():
@@ -61,7 +61,7 @@ def _make_pair(repository: Path, entries: int) -> None:
 
 
 def _make_nights(repository: Path, _entries: int) -> None:
-    """Index one made-up tree night after night, with 1% of its files changed at random each time."""
+    """Index a synthetic tree night after night, with 1% of its files changed at random each time."""
     for night in range(_NIGHTS):
         made = datetime(2026, 8, 1, tzinfo=UTC) + timedelta(days=night)
         identity = IndexIdentity(

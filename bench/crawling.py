@@ -1,4 +1,4 @@
-"""The crawlers and the whole of an index, beside `find` and what else walks a tree, on a warm local disk."""
+"""Measures the crawlers and complete indexing against `find` and similar tools on a warm local disk."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ MEMORY_MB = {C_CRAWLER: 256, PYTHON_CRAWLER: 512}
 
 
 def crawl(crawler: tuple[str, str], tree: Path, *, threads: int, runs: int = 3) -> Cost:
-    """Crawl a tree in a new interpreter and forget what was seen."""
+    """Crawl a tree in a new interpreter and discard the entries."""
     return python(CRAWL.format(module=crawler[0], crawler=crawler[1], threads=threads), tree, runs=runs)
 
 
 def figures(tree: Path, scratch: Path) -> Iterator[Figure]:
-    """Yield what a crawl and an index of a warm tree cost, as multiples of `find`."""
+    """Yield the costs of a crawl and an index of a warm tree, as multiples of `find`."""
     find = run(["find", tree, *FIND])
     yield plain("`find -printf` of all fields", f"{find.wall:.2f} s wall, {find.cpu:.2f} s CPU")
     for name, command in _peers(tree, scratch).items():

@@ -1,4 +1,4 @@
-"""The crawlers where each metadata operation takes 1 ms, 64 at a time, beside `find`, one at a time."""
+"""Measures the crawlers (64 operations at a time) against `find` (one), at 1 ms per metadata operation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bench.measure import apart, run
 from bench.slow_file_system import SlowFileSystemMissing, slow_file_system
 from bench.tree import make_directory, make_tree
 
-_THREADS = 64  # what an NFSv4.1 mount has slots for
+_THREADS = 64  # the number of slots of an NFSv4.1 mount
 
 
 def figures(scratch: Path) -> Iterator[Figure]:
-    """Yield how many times as fast as `find` the crawlers are. Without FUSE, one line that says so."""
+    """Yield the speed of the crawlers as multiples of `find`; without FUSE, one line with the reason."""
     small, tree, flat = scratch / "tree-20000", scratch / "tree-100000", scratch / "directory-100000"
     apart(make_tree, small, 20_000)
     apart(make_tree, tree, 100_000)

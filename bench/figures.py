@@ -1,4 +1,4 @@
-"""What was measured, beside what was aimed at: one table of Markdown, printed as it grows."""
+"""Measurements with their targets, as Markdown tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measurement. `reached` is None where nothing was aimed at."""
+    """One measurement. `reached` is None without a target."""
 
     what: str
     measured: str
@@ -21,7 +21,7 @@ class Figure:
 
 
 def at_most(what: str, value: float, limit: float, unit: str = "", digits: int = 2) -> Figure:
-    """Return a figure that should not exceed a limit."""
+    """Return a figure whose target is at most `limit`."""
     return Figure(
         what=what,
         measured=f"{value:.{digits}f}{unit}",
@@ -31,7 +31,7 @@ def at_most(what: str, value: float, limit: float, unit: str = "", digits: int =
 
 
 def at_least(what: str, value: float, limit: float, unit: str = "", digits: int = 1) -> Figure:
-    """Return a figure that should not fall below a limit."""
+    """Return a figure whose target is at least `limit`."""
     return Figure(
         what=what,
         measured=f"{value:.{digits}f}{unit}",
@@ -41,12 +41,12 @@ def at_least(what: str, value: float, limit: float, unit: str = "", digits: int 
 
 
 def plain(what: str, measured: str) -> Figure:
-    """Return a figure to compare with."""
+    """Return a figure without a target."""
     return Figure(what=what, measured=measured)
 
 
 def printed(title: str, figures: Iterable[Figure]) -> list[str]:
-    """Print a section's figures as they come; return its lines."""
+    """Print a section's figures as they are measured; return its lines."""
     lines = [f"## {title}", "", "| | measured | target | reached |", "|---|---|---|---|"]
     print("\n".join(lines), flush=True)
     for figure in figures:

@@ -1,4 +1,5 @@
-"""Search and the like in an index of a made-up file server: from a cold process, and as if it were in S3."""
+"""Measures search and related commands on a synthetic file server's index: in cold processes, and as if in
+S3."""
 
 from __future__ import annotations
 
@@ -25,11 +26,11 @@ ABSENT = "qxzjkv"
 RARE = "lighthouse"  # bench.synthetic hides one file of such a name
 RARE_NAME = NEEDLE.decode()
 COMMON = "invoice"
-EXPRESSION = "^[a-m]+_[0-9]{3}.*x$"  # which spells out nothing that could be looked for first
+EXPRESSION = "^[a-m]+_[0-9]{3}.*x$"  # without a literal that could narrow the search
 
 
 def figures(repository: Path, file_system: str, scratch: Path) -> Iterator[Figure]:
-    """Yield the size of the newest index and what finding in it costs, beside plocate where it is."""
+    """Yield the size of the newest index and the costs of searches, compared with plocate if installed."""
     store = FileStore(repository)
     index = newest_index(store, file_system)
     yield from _sizes(index)
@@ -79,7 +80,7 @@ def _sizes(index: Manifest) -> Iterator[Figure]:
 
 
 def _digest(store: Store, index: Manifest) -> str:
-    """Return a name of hexadecimal digits, whose trigrams are in nearly every block."""
+    """Return a hexadecimal name; its trigrams are in nearly every block."""
     return next(entry.name for entry in search(store, index, "0123", trigrams=True) if len(entry.name) > 30)
 
 
@@ -100,7 +101,7 @@ def _from_afar(repository: Path, index: Manifest, digest: str) -> Iterator[Figur
     def ask(question: Callable[[FarStore], Any]) -> tuple[float, FarStore]:
         there = FarStore(repository)
         started = time.monotonic()
-        there.get(index.key)  # every question begins with the manifest
+        there.get(index.key)  # every command first reads the manifest
         question(there)
         return time.monotonic() - started, there
 

@@ -1,8 +1,8 @@
 """The size of the functions' asset and the time of their imports: `python -m bench.functions`.
 
-Each function is imported under `-X importtime` as Lambda's runtime would import it: from the unpacked asset,
-with the runtime's SDK beside it, and with the variables by which the X-Ray SDK knows that it is in Lambda;
-without them it makes a client for sampling rules, which no function ever does. Byte code is cached.
+Each function is imported under `-X importtime` as in Lambda's runtime: from the unpacked asset, with the
+runtime's SDK on the path, and with the variables by which the X-Ray SDK detects Lambda; without them it
+creates a client for sampling rules, which does not happen in functions. Byte code is cached.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TARGET_MB = 25
 
 
 def main() -> None:
-    """Print the least, the median and the most of each function's import, the slowest last."""
+    """Print minimum, median and maximum of each function's import time, slowest last."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--runs", type=int, default=11)
     runs = arguments.parse_args().runs

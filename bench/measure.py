@@ -1,4 +1,4 @@
-"""Processes and stores that are watched while they work."""
+"""Measures the costs of processes and the requests to stores."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from tidemark.index.storage.object_store import FileStore
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a process took."""
+    """The resources that a process used."""
 
     wall: float  # seconds
-    cpu: float  # seconds, user and system, of it and its children
-    memory: float  # MB, the most at any time; at least this process's own, of which each is born
+    cpu: float  # seconds, user and system, including children
+    memory: float  # MB, peak; at least that of this process, because children are forked from it
     output: str
 
 
 def run(command: Sequence[str | os.PathLike[str]], runs: int = 3) -> Cost:
-    """Run a command, cold each time but for the page cache; return its quickest run."""
+    """Run a command `runs` times, cold except for the page cache; return the cost of the fastest run."""
     return min((_run(command) for _ in range(runs)), key=lambda cost: cost.wall)
 
 
 def python(program: str, *arguments: object, runs: int = 3) -> Cost:
-    """Run a program of a few lines in a new interpreter."""
+    """Run a short program in a new interpreter."""
     return run([sys.executable, "-c", program, *map(str, arguments)], runs)
 
 
 def apart(function: Callable[..., object], *arguments: object) -> None:
-    """Call a function in a process of its own: what it leaves in memory would count as each later child's."""
+    """Call a function in a separate process, because its memory would count towards later children."""
     process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
     process.start()
     process.join()
@@ -60,14 +60,14 @@ def _run(command: Sequence[str | os.PathLike[str]]) -> Cost:
 
 
 class FarStore(FileStore):
-    """A directory as far away as S3: 30 ms a request, 100 MB/s for each of them. It counts."""
+    """A directory with S3's latency (30 ms per request, 100 MB/s each), which counts requests."""
 
     def __init__(self, directory: Path, seconds: float = 0.030, bytes_per_second: float = 100e6) -> None:
         super().__init__(directory)
         self.at_once = S3Store.at_once
         self._seconds, self._rate = seconds, bytes_per_second
         self._counting = threading.Lock()
-        self.requests = self.lists = self.bytes = 0  # lists are requests, too
+        self.requests = self.lists = self.bytes = 0  # `requests` includes lists
 
     def get(self, key: str) -> bytes:
         return self._counted(super().get(key))

@@ -1,4 +1,4 @@
-"""What an index with a million unreadable paths costs to write, and the commands that read which they are."""
+"""Measures writing an index with a million unreadable paths, and the commands that read them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CREATED = datetime(2026, 9, 21, tzinfo=UTC)
 
 
 class RefusingCrawl:
-    """A crawl whose first regular files, up to a number, cannot be looked at."""
+    """A crawl whose first N regular files are unreadable."""
 
     def __init__(self, crawl: Crawl, most: int) -> None:
         self._crawl, self._most = crawl, most
@@ -87,7 +87,7 @@ class RefusingCrawl:
 
 
 def figures(directory: Path) -> Iterator[Figure]:
-    """Yield the costs of three indexes, of which the last two could not read a million files."""
+    """Yield the costs of three indexes; a million files are unreadable in the last two."""
     repository = directory / f"refused-{_UNREADABLE}"
     shutil.rmtree(repository, ignore_errors=True)
     for day, what in enumerate(("all can be read", "a million files refuse", "and refuse again")):
@@ -139,7 +139,7 @@ def figures(directory: Path) -> Iterator[Figure]:
 
 
 def main() -> None:
-    """Make one of the three indexes and print what it holds."""
+    """Make one of the three indexes and print its counts."""
     arguments = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--repository", required=True, help="file:///path")
     arguments.add_argument("--day", type=int, required=True, help="0, 1 or 2")

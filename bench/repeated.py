@@ -1,7 +1,8 @@
-"""An index of very many entries: a made-up tree, over and over below other directories.
+"""An index of very many entries: a synthetic tree, repeated below different directories.
 
-`python -m bench.repeated --times 1000` sorts and writes 100 million entries, and says what memory that took.
-To make so many up would take longer than to index them. Wants 100 bytes of scratch for each entry.
+`python -m bench.repeated --times 1000` sorts and writes 100 million entries, and prints the memory used.
+Generating that many distinct entries would take longer than indexing them. Needs 100 bytes of scratch space
+per entry.
 """
 
 from __future__ import annotations
@@ -61,8 +62,12 @@ class RepeatedCrawl:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    arguments.add_argument("--times", type=int, default=10, help=f"{_TREE_ENTRIES:,} entries each")
-    arguments.add_argument("--directory", type=Path, default=None, help="for scratch and for the index")
+    arguments.add_argument(
+        "--times", type=int, default=10, help=f"number of repetitions, {_TREE_ENTRIES:,} entries each"
+    )
+    arguments.add_argument(
+        "--directory", type=Path, default=None, help="directory for scratch files and the index"
+    )
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(dir=given.directory) as scratch:
         crawl = RepeatedCrawl(given.times)

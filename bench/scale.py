@@ -1,4 +1,4 @@
-"""What sorting and writing cost, and whether memory stays flat, with made-up file servers of two sizes."""
+"""Measures the cost and memory of sorting and writing, with synthetic file servers of two sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from bench.figures import Figure, at_least, plain
 from bench.measure import run
 
-FILE_SYSTEM = "fs-0000000000000001"  # as bench.synthetic names it, by its seed
+FILE_SYSTEM = "fs-0000000000000001"  # the name that bench.synthetic derives from its seed
 _SMALL = 1_000_000
 
 
@@ -32,7 +32,7 @@ def figures(repository: Path, entries: int) -> Iterator[Figure]:
 
 
 def make_repository(repository: Path, entries: int) -> None:
-    """Have an index of so many entries in a repository; what is there already is taken."""
+    """Index `entries` entries into a repository, unless it has an index already."""
     if not list(repository.glob("indexes/*/*/*/*/manifest.json")):
         _index(repository, entries)
 

@@ -1,7 +1,7 @@
 """Time and memory of the main job on this machine: `python -m bench.session [DIR]`, and of `cdk synth`.
 
-Memory is the sum of all processes' proportional set sizes (Linux), looked at ten times a second: pages
-that several processes share are counted once.
+Memory is the sum of all processes' proportional set sizes (Linux), sampled ten times a second: pages that
+several processes share are counted once.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _LOOK_SECONDS = 0.1
 
 
 def main() -> None:
-    """Print what `cdk synth` and `tidemark demo` took."""
+    """Print time and memory of `cdk synth` and `tidemark demo`."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("directory", nargs="?", help="the demo's DIR; by default the demo's own")
+    arguments.add_argument("directory", nargs="?", help="DIR of the demo (default: the demo's own)")
     directory = arguments.parse_args().directory
     with tempfile.TemporaryDirectory() as output:
         synth = [sys.executable, "-m", "infra.node", "npx", "cdk", "synth", "--quiet", "--output", output]
         _report("cdk synth", synth, "<= 20 s")
     target = "<= 120 s" if directory else "<= 60 s"
-    # With a directory, only the session itself: what a program that asks for JSON gets.
+    # With a directory, run only the session itself, as for JSON output.
     demo = [TIDEMARK, "demo", *(["--json", directory] if directory else [])]
     _report("tidemark demo", demo, f"{target}, <= 700 MB")
 
@@ -44,7 +44,7 @@ def _report(name: str, command: Sequence[str | Path], target: str) -> None:
 
 
 def _megabytes(top: int) -> float:
-    """Return the proportional set size of a process and all below it."""
+    """Return the proportional set size of a process and all its descendants."""
     total, waiting = 0, [top]
     while waiting:
         process = Path(f"/proc/{waiting.pop()}")
@@ -55,7 +55,7 @@ def _megabytes(top: int) -> float:
             for children in process.glob("task/*/children"):
                 waiting += map(int, children.read_text().split())
         except (OSError, ProcessLookupError):
-            continue  # it has ended meanwhile
+            continue  # the process has ended meanwhile
     return total / 1024
 
 

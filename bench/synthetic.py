@@ -1,10 +1,11 @@
-"""A crawl of a tree that exists nowhere: as many entries as asked for, named and shaped like a file server's.
+"""A crawl of a synthetic tree of any size, with names and structure like a file server's.
 
 Nearly half of the entries are copies of directories of a real tree (names, sizes, modes, times of its files),
-as home directories and backups of servers hold them; the rest are photographs, office files, objects named by
-their digests, web pages, mail and logs. The same seed and the same real tree give the same entries.
+as in home directories and server backups; the rest are photographs, office files, objects named by their
+digests, web pages, mail and logs. The same seed and the same real tree give the same entries.
 
-`python -m bench.synthetic --entries N --repository URL` indexes one and says what sorting and writing cost.
+`python -m bench.synthetic --entries N --repository URL` indexes one and prints the costs of sorting and
+writing.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ _WORDS = (
     "training travel Übersicht Größe présentation 会議"
 ).encode().split()  # fmt: skip
 _OFFICE = b"xlsx xlsx docx docx pdf pdf pptx txt csv msg".split()
-NEEDLE = b"Minutes of the lighthouse keeper.docx"  # one file in the middle of all, for who searches
+NEEDLE = b"Minutes of the lighthouse keeper.docx"  # one file in the middle of all, for search benchmarks
 _NOW_US = 1_790_000_000_000_000  # some day in 2026, so that a seed gives the same times on any day
-_INODES = 11400714819323198485  # EFS's look random: multiples of a large odd number, so that none comes twice
+_INODES = 11400714819323198485  # EFS's look random: multiples of a large odd number, so that none repeats
 
 # name, mode, nlink, size, mtime_us, ctime_us, target
 _Item = tuple[bytes, int, int, int, int, int, bytes]
@@ -48,7 +49,7 @@ _Tree = dict[bytes, list[_Item]]  # by the path below its top: b"" or b"a/b/"
 
 
 class SyntheticCrawl:
-    """A `tidemark.crawl.crawler.Crawl` without a file system. `seconds` is what it took itself."""
+    """A `tidemark.crawl.crawler.Crawl` without a file system. `seconds` is the time spent on generation."""
 
     def __init__(self, entries: int, *, seed: int = 1, real: Path = Path("/usr")) -> None:
         self._wanted, self._chance = entries, Random(seed)
@@ -85,7 +86,7 @@ class SyntheticCrawl:
     def stop(self) -> None: ...
 
     def _directories(self) -> Iterator[tuple[bytes, list[_Item]]]:
-        """Return paths of directories with what is in them, newest subtree first in no helpful order."""
+        """Yield directories with their entries, in an order unfavorable to the sorter."""
         chance, made, number = self._chance, 0, 0
         makers: list[Callable[[Random], _Tree]] = [
             self._copied, _photographs, _office, _objects, _web, _mail, _logs,
@@ -122,7 +123,7 @@ class SyntheticCrawl:
             yield path, list(directories.values())
 
     def _copied(self, chance: Random) -> _Tree:
-        """Return a copy of a real directory: written file after file, half of them with their times."""
+        """Return a copy of a real directory, written file by file; half of the copies keep their times."""
         moment = _past(chance)
         copy: _Tree = {}
         for path, items in chance.choice(self._real).items():
@@ -146,7 +147,7 @@ class _Rows:
         self._owner = array("q")
 
     def add(self, path: bytes, items: list[_Item]) -> None:
-        """Add a directory; whose it is follows from its path."""
+        """Add a directory; its owner is derived from its path."""
         self._directory.extend([len(self._paths)] * len(items))
         self._owner.extend([1000 + sum(b"/".join(path.split(b"/", 3)[:3])) % 400] * len(items))
         self._paths.append(path)
@@ -154,7 +155,7 @@ class _Rows:
         self.names += [item[0] for item in items]
 
     def batch(self) -> Batch:
-        """Return what there is."""
+        """Return the filled batch."""
         columns = list(zip(*self._items, strict=True)) or [()] * 7
         _, mode, nlink, size, mtime, ctime, target = columns
         inode = [_INODES * (self._first + number) % 2**63 for number in range(len(self.names))]
@@ -178,12 +179,12 @@ class _Rows:
 
 
 def bytes_column(values: list[bytes]) -> BytesColumn:
-    """Return texts as a crawler hands them over."""
+    """Return texts as a crawler's column."""
     return BytesColumn(offsets=array("i", accumulate(map(len, values), initial=0)), data=b"".join(values))
 
 
 def _subtrees(top: Path) -> list[_Tree]:
-    """Return the directories below a real one that have 50 to 5,000 entries, with all that is below each."""
+    """Return the subtrees of a real directory that have 50 to 5,000 entries."""
     listed: _Tree = {}
     device = top.stat().st_dev
     waiting = [b""]
@@ -211,7 +212,7 @@ def _subtrees(top: Path) -> list[_Tree]:
 
 
 def _past(chance: Random) -> int:
-    """Return a moment of the last years, the later the likelier."""
+    """Return a moment of the last years; later ones are more likely."""
     return _NOW_US - int(chance.expovariate(1 / 5e13))
 
 
@@ -225,12 +226,12 @@ def _file(name: bytes, size: float, mtime: int, ctime: int | None = None) -> _It
 
 
 def _tree(below: _Tree, chance: Random) -> _Tree:
-    """Return a tree of directories that lie one level deep."""
+    """Return a tree of directories at one level."""
     return {b"": [_directory(path[:-1], chance) for path in below], **below}
 
 
 def _photographs(chance: Random) -> _Tree:
-    """Cameras write whole seconds, and number what they write; copying keeps the time."""
+    """Photographs: times in whole seconds, numbered names; copying keeps the time."""
     below: _Tree = {}
     number, day = chance.randrange(10_000), _past(chance)
     camera = chance.choice((b"DSC%05d.JPG", b"IMG_%04d.jpg", b"P%07d.JPG", b""))
@@ -324,9 +325,7 @@ def _logs(chance: Random) -> _Tree:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--entries", type=int, default=1_000_000)
-    arguments.add_argument(
-        "--repository", default=None, help="file:///path; default: one that is thrown away"
-    )
+    arguments.add_argument("--repository", default=None, help="file:///path; default: a temporary one")
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
@@ -354,7 +353,7 @@ def main() -> None:
     print(
         f"{platform.machine()}, {os.cpu_count()} cores: {entries:,} entries, {store.url} {manifest.index_id}"
     )
-    print(f"making them up (not counted below) {crawl.seconds:.1f} s")
+    print(f"generation (not counted below) {crawl.seconds:.1f} s")
     print(
         f"sort + write + side files: "
         f"{cpu / entries * 1e6:.2f} us CPU an entry, {wall / entries * 1e6:.2f} us wall"

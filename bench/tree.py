@@ -13,7 +13,7 @@ _DEEPEST = 14
 
 
 def make_tree(top: Path, entries: int, seed: int = 5) -> None:
-    """Fill a directory, unless it is there already, with about so many entries."""
+    """Create a directory with about `entries` entries, unless it exists."""
     if top.exists():
         return
     chance = random.Random(seed)
@@ -39,7 +39,7 @@ def make_tree(top: Path, entries: int, seed: int = 5) -> None:
 
 
 def make_directory(top: Path, entries: int) -> None:
-    """Fill one directory, unless it is there already, with so many empty files."""
+    """Create one directory with `entries` empty files, unless it exists."""
     if top.exists():
         return
     top.mkdir(parents=True)

@@ -1,1 +1,1 @@
-"""What gets deployed. `stack.py` composes; every other file is one construct or one step of building."""
+"""The deployed resources. `stack.py` composes; every other file is one construct or one build step."""

@@ -1,4 +1,4 @@
-"""The role that AWS Backup assumes to make recovery points and copies."""
+"""The role that AWS Backup assumes to create recovery points and copies."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from infra.services import service
 
 
 def backup_role(scope: Construct, identifier: str) -> iam.Role:
-    """Return a role for AWS Backup alone, with the policy that AWS writes for it.
+    """Return a role that only AWS Backup can assume, with the AWS managed policy for it.
 
-    Source: AWS Backup Developer Guide, "Managed policies for AWS Backup": the actions behind a backup or a
-    copy are AWS Backup's own and change with it, so AWS keeps this policy current.
+    Source: AWS Backup Developer Guide, "Managed policies for AWS Backup": the actions that a backup or copy
+    needs are internal to AWS Backup and change, and AWS keeps this policy current.
     """
     made = role(
         scope,
         identifier,
         assumed_by=service("backup.amazonaws.com"),
-        description="AWS Backup makes Tidemark's recovery points and copies with it",
+        description="Assumed by AWS Backup to create Tidemark's recovery points and copies",
         grants=[],
         managed_policies=[
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSBackupServiceRolePolicyForBackup")

@@ -1,9 +1,9 @@
-"""Build the Lambda asset and the worker image's context: without Docker, and equal for equal sources.
+"""Build the Lambda asset and the worker image's context reproducibly, without Docker.
 
     python -m infra.bundle        builds both; needs the network once, for the locked dependencies
 
 `make setup` runs it, so that `cdk synth` finds the dependencies under `build/` and needs no network. Both
-results are directories whose name is the hash of what went into them.
+results are directories named by the hash of their sources.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BUILD = SOURCES / "build"
 PLATFORM = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64")
 PYTHON_VERSION = "3.13"
 
-# The Lambda runtime brings boto3 with what boto3 needs; a second botocore would be half of the asset.
+# The Lambda runtime includes boto3 and its dependencies; a second botocore would be half of the asset.
 IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
-# `cli` is the user's; the crawl and the index's Parquet are the worker's; only the synth reads tidemark.yaml.
+# Not needed by Lambdas: `cli` runs on user machines, crawl and Parquet in workers, tidemark.yaml in synth.
 NOT_IN_LAMBDAS = (
     "tidemark/cli",
     "tidemark/crawl",
@@ -44,28 +44,28 @@ NOT_IN_LAMBDAS = (
 )
 NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
 _LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
-KEPT = 8  # of each kind, under build/
-_RECIPE = "3"  # raised when the way of bundling changes, so that no cache survives it
+KEPT = 8  # results of each kind under build/
+_RECIPE = "3"  # increment when the bundling changes, to invalidate caches
 
 
-# What the host compiled for itself. Docker leaves it out of the image, which compiles its own; the local
-# cloud, which builds no images, runs it.
+# The core compiled on the host. Docker leaves it out, because the image compiles its own; the local cloud,
+# which builds no images, uses it.
 COMPILED = ".so"
 DOCKER_IGNORES = f"**/*{COMPILED}\n"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bundle:
-    """A directory to ship, and the hash of the sources that went into it: the same on every machine."""
+    """A directory to deploy, and the hash of its sources, which is the same on every machine."""
 
     directory: Path
     hash: str
 
 
 def lambda_asset() -> Bundle:
-    """Return the one asset of all Lambdas: locked dependencies for arm64, `tidemark/`, `lambdas/`.
+    """Return the asset that all Lambdas share: locked dependencies for arm64, `tidemark/`, `lambdas/`.
 
-    Raises ConfigurationError when the dependencies are not there yet and cannot be fetched.
+    Raises ConfigurationError if the dependencies are missing and cannot be fetched.
     """
     requirements = SOURCES / "lambdas" / "requirements.txt"
     files = [*source_files("tidemark", without=NOT_IN_LAMBDAS), *source_files("lambdas")]
@@ -78,7 +78,8 @@ def lambda_asset() -> Bundle:
 
 
 def worker_context() -> Bundle:
-    """Return the build context of the worker's image: `worker_image/` and what it runs of `tidemark/`."""
+    """Return the build context of the worker's image: `worker_image/` and the parts of `tidemark/` it
+    runs."""
     files = [*source_files("tidemark", without=NOT_IN_WORKER), *source_files("worker_image")]
 
     def fill(directory: Path) -> None:
@@ -89,14 +90,14 @@ def worker_context() -> Bundle:
 
 
 def dependencies(requirements: Path) -> Path:
-    """Return a directory with the locked distributions for Lambda, cached by the lock's content."""
+    """Return a directory with the locked distributions for Lambda, cached by the content of the lock file."""
     wanted = wanted_requirements(requirements.read_text())
     key = hashlib.sha256("\n".join((_RECIPE, PYTHON_VERSION, *PLATFORM, wanted)).encode()).hexdigest()[:16]
     return _built("lambda-dependencies", key, lambda directory: _install(wanted, directory))
 
 
 def wanted_requirements(text: str) -> str:
-    """Return a hash-pinned requirements text without the distributions that the runtime brings."""
+    """Return hash-pinned requirements without the distributions that the runtime includes."""
     blocks = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)
     return "".join(
         block
@@ -106,7 +107,7 @@ def wanted_requirements(text: str) -> str:
 
 
 def source_files(package: str, *, without: Iterable[str] = ()) -> list[Path]:
-    """Return a package's files below the sources, sorted, without caches and without what `without` names."""
+    """Return a package's source files, sorted, without caches and without the paths in `without`."""
     left_out = [SOURCES / path for path in without]
     return sorted(
         path
@@ -132,7 +133,8 @@ def _digest(paths: list[Path]) -> str:
 
 
 def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:
-    """Return `build/<name>/<key>`, filled once; some older ones stay, which another synth may be reading."""
+    """Return `build/<name>/<key>`, filled once. Keeps some older ones, because another synth may be reading
+    them."""
     finished = BUILD / name / key
     if not finished.is_dir():
         finished.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +143,7 @@ def _built(name: str, key: str, fill: Callable[[Path], None]) -> Path:
             directory.mkdir(mode=0o755)
             fill(directory)
             make_readable(directory)
-            # Whoever comes second finds the same content there already.
+            # A concurrent build has already created the same content.
             if not finished.is_dir():
                 directory.rename(finished)
         _forget_old(finished.parent)
@@ -177,8 +179,8 @@ def _install(wanted: str, directory: Path) -> None:
                 (line for line in result.stderr.splitlines() if "ERROR" in line), result.stderr.strip()
             )
             raise ConfigurationError(
-                f"the Lambdas' dependencies could not be fetched ({reason}); "
-                f"run with a package index in reach: python -m infra.bundle"
+                f"cannot fetch the dependencies of the Lambdas ({reason}); "
+                f"connect to a package index and run: python -m infra.bundle"
             )
         shutil.copytree(fetched, directory, dirs_exist_ok=True, ignore=_LITTER)
 
@@ -191,7 +193,7 @@ def _copy(files: list[Path], directory: Path) -> None:
 
 
 def main() -> None:
-    """Build both and say where they are; exits with the code of an error that was told."""
+    """Build both and print their paths; exits with the code of an error after printing it."""
     try:
         for bundle in (lambda_asset(), worker_context()):
             size = sum(path.stat().st_size for path in bundle.directory.rglob("*") if path.is_file())

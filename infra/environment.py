@@ -1,9 +1,9 @@
-"""Make .venv and install in it all that is locked: what `make setup` does, with the machine's own Python.
+"""Create .venv and install the locked packages; `make setup` runs it with the machine's own Python.
 
-    python3 -m infra.environment        run with any Python 3: it says where a newer one is needed
+    python3 -m infra.environment        runs with any Python 3, and reports if a newer one is needed
 
-Uses the standard library alone. What a package index, a proxy or a missing package of the system breaks is
-told with what to do about it.
+Uses only the standard library. Errors caused by a package index, a proxy or a missing system package include
+the fix.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OLDEST = (3, 11)
 INSTALLER = "requirements-setup.txt"
 LOCKED = ("requirements.txt", "requirements-dev.txt")
 WAY_OUT = (
-    "behind a package index, certificate or proxy of your own, set PIP_INDEX_URL, PIP_CERT or HTTPS_PROXY; "
+    "if you use a private package index, certificate or proxy, set PIP_INDEX_URL, PIP_CERT or HTTPS_PROXY; "
     "then run again"
 )
 # pip's settings, and uv's names for them: uv does not read pip's configuration.
@@ -29,21 +29,21 @@ AS_UV_NAMES_THEM = {
     "index-url": "UV_DEFAULT_INDEX",
     "cert": "SSL_CERT_FILE",
 }
-SHOWN = 12  # lines of what a failed program has said
+SHOWN = 12  # last lines of a failed program's output
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
-    """Raises SystemExit when this Python is too old."""
+    """Raise SystemExit if this Python is too old."""
     if version < OLDEST:
         needed, own = (".".join(str(number) for number in one) for one in (OLDEST, version))
         raise SystemExit(
-            f"Tidemark needs Python {needed} or newer, and this is {own}; name another: "
+            f"Tidemark needs Python {needed} or newer, and this is {own}; select another with: "
             f"make setup PYTHON=python3.13"
         )
 
 
 def make_environment(directory: Path) -> None:
-    """Make the virtual environment if it is not there, or anew if an earlier attempt left half of one.
+    """Create the virtual environment if it is missing or an earlier attempt left it incomplete.
 
     Raises SystemExit.
     """
@@ -54,13 +54,13 @@ def make_environment(directory: Path) -> None:
     if made.returncode:
         shutil.rmtree(directory, ignore_errors=True)
         raise SystemExit(
-            f"the virtual environment {directory.name} could not be made:\n{_said(made)}\n"
-            f"on Debian and Ubuntu it needs: apt install python3-venv; then run again"
+            f"cannot create the virtual environment {directory.name}:\n{_output(made)}\n"
+            f"on Debian and Ubuntu, run: apt install python3-venv; then run again"
         )
 
 
 def install(directory: Path) -> None:
-    """Install what is locked, and Tidemark itself from its sources. Raises SystemExit."""
+    """Install the locked packages, and Tidemark from its sources. Raises SystemExit."""
     python, uv = str(directory / "bin" / "python"), str(directory / "bin" / "uv")
     locked = [word for name in LOCKED for word in ("-r", name)]
     _install(
@@ -75,16 +75,16 @@ def install(directory: Path) -> None:
 
 
 def as_uv_reads_it(environment: dict[str, str], pip_configuration: str) -> dict[str, str]:
-    """Return an environment with what pip is configured with, in uv's words; what uv has already stays.
+    """Return the environment with pip's configuration added as uv's variables, which take precedence if set.
 
     `pip_configuration` is what `pip config list` prints.
     """
     found = dict(environment)
     for name, uv_name in AS_UV_NAMES_THEM.items():
-        # Of several files the last one wins, and the environment, which comes after them.
-        told = re.findall(rf"^(?::env:|[a-z]+)\.{name}='(.*)'$", pip_configuration, re.MULTILINE)
-        if told:
-            found.setdefault(uv_name, told[-1])
+        # The last file wins, and the environment, which follows the files.
+        configured = re.findall(rf"^(?::env:|[a-z]+)\.{name}='(.*)'$", pip_configuration, re.MULTILINE)
+        if configured:
+            found.setdefault(uv_name, configured[-1])
     return found
 
 
@@ -93,7 +93,7 @@ def _install(command: list[str], what: list[str], environment: dict[str, str]) -
     if done.returncode:
         named = " and ".join(word for word in what if word.endswith(".txt")) or "Tidemark itself"
         program = "uv" if Path(command[0]).name == "uv" else "pip"
-        raise SystemExit(f"{program} could not install {named}:\n{_said(done)}\n{WAY_OUT}")
+        raise SystemExit(f"{program} could not install {named}:\n{_output(done)}\n{WAY_OUT}")
 
 
 def _succeeds(program: Path, *arguments: str) -> bool:
@@ -104,13 +104,13 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> subpr
     return subprocess.run(command, cwd=SOURCES, env=environment, capture_output=True, text=True, check=False)
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _output(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     return "\n".join(f"  {line}" for line in lines[-SHOWN:])
 
 
 def main() -> None:
-    """Make the environment and say what a reader may wonder about."""
+    """Create the environment and print its progress and a hint about a missing C compiler."""
     check_python()
     sys.stdout.write("Setting up .venv (once; about a minute)\n")
     sys.stdout.flush()
@@ -119,7 +119,7 @@ def main() -> None:
     install(directory)
     if not list((SOURCES / "tidemark" / "crawl").glob("_core*.so")):
         sys.stdout.write(
-            "There is no C compiler here: crawls use Python, which is slower. To change that, install one "
+            "No C compiler was found: crawls use Python, which is slower. To speed them up, install one "
             "(Debian and Ubuntu: apt install gcc), then: make clean setup\n"
         )
 

@@ -1,4 +1,4 @@
-"""Modes of what is shipped: the same on every machine, and readable by the user that a function runs as.
+"""File modes of assets: the same on every machine, and readable by the user that runs a function.
 
 Source: AWS Lambda Developer Guide, "Troubleshoot deployment issues", permission denied: 644 for files, 755
 for directories.
@@ -13,7 +13,7 @@ FILE, PROGRAM = 0o644, 0o755
 
 
 def make_readable(directory: Path) -> None:
-    """Give a directory and all below it modes that do not depend on this machine's umask."""
+    """Set the modes of a directory and everything below it, regardless of this machine's umask."""
     directory.chmod(PROGRAM)
     for path in directory.rglob("*"):
         mode = path.lstat().st_mode

@@ -1,7 +1,7 @@
-"""Which file systems a role may use: each by its ARN, or, if they are many, all of the account and Region.
+"""Grants on file systems: each by its ARN or, if there are too many, all of the account and Region.
 
 IAM gives a role 10,240 characters for all its inline policies, and ten managed policies of 6,144. An ARN
-takes some 85, so no role can name 1,000 file systems. Tags are no alternative: when a client mounts, EFS
+takes about 85, so no role can name 1,000 file systems. Tags are no alternative: for client mounts, EFS
 enforces only the condition keys that it documents for clients, and `aws:ResourceTag` is not one of them.
 Source: IAM User Guide, "IAM and AWS STS quotas"; Amazon EFS User Guide, "Using IAM to control access to file
 systems", EFS condition keys for clients.
@@ -15,19 +15,19 @@ from typing import Any
 from infra.grants import Grant
 from infra.names import Names
 
-# With the longest ids and names the largest role then takes 8,700 characters: see tests/infra/test_limits.py.
+# With the longest ids and names, the largest role takes 8,700 characters: see tests/infra/test_limits.py.
 MOST_NAMED = 40
 WHY_PATTERN = (
-    f"More than {MOST_NAMED} file systems do not fit into a role's policies one by one; "
-    "only those of this account and Region."
+    f"A role's policies cannot name more than {MOST_NAMED} file systems one by one; "
+    "limited to this account and Region."
 )
-# A mount target admits what its security groups admit, whatever a role may mount.
+# Security groups of mount targets restrict clients in addition.
 VIA_MOUNT_TARGET = {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
 
 
 def read_files(names: Names, file_systems: Collection[str]) -> list[Grant]:
-    """Return the grant to mount a deployment's file systems and read all that is in them."""
-    # No ClientWrite: read-only. Root, or directories of others would be missed silently.
+    """Return the grant to mount a deployment's file systems read-only and read all files."""
+    # No ClientWrite: read-only. Root access: without it, directories of other users cannot be read.
     return on_file_systems(
         names, file_systems, "ClientMount", "ClientRootAccess", conditions=VIA_MOUNT_TARGET
     )
@@ -39,7 +39,7 @@ def on_file_systems(
     *operations: str,
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Grant]:
-    """Return the grant of EFS's operations on a deployment's file systems; none if there are none."""
+    """Return the grant of EFS operations on a deployment's file systems; empty without file systems."""
     if not file_systems:
         return []
     many = len(file_systems) > MOST_NAMED

@@ -1,6 +1,6 @@
-"""What each function may do: the table at the end; above it, the words the table is written in.
+"""The permissions of each function: a table at the end, built from the grants above it.
 
-A function that is missing here is not deployed, and a test compares the table with the files of `lambdas/`.
+A function that is missing in the table is not deployed; a test compares it with the files of `lambdas/`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_LEVEL = "These actions have no resource level in IAM."
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionGrants:
-    """Grants by what they are for."""
+    """Grants by purpose."""
 
     names: Names
     vaults: dict[str, str]  # Region -> name
@@ -40,7 +40,7 @@ class FunctionGrants:
     workers: Workers
 
     def read_policies(self) -> list[Grant]:
-        """Read a policy and the lists of its file systems, and list the names of policies."""
+        """Read a policy and its lists of file systems, and list the names of policies."""
         below = policy_parameter(self.names.deployment, "")
         return [
             Grant(
@@ -49,12 +49,12 @@ class FunctionGrants:
                     self.names.arn("ssm", f"parameter{below.rstrip('/')}"),
                     self.names.arn("ssm", f"parameter{below}*"),
                 ),
-                why_pattern="An unknown policy is answered with the names of those there are.",
+                why_pattern="The error for an unknown policy lists the existing names.",
             )
         ]
 
     def seal_tags(self) -> list[Grant]:
-        """Use the tags' data keys, and make the first one."""
+        """Use the tags' data keys, and create the first one."""
         return [
             *self.repository.write("tag-keys/"),
             *self.repository.read_versions("tag-keys/"),
@@ -62,44 +62,44 @@ class FunctionGrants:
         ]
 
     def publish_indexes(self) -> list[Grant]:
-        """Make an index of what its worker has proposed."""
+        """Publish an index that its worker has proposed."""
         return self.repository.publish(f"indexes/{Aws.ACCOUNT_ID}/")
 
     def remove_leftovers(self) -> list[Grant]:
-        """Remove what lost workers have left next to the last indexes."""
+        """Remove files that lost workers left next to the latest indexes."""
         return self.repository.clean(f"indexes/{Aws.ACCOUNT_ID}/")
 
     def tag_points(self) -> list[Grant]:
-        """Read and write the tags of recovery points, to tell them their index."""
+        """Read and write the tags of recovery points, to record their index."""
         return [
             *self.repository.read("tag-keys/"),
             Grant(actions=("kms:Decrypt",), resources=(self.tag_key.key_arn,)),
             Grant(
                 actions=("backup:ListTags", "backup:TagResource"),
                 resources=self._points(),
-                why_pattern="AWS Backup makes the ids of recovery points.",
+                why_pattern="AWS Backup generates the ids of recovery points.",
             ),
         ]
 
     def describe_vaults(self) -> list[Grant]:
-        """Check that the vaults are there, and AWS Backup opted in for EFS."""
+        """Check that the vaults exist and that AWS Backup is opted in for EFS."""
         return [
             Grant(actions=("backup:DescribeBackupVault",), resources=self._vaults()),
             Grant(actions=("backup:DescribeRegionSettings",), resources=("*",), why_pattern=NO_LEVEL),
         ]
 
     def describe_points(self) -> list[Grant]:
-        """Read how long AWS Backup will keep a recovery point."""
+        """Read the retention of a recovery point."""
         return [
             Grant(
                 actions=("backup:DescribeRecoveryPoint",),
                 resources=self._points(),
-                why_pattern="AWS Backup makes the ids of recovery points.",
+                why_pattern="AWS Backup generates the ids of recovery points.",
             )
         ]
 
     def list_jobs(self) -> list[Grant]:
-        """Find the job that kept another of its file system from starting."""
+        """Find the job that prevented another job of the same file system from starting."""
         return [
             Grant(
                 actions=("backup:ListBackupJobs", "backup:ListCopyJobs"),
@@ -109,11 +109,11 @@ class FunctionGrants:
         ]
 
     def check_file_systems(self) -> list[Grant]:
-        """Check that the policies' file systems are there and can be mounted."""
+        """Check that the policies' file systems exist and can be mounted."""
         return self._on_file_systems("DescribeFileSystems", "DescribeMountTargets")
 
     def start_backup(self) -> list[Grant]:
-        """Start a backup job into the Region's vault, with tags."""
+        """Start a backup job with tags, into the Region's vault."""
         return [
             Grant(
                 actions=("backup:StartBackupJob",),
@@ -122,7 +122,7 @@ class FunctionGrants:
             Grant(
                 actions=("backup:TagResource",),
                 resources=(self.names.recovery_point_arns(self.names.region),),
-                why_pattern="AWS Backup makes the ids of recovery points.",
+                why_pattern="AWS Backup generates the ids of recovery points.",
             ),
             Grant(
                 actions=("iam:CreateServiceLinkedRole",),
@@ -138,21 +138,21 @@ class FunctionGrants:
             Grant(
                 actions=("backup:StartCopyJob",),
                 resources=(self.names.recovery_point_arns(self.names.region),),
-                why_pattern="AWS Backup makes the ids of recovery points.",
+                why_pattern="AWS Backup generates the ids of recovery points.",
             ),
             self._pass(self.backup_role, "backup.amazonaws.com"),
         ]
 
     def poll_backup_jobs(self) -> list[Grant]:
-        """Ask where a backup job stands."""
+        """Poll a backup job."""
         return [Grant(actions=("backup:DescribeBackupJob",), resources=("*",), why_pattern=NO_LEVEL)]
 
     def poll_copy_jobs(self) -> list[Grant]:
-        """Ask where a copy job stands."""
+        """Poll a copy job."""
         return [Grant(actions=("backup:DescribeCopyJob",), resources=("*",), why_pattern=NO_LEVEL)]
 
     def answer_sessions(self) -> list[Grant]:
-        """Wake the sessions that wait for an index."""
+        """Send results to the sessions that wait for an index."""
         return [
             Grant(
                 actions=("states:SendTaskSuccess",),
@@ -161,7 +161,7 @@ class FunctionGrants:
         ]
 
     def describe_executions(self) -> list[Grant]:
-        """Ask whether an execution still runs."""
+        """Read the status of executions."""
         return [
             Grant(
                 actions=("states:DescribeExecution",),
@@ -169,7 +169,7 @@ class FunctionGrants:
                     self.names.execution_arns("indexing-session"),
                     self.names.execution_arns("backup-session"),
                 ),
-                why_pattern="Executions are named at run time; only those of this deployment's machines.",
+                why_pattern="Executions are named at run time; limited to this deployment's state machines.",
             )
         ]
 
@@ -182,7 +182,8 @@ class FunctionGrants:
                 resources=("*",),
                 why_pattern=NO_LEVEL,
             ),
-            # EFS asks EC2 in its caller's name. Source: EFS API Reference, DescribeMountTargetSecurityGroups.
+            # EFS calls EC2 on behalf of its caller. Source: EFS API Reference,
+            # DescribeMountTargetSecurityGroups.
             Grant(actions=("ec2:DescribeNetworkInterfaceAttribute",), resources=("*",), why_pattern=NO_LEVEL),
             Grant(
                 actions=("ec2:DescribeRouteTables", "ec2:DescribeVpcEndpoints"),
@@ -198,26 +199,26 @@ class FunctionGrants:
             Grant(
                 actions=("ecs:RegisterTaskDefinition", "ecs:TagResource"),
                 resources=(self._task_definitions(),),
-                why_pattern="Task definitions are registered at run time, in this deployment's families.",
+                why_pattern="Task definitions get their ARN at run time; limited to this deployment.",
             ),
             roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
             self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
         ]
 
     def launch(self) -> list[Grant]:
-        """Run one Fargate task or one EC2 instance, tagged as ours."""
+        """Run one Fargate task or one EC2 instance with this deployment's tag."""
         roles = self.workers.roles
         return [
             Grant(
                 actions=("ecs:RunTask",),
                 resources=(self._task_definitions(),),
                 conditions=self._in_cluster(),
-                why_pattern="Task definitions are registered at run time, in this deployment's families.",
+                why_pattern="Task definitions get their ARN at run time; limited to this deployment.",
             ),
             Grant(
                 actions=("ecs:TagResource",),
                 resources=(self._tasks(),),
-                why_pattern="ECS makes the ids of tasks; only those of this deployment's cluster.",
+                why_pattern="ECS generates the ids of tasks; limited to this deployment's cluster.",
             ),
             roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
             self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
@@ -231,12 +232,12 @@ class FunctionGrants:
                 actions=("ecs:ListTasks",),
                 resources=("*",),
                 conditions=self._in_cluster(),
-                why_pattern="ecs:ListTasks is restricted by its condition; Fargate has no hosts to name.",
+                why_pattern="A condition restricts ecs:ListTasks; Fargate has no container instances.",
             ),
             Grant(
                 actions=("ecs:DescribeTasks", "ecs:StopTask"),
                 resources=(self._tasks(),),
-                why_pattern="ECS makes the ids of tasks; only those of this deployment's cluster.",
+                why_pattern="ECS generates the ids of tasks; limited to this deployment's cluster.",
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
             Grant(
@@ -246,12 +247,12 @@ class FunctionGrants:
                     "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment},
                     "Null": {f"aws:ResourceTag/{INDEX_TAG}": "false"},
                 },
-                why_pattern="EC2 makes the ids of instances; only those with this deployment's tags.",
+                why_pattern="EC2 generates the ids of instances; limited to this deployment's tags.",
             ),
         ]
 
     def fail_workers(self) -> list[Grant]:
-        """Answer for a worker that has stopped, and read of an instance whether it was one."""
+        """Fail the step of a stopped worker, and read whether an instance was a worker."""
         return [
             Grant(
                 actions=("states:SendTaskFailure",),
@@ -265,7 +266,7 @@ class FunctionGrants:
         return [Grant(actions=("ecs:DeregisterTaskDefinition",), resources=("*",), why_pattern=NO_LEVEL)]
 
     def find_task_definitions(self) -> list[Grant]:
-        """Find the task definitions that were left behind."""
+        """Find task definitions that ended sessions left behind."""
         return [
             Grant(
                 actions=(
@@ -285,7 +286,7 @@ class FunctionGrants:
                 actions=("ec2:RunInstances",),
                 resources=(arn("ec2", "instance/*"), arn("ec2", "volume/*")),
                 conditions={"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": self.names.deployment}},
-                why_pattern="EC2 makes the ids of instances and volumes; only with this deployment's tag.",
+                why_pattern="EC2 generates the ids of instances and volumes; limited by tag.",
             ),
             Grant(
                 actions=("ec2:RunInstances",),
@@ -295,18 +296,18 @@ class FunctionGrants:
                     arn("ec2", "security-group/*"),
                     self.names.amazons_arn("ec2", "image/*"),
                 ),
-                why_pattern="Subnet and groups come from the mount targets, the image from Amazon.",
+                why_pattern="Subnet and security groups come from the mount targets, the image from Amazon.",
             ),
             Grant(
                 actions=("ec2:CreateTags",),
                 resources=(arn("ec2", "instance/*"), arn("ec2", "volume/*")),
                 conditions={"StringEquals": {"ec2:CreateAction": "RunInstances"}},
-                why_pattern="EC2 makes the ids; tags can be set only while instances and volumes are made.",
+                why_pattern="EC2 generates the ids; limited to tagging on creation of instances and volumes.",
             ),
             Grant(
                 actions=("ssm:GetParameters",),
                 resources=(self.names.amazons_arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*"),),
-                why_pattern="Amazon's public parameters that name its current images.",
+                why_pattern="Amazon's public parameters with its current images.",
             ),
             roles.pass_to("ec2.amazonaws.com", roles.instance_role_arn),
         ]
@@ -337,11 +338,11 @@ class FunctionGrants:
         )
 
     def table(self) -> dict[str, list[Grant]]:
-        """Return what each function may do, by the name of its file."""
+        """Return the grants of each function, by the name of its file."""
         items, policies = self.records.items, self.read_policies()
         session, index, both = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES)
         read_or_change = items(get=session, update=session)
-        # A session's points are recorded, or its index has ended: each writes its half and reads the other's.
+        # For steps that record points or end an index: each writes its half and reads the other's.
         settle = [*items(get=both, put=index, update=session), *self.tag_points()]
         share = items(get=both, put=index, update=both)
         end = [*items(get=both, put=index, update=both, delete=index), *self.tag_points()]
@@ -382,8 +383,7 @@ class FunctionGrants:
                 *self.deregister_tasks(),
                 *self.remove_leftovers(),
             ],
-            "worker_stopped": [*items(get=index), *self.fail_workers()],
-            # by itself, again and again
+            "worker_stopped": [*items(get=index), *self.fail_workers()],  # on a schedule
             "sweep": [
                 *end,
                 *self.records.search(RUNNING, LEASES),

@@ -1,4 +1,4 @@
-"""The Lambda functions: one for each file of `lambdas/`, each with a role of its own."""
+"""The Lambda functions: one for each file of `lambdas/`, each with its own role."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from infra.names import Names
 from infra.services import service
 from tidemark.settings import LambdaSettings
 
-MEMORY_MIB = 512  # half of it is enough, but CPU comes with memory and shortens the cold start
+MEMORY_MIB = 512  # half would suffice, but CPU is proportional to memory and shortens the cold start
 TIMEOUT = Duration.seconds(60)
-SWEEP_TIMEOUT = Duration.minutes(10)  # looks at every lease and every worker of the deployment
+SWEEP_TIMEOUT = Duration.minutes(10)  # checks every lease and worker of the deployment
 
 
 class Functions(Construct):
-    """All functions, from one asset, by the name of their file."""
+    """All functions, built from one asset, by the name of their file."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Functions(Construct):
             self,
             f"{identifier}Role",
             assumed_by=service("lambda.amazonaws.com"),
-            description=f"What {name} may do",
+            description=f"Permissions of {name}",
             grants=[*grants, *_observe(log_group)],
         )
         function = lambda_.Function(
@@ -78,7 +78,7 @@ class Functions(Construct):
         acknowledge(
             function,
             "AwsSolutions-L1",
-            "The dependencies are locked and tried for Python 3.13, which AWS supports to 2029.",
+            "The dependencies are locked and tested for Python 3.13, which AWS supports until 2029.",
         )
         return function
 
@@ -88,7 +88,7 @@ def _observe(log_group: logs.LogGroup) -> list[Grant]:
         Grant(
             actions=("logs:CreateLogStream", "logs:PutLogEvents"),
             resources=(log_group.log_group_arn,),
-            why_pattern="The ARN of a log group ends with :*, which stands for its streams.",
+            why_pattern="The ARN of a log group ends with :* for its streams.",
         ),
         Grant(
             actions=("xray:PutTraceSegments", "xray:PutTelemetryRecords"),

@@ -1,6 +1,6 @@
-"""What a role may do: statements as values, with a reason wherever a resource is a pattern.
+"""IAM statements as values, with a reason wherever a resource is a pattern.
 
-CDK's own `grant` methods write wildcard actions (`s3:GetObject*`), so every statement here is written out.
+The CDK's `grant` methods use wildcard actions (`s3:GetObject*`), so every statement is explicit here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.nag import acknowledge
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Actions on resources, and why the resources are a pattern where they are one."""
+    """Actions on resources, with the reason if the resources are a pattern."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -44,9 +44,9 @@ def role(
     role_name: str | None = None,
     managed_policies: list[iam.IManagedPolicy] | None = None,
 ) -> iam.Role:
-    """Return a role that may do exactly what `grants` say, with a nag acknowledgement for each pattern.
+    """Return a role with exactly `grants`, and a cdk-nag acknowledgement for each pattern.
 
-    The statements stand in the role itself: it is never there without them, nor they without it.
+    The statements are inline in the role, so that neither exists without the other.
     """
     grants = list(grants)
     document = iam.PolicyDocument(statements=[grant.statement() for grant in grants])
@@ -65,14 +65,15 @@ def role(
             if "*" in text:
                 if grant.why_pattern is None:
                     raise ValueError(
-                        f"{text} is a pattern, but nothing says why; give {grant.actions} a why_pattern"
+                        f"{text} is a pattern without a reason; give {grant.actions} a why_pattern"
                     )
                 acknowledge(made, f"AwsSolutions-IAM5[Resource::{text}]", grant.why_pattern)
     return made
 
 
 def _as_nag_writes_it(resolved: Any) -> str:
-    """Return a resolved CloudFormation value as cdk-nag names it in a finding: `arn:<AWS::Partition>:...`."""
+    """Return a resolved CloudFormation value in the notation of cdk-nag's findings:
+    `arn:<AWS::Partition>:...`."""
     match resolved:
         case {"Ref": name}:
             return f"<{name}>"

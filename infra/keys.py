@@ -10,7 +10,7 @@ from constructs import Construct
 def key(scope: Construct, identifier: str, *, description: str, removal: RemovalPolicy) -> kms.Key:
     """Return a key that rotates every year; its policy leaves access to IAM.
 
-    A key goes with what it encrypts: one that were deleted under kept data would be the data's end.
+    `removal` must be that of the data: deleting the key of kept data would make the data unreadable.
     """
     return kms.Key(
         scope,

@@ -1,4 +1,4 @@
-"""Alarms that call somebody, and a dashboard for whoever comes."""
+"""Alarms with notifications, and a dashboard."""
 
 from __future__ import annotations
 
@@ -56,18 +56,19 @@ class Monitoring(Construct):
         self._alarm(
             "expired-lease",
             expired,
-            "An indexing session fell silent and was given up. The next session indexes anew; look for the "
-            "worker's end in its log.",
+            "An indexing session stopped responding and its lease expired. The next session indexes again; "
+            "look for the cause in the worker's log.",
         )
         self._alarm(
             "dead-letters",
             waiting,
-            "A schedule could not start its target. The queue's messages say which; use: tidemark run",
+            "A schedule could not start its target. The queue's messages name it; run the policy with: "
+            "tidemark run",
         )
         self._dashboard(machines, functions, expired, waiting)
 
     def _ours(self, name: str, statistic: str, period: Duration) -> cloudwatch.Metric:
-        """Return a metric that the deployment's functions write."""
+        """Return a metric that the deployment's functions publish."""
         return cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=name,
@@ -111,7 +112,7 @@ class Monitoring(Construct):
             for name, machine in machines.items()
         ]
         sessions = cloudwatch.GraphWidget(
-            title="Sessions by how they ended",
+            title="Sessions by final status",
             left=[self._ours(sessions_ended(status), "Sum", hour) for status in ENDS],
             right=[self._ours(SESSION_DURATION, "Maximum", hour)],
             stacked=True,

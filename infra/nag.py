@@ -1,4 +1,4 @@
-"""cdk-nag's findings that stand, each with its reason."""
+"""Acknowledged cdk-nag findings, each with its reason."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Say why a finding of `rule` on `construct` is no defect."""
+    """Acknowledge a finding of `rule` on `construct` with the reason why it is not a defect."""
     Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))

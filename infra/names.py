@@ -1,7 +1,7 @@
-"""Names and ARNs of what a deployment consists of.
+"""Names and ARNs of a deployment's resources.
 
-They are built from the deployment's name, not taken from the resources, where the resource itself would
-close a circle: a state machine names its functions, and functions may use that state machine.
+They are built from the deployment's name instead of taken from the resources, which would cause circular
+references: a state machine names its functions, and functions have grants on the state machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DOCUMENTED_SUFFIX = "amazonaws.com"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Of one deployment in one Region; account and partition are those it gets deployed into."""
+    """Names of one deployment in one Region; account and partition are resolved at deployment."""
 
     deployment: str
     region: str
@@ -31,24 +31,24 @@ class Names:
         return self.named(file.replace("_", "-"))
 
     def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
-        """Return an ARN in the deployment's account and, unless named, its Region; IAM has none."""
+        """Return an ARN in the deployment's account, by default in its Region; IAM's ARNs have no Region."""
         region = self.region if region is None else region
         return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
 
     def amazons_arn(self, service: str, resource: str) -> str:
-        """Return an ARN of something that Amazon offers to every account in the deployment's Region."""
+        """Return an ARN of a resource that Amazon provides to every account in the deployment's Region."""
         return f"arn:{Aws.PARTITION}:{service}:{self.region}::{resource}"
 
     def service_linked_role_arn(self, service: str, role: str) -> str:
-        """Return the ARN of the role that a service makes for itself in each account that uses it."""
+        """Return the ARN of a service-linked role."""
         path = f"aws-service-role/{service}.amazonaws.com/{role}"
         return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{path}"
 
     def via_service(self, service: str) -> list[str]:
-        """Return the values of kms:ViaService for what a service asks of KMS in the deployment's Region.
+        """Return the values of kms:ViaService for a service in the deployment's Region.
 
-        KMS documents the key's values with amazonaws.com in every Region. Where addresses end otherwise, in
-        China for example, policies in use have that ending instead, so both are allowed there.
+        KMS documents the values of this key with amazonaws.com in every Region. In partitions with another
+        domain suffix, such as China, policies in use have that suffix, so both are allowed there.
         Source: AWS KMS Developer Guide, "AWS KMS condition keys", kms:ViaService.
         """
         suffixes = dict.fromkeys((_DOCUMENTED_SUFFIX, url_suffix(self.region)))
@@ -63,7 +63,7 @@ class Names:
         return self.arn("states", f"stateMachine:{self.named(workflow)}")
 
     def execution_arns(self, workflow: str) -> str:
-        """Return the pattern of a state machine's executions; their names are made at run time."""
+        """Return the pattern of a state machine's executions, which are named at run time."""
         return self.arn("states", f"execution:{self.named(workflow)}:*")
 
     def vault_arn(self, region: str, vault: str) -> str:
@@ -71,7 +71,7 @@ class Names:
         return self.arn("backup", f"backup-vault:{vault}", region=region)
 
     def recovery_point_arns(self, region: str) -> str:
-        """Return the pattern of a Region's recovery points; their ids are made by AWS Backup."""
+        """Return the pattern of a Region's recovery points; AWS Backup generates their ids."""
         return self.arn("backup", "recovery-point:*", region=region)
 
     def file_system_arn(self, file_system_id: str) -> str:

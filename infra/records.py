@@ -1,4 +1,4 @@
-"""The two tables, from the declarations that the product reads and writes by."""
+"""The two tables, from the schema declarations that the product also uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Tables = tuple[TableSchema, ...]
 
 
 class Records(Construct):
-    """Sessions, leases, indexes and associations in DynamoDB, under a key of their own."""
+    """Sessions, leases, indexes and associations in DynamoDB, encrypted with their own key."""
 
     def __init__(self, scope: Construct, identifier: str, *, names: Names, removal: RemovalPolicy) -> None:
         super().__init__(scope, identifier)
@@ -31,7 +31,7 @@ class Records(Construct):
         update: Tables = (),
         delete: Tables = (),
     ) -> list[Grant]:
-        """Return what reading and writing single items of these tables needs, also in transactions."""
+        """Return the grants to read and write single items of these tables, also in transactions."""
         wanted = {"GetItem": get, "PutItem": put, "UpdateItem": update, "DeleteItem": delete}
         encrypts = (
             ("kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey") if put or update or delete else ()
@@ -45,7 +45,7 @@ class Records(Construct):
                 for action, tables in wanted.items()
                 if tables
             ),
-            # DynamoDB uses the table's key in its caller's name. Source: DynamoDB Developer Guide,
+            # DynamoDB uses the table's key on behalf of its caller. Source: DynamoDB Developer Guide,
             # "DynamoDB encryption at rest", using AWS KMS keys.
             Grant(
                 actions=("kms:Decrypt", *encrypts),
@@ -55,7 +55,7 @@ class Records(Construct):
         ]
 
     def search(self, *indexes: SecondaryIndex) -> list[Grant]:
-        """Return what reading these secondary indexes needs, beside `items`."""
+        """Return the grants to query these secondary indexes, in addition to `items`."""
         arns = tuple(
             f"{self._tables[schema.suffix].table_arn}/index/{index.name}"
             for schema in TABLES

@@ -1,4 +1,4 @@
-"""The bucket where indexes live."""
+"""The bucket that stores indexes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from infra.nag import acknowledge
 from infra.names import Names
 
 MANIFEST, PROPOSAL = "manifest.json", "proposal.json"
-# What is below an index: see docs/index-format.md, "Files".
+# The files of an index: see docs/index-format.md, "Files".
 WRITTEN_ONCE = (MANIFEST, "attempt-*")
 WRITTEN_BY_WORKERS = ("attempt-*", "checkpoint/*", "progress.json")
 
 
 class Repository(Construct):
-    """A versioned, encrypted, private bucket; an index in it is written once and never modified."""
+    """A versioned, encrypted, private bucket; indexes are written once and never modified."""
 
     def __init__(
         self,
@@ -47,14 +47,15 @@ class Repository(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             lifecycle_rules=[
-                # A worker that dies while uploading leaves parts that nobody sees and everybody pays for.
+                # A worker that dies during an upload leaves invisible parts that incur costs.
                 s3.LifecycleRule(
                     id="unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(2)
                 ),
-                # progress.json is written anew at every heartbeat, and deleted indexes linger as versions.
+                # Every heartbeat rewrites progress.json, and deleted indexes remain as noncurrent versions.
                 s3.LifecycleRule(
                     id="noncurrent-versions",
-                    # Not below tag-keys/: a deleted key must be able to come back for as long as any point.
+                    # Not below tag-keys/: a deleted key must be recoverable as long as any recovery point
+                    # exists.
                     prefix=f"{self._prefix}indexes/",
                     noncurrent_version_expiration=Duration.days(30),
                     expired_object_delete_marker=True,
@@ -66,13 +67,13 @@ class Repository(Construct):
         acknowledge(
             self.bucket,
             "AwsSolutions-S1",
-            "Access logs would need a second bucket that outlives the deployment; whoever has to prove who "
-            "read an index turns on CloudTrail data events, which name the principal.",
+            "Access logs would need a second bucket that outlives the deployment; to audit access to "
+            "indexes, enable CloudTrail data events, which name the principal.",
         )
         self.url = f"s3://{self.bucket.bucket_name}{f'/{prefix}' if prefix else ''}"
 
     def read(self, below: str) -> list[Grant]:
-        """Return what reading objects below a prefix of the repository needs."""
+        """Return the grants to read objects below a prefix of the repository."""
         return [
             self._objects(("s3:GetObject",), below),
             self._list(below),
@@ -80,7 +81,7 @@ class Repository(Construct):
         ]
 
     def read_versions(self, below: str) -> list[Grant]:
-        """Return what listing earlier versions of objects below a prefix needs."""
+        """Return the grants to list earlier versions of objects below a prefix."""
         return [
             Grant(
                 actions=("s3:ListBucketVersions",),
@@ -90,7 +91,7 @@ class Repository(Construct):
         ]
 
     def write(self, below: str) -> list[Grant]:
-        """Return what reading and writing objects below a prefix needs; nothing can be deleted with it."""
+        """Return the grants to read and write, but not delete, objects below a prefix."""
         return [
             self._objects(("s3:GetObject", "s3:PutObject"), below),
             self._list(below),
@@ -98,7 +99,7 @@ class Repository(Construct):
         ]
 
     def propose(self, below: str) -> list[Grant]:
-        """Return what a worker needs, who proposes indexes below a prefix and publishes none."""
+        """Return the grants of a worker, which proposes indexes below a prefix but cannot publish them."""
         return [
             self._objects(("s3:GetObject",), below),
             self._objects(("s3:PutObject",), below, *(f"*/{name}" for name in WRITTEN_BY_WORKERS)),
@@ -107,7 +108,7 @@ class Repository(Construct):
         ]
 
     def publish(self, below: str) -> list[Grant]:
-        """Return what reading proposals below a prefix and writing manifests needs."""
+        """Return the grants to read proposals and write manifests below a prefix."""
         return [
             self._objects(("s3:GetObject",), below, f"*/{PROPOSAL}", f"*/{MANIFEST}"),
             self._objects(("s3:PutObject",), below, f"*/{MANIFEST}"),
@@ -115,9 +116,9 @@ class Repository(Construct):
         ]
 
     def clean(self, below: str) -> list[Grant]:
-        """Return what finding and removing leftovers of workers below a prefix needs.
+        """Return the grants to find and remove leftovers of workers below a prefix.
 
-        The bucket has versions: what is removed can come back for as long as earlier versions are kept.
+        The bucket is versioned: removed objects can be restored while earlier versions are kept.
         """
         return [
             self._objects(("s3:GetObject",), below, f"*/{MANIFEST}"),
@@ -127,7 +128,7 @@ class Repository(Construct):
         ]
 
     def _refuse_replacing(self) -> iam.PolicyStatement:
-        """Return what keeps everybody from replacing a manifest, or a file that one names.
+        """Return the statement that denies every principal to replace a manifest or a file that it names.
 
         Source: Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets".
         """
@@ -147,7 +148,7 @@ class Repository(Construct):
 
     def _list(self, below: str) -> Grant:
         return Grant(
-            # Without it a missing object answers AccessDenied instead of NoSuchKey.
+            # Without it, S3 returns AccessDenied instead of NoSuchKey for a missing object.
             actions=("s3:ListBucket",),
             resources=(self.bucket.bucket_arn,),
             conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
@@ -162,5 +163,5 @@ class Repository(Construct):
             resources=tuple(
                 self.bucket.arn_for_objects(f"{self._prefix}{below}{name}") for name in names or ("*",)
             ),
-            why_pattern=f"Objects below {below} are named at run time; no other prefix is reached.",
+            why_pattern=f"Objects below {below} are named at run time; limited to this prefix.",
         )

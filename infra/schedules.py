@@ -1,4 +1,4 @@
-"""What starts by itself: each policy with a schedule, and the sweeper."""
+"""Schedules of the policies and of the sweeper."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tidemark.policy.policy import Policy, Schedule
 from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
 
 SWEEP_EVERY = Schedule(expression=f"rate({SWEEP_INTERVAL // timedelta(minutes=1)} minutes)")
-# A nightly backup that starts in the afternoon helps nobody; the dead-letter queue's alarm tells instead.
+# A nightly backup must not start in the afternoon; after this time the dead-letter queue's alarm fires.
 LATEST = Duration.hours(6)
 RETRIES = 30
 
 
 class Schedules(Construct):
-    """EventBridge Scheduler's schedules in a group of their own; what cannot be started lands in a queue."""
+    """Schedules in their own group; failed starts go to a dead-letter queue."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Schedules(Construct):
             self,
             "Role",
             assumed_by=self._scheduler(),
-            description="What EventBridge Scheduler may do: start policies and the sweeper",
+            description="Permissions of EventBridge Scheduler: start policies and the sweeper",
             grants=[
                 Grant(actions=("states:StartExecution",), resources=(policy_run_arn,)),
                 Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn,)),
@@ -68,7 +68,7 @@ class Schedules(Construct):
         )
         for policy in policies:
             if policy.schedule:
-                # The scheduled time, not the attempt's: what is delivered twice starts one session.
+                # The scheduled time, not the attempt's: a duplicate delivery starts no second session.
                 run = {"policy": policy.name, "scheduled_time": "<aws.scheduler.scheduled-time>"}
                 self._schedule(f"policy-{policy.name}", policy.schedule, policy_run_arn, run)
         self._schedule("sweep", SWEEP_EVERY, sweep_arn, {})

@@ -1,7 +1,7 @@
-"""AWS services as principals, with the conditions that AWS documents for them and no others.
+"""AWS services as principals, with only the conditions that AWS documents for them.
 
 A service sends a condition key only where its documentation describes it. A condition on a key that is not
-sent always refuses the service: every alarm mail, for example, would be lost.
+sent always refuses the service; every alarm email, for example, would be lost.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def service(
 ) -> iam.ServicePrincipal:
     """Return a service as principal.
 
-    Raises ValueError for a condition whose key is not documented for the service, and for a principal of one
-    partition or Region: <service>.amazonaws.com is valid in all of them.
+    Raises ValueError for a condition whose key is not documented for the service, and for a principal that is
+    specific to a partition or Region: <service>.amazonaws.com is valid in all of them.
     Source: AWS CDK, region-info, Default.servicePrincipal, the note on its deprecation.
     """
     if not UNIVERSAL.fullmatch(principal):
@@ -44,5 +44,7 @@ def service(
     for values in (conditions or {}).values():
         for key in values:
             if (principal, key) not in DOCUMENTED:
-                raise ValueError(f"no documentation of {key} for {principal} is known; add it to DOCUMENTED")
+                raise ValueError(
+                    f"{key} is not documented for {principal}; add its documentation to DOCUMENTED"
+                )
     return iam.ServicePrincipal(principal, conditions=dict(conditions) if conditions else None)

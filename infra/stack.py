@@ -62,7 +62,7 @@ class CopyStack(Stack):
 
 
 class TidemarkStack(Stack):
-    """Everything of a deployment but the vaults of copies."""
+    """All of a deployment except the vaults of copies."""
 
     def __init__(
         self, scope: Construct, *, configuration: Configuration, lambda_asset: Bundle, worker_context: Bundle
@@ -71,8 +71,8 @@ class TidemarkStack(Stack):
             scope,
             f"Tidemark-{configuration.deployment}",
             env=Environment(region=configuration.region),
-            description=f"Tidemark {configuration.deployment}: backups of EFS and what is in them",
-            suppress_template_indentation=True,  # a third of a large template, which has at most a megabyte
+            description=f"Tidemark {configuration.deployment}: backups of EFS and their indexes",
+            suppress_template_indentation=True,  # a third of a large template; the limit is 1 MB
         )
         names = Names(deployment=configuration.deployment, region=configuration.region)
         vaults = dict(configuration.vaults)
@@ -189,9 +189,9 @@ class TidemarkStack(Stack):
         in_console = console(names.region)
         policy_run = workflows.by_name["policy-run"].state_machine_arn
         outputs = {
-            "Deployment": ("The name to give the CLI in TIDEMARK_DEPLOYMENT", names.deployment),
-            "RepositoryUrl": ("Where indexes are written", settings.repository),
-            "PolicyRunStateMachine": ("The state machine that runs a policy", policy_run),
+            "Deployment": ("Set TIDEMARK_DEPLOYMENT to this name for the CLI", names.deployment),
+            "RepositoryUrl": ("Repository of the indexes", settings.repository),
+            "PolicyRunStateMachine": ("State machine that runs a policy", policy_run),
             "PolicyRunConsole": (
                 "Start or rerun a policy in the console",
                 f"{in_console}/states/home?region={names.region}#/statemachines/view/{policy_run}",
@@ -200,18 +200,21 @@ class TidemarkStack(Stack):
                 "Sessions and errors at a glance",
                 f"{in_console}/cloudwatch/home?region={names.region}#dashboards:name={names.deployment}",
             ),
-            "ResultsTopic": ("Subscribe to hear of failed sessions and alarms", settings.topic),
-            "DeadLetterQueue": ("Schedules that could not start", schedules.dead_letters.queue_url),
+            "ResultsTopic": ("Subscribe to be notified of failed sessions and alarms", settings.topic),
+            "DeadLetterQueue": (
+                "Messages of schedules that could not start",
+                schedules.dead_letters.queue_url,
+            ),
         }
         for identifier, (description, value) in outputs.items():
             CfnOutput(self, identifier, description=description, value=value)
 
 
 def removal_policy(configuration: Configuration) -> RemovalPolicy:
-    """Return what `cdk destroy` does with everything that holds a user's data, and with its keys.
+    """Return the removal policy of resources that hold a user's data, and of their keys.
 
-    What a failed first deployment has created holds no data yet and goes either way: its fixed names would
-    make the next deployment fail. Source: AWS CloudFormation User Guide, "DeletionPolicy attribute",
+    Resources of a failed first deployment hold no data and are always deleted: their fixed names would make
+    the next deployment fail. Source: AWS CloudFormation User Guide, "DeletionPolicy attribute",
     RetainExceptOnCreate.
     """
     kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE

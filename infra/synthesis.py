@@ -1,4 +1,4 @@
-"""From a configuration to a cloud assembly; the one way, for `cdk`, the local cloud and the tests."""
+"""Synthesizes a cloud assembly from a configuration, for `cdk`, the local cloud and the tests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CONFIGURATION_CONTEXT = "config"  # cdk synth -c config=FILE
 
 
 def application(*, outdir: Path | None = None, check_templates: bool = False) -> App:
-    """Return an empty app with the feature flags of cdk.json, which only `cdk` reads by itself.
+    """Return an empty app with the feature flags of cdk.json, which only the `cdk` command reads by default.
 
-    The CDK's own check of templates takes a third of a synth and can find nothing new in equal templates; the
-    tests switch it on, beside cdk-nag and cfn-lint.
+    The CDK's own validation of templates takes a third of a synth and finds nothing new in unchanged
+    templates; the tests enable it, in addition to cdk-nag and cfn-lint.
     """
     flags = json.loads((bundle.SOURCES / "cdk.json").read_text())["context"]
     return App(
@@ -34,7 +34,7 @@ def application(*, outdir: Path | None = None, check_templates: bool = False) ->
 def compose(app: App, configuration: Configuration) -> TidemarkStack:
     """Add the stacks of a deployment; return the main one.
 
-    Raises ConfigurationError when the Lambdas' dependencies have to be fetched and cannot.
+    Raises ConfigurationError if the Lambdas' dependencies are missing and cannot be fetched.
     """
     main = TidemarkStack(
         app,
@@ -44,7 +44,7 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
     )
     for region in configuration.vaults:
         if region != configuration.region:
-            # Copies first: a session must find its copies' vaults from the first minute on.
+            # Copies first: the first session already needs their vaults.
             main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
     return main
 

@@ -10,7 +10,7 @@ from infra.keys import key
 
 
 class Vault(Construct):
-    """A vault of AWS Backup under a key of its own."""
+    """A vault of AWS Backup, encrypted with its own key."""
 
     def __init__(
         self, scope: Construct, identifier: str, *, deployment: str, name: str, removal: RemovalPolicy

@@ -1,4 +1,4 @@
-"""The events of ECS and EC2 that a worker has stopped, and the function that gives its session the reason."""
+"""Rules for ECS and EC2 events of stopped workers; their target fails the session with the reason."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ class WorkerEvents(Construct):
             "Instances",
             rule_name=names.named("worker-instances"),
             # These events carry no tags: the function looks at the instance's own.
-            description="EC2 instances that stop or have stopped; those that are no workers are ignored",
+            description="EC2 instances that stop or have stopped; instances that are not workers are ignored",
             event_pattern=events.EventPattern(
                 source=["aws.ec2"],
                 detail_type=["EC2 Instance State-change Notification"],
-                # At the first, the instance still has its tags; a failed launch may have the last alone.
+                # During the first state the instance still has its tags; a failed launch may send only the
+                # last.
                 detail={"state": ["shutting-down", "stopping", "terminated"]},
             ),
             targets=[target],

@@ -1,9 +1,9 @@
-"""What a worker may do: read one file system, and write indexes of it.
+"""Roles of workers: read one file system and write its indexes.
 
-Each file system has roles of its own, so that a worker cannot reach the files or the indexes of another.
-Neither ECS nor EC2 takes a session policy, and the credentials of an assumed role expire after 12 hours at
-the latest, which a crawl may exceed. An account has 1,000 roles: more file systems than MOST_NAMED share
-theirs. Source: IAM User Guide, "IAM and AWS STS quotas"; AWS STS, AssumeRole, DurationSeconds.
+Each file system has its own roles, so that a worker cannot reach the files or indexes of another file system.
+Neither ECS nor EC2 supports session policies, and the credentials of an assumed role expire after at most 12
+hours, which a crawl may exceed. The quota is 1,000 roles per account, so more than MOST_NAMED file systems
+share their roles. Source: IAM User Guide, "IAM and AWS STS quotas"; AWS STS, AssumeRole, DurationSeconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FileSystems = Mapping[WorkerKind, Collection[str]]
 
 
 def file_systems_by_worker(policies: Iterable[Policy]) -> dict[WorkerKind, list[str]]:
-    """Return which file systems each kind of worker indexes."""
+    """Return the file systems that each kind of worker indexes."""
     found: dict[WorkerKind, set[str]] = {"fargate": set(), "ec2": set()}
     for policy in policies:
         if policy.index:
@@ -37,7 +37,7 @@ def file_systems_by_worker(policies: Iterable[Policy]) -> dict[WorkerKind, list[
 class WorkerRoles(Construct):
     """The roles of Fargate tasks, and the roles and profiles of EC2 instances.
 
-    The ARNs hold FILE_SYSTEM where each file system has a role of its own.
+    The ARNs contain FILE_SYSTEM if each file system has its own role.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class WorkerRoles(Construct):
         file_systems: FileSystems,
         start: list[Grant],
     ) -> None:
-        """Make the roles. `start` is what starting a worker takes: on an instance, its own role does that."""
+        """Create the roles. `start` are the grants to start a worker; on an instance, its own role needs
+        them."""
         super().__init__(scope, identifier)
         self._names = names
         self._repository = repository
@@ -65,7 +66,7 @@ class WorkerRoles(Construct):
                 f"Task{identifier}",
                 role_name=name,
                 assumed_by=tasks(names),
-                description="What a Fargate worker may do: read its file system, write its index",
+                description="Permissions of a Fargate worker: read its file system, write its index",
                 grants=crawl,
             )
             if self._are_shared:
@@ -76,7 +77,7 @@ class WorkerRoles(Construct):
                 f"Instance{identifier}",
                 role_name=name,
                 assumed_by=service("ec2.amazonaws.com"),
-                description="What an EC2 worker may do: start, read its file system, write its index",
+                description="Permissions of an EC2 worker: start, read its file system, write its index",
                 grants=[*crawl, *start],
             )
             profile = iam.CfnInstanceProfile(
@@ -91,7 +92,7 @@ class WorkerRoles(Construct):
             actions=("iam:PassRole",),
             resources=(role_arn.replace(FILE_SYSTEM, "fs-*"),),
             conditions={"StringEquals": {"iam:PassedToService": service_name}},
-            why_pattern="Each file system has a role; only those of this deployment's workers.",
+            why_pattern="Each file system has a role; limited to this deployment's workers.",
         )
 
     def _each(self, kind: WorkerKind, arn: str) -> Iterator[tuple[str, str | None, list[Grant]]]:
@@ -107,7 +108,7 @@ class WorkerRoles(Construct):
         return [
             *self._repository.propose(below),
             *read_files(self._names, file_systems),
-            # The task token names the execution; an answer without it reaches nothing.
+            # The task token identifies the execution; a call without a valid token has no effect.
             Grant(
                 actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
                 resources=(self._names.state_machine_arn("indexing-session"),),
@@ -119,7 +120,7 @@ class WorkerRoles(Construct):
 
 
 def tasks(names: Names) -> iam.ServicePrincipal:
-    """Return ECS's tasks, of this account and Region only."""
+    """Return ECS tasks as principal, for this account and Region only."""
     return service(
         "ecs-tasks.amazonaws.com",
         {

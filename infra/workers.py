@@ -1,4 +1,4 @@
-"""What a worker needs to be there before it is launched: cluster, image, roles, logs."""
+"""Resources that workers require: cluster, image, roles, logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.worker_roles import FileSystems, WorkerRoles, tasks
 
 
 class Workers(Construct):
-    """The workers' surroundings. Task definitions and instances are made for each crawl, by `lambdas/`."""
+    """The static resources of workers; `lambdas/` creates task definitions and instances for each crawl."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Workers(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, identifier)
-        # The plain resource: the CDK's own Cluster would make a VPC, and workers stand in the file system's.
+        # The L1 resource: the CDK's Cluster would create a VPC, but workers run in the file system's VPC.
         self.cluster_name = names.named("workers")
         self.cluster = ecs.CfnCluster(
             self,
@@ -40,7 +40,7 @@ class Workers(Construct):
                 ecs.CfnCluster.ClusterSettingsProperty(name="containerInsights", value="enabled")
             ],
         )
-        # Not DockerImageAsset: its hash would be that of the directory, with what the host has compiled.
+        # Not DockerImageAsset: its hash would cover the whole directory, including host-compiled files.
         staged = AssetStaging(self, "Context", source_path=str(context.directory), asset_hash=context.hash)
         image = Stack.of(self).synthesizer.add_docker_image_asset(
             source_hash=staged.asset_hash,
@@ -62,7 +62,7 @@ class Workers(Construct):
             self,
             "ExecutionRole",
             assumed_by=tasks(names),
-            description="What ECS may do to start a worker: pull the image, write the log",
+            description="Permissions of ECS to start a worker: pull the image, write the log",
             grants=[*self._pull(), *self._log()],
         )
         self.roles = WorkerRoles(
@@ -96,6 +96,6 @@ class Workers(Construct):
             Grant(
                 actions=("logs:CreateLogStream", "logs:PutLogEvents"),
                 resources=(self.log_group.log_group_arn,),
-                why_pattern="The ARN of a log group ends with :*, which stands for its streams.",
+                why_pattern="The ARN of a log group ends with :* for its streams.",
             )
         ]

@@ -1,4 +1,4 @@
-"""The three state machines, from `tidemark/workflows/*.asl.json` as they stand."""
+"""The three state machines, from `tidemark/workflows/*.asl.json`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 class Workflows(Construct):
-    """The state machines by name; each may invoke the functions and start the machine it names, no more."""
+    """The state machines by name; each can only invoke the functions and start the machine that it names."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Workflows(Construct):
         log_group = logs.LogGroup(
             self,
             f"{_camel(name)}Log",
-            # Step Functions writes to this prefix without a resource policy that grows with every log group.
+            # For this prefix, Step Functions needs no resource policy that grows with every log group.
             log_group_name=f"/aws/vendedlogs/states/{self._names.named(name)}",
             retention=self._log_retention,
             removal_policy=RemovalPolicy.DESTROY,
@@ -59,7 +59,7 @@ class Workflows(Construct):
             self,
             f"{_camel(name)}Role",
             assumed_by=service("states.amazonaws.com"),
-            description=f"What the state machine {self._names.named(name)} may do",
+            description=f"Permissions of the state machine {self._names.named(name)}",
             grants=[
                 Grant(actions=("lambda:InvokeFunction",), resources=tuple(functions)),
                 *(self._start(workflow) for workflow in nested),
@@ -76,7 +76,7 @@ class Workflows(Construct):
             definition_substitutions={placeholder: values[placeholder] for placeholder in used},
             role=run_as.without_policy_updates(),
             tracing_enabled=True,
-            # Events without their data, which holds task tokens; the console's history has it for 90 days.
+            # Events without their data, which contains task tokens; the console shows it for 90 days.
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
         )
 
@@ -89,7 +89,7 @@ class Workflows(Construct):
             Grant(
                 actions=("states:DescribeExecution", "states:StopExecution"),
                 resources=(self._names.execution_arns(workflow),),
-                why_pattern="Executions are named at run time; only those of the nested machine.",
+                why_pattern="Executions are named at run time; limited to the nested state machine.",
             ),
             Grant(
                 actions=("events:PutTargets", "events:PutRule", "events:DescribeRule"),

@@ -1,1 +1,1 @@
-"""One file for each step of the state machines: parse, call, return."""
+"""Lambda handlers: one file for each step of the state machines."""

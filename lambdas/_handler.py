@@ -1,4 +1,4 @@
-"""What every step shares: logs, traces, metrics, AWS errors in Tidemark's words, and its deployment."""
+"""Shared by all steps: logs, traces, metrics, translation of AWS errors, and the deployment."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tidemark.aws.point_tags import PointTags
 
 logger = Logger(service="tidemark")
-# The functions call nothing but AWS; patching all that the SDK could trace would import it first.
+# Patch only botocore: functions call only AWS, and patching every library would import each of them.
 tracer = Tracer(service="tidemark", patch_modules=["botocore"])
 metrics = Metrics(namespace=NAMESPACE)
 
 
 class Deployment:
-    """The deployment that the function belongs to. One for each sandbox; its clients live as long."""
+    """The function's deployment; one instance, with its clients, per sandbox."""
 
     def __init__(self, settings: LambdaSettings, clients: Clients) -> None:
         self.settings = settings
@@ -46,7 +46,7 @@ class Deployment:
     @cached_property
     def tags(self) -> PointTags:
         """The tags of the deployment's recovery points."""
-        # Half of the functions never open a tag, and cryptography is a tenth of a cold start.
+        # Imported lazily: half of the functions use no tags, and cryptography takes a tenth of a cold start.
         from tidemark.aws.point_tags import PointTags
 
         return PointTags(
@@ -58,7 +58,7 @@ class Deployment:
         )
 
     def policy(self, name: str) -> Policy:
-        """Return the policy as it is deployed now; raise PolicyNotFound."""
+        """Return the currently deployed policy; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
 
     def file_system(self, file_system_id: str) -> FileSystem:
@@ -80,14 +80,14 @@ def lambda_handler(function: Callable[[Event, Deployment], Result]) -> Callable[
         try:
             with translated():
                 deployment = _deployment()
-                # Two deployments in one account must not set off each other's alarms.
+                # Two deployments in one account must not trigger each other's alarms.
                 metrics.set_default_dimensions(**{DEPLOYMENT: deployment.settings.deployment})
                 result = function(event, deployment)
         except TidemarkError as error:
             logger.warning("step ends with %s: %s", type(error).__name__, error)
             raise
         finally:
-            # Not `metrics.log_metrics`: it warns at every step that has counted nothing, which is most.
+            # Not `metrics.log_metrics`: it warns about steps without metrics, which are the majority.
             if metrics.metric_set:
                 metrics.flush_metrics()
         logger.info("step ends", extra={"result": result})
@@ -99,24 +99,24 @@ def lambda_handler(function: Callable[[Event, Deployment], Result]) -> Callable[
 
 
 def count(name: str, value: int) -> None:
-    """Count something of the deployment."""
+    """Add to a metric of the deployment."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
 def count_session(session: Session) -> None:
-    """Count a session that has ended, for its deployment and for its policy."""
+    """Count an ended session in the metrics of its deployment and its policy."""
     metrics.add_dimensions(**{POLICY: session.policy})
     count(sessions_ended(session.status), 1)
     if session.ended_at is not None:
         seconds = (session.ended_at - session.opened_at).total_seconds()
         metrics.add_metric(name=SESSION_DURATION, unit=MetricUnit.Seconds, value=seconds)
-    metrics.flush_metrics()  # the next one may be of another policy
+    metrics.flush_metrics()  # the next session may belong to another policy
 
 
 def _without_token(event: Any) -> dict[str, Any]:
-    """Return the event without the right to answer for a state: logs are read by many.
+    """Return the event without task tokens, which must not appear in logs.
 
-    An event of ECS may repeat the task's overrides, a worker's environment among them.
+    An ECS event may include the task's overrides, which contain the worker's environment.
     """
     kept = {name: value for name, value in dict(event).items() if name != "task_token"}
     if isinstance(kept.get("detail"), dict):

@@ -1,4 +1,4 @@
-"""backup-session: leave the task token for whoever ends the index; answer it if the end has come."""
+"""backup-session: store the task token for the step that ends the index; send the result if it has ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> None:
-    """Return nothing: the task token carries the answer. Raise IndexingFailed when there is no index."""
+    """Return nothing: the result is sent with the task token. Raise IndexingFailed if there is no index."""
     index = wait_for_index(deployment.records, event["session_id"], event["task_token"])
     if index is None:
         raise IndexingFailed(f"session {event['session_id']} has no index to wait for; run the policy again")

@@ -1,4 +1,4 @@
-"""backup-session: ask how the backup job stands; record the recovery point when it is there."""
+"""backup-session: poll the backup job; record the recovery point once it exists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> JobValue:
-    """Return the job as it stands now; raise BackupJobFailed when it ended without a recovery point."""
+    """Return the job's current state; raise BackupJobFailed if it ended without a recovery point."""
     settings, session_id = deployment.settings, event["session"]["session_id"]
     client = deployment.clients.of("backup", settings.region)
     job = describe_backup(client, event["backup"]["job_id"])
@@ -34,7 +34,7 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         point = job.point("backup", account=settings.account, region=settings.region, now=utc_now())
         point = with_retention_checked(client, point, session.keep_days_of(job.job_id))
         add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
-    if not job.is_running:  # after the point: a job that has ended is not asked about again
+    if not job.is_running:  # after recording the point: an ended job is not polled again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
     if not (job.is_running or job.is_done):
         file_system = deployment.file_system(event["session"]["file_system"])

@@ -1,4 +1,4 @@
-"""backup-session: ask how a copy job stands; record the copy when it is there."""
+"""backup-session: poll a copy job; record the copy once it exists."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
-    """Return the job as it stands now; raise CopyJobFailed when it ended without a copy."""
+    """Return the job's current state; raise CopyJobFailed if it ended without a copy."""
     settings, copy, target = deployment.settings, event["copy"], event["copy"]["target"]
     session_id = event["session"]["session_id"]
     job = describe_copy(deployment.clients.of("backup", settings.region), copy["job_id"])
     if job.is_done:
         account = target["account"] or settings.account
         point = job.point("copy", account=account, region=target["region"], now=utc_now())
-        if account == settings.account:  # another account's points cannot be described from here
+        if account == settings.account:  # points of another account cannot be described from this one
             session = read_session(deployment.records, session_id)
             there = deployment.clients.of("backup", target["region"])
             point = with_retention_checked(there, point, session.keep_days_of(job.job_id))
         add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
-    if not job.is_running:  # after the point: a job that has ended is not asked about again
+    if not job.is_running:  # after recording the point: an ended job is not polled again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
     if not (job.is_running or job.is_done):
         raise CopyJobFailed(
             f"copy to {target['vault']} in {target['region']} ended {job.end}; "
-            f"mend it and run the policy again, or copy the point with: aws backup start-copy-job"
+            f"fix the cause and run the policy again, or copy the point with: aws backup start-copy-job"
         )
     stands = checked_job(copy, job.recovery_point_arn, finished=job.is_done)
     return {**stands, "target": target}

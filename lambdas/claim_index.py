@@ -1,4 +1,4 @@
-"""backup-session: take the file system's lease, or share the index that is being made."""
+"""backup-session: acquire the file system's lease, or share the index that is being made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """What to do: launch the indexing session of this index, or wait for it."""
+    """The next step: launch the indexing session of this index, or wait for the shared one."""
 
     step: str  # launch | share
     index_id: str
@@ -27,7 +27,7 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return what the session has to do about its index."""
+    """Return the session's next step for its index."""
     session = event["session"]
     now = utc_now()
     answer = claim(
@@ -36,6 +36,6 @@ def handler(event: Event, deployment: Deployment) -> Result:
         index_id(session["file_system"], now, secrets.randbelow(16)),
         now,
     )
-    # The index may have been completed before this session's backup was: nobody else will come by again.
+    # The index may have been completed before this session's backup; no later step would associate it.
     settle(deployment.records, session["session_id"], deployment.tags.tag_with_index)
     return {"step": answer.step.value, "index_id": answer.index_id}

@@ -1,4 +1,4 @@
-"""backup-session: write how the session ended, and tell whoever wants to know."""
+"""backup-session: record the session's final status and send the notification."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tidemark.sessions.session import Session
 
 
 class BranchResult(TypedDict):
-    """How a copy or the index step ended; without a failure it went well."""
+    """The result of a copy or of the index step; successful if it has no failure."""
 
     failure: NotRequired[Failure]
 
 
 class Event(TypedDict):
-    """The session, with its branches' results, or with what stopped it."""
+    """The session, with its branches' results or the failure that stopped it."""
 
     session_id: str
     copies: NotRequired[list[BranchResult]]
@@ -32,7 +32,7 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """The session's end, as the execution's output."""
+    """The session's final status, as the execution's output."""
 
     session_id: str
     status: str
@@ -43,7 +43,7 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return how the session ended, having recorded it."""
+    """Record the session's final status and return it."""
     session = settle(deployment.records, event["session_id"], deployment.tags.tag_with_index)
     index = (
         None
@@ -61,8 +61,8 @@ def handler(event: Event, deployment: Deployment) -> Result:
     closed = close_session(deployment.records, session.session_id, outcome, now)
     try:
         _notify(deployment, closed, outcome)
-    except AWS_FAILURES as error:  # the session has ended all the same
-        outcome = with_problem(outcome, f"nobody was notified: {translate(error) or error}")
+    except AWS_FAILURES as error:  # the session ends nevertheless
+        outcome = with_problem(outcome, f"no notification was sent: {translate(error) or error}")
         closed = close_session(deployment.records, session.session_id, outcome, now)
     count_session(closed)
     return {

@@ -1,4 +1,4 @@
-"""indexing-session: the index is whole; publish it, and associate it with every session that shares it."""
+"""indexing-session: publish the complete index, and associate it with every session that shares it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """The sessions whose points the index describes."""
+    """The sessions that share the index."""
 
     index_id: str
     sessions: list[str]
@@ -28,10 +28,10 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return who shares the index; raise LeaseLost when it had been given up meanwhile.
+    """Return the sessions that share the index; raise LeaseLost if the lease was lost meanwhile.
 
-    Its manifest is written under the lease, which is renewed for that, and before the record says that the
-    index is complete: no association refers to an index that nobody can see. Raises IndexingFailed.
+    The manifest is written under the lease, which is renewed first, and before the record is marked complete:
+    no association refers to an invisible index. Raises IndexingFailed.
     """
     records, s3 = deployment.records, deployment.clients.of("s3", deployment.settings.region)
     file_system = deployment.file_system(event["file_system"])

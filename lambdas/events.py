@@ -1,4 +1,4 @@
-"""The values that pass between the steps of a session, as Step Functions carries them."""
+"""Values that Step Functions passes between the steps of a session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tidemark.sessions.polling import next_wait
 
 
 class CopyTargetValue(TypedDict):
-    """Another vault that gets a copy."""
+    """A vault that receives a copy."""
 
     region: str
     vault: str
@@ -19,7 +19,7 @@ class CopyTargetValue(TypedDict):
 
 
 class SessionValue(TypedDict):
-    """What the later steps need of an opened session."""
+    """The data of an opened session that later steps need."""
 
     session_id: str
     policy: str
@@ -29,30 +29,30 @@ class SessionValue(TypedDict):
 
 
 class JobValue(TypedDict):
-    """A backup or copy job under way."""
+    """A running backup or copy job."""
 
     job_id: str
-    recovery_point_arn: str  # empty while AWS Backup has not named it
+    recovery_point_arn: str  # empty until AWS Backup reports it
     finished: bool
-    waited_seconds: int  # before this answer
-    wait_seconds: int  # until it is worth asking again
+    waited_seconds: int  # before this poll
+    wait_seconds: int  # until the next poll
 
 
 class CopyJobValue(JobValue):
-    """A copy job, with where the copy goes."""
+    """A copy job and its destination."""
 
     target: CopyTargetValue
 
 
 class Failure(TypedDict):
-    """What a Catch hands over."""
+    """The error output of a Catch."""
 
     Error: str
     Cause: NotRequired[str]  # a timeout has none
 
 
 def words(failure: Failure) -> str:
-    """Return what went wrong as one sentence: the message of the step's error, not its JSON."""
+    """Return the message of the step's error, without its JSON."""
     cause = failure.get("Cause") or ""
     try:
         message = json.loads(cause).get("errorMessage") or cause
@@ -73,7 +73,7 @@ def started_job(job_id: str, recovery_point_arn: str) -> JobValue:
 
 
 def checked_job(job: JobValue, recovery_point_arn: str, *, finished: bool) -> JobValue:
-    """Return a job as it stands after the wait it had asked for."""
+    """Return the job after its wait, with the next wait."""
     waited = timedelta(seconds=job["waited_seconds"] + job["wait_seconds"])
     return {
         "job_id": job["job_id"],

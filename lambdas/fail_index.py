@@ -1,4 +1,4 @@
-"""indexing-session: the index will never be; tell every session that shares it (I4)."""
+"""indexing-session: fail the index, and report it to every session that shares it (I4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidemark.sessions.overlap import fail
 
 
 class Event(TypedDict):
-    """The index and what stopped it."""
+    """The index and its failure."""
 
     index_id: str
     file_system: str
@@ -20,7 +20,7 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """How the index stands; `complete` when it had been completed before."""
+    """The status of the index; `complete` if it was completed before."""
 
     status: str
     index_id: str
@@ -28,7 +28,7 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return how the index ended, having told its sessions."""
+    """Fail the index, notify its sessions, and return its final status."""
     index = fail(
         deployment.records,
         deployment.file_system(event["file_system"]),

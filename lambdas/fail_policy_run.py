@@ -1,4 +1,4 @@
-"""policy-run: end with the sessions that failed; after a redrive, run them again."""
+"""policy-run: fail if sessions failed; after a redrive, run those sessions again."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from lambdas._handler import Deployment, lambda_handler
 from lambdas.resolve_policy import SessionInput
 from tidemark.errors import SessionFailed
 
-# Of any earlier rerun: a redrive that came to grief before this step has used a number up, too.
+# The suffix of any earlier rerun: a redrive that failed before this step has used a number, too.
 _AGAIN = re.compile(r"-r[0-9]+$")
-_MOST_NAMED = 20  # of a thousand, all would be longer than the 32,768 characters of an execution's cause
-# An execution has 25,000 history events, those of all its redrives among them, and when they are used up it
-# fails and takes its running sessions along. 5,000 are left for starts that are throttled and tried again.
-# Source: Step Functions Developer Guide, "Step Functions service quotas".
+_MOST_NAMED = 20  # 1,000 names would exceed the 32,768 characters of an execution's cause
+# An execution can have 25,000 history events, including those of all its redrives. Beyond them it fails and
+# aborts its running sessions. 5,000 are reserved for starts that are throttled and retried. Source: Step
+# Functions Developer Guide, "Step Functions service quotas".
 MOST_EVENTS = 20_000
 EVENTS_OF_A_SESSION = 10
-EVENTS_OF_A_RUN = 20  # beside its sessions'
+EVENTS_OF_A_RUN = 20  # in addition to its sessions'
 
 
 class SessionResult(TypedDict):
@@ -29,18 +29,18 @@ class SessionResult(TypedDict):
 
 
 class Event(TypedDict):
-    """All results, and how often the execution has been redriven."""
+    """All results, and the redrive count of the execution."""
 
     policy: str
     results: list[SessionResult]
-    # How many sessions this execution has run; one that an older version began does not have it.
+    # The number of sessions that this execution has run; absent in executions of older versions.
     started: NotRequired[int]
     attempt: int
     redrive_count: int
 
 
 class Result(TypedDict):
-    """The sessions to run again, and the attempt they belong to."""
+    """The sessions to run again, and their attempt."""
 
     sessions: list[SessionInput]
     attempt: int
@@ -48,9 +48,9 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, _deployment: Deployment) -> Result:
-    """Raise SessionFailed naming the failed sessions; after a redrive return them under new names.
+    """Raise SessionFailed naming the failed sessions; after a redrive, return them under new names.
 
-    Raise it after a redrive, too, where this execution's history has no room for them.
+    Also raise it after a redrive if this execution's history has no room for them.
     """
     failed = [result for result in event["results"] if result["failed"]]
     attempt = event["redrive_count"]
@@ -59,7 +59,7 @@ def handler(event: Event, _deployment: Deployment) -> Result:
         way_out = "redrive this execution or start a new one" if fits else "start a new execution"
         raise SessionFailed(
             f"{len(failed)} of {len(event['results'])} sessions failed: {_names(failed, event['policy'])}; "
-            f"see why with: tidemark session ID, mend it, and {way_out}"
+            f"show the reasons with: tidemark session ID, fix the cause, and {way_out}"
         )
     return {
         "attempt": attempt,
@@ -81,7 +81,7 @@ def _names(failed: list[SessionResult], policy: str) -> str:
 
 
 def _events(sessions: int, *, runs: int) -> int:
-    """Return the most history events of sessions, none of which is throttled, in so many runs."""
+    """Return the maximum history events of `sessions`, without throttling, in `runs`."""
     return sessions * EVENTS_OF_A_SESSION + runs * EVENTS_OF_A_RUN
 
 

@@ -1,4 +1,4 @@
-"""backup-session: end with the failure; after a redrive, begin the backup again."""
+"""backup-session: end with the failure; after a redrive, start the backup again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidemark.sessions.overlap import reopen_session
 
 
 class Event(TypedDict):
-    """The failure, and how often the execution has been redriven."""
+    """The failure, and the redrive count of the execution."""
 
     session_id: str
     attempt: int
@@ -21,16 +21,16 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """The attempt that begins now; it makes a new idempotency token."""
+    """The attempt that starts now; it determines a new idempotency token."""
 
     attempt: int
 
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Raise SessionFailed with the reason; return the next attempt when this is a redrive.
+    """Raise SessionFailed with the reason; after a redrive, return the next attempt.
 
-    A redrive begins at the state that failed, which is this one: the session is closed by then.
+    A redrive resumes at the failed state, which is this one, after the session was closed.
     """
     if event["redrive_count"] <= event["attempt"]:
         raise SessionFailed(f"session {event['session_id']} failed: {words(event['failure'])}")

@@ -1,4 +1,4 @@
-"""indexing-session: launch the worker and leave it the task token."""
+"""indexing-session: launch the worker with the task token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tidemark.settings import WorkerSettings
 
 
 class Event(TypedDict):
-    """The index, the prepared worker, and the token that the worker answers."""
+    """The index, the prepared worker, and the worker's task token."""
 
     task_token: str
     index_id: str
@@ -26,11 +26,11 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> None:
-    """Return nothing: the worker answers. Raise LeaseLost, WorkerNotLaunched."""
+    """Return nothing: the worker sends the result. Raise LeaseLost, WorkerNotLaunched."""
     settings, clients = deployment.settings, deployment.clients
     file_system, token = deployment.file_system(event["file_system"]), event["task_token"]
     hold(deployment.records, file_system, event["index_id"], utc_now())
-    # An earlier attempt's worker is silent or lost: two of them must not write one index.
+    # The worker of an earlier attempt may still run: two workers must not write one index.
     for worker_id in remove_workers(clients, settings, event["index_id"], "replaced by another worker"):
         logger.warning("removed a worker of an earlier attempt: %s", worker_id)
     request = event["worker"]
@@ -44,7 +44,7 @@ def handler(event: Event, deployment: Deployment) -> None:
         exclude=tuple(request.get("exclude", ())),
         operations_per_second=request.get("operations_per_second") or 0,
     )
-    # For worker_stopped, which is given the machine and answers with the token.
+    # For worker_stopped, which finds the token by the machine.
     attempt = Attempt(worker_id="", task_token=token)
     record_attempt(deployment.records, file_system, event["index_id"], attempt)
     worker_id = launch(clients, settings, request, environment)

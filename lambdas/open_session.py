@@ -1,4 +1,4 @@
-"""backup-session: check what can be checked, then record the session."""
+"""backup-session: run the preflight checks, then record the session."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> SessionValue:
-    """Return the opened session; raise what preflight raises, with nothing written."""
+    """Return the opened session; raises preflight's errors before anything is written."""
     policy = deployment.policy(event["policy"])
     file_system = deployment.file_system(check_file_system_id(event["file_system"]))
     check_file_system(deployment.clients, policy, file_system)

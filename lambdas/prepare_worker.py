@@ -1,4 +1,4 @@
-"""indexing-session: choose the worker's network and register what launches it."""
+"""indexing-session: choose the worker's network and register its task definition."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> WorkerRequest:
-    """Return what `launch_worker` needs.
+    """Return the input of `launch_worker`.
 
     Raises LeaseLost, NoMountTarget, WorkerNetworkNotFound, WorkerCutOff.
     """
     settings, clients = deployment.settings, deployment.clients
     file_system = deployment.file_system(event["file_system"])
-    # A redrive days later: the lease is gone, and another index may be made now.
+    # In a redrive days later the lease is lost, and another index may be in progress.
     hold(deployment.records, file_system, event["index_id"], utc_now())
     policy = deployment.policy(event["policy"])
     worker, crawl = policy.worker, policy.crawl

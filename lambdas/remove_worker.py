@@ -1,4 +1,4 @@
-"""indexing-session: remove the worker, what launched it and what it left, however the session ended."""
+"""indexing-session: remove the worker, its task definition and leftovers, on success and on failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidemark.aws.workers import WorkerRequest, remove_workers
 
 
 class Event(TypedDict):
-    """The index and its worker; the worker is null when it was never prepared."""
+    """The index and its worker; the worker is null if it was never prepared."""
 
     index_id: str
     file_system: str
@@ -20,16 +20,16 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """What was there to remove."""
+    """The removed resources."""
 
     workers: list[str]
     task_definition: str
-    leftovers: int  # objects of the repository
+    leftovers: int  # removed objects in the repository
 
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return what was removed; nothing left is no error."""
+    """Remove the resources and return them; raises no error if none is left."""
     settings, clients = deployment.settings, deployment.clients
     removed = remove_workers(clients, settings, event["index_id"], "the indexing session has ended")
     task_definition = event["worker"]["task_definition"] if event["worker"] else ""
@@ -37,7 +37,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
         deregister_task_definition(clients.of("ecs", settings.region), task_definition)
     leftovers = Failures()
     removed_keys: list[str] = []
-    with leftovers.collecting("what lost workers left"):  # the next session looks again
+    with leftovers.collecting("leftovers of lost workers"):  # the next session retries
         s3, file_system = clients.of("s3", settings.region), deployment.file_system(event["file_system"])
         removed_keys = remove_leftovers(s3, deployment.records, settings.repository, file_system)
     return {"workers": removed, "task_definition": task_definition, "leftovers": len(removed_keys)}

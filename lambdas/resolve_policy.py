@@ -1,4 +1,4 @@
-"""policy-run: name one backup session for each file system of the policy."""
+"""policy-run: return one named backup session for each file system of the policy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler
 from tidemark.sessions.naming import session_id
 
-# Scheduler delivers at least once: what it delivers again within this time gets the same session names, so
-# that nothing starts twice. Later, the same input is somebody who reruns it from the console: new names.
+# Scheduler delivers at least once: a duplicate within this time gets the same session names, so that no
+# session starts twice. Later, the same input is a rerun from the console and gets new names.
 _DUPLICATE_WITHIN = timedelta(minutes=15)
 
 
@@ -53,7 +53,8 @@ def handler(event: Event, deployment: Deployment) -> Result:
 
 
 def naming_moment(scheduled_time: str | None, started_at: str) -> datetime:
-    """Return the time that names the sessions: the scheduled one if the execution belongs to it."""
+    """Return the time that names the sessions: the scheduled one if the execution started within 15 minutes
+    of it."""
     started = datetime.fromisoformat(started_at)
     if not scheduled_time:
         return started

@@ -14,7 +14,7 @@ from tidemark.sessions.session import Job
 
 
 class Event(TypedDict):
-    """The session, and how often it has been redriven."""
+    """The session and its redrive count."""
 
     session: SessionValue
     attempt: int
@@ -22,7 +22,7 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> JobValue:
-    """Return the job; raise VaultNotFound. Called again, it returns the same job."""
+    """Return the job; raise VaultNotFound. Idempotent: returns the same job when called again."""
     policy = deployment.policy(event["session"]["policy"])
     records = deployment.records
     session = read_session(records, event["session"]["session_id"])

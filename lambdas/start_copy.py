@@ -14,7 +14,7 @@ from tidemark.sessions.session import Job
 
 
 class Event(TypedDict):
-    """The session, its recovery point, and where the copy goes."""
+    """The session, its recovery point, and the destination of the copy."""
 
     session: SessionValue
     attempt: int
@@ -24,7 +24,7 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
-    """Return the job; raise VaultNotFound. Called again, it returns the same job."""
+    """Return the job; raise VaultNotFound. Idempotent: returns the same job when called again."""
     policy = deployment.policy(event["session"]["policy"])
     target = CopyTarget(**event["target"])
     account = deployment.settings.account

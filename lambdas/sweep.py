@@ -1,6 +1,6 @@
-"""Again and again: renew the leases of what runs, and remove what an aborted execution left behind.
+"""Runs on a schedule: renews the leases of running executions, and cleans up after aborted ones.
 
-An aborted execution runs no Catch: its lease, its session, its worker and its task definition stay.
+An aborted execution runs no Catch: its lease, session, worker and task definition remain.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 
 
 class Event(TypedDict, total=False):
-    """Scheduler's input; nothing in it is needed."""
+    """Scheduler's input; not used."""
 
 
 class Result(TypedDict):
-    """What was found and done; all empty when every execution removed its own."""
+    """The changes made; all empty if every execution cleaned up after itself."""
 
     renewed: list[str]
     failed_indexes: list[str]
@@ -49,9 +49,9 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(_event: Event, deployment: Deployment) -> Result:
-    """Return what was renewed and removed. Running it twice does no more than once.
+    """Sweep, and return the changes made. Idempotent.
 
-    An error with one lease or session is raised when all others are done.
+    An error with one lease or session is raised after all others are done.
     """
     now = utc_now()
     result: Result = {
@@ -73,13 +73,13 @@ def handler(_event: Event, deployment: Deployment) -> Result:
 def _sweep_leases(
     deployment: Deployment, now: datetime, result: Result, failures: Failures, alive: set[str]
 ) -> None:
-    """Renew or end every lease; add the ids of the indexes that are still being made to `alive`."""
+    """Renew or end every lease; add the ids of indexes in progress to `alive`."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     for listed in leased_file_systems(deployment.records):
         with failures.collecting(f"the lease of {listed}"):
             lease = read_lease(deployment.records, FileSystem.parse(listed))
             if lease is None:
-                continue  # the list lags; it has ended
+                continue  # the list is eventually consistent; the lease has ended
             ended = ended_as(states, execution_arn(deployment.settings.indexing_session, lease.index_id))
             if ended is None:
                 renew(deployment.records, lease, now)
@@ -88,7 +88,7 @@ def _sweep_leases(
             elif now - _last_renewed(lease) < SWEEP_GRACE:
                 alive.add(lease.index_id)
             else:
-                reason = f"its execution is {ended} and left its lease behind; the next session indexes anew"
+                reason = f"its execution is {ended} and left its lease behind; the next session indexes again"
                 index = fail(deployment.records, lease.file_system, lease.index_id, reason, now)
                 if index is not None:
                     notify_sessions(deployment.records, deployment.tags, states, index)
@@ -98,7 +98,7 @@ def _sweep_leases(
 def _sweep_sessions(
     deployment: Deployment, now: datetime, result: Result, failures: Failures, _alive: set[str]
 ) -> None:
-    """Close the sessions whose execution is over without having closed them, and follow their jobs."""
+    """Close sessions whose executions ended without closing them, and poll their jobs."""
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     for session_id in watched_session_ids(deployment.records):
         with failures.collecting(f"session {session_id}"):
@@ -112,14 +112,14 @@ def _sweep_sessions(
                 if session.status is SessionStatus.RUNNING:
                     result["aborted_sessions"].append(session.session_id)
             elif session.status is SessionStatus.ABORTED and not _awaits_index(deployment, session):
-                # Closed by an earlier sweep. Whatever step was under way then has written down its job by
-                # now, and its index has ended: once more, since the record may still say that it is made.
+                # Closed by an earlier sweep. A step that was running then has recorded its job by now, and
+                # the index has ended: close again, because the record may still show it as in progress.
                 _close_stopped(deployment, session, ended, now)
                 forget_session(deployment.records, session.session_id)
 
 
 def _awaits_index(deployment: Deployment, session: Session) -> bool:
-    """Return whether the session's index is still being made."""
+    """Return whether the session's index is in progress."""
     index = _index_of(deployment, session)
     return session.index_wanted and index is not None and index.status is IndexStatus.RUNNING
 
@@ -131,7 +131,7 @@ def _index_of(deployment: Deployment, session: Session) -> Index | None:
 
 
 def _close_stopped(deployment: Deployment, session: Session, ended: str, now: datetime) -> None:
-    """Write down what became of the session's jobs, and how it ended."""
+    """Record the results of the session's jobs and its final status."""
     records = deployment.records
     for job in session.open_jobs:
         client = deployment.clients.of("backup", session.file_system.region)
@@ -142,7 +142,7 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
                 there = deployment.clients.of("backup", job.region)
                 point = with_retention_checked(there, point, job.keep_days)
             add_point(records, session.session_id, point, deployment.tags.tag_with_index)
-        # after the point: a job that has ended is not asked about again
+        # after recording the point: an ended job is not polled again
         update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)
     current = read_session(records, session.session_id)
     why = f"its execution is {ended}; {way_out(ended, session.policy)}"
@@ -155,7 +155,7 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
 def _sweep_workers(
     deployment: Deployment, _now: datetime, result: Result, failures: Failures, alive: set[str]
 ) -> None:
-    """Remove the workers and task definitions of indexes that are not being made."""
+    """Remove the workers and task definitions of indexes that are not in progress."""
     settings, clients = deployment.settings, deployment.clients
     for worker in find_workers(clients, settings):
         with failures.collecting(f"worker {worker.worker_id}"):
@@ -171,14 +171,15 @@ def _sweep_workers(
 
 
 def _is_over(deployment: Deployment, index_id: str, alive: set[str]) -> bool:
-    """Return whether an index is not being made. The list of leases lags, so the record decides."""
+    """Return whether an index is not in progress. The list of leases is eventually consistent, so the record
+    decides."""
     if index_id in alive:
         return False
     file_system = deployment.file_system(index_id.rsplit("-", 2)[0])
     index = read_index(deployment.records, file_system, index_id)
     over = index is None or index.ended_at is not None
     if over:
-        logger.info("what index %s left behind is removed", index_id)
+        logger.info("removed the leftovers of index %s", index_id)
     return over
 
 

@@ -1,7 +1,7 @@
 """Invoked by EventBridge: a worker's task or instance has stopped. Fail the step that waits for its answer.
 
-Events are delivered at least once and sometimes not at all: heartbeats remain what finds a worker that is
-silent. A worker that has answered, or has been replaced, is no longer waited for.
+Events are delivered at least once and sometimes not at all: the heartbeat timeout finds workers without an
+event. Ignores a worker that has sent its result or has been replaced.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from tidemark.aws.workers import stopped_instance
 from tidemark.errors import TidemarkError, WorkerNotRecorded
 from tidemark.sessions.attempts import read_attempt
 
-# The step has an answer, or has timed out, or its execution was aborted. Source: SendTaskFailure, Errors.
+# The step has its result, has timed out, or its execution was aborted. Source: SendTaskFailure, Errors.
 _NOT_AWAITED = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 _CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
 
 
-# `detail-type` is no identifier.
+# `detail-type` is not an identifier.
 Event = TypedDict("Event", {"source": str, "detail-type": str, "detail": dict[str, Any]})
 Event.__doc__ = """An event of `aws.ecs` or `aws.ec2`, as EventBridge delivers it."""
 
 
 class Result(TypedDict):
-    """The error that the waiting step got; empty where nothing waited for this machine."""
+    """The error sent to the waiting step; empty if no step waited for this machine."""
 
     index_id: str
     error: str
@@ -36,7 +36,7 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return what the session was answered. Raise WorkerNotRecorded, for another attempt by Lambda."""
+    """Return the error sent to the session. Raise WorkerNotRecorded, which makes Lambda retry."""
     if event["source"] == "aws.ecs":
         return _task(deployment, event["detail"])
     return _instance(deployment, event["detail"]["instance-id"])
@@ -49,7 +49,8 @@ def _task(deployment: Deployment, detail: dict[str, Any]) -> Result:
 
 
 def _instance(deployment: Deployment, instance_id: str) -> Result:
-    """Every instance of the account has such events; those that are no worker have no tag of ours."""
+    """Handle an instance. All instances of the account send events; only workers have the deployment's
+    tag."""
     found = stopped_instance(deployment.clients, deployment.settings, instance_id)
     if found is None:
         return {"index_id": "", "error": ""}
@@ -68,7 +69,7 @@ def _fail(deployment: Deployment, index_id: str, worker_id: str, error: Tidemark
     if not attempt.worker_id:
         raise WorkerNotRecorded(index_id, worker_id)
     if attempt.worker_id != worker_id:
-        return nothing  # another worker has taken its place
+        return nothing  # another worker has replaced it
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
     name = type(error).__name__
     try:

@@ -4,32 +4,32 @@
         outputs = cloud.deploy(Path("cdk.out"))          # {stack: {output: value}}
         cloud.client("stepfunctions").start_execution(...)
         cloud.faults.add(Fault(service="s3", operation="PutObject", action="throttle", calls=(3, 3)))
-        cloud.calls()                                    # who called what: for IAM policies
+    cloud.calls()                                    # every AWS call with its role
 
 or as a server for any client: `python -m localcloud --file-system home=/home --state DIR`.
 
-It is a moto server with what moto lacks:
+A moto server with these additions:
 
-    client/           what a program uses: start, deploy an assembly, stop; the profile for AWS's CLI
-    server/           the process: it listens, authenticates, lets faults strike, records and dispatches calls
+    client/           the Python interface: start, deploy an assembly, stop; the profile for the AWS CLI
+    server/           the process: listens, authenticates, injects faults, records and dispatches calls
     functions/        Lambda under AWS's own runtime interface client, in processes
     stepfunctions/    state machines in JSONata: tokens, heartbeats, aborts, redrive
     cloudformation/   stacks, from a table of resource types over AWS's own APIs
     scheduler/        schedules that fire
     backup/           backup, copy and restore jobs with real bytes
     compute/          ECS tasks and EC2 instances as processes
-    services/         EventBridge, EFS, networks, S3, STS, quotas: smaller differences from moto
-    iam/              what a call requires, and whether its caller has it
+    services/         EventBridge, EFS, networks, S3, STS, quotas: smaller additions to moto
+    iam/              the permissions that a call requires, and the check of its caller
     core/             clock, faults, processes, clients, the call record; core/cloud.py composes them
     authentication/   access keys of one run, and the signatures of requests
 
-Each service installs itself with `install(cloud)`. Time stamps are real and durations are scaled
-(core/clock.py). `--state DIR` keeps what server/state.py names. Nothing outlives the server
+Each service installs itself with `install(cloud)`. Timestamps are real and durations are scaled
+(core/clock.py). `--state DIR` keeps the data that server/state.py lists. No process outlives the server
 (core/reaper.py).
 
-Of IAM only what a call implies is enforced: passed roles, tags set while creating, and permissions that only
-the documentation of the operation names. Every call is recorded with its role, for tools that evaluate
-policies.
+Only the IAM permissions that a call implies are enforced: passed roles, tags set on creation, and permissions
+that only the documentation of the operation names. Every call is recorded with its role, for tools that
+evaluate policies.
 """
 
 from localcloud.client.local_cloud import FileSystem, LocalCloud

@@ -9,25 +9,29 @@ from localcloud.server.process import Settings, serve
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line's definition."""
+    """Return the parser of the command line."""
     options = argparse.ArgumentParser(
-        prog="python -m localcloud", description="AWS on one machine, on loopback."
+        prog="python -m localcloud", description="Run AWS on this machine, on loopback."
     )
-    options.add_argument("--port", type=int, default=0, help="default: any free port")
+    options.add_argument("--port", type=int, default=0, help="port to listen on (default: any free port)")
     options.add_argument(
         "--state", type=Path, metavar="DIR", help="keep buckets, tables, parameters and vaults here"
     )
     options.add_argument(
-        "--time-scale", type=float, default=1.0, metavar="X", help="0.02 makes an hour of AWS last 72 s"
+        "--time-scale",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="scale AWS durations by X: 0.02 shortens an hour to 72 s",
     )
     options.add_argument(
         "--timeout-scale",
         type=float,
         default=1.0,
         metavar="X",
-        help="the same for TimeoutSeconds and HeartbeatSeconds, which wait for real work; never below 2 s",
+        help="scale TimeoutSeconds and HeartbeatSeconds by X (minimum 2 s); these wait for real work",
     )
-    options.add_argument("--region", default="us-east-1", help="the Region of stacks that name none")
+    options.add_argument("--region", default="us-east-1", help="default Region for stacks that specify none")
     options.add_argument(
         "--file-system",
         action="append",
@@ -37,12 +41,15 @@ def parser() -> argparse.ArgumentParser:
         help="create an EFS file system with this directory as its content",
     )
     options.add_argument(
-        "--faults", type=Path, metavar="FILE", help="JSON list of faults, see localcloud/core/faults.py"
+        "--faults",
+        type=Path,
+        metavar="FILE",
+        help="JSON list of faults to set; format: localcloud/core/faults.py",
     )
     options.add_argument(
         "--ends-with-input",
         action="store_true",
-        help="end when standard input ends, as it does with the parent",
+        help="stop when standard input closes, as it does when the parent process ends",
     )
     return options
 
@@ -51,12 +58,12 @@ def _named_directory(text: str) -> tuple[str, Path]:
     name, _, directory = text.partition("=")
     path = Path(directory).expanduser()
     if not name or not directory or not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR with an existing directory")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR, or DIR is not an existing directory")
     return name, path.resolve()
 
 
 def main() -> None:
-    """Serve as the command line says."""
+    """Run the server with the settings of the command line."""
     options = parser().parse_args()
     serve(
         Settings(

@@ -311,7 +311,7 @@ class LeaseLost(TidemarkError):
     def __init__(self, index_id: str) -> None:
         super().__init__(
             f"index {index_id} no longer holds its file system's lease: it expired and was taken over, "
-            f"or was already ended; the next session indexes anew, nothing needs to be done"
+            f"or was already ended; the next session indexes again, nothing needs to be done"
         )
 
 
@@ -323,7 +323,7 @@ class IndexShared(TidemarkError):
     def __init__(self, index_id: str, most: int) -> None:
         super().__init__(
             f"index {index_id} is still being made and belongs to {most:,} sessions already, as many as its "
-            f"record holds; the next session after its end indexes anew"
+            f"record holds; the next session after its end indexes again"
         )
 
 

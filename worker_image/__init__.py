@@ -1,1 +1,1 @@
-"""The indexing worker: what its container image holds besides `tidemark`."""
+"""The indexing worker: the code of its container image in addition to `tidemark`."""

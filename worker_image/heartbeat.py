@@ -1,4 +1,4 @@
-"""Telling Step Functions that the worker lives, and everybody how far it is."""
+"""Sends heartbeats to Step Functions, and writes the worker's progress."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tidemark.index.storage.object_store import Store
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# What Step Functions answers to the token of a step that it no longer waits for.
+# The errors of Step Functions for the token of a step that no longer waits.
 # Source: SendTaskHeartbeat, Errors.
 TOKEN_IS_DEAD = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
-# Between attempts at the one answer that a worker must have before it writes the manifest: two minutes, on
-# top of the SDK's own; the state that waits gives up after five.
+# Pauses between attempts of the heartbeat that must succeed before the worker writes the manifest: two
+# minutes in total, in addition to the SDK's retries; the waiting state times out after five.
 PAUSES_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 
 _LOG = logging.getLogger("tidemark.worker")
 
 
 class Heartbeat:
-    """Beats in a thread of its own until closed; knows whether the work still has a purpose."""
+    """Sends heartbeats in a separate thread until closed, and reports when the session no longer waits."""
 
     def __init__(
         self,
@@ -61,33 +61,33 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Beat now, in the caller's thread, and from then on in the heartbeat's. Raises LeaseLost."""
+        """Send a heartbeat in the caller's thread, then start the heartbeat thread. Raises LeaseLost."""
         self._beat()
         self.check()
         self._thread.start()
 
     def close(self) -> None:
-        """Beat no more, and leave the final progress behind. Called after `start` has returned."""
+        """Stop the heartbeats and write the final progress. Call it only after `start` has returned."""
         self._closed.set()
         self._thread.join(timeout=5)
         self._write_progress()
 
     def stop(self) -> None:
-        """Make the work end soon: the worker was told to. Safe in a signal handler."""
+        """Make `check` raise WorkerStopped. Safe in a signal handler."""
         self._stopped = True
         self._stop_crawl()
 
     def check(self) -> None:
-        """Return if the work may go on. Raises LeaseLost, WorkerStopped."""
+        """Return if the work may continue. Raises LeaseLost, WorkerStopped."""
         if self._lost:
             raise LeaseLost(self._identity.index_id)
         if self._stopped:
             raise worker_stopped(self._identity.index_id)
 
     def check_now(self) -> None:
-        """Return if Step Functions, asked at this moment, has said that it still waits.
+        """Send a heartbeat; return if Step Functions confirms that it still waits.
 
-        Raises LeaseLost, WorkerStopped, and AwsUnreachable or what AWS has refused where there is no answer.
+        Raises LeaseLost, WorkerStopped, AwsUnreachable, or AWS's error if it refuses the heartbeat.
         """
         for pause in (*self._pauses, None):
             error = self._send()
@@ -107,7 +107,7 @@ class Heartbeat:
         self._write_progress()
 
     def _send(self) -> Exception | None:
-        """Send one heartbeat; return why there was no answer, or None."""
+        """Send one heartbeat; return the error if it failed, else None."""
         try:
             self._states.send_task_heartbeat(taskToken=self._task_token)
         except ClientError as error:
@@ -117,7 +117,7 @@ class Heartbeat:
             self._lost = True
             self._stop_crawl()
         except BotoCoreError as error:
-            # One lost beat is no reason to end: the session allows for several before it gives up.
+            # Continue after a lost heartbeat: the session's timeout allows for several.
             _LOG.warning("a heartbeat was lost", extra={"reason": str(error)})
             return error
         return None
@@ -129,7 +129,7 @@ class Heartbeat:
             "index_id": self._identity.index_id,
             "phase": build.phase,
             "entries": build.entries_before + progress.entries,
-            "entries_expected": build.entries_expected,  # what the previous index holds, if there is one
+            "entries_expected": build.entries_expected,  # the entries of the previous index, if there is one
             "directories": progress.directories,
             "directories_queued": progress.directories_queued,
             "bytes": progress.bytes,
@@ -141,13 +141,13 @@ class Heartbeat:
         try:
             self._store.put(f"{self._identity.prefix}progress.json", json.dumps(report).encode())
         except (TidemarkError, BotoCoreError, ClientError) as error:
-            # Only a display: where the repository is truly out of reach, writing the parts says so.
-            _LOG.warning("progress could not be written", extra={"reason": str(error)})
+            # Progress is only informational: if the repository is unreachable, writing the parts fails.
+            _LOG.warning("cannot write progress", extra={"reason": str(error)})
 
 
 def worker_stopped(index_id: str) -> WorkerStopped:
-    """Return the error of a worker that was told to stop."""
+    """Return the error of a worker that received a request to stop."""
     return WorkerStopped(
-        f"the worker of index {index_id} was told to stop before it was done (its task was stopped, or its "
-        f"host taken away); rerun the session"
+        f"the worker of index {index_id} was stopped before it finished (its task was stopped, or its "
+        f"host terminated); rerun the session"
     )

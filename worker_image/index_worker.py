@@ -1,7 +1,7 @@
 """The indexing worker, on Fargate and on EC2: crawl the mounted file system, write its index, report.
 
-`python -m worker_image.index_worker`, told what to do by `settings.WorkerSettings`. The exit code is that of
-the error that the session is told, 0 for a complete index.
+`python -m worker_image.index_worker`, configured by `settings.WorkerSettings`. The exit code is 0 for a
+complete index, otherwise that of the error reported to the session.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
     from tidemark.index.storage.object_store import Store
 
-SCRATCH = Path("/tmp")  # noqa: S108 - the only directory that can be written to in the container
-CRAWL_THREADS = 64  # an NFSv4.1 mount has as many slots; more would wait for each other
-STOP_SECONDS = 20  # ECS kills 30 seconds after SIGTERM; a mount that hangs must not keep us from reporting
+SCRATCH = Path("/tmp")  # noqa: S108 - the only writable directory in the container
+CRAWL_THREADS = 64  # the number of slots of an NFSv4.1 mount; more threads would wait for each other
+STOP_SECONDS = 20  # ECS kills 30 seconds after SIGTERM; a hung mount must not prevent the report
 _CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
 
 _LOG = logging.getLogger("tidemark.worker")
@@ -81,7 +81,7 @@ def run(
     now: Callable[[], datetime],
     scratch: Path = SCRATCH,
 ) -> int:
-    """Make one index and tell the session; return the exit code. Must be called in the main thread."""
+    """Make one index and report to the session; return the exit code. Must run in the main thread."""
     identity = IndexIdentity(
         account=settings.account,
         region=settings.region,
@@ -91,7 +91,7 @@ def run(
     try:
         with translated():
             if (written := find_written(store, identity)) is not None:
-                # By an earlier worker that ended before it could report.
+                # Written by an earlier worker that ended before it could report.
                 result = _result(written.manifest, written.key, written.sha256)
                 _LOG.info("an earlier worker wrote the index", extra={"index_id": identity.index_id})
                 states.send_task_success(taskToken=settings.task_token, output=json.dumps(result))
@@ -135,7 +135,7 @@ def run(
                     attempt=attempt,
                 )
             except CrawlStopped:
-                heartbeat.check()  # says why
+                heartbeat.check()  # raises the reason
                 raise
             finally:
                 heartbeat.close()
@@ -161,16 +161,16 @@ def _options(settings: WorkerSettings) -> CrawlOptions:
 def _exclusion(pattern: str) -> Exclusion:
     try:
         return Exclusion.parse(pattern)
-    except ValueError as error:  # of a policy that an earlier version took
-        raise ConfigurationError(f"the policy cannot leave out {error}") from error
+    except ValueError as error:  # in a policy that an earlier version accepted
+        raise ConfigurationError(f"the policy has an invalid exclusion: {error}") from error
 
 
 def _where_to_begin(store: Store, identity: IndexIdentity) -> tuple[Checkpoint | None, Iterable[bytes]]:
-    """Return what an earlier worker of this index left, if one did, and the directories to begin at."""
+    """Return the checkpoint of an earlier worker of this index, if any, and the directories to start at."""
     earlier = load_checkpoint(store, identity)
     if earlier is None:
         return None, (ROOT,)
-    _LOG.info("going on from a checkpoint", extra={"entries": earlier.entries})
+    _LOG.info("resuming from a checkpoint", extra={"entries": earlier.entries})
     return earlier, earlier.pending_directories(store)
 
 
@@ -191,7 +191,7 @@ def _in_words(error: Exception) -> TidemarkError:
         return error
     if isinstance(error, OSError) and error.strerror:
         return IndexingFailed(
-            f"the worker could not write to its scratch directory: {error.strerror}; give it more space"
+            f"cannot write to the worker's scratch directory: {error.strerror}; give it more space"
         )
     return IndexingFailed(f"{type(error).__name__}: {error}; see the worker's log, then rerun the session")
 
@@ -227,7 +227,7 @@ def _report_failure(states: SFNClient, settings: WorkerSettings, failure: Tidema
 
 
 def _stop_on_sigterm(heartbeat: Heartbeat, report: Callable[[], None]) -> None:
-    """Stop in order at the first SIGTERM; leave after STOP_SECONDS in any case."""
+    """At the first SIGTERM, stop in an orderly way; exit after STOP_SECONDS in any case."""
 
     def leave() -> None:
         report()

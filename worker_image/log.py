@@ -1,4 +1,4 @@
-"""One JSON object a line, as CloudWatch Logs Insights reads it without a parse statement."""
+"""Logs one JSON object per line, which CloudWatch Logs Insights parses by itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import logging
 import sys
 
-_OWN = frozenset(vars(logging.makeLogRecord({})))  # what every record has; the rest came as `extra`
+_OWN = frozenset(vars(logging.makeLogRecord({})))  # attributes of every record; all others come from `extra`
 
 
 class JsonLines(logging.Formatter):
-    """Escapes everything outside ASCII, so that no name can forge a line or move a cursor."""
+    """Formats records as JSON and escapes non-ASCII, so that no name can forge a line or move a cursor."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line."""

@@ -1,10 +1,10 @@
-"""Mutation testing: change the product in small ways and count the changes that no test notices.
+"""Mutation testing: make small changes to the product and count those that no test detects.
 
-`make mutation`, or `python -m bench.mutation --help`. The operators are in operators.py, the files that are
-changed and the tests that judge them in targets.py, changes that no test can notice in equivalents.toml.
+`make mutation`, or `python -m bench.mutation --help`. operators.py contains the operators, targets.py the
+files to mutate and the tests that judge them, equivalents.toml the changes that no test can detect.
 
-A mutator of our own, because three on PyPI do not fit (2026-11): mutmut 3.8 mutates no function that has a
-decorator, as every handler of `lambdas/` has; mutatest 2.0 and cosmic-ray 8.7 start the tests anew for each
-mutant. None of them drops a statement or exchanges two, and the order of writes is what the overlap rule is
-about.
+The project has its own mutator because three on PyPI do not fit (2026-11): mutmut 3.8 does not mutate
+functions with decorators, which all handlers of `lambdas/` have; mutatest 2.0 and cosmic-ray 8.7 restart the
+tests for each mutant. None of them drops or swaps statements, but the overlap rule depends on the order of
+writes.
 """

@@ -1,8 +1,8 @@
 """Mutation testing: `python -m bench.mutation`.
 
 All mutants take hours; `--sample 200` takes about half an hour. Mutants are judged in copies of the tree, so
-that the checkout stays as it is. Results are kept in build/mutation: an interrupted run continues, and a
-sample with the same seed is the same sample.
+the checkout does not change. Results are kept in build/mutation: an interrupted run resumes, and the same
+seed gives the same sample.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ _UNNOTICED = {Status.SURVIVED, Status.NOT_RUN}
 
 
 def main() -> None:
-    """Judge the mutants that are asked for; print the survivors and the score."""
+    """Judge the selected mutants; print the survivors and the score."""
     given = _arguments()
     sources = {file: (ROOT / file).read_bytes() for file in target_files(ROOT)}
     mutants = [mutant for file, source in sources.items() for mutant in mutants_of(file, source)]
     entries = read_equivalents()
     if given.only is None and (unfit := stale(entries, mutants)):
-        raise SystemExit("\n".join(f"equivalents.toml fits no mutant: {entry}" for entry in unfit))
+        raise SystemExit(
+            "\n".join(f"entry of equivalents.toml matches no mutant: {entry}" for entry in unfit)
+        )
     chosen = _sample([mutant for mutant in mutants if _is_asked_for(mutant, given)], given.sample, given.seed)
     kept = WORK / "results.jsonl"
     if given.fresh:
@@ -57,15 +59,19 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.mutation", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", action="append", help="a file or pattern, as lambdas/*; may be repeated")
-    parser.add_argument("--operator", action="append", help="as drop or swap; may be repeated")
-    parser.add_argument("--sample", type=int, help="judge so many, chosen by --seed")
+    parser.add_argument(
+        "--only", action="append", help="judge only this file or pattern, such as lambdas/*; can be repeated"
+    )
+    parser.add_argument(
+        "--operator", action="append", help="judge only this operator, such as drop or swap; can be repeated"
+    )
+    parser.add_argument("--sample", type=int, help="judge N mutants, chosen by --seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="copies that work at once")
-    parser.add_argument("--minutes", type=float, help="begin no mutant later than this")
-    parser.add_argument("--again", action="store_true", help="judge what survived, and only that, again")
-    parser.add_argument("--fresh", action="store_true", help="forget all results first")
-    parser.add_argument("--report", action="store_true", help="only print what is known")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of concurrent copies")
+    parser.add_argument("--minutes", type=float, help="start no mutant after this time")
+    parser.add_argument("--again", action="store_true", help="judge only earlier survivors again")
+    parser.add_argument("--fresh", action="store_true", help="delete all results first")
+    parser.add_argument("--report", action="store_true", help="only print existing results")
     return parser.parse_args()
 
 
@@ -76,7 +82,7 @@ def _is_asked_for(mutant: Mutant, given: argparse.Namespace) -> bool:
 
 
 def _sample(mutants: Sequence[Mutant], size: int | None, seed: int) -> list[Mutant]:
-    """Return mutants in the order of a hash, so that a change of one line replaces few of a sample."""
+    """Return mutants ordered by a hash, so that a change of one line replaces few of a sample."""
 
     def rank(mutant: Mutant) -> bytes:
         return hashlib.sha256(f"{seed} {mutant.mutant_id}".encode()).digest()
@@ -116,7 +122,7 @@ def _judge_all(mutants: Sequence[Mutant], kept: Path, jobs: int, minutes: float 
             for future in [pool.submit(work, number) for number in range(jobs)]:
                 future.result()
         finally:
-            waiting.clear()  # interrupted: end with the mutants at hand, whose results are kept
+            waiting.clear()  # interrupted: finish the current mutants and keep their results
 
 
 def _judged(copy: Copy, selection: Selection, mutant: Mutant) -> Result:

@@ -1,4 +1,4 @@
-"""Copies of the tree, in each of which one mutant at a time is judged."""
+"""Copies of the tree; each judges one mutant at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONG_AGO = 1_000_000_000  # seconds; see Copy._write
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy what the tests need; what was there before is replaced."""
+    """Copy the files that the tests need; replaces the target."""
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)
@@ -42,7 +42,7 @@ class Copy:
         self._process: subprocess.Popen[str] | None = None
 
     def judge(self, mutant: Mutant, tests: Sequence[str], timeout: float) -> dict[str, Any]:
-        """Return the exit code of the tests with the mutant in place (None: they took too long)."""
+        """Return the exit code of the tests with the mutant applied (None: timeout)."""
         original = (self._source / mutant.file).read_bytes()
         self._write(mutant.file, mutant.apply(original))
         try:
@@ -51,7 +51,7 @@ class Copy:
             self._write(mutant.file, original)
 
     def run(self, tests: Sequence[str], timeout: float) -> dict[str, Any]:
-        """Return the exit code of the tests, and the one that failed."""
+        """Return the exit code of the tests, and the failed test."""
         process = self._process = self._process or self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -76,7 +76,7 @@ class Copy:
         )
 
     def _write(self, file: str, content: bytes) -> None:
-        """Write a file with a time of its own: Python takes a compiled one for it by time and size."""
+        """Write a file with a unique time, because Python matches compiled files by time and size."""
         path = self._root / file
         path.write_bytes(content)
         self._written += 1

@@ -1,4 +1,4 @@
-"""Mutants that do what the original does, from equivalents.toml."""
+"""Equivalent mutants, from equivalents.toml."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Equivalent:
     reason: str
 
     def fits(self, mutant: Mutant) -> bool:
-        """Return whether the entry is about this mutant."""
+        """Return whether the entry matches the mutant."""
         return (
             (self.file, self.line, self.operator) == (mutant.file, mutant.text, mutant.operator)
         ) and self.change in {"*", mutant.change}
@@ -34,10 +34,10 @@ def read_equivalents(path: Path = LIST) -> list[Equivalent]:
     entries = [Equivalent(**entry) for entry in tomllib.loads(path.read_text()).get("equivalent", [])]
     for entry in entries:
         if not entry.reason.strip():
-            raise SystemExit(f"{path}: no reason is given for {entry.file}, {entry.line}")
+            raise SystemExit(f"{path}: {entry.file}, {entry.line} has no reason")
     return entries
 
 
 def stale(entries: Iterable[Equivalent], mutants: Sequence[Mutant]) -> list[Equivalent]:
-    """Return the entries that fit no mutant: the line was changed, so the reason may not hold any more."""
+    """Return the entries that match no mutant: the line has changed, so the reason may no longer hold."""
     return [entry for entry in entries if not any(entry.fits(mutant) for mutant in mutants)]

@@ -1,8 +1,8 @@
-"""What runs inside a copy of the tree: `python -m bench.mutation.inside`, with the copy as working directory.
+"""Runs tests inside a copy of the tree: `python -m bench.mutation.inside`, in the copy's directory.
 
-Reads requests, one line of JSON each, and answers each with a line. Every request is carried out by a fork of
-this process, which has imported the libraries and nothing of the product: so a mutant costs its tests, and no
-start of Python, boto3 and moto.
+Reads requests, one line of JSON each, and writes one line of response per request. A fork of this process,
+which has imported the libraries but not the product, runs each request: so a mutant costs only its tests,
+without the start of Python, boto3 and moto.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ import pytest
 from bench.mutation.targets import TREE
 
 _QUIET = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "--tb=line")
-_SECONDS_OF_A_TEST = 200  # the slowest takes six on an idle machine; what hangs is noticed, too
+_SECONDS_OF_A_TEST = 200  # the slowest takes six on an idle machine; detects tests that hang
 _NO_TESTS = 5  # pytest's exit code
 _REPORT = Path("mutation-report.json")
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller's; it closes our input then
+    """Handle requests until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller handles it and closes the input
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line))), flush=True)
 
@@ -68,7 +68,7 @@ def _in_child(run: Callable[[], int]) -> None:
 
 
 def _wait(child: int, timeout: float) -> int | None:
-    """Return the exit code; None where it had to be killed. No process of it is left."""
+    """Return the exit code, or None if the child was killed after the timeout. Kills its process group."""
     deadline = time.monotonic() + timeout
     code: int | None = None
     while time.monotonic() < deadline:
@@ -85,7 +85,7 @@ def _wait(child: int, timeout: float) -> int | None:
 
 
 class _Chosen:
-    """A plugin of pytest: the chosen tests in the given order, and which one failed."""
+    """A pytest plugin that selects and orders the tests, and records the failed one."""
 
     def __init__(self, tests: Sequence[str]) -> None:
         self._order = {test: number for number, test in enumerate(tests)}
@@ -112,7 +112,7 @@ def _run(tests: Sequence[str]) -> int:
 
 
 def _libraries() -> list[str]:
-    """Return the modules of this process that are no part of the product or its tests."""
+    """Return the modules of this process that do not belong to the product or its tests."""
     ours = {*TREE, "conftest", "__main__", "__mp_main__"}
     return [name for name in sys.modules if name.partition(".")[0] not in ours and "[" not in name]
 

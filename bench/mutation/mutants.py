@@ -1,4 +1,4 @@
-"""Mutants of a file, in a fixed order, each with an id that stays."""
+"""Mutants of a file, in a fixed order and with stable ids."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Mutant:
     file: str
     line: int
     last_line: int
-    start: int  # bytes of the source
+    start: int  # byte offset in the source
     end: int
     replacement: bytes
     operator: str
     within: str  # the function or class
     text: str  # the first line
     change: str  # in one line
-    occurrence: int  # of the same change of the same line within the same function
-    names: frozenset[str]  # what a statement of a module or class gives a name to
+    occurrence: int  # index among equal changes of equal lines in the same function
+    names: frozenset[str]  # names bound by a statement of a module or class
 
     @property
     def mutant_id(self) -> str:
-        """An id that stays when other lines change."""
+        """An id that is stable when other lines change."""
         parts = (self.file, self.within, self.text, self.operator, self.change, str(self.occurrence))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 
     @property
     def title(self) -> str:
-        """Where it is and what it changes, in one line."""
+        """Its location and change, in one line."""
         return f"{self.file}:{self.line} {self.operator}: {self.change}"
 
     def apply(self, source: bytes) -> bytes:

@@ -1,8 +1,8 @@
-"""The ways in which a file is changed.
+"""The mutation operators.
 
     drop        a statement is missing that is a call, a raise, a yield, a continue or break, or that sets an
                 item or an attribute
-    swap        two statements that stand one after the other, do something, and need nothing of each other
+    swap        two consecutive statements that have an effect and do not depend on each other
     condition   the condition of an if, a conditional expression or a comprehension is True, and is False;
                 that of a while is False
     operand     one operand of `and` or `or` is missing
@@ -10,15 +10,15 @@
     not         outside of conditions, `not` is missing
     constant    a number is one more, True is False, a string that looks like an identifier is another,
                 if it is no key
-    element     an element of a tuple, list, set or dictionary that is written out is missing
+    element     an element of a tuple, list, set or dictionary display is missing
     keyword     a keyword argument is missing
     return      a function returns None
     arithmetic  `+` is `-`, `*` is `/`, and the other way round
     function    `min` is `max`, `any` is `all`, and the other way round; `sorted` is `list`
     handler     what `except` or `suppress` caught is raised
 
-Not mutated: annotations, decorators, docstrings, imports, f-strings, log calls and the words of an error,
-because no test has to repeat sentences.
+Not mutated: annotations, decorators, docstrings, imports, f-strings, log calls and error messages, because
+tests need not repeat sentences.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Located = ast.stmt | ast.expr | ast.keyword | ast.ExceptHandler
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change of a source, as an operator makes it."""
+    """A change of a source, made by an operator."""
 
     nodes: Sequence[Located]
     start: int
@@ -74,7 +74,7 @@ class Change:
 
 
 class Changes:
-    """Walks a module; knows in what function and, outside of one, in what statement it is."""
+    """Walks a module and tracks the current function or, outside of functions, the current statement."""
 
     def __init__(self, source: bytes) -> None:
         self._source = source
@@ -87,11 +87,11 @@ class Changes:
         self._names: frozenset[str] = frozenset()
 
     def all(self) -> Iterator[Change]:
-        """Return every change, also such as are none."""
+        """Return every change, including those without effect."""
         yield from self._block(self._module)
 
     def compiles(self, change: Change) -> bool:
-        """Return whether a change is one, and leaves Python behind."""
+        """Return whether a change has an effect on the source and leaves valid Python."""
         if self._source[change.start : change.end] == change.replacement:
             return False
         for statement in self._module:

@@ -11,10 +11,10 @@ from bench.mutation.mutants import Mutant
 
 
 class Status(StrEnum):
-    """What became of a mutant."""
+    """The result of a mutant."""
 
     KILLED = "killed"  # a test failed
-    TIMEOUT = "timeout"  # the tests did not end, which is noticed, too
+    TIMEOUT = "timeout"  # the tests did not end, which counts as detected
     SURVIVED = "survived"
     NOT_RUN = "not run"  # no test runs the line
 
@@ -26,10 +26,10 @@ class Result:
     mutant_id: str
     status: Status
     seconds: float
-    killed_by: str  # the first test that failed; empty where the file could not be imported
+    killed_by: str  # the first test that failed; empty if the file could not be imported
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `Result(**value)` takes."""
+        """Return the arguments of `Result(**value)`."""
         return asdict(self)
 
 
@@ -39,7 +39,7 @@ def survivors(
     equivalent: Collection[str],
     sources: Mapping[str, bytes],
 ) -> Iterator[str]:
-    """Return each mutant that no test noticed, with its diff, in the order of files and lines."""
+    """Yield each mutant that no test detected, with its diff, ordered by file and line."""
     for mutant in sorted(mutants, key=lambda one: (one.file, one.start, one.end, one.change)):
         result = results.get(mutant.mutant_id)
         if result is None or mutant.mutant_id in equivalent:
@@ -53,7 +53,7 @@ def survivors(
 def table(
     mutants: Sequence[Mutant], results: Mapping[str, Result], equivalent: Collection[str]
 ) -> Iterator[str]:
-    """Return the score of each file and of all: noticed, of those judged that are not equivalent."""
+    """Yield the score of each file and of all: the detected share of judged, non-equivalent mutants."""
     yield ""
     yield _row("file", "mutants", "judged", "noticed", "survived", "not run", "equal", "score")
     for file in (*sorted({mutant.file for mutant in mutants}), ""):

@@ -1,4 +1,4 @@
-"""Which tests run a line, and how long they take: measured once with coverage, kept for each test file."""
+"""Maps lines to the tests that run them, with durations; measured with coverage, cached per test file."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ _MEASURED = ("tidemark", "lambdas", "worker_image")
 
 @dataclass(slots=True)
 class Selection:
-    """What coverage has seen."""
+    """The coverage data of the tests."""
 
     root: Path
-    seconds: dict[str, float] = field(default_factory=dict)  # of each test
+    seconds: dict[str, float] = field(default_factory=dict)  # by test
     runs: dict[str, dict[int, set[str]]] = field(default_factory=dict)  # by file and line: the tests
 
     def tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests that can notice a mutant, fast ones first.
+        """Return the tests that can detect a mutant, fastest first.
 
-        Where an import runs the line, and not a call: also those of the lines that mention what it gives a
-        name to.
+        If an import, not a call, runs the line, add the tests of lines that mention the names it binds.
         """
         lines = self.runs.get(mutant.file, {})
         tests = set().union(*(lines.get(line, set()) for line in range(mutant.line, mutant.last_line + 1)))
@@ -56,13 +55,13 @@ class Selection:
 
 
 def measure(root: Path, kept: Path, *, jobs: int) -> Selection:
-    """Return what the tests run, measuring those test files that were changed, or all if the product was."""
+    """Return the coverage, measuring changed test files, or all of them if the product changed."""
     product = _digest(path for top in _MEASURED for path in sorted((root / top).rglob("*.py")))
     known = json.loads(kept.read_text()) if kept.exists() else {}
     state = {file: f"{product} {_digest([root / file])}" for file in test_files(root)}
     stale = [file for file, digest in state.items() if known.get(file, {}).get("state") != digest]
     if stale:
-        print(f"measuring what {len(stale)} test files run", flush=True)
+        print(f"measuring the coverage of {len(stale)} test files", flush=True)
         for file, seen in _measured(root, stale, jobs).items():
             known[file] = {"state": state[file], **seen}
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +97,7 @@ def _measured(root: Path, files: Sequence[str], jobs: int) -> dict[str, dict[str
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - our own pytest wrote it
         test = f"{case.get('file')}::{case.get('name')}"
         if case.find("failure") is not None or case.find("error") is not None:
-            print(f"judges nothing, since it fails without a mutant: {test}", flush=True)
+            print(f"ignored, because it fails without a mutant: {test}", flush=True)
         else:
             seen[test.partition("::")[0]]["seconds"][test] = float(case.get("time", 0))
     _add_lines(root, data, seen)

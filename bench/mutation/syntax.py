@@ -1,11 +1,11 @@
-"""What the operators ask of Python's syntax."""
+"""Predicates on Python's syntax for the operators."""
 
 from __future__ import annotations
 
 import ast
 
 _LOGGERS = {"logger", "_LOG"}
-# Calls that read and change nothing outside, so that their order is no matter; so are those of classes.
+# Calls without side effects, whose order does not matter, like calls of classes.
 _PURE = {
     *("asdict", "bool", "bytes", "cast", "dict", "frozenset", "int", "isinstance", "len", "list", "replace"),
     *("set", "sorted", "str", "timedelta", "tuple", "utc_now"),
@@ -14,22 +14,22 @@ _PURE = {
 
 
 def is_none(node: ast.expr) -> bool:
-    """Return whether it is a written None."""
+    """Return whether it is a literal None."""
     return isinstance(node, ast.Constant) and node.value is None
 
 
 def is_false(node: ast.expr) -> bool:
-    """Return whether it is a written False."""
+    """Return whether it is a literal False."""
     return isinstance(node, ast.Constant) and node.value is False
 
 
 def is_text(node: ast.expr) -> bool:
-    """Return whether it is a written string."""
+    """Return whether it is a string literal."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def is_left_alone(statement: ast.stmt) -> bool:
-    """Return whether a statement is mutated nowhere."""
+    """Return whether a statement is never mutated."""
     match statement:
         case ast.Import() | ast.ImportFrom() | ast.Pass():
             return True
@@ -47,14 +47,14 @@ def is_left_alone(statement: ast.stmt) -> bool:
 
 
 def bound(statement: ast.stmt) -> frozenset[str]:
-    """Return what a statement gives a name to."""
+    """Return the names that a statement binds."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return frozenset({statement.name})
     return frozenset(_names(statement, ast.Store))
 
 
 def can_swap(first: ast.stmt, second: ast.stmt) -> bool:
-    """Return whether two statements do something, and need nothing of each other."""
+    """Return whether two statements have effects and do not depend on each other."""
     for statement in (first, second):
         if isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break | ast.FunctionDef):
             return False

@@ -1,4 +1,4 @@
-"""Which files are mutated, and which tests judge the mutants."""
+"""The files to mutate, and the tests that judge the mutants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TARGETS = (
     "tidemark/aws/tag_keys.py",
     "worker_image/*.py",
 )
-# What runs in this process. Coverage gives the tests that run a line.
+# Files that run in the tests' process; coverage finds the tests that run a line.
 TESTS = (
     "tests/sessions",
     "tests/lambdas",
@@ -27,9 +27,9 @@ TESTS = (
     "tests/worker_image/test_heartbeat.py",
     "tests/worker_image/test_index_worker.py",
 )
-# The worker runs in processes of its own, whose lines nobody records: all of these judge each of its mutants.
+# The worker runs in separate processes without coverage, so all of these judge each of its mutants.
 SPAWNED = {"worker_image/": ("tests/worker_image/test_index_worker.py",)}
-# What a copy of the tree needs, so that tests find the mutated files where they look for the real ones.
+# The files of a copy of the tree, in which tests import the mutated files.
 TREE = ("bench", "infra", "lambdas", "localcloud", "tests", "tidemark", "worker_image")
 
 
@@ -45,7 +45,7 @@ def test_files(root: Path) -> list[str]:
 
 
 def spawned_tests(file: str) -> tuple[str, ...]:
-    """Return the test files that judge every mutant of a file, whatever lines they are seen to run."""
+    """Return the test files that judge every mutant of a file, regardless of coverage."""
     return next((tests for start, tests in SPAWNED.items() if file.startswith(start)), ())
 
 

@@ -1,9 +1,9 @@
-"""A tree on a file system that takes a millisecond for each metadata operation, as one over a network does.
+"""A file system that takes a millisecond per metadata operation, like a network file system.
 
     with slow_file_system(tree, readdirplus=False) as mount: ...
 
-It is a small C program over libfuse3, compiled when asked for. Its own processor time is this machine's too:
-on two cores it, and not the crawler, may be what a very fast crawler waits for.
+It is a small C program that uses libfuse3, compiled on first use. It shares the processors with the crawler:
+on two cores it may be the bottleneck of a very fast crawler.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _SECONDS_TO_END = 10
 
 
 class SlowFileSystemMissing(Exception):
-    """This machine cannot have such a file system; the message says what is missing."""
+    """This machine lacks a requirement; the message names it."""
 
 
 @contextlib.contextmanager
 def slow_file_system(tree: Path, *, readdirplus: bool, seconds: float = 0.001) -> Iterator[Path]:
-    """Mount a tree's names and attributes, as they are now, read-only, and return where; unmount at the end.
+    """Mount a read-only snapshot of a tree's names and attributes; yield the mount point; unmount at the end.
 
-    The contents of files cannot be read. `seconds` is what each operation takes. With `readdirplus` a listing
-    brings attributes, which hold for a second; without it, every name is asked for on its own, every time.
+    The contents of files cannot be read. Each operation takes `seconds`. With `readdirplus`, listings include
+    attributes, which are valid for a second; without it, every access looks up each name individually.
     Raises SlowFileSystemMissing.
     """
     with tempfile.TemporaryDirectory(prefix="slow-file-system-") as scratch:
@@ -38,7 +38,7 @@ def slow_file_system(tree: Path, *, readdirplus: bool, seconds: float = 0.001) -
         mount.mkdir()
         _compile(program)
         mode = "plus" if readdirplus else "plain"
-        # It ends when its input ends, so that no mount outlives this process, however that dies.
+        # It ends when its input ends, so that no mount outlives this process, however it ends.
         server = subprocess.Popen(
             [program, tree, mount, str(round(seconds * 1e6)), mode],
             stdin=subprocess.PIPE,
@@ -62,7 +62,7 @@ def _compile(program: Path) -> None:
         if shutil.which(tool) is None:
             raise SlowFileSystemMissing(f"{tool} is not installed (Debian's package {package})")
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        raise SlowFileSystemMissing("/dev/fuse is not there, or not for this user")
+        raise SlowFileSystemMissing("/dev/fuse is missing or not accessible to this user")
     libfuse = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "fuse3 >= 3.13"], capture_output=True, text=True, check=False
     )

@@ -2,12 +2,14 @@
  *
  *     slow_file_system TREE MOUNT MICROSECONDS plain|plus      serves TREE, read into memory, until its stdin ends
  *
- * Requests do not wait for each other: the time is the same for all of them, so that those that wait are a queue, the
- * oldest first. One thread takes requests from the kernel, another answers each when its time has come. A request is
+ * Requests do not wait for each other. The delay is the same for all, so waiting requests form a queue with
+ the
+ * oldest first. One thread takes requests from the kernel, another answers each when it is due. A request is
  * a lookup, getattr, opendir, readlink, or one reply's worth of readdir; nothing can be read or written.
  *
- * As over NFS, a lookup brings the attributes, and names are asked for again each time. With `plus` the replies of
- * readdir bring names and attributes too, which then hold for a second. */
+ * As over NFS, a lookup returns the attributes, and names are looked up each time. With `plus`, the replies
+ of
+ * readdir include names and attributes, which are then valid for a second. */
 #define FUSE_USE_VERSION 312
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -34,7 +36,7 @@ typedef struct Request {
     fuse_ino_t inode; off_t offset; size_t size; struct fuse_file_info file; char name[];
 } Request;
 
-static Node *nodes; /* the number of an inode is its place here; 0 is not used, 1 is the root */
+static Node *nodes; /* indexed by inode number; 0 is unused, 1 is the root */
 static size_t used, room;
 static long delay_ns;
 static int plus;
@@ -53,7 +55,7 @@ static size_t add_node(const char *name, size_t parent) {
 
 static int by_name(const void *a, const void *b) { return strcmp(((const Node *)a)->name, ((const Node *)b)->name); }
 
-static void load(int fd, size_t number) { /* everything below an open directory, which is closed */
+static void load(int fd, size_t number) { /* load everything below an open directory; closes it */
     DIR *listing = checked(fdopendir(fd));
     size_t first = nodes[number].first = used;
     for (struct dirent *entry; (entry = readdir(listing));)
@@ -175,18 +177,17 @@ static ssize_t read_request(int fd, void *buffer, size_t size, void *unused) {
 
 static ssize_t write_reply(int fd, struct iovec *parts, int count, void *unused) {
     (void)unused;
-    static int greeted; /* the first reply is that to INIT, before which nothing else is asked */
-    if (!greeted++) /* libfuse before 3.16.2 does not say it; the kernel would ask for a directory's names one by one */
-        ((struct fuse_init_out *)parts[1].iov_base)->flags |= FUSE_PARALLEL_DIROPS;
-    return writev(fd, parts, count);
-}
+    static int greeted; /* the first reply is to INIT, the first request */
+    if (!greeted++) /* libfuse before 3.16.2 omits it; the kernel would look up a directory's names one by one
+    */ ((struct fuse_init_out *)parts[1].iov_base)->flags |= FUSE_PARALLEL_DIROPS; return writev(fd, parts,
+    count); }
 
 static const struct fuse_lowlevel_ops operations = {
     .init = on_init, .lookup = on_lookup, .getattr = on_getattr, .opendir = on_opendir, .readlink = on_readlink,
     .readdir = on_readdir, .readdirplus = on_readdirplus,
 };
 
-static void *watch_stdin(void *unused) { /* whoever started this program may have died without a word */
+static void *watch_stdin(void *unused) { /* ends this program when its parent dies */
     for (char byte; read(0, &byte, 1) > 0;) {}
     pthread_kill(main_thread, SIGTERM);
     return unused;
@@ -195,7 +196,7 @@ static void *watch_stdin(void *unused) { /* whoever started this program may hav
 static pthread_t start(void *(*run)(void *)) {
     pthread_t thread;
     sigset_t all, before;
-    sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the main thread */
+    sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, &before); /* only the main thread handles signals */
     if (pthread_create(&thread, NULL, run, NULL)) exit(1);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return thread;
@@ -218,11 +219,11 @@ int main(int count, char **given) {
     const struct fuse_custom_io io = { .read = read_request, .writev = write_reply };
     if (fuse_session_custom_io(session, &io, fuse_session_fd(session))) return 1;
     main_thread = pthread_self();
-    /* It stands for another machine, which does not wait for this one's processors; where refused, it does wait. */
+    /* Real-time priority, because a remote server would not wait for this machine's processors; optional. */
     sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
     start(answer_all); start(watch_stdin);
     puts("mounted"); fflush(stdout);
     fuse_session_loop(session);
     fuse_session_unmount(session);
-    return 0; /* the threads, and requests that are not answered yet, end with the process */
+    return 0; /* the threads and unanswered requests end with the process */
 }

@@ -1,1 +1,1 @@
-"""Who asks: access keys of one run, and the signatures of requests."""
+"""Authentication: access keys of one run, and the signatures of requests."""

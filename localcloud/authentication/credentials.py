@@ -1,4 +1,4 @@
-"""Access keys of one run of the local cloud: an id that anyone may see, and a secret that signs requests."""
+"""Access keys of one run of the local cloud: a public id, and a secret that signs requests."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
-CONTROL_SERVICE = "localcloud"  # for which requests of the control interface are signed
+CONTROL_SERVICE = "localcloud"  # signing name of the control interface
 _ID_CHARACTERS = string.ascii_uppercase + "234567"  # base32, as in AWS's ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """One access key and the identity that it stands for."""
+    """One access key and the identity that it represents."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)  # of temporary credentials
     principal: str  # ARN of the role, or of the account's root user
-    expires_at: datetime | None = None  # real time; None: with the run
+    expires_at: datetime | None = None  # real time; None: valid until the run ends
 
 
 class Issuer:
@@ -37,7 +37,7 @@ class Issuer:
         )
 
     def temporary(self, principal: str, expires_at: datetime | None = None) -> Credentials:
-        """Return a new access key with a session token, as a role's sessions have it."""
+        """Return a new access key with a session token, as issued to a role session."""
         return self._keep(
             Credentials(
                 access_key_id=_new_id("ASIA"),
@@ -49,7 +49,7 @@ class Issuer:
         )
 
     def find(self, access_key_id: str) -> Credentials | None:
-        """Return the credentials with this id; None if this run has issued none."""
+        """Return the credentials with this id; None if this run did not issue it."""
         return self._issued.get(access_key_id)
 
     def _keep(self, credentials: Credentials) -> Credentials:
@@ -64,4 +64,4 @@ def _new_id(prefix: str) -> str:
 
 
 def _new_secret() -> str:
-    return secrets.token_urlsafe(30)  # 40 characters, as AWS's
+    return secrets.token_urlsafe(30)  # 40 characters, like AWS's

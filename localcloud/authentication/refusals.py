@@ -1,4 +1,4 @@
-"""How each service refuses a request whose signature is not in order.
+"""Error codes with which each service refuses a request that has an invalid signature.
 
 Source: "Common errors" of each API reference; S3 API reference, "Error responses"; EC2 API reference, "Error
 codes". Services with JSON bodies answer 400 and REST services 403, except where the documentation differs.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from localcloud.authentication.signatures import Reason
 
-# These answer in JSON today, and still with the error codes of their query API.
+# These services respond in JSON but keep the error codes of their query API.
 _WITH_QUERY_CODES = ("sqs", "cloudwatch")
 _S3: dict[Reason, tuple[str, int]] = {
     "missing": ("AccessDenied", 403),

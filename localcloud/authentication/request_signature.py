@@ -1,4 +1,4 @@
-"""Authenticates requests: reads one from WSGI and verifies its signature."""
+"""Authenticates WSGI requests by their signature."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_A_VERSION = re.compile(r"/\d{4}-\d{2}-\d{2}/")  # paths of Lambda, EFS and o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentic:
-    """A request whose sender has a secret access key of this run."""
+    """A request signed with a secret access key of this run."""
 
     signature: Signature
     credentials: Credentials
@@ -39,7 +39,7 @@ def authenticate(request: Received, environ: dict[str, Any], issuer: Issuer, now
 def received(environ: dict[str, Any], original_names: dict[str, str]) -> Received:
     """Return the request line and headers of WSGI.
 
-    `original_names` are the names of headers that WSGI cannot spell, by their keys.
+    `original_names` maps WSGI keys to the header names that WSGI cannot represent.
     """
     headers = []
     for key, value in environ.items():
@@ -50,14 +50,14 @@ def received(environ: dict[str, Any], original_names: dict[str, str]) -> Receive
 
 
 def likely_service(request: Received) -> str:
-    """Return a service with the error format that the sender of an unsigned request most likely expects.
+    """Return the service whose error format the sender of an unsigned request most likely expects.
 
     On AWS the host name identifies the service; here all services share one.
     """
     if request.header("x-amz-target") is not None:
-        return "dynamodb"  # as any with the JSON protocol
+        return "dynamodb"  # stands for any service with the JSON protocol
     if (request.header("content-type") or "").startswith("application/x-www-form-urlencoded"):
-        return "sts"  # as any with the query protocol
+        return "sts"  # stands for any service with the query protocol
     if dict(request.query).get("Action"):
         return "sts"
     return "lambda" if _OF_A_VERSION.match(request.path) else "s3"

@@ -28,7 +28,7 @@ from localcloud.authentication.signed_chunks import SIGNED_CHUNKS, WITH_TRAILER,
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
-# Bodies without a digest in the signature. AWS accepts these of S3 only.
+# Bodies without a digest in the signature. AWS accepts these for S3 only.
 _UNSIGNED_PAYLOADS = (UNSIGNED, "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
@@ -47,24 +47,24 @@ _MISMATCH = (
     "Access Key and signing method. Consult the service documentation for details."
 )
 Reason = Literal[
-    "missing",  # not signed at all
+    "missing",  # no signature
     "incomplete",  # the signature's parameters cannot be read
-    "incomplete-query",  # the same, of a presigned URL
-    "version-2",  # signed with Signature Version 2, which S3 takes for buckets made before June 2020 only
-    "unsupported",  # signed in another way that the local cloud does not verify
+    "incomplete-query",  # the same, for a presigned URL
+    "version-2",  # Signature Version 2, which S3 accepts only for buckets created before June 2020
+    "unsupported",  # signed with a scheme that the local cloud does not verify
     "unknown-key",
     "invalid-token",
     "expired-token",
-    "skewed",  # dated too long ago or too far ahead
+    "skewed",  # date too far in the past or future
     "expired-url",
-    "unsigned-headers",  # headers that must be signed are not
+    "unsigned-headers",  # headers that must be signed are unsigned
     "mismatch",
-    "body-mismatch",  # the body has another digest than the one that was signed
+    "body-mismatch",  # the digest of the body differs from the signed one
 ]
 
 
 class Unauthentic(Exception):
-    """The request does not prove that its sender has a secret access key of this run."""
+    """The request is not validly signed with a secret access key of this run."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -73,7 +73,7 @@ class Unauthentic(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A request as it came over the wire, without its body."""
+    """A request as received over the wire, without its body."""
 
     method: str
     target: str  # path and query, still percent-encoded
@@ -86,7 +86,7 @@ class Received:
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        """The parameters in their order, decoded."""
+        """The decoded parameters, in order."""
         pairs = (pair.partition("=") for pair in self.target.partition("?")[2].split("&") if pair)
         return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
 
@@ -106,7 +106,7 @@ class Signature:
     signed_headers: tuple[str, ...]
     value: str = field(repr=False)
     session_token: str | None = field(repr=False)
-    expires: int | None  # seconds, of a presigned URL; None: signed in a header
+    expires: int | None  # seconds, for a presigned URL; None: signed in a header
 
     @property
     def dated(self) -> datetime:
@@ -120,7 +120,7 @@ def read(request: Received) -> Signature:
     Raises Unauthentic if there is none or it is incomplete.
     """
     authorization = request.header("authorization")
-    query = dict(reversed(request.query))  # of several, the first
+    query = dict(reversed(request.query))  # the first of duplicates wins
     if authorization is None:
         if "X-Amz-Algorithm" in query or "X-Amz-Credential" in query or "X-Amz-Signature" in query:
             return _from_query(query)
@@ -209,7 +209,7 @@ def _signature(
         )
     access_key_id, date, region, service, _ = scope
     try:
-        datetime.strptime(timestamp, _TIMESTAMP)  # noqa: DTZ007  # its Z says UTC
+        datetime.strptime(timestamp, _TIMESTAMP)  # noqa: DTZ007  # the Z means UTC
     except ValueError:
         raise Unauthentic(
             "incomplete", f"Date must be in ISO-8601 'basic format'. Got {timestamp!r}."
@@ -279,7 +279,7 @@ def verify(request: Received, signature: Signature, credentials: Credentials, bo
     digest = hashlib.sha256(body).hexdigest()
     stated = _payload(request, signature, digest)
     path, mark, query = request.target.partition("?")
-    # The URL without its signature is what a presigned URL's signature covers.
+    # The signature of a presigned URL covers the URL without that signature.
     signed = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != "X-Amz-Signature"]
     again = AWSRequest(method=request.method, url=f"http://localhost{path}{mark}{'&'.join(signed)}")
     again.context["timestamp"] = signature.timestamp
@@ -311,7 +311,7 @@ def verify(request: Received, signature: Signature, credentials: Credentials, bo
 def _is_plain(target: str, signature: Signature) -> bool:
     """Return whether routing and signing interpret the path alike.
 
-    Calculating a signature removes fragments and, but for S3, dot segments; routing a request does not.
+    Signing removes fragments and, except for S3, dot segments; routing does not.
     """
     path = target.partition("?")[0]
     return (

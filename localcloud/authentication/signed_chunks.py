@@ -1,7 +1,7 @@
-"""Bodies that are sent to S3 in chunks, each with a signature that covers the previous one.
+"""Bodies sent to S3 in chunks, each with a signature that covers the previous chunk's.
 
 Source: S3 API reference, "Signature Calculations for the Authorization Header: Transferring Payload in
-Multiple Chunks", and the same with trailing headers.
+Multiple Chunks", and the variant with trailing headers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """AWS Backup with real bytes: jobs, copies, recovery points and restores of EFS file systems.
 
-Run over moto's vaults and plans. A recovery point is a copy of the file system's directory below the
-state directory, made by a process of its own while the job is RUNNING.
+Built on moto's vaults and plans. A recovery point is a copy of the file system's directory below the state
+directory. A separate process makes it while the job is RUNNING.
 """
 
 from localcloud.backup.service import install

@@ -1,4 +1,4 @@
-"""The ARNs that AWS Backup's operations name."""
+"""Parses and creates the ARNs in AWS Backup's operations."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parse_vault_arn(text: str) -> VaultArn:
 
 
 def parse_file_system_arn(text: str) -> FileSystemArn:
-    """Return the parts; raises InvalidParameterValue, also for the ARN of anything but a file system."""
+    """Return the parts; raises InvalidParameterValue unless it is the ARN of a file system."""
     pattern = r"elasticfilesystem:([a-z0-9-]+):([0-9]{12}):file-system/(fs-[0-9a-f]{8,40})"
     return FileSystemArn(*_match(pattern, text))
 
@@ -60,7 +60,7 @@ def new_recovery_point_arn(region: str, account: str) -> str:
 
 
 def _match(pattern: str, text: str) -> tuple[str, ...]:
-    """Return the groups of `pattern`, the first of which is the Region: it must be one of the partition."""
+    """Return the groups of `pattern`; the first is the Region, which must be in the ARN's partition."""
     found = re.fullmatch(rf"arn:(aws[a-z-]*):{pattern}", text)
     if found is None or found.group(1) != partition_of(found.group(2)):
         raise InvalidParameterValue(f"Invalid ARN: {text!r}")

@@ -1,19 +1,18 @@
 """Copies a directory tree as AWS Backup copies an EFS file system.
 
-Run as a script, `copy_tree.py [--link] SOURCE DESTINATION [ITEM...]`, in a process of its own: a large tree
-must not hold up the server's other threads, and a job is stopped by a signal. DESTINATION must not exist.
-With ITEMs, paths relative to SOURCE, only those are copied, with what is below them and the directories
-above. With --link, files become hard links to SOURCE's, for trees that nobody changes any more. The last
-line of the output is a JSON object of counts (`Counts`). Exit code 0, or 1 with the reason on standard
-error.
+Runs as a script, `copy_tree.py [--link] SOURCE DESTINATION [ITEM...]`, in a separate process: a large tree
+must not block the server's other threads, and a signal stops a job. DESTINATION must not exist. ITEMs are
+paths relative to SOURCE: only those are copied, with everything below them and the directories above. With
+--link, files become hard links to SOURCE's, for trees that no longer change. The last line of the output is a
+JSON object of counts (`Counts`). Exits with 0, or with 1 and the reason on standard error.
 
 Copied: regular files with their holes and hard links, directories, symbolic links (never followed), modes,
 owners where the process may set them, and modification times to the nanosecond. Left out: sockets, FIFOs and
-devices, which are never in a backup, and what vanishes or cannot be read meanwhile. EFS has no
+devices, which are never in a backup, and files that vanish or cannot be read during the copy. EFS has no
 extended attributes.
 
 Every name is opened relative to its directory's descriptor: trees may be deeper than PATH_MAX, and a link
-that takes a directory's place is never followed.
+that replaces a directory is never followed.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # NONBLOCK: a FIFO may have taken the file's place
+READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # NONBLOCK: a FIFO may have replaced the file
 READ_DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-LONGEST_PATH = 4000  # below PATH_MAX; a hard link to a file deeper than this becomes a file of its own
+LONGEST_PATH = 4000  # below PATH_MAX; a hard link to a deeper file becomes a separate file
 CHUNK = 1 << 30
 SMALL = 1 << 20
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
@@ -40,7 +39,7 @@ FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 @dataclass(slots=True)
 class Counts:
-    """What a copy holds and what it leaves out."""
+    """Counts of copied and omitted items."""
 
     files: int = 0  # names of regular files; hard links count once per name
     directories: int = 0  # without the root
@@ -53,7 +52,7 @@ class Counts:
 
 @dataclass(slots=True)
 class _Level:
-    """A directory on the way down to where the copy is."""
+    """A directory on the path to the current position."""
 
     name: bytes
     status: os.stat_result
@@ -74,21 +73,21 @@ class TreeCopier:
     _group: int = field(default_factory=os.getegid)
 
     def copy(self, source: bytes, destination: bytes) -> Counts:
-        """Copy the directory `source` to the new directory `destination`; raises OSError when it cannot."""
-        os.mkdir(destination, 0o700)  # noqa: PTH102  # bytes, which pathlib cannot hold
+        """Copy the directory `source` to the new directory `destination`; raises OSError."""
+        os.mkdir(destination, 0o700)  # noqa: PTH102  # bytes, which pathlib does not support
         self._levels.append(self._top(source, destination))
         self._copy_entries(self._levels[0])
         self._finish()
         return self.counts
 
     def copy_items(self, source: bytes, destination: bytes, items: Iterable[bytes]) -> Counts:
-        """Copy some paths below `source`; raises OSError, FileNotFoundError among them."""
+        """Copy some paths below `source`; raises OSError, FileNotFoundError for a missing path."""
         wanted = {item.strip(b"/") for item in items}
-        os.mkdir(destination, 0o700)  # noqa: PTH102  # bytes, which pathlib cannot hold
+        os.mkdir(destination, 0o700)  # noqa: PTH102  # bytes, which pathlib does not support
         for item in sorted(wanted):
             above = item.split(b"/")[:-1]
             if any(b"/".join(above[:depth]) in wanted for depth in range(1, len(above) + 1)):
-                continue  # comes with the directory it is in
+                continue  # copied with its directory
             self._levels.append(self._top(source, destination))
             for name in above:
                 status = os.stat(name, dir_fd=self._levels[-1].source, follow_symlinks=False)
@@ -162,7 +161,8 @@ class TreeCopier:
             self.counts.special += 1
 
     def _link_to_first(self, level: _Level, name: bytes, status: os.stat_result) -> bool:
-        """Link `name` to the copy of the same file under its first name; False when this is the first."""
+        """Link `name` to the copy of the same file under its first name; return False when this is the
+        first."""
         identity = (status.st_dev, status.st_ino)
         first = self._first_names.get(identity)
         if first is not None:
@@ -206,13 +206,13 @@ class TreeCopier:
 
 
 def _copy_bytes(source: int, destination: int, status: os.stat_result) -> int:
-    """Copy the data of a file, holes staying holes; returns its size.
+    """Copy the data of a file, keeping holes; returns its size.
 
-    A file that grows meanwhile is copied up to the size that was seen.
+    A file that grows during the copy is copied up to the size in `status`.
     """
     size = status.st_size
     if not stat.S_ISREG(os.fstat(source).st_mode):
-        raise OSError(errno.ENOENT, "something else has taken the file's place")
+        raise OSError(errno.ENOENT, "the file was replaced during the copy")
     if status.st_blocks * 512 >= size:
         _copy_range(source, destination, 0, size)
         return size
@@ -222,7 +222,7 @@ def _copy_bytes(source: int, destination: int, status: os.stat_result) -> int:
         try:
             offset = os.lseek(source, offset, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # only a hole is left
+            if error.errno == errno.ENXIO:  # the rest is a hole
                 break
             raise
         end = min(os.lseek(source, offset, os.SEEK_HOLE), size)
@@ -235,12 +235,12 @@ def _copy_range(source: int, destination: int, start: int, end: int) -> None:
     while start < end:
         copied = _copy_some(source, destination, start, end - start)
         if copied == 0:
-            return  # shorter than it was
+            return  # the file has shrunk
         start += copied
 
 
 def _copy_some(source: int, destination: int, start: int, length: int) -> int:
-    # For small files the kernel's copy costs several times a read and a write.
+    # For small files the kernel's copy is several times slower than read and write.
     if length > SMALL and hasattr(os, "copy_file_range"):
         try:
             return os.copy_file_range(source, destination, min(length, CHUNK), start, start)
@@ -251,7 +251,7 @@ def _copy_some(source: int, destination: int, start: int, length: int) -> int:
 
 
 def main() -> int:
-    """Copy what the command line says."""
+    """Copy the tree that the command line names; return the exit code."""
     os.umask(0)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # two descriptors per level of depth
@@ -261,7 +261,7 @@ def main() -> int:
     try:
         counts = copier.copy_items(source, destination, items) if items else copier.copy(source, destination)
     except OSError as error:
-        sys.stderr.write(f"the file system cannot be copied: {error}\n")
+        sys.stderr.write(f"cannot copy the file system: {error}\n")
         return 1
     sys.stdout.write(json.dumps(asdict(counts)) + "\n")
     return 0

@@ -1,17 +1,17 @@
 """Runs jobs: one at a time per file system, over scaled time, with real bytes.
 
 A job's state depends on the clock, on the other jobs of its file system, and on its *work* (a thread that
-copies the tree). `JobEngine._advance` is where states change; it runs every few milliseconds while there are
-unfinished jobs, and before every answer.
+copies the tree). States change only in `JobEngine._advance`, which runs every few milliseconds while there
+are unfinished jobs, and before every response.
 
-Faults: when a job starts to run, `cloud.faults` is asked about the operation `BackupJob`, `CopyJob` or
-`RestoreJob` of the service `backup`; `match` is searched in "RESOURCE-ARN VAULT-ARN JOB-ID". So
+Faults: when a job starts to run, `cloud.faults` checks the operation `BackupJob`, `CopyJob` or `RestoreJob`
+of the service `backup`; `match` is searched in "RESOURCE-ARN VAULT-ARN JOB-ID". For example,
     Fault(service="backup", operation="CopyJob", action="fail", calls=(2, 2),
           error_code="FAILED", message="Access denied trying to call AWS Backup service")
-ends the second copy in FAILED with that StatusMessage, at the time when it would have been done. `error_code`
-is the final state where such a job can have it: FAILED, EXPIRED, ABORTED, or PARTIAL (the bytes are kept);
-any other text means FAILED. "delay" makes the job longer by `seconds` real seconds. The API calls themselves
-(`StartBackupJob`, ...) can be made to fail as any others.
+ends the second copy in FAILED with that StatusMessage, at the time when it would have completed. `error_code`
+is the final state if the kind of job can have it: FAILED, EXPIRED, ABORTED, or PARTIAL (the bytes are kept);
+any other text means FAILED. "delay" makes the job longer by `seconds` real seconds. Faults on the API calls
+themselves (`StartBackupJob`, ...) work as for any other call.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ J = TypeVar("J", bound=Job)
 
 @dataclass(slots=True, kw_only=True)
 class Durations:
-    """How long jobs take, in seconds of AWS's time; a job is never done before its bytes are copied."""
+    """Durations of jobs in unscaled AWS seconds; a job never completes before its bytes are copied."""
 
-    created: float = 5.0  # before a job that nothing hinders starts to run
+    created: float = 5.0  # delay before an unblocked job starts to run
     backup: float = 600.0
     copy: float = 600.0
     restore: float = 600.0
 
     def of(self, job: Job) -> float:
-        """Return the seconds that a job of this kind is RUNNING."""
+        """Return how many seconds a job of this kind is RUNNING."""
         return {BackupJob: self.backup, CopyJob: self.copy, RestoreJob: self.restore}[type(job)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the work of a job came to."""
+    """The result of a job's work."""
 
     state: str = "COMPLETED"
     message: str | None = None
@@ -62,22 +62,24 @@ class JobFailed(Exception):
 
 @dataclass(slots=True)
 class Work:
-    """The thread that does what a job is for."""
+    """The thread that does the work of a job."""
 
     stop: threading.Event = field(default_factory=threading.Event)
-    outcome: Outcome | None = None  # set by the thread, at its end
-    instead: Outcome | None = None  # why the thread was told to stop
+    outcome: Outcome | None = None  # set by the thread when it ends
+    instead: Outcome | None = (
+        None  # set when the thread is to stop: the job's result in place of the thread's
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """What the engine needs to know of one kind of job."""
+    """The engine's interface to one kind of job."""
 
-    operation: str  # the name that faults know it by
-    fault_states: tuple[str, ...]  # that a fault may ask for
-    begin: Callable[[Any], None]  # the job that has just become RUNNING
+    operation: str  # its operation name in faults
+    fault_states: tuple[str, ...]  # final states that a fault may request
+    begin: Callable[[Any], None]  # called with a job that has just become RUNNING
     run: Callable[[Any, threading.Event], int]  # in a thread; returns the bytes, raises JobFailed
-    settle: Callable[[Any], None]  # the job in its final state
+    settle: Callable[[Any], None]  # called with a job in its final state
 
 
 class JobEngine:
@@ -94,15 +96,15 @@ class JobEngine:
         self._thread: threading.Thread | None = None
 
     def remember(self, job: Job) -> None:
-        """Take over a job that has ended in an earlier run."""
+        """Add a job that ended in an earlier run."""
         with self._lock:
             self._save(job)
 
     def submit(self, job: J) -> J:
-        """Take a new job on, and return it; returns the earlier one when the request's token was used before.
+        """Add a new job and return it; returns the earlier job when the request's token was used before.
 
-        Raises InvalidParameterValue when the token came with other parameters: AWS promises nothing for that
-        case, and a client that does it would get a recovery point that it did not ask for.
+        Raises InvalidParameterValue when the token came with other parameters: AWS documents no behavior for
+        that case, and the client would get a recovery point that it did not request.
         """
         with self._lock:
             earlier = next((known for known in self._jobs.values() if _same_token(known, job)), None)
@@ -118,14 +120,14 @@ class JobEngine:
         return job
 
     def find(self, kind: type[J], job_id: str) -> J | None:
-        """Return the job as it is now."""
+        """Return the current state of the job."""
         with self._lock:
             self._advance()
             job = self._jobs.get(job_id)
             return job if isinstance(job, kind) else None
 
     def all(self, kind: type[J]) -> list[J]:
-        """Return the jobs of one kind as they are now, newest first."""
+        """Return the jobs of one kind in their current state, newest first."""
         with self._lock:
             self._advance()
             jobs = [job for job in self._jobs.values() if isinstance(job, kind)]
@@ -141,7 +143,7 @@ class JobEngine:
                 self._give_up(job, Outcome(state="ABORTED", message="The job was stopped by the user."))
 
     def close(self) -> None:
-        """Have all work stop."""
+        """Stop all work."""
         with self._lock:
             for work in self._work.values():
                 work.stop.set()
@@ -182,7 +184,7 @@ class JobEngine:
         if isinstance(job, BackupJob) and work.instead is None and now > job.complete_by:
             self._give_up(job, Outcome(state="EXPIRED", message="Backup job expired before completion."))
         if work.outcome is None:
-            return  # also when it is to stop: its bytes cannot be removed while the thread writes them
+            return  # even when it is to stop: its bytes cannot be removed while the thread writes them
         if work.instead:
             self._end(job, work.instead)
         elif job.due_at is None or now >= job.due_at:
@@ -235,7 +237,7 @@ class JobEngine:
             outcome = Outcome(state="FAILED", message=str(error))
         except ShuttingDown:
             return
-        except Exception as error:  # a job's thread must say how it ended, else the job runs for ever
+        except Exception as error:  # a thread that records no outcome would leave its job RUNNING forever
             traceback.print_exc()
             outcome = Outcome(state="FAILED", message=f"the local cloud failed: {error!r}")
         work.outcome = outcome
@@ -249,7 +251,7 @@ class JobEngine:
             state = fault.code if fault.code in worker.fault_states else "FAILED"
             return Outcome(state=state, message=fault.message)
         except KillCaller:
-            return Outcome(state="FAILED", message="a fault set in the local cloud")
+            return Outcome(state="FAILED", message="a fault injected by the local cloud")
         return None
 
     def _end(self, job: Job, outcome: Outcome) -> None:

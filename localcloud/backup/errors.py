@@ -17,13 +17,13 @@ class BackupError(AwsError):
 
 
 class ResourceNotFound(BackupError):
-    """A vault, job, recovery point or role that is named does not exist."""
+    """A named vault, job, recovery point or role does not exist."""
 
     shape = "ResourceNotFoundException"
 
 
 class AccessDenied(BackupError):
-    """The caller has no permission, or what the permission is for does not exist."""
+    """The caller has no permission, or the resource does not exist."""
 
     shape = "AccessDeniedException"
 
@@ -41,18 +41,18 @@ class MissingParameterValue(BackupError):
 
 
 class InvalidRequest(BackupError):
-    """The request is well formed and makes no sense here."""
+    """The request is well formed but not valid for the resource."""
 
     shape = "InvalidRequestException"
 
 
 class InvalidResourceState(BackupError):
-    """The recovery point is busy; later it works."""
+    """The recovery point is busy; retry later."""
 
     shape = "InvalidResourceStateException"
 
 
 class LimitExceeded(BackupError):
-    """A quota is used up."""
+    """A quota is exceeded."""
 
     shape = "LimitExceededException"

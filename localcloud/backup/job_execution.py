@@ -1,4 +1,4 @@
-"""What backup and copy jobs do when they run, and what is left of them when they have ended."""
+"""Runs backup and copy jobs, and completes or removes their recovery points."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class BackupWork:
         self.cloud, self.points = cloud, points
 
     def worker(self) -> Worker:
-        """Return what the engine calls."""
+        """Return the functions that the engine calls."""
         states = ("FAILED", "EXPIRED", "ABORTED", "PARTIAL")
         return Worker(
             operation="BackupJob", fault_states=states, begin=self.begin, run=self.run, settle=self.settle
         )
 
     def begin(self, job: BackupJob) -> None:
-        """Show the recovery point as CREATING; raise InvalidParameterValue where the vault's lock forbids it.
+        """Add the recovery point as CREATING; raise InvalidParameterValue if the vault's lock forbids it.
 
-        Source: PutBackupVaultLockConfiguration; the vault fails such jobs, the request is accepted.
+        Source: PutBackupVaultLockConfiguration; the request is accepted, and the job then fails.
         """
         check_retention(job.vault, job.lifecycle.get(DELETE))
         started_at = job.initiated_at or job.created_at
@@ -53,7 +53,7 @@ class BackupWork:
         )
 
     def run(self, job: BackupJob, stop: threading.Event) -> int:
-        """Copy the bytes; the file system's tags are read now, as the point is made."""
+        """Copy the bytes, and read the file system's tags at this moment."""
         arn = parse_file_system_arn(job.resource_arn)
         directory = file_system_directory(self.cloud, arn)
         if directory is None:
@@ -75,16 +75,16 @@ class CopyWork:
         self.cloud, self.points = cloud, points
 
     def worker(self) -> Worker:
-        """Return what the engine calls."""
+        """Return the functions that the engine calls."""
         states = ("FAILED", "PARTIAL")
         return Worker(
             operation="CopyJob", fault_states=states, begin=self.begin, run=self.run, settle=self.settle
         )
 
     def begin(self, job: CopyJob) -> None:
-        """Show the copy as CREATING, with its source's tags, creation date and, unless asked, expiration.
+        """Add the copy as CREATING, with its source's tags, creation date and, by default, expiration.
 
-        Raises InvalidParameterValue where the lock of the copy's vault forbids its retention.
+        Raises InvalidParameterValue if the lock of the destination vault forbids the retention.
         """
         source = self.points.find(job.source_point_arn)
         lifecycle = lifecycle_of_copy(job.lifecycle, source.lifecycle if source else {})
@@ -106,10 +106,10 @@ class CopyWork:
         )
 
     def run(self, job: CopyJob, stop: threading.Event) -> int:
-        """Make a second tree of the same files."""
+        """Create a second tree of the same files."""
         source, copy = self.points.find(job.source_point_arn), self.points.find(job.point_arn)
         if source is None or copy is None:
-            raise JobFailed(f"The recovery point {job.source_point_arn} does not exist any more.")
+            raise JobFailed(f"The recovery point {job.source_point_arn} no longer exists.")
         copy_tree(self.cloud, self.points.tree(source), self.points.tree(copy), stop, link=True)
         return source.size
 
@@ -119,7 +119,7 @@ class CopyWork:
 
 
 def settle_point(points: PointsStore, job: BackupJob | CopyJob) -> None:
-    """Give the point of an ended job its final form: whole, partial, or none at all."""
+    """Complete the point of an ended job, keep it as PARTIAL, or remove it."""
     point = points.find(job.point_arn)
     if point is None:
         return

@@ -35,7 +35,7 @@ Answer = dict[str, Any]
 
 
 class JobOperations:
-    """StartBackupJob, StartCopyJob and what can be asked about their jobs."""
+    """StartBackupJob, StartCopyJob and the operations that describe, list and stop their jobs."""
 
     def __init__(
         self, cloud: Cloud, engine: JobEngine, points: PointsStore, settings: RegionSettings
@@ -43,7 +43,7 @@ class JobOperations:
         self.cloud, self.engine, self.points, self.settings = cloud, engine, points, settings
 
     def start_backup_job(self, call: ApiCall) -> Answer:
-        """Start backing up a file system of the account and Region of the vault."""
+        """Start a backup of a file system in the account and Region of the vault."""
         params = call.params
         vault = vault_named(call.account_id, call.region, params["BackupVaultName"])
         resource = parse_file_system_arn(params["ResourceArn"])
@@ -55,7 +55,7 @@ class JobOperations:
         check_lifecycle(lifecycle)
         check_job_tags(tags)
         if params.get("BackupOptions"):
-            raise InvalidParameterValue("BackupOptions are for Windows VSS backups only")
+            raise InvalidParameterValue("BackupOptions apply to Windows VSS backups only")
         if params.get("Index") == "ENABLED":
             raise InvalidParameterValue("EFS recovery points cannot be indexed by AWS Backup")
         start, complete = _windows(params)
@@ -86,7 +86,7 @@ class JobOperations:
         }
 
     def start_copy_job(self, call: ApiCall) -> Answer:
-        """Start copying a recovery point of this Region into a vault of any Region or account."""
+        """Start a copy of a recovery point in this Region to a vault in any Region or account."""
         params = call.params
         source = vault_named(call.account_id, call.region, params["SourceBackupVaultName"])
         destination = parse_vault_arn(params["DestinationBackupVaultArn"])
@@ -124,11 +124,11 @@ class JobOperations:
         return {"CopyJobId": job.id, "CreationDate": job.created_at, "IsParent": False}
 
     def describe_backup_job(self, call: ApiCall) -> Answer:
-        """Return the job as it is now."""
+        """Return the current state of the job."""
         return self._backup_job(call).in_list(self.cloud.clock.now())
 
     def describe_copy_job(self, call: ApiCall) -> Answer:
-        """Return the job as it is now."""
+        """Return the current state of the job."""
         job = self.engine.find(CopyJob, call.params["CopyJobId"])
         if job is None or (job.account, job.region) != (call.account_id, call.region):
             raise ResourceNotFound(f"Cannot find copy job with ID {call.params['CopyJobId']}")
@@ -147,7 +147,7 @@ class JobOperations:
         return page([job.in_list(self.cloud.clock.now()) for job in jobs], call.params, "BackupJobs")
 
     def list_copy_jobs(self, call: ApiCall) -> Answer:
-        """Return the copy jobs asked for in the account and Region, newest first."""
+        """Return the copy jobs requested from this account and Region, newest first."""
         jobs = [job for job in self.engine.all(CopyJob) if _here(job, call)]
         return page([job.in_list(self.cloud.clock.now()) for job in jobs], call.params, "CopyJobs")
 

@@ -1,8 +1,8 @@
-"""The three kinds of job and what the API says of them.
+"""The three kinds of job and their representation in the API.
 
     CREATED -> RUNNING -> COMPLETED | PARTIAL | FAILED
        |          `-> ABORTING -> ABORTED       StopBackupJob; copies and restores cannot be stopped
-       `-> EXPIRED                              another job of the same resource ran until the window was over
+       `-> EXPIRED                              another job of the same resource ran until the window ended
 
 A restore's first state is called PENDING.
 """
@@ -19,35 +19,35 @@ WAITING = ("CREATED", "PENDING")
 UNFINISHED = (*WAITING, "RUNNING", "ABORTING")
 # Source: AWS Backup Developer Guide, "Monitoring AWS Backup events using EventBridge", an expired job.
 STILL_BUSY = "Backup job failed because there was a running job for the same resource."
-MOST_COPIES = 100  # of an account to one Region at a time. Source: AWS Backup's quotas
+MOST_COPIES = 100  # concurrent, per account and destination Region. Source: AWS Backup's quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What every job has."""
+    """The fields of every job."""
 
     id: str
     account: str
-    region: str  # where it was asked for
-    resource_arn: str  # the file system whose data it moves
+    region: str  # where it was requested
+    resource_arn: str  # the file system that it backs up, copies or restores
     role_arn: str
     created_at: datetime
     state: str = "CREATED"
     status_message: str | None = None
     initiated_at: datetime | None = None  # when RUNNING began
-    due_at: datetime | None = None  # not COMPLETED before
+    due_at: datetime | None = None  # earliest time of completion
     completed_at: datetime | None = None
     size: int = 0  # bytes
     token: str | None = None
-    request: dict[str, Any] = field(default_factory=dict)  # the parameters, to compare a repeated token's
+    request: dict[str, Any] = field(default_factory=dict)  # the parameters, compared when a token is reused
 
     @property
     def unfinished(self) -> bool:
-        """Whether its state can still change."""
+        """Whether the state can still change."""
         return self.state in UNFINISHED
 
     def percent_done(self, now: datetime) -> str:
-        """Return PercentDone, text with one decimal place."""
+        """Return PercentDone as text with one decimal place."""
         if self.state == "COMPLETED":
             return "100.0"
         if self.initiated_at is None or self.due_at is None:
@@ -108,7 +108,7 @@ class CopyJob(Job):
     lifecycle: dict[str, Any] = field(default_factory=dict)
 
     def in_list(self, now: datetime) -> dict[str, Any]:  # a copy has no PercentDone
-        """Return a member of ListCopyJobs, which is DescribeCopyJob's CopyJob too."""
+        """Return a member of ListCopyJobs, which is also DescribeCopyJob's CopyJob."""
         return {
             "AccountId": self.account,
             "CopyJobId": self.id,
@@ -132,7 +132,7 @@ class CopyJob(Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreJob(Job):
-    """StartRestoreJob's. Its `resource_arn` is the file system that is restored *into*."""
+    """A restore job. Its `resource_arn` is the file system that is restored *into*."""
 
     source_resource_arn: str
     point_arn: str
@@ -141,7 +141,7 @@ class RestoreJob(Job):
     items: tuple[str, ...]  # empty: everything
 
     def in_list(self, now: datetime) -> dict[str, Any]:
-        """Return a member of ListRestoreJobs, which is the answer of DescribeRestoreJob too."""
+        """Return a member of ListRestoreJobs, which is also the response of DescribeRestoreJob."""
         return {
             "AccountId": self.account,
             "RestoreJobId": self.id,

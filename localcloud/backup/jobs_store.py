@@ -1,4 +1,4 @@
-"""Jobs on disk, one JSON file each, so that they can be described after a restart."""
+"""Jobs on disk, one JSON file per job, to describe them after a restart."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from localcloud.backup.jobs import BackupJob, CopyJob, Job, RestoreJob
 from localcloud.backup.points_store import write_json
 
 KINDS: dict[str, type[Job]] = {kind.__name__: kind for kind in (BackupJob, CopyJob, RestoreJob)}
-INTERRUPTED = "The local cloud ended while the job ran."
+INTERRUPTED = "The local cloud stopped while the job was running."
 
 
 def save_job(directory: Path, job: Job) -> None:
-    """Write what is known of a job."""
+    """Write a job to its file."""
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / f"{job.id}.json", {"kind": type(job).__name__, **_plain(asdict(job))})
 
 
 def load_jobs(directory: Path) -> Iterator[Job]:
-    """Return the jobs of an earlier run; those that its end interrupted have FAILED."""
+    """Return the jobs of an earlier run; jobs that were unfinished when it ended are FAILED."""
     for path in sorted(directory.glob("*.json")):
         value = json.loads(path.read_text())
         kind = KINDS[value.pop("kind")]

@@ -1,8 +1,8 @@
-"""How long a recovery point is kept.
+"""Lifecycles: how long recovery points are kept.
 
 Sources: the types Lifecycle and CalculatedLifecycle in AWS Backup's API reference; StartBackupJob (at most
 36,500 days); AWS Backup Developer Guide, "Backup and tag copy": a copy has its source's creation date and
-expiration date unless the request says otherwise, and -1 does not say otherwise.
+expiration date unless the request sets another; -1 sets none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_lifecycle(lifecycle: Mapping[str, Any]) -> None:
 
 
 def lifecycle_of_copy(asked: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the lifecycle of a copy: the source's where none was asked for or -1 stands for a number."""
+    """Return the lifecycle of a copy: the source's values where the request has none or -1."""
     if not asked:
         return dict(source)
     inherited = {name: source[name] for name, days in asked.items() if days == FOR_EVER and name in source}

@@ -11,7 +11,7 @@ from typing import Any
 from localcloud.backup.errors import InvalidParameterValue
 
 PAGE = 1000
-# Filter parameter -> whether a list's member fulfils it.
+# Filter parameter -> predicate on a member of the list.
 FILTERS: dict[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "ByResourceArn": lambda item, value: item["ResourceArn"] == value,
     "ByState": lambda item, value: item["State"] == value,
@@ -26,7 +26,7 @@ FILTERS: dict[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "ByCompleteBefore": lambda item, value: _completed(item, lambda moment: moment < value),
     "ByCompleteAfter": lambda item, value: _completed(item, lambda moment: moment > value),
     "ByParentJobId": lambda _item, _value: False,  # EFS has no composite backups
-    "ByBackupPlanId": lambda _item, _value: False,  # plans run no jobs here
+    "ByBackupPlanId": lambda _item, _value: False,  # backup plans run no jobs in the local cloud
     "ByParentRecoveryPointArn": lambda _item, _value: False,
 }
 
@@ -36,15 +36,17 @@ def _completed(item: Mapping[str, Any], condition: Callable[[Any], bool]) -> boo
 
 
 def page(items: Sequence[dict[str, Any]], params: Mapping[str, Any], result: str) -> dict[str, Any]:
-    """Return the page of `items` that a List call asks for, named `result`, with NextToken if more follow.
+    """Return the requested page of `items` under the key `result`, with NextToken if more follow.
 
-    Raises InvalidParameterValue for a filter that is not known here and for a foreign token.
+    Raises InvalidParameterValue for an unsupported filter and for an invalid token.
     """
     for name, value in params.items():
         if name.startswith("By"):
             if name not in FILTERS:
                 raise InvalidParameterValue(f"{name} is not supported by the local cloud")
-            if isinstance(value, datetime) and value.tzinfo is None:  # as the query's parser leaves it
+            if (
+                isinstance(value, datetime) and value.tzinfo is None
+            ):  # parsed from the query without a time zone
                 value = value.replace(tzinfo=UTC)
             items = [item for item in items if FILTERS[name](item, value)]
     start = _offset(params["NextToken"]) if params.get("NextToken") else 0

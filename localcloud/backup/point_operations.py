@@ -1,4 +1,4 @@
-"""Operations on recovery points, their tags and the vaults they are in."""
+"""Operations on recovery points, their tags and their vaults."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ Answer = dict[str, Any]
 
 
 class PointOperations:
-    """What can be done with a finished backup."""
+    """Operations on recovery points and vaults."""
 
     def __init__(self, engine: JobEngine, points: PointsStore) -> None:
         self.engine, self.points = engine, points
 
     def describe_recovery_point(self, call: ApiCall) -> Answer:
-        """Return what is known of a point."""
+        """Return a recovery point."""
         return self._point(call).description()
 
     def list_by_vault(self, call: ApiCall) -> Answer:
@@ -47,7 +47,7 @@ class PointOperations:
         return page([point.in_vault_list() for point in points], call.params, "RecoveryPoints")
 
     def list_by_resource(self, call: ApiCall) -> Answer:
-        """Return the points of a file system that are in vaults of this Region, newest first."""
+        """Return the points of a file system in vaults of this Region, newest first."""
         parse_file_system_arn(call.params["ResourceArn"])
         points = [p for p in self._points_here(call) if p.resource_arn == call.params["ResourceArn"]]
         return page([point.in_resource_list() for point in points], call.params, "RecoveryPoints")
@@ -55,14 +55,14 @@ class PointOperations:
     def delete_recovery_point(self, call: ApiCall) -> None:
         """Delete a point and its bytes."""
         point = self._point(call)
-        # Asked of the engine too: a job that is about to end has settled its point by then.
+        # The engine's jobs are checked too: a job that is about to end settles its point first.
         making = {job.point_arn for job in self.engine.all(BackupJob) if job.unfinished}
         if not point.finished or point.arn in making:
             raise InvalidResourceState(f"The recovery point is {point.status} and cannot be deleted now")
         self.points.remove(point)
 
     def update_lifecycle(self, call: ApiCall) -> Answer:
-        """Change how long a point is kept."""
+        """Change the lifecycle of a point."""
         point, lifecycle = self._point(call), call.params.get("Lifecycle") or {}
         check_lifecycle(lifecycle)
         check_retention(point.vault, lifecycle.get("DeleteAfterDays"))
@@ -75,7 +75,7 @@ class PointOperations:
         }
 
     def restore_metadata(self, call: ApiCall) -> Answer:
-        """Return what StartRestoreJob may be given back."""
+        """Return the restore metadata that StartRestoreJob accepts."""
         point = self._point(call)
         file_system = parse_file_system_arn(point.resource_arn)
         return {
@@ -91,7 +91,7 @@ class PointOperations:
         }
 
     def protected_resources(self, call: ApiCall) -> Answer:
-        """Return the file systems that have points here, with their newest one."""
+        """Return the file systems that have points in this Region, each with its newest point."""
         newest: dict[str, RecoveryPoint] = {}
         for point in self._points_here(call):
             if point.finished:
@@ -109,7 +109,7 @@ class PointOperations:
         return page(resources, call.params, "Results")
 
     def describe_vault(self, call: ApiCall) -> Answer:
-        """Return what is known of a vault."""
+        """Return a vault."""
         vault = self._vault(call)
         return describe_vault(vault, len(self.points.in_vault(vault)))
 
@@ -138,7 +138,7 @@ class PointOperations:
             backup_backends[call.account_id][call.region].tag_resource(arn, tags)
 
     def untag_resource(self, call: ApiCall) -> None:
-        """Take tags away."""
+        """Remove tags."""
         arn, keys = call.params["ResourceArn"], call.params["TagKeyList"]
         tags = self._tags(call, arn)
         if ":recovery-point:" in arn:

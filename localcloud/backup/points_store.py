@@ -1,11 +1,11 @@
-"""Where recovery points are kept: their bytes and what is known of them, side by side.
+"""Stores recovery points: their files and their metadata.
 
     STATE/backup/ACCOUNT/REGION/VAULT/UUID/recovery-point.json
                                           /tree/                  the file system's root
 
-A copy in another vault is a tree of its own whose files are hard links to the first one's. Nobody changes a
-file in a vault, so that either point can be deleted without the other; for large trees it takes a fraction
-of the time and none of the space. What damages a file of one point (a test, a disk) damages its copies too.
+A copy in another vault is a separate tree whose files are hard links to those of the first. Files in a vault
+never change, so either point can be deleted without the other. For large trees this takes a fraction of the
+time and no space. Damage to a file of one point (by a test or a disk) also affects its copies.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PointsStore:
             point = _from_json(json.loads(record.read_text()))
             if point.finished:
                 self._points[point.arn] = point
-            else:  # the server ended while it was being made; its job has failed
+            else:  # the server ended while the point was being created; its job has failed
                 remove_tree(record.parent)
 
     def find(self, arn: str) -> RecoveryPoint | None:
@@ -49,7 +49,7 @@ class PointsStore:
             return self._points.get(arn)
 
     def where(self, condition: Callable[[RecoveryPoint], bool]) -> list[RecoveryPoint]:
-        """Return the points that fulfil a condition, newest first."""
+        """Return the points for which `condition` is true, newest first."""
         with self._lock:
             found = [point for point in self._points.values() if condition(point)]
         return sorted(found, key=lambda point: (point.initiated_at, point.arn), reverse=True)
@@ -59,7 +59,7 @@ class PointsStore:
         return self.where(lambda point: point.vault == vault)
 
     def save(self, point: RecoveryPoint) -> None:
-        """Add a point or write what has changed in it."""
+        """Add or update a point."""
         directory = self._directory(point)
         with self._lock:
             directory.mkdir(parents=True, exist_ok=True)
@@ -67,25 +67,25 @@ class PointsStore:
             self._points[point.arn] = point
 
     def change(self, arn: str, **changes: Any) -> RecoveryPoint:
-        """Replace fields of a point and save it; raises KeyError when it is gone."""
+        """Replace fields of a point and save it; raises KeyError if it no longer exists."""
         with self._lock:
             point = replace(self._points[arn], **changes)
             self.save(point)
         return point
 
     def remove(self, point: RecoveryPoint) -> None:
-        """Delete a point; its bytes go soon after."""
+        """Delete a point; its files are removed in the background."""
         with self._lock:
             self._points.pop(point.arn, None)
             directory = self._directory(point)
             doomed = directory.with_name(f"deleting-{directory.name}")
             if directory.exists():
                 directory.rename(doomed)
-        # Removing hundreds of thousands of files takes seconds; no caller waits for that on AWS.
+        # Removing hundreds of thousands of files takes seconds; on AWS no caller waits for that.
         threading.Thread(target=remove_tree, args=(doomed,), daemon=True).start()
 
     def tree(self, point: RecoveryPoint) -> Path:
-        """Return where the bytes of a point are or are to be."""
+        """Return the directory of a point's files, which may not exist yet."""
         return self._directory(point) / "tree"
 
     def _directory(self, point: RecoveryPoint) -> Path:
@@ -94,7 +94,7 @@ class PointsStore:
 
 
 def remove_tree(directory: Path) -> None:
-    """Remove a directory tree, also one that is deeper than PATH_MAX or that its owner may not write."""
+    """Remove a directory tree, even if it is deeper than PATH_MAX or not writable by its owner."""
     if not directory.exists():
         return
     if subprocess.run(["rm", "-rf", "--", directory], check=False, capture_output=True).returncode:
@@ -112,7 +112,7 @@ def _directories(top: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a file that is either whole or not there."""
+    """Write a JSON file atomically."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(value, indent=1))
     partial.replace(path)

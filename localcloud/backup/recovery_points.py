@@ -1,4 +1,4 @@
-"""A recovery point and what the API says of it."""
+"""Recovery points and their representation in the API."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class RecoveryPoint:
 
     arn: str
     vault: VaultArn
-    source_vault: VaultArn | None  # of the point it was copied from
+    source_vault: VaultArn | None  # of the source, if this is a copy
     resource_arn: str
     role_arn: str
     status: PointStatus
-    created_at: datetime  # a copy has its source's
+    created_at: datetime  # for a copy: its source's
     initiated_at: datetime
     completed_at: datetime | None = None
     size: int = 0  # bytes
@@ -33,7 +33,7 @@ class RecoveryPoint:
 
     @property
     def finished(self) -> bool:
-        """Whether its bytes are all there are going to be."""
+        """Whether no more bytes will be written."""
         return self.status in ("COMPLETED", "PARTIAL")
 
     def in_vault_list(self) -> dict[str, Any]:
@@ -61,11 +61,11 @@ class RecoveryPoint:
         }
 
     def description(self) -> dict[str, Any]:
-        """Return the answer of DescribeRecoveryPoint."""
+        """Return the response of DescribeRecoveryPoint."""
         return {**self.in_vault_list(), "StorageClass": "WARM"}
 
     def in_resource_list(self) -> dict[str, Any]:
-        """Return a member of ListRecoveryPointsByResource, whose size has another name."""
+        """Return a member of ListRecoveryPointsByResource, where the size has a different name."""
         return {
             "RecoveryPointArn": self.arn,
             "CreationDate": self.created_at,

@@ -1,4 +1,4 @@
-"""Which services AWS Backup is opted in for, by account and Region.
+"""Service opt-ins of AWS Backup, by account and Region.
 
 Sources: DescribeRegionSettings and UpdateRegionSettings in the API reference; AWS Backup Developer Guide,
 "How AWS Backup works with other AWS services": an on-demand backup of a service that is not enabled is an
@@ -36,7 +36,7 @@ class RegionSettings:
         }
 
     def update(self, call: ApiCall) -> None:
-        """Change the opt-ins that are named; raise MissingParameterValue, InvalidParameterValue."""
+        """Change the given opt-ins; raise MissingParameterValue or InvalidParameterValue."""
         wanted = call.params.get("ResourceTypeOptInPreference") or {}
         managed = call.params.get("ResourceTypeManagementPreference") or {}
         if not wanted and not managed:

@@ -1,7 +1,7 @@
-"""Restores of EFS recovery points: whole ones and single items, into a directory of a file system.
+"""Restores EFS recovery points, whole or single items, into a directory of a file system.
 
-Source: AWS Backup developer guide, "Restore an Amazon EFS file system". Assumed, as it is not documented: an
-item that the recovery point does not have makes the job fail.
+Source: AWS Backup developer guide, "Restore an Amazon EFS file system". Assumed, because it is not
+documented: the job fails for an item that the recovery point does not contain.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Answer = dict[str, Any]
 
 
 class RestoreOperations:
-    """StartRestoreJob and what can be asked about its jobs."""
+    """StartRestoreJob and the operations that describe and list its jobs."""
 
     def __init__(self, cloud: Cloud, engine: JobEngine, points: PointsStore) -> None:
         self.cloud, self.engine, self.points = cloud, engine, points
@@ -81,11 +81,11 @@ class RestoreOperations:
         return {"RestoreJobId": job.id}
 
     def describe_restore_job(self, call: ApiCall) -> Answer:
-        """Return the job as it is now."""
+        """Return the current state of the job."""
         return self._job(call).in_list(self.cloud.clock.now())
 
     def restore_job_metadata(self, call: ApiCall) -> Answer:
-        """Return the metadata that a job was started with."""
+        """Return the metadata with which a job was started."""
         job = self._job(call)
         return {"RestoreJobId": job.id, "Metadata": job.request["Metadata"]}
 
@@ -96,7 +96,7 @@ class RestoreOperations:
         return page([job.in_list(self.cloud.clock.now()) for job in jobs], call.params, "RestoreJobs")
 
     def worker(self) -> Worker:
-        """Return what the engine calls."""
+        """Return the functions that the engine calls."""
         return Worker(
             operation="RestoreJob",
             fault_states=("FAILED", "ABORTED"),
@@ -109,7 +109,7 @@ class RestoreOperations:
         point = self.points.find(job.point_arn)
         directory = file_system_directory(self.cloud, parse_file_system_arn(job.resource_arn))
         if point is None or directory is None:
-            raise JobFailed("The recovery point or the file system does not exist any more.")
+            raise JobFailed("The recovery point or the file system no longer exists.")
         moment = self.cloud.clock.now().strftime("%Y-%m-%dT%H-%M-%S-%f")[:-3] + "Z"
         target = directory / f"{RESTORED}_{moment}"
         try:
@@ -120,7 +120,7 @@ class RestoreOperations:
             raise
 
     def _target(self, call: ApiCall, metadata: Mapping[str, str]) -> FileSystemArn:
-        """Return the file system to restore into, which is created when it is to be a new one."""
+        """Return the file system to restore into; creates it if the metadata requests a new one."""
         if metadata.get("newFileSystem", "false").lower() == "true":
             missing = [n for n in ("CreationToken", "PerformanceMode", "Encrypted") if n not in metadata]
             if missing:
@@ -147,10 +147,9 @@ class RestoreOperations:
 
 
 def read_items(metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the paths of ItemsToRestore, relative to the file system's root; none means everything.
+    """Return the paths of ItemsToRestore, relative to the file system's root; empty means everything.
 
-    Raises InvalidParameterValue for what is no JSON array of paths, for more than 5 and for paths that lead
-    outside.
+    Raises InvalidParameterValue unless it is a JSON array of at most 5 paths that stay below the root.
     """
     if "ItemsToRestore" not in metadata:
         return ()
@@ -159,11 +158,13 @@ def read_items(metadata: Mapping[str, str]) -> tuple[str, ...]:
     except ValueError:
         items = None
     if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
-        raise InvalidParameterValue("ItemsToRestore is a JSON array of paths, inside a string")
+        raise InvalidParameterValue("ItemsToRestore must be a string that contains a JSON array of paths")
     if len(items) > MOST_ITEMS:
-        raise InvalidParameterValue(f"ItemsToRestore has at most {MOST_ITEMS} items, not {len(items)}")
+        raise InvalidParameterValue(f"ItemsToRestore can have at most {MOST_ITEMS} items, not {len(items)}")
     for item in items:
         parts = Path(item).parts[1:] if item.startswith("/") else Path(item).parts
         if not parts or ".." in parts:
-            raise InvalidParameterValue(f"ItemsToRestore has {item!r}, which is no path below the root")
+            raise InvalidParameterValue(
+                f"ItemsToRestore contains {item!r}, which is not a path below the root"
+            )
     return tuple(item.strip("/") for item in items)

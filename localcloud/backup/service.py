@@ -1,4 +1,4 @@
-"""Puts AWS Backup's jobs and recovery points into the local cloud."""
+"""Installs AWS Backup's jobs and recovery points in the local cloud."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from localcloud.core.cloud import ApiCall, Cloud, Operation
 
 
 def install(cloud: Cloud, durations: Durations | None = None) -> None:
-    """Answer AWS Backup's operations on jobs and recovery points.
+    """Register AWS Backup's operations on jobs and recovery points.
 
-    `POST /_localcloud/backup-durations` changes how long jobs take from now on, in seconds of AWS's time:
-    {"created": 5, "backup": 600, "copy": 600, "restore": 600}, any of them.
+    `POST /_localcloud/backup-durations` changes the durations of later jobs, in unscaled AWS seconds; any
+    subset of {"created": 5, "backup": 600, "copy": 600, "restore": 600}.
     """
     root = cloud.state_dir / "backup"
     points = PointsStore(root / "points")
@@ -90,6 +90,6 @@ def _held_to_model(
 def _set_durations(durations: Durations, value: dict[str, Any]) -> None:
     known = {field.name for field in fields(Durations)}
     if not set(value) <= known or not all(isinstance(seconds, int | float) for seconds in value.values()):
-        raise ValueError(f"durations are numbers named {', '.join(sorted(known))}")
+        raise ValueError(f"durations must be numbers with keys out of {', '.join(sorted(known))}")
     for name, seconds in value.items():
         setattr(durations, name, float(seconds))

@@ -1,8 +1,8 @@
-"""Holds requests and answers to botocore's model, in one place for all operations.
+"""Validates requests and responses of all operations against botocore's model.
 
 botocore's own validator checks presence and types; it ignores the patterns, enumerations and ranges that the
-service enforces. Answers are checked too, so that a member that AWS does not send, or of another type, is an
-error of the local cloud and never something that the client comes to rely on.
+service enforces. Responses are validated too: a member that AWS does not send, or one of another type, is an
+error of the local cloud, so no client can come to rely on it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class WrongAnswer(Exception):
-    """The local cloud was about to send what the service's model does not have."""
+    """A response of the local cloud does not match the service's model."""
 
 
 def check_request(operation: OperationModel, parameters: Mapping[str, Any]) -> None:
@@ -71,14 +71,14 @@ def _scalar_constraints(rules: Mapping[str, Any], value: Any, path: str) -> Iter
 
 
 def check_answer(operation: OperationModel, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer without its None members; raises WrongAnswer when it does not fit."""
+    """Return the response without its None members; raises WrongAnswer if it does not match the model."""
     if operation.output_shape is None:
         if answer:
-            raise WrongAnswer(f"{operation.name} answers nothing")
+            raise WrongAnswer(f"{operation.name} has an empty response")
         return {}
     checked = _checked(operation.output_shape, answer, operation.name)
     if not isinstance(checked, dict):
-        raise WrongAnswer(f"{operation.name} answers a structure")
+        raise WrongAnswer(f"{operation.name} must return a structure")
     return checked
 
 

@@ -1,4 +1,4 @@
-"""Copies directory trees in a process of its own."""
+"""Copies directory trees in a separate process."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def copy_tree(
     items: Sequence[str] = (),
     link: bool = False,
 ) -> int:
-    """Copy `source`, or only some `items` in it, to the new directory `destination`; returns the bytes.
+    """Copy `source`, or only `items` in it, to the new directory `destination`; returns the bytes copied.
 
-    With `link`, files become hard links, for which no bytes are copied.
+    With `link`, files become hard links, and no bytes are copied.
 
-    Ends early, with an incomplete copy, once `stop` is set. Raises JobFailed with the reason, such as a full
+    Stops early, with an incomplete copy, once `stop` is set. Raises JobFailed with the reason, such as a full
     disk.
     """
     child = cloud.processes.spawn(
         [sys.executable, "-I", "-S", COPIER, *["--link"] * link, source, destination, *items],
         name=f"copy {destination.parent.name}",
-        kind="function",  # killed at once at the end, unlike a worker
+        kind="function",  # killed immediately at shutdown, unlike a worker
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
         cwd=Path("/"),
         output=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Vaults, file systems and roles: what the jobs need of moto's other services."""
+"""Vaults, file systems and roles of moto's that backup jobs use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localcloud.core.partitions import regional_arn
 from localcloud.iam.roles import assumable
 
 INSUFFICIENT = "Insufficient privileges to perform this action."
-DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS makes it in every account that uses Backup
+DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS creates it in every account that uses Backup
 
 
 def vault_named(account: str, region: str, name: str) -> VaultArn:
@@ -35,11 +35,11 @@ def moto_vault(vault: VaultArn) -> Any:  # moto's Vault
 
 
 def vault_by_its_policy(account: str, region: str, name: str) -> VaultArn:
-    """Return the ARN of a vault for a call that AWS Backup judges by the vault's access policy.
+    """Return the ARN of a vault for a call that AWS Backup authorizes by the vault's access policy.
 
-    Raises AccessDenied for a vault that does not exist, also where the caller has the permission.
+    Raises AccessDenied for a vault that does not exist, even if the caller has the permission.
     Sources: AWS Backup Developer Guide, "API permissions: actions, resources, and conditions reference",
-    footnote 1, for which calls those are; github.com/aws/aws-sdk-js/issues/2625 for the answer.
+    footnote 1, for the list of such calls; github.com/aws/aws-sdk-js/issues/2625 for the response.
     """
     vault = VaultArn(region, account, name)
     if name not in backup_backends[account][region].vaults:
@@ -54,7 +54,7 @@ def encryption_key(vault: VaultArn) -> str:
 
 
 def describe_vault(vault: VaultArn, points: int) -> dict[str, Any]:
-    """Return a member of ListBackupVaults, which is DescribeBackupVault's answer too."""
+    """Return a member of ListBackupVaults, which is also DescribeBackupVault's response."""
     record = moto_vault(vault)
     locked_at = record.lock_date
     return {
@@ -74,7 +74,7 @@ def describe_vault(vault: VaultArn, points: int) -> dict[str, Any]:
 
 
 def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
-    """Raise InvalidParameterValue when a locked vault does not take points that are kept so long."""
+    """Raise InvalidParameterValue if the vault's lock does not allow this retention."""
     record = moto_vault(vault)
     days = None if delete_after_days == -1 else delete_after_days
     shortest, longest = record.min_retention_days, record.max_retention_days
@@ -82,7 +82,7 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
         shortest is not None and days is not None and days < shortest
     ):
         raise InvalidParameterValue(
-            f"The retention of the recovery point is outside of the limits of the lock of {vault.name}: "
+            f"The retention of the recovery point is outside the limits of the lock of {vault.name}: "
             f"at least {shortest} days, at most {longest} days"
         )
 
@@ -100,7 +100,7 @@ def check_role(role_arn: str) -> None:
 def file_system_directory(cloud: Cloud, arn: FileSystemArn) -> Path | None:
     """Return the directory that is the file system's root; None when there is no such file system.
 
-    One that was created through the API and given no directory gets an empty one.
+    A file system created through the API without a directory gets an empty one.
     """
     if arn.id not in efs_backends[arn.account][arn.region].file_systems_by_id:
         return None

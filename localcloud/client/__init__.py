@@ -1,1 +1,1 @@
-"""The local cloud for the program that starts it: start, deploy, stop."""
+"""The local cloud's Python interface: start, deploy, stop."""

@@ -1,4 +1,4 @@
-"""Deploying a synthesized CDK assembly, read as the CDK's command line reads it."""
+"""Deploys a synthesized CDK assembly as the CDK CLI does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, WaiterError
 from localcloud.core.errors import NotDeployed
 from localcloud.core.partitions import partition_of, url_suffix
 
-BOOTSTRAP_VERSION = "28"  # the newest that CDK asks for today is 21
+BOOTSTRAP_VERSION = "28"  # the highest that CDK currently requires is 21
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 POLL = {"Delay": 0.1, "MaxAttempts": 6000}
 
@@ -48,7 +48,7 @@ def deploy(
     default_region: str,
     register_image: Callable[[str, Path], object],
 ) -> dict[str, dict[str, str]]:
-    """Publish the assets, deploy the stacks in the order they need: {stack name: {output name: value}}."""
+    """Publish the assets, deploy the stacks in dependency order; return {stack: {output: value}}."""
     stacks = in_order(read_stacks(assembly, account_id, default_region))
     for region in dict.fromkeys(stack.region for stack in stacks):
         bootstrap(region, client=client, account_id=account_id)
@@ -59,7 +59,7 @@ def deploy(
 
 
 def bootstrap(region: str, *, client: MakeClient, account_id: str) -> None:
-    """Make a Region ready for assemblies, as `cdk bootstrap` does: version parameter and assets bucket."""
+    """Prepare a Region for assemblies, as `cdk bootstrap` does: version parameter and assets bucket."""
     client("ssm", region).put_parameter(
         Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
     )
@@ -74,7 +74,7 @@ def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[St
     """Return the stacks of an assembly and of the assemblies nested in it (stages)."""
     path = assembly / "manifest.json"
     if not path.is_file():
-        raise NotDeployed(f"{assembly} is no CDK assembly: it has no manifest.json; run: cdk synth")
+        raise NotDeployed(f"{assembly} is not a CDK assembly: it has no manifest.json; run: cdk synth")
     artifacts = json.loads(path.read_text())["artifacts"]
     stacks = []
     for artifact_id, artifact in artifacts.items():
@@ -87,7 +87,7 @@ def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[St
         account, region = artifact["environment"].removeprefix("aws://").split("/")
         if account not in ("unknown-account", account_id):
             raise NotDeployed(
-                f"stack {artifact_id} is for account {account}, and the local cloud is {account_id}; "
+                f"stack {artifact_id} is for account {account}, the local cloud has account {account_id}; "
                 f"synthesize it without an account, or with CDK_DEFAULT_ACCOUNT={account_id}"
             )
         needed = artifact.get("dependencies", [])
@@ -111,7 +111,7 @@ def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[St
 
 
 def in_order(stacks: list[Stack]) -> list[Stack]:
-    """Return the stacks so that each comes after those it depends on."""
+    """Return the stacks sorted so that each follows its dependencies."""
     by_id = {stack.artifact_id: stack for stack in stacks}
     ordered: dict[str, Stack] = {}
 
@@ -146,7 +146,7 @@ def _publish(
 
     for asset in assets.get("files", {}).values():
         if asset["source"].get("path", "").endswith(".template.json"):
-            continue  # uploaded when the stack is deployed
+            continue  # the template is uploaded when the stack is deployed
         source = manifest.parent / asset["source"]["path"]
         body = _zipped(source) if asset["source"].get("packaging") == "zip" else source.read_bytes()
         for destination in asset["destinations"].values():
@@ -174,7 +174,7 @@ def _create_bucket(s3: Any, name: str) -> None:  # an S3 client
 
 
 def _zipped(source: Path) -> bytes:
-    """Return a zip of a directory; stored, because it travels no further than this machine."""
+    """Return a zip of a directory, uncompressed because it does not leave this machine."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:
         for path in sorted(source.rglob("*")):
@@ -186,7 +186,7 @@ def _zipped(source: Path) -> bytes:
 
 
 def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation client
-    """Delete a stack whose creation failed, as `cdk deploy` does before it creates the stack anew."""
+    """Delete a stack whose creation failed, as `cdk deploy` does before it creates the stack again."""
     found = _describe(cloudformation, name)
     if found and found["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
         cloudformation.delete_stack(StackName=name)
@@ -195,7 +195,7 @@ def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation 
 
 
 def _template(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:
-    """Upload the template, as the CDK's command line does with one of any size, and return where it is."""
+    """Upload the template, as the CDK CLI does for any size; return the argument that locates it."""
     bucket, key = _assets_bucket(account_id, stack.region), stack.template.name
     client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=stack.template.read_bytes())
     return {"TemplateURL": f"https://s3.{stack.region}.{url_suffix(stack.region)}/{bucket}/{key}"}

@@ -1,4 +1,4 @@
-"""The local cloud as a Python program sees it: a child process, and what to do with it."""
+"""Starts the local cloud as a child process and controls it from Python."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from localcloud.client.assembly import bootstrap, deploy
 from localcloud.core.errors import ServerNotStarted
 from localcloud.core.faults import Fault
 
-START_SECONDS = 60  # a slow machine's first start compiles moto
-STOP_SECONDS = 300  # most of it goes into removing the copies of large trees; killed, the server leaves them
+START_SECONDS = 60  # the first start compiles moto, which takes long on a slow machine
+STOP_SECONDS = 300  # mostly to remove copies of large trees, which a killed server would leave behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,26 +60,26 @@ class _Control:
 
 @dataclass(frozen=True, slots=True)
 class FaultSwitch:
-    """Sets faults in the running local cloud."""
+    """Sets and clears faults in the running local cloud."""
 
     _control: _Control
 
     def add(self, fault: Fault) -> None:
-        """Set one more fault; its calls are counted from now."""
+        """Add a fault; its calls are counted from now."""
         self._control.ask("POST", "faults", fault.to_json())
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         self._control.ask("DELETE", "faults")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCloud:
-    """A running local cloud. Made by `start`."""
+    """A running local cloud, created by `start`."""
 
     endpoint_url: str
     access_key_id: str
-    secret_access_key: str = field(repr=False)  # of this run: its holder can do all that this cloud can
+    secret_access_key: str = field(repr=False)  # of this run; it gives full access to this cloud
     account_id: str
     region: str
     pid: int  # of the server process
@@ -98,12 +98,12 @@ class LocalCloud:
         port: int = 0,
         faults: Path | None = None,
     ) -> Iterator[Self]:
-        """Run a local cloud for the length of a `with` block; nothing of it outlives the block.
+        """Run a local cloud for the duration of a `with` block; no process outlives the block.
 
         `time_scale` shortens waits, retries, jobs and schedules (0.02 makes an hour last 72 s);
         `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
-        Nor does the cloud outlive this process, however that ends: the server stops when its standard input
-        closes. Raises ServerNotStarted with the last of what the server printed.
+        The server also stops when this process ends, however it ends, because its standard input closes.
+        Raises ServerNotStarted with the last line that the server printed.
         """
         command = [sys.executable, "-m", "localcloud", "--ends-with-input"]
         command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]
@@ -119,10 +119,10 @@ class LocalCloud:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=_server_environment(),
-                # an interrupt at the terminal is for this program, which ends the server in its own time
+                # keeps a terminal's interrupt from the server; this program stops the server itself
                 start_new_session=True,
             )
-            assert server.stdin is not None  # noqa: S101  # pipes were asked for
+            assert server.stdin is not None  # noqa: S101  # opened as pipes above
             assert server.stdout is not None  # noqa: S101
             try:
                 line = server.stdout.readline()
@@ -160,7 +160,7 @@ class LocalCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that send any AWS client here."""
+        """The environment variables that direct any AWS client to this cloud."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
@@ -172,7 +172,7 @@ class LocalCloud:
 
     @property
     def faults(self) -> FaultSwitch:
-        """Where faults are set."""
+        """The switch that sets and clears faults."""
         return FaultSwitch(self._control)
 
     def session(self) -> boto3.Session:
@@ -185,7 +185,7 @@ class LocalCloud:
         )
 
     def client(self, service: Any, region: str | None = None) -> Any:  # any service's
-        """Return a boto3 client of this cloud."""
+        """Return a boto3 client for this cloud."""
         return self.session().client(service, region_name=region, endpoint_url=self.endpoint_url)
 
     def deploy(self, assembly: Path) -> dict[str, dict[str, str]]:
@@ -204,35 +204,35 @@ class LocalCloud:
         )
 
     def bootstrap(self, region: str | None = None) -> None:
-        """Make a Region ready for the CDK's own command line, which `deploy` does by itself.
+        """Prepare a Region for the CDK CLI; `deploy` does not need it.
 
         `cdk deploy` then works with `environment` and AWS_ENDPOINT_URL_S3, for stacks without Docker images.
         """
         bootstrap(region or self.region, client=self.client, account_id=self.account_id)
 
     def calls(self) -> list[dict[str, Any]]:
-        """Return the AWS calls answered so far, oldest first; keys as in calls.Call."""
+        """Return the AWS calls answered so far, oldest first; keys as in core.call_record.Call."""
         calls: list[dict[str, Any]] = self._control.ask("GET", "calls")
         return calls
 
     def processes(self) -> list[dict[str, Any]]:
-        """Return what runs for the cloud: {"pid", "kind": function or worker, "name"}."""
+        """Return the running child processes: {"pid", "kind": function or worker, "name"}."""
         processes: list[dict[str, Any]] = self._control.ask("GET", "processes")
         return processes
 
     def worker_processes(self) -> list[dict[str, Any]]:
-        """Return the ECS tasks and EC2 instances that run, as `processes` does."""
+        """Return the processes of running ECS tasks and EC2 instances, as `processes` does."""
         return [process for process in self.processes() if process["kind"] == "worker"]
 
     def create_file_system(self, name: str, directory: Path, *, region: str | None = None) -> FileSystem:
-        """Create one more file system."""
+        """Create a file system with `directory` as its content."""
         region = region or self.region
         value = {"name": name, "directory": str(directory), "region": region}
         made = self._control.ask("POST", "file-systems", value)
         return FileSystem(id=made["id"], name=name, region=region, directory=directory)
 
     def fire_schedule(self, name: str, *, group: str = "default", region: str | None = None) -> None:
-        """Have a schedule's target called now, whatever its expression says."""
+        """Call a schedule's target now, regardless of its expression."""
         value = {"name": name, "group": group, "region": region or self.region}
         self._control.ask("POST", "schedules", value)
 
@@ -248,8 +248,8 @@ def _session() -> boto3.Session:
 
 
 def _server_environment() -> dict[str, str]:
-    # moto's modules take four seconds to compile, which is done once only if it may be written down
+    # moto's modules take four seconds to compile; writing bytecode limits that to the first start
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     ours = {name: value for name, value in kept.items() if not name.startswith("AWS_")}
-    # localcloud may be importable only from where this program runs
+    # localcloud may be importable only from this program's path
     return {**ours, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

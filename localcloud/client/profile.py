@@ -1,4 +1,4 @@
-"""A profile for AWS's CLI and SDKs, in files that only this user reads.
+"""A profile for the AWS CLI and SDKs, in files that only this user can read.
 
 Source of the format: AWS SDKs and Tools reference guide, "Shared config and credentials files" and
 "Service-specific endpoints" (endpoint_url).
@@ -20,7 +20,7 @@ from pathlib import Path
 from localcloud.client.local_cloud import LocalCloud
 from localcloud.core.errors import ProfileNotWritten
 
-# They win over the profile, or lead away from it.
+# These take precedence over the profile or select another one.
 HIDE_A_PROFILE = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -41,7 +41,7 @@ class Profile:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables by which any AWS client finds the profile; no secret among them."""
+        """The environment variables that select the profile in any AWS client; they contain no secret."""
         return {
             "AWS_CONFIG_FILE": str(self.config),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials),
@@ -53,7 +53,7 @@ class Profile:
 def profile(cloud: LocalCloud, directory: Path, name: str) -> Iterator[Profile]:
     """Write the cloud's endpoint, Region and access key below `directory`, until the block ends.
 
-    The directory gets mode 0700 and the files 0600, whatever the umask is. Files of an earlier run are
+    The directory gets mode 0700 and the files 0600, regardless of the umask. Files of an earlier run are
     replaced. Raises ProfileNotWritten.
     """
     made = Profile(name=name, config=directory / "config", credentials=directory / "credentials")
@@ -69,7 +69,7 @@ def profile(cloud: LocalCloud, directory: Path, name: str) -> Iterator[Profile]:
             _write(made.credentials, name, keys)
         except OSError as error:
             raise ProfileNotWritten(
-                f"{error.filename or directory} cannot be written ({error.strerror}); "
+                f"cannot write {error.filename or directory} ({error.strerror}); "
                 f"remove it, or set HOME to a directory of your own"
             ) from error
         yield made
@@ -82,11 +82,11 @@ def profile(cloud: LocalCloud, directory: Path, name: str) -> Iterator[Profile]:
 
 
 def _private(directory: Path) -> None:
-    """Make the directory, or take it if it is this user's, and close it to others; raise OSError."""
+    """Create the directory, or reuse it if this user owns it, with mode 0700; raise OSError."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700)
-        directory.chmod(0o700)  # also where the umask takes rights from the owner
+        directory.chmod(0o700)  # even if the umask removes the owner's permissions
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():
@@ -97,13 +97,13 @@ def _private(directory: Path) -> None:
 
 
 def _write(path: Path, section: str, values: Mapping[str, str]) -> None:
-    """Put a file of one section in the place of what is there, at once and with mode 0600."""
+    """Write or replace a file of one section atomically, with mode 0600."""
     parser = configparser.RawConfigParser()
     parser[section] = values
     text = io.StringIO()
     parser.write(text)
     new = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    # closed to others from its first moment on
+    # never readable by others, not even before the rename
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

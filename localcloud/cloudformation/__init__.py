@@ -1,8 +1,8 @@
-"""CloudFormation: stacks whose resources are created through AWS's own APIs, here answered by this cloud.
+"""CloudFormation: stacks whose resources are created through the AWS APIs of the local cloud.
 
-moto's CloudFormation reaches into some twenty services' models, which it imports all (100 MB, 3 s), answers a
-failing resource with HTTP 500 and lacks half of the types that a CDK application of today has. This one knows
-the types in `types/`, in one table; others fail by name.
+moto's CloudFormation imports the models of some twenty services (100 MB, 3 s), answers a failing resource
+with HTTP 500 and lacks half of the types of a current CDK application. This package supports the types in
+`types/`, listed in one table; other types fail with an error that names them.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ from localcloud.core.cloud import Cloud
 
 
 def install(cloud: Cloud) -> None:
-    """Answer CloudFormation's operations."""
+    """Register CloudFormation's operations."""
     cloud.answer("cloudformation", **CloudFormation(cloud).operations())

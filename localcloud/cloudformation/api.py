@@ -1,4 +1,4 @@
-"""The API of CloudFormation, as far as the CDK's command line and `LocalCloud.deploy` use it."""
+"""The part of CloudFormation's API that the CDK CLI and `LocalCloud.deploy` use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Answer = Mapping[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class ChangeSet:
-    """A change that is prepared."""
+    """A change set that is ready to execute."""
 
     id: str
     name: str
@@ -38,7 +38,7 @@ class ChangeSet:
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether it contains changes."""
         now = (self.stack.template, self.stack.parameters, self.stack.tags)
         return (self.template, self.parameters, self.tags) != now
 
@@ -48,14 +48,14 @@ class CloudFormation:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud, self._clients = cloud, Clients(cloud)
-        self._stacks: dict[tuple[str, str], Stack] = {}  # (Region, name), deleted ones left out
+        self._stacks: dict[tuple[str, str], Stack] = {}  # (Region, name), without deleted stacks
         self._deleted: dict[str, Stack] = {}  # by id
         self._exports: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._change_sets: dict[str, ChangeSet] = {}
         self._lock = threading.RLock()
 
     def operations(self) -> dict[str, Operation]:
-        """Return what is answered here, by the operations' names."""
+        """Return the handlers by operation name."""
         return {
             "CreateStack": self.create,
             "UpdateStack": self.update,
@@ -102,7 +102,7 @@ class CloudFormation:
         return {"StackId": stack.id}
 
     def delete(self, call: ApiCall) -> None:
-        """DeleteStack; a stack that does not exist is deleted already."""
+        """DeleteStack; does nothing for a stack that does not exist."""
         try:
             stack = self._find(call, call.params["StackName"])
         except AwsError:
@@ -142,7 +142,7 @@ class CloudFormation:
         return {"StackResourceDetail": found[0]}
 
     def list_stacks(self, call: ApiCall) -> Answer:
-        """ListStacks; also the deleted ones, oldest first, which AWS lists for 90 days."""
+        """ListStacks, oldest first, with deleted stacks (on AWS: for 90 days)."""
         gone = [stack for stack in self._deleted.values() if stack.region == call.region]
         return {"StackSummaries": [_description(stack) for stack in [*gone, *self._here(call)]]}
 
@@ -152,7 +152,7 @@ class CloudFormation:
         return {"Exports": [{"Name": name, "Value": value} for name, value in exports.items()]}
 
     def get_template(self, call: ApiCall) -> Answer:
-        """GetTemplate: as JSON, whatever it was written in."""
+        """GetTemplate, always as JSON."""
         stack = self._find(call, call.params["StackName"])
         return {"TemplateBody": json.dumps(stack.template), "StagesAvailable": ["Original", "Processed"]}
 
@@ -180,7 +180,7 @@ class CloudFormation:
         return {"Id": arn, "StackId": stack.id}
 
     def describe_change_set(self, call: ApiCall) -> Answer:
-        """DescribeChangeSet: whether there is a change, not which."""
+        """DescribeChangeSet; reports whether there are changes, but does not list them."""
         change = self._change_set(call)
         answer: dict[str, Any] = {
             "ChangeSetName": change.name,
@@ -193,7 +193,7 @@ class CloudFormation:
         if change.changes:
             executed = "EXECUTE_COMPLETE" if change.executed else "AVAILABLE"
             return {**answer, "Status": "CREATE_COMPLETE", "ExecutionStatus": executed}
-        # The words by which the CDK's command line knows that there is nothing to do.
+        # The CDK CLI recognizes an empty change set by this text.
         reason = "The submitted information didn't contain changes."
         return {**answer, "Status": "FAILED", "StatusReason": reason, "ExecutionStatus": "UNAVAILABLE"}
 
@@ -206,7 +206,7 @@ class CloudFormation:
         _in_background(stack.create if change.kind == "CREATE" else stack.update)
 
     def delete_change_set(self, call: ApiCall) -> None:
-        """DeleteChangeSet; one that does not exist is deleted already."""
+        """DeleteChangeSet; does nothing for a change set that does not exist."""
         with suppress(AwsError):
             self._change_sets.pop(self._change_set(call).id, None)
 
@@ -226,7 +226,7 @@ class CloudFormation:
 
     @contextmanager
     def _forgotten_if_refused(self, stack: Stack) -> Iterator[None]:
-        """Leave no stack behind where its first template is refused."""
+        """Remove a new stack if its first template is refused."""
         try:
             yield
         except AwsError:
@@ -296,7 +296,7 @@ class CloudFormation:
 
 
 def _parsed(text: str | bytes) -> Any:  # JSON
-    """Return a template's value; `cdk deploy` sends YAML."""
+    """Parse a template; `cdk deploy` sends YAML."""
     try:
         return json.loads(text)
     except ValueError:

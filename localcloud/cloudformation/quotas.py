@@ -1,4 +1,4 @@
-"""How large a template may be. Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas"."""
+"""Quotas of templates. Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST = {"Resources": 500, "Outputs": 200, "Parameters": 200, "Mappings": 200}
 
 
 def check_body(text: str) -> None:
-    """Raise AwsError for a template that is too large to be sent in a request."""
+    """Raise AwsError for a template that is too large for a request body."""
     if len(text.encode()) > LARGEST_BODY:
         raise AwsError(
             "ValidationError",
@@ -23,13 +23,13 @@ def check_body(text: str) -> None:
 
 
 def check_file(content: bytes) -> None:
-    """Raise AwsError for a template that is too large to be read from S3."""
+    """Raise AwsError for a template in S3 that is too large."""
     if len(content) > LARGEST_FILE:
         raise AwsError("ValidationError", f"Template may not exceed {LARGEST_FILE} bytes in size.")
 
 
 def check_template(template: Mapping[str, Any]) -> None:
-    """Raise AwsError for a template with too much of a kind in it."""
+    """Raise AwsError for a template with too many parameters, resources or outputs, for example."""
     for section, most in MOST.items():
         count = len(template.get(section) or ())
         if count > most:

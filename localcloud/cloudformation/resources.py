@@ -1,4 +1,4 @@
-"""What a resource type is to the local cloud: how to create, update and delete one by AWS's own APIs."""
+"""Resource types: how to create, update and delete a resource through AWS's own APIs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a resource is to be."""
+    """The requested state of a resource."""
 
     clients: Clients
     properties: Mapping[str, Any]
@@ -33,17 +33,17 @@ class Request:
     logical_id: str
     account_id: str
     region: str
-    adopts: bool  # whether one of the same name, kept from an earlier run, is to be taken over
-    before: Resource | None = None  # at an update or a deletion
+    adopts: bool  # whether to adopt a resource of the same name, kept from an earlier run
+    before: Resource | None = None  # set for updates and deletions
 
     def client(self, service: str) -> Any:  # any service's
         """Return a client in the stack's Region."""
         return self.clients.get(service, self.region)
 
     def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
-        """Call an operation with the properties that it knows, in its spelling; `params` come first.
+        """Call an operation with the properties that it supports, in its spelling; `params` take precedence.
 
-        A parameter given as None is left out.
+        Parameters that are None are omitted.
         """
         client = self.client(service)
         shape = client.meta.service_model.operation_model(operation).input_shape
@@ -53,7 +53,8 @@ class Request:
         return answer
 
     def name(self, prop: str, longest: int = 64) -> str:
-        """Return the physical name: as given, as it was, or stack, logical id and something random."""
+        """Return the physical name: the given one, the existing one, or stack, logical id and a random
+        suffix."""
         if prop in self.properties:
             return str(self.properties[prop])
         if self.before:
@@ -70,7 +71,7 @@ class Request:
         return global_arn(service, self.region, self.account_id, rest)
 
     def tags(self) -> dict[str, str] | None:
-        """Return the Tags property as a mapping, whichever way it is written; None without tags."""
+        """Return the Tags property as a mapping, from a list or a mapping; None without tags."""
         tags = self.properties.get("Tags")
         if isinstance(tags, list):
             return {tag["Key"]: tag["Value"] for tag in tags} or None
@@ -84,19 +85,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceType:
-    """How resources of a type come, change and go."""
+    """Functions that create, update and delete resources of a type."""
 
     create: Callable[[Request], Resource]
-    update: Callable[[Request], Resource] | None = None  # None: created once more, over the old one
+    update: Callable[[Request], Resource] | None = (
+        None  # None: `create` is called again, over the old resource
+    )
     delete: Callable[[Request], object] | None = None  # None: forgotten
-    names: tuple[str, ...] = ()  # properties whose change means another resource
+    names: tuple[str, ...] = ()  # properties whose change requires replacement
 
 
 def fit(value: Any, shape: Shape) -> Any:  # JSON
-    """Return the part of a CloudFormation value that an API's shape knows, in its spelling and types.
+    """Return the part of a CloudFormation value that an API's shape has, in its spelling and types.
 
-    CloudFormation writes numbers and booleans as strings at times, names in PascalCase always, and policy
-    documents as objects where the API wants their text.
+    CloudFormation sometimes has numbers and booleans as strings, always has names in PascalCase, and has
+    policy documents as objects where the API requires text.
     """
     if isinstance(shape, StructureShape):
         members = {name.lower(): name for name in shape.members}

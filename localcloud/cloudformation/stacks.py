@@ -1,4 +1,4 @@
-"""Stacks: from a template to resources, and what happened on the way."""
+"""Stacks: create, update and delete the resources of a template, and record events."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ POLICIES = {
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """One resource of a stack as it stands."""
+    """One existing resource of a stack."""
 
     type: str
     properties: dict[str, Any]
     resource: Resource
-    deletion_policy: str = DELETE  # what becomes of it without the stack
-    replace_policy: str = DELETE  # what becomes of it when another takes its place
-    needs: frozenset[str] = frozenset()  # logical ids of what it refers to or depends on
+    deletion_policy: str = DELETE  # applied when it leaves the stack
+    replace_policy: str = DELETE  # applied when it is replaced
+    needs: frozenset[str] = frozenset()  # logical ids of the resources that it refers to or depends on
     status: str = "CREATE_COMPLETE"
     changed_at: datetime | None = None
 
@@ -75,7 +75,7 @@ class Stack:
         self.created_at = self.cloud.clock.now()
 
     def create(self) -> None:
-        """Create everything; on a failure take it away again, keeping the events."""
+        """Create all resources; on a failure delete them again and keep the events."""
         self._stack_event("CREATE_IN_PROGRESS")
         if self._apply():
             self._stack_event("CREATE_COMPLETE")
@@ -85,23 +85,23 @@ class Stack:
         self._stack_event("ROLLBACK_FAILED" if left else "ROLLBACK_COMPLETE", _failed_to_delete(left))
 
     def update(self) -> None:
-        """Bring the resources to the present template and parameters.
+        """Update the resources to the current template and parameters.
 
-        What a failed update has changed stays changed: unlike AWS, nothing is rolled back.
+        Unlike AWS, a failed update is not rolled back: its changes remain.
         """
         self.changed_at = self.cloud.clock.now()
         self._stack_event("UPDATE_IN_PROGRESS")
         self._stack_event("UPDATE_COMPLETE" if self._apply() else "UPDATE_ROLLBACK_COMPLETE")
 
     def delete(self) -> bool:
-        """Take everything away that is not to be retained; False when something could not be deleted."""
+        """Delete all resources except retained ones; return False if a deletion failed."""
         self._stack_event("DELETE_IN_PROGRESS")
         left = self._delete_all(retaining=(RETAIN, RETAIN_EXCEPT_ON_CREATE))
         self._stack_event("DELETE_FAILED" if left else "DELETE_COMPLETE", _failed_to_delete(left))
         return not left
 
     def _apply(self) -> bool:
-        """Create, update and delete resources as needed; False after the first failure."""
+        """Create, update and delete resources as needed; return False at the first failure."""
         definitions = self.template.get("Resources", {})
         values = self._values()
         logical_id = self.name
@@ -153,7 +153,7 @@ class Stack:
         return Values(template=self.template, pseudo=pseudo, parameters=parameters, export=export, ssm=ssm)
 
     def _bring(self, logical_id: str, definition: Mapping[str, Any], values: Values) -> None:
-        """Make one resource what the template says."""
+        """Create, update or replace one resource to match the template."""
         kind = definition["Type"]
         properties = values.value(definition.get("Properties", {}))
         if properties is NO_VALUE:
@@ -164,7 +164,7 @@ class Stack:
             return
         known = RESOURCE_TYPES.get(kind)
         if known is None and not (kind in STORED_TYPES or kind.startswith("Custom::")):
-            raise TemplateError(f"the local cloud does not know {kind}")
+            raise TemplateError(f"the local cloud does not support {kind}")
         replaced = (
             known is not None
             and old is not None
@@ -206,7 +206,7 @@ class Stack:
             )
 
     def _remove(self, logical_id: str, *, kept: bool, notify_sessions: bool = True) -> None:
-        """Delete one resource, or forget it when it is to be kept; raises ClientError when AWS refuses."""
+        """Delete one resource, or only forget it if `kept`; raises ClientError if AWS refuses."""
         standing = self.standing[logical_id]
         known = RESOURCE_TYPES.get(standing.type)
         if not kept and known and known.delete:
@@ -221,9 +221,10 @@ class Stack:
             self._event(logical_id, standing.type, status, standing.resource)
 
     def _delete_all(self, *, retaining: tuple[str, ...]) -> list[str]:
-        """Delete everything but what has one of these policies; return what could not be deleted.
+        """Delete all resources except those with one of these policies; return those that could not be
+        deleted.
 
-        What is left keeps what it needs, too, as on AWS.
+        As on AWS, the dependencies of remaining resources remain too.
         """
         failed: list[str] = []
         needed: set[str] = set()
@@ -271,7 +272,7 @@ class Stack:
 
     def _stack_event(self, status: str, reason: str | None = None) -> None:
         self._event(self.name, "AWS::CloudFormation::Stack", status, Resource(ref=self.id), reason)
-        self.status = status  # after the event, which a client that waits for the status will want to read
+        self.status = status  # after the event: a client that waits for the status reads the event next
 
     def _event(
         self, logical_id: str, kind: str, status: str, resource: Resource | None, reason: str | None = None

@@ -1,4 +1,4 @@
-"""Templates: values of their functions, and the order of their resources.
+"""Templates: evaluates their functions and sorts their resources.
 
 Source: CloudFormation user guide, "Intrinsic function reference" and "Pseudo parameters reference".
 """
@@ -18,7 +18,7 @@ _RESOLVE = re.compile(r"\{\{resolve:ssm:([^:}]+)(?::\d+)?\}\}")
 
 
 class TemplateError(Exception):
-    """The template, or a value in it, cannot be used."""
+    """The template, or a value in it, is invalid."""
 
 
 class Made(Protocol):
@@ -35,7 +35,7 @@ class Made(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Values:
-    """All that functions of a template can refer to."""
+    """The values that the functions of a template can refer to."""
 
     template: Mapping[str, Any]
     pseudo: Mapping[str, str]  # AWS::Region and the like
@@ -77,10 +77,10 @@ class Values:
                 return all(map(self.condition, argument))
             case "Fn::Or":
                 return any(map(self.condition, argument))
-        raise TemplateError(f"{name} is no condition")
+        raise TemplateError(f"{name} is not a condition")
 
     def wanted(self, definition: Mapping[str, Any]) -> bool:
-        """Return whether a resource or output is to exist."""
+        """Return whether the condition of a resource or output holds."""
         return "Condition" not in definition or self.condition(definition["Condition"])
 
     def _ref(self, name: str) -> Any:  # JSON
@@ -118,7 +118,7 @@ class Values:
         try:
             return self.template["Mappings"][name][first][second]
         except KeyError as error:
-            raise TemplateError(f"no {first}/{second} in mapping {name}") from error
+            raise TemplateError(f"mapping {name} has no {first}/{second}") from error
 
     def _if(self, argument: list[Any]) -> Any:  # JSON
         condition, yes, no = argument
@@ -163,9 +163,9 @@ def references(node: Any) -> Iterator[str]:  # JSON
 
 
 def creation_order(resources: Mapping[str, Any]) -> list[str]:
-    """Return the logical ids so that each comes after what it refers to or depends on.
+    """Return the logical ids sorted so that each follows its dependencies.
 
-    Raises TemplateError for a circle.
+    Raises TemplateError for a cycle.
     """
     ordered: dict[str, None] = {}
     visiting: list[str] = []

@@ -1,7 +1,7 @@
 """ECS tasks and EC2 instances whose containers are real processes of this machine.
 
-There is no container engine: an image is its build context, its Dockerfile says what to run, and where a file
-system would be mounted, environment and arguments name the file system's directory instead.
+There is no container engine. An image is its build context, and its Dockerfile defines what to run. In
+environment and arguments, mount points are replaced by the directory of the file system.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def install(cloud: Cloud) -> None:
-    """Answer ECS's operations on tasks, and let EC2's instances boot."""
-    # Imported here, because the commands of instances import from this package too, and quickly.
+    """Register ECS's operations on tasks, and boot EC2 instances."""
+    # Imported here: the commands of instances import from this package too and must start quickly.
     from localcloud.compute.ecs import TaskOperations
     from localcloud.compute.instances import Machines
     from localcloud.compute.task_definitions import install_checks

@@ -1,4 +1,4 @@
-"""From an image and its mounts to a command and its environment on this machine."""
+"""Converts an image and its mounts to a command and environment on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PYTHON = re.compile(r"^(/usr/(local/)?bin/)?python(3(\.\d+)?)?$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A directory of this machine that a container sees under another path."""
+    """A directory of this machine and its mount point in the container."""
 
     container_path: str
     directory: Path
@@ -24,7 +24,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRun:
-    """What to run in a container; None and empty leave it to the image."""
+    """What to run in a container; None and empty mean the image's own."""
 
     context: Path  # the image's build context
     entry_point: Sequence[str] | None = None
@@ -35,21 +35,21 @@ class ContainerRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostCommand:
-    """A container as a process of this machine."""
+    """The process on this machine that runs a container."""
 
     command: list[str]
     environment: dict[str, str]
 
 
 def host_command(run: ContainerRun, credentials: Mapping[str, str], scratch: Path) -> HostCommand:
-    """Return the process that stands for a container.
+    """Return the process to run for a container.
 
-    Nothing of this process's own environment goes in but PATH. `credentials` are what
-    `Cloud.role_credentials` returned. Raises NoSuchImage.
+    Only PATH is taken from this process's environment. `credentials` come from `Cloud.role_credentials`.
+    Raises NoSuchImage.
     """
     image = read_dockerfile(find_dockerfile(run.context).read_text())
     entry_point = tuple(run.entry_point or image.entry_point)
-    # As Docker: another entry point comes without the image's command.
+    # As in Docker, overriding the entry point drops the image's command.
     command = tuple(run.command or (() if run.entry_point else image.command))
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -61,7 +61,7 @@ def host_command(run: ContainerRun, credentials: Mapping[str, str], scratch: Pat
         **run.environment,
     }
     environment = {name: on_host(value, run.mounts) for name, value in environment.items()}
-    # The interpreter that runs the local cloud has what the image would have installed.
+    # The local cloud's own interpreter has the packages that the image would install.
     environment["PYTHONPATH"] = str(run.context)
     words = [on_host(word, run.mounts) for word in (*entry_point, *command)]
     if words and PYTHON.match(words[0]):
@@ -70,7 +70,7 @@ def host_command(run: ContainerRun, credentials: Mapping[str, str], scratch: Pat
 
 
 def on_host(value: str, mounts: Sequence[Mount]) -> str:
-    """Return `value`, or where it really is when it is a path at or below a mount point."""
+    """Return `value`; a path at or below a mount point is mapped to its directory on this machine."""
     for mount in sorted(mounts, key=lambda mount: len(mount.container_path), reverse=True):
         path = mount.container_path.rstrip("/")
         if value == path or value.startswith(path + "/"):

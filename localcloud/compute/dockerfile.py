@@ -1,8 +1,7 @@
-"""What a container of an image runs, read from the image's Dockerfile.
+"""Reads from a Dockerfile what a container of the image runs.
 
-Enough of the format for images that are Python programs: FROM with stages, ENV, WORKDIR, ENTRYPOINT, CMD. RUN
-and COPY have happened already, so to speak: the build context and this machine's Python stand for the image's
-file system.
+Supports the subset that images of Python programs need: FROM with stages, ENV, WORKDIR, ENTRYPOINT, CMD. RUN
+and COPY are ignored: the build context and this machine's Python replace the image's file system.
 Source: the Dockerfile reference.
 """
 
@@ -19,7 +18,7 @@ VARIABLE = re.compile(r"\\\$|\$(?:\{(?P<braced>\w+)(?::-(?P<default>[^}]*))?\}|(
 
 
 class NoSuchImage(Exception):
-    """The image cannot be run; the message says why."""
+    """The image cannot be run; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def find_dockerfile(context: Path) -> Path:
 
 
 def read_dockerfile(text: str) -> ImageConfig:
-    """Return the configuration of the last stage, with what it inherits from earlier ones."""
+    """Return the configuration of the last stage, including inherited settings."""
     stages: dict[str, ImageConfig] = {}
     name, config = "", ImageConfig()
     for instruction, arguments in _instructions(text):
@@ -63,7 +62,7 @@ def read_dockerfile(text: str) -> ImageConfig:
                 whole = directory if directory.startswith("/") else f"{config.working_directory}/{directory}"
                 config = replace(config, working_directory=whole.replace("//", "/"))
             case "ENTRYPOINT":
-                # A new entry point forgets the command of the stage it is based on.
+                # A new entry point drops the command of the base stage.
                 config = replace(config, entry_point=_words(arguments), command=())
             case "CMD":
                 config = replace(config, command=_words(arguments))
@@ -86,7 +85,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _words(arguments: str) -> tuple[str, ...]:
-    """Return the words of the exec form, or the shell that the shell form runs in."""
+    """Return the words of the exec form; for the shell form, a shell command line."""
     if arguments.startswith("["):
         return tuple(str(word) for word in json.loads(arguments))
     return ("/bin/sh", "-c", arguments)
@@ -96,7 +95,7 @@ def _variables(arguments: str, config: ImageConfig) -> dict[str, str]:
     first = arguments.split(maxsplit=1)[0]
     if "=" not in first:  # ENV NAME the whole rest
         return {first: _expand(arguments[len(first) :].strip(), config.environment)}
-    escaped = arguments.replace("\\$", "\\\\$")  # left for `_expand`, which knows what it means
+    escaped = arguments.replace("\\$", "\\\\$")  # kept for `_expand`, which handles it
     pairs = (word.partition("=") for word in shlex.split(escaped))
     return {name: _expand(value, config.environment) for name, _, value in pairs}
 

@@ -1,4 +1,4 @@
-"""RunTask, DescribeTasks, StopTask and ListTasks; clusters and task definitions stay moto's."""
+"""RunTask, DescribeTasks, StopTask and ListTasks; moto handles clusters and task definitions."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class TaskOperations:
         return {"tasks": [task.description(with_tags=True) for task in tasks], "failures": []}
 
     def describe_tasks(self, call: ApiCall) -> Answer:
-        """Return tasks as they are now; unknown ones are failures."""
+        """Return the current state of tasks; unknown ones become failures."""
         cluster, wanted = self._cluster(call), call.params["tasks"]
         if not 1 <= len(wanted) <= MOST_DESCRIBED:
-            raise AwsError("InvalidParameterException", f"tasks names 1 to {MOST_DESCRIBED} tasks")
+            raise AwsError("InvalidParameterException", f"tasks must have 1 to {MOST_DESCRIBED} items")
         with_tags = "TAGS" in call.params.get("include", [])
         answer: Answer = {"tasks": [], "failures": []}
         for name in wanted:
@@ -83,7 +83,7 @@ class TaskOperations:
         return answer
 
     def stop_task(self, call: ApiCall) -> Answer:
-        """Have a task stop; one that has stopped already is answered as it is."""
+        """Stop a task; returns a stopped task unchanged."""
         task = self._find(self._cluster(call).arn, call.params["task"])
         if task is None:
             raise AwsError("InvalidParameterException", "The referenced task was not found.")
@@ -96,7 +96,7 @@ class TaskOperations:
         return {"task": task.description(with_tags=True)}
 
     def list_tasks(self, call: ApiCall) -> Answer:
-        """Return the ARNs of the tasks of a cluster, RUNNING ones unless asked otherwise."""
+        """Return the ARNs of the tasks of a cluster, by default the RUNNING ones."""
         cluster, params = self._cluster(call), call.params
         wanted = {
             "cluster_arn": cluster.arn,

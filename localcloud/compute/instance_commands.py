@@ -1,11 +1,11 @@
-"""The commands that an instance's start script finds in its PATH instead of a machine's own.
+"""The commands in the PATH of an instance's user data script.
 
-Run as `python instance_commands.py NAME ARGUMENT...` in the environment of the script; the directory
-LOCALCLOUD_INSTANCE holds `instance.json` (see instances.py) and what the commands leave for each other:
-    root/            what the script makes with mkdir, as if it were /
+Runs as `python instance_commands.py NAME ARGUMENT...` in the environment of the script. The directory
+LOCALCLOUD_INSTANCE holds `instance.json` (see instances.py) and the state that the commands share:
+    root/            the root of directories that the script creates with mkdir
     mounts.json      mount point -> directory
     containers/      N.log, N.json (where the log goes) and N.pid of each `docker run`
-    shutdown         exists once the script has asked for it
+    shutdown         exists once the script has called `shutdown`
 """
 
 from __future__ import annotations
@@ -43,29 +43,29 @@ DOCKER_VALUES = {
     ),
     **dict.fromkeys(("--ulimit", "--platform", "--pull", "--cap-drop", "--security-opt"), ""),
 }
-# Commands of the AWS CLI whose endpoint is named otherwise.
+# Commands of the AWS CLI whose endpoint has a different name.
 ENDPOINTS = {"stepfunctions": "states", "ecr": "ecr.api"}
 METADATA = {"instance-id": "id", "placement/region": "region", "placement/availability-zone": "zone"}
 
 
 def settings() -> dict[str, Any]:
-    """Return what the instance knows."""
+    """Return the content of instance.json."""
     known: dict[str, Any] = json.loads((INSTANCE / "instance.json").read_text())
     return known
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """End with a message on standard error."""
+    """Exit with a message on standard error."""
     sys.stderr.write(message + "\n")
     sys.exit(code)
 
 
 def nothing(_: list[str]) -> None:
-    """systemctl, modprobe, ...: what they would do is done."""
+    """systemctl, modprobe, ...: succeed without effect."""
 
 
 def packages(arguments: list[str]) -> None:
-    """dnf and yum: Amazon Linux's packages come from S3, and what they would bring is there."""
+    """dnf and yum: succeed without effect if S3, which serves Amazon Linux's packages, is reachable."""
     if _cut_off("s3"):
         fail(
             "Error: Failed to download metadata for repo 'amazonlinux': Curl error (28): Timeout was reached"
@@ -74,18 +74,18 @@ def packages(arguments: list[str]) -> None:
 
 
 def shutdown(_: list[str]) -> None:
-    """Ask for the machine's end."""
+    """Request the shutdown of the instance."""
     (INSTANCE / "shutdown").touch()
 
 
 def mkdir(arguments: list[str]) -> None:
-    """Make directories below the instance's own root."""
+    """Create directories below the instance's own root."""
     for path in (argument for argument in arguments if not argument.startswith("-")):
         (INSTANCE / "root" / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
 
 
 def mount(arguments: list[str]) -> None:
-    """`mount -t efs -o OPTIONS FILE-SYSTEM:/PATH DIRECTORY`: remember it."""
+    """`mount -t efs -o OPTIONS FILE-SYSTEM:/PATH DIRECTORY`: record the mount."""
     places: list[str] = []
     words = iter(arguments)
     kind = ""
@@ -95,8 +95,8 @@ def mount(arguments: list[str]) -> None:
             kind = value if word == "-t" else kind
         else:
             places.append(word)
-    if kind != "efs" or len(places) != 2:  # what and where
-        fail(f"mount: {' '.join(arguments)}: the local cloud mounts EFS file systems only", 32)
+    if kind != "efs" or len(places) != 2:  # source and mount point
+        fail(f"mount: {' '.join(arguments)}: the local cloud supports only EFS mounts", 32)
     source, target = places
     if not (INSTANCE / "root" / target.lstrip("/")).is_dir():
         fail(f"mount: {target}: mount point does not exist.", 32)
@@ -110,7 +110,7 @@ def mount(arguments: list[str]) -> None:
 
 
 def umount(arguments: list[str]) -> None:
-    """Forget a mount."""
+    """Remove the record of a mount."""
     mounts = _mounts()
     mounts.pop(arguments[-1].rstrip("/"), None)
     (INSTANCE / "mounts.json").write_text(json.dumps(mounts))
@@ -123,17 +123,17 @@ def docker(arguments: list[str]) -> None:
             sys.stdin.read()
             _need("ecr.dkr", "Error response from daemon: Get https://registry/v2/: dial tcp: i/o timeout")
         case ["pull"]:
-            for service in ("ecr.dkr", "s3"):  # layers come from S3
+            for service in ("ecr.dkr", "s3"):  # S3 serves the layers
                 _need(service, f"Error response from daemon: Get https://{service}/: dial tcp: i/o timeout")
             _context(arguments[-1])
         case ["run"]:
             docker_run(arguments[1:])
         case _:
-            fail(f"docker: the local cloud has no docker {' '.join(arguments)}", 125)
+            fail(f"docker: the local cloud does not support docker {' '.join(arguments)}", 125)
 
 
 def docker_run(arguments: list[str]) -> None:
-    """Run the container's process; what it prints goes to a file of its own."""
+    """Run the container's process with its output in a file."""
     options: dict[str, list[str]] = {name: [] for name in DOCKER_VALUES.values()}
     rest = list(arguments)
     while rest and rest[0].startswith("-"):
@@ -183,7 +183,7 @@ def docker_run(arguments: list[str]) -> None:
 
 
 def aws(arguments: list[str]) -> None:
-    """`aws SERVICE OPERATION --parameter value ...` through botocore's model."""
+    """`aws SERVICE OPERATION --parameter value ...`, converted by botocore's model."""
     service = ENDPOINTS.get(arguments[0], arguments[0])
     host = f"{service}.{settings()['domain']}"
     _need(service, f'Connect timeout on endpoint URL: "https://{host}/"', 255)
@@ -218,7 +218,7 @@ def aws(arguments: list[str]) -> None:
 
 
 def curl(arguments: list[str]) -> None:
-    """The instance metadata service; nothing else is reachable."""
+    """Answer requests to the instance metadata service; no other host is reachable."""
     url = next((one for one in arguments if "://" in one), "")
     path = url.partition("169.254.169.254/latest/")[2].rstrip("/")
     if path == "api/token":
@@ -243,12 +243,12 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 
 def _cut_off(service: str) -> bool:
-    """Return whether the instance's subnet has no way to a service."""
+    """Return whether the instance's subnet has no route to a service."""
     return service in settings().get("cut_off", ())
 
 
 def _need(service: str, message: str, code: int = 1) -> None:
-    """Return if the instance reaches a service; else end the command with the message."""
+    """Exit with the message unless the instance reaches a service."""
     if _cut_off(service):
         fail(message, code)
 
@@ -260,7 +260,7 @@ def _mounts() -> dict[str, str]:
 
 
 def _on_instance(path: str) -> Path:
-    """Return the directory that a path of the instance is on this machine."""
+    """Return the directory on this machine for a path of the instance."""
     for target, directory in _mounts().items():
         if path == target or path.startswith(target + "/"):
             return Path(directory + path[len(target) :])

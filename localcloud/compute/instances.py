@@ -1,15 +1,15 @@
-"""EC2 instances that run their user data: a shell script, as a process of this machine.
+"""EC2 instances that run their user data, a shell script, as a process on this machine.
 
-moto keeps the records. What is added: the script of RunInstances' UserData runs with the commands of
-instance_commands.py in its PATH and the credentials of the instance profile's role; `shutdown` in it stops or
-terminates the instance as InstanceInitiatedShutdownBehavior says; TerminateInstances and StopInstances kill
-its processes; a repeated ClientToken launches nothing new, and is an error with other parameters;
-GetConsoleOutput has what the script printed.
+moto keeps the records. Added here: the script in RunInstances' UserData runs with the commands of
+instance_commands.py in its PATH and the credentials of the instance profile's role; `shutdown` in the script
+stops or terminates the instance according to InstanceInitiatedShutdownBehavior; TerminateInstances and
+StopInstances kill its processes; a repeated ClientToken launches no new instance, and is an error with other
+parameters; GetConsoleOutput returns the script's output.
 
 Fault: service="ec2", operation="InstanceSecond", action="kill" kills (SIGKILL) the containers of instances
-that have run for n seconds (real ones), and their script goes on; `match` is searched in the instance id and
-its tags' values, `principal` in the role's ARN. A fault of action "kill" on a call that the worker makes
-kills its script too, and counts as the script's end: the instance shuts down.
+that have run for n real seconds, while their script continues; `match` is searched in the instance id and its
+tags' values, `principal` in the role's ARN. A fault of action "kill" on a call that the worker makes kills
+its script too, and counts as the script's end: the instance shuts down.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ from localcloud.services.event_bridge import EventBus
 
 OWN_SHUTDOWN = "Client.InstanceInitiatedShutdown"
 GONE = ("shutting-down", "terminated")
-BOOT_SECONDS = 30.0  # of AWS's time, until user data runs
+BOOT_SECONDS = 30.0  # unscaled AWS seconds until user data runs
 POLL_SECONDS = 0.05
 MISMATCH = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
 
 
 @dataclass(slots=True, kw_only=True)
 class Machine:
-    """What runs for one instance."""
+    """The processes of one instance."""
 
     instance: Any  # moto's
     directory: Path
     role: str | None
     child: Child | None = None
     ended: threading.Event = field(default_factory=threading.Event)  # stopped or terminated
-    ends_itself: bool = False  # by its script's `shutdown`, or the end of its script
+    ends_itself: bool = False  # through its script's `shutdown`, or the end of its script
 
 
 class Machines:
-    """All instances that run something."""
+    """All instances with processes."""
 
     def __init__(self, cloud: Cloud, clients: Clients, events: EventBus) -> None:
         self.cloud, self.clients, self._events = cloud, clients, events
@@ -112,7 +112,7 @@ class Machines:
             setattr(Instance, name, self._ending(getattr(Instance, name), states))
 
     def start(self, instance: Any) -> None:
-        """Boot an instance in a thread of its own."""
+        """Boot an instance in a separate thread."""
         profile = (instance.iam_instance_profile or {}).get("Arn")
         machine = Machine(
             instance=instance,
@@ -226,7 +226,7 @@ class Machines:
         }
 
     def _credentials(self, machine: Machine) -> dict[str, str]:
-        """Return what the metadata service would give; nothing without a role that EC2 may assume."""
+        """Return the credentials of the metadata service; empty without a role that EC2 can assume."""
         instance = machine.instance
         environment = self.cloud.role_credentials(machine.role, instance.region_name)
         public = bool(instance.public_ip)
@@ -249,7 +249,7 @@ class Machines:
                     self._strike(machine)
                 self.cloud.clock.sleep_real(POLL_SECONDS)
             if child.popen.poll() is None:
-                child.signal(signal.SIGTERM)  # what shutdown does to what still runs
+                child.signal(signal.SIGTERM)  # shutdown sends it to the remaining processes
                 with contextlib.suppress(Exception):
                     child.popen.wait(2)
         finally:
@@ -293,7 +293,7 @@ class Machines:
 
 
 def flags(command: str) -> tuple[str, ...]:
-    """Return how Python starts for a command: fast, unless it imports more than Python's own library."""
+    """Return Python's options for a command: without site, unless it imports third-party packages."""
     return ("-P",) if command in ("aws", "docker") else ("-I", "-S")
 
 

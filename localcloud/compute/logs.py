@@ -1,4 +1,4 @@
-"""What containers print: to a file, and from there to CloudWatch Logs."""
+"""Ships container output from a file to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class LogTarget:
     group: str
     stream: str
     region: str
-    role_arn: str | None  # in whose name it is written
+    role_arn: str | None  # the role that writes
 
 
 @dataclass(slots=True, kw_only=True)
 class LogShipper:
-    """Sends the lines that a file grows by; call `ship` now and then, and once at the end."""
+    """Sends lines appended to a file; call `ship` periodically, and once at the end."""
 
     cloud: Cloud
     clients: Clients
@@ -36,9 +36,9 @@ class LogShipper:
     _stream_made: bool = field(default=False)
 
     def ship(self, *, last: bool = False) -> None:
-        """Send the whole lines since the last call, at the end the unfinished one too.
+        """Send the complete lines since the last call; with `last`, an incomplete one too.
 
-        Lines that cannot be sent (a fault set on logs) are tried again at the next call.
+        Lines that cannot be sent (because of a fault on logs) are retried at the next call.
         """
         if self.target is None or not self.path.exists():
             return

@@ -1,4 +1,4 @@
-"""Whether a network interface could mount an EFS file system.
+"""Checks whether a network interface can mount an EFS file system.
 
 Source: EFS user guide, "Troubleshooting mount issues", and the stopped-task errors of ECS.
 """
@@ -20,7 +20,7 @@ NFS_PORT = 2049
 
 
 class CannotMount(Exception):
-    """The mount fails; the message is the mount helper's."""
+    """The mount fails; the message is that of the mount helper."""
 
 
 def mountable_directory(
@@ -31,7 +31,7 @@ def mountable_directory(
     subnet_id: str | None,
     security_groups: Collection[str],
 ) -> Path:
-    """Return the directory of a file system as seen from a subnet; raises CannotMount.
+    """Return the directory of a file system, for a client in a subnet; raises CannotMount.
 
     There must be an available mount target in the subnet's Availability Zone, and one of its security groups
     must admit the client's on port 2049.

@@ -1,4 +1,4 @@
-"""Which of AWS's services a network interface reaches, by the routes and endpoints of its subnet.
+"""Determines the AWS services that a network interface reaches through its subnet's routes and endpoints.
 
 Source: Amazon VPC User Guide, "Configure route tables", "Internet gateways"; AWS PrivateLink Guide, "Gateway
 endpoints", "Access an AWS service using an interface VPC endpoint".

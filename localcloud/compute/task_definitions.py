@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses on AWS and moto lets pass."""
+"""Checks of RegisterTaskDefinition that moto lacks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def install_checks() -> None:
 def check_roles(settings: dict[str, Any], partition: str) -> None:
     """Raise ClientException for a role's ARN that is malformed or of another partition.
 
-    A short name is no ARN, and ECS looks up no role before it starts a task.
+    Short names are accepted, and roles are not looked up: ECS does so only when it starts a task.
     """
     of_role = re.compile(rf"arn:{partition}:iam::[0-9]{{12}}:role/.+")
     for role in (settings.get("task_role_arn"), settings.get("execution_role_arn")):
@@ -64,7 +64,7 @@ def check_volumes(volumes: list[dict[str, Any]]) -> None:
 
 
 def check_fargate(container_definitions: list[dict[str, Any]], settings: dict[str, Any]) -> None:
-    """Raise ClientException for what Fargate cannot run."""
+    """Raise ClientException for a task definition that Fargate cannot run."""
     if settings.get("network_mode") not in (None, "awsvpc"):
         raise EcsClientException("Fargate only supports network mode 'awsvpc'.")
     cpu, memory = settings.get("cpu"), settings.get("memory")

@@ -1,17 +1,17 @@
-"""The life of a task, in a thread of its own.
+"""Runs a task through its lifecycle, in a separate thread.
 
     PROVISIONING -> PENDING -> RUNNING -> DEPROVISIONING -> STOPPED
                         a volume, image or role that does not work ends it before RUNNING
 
 Faults, under the service `ecs` (`match` is searched in "TASK-DEFINITION-ARN STARTED-BY", `principal` in the
-task role's ARN), beside those of the API calls:
+task role's ARN), in addition to those of the API calls:
     operation="ContainerStart", action="fail": the n-th task stops before its container runs, with
         TaskFailedToStart and "ERROR-CODE: MESSAGE", such as CannotPullContainerError
     operation="ContainerSecond", action="kill": SIGKILL when the containers of such tasks have run for n
-        seconds (real ones; counted per task and second). "fail" interrupts the task as Fargate Spot does, or,
-        with error_code="OutOfMemoryError", kills its containers as the kernel does where their memory is full
-A worker is killed at its n-th call of an AWS operation by a fault of action "kill" on that operation, with
-`principal` the task role's name.
+        real seconds (counted per task and second). "fail" interrupts the task as Fargate Spot does, or,
+        with error_code="OutOfMemoryError", kills its containers as the kernel does when memory is exhausted
+To kill a worker at its n-th call of an AWS operation, set a fault of action "kill" on that operation, with
+the task role's name as `principal`.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from localcloud.core.role_clients import Clients
 from localcloud.iam.roles import assumable
 from localcloud.services.event_bridge import EventBus
 
-PROVISIONING_SECONDS = 10.0  # of AWS's time, as the next two
+PROVISIONING_SECONDS = 10.0  # unscaled AWS seconds, as the next two
 PENDING_SECONDS = 20.0
 DEPROVISIONING_SECONDS = 10.0
 STOP_TIMEOUT_SECONDS = 30.0
-SHORTEST_GRACE = 2.0  # real seconds between SIGTERM and SIGKILL, however time is scaled
+SHORTEST_GRACE = 2.0  # real seconds between SIGTERM and SIGKILL, regardless of the time scale
 POLL_SECONDS = 0.05
-FROM_ECR = ("ecr.api", "ecr.dkr", "s3")  # layers come from S3
+FROM_ECR = ("ecr.api", "ecr.dkr", "s3")  # S3 serves the layers
 
 
 class TaskNotStarted(Exception):
@@ -69,7 +69,7 @@ class TaskRunner:
             self._stop(task, StopRequest(code="TaskFailedToStart", reason=str(error)))
         except ShuttingDown:
             return
-        except Exception as error:  # a task's thread must say how it ended, else the task runs for ever
+        except Exception as error:  # a thread that records no end would leave its task RUNNING forever
             traceback.print_exc()
             self._stop(
                 task, StopRequest(code="TaskFailedToStart", reason=f"the local cloud failed: {error!r}")
@@ -96,7 +96,7 @@ class TaskRunner:
         volumes = self._volumes(task, directory)
         shippers = []
         try:
-            for container in task.containers:  # one by one: those started before a failure must be ended
+            for container in task.containers:  # one by one: those started before a failure must be stopped
                 shipper = self._start(task, container, volumes, directory / container.name)
                 shippers += [shipper]
             task.moments["startedAt"] = self.cloud.clock.now()
@@ -122,10 +122,10 @@ class TaskRunner:
         except InjectedFault as fault:
             raise TaskNotStarted(f"{fault.code}: {fault.message}") from None
         except KillCaller:
-            raise TaskNotStarted("InternalError: a fault set in the local cloud") from None
+            raise TaskNotStarted("InternalError: a fault injected by the local cloud") from None
 
     def _check_network(self, task: Task) -> None:
-        """Return if the task reaches what its start needs; raise TaskNotStarted in Fargate's words.
+        """Raise TaskNotStarted, with Fargate's message, unless the task reaches the services for its start.
 
         Source: Amazon ECS Developer Guide, "CannotPullContainer task errors", "Troubleshooting Amazon ECS
         ResourceInitializationError errors".
@@ -244,7 +244,7 @@ class TaskRunner:
         return LogTarget(group=group, stream=stream, region=region, role_arn=role)
 
     def _supervise(self, task: Task, shippers: list[LogShipper]) -> None:
-        """Wait for the first essential container's end, or for StopTask."""
+        """Wait until the first essential container ends or StopTask is called."""
         next_second = time.monotonic() + 1
         while not task.stop_requested.is_set():
             for container in task.containers:
@@ -283,8 +283,8 @@ class TaskRunner:
         self.cloud.faults.check("ecs", operation, task.region, text, role)
 
     def _end(self, container: Container) -> None:
-        """See a container's process to its end: SIGTERM, then SIGKILL after its stopTimeout."""
-        assert container.child is not None  # noqa: S101  # the callers have looked
+        """Stop a container's process: SIGTERM, then SIGKILL after its stopTimeout."""
+        assert container.child is not None  # noqa: S101  # the callers have checked
         child = container.child
         grace = self.cloud.clock.seconds(container.definition.get("stopTimeout") or STOP_TIMEOUT_SECONDS)
         if child.popen.poll() is None:

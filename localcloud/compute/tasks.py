@@ -1,4 +1,4 @@
-"""An ECS task and what the API says of it."""
+"""ECS tasks and their representation in the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.core.processes import Child
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequest:
-    """Why a task is to stop."""
+    """A request to stop a task, with its reason."""
 
     code: str  # UserInitiated, ...
     reason: str
@@ -38,7 +38,7 @@ class Container:
 
 @dataclass(slots=True, kw_only=True)
 class Task:
-    """A task; its runner's thread writes it, API calls read it and set `stop_request`."""
+    """A task. Its runner's thread updates it; API calls read it and set `stop_request`."""
 
     arn: str
     cluster_arn: str
@@ -70,7 +70,7 @@ class Task:
         return self.arn.rsplit("/", 1)[1]
 
     def override(self, container: Container) -> dict[str, Any]:
-        """Return what RunTask overrides of a container."""
+        """Return RunTask's overrides of a container."""
         overrides = self.overrides.get("containerOverrides", [])
         return next((one for one in overrides if one.get("name") == container.name), {})
 
@@ -113,7 +113,7 @@ class Task:
     def event_detail(self) -> dict[str, Any]:
         """Return the detail of a task state change event.
 
-        Of the overrides it has the containers' names, as in the documented example: no variables.
+        Overrides contain only the containers' names, as in the documented example, and no variables.
         Source: Amazon ECS Developer Guide, "Task state change events".
         """
         described = self.description()

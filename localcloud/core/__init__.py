@@ -1,1 +1,1 @@
-"""What every part of the local cloud uses: the clock, errors, processes, faults, calls."""
+"""Shared by all parts of the local cloud: clock, errors, processes, faults, calls."""

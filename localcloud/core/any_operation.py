@@ -1,4 +1,4 @@
-"""Calling any operation with JSON and getting JSON, as Step Functions' and Scheduler's aws-sdk targets do."""
+"""Calls any operation with JSON in and out, as Step Functions' and Scheduler's AWS SDK targets do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.response import StreamingBody
 
-# Names in aws-sdk ARNs that are not botocore's.
+# Service names in aws-sdk ARNs that differ from botocore's.
 SDK_SERVICES = {
     "sfn": "stepfunctions",
     "states": "stepfunctions",
@@ -25,9 +25,9 @@ class NoSuchOperation(Exception):
 
 
 def call_as_json(client: Any, operation: str, arguments: Mapping[str, Any]) -> Any:  # JSON
-    """Return the answer of an operation, written as in AWS SDK ARNs: startExecution.
+    """Return the response of an operation, named as in AWS SDK ARNs: startExecution.
 
-    Raises NoSuchOperation, and what the client raises.
+    Raises NoSuchOperation and the client's errors.
     """
     method = xform_name(operation[0].upper() + operation[1:])
     by_method: dict[str, str] = client.meta.method_to_api_mapping
@@ -41,7 +41,7 @@ def call_as_json(client: Any, operation: str, arguments: Mapping[str, Any]) -> A
 
 
 def to_request(value: Any, shape: Shape) -> Any:  # JSON
-    """Return a JSON value as botocore takes it: members by the shape's case, blobs as bytes, text as text."""
+    """Convert a JSON value to botocore's input: member names in the shape's case, blobs as bytes."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         members = {name.lower(): name for name in shape.members}
         named = {members.get(key.lower(), key): inner for key, inner in value.items()}
@@ -61,11 +61,13 @@ def to_request(value: Any, shape: Shape) -> Any:  # JSON
 
 
 def _is_payload(shape: Shape) -> bool:
-    return shape.name == "Blob" and bool(shape.metadata.get("sensitive"))  # lambda:invoke's Payload is JSON
+    return shape.name == "Blob" and bool(
+        shape.metadata.get("sensitive")
+    )  # only lambda:invoke's Payload is JSON
 
 
 def from_response(value: Any, shape: Shape | None) -> Any:  # JSON
-    """Return botocore's answer as the JSON that Step Functions makes of it: PascalCase, times in ISO 8601."""
+    """Convert botocore's response to JSON as Step Functions does: PascalCase, times in ISO 8601."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {
             key[0].upper() + key[1:]: from_response(inner, shape.members.get(key))

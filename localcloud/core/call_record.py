@@ -1,4 +1,4 @@
-"""What was called, by whom: the record that IAM policies can be judged by."""
+"""Records the calls and their principals, for tools that evaluate IAM policies."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One thing that IAM is asked about one AWS call; most calls are one."""
+    """One authorization request to IAM for an AWS call; most calls make only one."""
 
     time: float  # seconds since the epoch
-    principal: str  # ARN of the role, or of the account's root for the user's own calls
+    principal: str  # ARN of the role, or of of the account's root for the user's own calls
     service: str  # botocore's service name
     operation: str  # as in the API
     action: str  # as in IAM: service prefix and operation
-    resource: str  # ARN where it can be told from the call, else *
-    context: Mapping[str, str]  # condition keys that the call itself gives a value
+    resource: str  # ARN if the call determines it, else *
+    context: Mapping[str, str]  # values of condition keys that the call itself sets
     region: str
     status: int  # HTTP status of the answer
 
@@ -29,17 +29,17 @@ class Call:
 
 @dataclass(slots=True)
 class CallLog:
-    """All calls since the start, in the order of their answers; see checks.py."""
+    """All calls since the start, in the order of their responses."""
 
     _calls: list[Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, call: Call) -> None:
-        """Record one call."""
+        """Append a call."""
         with self._lock:
             self._calls.append(call)
 
     def all(self) -> list[Call]:
-        """Return a copy of the record."""
+        """Return a copy of the log."""
         with self._lock:
             return list(self._calls)

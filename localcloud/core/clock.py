@@ -1,4 +1,4 @@
-"""Time in the local cloud: real time stamps, scaled durations."""
+"""Time in the local cloud: real timestamps, scaled durations."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 
 class ShuttingDown(BaseException):
-    """The local cloud ends while a thread waits; no Exception, so that no handler takes it for a failure."""
+    """The local cloud ends while a thread waits. Not an Exception, so that no handler treats it as a
+    failure."""
 
 
 @dataclass(slots=True)
 class ScaledClock:
-    """Durations of AWS shortened by one factor; `scale` 0.02 makes an hour last 72 s.
+    """AWS durations scaled by one factor; `scale` 0.02 shortens an hour to 72 s.
 
-    Time stamps stay those of the machine's clock (`now`), because the processes that run in the
-    local cloud (functions, workers, clients) read that clock too. Only the Scheduler lives by the faster
-    `calendar`, so that a nightly schedule fires within minutes.
+    Timestamps come from the machine's clock (`now`), because the processes that run in the local cloud
+    (functions, workers, clients) read that clock too. Only the Scheduler uses the faster `calendar`, so that
+    a nightly schedule fires within minutes.
     """
 
     scale: float = 1.0
@@ -25,28 +26,28 @@ class ScaledClock:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def now(self) -> datetime:
-        """Return the machine's time in UTC."""
+        """Return the machine's time, in UTC."""
         return datetime.now(UTC)
 
     def calendar(self) -> datetime:
-        """Return the Scheduler's time in UTC, which runs 1/scale times as fast since the start."""
+        """Return the Scheduler's time, in UTC, which runs 1/scale times as fast from the start on."""
         return self.started_at + (self.now() - self.started_at) / self.scale
 
     def seconds(self, aws_seconds: float) -> float:
-        """Return how many real seconds `aws_seconds` last."""
+        """Convert AWS seconds to real seconds."""
         return aws_seconds * self.scale
 
     def deadline(self, aws_seconds: float) -> datetime:
-        """Return the machine's time when `aws_seconds` from now are over."""
+        """Return the machine's time `aws_seconds` from now, scaled."""
         return self.now() + timedelta(seconds=self.seconds(aws_seconds))
 
     def sleep(self, aws_seconds: float) -> None:
-        """Wait; raises ShuttingDown when the local cloud ends meanwhile."""
+        """Wait scaled seconds; raises ShuttingDown if the local cloud ends meanwhile."""
         if self._stopping.wait(self.seconds(aws_seconds)):
             raise ShuttingDown
 
     def sleep_real(self, seconds: float) -> None:
-        """Wait real seconds; raises ShuttingDown when the local cloud ends meanwhile."""
+        """Wait real seconds; raises ShuttingDown if the local cloud ends meanwhile."""
         if self._stopping.wait(seconds):
             raise ShuttingDown
 
@@ -56,5 +57,5 @@ class ScaledClock:
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """End every wait, now and from now on."""
+        """End all current and later waits."""
         self._stopping.set()

@@ -1,4 +1,4 @@
-"""What every part of the local cloud gets: `install(cloud)` of each service module takes one of these."""
+"""The state that all parts of the local cloud share; each service module's `install` takes a `Cloud`."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ ACCOUNT_ID = "123456789012"  # moto's account
 
 
 class AwsError(Exception):
-    """The answer to a call is this error of AWS's; `code` is the shape's name in botocore's model."""
+    """An AWS error to return from a call; `code` is the shape's name in botocore's model."""
 
     def __init__(self, code: str, message: str, **members: object) -> None:
         super().__init__(message)
         self.code, self.message = code, message
-        for name, value in members.items():  # further members of the error's shape
+        for name, value in members.items():  # additional members of the error's shape
             setattr(self, name, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """One call of an operation that the local cloud answers itself."""
+    """One call of an operation that the local cloud implements itself."""
 
-    params: dict[str, Any]  # as botocore's input shape names them; blobs are bytes
+    params: dict[str, Any]  # keys as in botocore's input shape; blobs are bytes
     account_id: str
     region: str
     principal: str  # ARN of the caller
 
 
-# Returns what botocore's output shape describes (None for an empty answer), or raises AwsError.
+# Returns a value of botocore's output shape (None for an empty response), or raises AwsError.
 Operation = Callable[[ApiCall], Mapping[str, Any] | None]
 
 
-# Looks at a call that moto is to answer; raises AwsError where AWS would refuse it.
+# Checks a call before moto answers it; raises AwsError where AWS would refuse it.
 Refusal = Callable[[ApiCall], None]
 
 
-# Gets parameters and Region of a call that does not name its resource; returns the ARN IAM is asked about.
+# Takes parameters and Region of a call that does not name its resource; returns the ARN for IAM.
 ResourceFinder = Callable[[Mapping[str, Any], str], str | None]
 
 
-# Gets the JSON body of a request below /_localcloud/, returns JSON; ValueError is answered 400, in words.
+# Takes the JSON body of a request below /_localcloud/, returns JSON; ValueError becomes a 400.
 Control = Callable[[dict[str, Any]], object]
 
 
@@ -57,25 +57,26 @@ Control = Callable[[dict[str, Any]], object]
 class Cloud:
     """The local cloud inside its server process.
 
-    `install(cloud)` functions run before the server listens. They patch moto and keep the reference; they
-    call no AWS API yet. `at_shutdown` functions run once, in reverse order, before the processes are ended.
+    `install(cloud)` functions run before the server listens. They patch moto and keep the reference to the
+    cloud, but call no AWS API. `at_shutdown` functions run once, in reverse order, before the processes are
+    stopped.
     """
 
     endpoint_url: str  # http://127.0.0.1:PORT, for every service
-    state_dir: Path  # exists; the user's with --state, else temporary and removed at the end
+    state_dir: Path  # exists; with --state the user's, else temporary and removed at the end
     keeps_state: bool  # whether state_dir is the user's
     clock: ScaledClock
     faults: Faults
-    timeout_scale: float = 1.0  # of TimeoutSeconds and HeartbeatSeconds: what they wait for is real work
+    timeout_scale: float = 1.0  # for TimeoutSeconds and HeartbeatSeconds, which wait for real work
     account_id: str = ACCOUNT_ID
     default_region: str = "us-east-1"
     file_systems: dict[str, Path] = field(default_factory=dict)  # EFS file system id -> its root directory
     images: dict[str, Path] = field(default_factory=dict)  # image URI as in the template -> build context
     processes: ChildProcesses = field(default_factory=ChildProcesses)
     call_log: CallLog = field(default_factory=CallLog)
-    issuer: Issuer = field(default_factory=Issuer)  # of every access key of this run
-    owner: Credentials = field(init=False)  # the user's own, of the account's root
-    # access key id -> the endpoints that its process reaches, where those are not all (compute/routes.py)
+    issuer: Issuer = field(default_factory=Issuer)  # issues all access keys of this run
+    owner: Credentials = field(init=False)  # the user's own credentials, of the account's root
+    # access key id -> endpoints reachable from its process; absent if all are (compute/routes.py)
     reach: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
     refusals: dict[tuple[str, str], Refusal] = field(default_factory=dict)  # see `refuse`
@@ -89,11 +90,11 @@ class Cloud:
         self.owner = self.issuer.long_term(self.root)
 
     def role_credentials(self, role_arn: str | None, region: str) -> dict[str, str]:
-        """Return the environment that lets a process call this cloud as `role_arn`.
+        """Return the environment for a process that calls this cloud as `role_arn`.
 
-        Fresh keys at each call, so that a call can be told to come from that one process: pass
-        AWS_ACCESS_KEY_ID on to `processes.spawn(access_key=...)`. Holds AWS_ENDPOINT_URL, AWS_REGION,
-        AWS_DEFAULT_REGION and the three keys.
+        Every call issues new keys, which identify the process in its AWS calls: pass AWS_ACCESS_KEY_ID to
+        `processes.spawn(access_key=...)`. Contains AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION and the
+        three keys.
         """
         issued = self.issuer.temporary(role_arn or self.root)
         return {
@@ -103,7 +104,7 @@ class Cloud:
             "AWS_ACCESS_KEY_ID": issued.access_key_id,
             "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,
             "AWS_SESSION_TOKEN": issued.session_token or "",
-            # Keeps a laptop's own configuration and instance metadata out of the process.
+            # Isolates the process from the machine's own AWS configuration and instance metadata.
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -111,7 +112,7 @@ class Cloud:
 
     @property
     def port(self) -> int:
-        """The port that everything is answered at."""
+        """The port of all services."""
         return int(self.endpoint_url.rpartition(":")[2])
 
     @property
@@ -125,32 +126,33 @@ class Cloud:
         return global_arn("iam", self.default_region, self.account_id, "root")
 
     def answer(self, service: str, **operations: Operation) -> None:
-        """Answer operations here instead of in moto: `cloud.answer("backup", StartBackupJob=start_job)`.
+        """Register operations to answer instead of moto: `cloud.answer("backup", StartBackupJob=start_job)`.
 
-        `service` is botocore's name. Parameters are parsed and answers written by botocore's shapes; faults
-        and the call log are seen to before.
+        `service` is botocore's name. The gateway parses parameters and serializes responses by botocore's
+        shapes, checks faults and records calls.
         """
         for name, operation in operations.items():
             self.operations[service, name] = operation
 
     def refuse(self, service: str, **refusals: Refusal) -> None:
-        """Have calls looked at before moto answers them: `cloud.refuse("ssm", PutParameter=too_long)`.
+        """Register checks of calls that moto answers: `cloud.refuse("ssm", PutParameter=too_long)`.
 
-        Requests whose body the gateway does not read, uploads of code for example, are not looked at.
+        Requests whose body the gateway does not read, such as uploads of code, are not checked.
         """
         for name, refusal in refusals.items():
             self.refusals[service, name] = refusal
 
     def control(self, method: str, name: str, handler: Control) -> None:
-        """Have `handler` answer `method /_localcloud/name`, for what no AWS API offers (see control.py)."""
+        """Register `handler` for `method /_localcloud/name`, for functions that no AWS API has
+        (server/control.py)."""
         self.controls[method, name] = handler
 
     def at_shutdown(self, function: Callable[[], None]) -> None:
-        """Have `function` called once when the local cloud ends."""
+        """Register `function` to be called once at shutdown."""
         self._at_shutdown.append(function)
 
     def close(self) -> None:
-        """End every wait, run the shutdown functions, end every process."""
+        """End all waits, run the shutdown functions, stop all processes."""
         self.clock.stop()
         while self._at_shutdown:
             self._at_shutdown.pop()()

@@ -1,14 +1,14 @@
-"""What the client side raises, and why the server does not serve."""
+"""Errors of the client, and errors that prevent the server from starting."""
 
 from __future__ import annotations
 
 
 class LocalCloudError(Exception):
-    """The local cloud did not do what it was asked for; the message ends with the next step."""
+    """The local cloud did not complete a request; the message ends with the next step."""
 
 
 class ServerNotStarted(LocalCloudError):
-    """The server process ended or said nothing."""
+    """The server process ended or did not respond."""
 
 
 class NotDeployed(LocalCloudError):

@@ -1,13 +1,13 @@
-"""Faults on demand: the n-th call of an operation fails, is throttled, is late, or kills its caller.
+"""Fault injection: the n-th call of an operation fails, is throttled, is delayed, or kills its caller.
 
     {"service": "s3", "operation": "PutObject", "match": "parts/", "calls": [3, 3],
      "action": "fail", "error_code": "InternalError", "status": 500}
 
-Every key but `service`, `operation` and `action` may be left out. A fault is set from Python
-(`LocalCloud.faults.add(Fault(...))`), from a JSON file with a list of them (`--faults FILE`), or by
-`POST /_localcloud/faults` with one of them. Calls are counted from the moment the fault is set, and only
-those that match. Operations of the local cloud's own that can fail without a call, such as the run of
-a backup job, are checked under the names their modules document.
+All keys except `service`, `operation` and `action` are optional. Set a fault from Python
+(`LocalCloud.faults.add(Fault(...))`), from a JSON file with a list of faults (`--faults FILE`), or with `POST
+/_localcloud/faults`. Only matching calls are counted, from the moment the fault is set. Internal operations
+that can fail without a call, such as the run of a backup job, are checked under the names that their modules
+document.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from localcloud.core.clock import ScaledClock
 
 Action = Literal["fail", "throttle", "delay", "kill"]
 ACTIONS: tuple[Action, ...] = ("fail", "throttle", "delay", "kill")
-# The code that each service's own throttling carries, where it is not ThrottlingException.
+# Throttling error codes of the services whose code is not ThrottlingException.
 THROTTLING_CODES = {"s3": ("SlowDown", 503), "dynamodb": ("ProvisionedThroughputExceededException", 400)}
 
 
 class InjectedFault(Exception):
-    """The call is to fail with this AWS error code."""
+    """The call must fail with this AWS error code."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
         super().__init__(f"{code}: {message}")
@@ -37,12 +37,12 @@ class InjectedFault(Exception):
 
 
 class KillCaller(Exception):
-    """The process that made the call is to be killed instead of answered."""
+    """The process that made the call must be killed instead of answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong, and when."""
+    """One kind of failure and the calls that it affects."""
 
     service: str  # botocore's service name: s3, stepfunctions, backup
     operation: str  # as in the API: PutObject; * for any
@@ -50,24 +50,26 @@ class Fault:
     region: str | None = None  # any Region when None
     match: str = ""  # regular expression, searched in the call's path, query and body
     principal: str = ""  # regular expression, searched in the ARN of the caller
-    calls: tuple[int, int | None] = (1, None)  # first and last matching call, from 1; None is for ever
+    calls: tuple[int, int | None] = (1, None)  # first and last matching call, from 1; None: no last
     error_code: str = "InternalFailure"  # for fail
-    message: str = "a fault set in the local cloud"
+    message: str = "a fault injected by the local cloud"
     status: int = 500  # HTTP status, for fail
     seconds: float = 0.0  # real seconds, for delay
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Fault:
-        """Return the fault that a JSON object describes; raises ValueError in words."""
+        """Parse a fault; raises ValueError with a message for the user."""
         unknown = set(value) - set(cls.__dataclass_fields__)
         missing = {"service", "operation", "action"} - set(value)
         if unknown or missing:
             words = [f"unknown {sorted(unknown)}"] * bool(unknown) + [f"missing {sorted(missing)}"] * bool(
                 missing
             )
-            raise ValueError(f"a fault has keys {sorted(cls.__dataclass_fields__)}: {', '.join(words)}")
+            raise ValueError(
+                f"the keys of a fault are {sorted(cls.__dataclass_fields__)}: {', '.join(words)}"
+            )
         if value["action"] not in ACTIONS:
-            raise ValueError(f"a fault's action is one of {', '.join(ACTIONS)}, not {value['action']!r}")
+            raise ValueError(f"a fault's action must be one of {', '.join(ACTIONS)}, not {value['action']!r}")
         fields = dict(value)
         if "calls" in fields:
             first, last = fields["calls"]
@@ -75,11 +77,11 @@ class Fault:
         return cls(**fields)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fault as `from_json` reads it."""
+        """Return the fault in the format of `from_json`."""
         return asdict(self)
 
     def concerns(self, service: str, operation: str, region: str, text: str, principal: str) -> bool:
-        """Whether a call is one that this fault counts."""
+        """Return whether the fault matches a call."""
         return (
             self.service == service
             and self.operation in ("*", operation)
@@ -97,31 +99,31 @@ class _Counted:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults that are set, with their counts."""
+    """The active faults and their call counts."""
 
     clock: ScaledClock
     _set: list[_Counted] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, fault: Fault) -> None:
-        """Set one more fault; counts from now."""
+        """Add a fault; its calls are counted from now."""
         with self._lock:
             self._set.append(_Counted(fault))
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         with self._lock:
             self._set.clear()
 
     def load(self, path: Path) -> None:
-        """Set the faults of a JSON file."""
+        """Add the faults of a JSON file."""
         for value in json.loads(path.read_text()):
             self.add(Fault.from_json(value))
 
     def check(self, service: str, operation: str, region: str, text: str = "", principal: str = "") -> None:
-        """Count a call, and let it fail or wait when a fault says so.
+        """Count a call, and fail or delay it if a fault applies.
 
-        Raises InjectedFault for fail and throttle, KillCaller for kill. The first fault that strikes wins.
+        Raises InjectedFault for fail and throttle, KillCaller for kill. The first fault that applies wins.
         """
         for fault in self._striking(service, operation, region, text, principal):
             match fault.action:

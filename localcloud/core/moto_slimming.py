@@ -1,4 +1,4 @@
-"""Keeps the server small and quick to start: leaves out what moto and botocore load and nobody here needs."""
+"""Reduces memory and start-up time: skips data that moto and botocore load but the server does not use."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _NAMES_AN_ACTION = re.compile(rb"[a-z0-9]:[A-Z]")  # as in ec2:DescribeSubnets
 
 
 def install(cloud: Cloud) -> None:
-    """Lighten what is loaded from now on; comes before anything else of moto."""
+    """Patch the loaders; must run before any other module of moto is imported."""
     _one_arena()
     _models_without_documentation()
     _ec2_without_offerings()
 
 
 def _one_arena() -> None:
-    """Have all threads share one arena of the C library's: 40 MB.
+    """Let all threads share one malloc arena; saves 40 MB.
 
-    Each request has a thread; those that come later would not use what those before them have freed.
+    Each request has a thread, and later threads would not reuse memory that earlier ones freed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's
     if mallopt is not None:
@@ -35,9 +35,9 @@ def _one_arena() -> None:
 
 
 def _models_without_documentation() -> None:
-    """Load botocore's service models as plain dicts, without their documentation: half the memory.
+    """Load botocore's service models as plain dicts, without their documentation; halves their memory.
 
-    What may demand a permission stays, for documented.py.
+    Text that may name a required permission stays, for iam/documented_permissions.py.
     """
     from botocore.loaders import JSONFileLoader
 
@@ -47,7 +47,7 @@ def _models_without_documentation() -> None:
         with open_method(full_path, "rb") as file:
             return json.loads(_DOCUMENTATION.sub(_without_most, file.read()))
 
-    JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # its stubs leave private names out
+    JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # the stubs omit private names
 
 
 def _without_most(found: re.Match[bytes]) -> bytes:
@@ -56,7 +56,7 @@ def _without_most(found: re.Match[bytes]) -> bytes:
 
 
 def _ec2_without_offerings() -> None:
-    """Import moto's EC2 without its lists of which instance type is offered where: 50 MB."""
+    """Import moto's EC2 without its lists of instance type offerings; saves 50 MB."""
     import moto.utilities.utils
 
     load_resource = moto.utilities.utils.load_resource
@@ -73,7 +73,7 @@ def _ec2_without_offerings() -> None:
 
 @functools.cache
 def service_description(name: str) -> dict[str, Any]:
-    """Return a service's model as moto has loaded it already."""
+    """Return the service model that moto has already loaded."""
     from moto.core.utils import get_service_model
 
     description: dict[str, Any] = get_service_model(name)._service_description

@@ -1,4 +1,4 @@
-"""Partitions of AWS: how the ARNs of a Region begin and how its addresses end.
+"""Partitions of AWS: ARN prefixes and domain suffixes of Regions.
 
 An account exists in one partition. The local cloud has one account, in the partition of its default Region.
 Source: botocore's partitions.json.
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def partition_of(region: str) -> str:
-    """Return the partition of a Region, such as aws-cn; `aws` for a name that fits no partition."""
+    """Return the partition of a Region, such as aws-cn; `aws` for a name that matches no partition."""
     return str(_outputs(region)["name"])
 
 
@@ -34,14 +34,14 @@ def regional_arn(service: str, region: str, account: str, resource: str) -> str:
 
 
 def global_arn(service: str, region: str, account: str, resource: str) -> str:
-    """Return the ARN of a resource that belongs to the whole partition of `region`, as IAM's do."""
+    """Return the ARN of a resource that is global in the partition of `region`, such as IAM's."""
     return f"arn:{partition_of(region)}:{service}::{account}:{resource}"
 
 
 @functools.cache
 def _outputs(region: str) -> dict[str, Any]:
     partitions = _partitions()
-    for partition in partitions:  # the second: names of what is global, such as aws-cn-global
+    for partition in partitions:  # the second test: pseudo-Regions such as aws-cn-global
         if re.fullmatch(partition["regionRegex"], region) or region in partition["regions"]:
             return dict(partition["outputs"])
     return next(dict(one["outputs"]) for one in partitions if one["id"] == "aws")
@@ -49,6 +49,6 @@ def _outputs(region: str) -> dict[str, Any]:
 
 @functools.cache
 def _partitions() -> list[dict[str, Any]]:
-    # Read without botocore's loader, whose import would slow down every command of an instance.
+    # Read without botocore's loader, whose import would slow down each command that an instance runs.
     text = resources.files("botocore").joinpath("data", "partitions.json").read_text()
     return list(json.loads(text)["partitions"])

@@ -1,4 +1,4 @@
-"""The processes that the local cloud starts, and the promise that none outlives it."""
+"""Child processes of the local cloud; none outlives it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REAPER = Path(__file__).with_name("reaper.py")
 
 
 class Process(Protocol):
-    """What is used of a subprocess.Popen."""
+    """The part of subprocess.Popen that is used here."""
 
     pid: int
     returncode: int | None
@@ -36,16 +36,16 @@ class Child:
     name: str
     kind: Kind
     popen: Process
-    access_key: str | None  # of the credentials in its environment: tells which process made a call
+    access_key: str | None  # in its environment; identifies the process in its calls
     started_at: datetime
 
     @property
     def pid(self) -> int:
-        """The process id, which is its group's too."""
+        """The process id, which is also its group's id."""
         return self.popen.pid
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process and everything it started; nothing happens when it is gone."""
+        """Send a signal to the process group; does nothing if the process has ended."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
@@ -54,9 +54,9 @@ class Child:
 class ChildProcesses:
     """Starts processes and ends them all.
 
-    A helper process (reaper.py) kills what is left when this process dies without saying goodbye. That,
-    rather than Linux's PR_SET_PDEATHSIG, works on every Unix and does not fire when merely the thread ends
-    that started the process.
+    A helper process (reaper.py) kills the remaining processes if this process is killed. Unlike Linux's
+    PR_SET_PDEATHSIG, this works on every Unix and does not fire when only the thread that started the process
+    ends.
     """
 
     _children: dict[int, Child] = field(default_factory=dict)
@@ -79,11 +79,11 @@ class ChildProcesses:
         """Start `command` with exactly `env`; standard output and error go to `output`.
 
         With output=subprocess.PIPE the caller must read `child.popen.stdout`. Call `wait` (or `forget` after
-        reaping) so that the process leaves the list.
+        reaping) to remove the process from the list.
         """
         with self._lock:
             if self._closed:
-                raise RuntimeError("the local cloud is shutting down and starts no more processes")
+                raise RuntimeError("the local cloud is shutting down and cannot start processes")
             popen = subprocess.Popen(
                 [str(part) for part in command],
                 env=dict(env),
@@ -96,7 +96,7 @@ class ChildProcesses:
             return self._adopt(popen, name, kind, access_key)
 
     def adopt(self, process: Process, *, name: str, kind: Kind, access_key: str | None = None) -> Child:
-        """Take in a process that leads its own group and was started by one of ours."""
+        """Add a process that a child started and that leads its own group."""
         with self._lock:
             return self._adopt(process, name, kind, access_key)
 
@@ -109,35 +109,36 @@ class ChildProcesses:
         return child
 
     def wait(self, child: Child, seconds: float | None = None) -> int:
-        """Return the exit code (negative: the signal); raises TimeoutExpired after `seconds`."""
+        """Wait for the process and return its exit code (negative: the signal); raises TimeoutExpired after
+        `seconds`."""
         code = child.popen.wait(seconds)
-        child.signal(signal.SIGKILL)  # what it started and left behind
+        child.signal(signal.SIGKILL)  # the rest of its group
         self.forget(child)
         return code
 
     def forget(self, child: Child) -> None:
-        """Take an ended process off the list."""
+        """Remove an ended process from the list."""
         with self._lock:
             if self._children.pop(child.pid, None):
                 self._tell_reaper(f"-{child.pid}")
 
     def kill(self, child: Child) -> None:
-        """Kill a process and its group at once and reap it."""
+        """Kill a process and its group immediately and reap it."""
         child.signal(signal.SIGKILL)
         self.wait(child)
 
     def running(self, kind: Kind | None = None) -> list[Child]:
-        """Return the processes that still run, oldest first."""
+        """Return the running processes, oldest first."""
         with self._lock:
             children = [c for c in self._children.values() if kind in (None, c.kind)]
         return [child for child in children if child.popen.poll() is None]
 
     def of_access_key(self, access_key: str) -> Child | None:
-        """Return the running process whose credentials these are."""
+        """Return the running process that has this access key, or None."""
         return next((c for c in self.running() if c.access_key == access_key), None)
 
     def close(self, grace_seconds: float = 2.0) -> None:
-        """End all processes: SIGTERM, then SIGKILL after the grace. Later spawns are refused."""
+        """End all processes: SIGTERM, then SIGKILL after `grace_seconds`. Later spawns are refused."""
         with self._lock:
             self._closed = True
             children = list(self._children.values())
@@ -153,7 +154,7 @@ class ChildProcesses:
             self._reaper.wait()
 
     def remove_at_the_end(self, directory: Path) -> None:
-        """Have a directory removed once this process and all that it started have ended, however they end."""
+        """Remove a directory once this process and all its children have ended, however they end."""
         with self._lock:
             self._tell_reaper(f"/{directory}")
 
@@ -162,7 +163,7 @@ class ChildProcesses:
             self._reaper = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(REAPER)], stdin=subprocess.PIPE, start_new_session=True
             )
-        assert self._reaper.stdin is not None  # noqa: S101  # a pipe was asked for above
+        assert self._reaper.stdin is not None  # noqa: S101  # opened as a pipe above
         with contextlib.suppress(BrokenPipeError):
             self._reaper.stdin.write(line.encode() + b"\n")
             self._reaper.stdin.flush()

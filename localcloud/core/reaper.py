@@ -1,7 +1,8 @@
-"""Kills the process groups and removes the directories it was told of when the local cloud has ended.
+"""Kills registered process groups and removes registered directories when the local cloud has ended.
 
-Run as a script by processes.py: `+PID`, `-PID` and `/DIRECTORY` lines on standard input; at its end (the
-local cloud has ended, however) every group still listed is killed, then every directory is removed.
+processes.py runs it as a script. It reads `+PID`, `-PID` and `/DIRECTORY` lines from standard input. When the
+input ends, because the local cloud ended in whatever way, it kills every group still listed and then removes
+every directory.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import sys
 
 
 def main() -> None:
-    """Read until the end of the input, then kill."""
+    """Read the input to its end, then kill and remove."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     groups: set[int] = set()
     directories: list[str] = []

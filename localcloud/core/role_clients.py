@@ -1,4 +1,4 @@
-"""AWS clients for the local cloud's own calls, made in the name of a role."""
+"""AWS clients for the local cloud's own calls, made as a role."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 from localcloud.core.cloud import Cloud
 from localcloud.core.moto_slimming import service_description
 
-_LOCK = threading.Lock()  # making a client is not thread-safe, using one is
+_LOCK = threading.Lock()  # creating a client is not thread-safe; using one is
 
 
 class Clients:
@@ -23,7 +23,7 @@ class Clients:
         self.cloud = cloud
 
     def get(self, service: str, region: str, role_arn: str | None = None) -> Any:  # any service's
-        """Return a client without retries; its calls are logged as the role's, or the account's root's."""
+        """Return a client without retries; its calls are recorded as the role's, or the account root's."""
         key = (service, region, role_arn)
         with _LOCK:
             if key not in self.cloud.kept_clients:
@@ -43,10 +43,10 @@ class Clients:
 
 
 class _SharedModels(Loader):
-    """Takes service models from moto, which has them in memory to tell operations apart."""
+    """Reuses the service models that moto has in memory for routing."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        # botocore's S3 client rewrites the paths in its model, by which moto tells operations apart
+        # botocore's S3 client rewrites the paths in its model, which moto's routing needs unchanged
         if type_name == "service-2" and service_name != "s3":
             return service_description(service_name)
         return super().load_service_model(service_name, type_name, api_version)

@@ -1,4 +1,4 @@
-"""Lambda: moto keeps the functions, AWS's own runtime interface client runs them, each in its own process."""
+"""Lambda: moto stores the functions; AWS's runtime interface client runs each in a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASYNC_RETRY_SECONDS = (60, 120)  # source: Lambda developer guide, asynchronous 
 
 
 def install(cloud: Cloud) -> None:
-    """Answer Invoke by running the function."""
+    """Register Invoke, which runs the function."""
     _share_code()
     clients = Clients(cloud)
     pool = Pool(cloud, FunctionLogs(cloud, clients))
@@ -75,10 +75,10 @@ def install(cloud: Cloud) -> None:
 
 
 def _share_code() -> None:
-    """Read an asset from S3 once, however many functions use it.
+    """Read an asset from S3 once, for all functions that use it.
 
-    moto holds a copy, hashed anew, in every function: 400 MB and some seconds for an application of 17 that
-    share one asset of 20 MB.
+    moto holds and hashes a copy per function: 400 MB and some seconds for 17 functions that share one asset
+    of 20 MB.
     """
     from moto.awslambda import models
 
@@ -87,7 +87,7 @@ def _share_code() -> None:
 
     def content(key: Any) -> Any:  # moto's S3 key -> bytes, size, hashes
         if key.etag not in known:
-            known.clear()  # deployments bring one asset after the other
+            known.clear()  # deployments upload assets one after the other
             known[key.etag] = read(key)
         return known[key.etag]
 
@@ -129,7 +129,7 @@ def _event_invoke_config(settings: FunctionSettings) -> dict[str, Any]:
 
 
 def _limited(outcome: Outcome) -> Outcome:
-    """Return an outcome, or what Lambda makes of one whose payload is too large."""
+    """Return an outcome, or Lambda's error if its payload is too large."""
     if len(outcome.payload) <= LARGEST_RESPONSE:
         return outcome
     text = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."

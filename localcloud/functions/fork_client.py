@@ -1,4 +1,4 @@
-"""Forks function processes from one that has imported the runtime; see fork_server.py."""
+"""Forks function processes from a server process that has imported the runtime; see fork_server.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORK_SERVER = Path(__file__).with_name("fork_server.py")
 
 
 class Forked:
-    """A child of the mother's, with what the local cloud uses of subprocess.Popen."""
+    """A child of the fork server, with the part of subprocess.Popen's interface that is used here."""
 
     def __init__(self, pid: int, stdout: IO[bytes]) -> None:
         self.pid = pid
@@ -38,25 +38,26 @@ class Forked:
         return self.returncode
 
     def end(self, code: int) -> None:
-        """Note that the process has ended."""
+        """Record that the process has ended."""
         self.returncode = code
         self._ended.set()
 
 
 class ForkServer:
-    """One mother, and her children."""
+    """One fork server and its children."""
 
     def __init__(self, processes: ChildProcesses, path: Sequence[Path]) -> None:
-        """Start the mother; `path` is what she and her children can import beside the standard library."""
+        """Start the server; `path` lists the import path of it and its children after the standard
+        library."""
         ours, hers = socket.socketpair()
         self._socket = ours
-        self._born: queue.Queue[int] = queue.Queue()
+        self._forked: queue.Queue[int] = queue.Queue()
         self._living: dict[int, Forked] = {}
-        self._ended: dict[int, int] = {}  # before we knew them
+        self._ended: dict[int, int] = {}  # exits reported before `spawn` registered the process
         self._lock = threading.Lock()
         self._one_birth = threading.Lock()
         self._process = processes.spawn(
-            # -S -P: the path and the standard library are all there is to import, in that order
+            # -S -P: imports come only from the path and the standard library, in that order
             [sys.executable, "-S", "-P", FORK_SERVER],
             name="runtime",
             kind="runtime",
@@ -74,7 +75,7 @@ class ForkServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the mother can have more children."""
+        """Whether the server can fork more children."""
         return self._process.popen.poll() is None
 
     def spawn(self, handler: str, environment: Mapping[str, str], directory: Path) -> Forked:
@@ -84,7 +85,7 @@ class ForkServer:
         try:
             with self._one_birth:
                 socket.send_fds(self._socket, [json.dumps(request).encode() + b"\n"], [write_end])
-                pid = self._born.get(timeout=30)
+                pid = self._forked.get(timeout=30)
         except BaseException:
             os.close(read_end)
             raise
@@ -100,20 +101,20 @@ class ForkServer:
     def _listen(self) -> None:
         with self._socket, self._socket.makefile("rb") as lines:
             for line in lines:
-                self._hear(json.loads(line))
-        with self._lock:  # the mother is gone, and took her children along
+                self._handle(json.loads(line))
+        with self._lock:  # the server has ended, and its children with it
             left, self._living = self._living, {}
         for child in left.values():
             child.end(-9)
 
-    def _hear(self, answer: dict[str, int]) -> None:
-        """Take in one line of the mother's; see fork_server.py."""
-        if "born" in answer:
-            self._born.put(answer["born"])
+    def _handle(self, answer: dict[str, int]) -> None:
+        """Handle one line from the server; see fork_server.py."""
+        if "forked" in answer:
+            self._forked.put(answer["forked"])
             return
         with self._lock:
-            child = self._living.pop(answer["died"], None)
+            child = self._living.pop(answer["exited"], None)
             if child is None:
-                self._ended[answer["died"]] = answer["code"]
+                self._ended[answer["exited"]] = answer["code"]
         if child is not None:
             child.end(answer["code"])

@@ -1,12 +1,12 @@
-"""Runs as a process of its own: imports what Lambda's runtime brings, then forks one child per sandbox.
+"""Runs as a separate process: imports the packages of Lambda's runtime, then forks one child per sandbox.
 
-A function's process begins with what the runtime brings, and the largest part of that, botocore, is the
-same for all. Importing it once and forking halves a cold start and shares the memory. Nothing of the
-function's own is imported before the fork: environment, directory and handler are set in the child.
+All functions import the runtime's packages, the largest of which is botocore. Importing them once and forking
+halves a cold start and shares the memory. The function's own code is not imported before the fork:
+environment, directory and handler are set in the child.
 
-It is spoken to through its standard input, a socket. A request is one line of JSON, with the file
-descriptor for the child's output beside it: {"handler", "environment", "directory"}. The answers are lines:
-{"born": pid} for each request, in order, and {"died": pid, "code": returncode} for each end of a child.
+Its standard input is a socket. A request is one line of JSON, sent together with the file descriptor for the
+child's output: {"handler", "environment", "directory"}. Responses are lines: {"forked": pid} for each
+request, in order, and {"exited": pid, "code": returncode} for each child that ends.
 """
 
 import gc
@@ -23,19 +23,19 @@ PIECE_BYTES = 1 << 16
 
 
 def main() -> None:
-    """Serve requests until the other side closes the socket; then end every child."""
+    """Serve requests until the other side closes the socket; then kill all children."""
     server = socket.socket(fileno=os.dup(0))
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
-    # To be there after the fork. Not awslambdaric: importing it connects to the Runtime API.
+    # Imported for the children. Not awslambdaric: importing it connects to the Runtime API.
 
     import botocore.client
     import botocore.session  # noqa: F401
 
     gc.collect()
-    gc.freeze()  # so that the children's collector does not copy these pages
+    gc.freeze()  # keeps the children's collector from copying these pages
     children: set[int] = set()
     while True:
         ready, _, _ = select.select([server.fileno(), wake_read], [], [])
@@ -43,7 +43,7 @@ def main() -> None:
             os.read(wake_read, 4096)
             for pid, code in ended():
                 children.discard(pid)
-                tell(server, {"died": pid, "code": code})
+                send_line(server, {"exited": pid, "code": code})
         if server.fileno() in ready:
             message, descriptors, _, _ = socket.recv_fds(server, PIECE_BYTES, 1)
             while message and not message.endswith(b"\n"):
@@ -55,10 +55,10 @@ def main() -> None:
                 server.close()
                 os.close(wake_read)
                 os.close(wake_write)
-                live(json.loads(message), descriptors[0])
+                become_function(json.loads(message), descriptors[0])
             os.close(descriptors[0])
             children.add(pid)
-            tell(server, {"born": pid})
+            send_line(server, {"forked": pid})
     for pid in children:
         os.killpg(pid, signal.SIGKILL)
 
@@ -76,13 +76,13 @@ def ended() -> list[tuple[int, int]]:
         found.append((pid, os.waitstatus_to_exitcode(status)))
 
 
-def tell(server: socket.socket, answer: dict[str, int]) -> None:
-    """Send one line."""
+def send_line(server: socket.socket, answer: dict[str, int]) -> None:
+    """Send one line of JSON."""
     server.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def live(request: dict[str, Any], output: int) -> None:
-    """Be the function's process; does not return."""
+def become_function(request: dict[str, Any], output: int) -> None:
+    """Become the function's process; does not return."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
@@ -114,10 +114,10 @@ def live(request: dict[str, Any], output: int) -> None:
 
 
 def take_secret_path() -> None:
-    """Have the runtime call the Runtime API below the path that follows host and port in its variable.
+    """Patch the runtime to call the Runtime API below the path in its environment variable.
 
-    The part of the runtime in C++ does so by itself; the part in Python, which reports errors of
-    initialization, would take the path for the port's digits.
+    The runtime's C++ part does so by itself. Its Python part, which reports initialization errors, would
+    parse the path as part of the port.
     """
     from awslambdaric.lambda_runtime_client import BaseLambdaRuntimeClient
 

@@ -1,4 +1,4 @@
-"""What functions print: to CloudWatch Logs, and to one file a function below the state directory."""
+"""Writes function output to CloudWatch Logs, and to one file per function below the state directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLUSH_SECONDS = 0.2
 
 
 class FunctionLogs:
-    """Collects lines and writes them in the background."""
+    """Queues lines and writes them in the background."""
 
     def __init__(self, cloud: Cloud, clients: Clients) -> None:
         self._clients = clients
@@ -30,11 +30,11 @@ class FunctionLogs:
         threading.Thread(target=self._run, daemon=True).start()
 
     def write(self, function: FunctionSettings, stream: str, line: str) -> None:
-        """Take one line; returns at once."""
+        """Queue one line; returns immediately."""
         self._lines.put((function, stream, int(time.time() * 1000), line))
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         self._closed.set()
 
     def _run(self) -> None:
@@ -48,7 +48,9 @@ class FunctionLogs:
                     functions[function.arn] = function
                     batches[function.arn, stream].append({"timestamp": when, "message": line})
             for (arn, stream), events in batches.items():
-                with contextlib.suppress(ClientError, BotoCoreError):  # a fault set on logs stops no function
+                with contextlib.suppress(
+                    ClientError, BotoCoreError
+                ):  # a fault on logs must not stop functions
                     self._put(functions[arn], stream, events)
 
     def _put(self, function: FunctionSettings, stream: str, events: list[dict[str, Any]]) -> None:
@@ -58,7 +60,7 @@ class FunctionLogs:
         logs = self._clients.get("logs", function.region, function.role)
         group = f"/aws/lambda/{function.name}"
         if (group, stream) not in self._known:
-            # A line that comes after its function's deletion must not bring the function's log group back.
+            # A line written after its function's deletion must not create the log group again.
             self._clients.get("lambda", function.region).get_function_configuration(FunctionName=function.arn)
             for create, names in (
                 (logs.create_log_group, {"logGroupName": group}),

@@ -1,4 +1,4 @@
-"""The few processes that are kept warm."""
+"""Keeps a few function processes warm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
 
-WARM = 3  # processes of some 35 to 55 MB each beside what they share; another is there in 0.2 s
+WARM = 3  # processes, each with 35 to 55 MB of unshared memory; starting another takes 0.2 s
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Shelf:
 
 
 class Pool:
-    """Runs functions: as many at once as are asked for, and keeps at most WARM processes afterwards."""
+    """Runs any number of functions concurrently, and keeps at most WARM idle processes."""
 
     def __init__(self, cloud: Cloud, logs: FunctionLogs, warm: int = WARM) -> None:
         self._cloud, self._logs, self._warm = cloud, logs, warm
@@ -32,7 +32,7 @@ class Pool:
         self._lock = threading.Lock()
 
     def run(self, function: FunctionSettings, payload: bytes) -> Outcome:
-        """Return the outcome of one invocation; raises AwsError where the function cannot even be started."""
+        """Return the outcome of one invocation; raises AwsError if the function cannot be started."""
         sandbox = self._take(function)
         try:
             return sandbox.invoke(payload)
@@ -40,7 +40,7 @@ class Pool:
             self._put_back(sandbox)
 
     def close(self) -> None:
-        """Forget the idle processes; the local cloud kills them with all others."""
+        """Drop the idle processes; the local cloud kills all processes itself."""
         with self._lock:
             self._shelf.idle.clear()
         self._logs.close()
@@ -76,7 +76,7 @@ class Pool:
             raise
 
     def _fork_server(self, path: list[Path]) -> ForkServer:
-        """Return the nursery of an asset. Assets differ in what they can import, so each has its own."""
+        """Return the fork server of an asset; each asset needs its own, because import paths differ."""
         with self._lock:
             fork_server = self._fork_servers.get(path[1])
             if fork_server is None or not fork_server.alive:

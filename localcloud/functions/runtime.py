@@ -1,4 +1,4 @@
-"""What a function process can import: its own asset, and what Lambda's Python runtime brings."""
+"""The import path of a function process: its asset and the packages of Lambda's Python runtime."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# What the runtime brings beside Python. Source: Lambda developer guide, "Runtime-included SDK versions".
+# The runtime's packages. Source: Lambda developer guide, "Runtime-included SDK versions".
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
 UNIX = 3  # a zip entry's create_system where its external attributes hold a mode
 
 
 class AssetNotRunnable(Exception):
-    """The asset cannot be imported on this machine; the message says what would help."""
+    """The asset cannot be imported on this machine; the message gives the fix."""
 
 
 class Code:
-    """Unpacks assets, once each, below one directory."""
+    """Unpacks each asset once, below one directory."""
 
     def __init__(self, directory: Path) -> None:
-        shutil.rmtree(directory, ignore_errors=True)  # of an earlier run with the same --state
+        shutil.rmtree(directory, ignore_errors=True)  # left by an earlier run with the same --state
         self._directory = directory
         self._lock = threading.Lock()
         self._paths: dict[str, list[Path]] = {}
 
     def import_path(self, sha: str, archive: bytes) -> list[Path]:
-        """Return the directories for PYTHONPATH, the asset's own (the task root) among them as the second.
+        """Return the directories for PYTHONPATH; the second is the asset's own, the task root.
 
-        Raises AssetNotRunnable where the asset holds binaries for another machine whose distribution is not
-        installed here in the same version.
+        Raises AssetNotRunnable if the asset has binaries for another platform, unless the same version of
+        their distribution is installed on this machine.
         """
         with self._lock:
             if sha not in self._paths:
@@ -55,13 +55,13 @@ class Code:
 
 
 def _unpack(zipped: zipfile.ZipFile, code: Path) -> None:
-    """Unpack an asset as a function sees it, which runs as another user than its files' owner.
+    """Unpack an asset with the permissions of a function, which does not run as the owner of its files.
 
-    A module that others may not read raises PermissionError when it is imported; another such file is not
-    there. Modes cannot do that here: a local cloud that runs as root reads everything.
+    A module that is not readable by others raises PermissionError on import; other such files are left out.
+    File modes would not suffice: a local cloud that runs as root can read every file.
     Source: AWS Lambda Developer Guide, "Troubleshoot deployment issues", permission denied.
     """
-    zipped.extractall(code)  # our user's own asset; zipfile keeps it inside
+    zipped.extractall(code)  # the user's own asset; zipfile prevents path traversal
     for info in zipped.infolist():
         if info.create_system != UNIX or info.is_dir() or info.external_attr >> 16 & stat.S_IROTH:
             continue
@@ -72,7 +72,7 @@ def _unpack(zipped: zipfile.ZipFile, code: Path) -> None:
 
 
 def closure(names: Iterable[str]) -> dict[str, importlib.metadata.Distribution]:
-    """Return the installed distributions of these names and all that they require, by name."""
+    """Return the installed distributions of these names and all their requirements, by name."""
     found: dict[str, importlib.metadata.Distribution] = {}
     waiting = list(names)
     while waiting:
@@ -88,7 +88,7 @@ def closure(names: Iterable[str]) -> dict[str, importlib.metadata.Distribution]:
 
 
 def foreign_distributions(code: Path) -> dict[str, importlib.metadata.Distribution]:
-    """Return this machine's own builds of the distributions in `code` that were built for another machine."""
+    """Return this machine's builds of the distributions in `code` that were built for another platform."""
     own = {}
     for bundled in importlib.metadata.distributions(path=[str(code)]):
         tags = re.findall(r"^Tag: (\S+)", bundled.read_text("WHEEL") or "", re.MULTILINE)
@@ -102,15 +102,15 @@ def foreign_distributions(code: Path) -> dict[str, importlib.metadata.Distributi
         if installed is None or installed.version != bundled.version:
             has = installed.version if installed else "none"
             raise AssetNotRunnable(
-                f"the asset brings {name} {bundled.version} for {tags[0]}, which this machine cannot import, "
-                f"and {has} is installed here; install the same: pip install {name}=={bundled.version}"
+                f"the asset contains {name} {bundled.version} for {tags[0]}, which this machine cannot "
+                f"import, and {has} is installed here; run: pip install {name}=={bundled.version}"
             )
         own[name] = installed
     return own
 
 
 def _fits(tag: str) -> bool:
-    """Whether a wheel's tag (python-abi-platform) suits this interpreter without any doubt."""
+    """Return whether a wheel's tag (python-abi-platform) certainly matches this interpreter."""
     *_, platform = tag.split("-")
     if platform == "any":
         return True
@@ -129,7 +129,7 @@ def _link(distributions: dict[str, importlib.metadata.Distribution], directory: 
 
 
 def _top_level(distribution: importlib.metadata.Distribution) -> Iterator[Path]:
-    """Yield the files and directories beside site-packages' root that a distribution owns."""
+    """Yield the top-level files and directories of a distribution in site-packages."""
     names = {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
     root = Path(str(distribution.locate_file("")))
     for name in sorted(names):

@@ -1,4 +1,4 @@
-"""One process that runs one function, and the Runtime API it talks to.
+"""One process that runs one function, and the Runtime API that serves it.
 
 Source of the protocol: Lambda developer guide, "Using the Lambda runtime API".
 """
@@ -22,31 +22,31 @@ from localcloud.authentication.web_page_guard import refusal
 from localcloud.core.cloud import Cloud
 from localcloud.functions.fork_client import ForkServer
 
-EXIT_GRACE_SECONDS = 0.5  # for the last words of a process that ended
-# A process has this long to import its function before the function's own time-out begins to count.
-# Source: Lambda developer guide, "Lambda execution environment lifecycle", init phase. AWS then starts it
-# anew; here it goes on.
+EXIT_GRACE_SECONDS = 0.5  # to read the remaining output of a process that ended
+# Time for a process to import its function before the function's own timeout starts.
+# Source: Lambda developer guide, "Lambda execution environment lifecycle", init phase. AWS then restarts the
+# process; the local cloud lets it continue.
 INIT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSettings:
-    """A function as moto holds it."""
+    """The settings of a function in moto."""
 
     arn: str
     name: str
     region: str
     role: str
     handler: str
-    timeout: float  # seconds, real ones: the function's work is real
-    memory: int  # MiB; told to the function, not enforced
+    timeout: float  # real seconds, because the function's work is real
+    memory: int  # MiB; passed to the function, not enforced
     environment: dict[str, str]
     code_sha: str
     code: bytes = field(repr=False)  # the zip file
 
     @property
     def key(self) -> str:
-        """What must be equal for a warm process to be used again."""
+        """The key of warm processes: a process is reused only for an equal key."""
         rest = (
             self.arn,
             self.code_sha,
@@ -60,15 +60,15 @@ class FunctionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an invocation came to."""
+    """The result of an invocation."""
 
     payload: bytes  # JSON
-    error: str | None = None  # "Unhandled" where the function failed
+    error: str | None = None  # "Unhandled" if the function failed
     log_tail: bytes = b""
 
 
 class Sandbox:
-    """A process under awslambdaric. One invocation at a time."""
+    """A process that runs awslambdaric; handles one invocation at a time."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Sandbox:
         fork_server: ForkServer,
         write_log: Callable[[str, str], None],
     ) -> None:
-        """Have the process forked; `write_log` gets the log stream's name and each line."""
+        """Fork the process; `write_log` receives the log stream's name and each line."""
         self.function = function
         self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{uuid.uuid4().hex}"
         self._write_log = write_log
@@ -86,10 +86,10 @@ class Sandbox:
         self._cloud = cloud
         self._events: queue.Queue[tuple[str, bytes, float]] = queue.Queue()
         self._outcomes: queue.Queue[tuple[str, Outcome]] = queue.Queue()
-        self._ready = threading.Event()  # the function is imported: the runtime has asked for an event
+        self._ready = threading.Event()  # set when the function is imported and the runtime requests an event
         self._init_deadline = time.monotonic() + INIT_SECONDS
         self._killed = False
-        self._secret = secrets.token_urlsafe(32)  # begins every path; only the process's environment has it
+        self._secret = secrets.token_urlsafe(32)  # prefix of every path; only in the process's environment
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 1}, daemon=True).start()
@@ -105,11 +105,11 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        """Whether the process can take another event. One that is killed is not, however long it takes."""
+        """Whether the process can take another event; False from the moment it is killed."""
         return not self._killed and self._child.popen.poll() is None
 
     def invoke(self, payload: bytes) -> Outcome:
-        """Return what the function returned or raised, or what Lambda says when its process fails."""
+        """Return the function's result or error, or Lambda's error if the process fails."""
         request_id = str(uuid.uuid4())
         self._tail.clear()
         self._await_init()
@@ -129,7 +129,7 @@ class Sandbox:
         self._server.server_close()
 
     def _await_init(self) -> None:
-        """Return once the process is ready for an event, has ended, or has had its time."""
+        """Wait until the process is ready for an event, has ended, or the init timeout has passed."""
         while self.alive and time.monotonic() < self._init_deadline and not self._ready.wait(0.05):
             pass
 
@@ -187,7 +187,7 @@ class Sandbox:
         }
 
     def _read_output(self) -> None:
-        assert self._child.popen.stdout is not None  # noqa: S101  # a pipe was asked for
+        assert self._child.popen.stdout is not None  # noqa: S101  # opened as a pipe
         with self._child.popen.stdout as output:
             for line in output:
                 self._log(line.decode(errors="replace").rstrip("\n"))
@@ -204,7 +204,8 @@ class Sandbox:
             disable_nagle_algorithm = True
 
             def parse_request(self) -> bool:
-                """Refuse web pages, and other processes than the function's: an event may hold anything."""
+                """Refuse web pages and processes other than the function's, because events may be
+                confidential."""
                 if not super().parse_request():
                     return False
                 names = {
@@ -214,13 +215,13 @@ class Sandbox:
                 if why is None and not hmac.compare_digest(
                     self.path.removeprefix("/").partition("/")[0].encode(), sandbox._secret.encode()
                 ):
-                    why = "the Runtime API answers the process of its function only"
+                    why = "the Runtime API accepts only the process of its function"
                 if why is not None:
                     self.send_error(403, why)
                 return why is None
 
             def do_GET(self) -> None:  # http.server's name
-                """Answer .../runtime/invocation/next as soon as there is an event."""
+                """Respond to .../runtime/invocation/next once there is an event."""
                 sandbox._ready.set()
                 request_id, payload, seconds = sandbox._events.get()
                 self.send_response(200)
@@ -231,7 +232,7 @@ class Sandbox:
                 self._body(payload)
 
             def do_POST(self) -> None:  # http.server's name
-                """Take .../invocation/ID/response, .../invocation/ID/error or .../init/error."""
+                """Handle .../invocation/ID/response, .../invocation/ID/error or .../init/error."""
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 *_, about, kind = self.path.split("/")
                 error = "Unhandled" if kind == "error" else None
@@ -245,7 +246,7 @@ class Sandbox:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:  # nothing to say
+            def log_message(self, *_: object) -> None:  # no logging
                 pass
 
         return Handler

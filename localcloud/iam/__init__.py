@@ -1,1 +1,1 @@
-"""Permissions: what a call requires, and whether its caller has it."""
+"""Permissions that a call requires, and the check of its caller."""

@@ -1,6 +1,6 @@
-"""From calls to IAM's words: which actions an operation needs, and on which resource, where the call tells.
+"""Maps calls to IAM actions and, where the call determines them, resources.
 
-Source: the Service Authorization Reference; only what differs from "prefix:Operation on *" is written here.
+Source: the Service Authorization Reference; only differences from "prefix:Operation on *" are listed here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TRANSACTION_PARTS = {
     "ConditionCheck": "dynamodb:ConditionCheckItem",
     "Get": "dynamodb:GetItem",
 }
-# Operations that name a task definition or a resource to filter by, which IAM does not look at.
+# Operations that name a task definition or a resource only as a filter, which IAM does not check.
 WITHOUT_RESOURCE = {
     ("ecs", "DescribeTaskDefinition"),
     ("ecs", "DeregisterTaskDefinition"),
@@ -50,7 +50,7 @@ WITHOUT_RESOURCE = {
     ("backup", "ListRestoreJobs"),
     ("backup", "ListProtectedResources"),
 }
-# Parameters that name the resource, by service; looked for in this order.
+# Parameters that name the resource, by service, in order of precedence.
 ARN_PARAMETERS = (
     "stateMachineArn",
     "executionArn",
@@ -70,7 +70,7 @@ def actions_of(service: str, operation: str) -> tuple[str, ...]:
 def resource_of(
     service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
 ) -> str:
-    """Return the ARN of the resource that a call names, or * where the call alone does not tell."""
+    """Return the ARN of the resource that a call names, or * if the call does not determine it."""
     if (service, operation) in WITHOUT_RESOURCE:
         return "*"
     params = {**_capitalised(_query_of(text)), **parameters_of(text), **_capitalised(labels)}
@@ -96,7 +96,7 @@ def resource_of(
         case "efs" if params.get("FileSystemId"):
             return f"{arn}file-system/{params['FileSystemId']}"
         case "ecs" if operation == "RegisterTaskDefinition" and params.get("family"):
-            return f"{arn}task-definition/{params['family']}:0"  # the revision is not there yet
+            return f"{arn}task-definition/{params['family']}:0"  # the revision does not exist yet
         case "logs" if params.get("logGroupName"):
             stream = params.get("logStreamName")
             return f"{arn}log-group:{params['logGroupName']}" + (f":log-stream:{stream}" if stream else "")
@@ -144,5 +144,5 @@ def _query_of(text: str) -> dict[str, Any]:
 
 
 def _capitalised(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters of a path or query by the names that their members have in the API."""
+    """Return parameters of a path or query by their member names in the API."""
     return {**params, **{f"{name[:1].upper()}{name[1:]}": value for name, value in params.items()}}

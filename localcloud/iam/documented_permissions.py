@@ -1,7 +1,7 @@
-"""Permissions that only the documentation of an operation names: actions of IAM in its sentences.
+"""Permissions that only the documentation of an operation names, extracted from its sentences.
 
 DescribeMountTargetSecurityGroups of EFS also needs ec2:DescribeNetworkInterfaceAttribute. The Service
-Authorization Reference does not list it; the operation's own documentation, which botocore carries, does.
+Authorization Reference does not list it; the operation's own documentation, which is part of botocore, does.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _DEMAND = re.compile(
     r"|is authorized against\b|additional authorization\b|to be granted permissions?\b",
     re.IGNORECASE,
 )
-# Permissions that are not needed, or that another than the caller needs.
+# Permissions that are not needed, or that a principal other than the caller needs.
 _DENIAL = re.compile(
     r"\bnot required\b|\b(is|are)n.t authorized\b|\bdo(es)?n.t (need|require)\b|\bdo not need\b"
     r"|\bservice principal\b|\bgrant it permission\b"
 )
 _REST_OF_DENIAL = re.compile(r",? not against .*")
-# What holds for some calls only: with certain parameters, for encrypted objects, for directory buckets.
+# Conditions that apply to some calls only: certain parameters, encrypted objects, directory buckets.
 # "Also" and "therefore" continue a sentence that has named the condition.
 _CONDITION = re.compile(
     r"\b(if|when|unless|then|therefore)\b|\b(you|requester) (must )?also\b|\byou will need\b|\bencrypt"
@@ -73,7 +73,7 @@ def read_demands(documentation: str) -> list[Demand]:
 
 
 def always_demanded(service: str, operation: str) -> frozenset[str]:
-    """Return the actions that every call of an operation needs, by its documentation; often none."""
+    """Return the actions that every call of an operation needs according to its documentation."""
     return frozenset(
         action for demand in demands_of(service, operation) if demand.always for action in demand.actions
     )

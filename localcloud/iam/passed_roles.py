@@ -1,6 +1,6 @@
-"""Roles that a call hands to a service without naming them: those in a task definition or instance profile.
+"""Roles that a call passes to a service indirectly, in a task definition or instance profile.
 
-IAM asks for iam:PassRole all the same.
+IAM requires iam:PassRole for them too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from localcloud.iam.roles import role_of_instance_profile
 
 
 def passed_by(service: str, operation: str, text: str, account: str, region: str) -> Iterator[Check]:
-    """Return what IAM is asked about the roles behind a call; nothing where the call names no such thing.
+    """Return the iam:PassRole checks for the roles behind a call; none if it passes no roles.
 
     Source: Amazon ECS Developer Guide, "Amazon ECS EventBridge IAM Role" (the caller of RunTask passes task
     role and execution role); Amazon EC2 User Guide, "IAM roles for Amazon EC2" (the caller of RunInstances

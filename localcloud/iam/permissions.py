@@ -1,8 +1,9 @@
-"""Refuses calls whose caller lacks a permission that the call implies, in the caller's own policies.
+"""Refuses calls whose caller's own policies lack a permission that the call implies.
 
-The local cloud evaluates no policy for the action of a call itself: tools that do can judge the record of
-calls (calls.py). What a call implies is different, because reading the code does not show it: passed roles,
-tags set while creating, and what only documentation names (documented.py).
+The local cloud evaluates no policy for the action of the call itself: tools can evaluate policies against the
+call record (core/call_record.py). Implied permissions are checked because they are not visible in the calling
+code: passed roles, tags set on creation, and permissions that only documentation names
+(documented_permissions.py).
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class NotPermitted(AwsError):
 
 
 def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> None:
-    """Raise NotPermitted if the principal is a role whose policies allow an implied check nowhere.
+    """Raise NotPermitted if the principal is a role whose policies do not allow an implied check.
 
-    Conditions, NotResource and variables are not evaluated: a statement with one counts as if it held. A role
-    without policies, or with policies of AWS's own, which the local cloud does not have, is refused nothing.
+    Conditions, NotResource and variables are not evaluated: a statement with one is taken to apply. A role
+    without policies, or with AWS managed policies, which the local cloud does not have, is never refused.
     """
     implied = [check for check in checks if check.implied]
     role = role_of(principal) if implied else None
@@ -52,7 +53,7 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
 
 
 def has_unknown_policies(role_arn: str) -> None:
-    """Note that a role has policies that the local cloud does not have: AWS's own."""
+    """Record that a role has AWS managed policies, which the local cloud does not have."""
     role = role_of(role_arn)
     if role is not None:
         setattr(role, _UNKNOWN, True)
@@ -84,11 +85,11 @@ def _matches_action(check: Check, pattern: str) -> bool:
 
 
 def matches(value: str, pattern: str) -> bool:
-    """Return whether a pattern of IAM's covers a value; a variable (${aws:username}) covers anything."""
+    """Return whether an IAM pattern matches a value; a variable (${aws:username}) matches anything."""
     pattern = _VARIABLE.sub("*", pattern)
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return what a policy may write alone or in a list, as a list."""
+    """Return a policy element that may be a single value or a list, as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,8 +1,8 @@
-"""All that IAM is asked about one call: its own actions, those that it implies, and what conditions look at.
+"""All IAM checks of one call: its own actions, implied actions, and condition keys.
 
-A call that names a role needs iam:PassRole, one that sets tags the right to tag, and RunInstances a yes for
-every kind of resource it touches. Source: the Service Authorization Reference. What the reference does not
-list is in documented.py and passed_roles.py.
+A call that names a role needs iam:PassRole, a call that sets tags needs the tagging action, and RunInstances
+needs permission for every kind of resource that it uses. Source: the Service Authorization Reference.
+Permissions that the reference does not list are in documented_permissions.py and passed_roles.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from localcloud.core.partitions import global_arn, regional_arn
 from localcloud.iam.actions import actions_of, parameters_of, resource_of, transaction_parts
 from localcloud.iam.documented_permissions import always_demanded
 
-# Where calls name roles, and the services that these are for.
+# Parameters that name roles, and the services that receive the roles.
 PASSED_ROLES = {
     ("ecs", "RegisterTaskDefinition"): (("taskRoleArn", "executionRoleArn"), "ecs-tasks.amazonaws.com"),
     ("backup", "StartBackupJob"): (("IamRoleArn",), "backup.amazonaws.com"),
@@ -28,8 +28,8 @@ TAGGED = {  # by the parameter that holds the tags; the resource has no id yet
     ("ecs", "RunTask"): ("tags", "ecs:TagResource", "task/{cluster}/new"),
     ("backup", "StartBackupJob"): ("RecoveryPointTags", "backup:TagResource", "recovery-point:new"),
 }
-# Roles that a service makes for itself in the caller's name where they are missing; asked as if they were.
-# Source: AWS Backup Developer Guide, "Using service-linked roles for AWS Backup".
+# Service-linked roles that a service creates on behalf of the caller if missing; checked as if they were
+# missing. Source: AWS Backup Developer Guide, "Using service-linked roles for AWS Backup".
 LINKED_ROLES = {("backup", "StartBackupJob"): ("backup.amazonaws.com", "AWSServiceRoleForBackup")}
 OF_A_CLUSTER = {"RunTask", "ListTasks", "DescribeTasks", "StopTask"}
 OF_A_PREFIX = {"ListObjects", "ListObjectsV2", "ListObjectVersions"}
@@ -37,23 +37,25 @@ OF_A_PREFIX = {"ListObjects", "ListObjectsV2", "ListObjectVersions"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One question to IAM."""
+    """One authorization check."""
 
     action: str
-    resource: str  # ARN where it can be told from the call, else *
+    resource: str  # ARN if the call determines it, else *
     context: Mapping[str, str] = field(default_factory=dict)  # condition keys and their values
-    implied: bool = False  # True for what the operation's own action does not cover
+    implied: bool = False  # True for actions other than the operation's own
 
 
 def checks_of(
     service: str, operation: str, labels: Mapping[str, Any], text: str, account: str, region: str
 ) -> Iterator[Check]:
-    """Return what IAM is asked about a call of `account` in `region`; `text` is its path, query and body."""
+    """Return the checks of a call by `account` in `region`; `text` is its path, query and body."""
     params = {**parameters_of(text), **labels}
     if (service, operation) == ("ec2", "RunInstances"):
         yield from _instances(params, account, region)
         return
-    if service == "dynamodb" and operation.startswith("Transact"):  # the parts are checked, not the whole
+    if service == "dynamodb" and operation.startswith(
+        "Transact"
+    ):  # the parts are checked, not the transaction
         for action, table in transaction_parts(text, account, region):
             yield Check(action=action, resource=table)
         return
@@ -70,7 +72,9 @@ def checks_of(
         for action in actions_of(service, operation):
             yield Check(action=action, resource=resource, context=context)
     for action in sorted(always_demanded(service, operation) - set(actions_of(service, operation))):
-        yield Check(action=action, resource="*", implied=True)  # on what, the sentence gives in words
+        yield Check(
+            action=action, resource="*", implied=True
+        )  # the documentation names the resource only in prose
     roles, passed_to = PASSED_ROLES.get((service, operation), ((), ""))
     for role in (params[name] for name in roles if name in params):
         yield passing(str(role), passed_to)
@@ -88,7 +92,7 @@ def checks_of(
 
 
 def passing(role_arn: str, service: str) -> Check:
-    """Return what IAM is asked when a caller hands a role to a service, such as ecs-tasks.amazonaws.com."""
+    """Return the check for passing a role to a service, such as ecs-tasks.amazonaws.com."""
     context = {"iam:PassedToService": service}
     return Check(action="iam:PassRole", resource=role_arn, context=context, implied=True)
 
@@ -151,7 +155,7 @@ def _instances(params: Mapping[str, Any], account: str, region: str) -> Iterator
 
 
 def _members(params: Mapping[str, Any], name: str, below: str = "") -> list[str]:
-    """Return the members of a list as the query protocol writes it: `Name.1.Below`, `Name.2.Below`, ..."""
+    """Return the members of a list in the query protocol's format: `Name.1.Below`, `Name.2.Below`, ..."""
     found: list[str] = []
     while (value := params.get(f"{name}.{len(found) + 1}{below}")) is not None:
         found.append(value)

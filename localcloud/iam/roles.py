@@ -43,6 +43,6 @@ def role_of_instance_profile(arn: str) -> str | None:
 
 def _backend(arn: str) -> IAMBackend | None:
     found = _ARN.fullmatch(arn)
-    if found is None or not is_partition(found["partition"]):  # moto has no backend for an invented one
+    if found is None or not is_partition(found["partition"]):  # moto has no backend for an unknown partition
         return None
     return iam_backends[found["account"]][found["partition"]]

@@ -1,7 +1,7 @@
-"""EventBridge Scheduler: moto keeps the schedules, they fire here.
+"""EventBridge Scheduler: moto stores the schedules; this package fires them.
 
-Schedules live by the clock's faster calendar (clock.ScaledClock.calendar), so that with time_scale 0.001 a
-nightly schedule fires every 86 s. `LocalCloud.fire_schedule` (POST /_localcloud/schedules) fires one at once.
+Schedules follow the clock's faster calendar (clock.ScaledClock.calendar): with time_scale 0.001, a nightly
+schedule fires every 86 s. `LocalCloud.fire_schedule` (POST /_localcloud/schedules) fires one immediately.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from localcloud.scheduler.ticker import Ticker
 
 
 def install(cloud: Cloud) -> None:
-    """Watch the schedules, and refuse those that are none."""
+    """Start the ticker, and refuse invalid schedule expressions."""
     _refuse_bad_expressions()
     targets = Targets(cloud, Clients(cloud))
     ticker = Ticker(cloud, targets)
@@ -27,7 +27,7 @@ def install(cloud: Cloud) -> None:
     def fire(value: dict[str, Any]) -> None:
         schedule = ticker.find(value["region"], value.get("group", "default"), value["name"])
         if schedule is None:
-            raise ValueError(f"no schedule {value['name']} in {value['region']}")
+            raise ValueError(f"there is no schedule {value['name']} in {value['region']}")
         targets.fire(schedule, cloud.clock.calendar())
 
     cloud.control("POST", "schedules", fire)
@@ -35,12 +35,12 @@ def install(cloud: Cloud) -> None:
 
 
 def _refuse_bad_expressions() -> None:
-    """Have moto refuse, as AWS does, what it would take and what would never fire here."""
+    """Let moto refuse, as AWS does, expressions that it would accept and that would never fire."""
     from moto.scheduler.exceptions import ValidationException
     from moto.scheduler.models import EventBridgeSchedulerBackend
 
     def checked(operation: Callable[..., Any]) -> Callable[..., Any]:
-        if hasattr(operation, "__wrapped__"):  # by another local cloud of this process
+        if hasattr(operation, "__wrapped__"):  # patched by another local cloud in this process
             return operation
 
         @functools.wraps(operation)

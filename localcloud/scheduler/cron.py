@@ -1,7 +1,8 @@
-"""Cron expressions as EventBridge Scheduler reads them: day by day, in local time.
+"""Cron expressions of EventBridge Scheduler, evaluated day by day in local time.
 
-Source: EventBridge Scheduler user guide, "Schedule types"; where it is silent (LW, a step beyond the last
-value, L as day of the week, which is a Saturday), Quartz's CronTrigger, whose grammar it is.
+Source: EventBridge Scheduler user guide, "Schedule types"; for cases that it does not cover (LW, a step
+beyond the last value, L as day of the week, which means Saturday), Quartz's CronTrigger, which has the same
+grammar.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _SATURDAY = 7
 
 
 class Cron:
-    """When an expression's wall clock times are."""
+    """A parsed cron expression."""
 
     def __init__(self, text: str) -> None:
-        """Read six fields. Raises ValueError, which names the one that is wrong."""
+        """Parse six fields. Raises ValueError, which names the invalid field."""
         fields = text.upper().split()
         if len(fields) != len(_FIELDS):
-            raise ValueError(f"{len(fields)} fields; there are six")
+            raise ValueError(f"{len(fields)} fields; six are required")
         if (fields[2] == "?") == (fields[4] == "?"):
             raise ValueError("exactly one of day-of-month and day-of-week must be '?'")
         minutes, hours, self._days, months, self._weekdays, years = (
@@ -43,7 +44,7 @@ class Cron:
         ]
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        """Return the times after a moment, both without a time zone, in order."""
+        """Yield the times after a moment, in order; both have no time zone."""
         for day in self._dates(moment.date()):
             for at in self._times:
                 if (found := datetime.combine(day, at)) > moment:
@@ -67,7 +68,7 @@ _Read = frozenset[int] | _Special | None  # None: '?'
 
 
 def _numbers(field: _Read) -> frozenset[int]:
-    return field if isinstance(field, frozenset) else frozenset()  # only the days may be anything else
+    return field if isinstance(field, frozenset) else frozenset()  # only day fields can have other values
 
 
 def _read(text: str, name: str, low: int, high: int, words: tuple[str, ...]) -> _Read:
@@ -86,14 +87,14 @@ def _read(text: str, name: str, low: int, high: int, words: tuple[str, ...]) -> 
         step = int(match[4] or 1)
         if not (low <= first <= high and low <= last <= high and step):
             raise ValueError(f"{text!r} cannot be {name}; it takes {low}-{high}")
-        if last < first:  # past the end, and on from the beginning
+        if last < first:  # the range wraps around
             last += high - low + 1
         values |= {low + (number - low) % (high - low + 1) for number in range(first, last + 1, step)}
     return frozenset(values)
 
 
 def _special(text: str, name: str) -> _Read:
-    """Return what only days may be; empty where it is something else."""
+    """Return a value that only day fields allow; empty for any other text."""
     of_month = name == "day-of-month"
     if text == "?":
         return None
@@ -120,7 +121,7 @@ def _is_day(field: _Read, day: date) -> bool:
         return day.day == last - number
     if day.weekday() > 4:
         return False
-    if kind == "LW":  # no working day is left in the month
+    if kind == "LW":  # last weekday of the month
         return all((day + n * _ONE_DAY).weekday() > 4 for n in range(1, last - day.day + 1))
     if number > last:
         return False

@@ -1,4 +1,4 @@
-"""When a schedule is due. Source: EventBridge Scheduler user guide, "Schedule types"."""
+"""Computes when a schedule is due. Source: EventBridge Scheduler user guide, "Schedule types"."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 class BadExpression(ValueError):
-    """No schedule expression."""
+    """The text is not a valid schedule expression."""
 
 
 def next_time(expression: str, zone: str, anchor: datetime, after: datetime) -> datetime | None:
-    """Return the first time later than `after` at which a schedule is due, None when there is none any more.
+    """Return the first time later than `after` at which a schedule is due, or None.
 
-    `anchor` is the schedule's start: a rate is due then and every so often from then on. Times of cron and at
-    are in `zone`. A local time that a clock change skips is skipped; one that comes twice counts once, the
+    `anchor` is the schedule's start: a rate is due then and at each interval after it. Times of cron and at
+    are in `zone`. A local time that a clock change skips is skipped; one that occurs twice is due only the
     first time. Raises BadExpression.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
@@ -43,7 +43,7 @@ def next_time(expression: str, zone: str, anchor: datetime, after: datetime) -> 
 
 
 def check(expression: str, zone: str) -> None:
-    """Return for what is a schedule. Raises BadExpression, also for a time zone that there is not."""
+    """Raise BadExpression for an invalid expression or time zone."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     try:
         next_time(expression, zone, now, now)
@@ -52,7 +52,7 @@ def check(expression: str, zone: str) -> None:
 
 
 def _next_local(fields: Cron, local: ZoneInfo, after: datetime) -> datetime | None:
-    # Some time back, for a clock change may have put the wall clock forward.
+    # Start earlier, because a clock change may have moved the wall clock forward.
     wall = (after.astimezone(local) - timedelta(hours=2)).replace(tzinfo=None)
     for found in fields.after(wall):
         due = found.replace(tzinfo=local).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What a schedule calls, and what becomes of a call that fails.
+"""Calls the targets of schedules, with retries and dead-letter queues.
 
 Source: EventBridge Scheduler user guide, "Templated targets", "Universal targets", "Dead-letter queue".
 """
@@ -25,7 +25,7 @@ from localcloud.core.role_clients import Clients
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86400  # Scheduler's defaults
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 60, 3600
 UNIVERSAL = re.compile(r"arn:(aws[\w-]*):scheduler:::aws-sdk:(\w+):(\w+)")
-# Calls that no later attempt can help. Source: user guide, "Retry policy": client errors are not retried.
+# Errors that are not retried. Source: user guide, "Retry policy": client errors are not retried.
 HOPELESS = frozenset(
     {"ResourceNotFoundException", "StateMachineDoesNotExist", "AccessDeniedException", "InvalidArn"}
 )
@@ -33,7 +33,7 @@ HOPELESS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A schedule as it is now."""
+    """The current settings of a schedule."""
 
     arn: str
     name: str
@@ -50,7 +50,7 @@ class Schedule:
 
 
 class Targets:
-    """Calls targets in the name of the schedule's role."""
+    """Calls targets with the schedule's role."""
 
     def __init__(self, cloud: Cloud, clients: Clients) -> None:
         self._cloud, self._clients = cloud, clients
@@ -62,7 +62,7 @@ class Targets:
             self.fire(schedule, due)
 
     def fire(self, schedule: Schedule, due: datetime) -> None:
-        """Call the target, again if need be, and write to the dead-letter queue in the end."""
+        """Call the target, retry if necessary, and finally write to the dead-letter queue."""
         policy = schedule.target.get("RetryPolicy", {})
         attempts = 1 + policy.get("MaximumRetryAttempts", MOST_ATTEMPTS)
         age, wait = 0.0, float(FIRST_RETRY_SECONDS)
@@ -114,7 +114,7 @@ class Targets:
             case "sns":
                 self._clients.get("sns", region, role).publish(TopicArn=arn, Message=text)
             case _:
-                raise ValueError(f"the local cloud has no Scheduler target {arn}")
+                raise ValueError(f"the local cloud does not support the Scheduler target {arn}")
 
     def _send(self, queue_arn: str, text: str, role: str, **attributes: str) -> None:
         region, account, name = queue_arn.split(":")[3:6]
@@ -146,7 +146,7 @@ class Targets:
 
 
 def _filled(schedule: Schedule, due: datetime, execution_id: str, attempt: int) -> str:
-    """Return the target's input with Scheduler's context attributes put in."""
+    """Return the target's input with Scheduler's context attributes replaced."""
     text: str = schedule.target.get("Input") or ""
     for name, value in (
         ("schedule-arn", schedule.arn),

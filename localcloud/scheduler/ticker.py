@@ -1,4 +1,4 @@
-"""Looks at the schedules again and again, and fires what is due."""
+"""Polls the schedules and fires those that are due."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.core.cloud import Cloud
 from localcloud.scheduler.expressions import BadExpression, next_time
 from localcloud.scheduler.targets import Schedule, Targets
 
-LOOK_SECONDS = 0.2  # real ones
+LOOK_SECONDS = 0.2  # real seconds
 
 
 @dataclass(slots=True)
@@ -24,14 +24,14 @@ class _Watched:
 
 
 class Ticker:
-    """Knows of every schedule when it is due next."""
+    """Tracks the next due time of every schedule."""
 
     def __init__(self, cloud: Cloud, targets: Targets) -> None:
         self._cloud, self._targets = cloud, targets
         self._watched: dict[str, _Watched] = {}  # by ARN
 
     def run(self) -> None:
-        """Look until the local cloud ends."""
+        """Poll until the local cloud ends."""
         try:
             while True:
                 self._cloud.clock.sleep_real(LOOK_SECONDS)
@@ -40,7 +40,7 @@ class Ticker:
             return
 
     def look(self, now: datetime) -> None:
-        """Fire what is due."""
+        """Fire the schedules that are due."""
         present = set()
         for schedule in self._schedules():
             present.add(schedule.arn)
@@ -52,7 +52,7 @@ class Ticker:
             del self._watched[arn]
 
     def find(self, region: str, group: str, name: str) -> Schedule | None:
-        """Return a schedule."""
+        """Return a schedule, or None."""
         found = (s for s in self._schedules() if (s.region, s.group, s.name) == (region, group, name))
         return next(found, None)
 
@@ -67,8 +67,8 @@ class Ticker:
         while watched.due and watched.due <= now:
             due, watched.due = watched.due, self._next(schedule, watched, watched.due)
             if watched.due and watched.due <= now:
-                continue  # what came due at once, because the calendar runs fast, is one call
-            window = timedelta(minutes=schedule.window_minutes) * random.random()  # noqa: S311  # no secret
+                continue  # several due times in one tick, because the calendar runs fast, are one call
+            window = timedelta(minutes=schedule.window_minutes) * random.random()  # noqa: S311  # not a secret
             threading.Thread(
                 target=self._targets.fire_later, args=(schedule, due, window), daemon=True
             ).start()
@@ -77,7 +77,7 @@ class Ticker:
         try:
             due = next_time(schedule.expression, schedule.zone, watched.anchor, after)
         except BadExpression:
-            return None  # moto has taken it; it never fires
+            return None  # moto accepted it; it never fires
         return None if due is None or (schedule.end and due > schedule.end) else due
 
     def _schedules(self) -> list[Schedule]:

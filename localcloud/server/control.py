@@ -1,13 +1,13 @@
-"""What a client asks of the local cloud itself: `/_localcloud/...`, JSON in and out.
+"""The control interface of the local cloud: `/_localcloud/...`, JSON in and out.
 
 Requests are signed with the user's own access key, for a service named "localcloud".
 
 GET    /_localcloud/calls         the call log
 GET    /_localcloud/processes     running functions and workers
-POST   /_localcloud/faults        set one fault; DELETE takes all away
+POST   /_localcloud/faults        add a fault; DELETE removes all faults
 POST   /_localcloud/images        {"uri": image URI, "directory": build context}
 POST   /_localcloud/file-systems  {"name": ..., "directory": ..., "region": ...} -> {"id": ...}
-POST   /_localcloud/schedules     {"name": ..., "group": "default", "region": ...}: fires that schedule now
+POST   /_localcloud/schedules     {"name": ..., "group": "default", "region": ...}: fires the schedule now
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONTROL_PATH = "/_localcloud/"
 
 
 def install(cloud: Cloud) -> None:
-    """Offer what needs no module of its own."""
+    """Register the controls that belong to no other module."""
 
     def processes(_: dict[str, Any]) -> object:
         return [
@@ -53,7 +53,9 @@ class ControlApplication:
         request = Request(environ)
         handler = self.cloud.controls.get((request.method, request.path.removeprefix(CONTROL_PATH)))
         if handler is None:
-            response = _json({"error": f"the local cloud has no {request.method} {request.path}"}, 404)
+            response = _json(
+                {"error": f"the local cloud does not support {request.method} {request.path}"}, 404
+            )
         else:
             try:
                 response = _json(handler(json.loads(request.get_data() or b"{}")))

@@ -1,4 +1,4 @@
-"""The front door: tells what a request asks for, lets faults strike, answers or asks moto, records."""
+"""Identifies the operation of each request, injects faults, answers or forwards to moto, records the call."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from localcloud.iam.required_permissions import Check, checks_of
 from localcloud.server.control import CONTROL_PATH, ControlApplication
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# Signing names that differ from botocore's names of the services.
+# Signing names that differ from botocore's service names.
 SERVICES = {
     "states": "stepfunctions",
     "elasticfilesystem": "efs",
@@ -51,12 +51,12 @@ SERVICES = {
     "tagging": "resourcegroupstaggingapi",
 }
 ENDPOINTS = {name: signing_name for signing_name, name in SERVICES.items()}
-LARGEST_BODY = 4 * 1024 * 1024  # bodies beyond this are not read for faults and the log: uploads of objects
+LARGEST_BODY = 4 * 1024 * 1024  # larger bodies (uploads of objects) are not read for faults and the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What a request asks for, as far as it can be told."""
+    """The operation of a request, as far as the request determines it."""
 
     service: str
     operation: OperationModel
@@ -86,14 +86,14 @@ class Gateway:
         if is_control or caller.signature.service == CONTROL_SERVICE:
             named = is_control and caller.signature.service == CONTROL_SERVICE
             if not named or caller.credentials is not self.cloud.owner:
-                why = f"the control interface answers the user's own key, signed for {CONTROL_SERVICE!r}"
+                why = f"the control interface requires the user's key and signing name {CONTROL_SERVICE!r}"
                 return _forbidden(why, environ, start_response)
             return self.control(environ, start_response)
         principal = caller.credentials.principal
         body = caller.body if len(caller.body) <= LARGEST_BODY else None
         request = Request(environ)
         asked = _asked(request, caller.signature)
-        # telling the operation of a query API has read it
+        # identifying the operation of a query API has read it
         environ["wsgi.input"] = io.BytesIO(caller.body)
         if asked is None:
             return self.moto(environ, start_response)
@@ -120,7 +120,7 @@ class Gateway:
             if refuse is not None:
                 refuse(call)
             if operation is None:
-                environ["wsgi.input"] = io.BytesIO(body or b"")  # which `_params` has read
+                environ["wsgi.input"] = io.BytesIO(body or b"")  # because `_params` has consumed it
                 return self._from_moto(environ, start_response, asked, principal, checks)
             response = _answer(request, asked, lambda: operation(call))
         except NotPermitted as refused:
@@ -155,7 +155,7 @@ class Gateway:
         return self.moto(environ, started)
 
     def _with_resource(self, asked: _Asked, check: Check, text: str) -> Check:
-        """Return a check about the call's resource where only the cloud's state tells it."""
+        """Return the check with the call's resource, if only the cloud's state determines it."""
         find = self.cloud.resource_finders.get((asked.service, asked.operation.name))
         if find is None or check.implied or check.resource != "*":
             return check
@@ -187,7 +187,7 @@ def _forbidden(why: str, environ: dict[str, Any], start_response: Callable[..., 
 
 
 def _no_answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Hang up: where a subnet has no way to the service, no answer comes. On AWS the caller waits longer."""
+    """Close the connection: the subnet has no route to the service. On AWS the caller waits longer."""
     with contextlib.suppress(OSError):
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     answer: Iterable[bytes] = Response(status=503)(environ, start_response)
@@ -195,7 +195,7 @@ def _no_answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> I
 
 
 def _asked(request: Request, signature: Signature) -> _Asked | None:
-    """Return what a request asks for; None where it cannot be told (moto will know)."""
+    """Return the operation of a request; None if unknown, which leaves it to moto."""
     service = SERVICES.get(signature.service, signature.service)
     try:
         operation, labels = get_service_router(service).match(request)
@@ -213,7 +213,7 @@ def _asked(request: Request, signature: Signature) -> _Asked | None:
 def _unauthentic(
     error: Unauthentic, arrived: Received, environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    """Refuse in the protocol of the service that the request names, or seems to be for."""
+    """Refuse in the protocol of the service that the request names or most likely addresses."""
     service = likely_service(arrived)
     with contextlib.suppress(Unauthentic):
         signing_name = read(arrived).service
@@ -224,10 +224,12 @@ def _unauthentic(
         return _forbidden(error.message, environ, start_response)
     try:
         protocol = determine_request_protocol(model, arrived.header("content-type"))
-    except NotImplementedError:  # no protocol of this service
+    except NotImplementedError:  # the protocol of this service is not supported
         protocol = str(model.protocol)
     code, status = code_and_status(service, protocol, error.reason)
-    operation = model.operation_model(model.operation_names[0])  # errors are alike in all operations
+    operation = model.operation_model(
+        model.operation_names[0]
+    )  # errors have the same format in all operations
     response = _written(service, protocol, operation, AwsError(code, error.message))
     response.status_code = status
     answer: Iterable[bytes] = response(environ, start_response)
@@ -235,7 +237,7 @@ def _unauthentic(
 
 
 def _check_region(region: str, partition: str) -> None:
-    """Return for a Region of the account's partition; raise AwsError otherwise, as AWS does.
+    """Raise AwsError, as AWS does, unless the Region is in the account's partition.
 
     moto would answer with a web page for a Region that does not exist, and would serve every partition to
     one account. Source: AWS Fault Isolation Boundaries, "Partitions": credentials of one partition cannot be
@@ -255,7 +257,7 @@ def _check_region(region: str, partition: str) -> None:
 def _regions() -> frozenset[str]:
     session = get_session()
     partitions = session.get_available_partitions()
-    services = ("ec2", "iam")  # the second for the names of what is global: aws-global
+    services = ("ec2", "iam")  # iam for pseudo-Regions such as aws-global
     return frozenset(
         region
         for service in services
@@ -289,13 +291,13 @@ def _raiser(error: Exception) -> Callable[[], None]:
 
 
 def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Response:
-    """Run an operation and write what it returns or raises as the service's protocol has it."""
+    """Run an operation and return its result or error in the service's protocol."""
     protocol = determine_request_protocol(get_service_model(asked.service), request.content_type)
     try:
         result = operation() or {}
     except (AwsError, ServiceException) as error:
         result = error
-    except Exception as error:  # as AWS: an internal failure answers, it does not hang up
+    except Exception as error:  # as on AWS, an internal failure is a response, not a closed connection
         traceback.print_exc()
         result = AwsError("InternalFailure", f"the local cloud failed: {error!r}")
     return _written(asked.service, protocol, asked.operation, result)
@@ -306,7 +308,7 @@ def _written(service: str, protocol: str, operation: OperationModel, result: Any
     serializer = get_serializer_class(service, protocol)(operation)
     with (
         warnings.catch_warnings()
-    ):  # moto warns of codes, such as ValidationError, that botocore does not model
+    ):  # moto warns about codes, such as ValidationError, that botocore does not model
         warnings.simplefilter("ignore")
         written = serializer.serialize(result)
     headers = Headers(written["headers"])

@@ -1,4 +1,4 @@
-"""The server process: moto with everything that is added to it, on loopback."""
+"""The server process: moto with all additions, on loopback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from localcloud.core.errors import CannotServe
 from localcloud.core.faults import Faults
 from localcloud.server.state import claim
 
-# Every module that has an `install(cloud)`, in the order in which they are installed.
+# All modules with an `install(cloud)`, in the order of installation.
 MODULES = (
     "localcloud.core.moto_slimming",  # before anything imports moto.ec2
     "localcloud.server.control",
@@ -43,22 +43,22 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to serve."""
+    """Settings of the server."""
 
-    port: int = 0  # 0: any free one
+    port: int = 0  # 0: any free port
     state: Path | None = None  # kept between runs when given
     time_scale: float = 1.0
     timeout_scale: float = 1.0
     region: str = "us-east-1"
     file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
     faults: Path | None = None  # JSON file of faults
-    ends_with_input: bool = False  # the end of standard input is the end of the server
+    ends_with_input: bool = False  # stop when standard input ends
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM, SIGINT or, with ends_with_input, the end of standard input.
 
-    Prints one line of JSON once requests are answered:
+    Prints one line of JSON once the server accepts requests:
     {"endpoint_url", "access_key_id", "secret_access_key", "account", "region", "pid",
     "file_systems": {name: id}}.
     """
@@ -70,7 +70,7 @@ def serve(settings: Settings) -> None:
     temporary = None if settings.state else tempfile.mkdtemp(prefix="localcloud-")
     state_dir = Path(temporary or settings.state or "")
     try:
-        # held until the process ends, however it ends
+        # held until the process ends
         lock = claim(state_dir)
         _check_port(settings.port)
         _run(settings, state_dir, ended)
@@ -81,7 +81,7 @@ def serve(settings: Settings) -> None:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
     sys.stdout.flush()
-    # Threads of moto's and of requests in flight may still wait for processes that are gone: no join.
+    # No join: threads of moto's and of requests in flight may still wait for processes that have ended.
     os._exit(0)
 
 
@@ -103,7 +103,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         timeout_scale=settings.timeout_scale,
         default_region=settings.region,
     )
-    if settings.state is None:  # the copies of somebody's files
+    if settings.state is None:  # it contains copies of the user's files
         cloud.processes.remove_at_the_end(cloud.state_dir)
     gateway = Gateway(cloud, DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", settings.port, gateway, threaded=True, request_handler=QuietHandler)
@@ -115,7 +115,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         cloud.faults.load(settings.faults)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        print(json.dumps(_ready(cloud, settings)), flush=True)  # noqa: T201  # the line that is promised
+        print(json.dumps(_ready(cloud, settings)), flush=True)  # noqa: T201  # the documented output
         while not ended.wait(3600):
             pass
     finally:
@@ -142,14 +142,14 @@ def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
 
 
 def _check_port(port: int) -> None:
-    """Return if the port is free; raise CannotServe."""
+    """Raise CannotServe unless the port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise CannotServe(
-                f"port {port} cannot be used ({error.strerror}); stop the program that has it, "
+                f"cannot use port {port} ({error.strerror}); stop the program that uses it, "
                 f"or choose another with --port"
             ) from error
 

@@ -1,4 +1,4 @@
-"""HTTP as the local cloud speaks it."""
+"""The HTTP request handler of the local cloud."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
-    """Logs no requests, and sends small answers at once."""
+    """Logs no requests, and sends small responses immediately."""
 
-    disable_nagle_algorithm = True  # else every answer of a kept-alive connection may wait 40 ms
+    disable_nagle_algorithm = True  # else each response on a kept-alive connection may be delayed by 40 ms
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing: the call log has it."""
+        """Log nothing; the call log records the request."""

@@ -1,16 +1,16 @@
-"""What `--state DIR` keeps between runs: S3 buckets with their objects, DynamoDB tables, KMS keys.
+"""Persistence for `--state DIR`: S3 buckets with their objects, DynamoDB tables, KMS keys.
 
-Recovery points are kept by localcloud/backup in the same directory. Everything else (stacks, functions, state
-machines, executions, parameters) is deployed again; a stack that is deployed over kept state takes over the
-buckets, tables, keys and vaults of the same names.
+Recovery points are kept by localcloud/backup in the same directory. Nothing else is kept (stacks, functions,
+state machines, executions, parameters): deploy again. A stack deployed over kept state adopts the buckets,
+tables, keys and vaults of the same names.
 
     moto.json              the version of moto whose objects are kept
     s3.pickle, ...         one file per service, replaced as a whole
     objects/<sha256>       the content of each S3 object, written once
-    lock                   held by the local cloud that uses the directory
+    lock                   locked by the local cloud that uses the directory
 
-Written two seconds after a change at the latest, and at the end. Pickles run code when they are read: use
-only directories of your own.
+State is written at most two seconds after a change, and at shutdown. Pickles run code when they are read: use
+only directories that you own.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ from localcloud.core.errors import CannotServe
 
 SAVE_SECONDS = 2.0
 READING = ("Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Select", "Encrypt", "Decrypt")
-ATTEMPTS = 5  # a dict may grow while it is written
+ATTEMPTS = 5  # a dict may change size while it is pickled
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """How to get and set what a service keeps."""
+    """Getter and setter of one service's state."""
 
-    get: Callable[[Cloud], Any]  # returns something to pickle
+    get: Callable[[Cloud], Any]  # returns a picklable object
     put: Callable[[Cloud, Any], None]
 
 
 def claim(directory: Path) -> IO[bytes]:
-    """Make a state directory and take it for this process, until the returned file is closed.
+    """Create a state directory and lock it for this process until the returned file is closed.
 
-    Raises CannotServe: two local clouds would overwrite each other's state.
+    Raises CannotServe if another local cloud has locked it or it is not writable.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "lock").open("wb")
     except OSError as error:
         raise CannotServe(
-            f"the state directory {directory} cannot be written to ({error.strerror}); choose another"
+            f"cannot write to the state directory {directory} ({error.strerror}); choose another"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
         raise CannotServe(
-            f"another local cloud keeps its state in {directory}; stop it, or choose another directory"
+            f"another local cloud uses the state directory {directory}; stop it, or choose another directory"
         ) from error
     return lock
 
 
 def install(cloud: Cloud) -> None:
-    """Load what was kept, and keep it from now on; nothing without --state."""
+    """Load the kept state and save later changes; does nothing without --state."""
     if not cloud.keeps_state:
         return
     store = _Store(cloud)
@@ -87,12 +87,12 @@ class _Store:
         return self.cloud.state_dir
 
     def load(self) -> None:
-        """Put back what the directory holds. Raises CannotServe."""
+        """Restore the state in the directory. Raises CannotServe."""
         version = importlib.metadata.version("moto")
         marker = self.directory / "moto.json"
         if marker.exists() and (kept := json.loads(marker.read_text())["moto"]) != version:
             raise CannotServe(
-                f"{self.directory} was written with moto {kept}, and this is {version}; "
+                f"{self.directory} was written with moto {kept}, but moto {version} is installed; "
                 f"start with another --state directory, or install moto=={kept}"
             )
         marker.write_text(json.dumps({"moto": version}))
@@ -145,14 +145,14 @@ class _Store:
 
 
 class _Pickler(pickle.Pickler):
-    """Writes S3 contents to files of their own, and private keys as PEM."""
+    """Writes S3 contents to separate files, and private keys as PEM."""
 
     def __init__(self, buffer: io.BytesIO, objects: Path, used: set[str]) -> None:
         super().__init__(buffer)
         self._objects, self._used = objects, used
 
     def persistent_id(self, obj: object) -> tuple[str, Any] | None:
-        """Return what stands in the pickle for an object that it cannot hold."""
+        """Return the replacement of an object that pickle does not support."""
         from cryptography.hazmat.primitives import serialization
         from moto.s3.models import FakeKey
 
@@ -171,7 +171,7 @@ class _Pickler(pickle.Pickler):
         return {name: value for name, value in vars(key).items() if name not in ("_value_buffer", "lock")}
 
     def _content(self, key: Any) -> str:
-        """Return the name of the file that holds an object's content, written if need be."""
+        """Return the name of the file with an object's content; writes it if it is missing."""
         known = getattr(key, "localcloud_content", None)
         if known is None or known[0] != key.etag:
             value = key.value
@@ -192,7 +192,7 @@ class _Unpickler(pickle.Unpickler):
         self._objects = objects
 
     def persistent_load(self, pid: Any) -> Any:
-        """Return the object that `persistent_id` described."""
+        """Return the object that `persistent_id` replaced."""
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         kind, value = pid
@@ -208,7 +208,7 @@ def _get_buckets(cloud: Cloud) -> Any:
     from moto.s3.models import s3_backends
 
     backend = s3_backends[cloud.account_id][cloud.partition]
-    # The CDK's asset buckets are filled anew by every deployment.
+    # Every deployment fills the CDK's asset buckets again.
     buckets = {name: bucket for name, bucket in backend.buckets.items() if not name.startswith("cdk-")}
     return buckets, backend.tagger
 

@@ -13,7 +13,7 @@ from localcloud.services.networks import private_subnet
 
 
 def install(cloud: Cloud) -> None:
-    """Give mount targets the default security group, and file systems a directory when asked."""
+    """Give mount targets the default security group, and add the control that creates file systems."""
     _default_security_groups()
 
     def file_system_of(params: Mapping[str, Any], region: str) -> str | None:
@@ -39,10 +39,10 @@ def install(cloud: Cloud) -> None:
 
 
 def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:
-    """Return the id of a new EFS file system that holds `directory`, with a mount target in a private subnet.
+    """Create an EFS file system for `directory`, with a mount target in a private subnet; return its id.
 
-    The subnet reaches AWS's services through a NAT gateway. The id follows from name and Region, so that
-    recovery points kept from an earlier run still belong to it.
+    The subnet reaches AWS's services through a NAT gateway. The id is derived from name and Region, so that
+    recovery points kept from an earlier run still belong to the file system.
     """
     from moto.efs.models import efs_backends
 
@@ -69,7 +69,7 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
 
 
 def _admit_its_members(ec2_backend: Any, group: Any) -> None:
-    """Give a default security group the rule that every one has: it admits itself. moto leaves that out."""
+    """Let a default security group admit its own members, as on AWS; moto lacks this rule."""
     if not group.ingress_rules:
         ec2_backend.authorize_security_group_ingress(
             group.id,
@@ -82,9 +82,9 @@ def _admit_its_members(ec2_backend: Any, group: Any) -> None:
 
 
 def _default_security_groups() -> None:
-    """Make a mount target without security groups take its VPC's default one.
+    """Give a mount target without security groups the default one of its VPC.
 
-    As the API documents it; moto leaves them None, and DescribeMountTargetSecurityGroups answers null.
+    The API documents this; moto leaves them None, and DescribeMountTargetSecurityGroups returns null.
     """
     from moto.efs.models import EFSBackend
 

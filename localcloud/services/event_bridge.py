@@ -1,8 +1,8 @@
-"""EventBridge: what services report of themselves goes to the targets of the rules that match.
+"""EventBridge: delivers events of services to the targets of matching rules.
 
-moto keeps buses, rules and targets, and matches patterns. Delivery is from here: to Lambda functions whose
-own policy lets the rule invoke them, and to SQS queues. What a target refuses is lost, as on AWS once the
-retries are used up.
+moto stores buses, rules and targets, and matches patterns. This module delivers to Lambda functions whose own
+policy lets the rule invoke them, and to SQS queues. Events that a target refuses are lost, as on AWS after
+the last retry.
 Source: Amazon EventBridge User Guide, "Events from AWS services", "Using resource-based policies".
 """
 
@@ -40,7 +40,7 @@ class EventBus:
         resources: Sequence[str],
         details: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Deliver one event for each of `details`, in their order, in a thread of its own."""
+        """Deliver one event for each of `details`, in order, in a separate thread."""
         events = [
             {
                 "version": "0",

@@ -1,4 +1,4 @@
-"""EC2's networks: the default VPC as AWS makes it, and one in which the given file systems can be used.
+"""EC2's networks: the default VPC as on AWS, and a VPC for the given file systems.
 
 Source: Amazon VPC User Guide, "Default VPCs" (an internet gateway, and a main route table that leads to it);
 "Example: VPC with servers in private subnets and NAT".
@@ -15,7 +15,7 @@ ANYWHERE = "0.0.0.0/0"
 
 
 def install(cloud: Cloud) -> None:
-    """Give default VPCs their way to the internet, and routes to what is gone their state."""
+    """Give default VPCs an internet gateway, and report routes to deleted targets as blackholes."""
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.route_tables import Route
 
@@ -31,9 +31,9 @@ def install(cloud: Cloud) -> None:
 
 
 def private_subnet(cloud: Cloud, region: str) -> str:
-    """Return the first of the private subnets of a VPC with a NAT gateway, which is made at the first call.
+    """Return the first private subnet of a VPC with a NAT gateway; the first call creates the VPC.
 
-    It has one in each Availability Zone.
+    The VPC has one private subnet in each Availability Zone.
     """
     from moto.ec2.models import ec2_backends
 

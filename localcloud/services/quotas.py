@@ -1,6 +1,6 @@
-"""Sizes and numbers that AWS refuses to exceed, in calls that moto answers whatever their size.
+"""Enforces quotas of AWS that moto does not.
 
-Each refusal names its source. Quotas that can be raised on request are those of a new account.
+Each refusal names its source. Adjustable quotas have the values of a new account.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LARGEST_PARAMETER = {"Standard": 4_096, "Advanced": 8_192, "Intelligent-Tiering"
 MOST_LEVELS = 15
 LARGEST_ENVIRONMENT = 4_096  # AWS Lambda Developer Guide, "Lambda quotas", environment variables
 LONGEST_SCHEDULE = 256  # CreateSchedule, ScheduleExpression
-LARGEST_USER_DATA = 16_384  # RunInstances, UserData: before it is encoded
+LARGEST_USER_DATA = 16_384  # RunInstances, UserData: before encoding
 
 
 def install(cloud: Cloud) -> None:
-    """Refuse what is beyond the quotas before moto is asked."""
+    """Register checks that refuse calls beyond the quotas."""
     cloud.refuse(
         "iam",
         CreateRole=_trust_policy,
@@ -44,7 +44,7 @@ def install(cloud: Cloud) -> None:
 
 
 def policy_size(document: str) -> int:
-    """Return the characters of a policy that IAM counts."""
+    """Return the number of characters of a policy that IAM counts."""
     return len(re.sub(r"\s", "", document))
 
 
@@ -105,7 +105,7 @@ def _parameter(call: ApiCall) -> None:
 
 
 def _tier_of(call: ApiCall, name: str) -> str:
-    """Return the tier of a parameter that is overwritten without naming one."""
+    """Return the tier of an existing parameter that is overwritten without a tier."""
     from moto.ssm.models import ssm_backends
 
     versions = ssm_backends[call.account_id][call.region]._parameters.get(name)

@@ -1,4 +1,4 @@
-"""S3: what moto does otherwise than AWS."""
+"""S3: corrects differences between moto and AWS."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from localcloud.iam.permissions import NotPermitted, as_list, matches
 
 
 def install(cloud: Cloud) -> None:
-    """Mend bucket policies, and keep what they say of conditional writes."""
+    """Correct moto's bucket policies, and enforce their conditional writes."""
     _conditional_statements()
     cloud.refuse("s3", PutObject=_unconditional_put)
 
 
 def _unconditional_put(call: ApiCall) -> None:
-    """Raise NotPermitted where the bucket's policy denies a PutObject without If-None-Match.
+    """Raise NotPermitted if the bucket's policy denies a PutObject without If-None-Match.
 
     Source: Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets".
     """
@@ -47,9 +47,9 @@ def _statements_of(call: ApiCall) -> Iterator[dict[str, Any]]:
 
 
 def _conditional_statements() -> None:
-    """Leave statements with a Condition out when a bucket policy is applied (it is still stored whole).
+    """Ignore statements with a Condition when a bucket policy is applied (all are still stored).
 
-    moto applies them as if they had none: the usual "deny what is not TLS" would deny everything.
+    moto ignores the Condition: the usual "deny requests without TLS" would deny everything.
     """
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.s3.models import FakeBucket

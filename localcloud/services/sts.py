@@ -1,4 +1,4 @@
-"""STS: who is calling, and credentials of a role."""
+"""STS: the caller's identity, and credentials of roles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localcloud.iam.roles import role_of
 
 
 def install(cloud: Cloud) -> None:
-    """Let STS know the credentials that the local cloud hands out."""
+    """Register STS operations that use the credentials issued by the local cloud."""
 
     def get_caller_identity(call: ApiCall) -> Mapping[str, Any]:
         user_id = "AROALOCALCLOUD000000:session" if ":role/" in call.principal else call.account_id
@@ -24,7 +24,7 @@ def install(cloud: Cloud) -> None:
                 "AccessDenied",
                 f"User: {call.principal} is not authorized to perform: sts:AssumeRole on resource: {role}",
             )
-        # Real time, as the callers' clocks show it: SDKs renew by it.
+        # Real time, as on the callers' clocks: SDKs refresh credentials by it.
         expires_at = cloud.clock.now() + timedelta(seconds=call.params.get("DurationSeconds", 3600))
         issued = cloud.issuer.temporary(role, expires_at)
         session = call.params["RoleSessionName"]
@@ -45,7 +45,7 @@ def install(cloud: Cloud) -> None:
 
 
 def assumed_role_arn(principal: str, session: str = "session") -> str:
-    """Return the ARN of a session of a role; other principals as they are."""
+    """Return the ARN of a session of a role; other principals are returned unchanged."""
     if ":role/" not in principal:
         return principal
     _, partition, _, _, account, _ = principal.split(":", 5)

@@ -1,15 +1,14 @@
 """Step Functions: state machines in JSONata, executed here.
 
-moto has an interpreter too. This one stands in its place because what a local cloud is for hangs on what
-moto's lacks: JSONata, redrive, time that can be scaled, tokens and heartbeats without races, aborts that
-end at once, and a second less for every definition it parses.
+This interpreter replaces moto's, which lacks JSONata, redrive, scaled time, tokens and heartbeats without
+races, and immediate aborts, and takes a second longer to parse a definition.
 
-A definition is checked when it is created, by rules that AWS documents and by one of our own: a variable
-that nothing can have assigned is refused (`variables`). Sizes are limited while an execution runs (`limits`).
+Definitions are validated on creation, by the rules that AWS documents and one additional rule: a variable
+that no path can have assigned is refused (`variables`). Sizes are checked while an execution runs (`limits`).
 
-Left out: JSONPath definitions (refused when created), activities, versions and aliases, express workflows'
-own API, Map's ItemReader, ItemBatcher and ResultWriter (refused when created;
-distributed mode runs like inline mode).
+Not supported: JSONPath definitions (refused when created), activities, versions and aliases, express
+workflows' own API, Map's ItemReader, ItemBatcher and ResultWriter (refused when created; distributed mode
+runs like inline mode).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from localcloud.stepfunctions.tokens import Tokens
 
 
 def install(cloud: Cloud) -> None:
-    """Answer Step Functions' operations."""
+    """Register Step Functions' operations."""
     runtime = Runtime(
         clock=cloud.clock,
         timeout_scale=cloud.timeout_scale,
@@ -33,7 +32,7 @@ def install(cloud: Cloud) -> None:
     api = StepFunctions(runtime)
     cloud.answer("stepfunctions", **api.operations())
     for operation in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"):
-        # The Service Authorization Reference names no resource; refusals of AWS's name the state machine.
+        # The Service Authorization Reference names no resource; AWS's error messages name the state machine.
         cloud.resource_finders["stepfunctions", operation] = lambda params, _: runtime.tokens.machine_of(
             str(params.get("taskToken"))
         )

@@ -1,4 +1,4 @@
-"""The API of Step Functions. Source of errors and answers: its API reference."""
+"""The API of Step Functions. Source of errors and responses: its API reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StepFunctions:
         self._lock = threading.RLock()
 
     def operations(self) -> dict[str, Operation]:
-        """Return what is answered here, by the operations' names."""
+        """Return the handlers by operation name."""
         return {
             "CreateStateMachine": self.create,
             "UpdateStateMachine": self.update,
@@ -60,9 +60,9 @@ class StepFunctions:
         }
 
     def close(self) -> None:
-        """Abort what runs."""
+        """Abort all running executions."""
         for execution in list(self._executions.values()):
-            execution.stop(None, "the local cloud ends")
+            execution.stop(None, "the local cloud is shutting down")
 
     def create(self, call: ApiCall) -> Answer:
         """CreateStateMachine. Idempotent for the same name, definition, type and role."""
@@ -105,7 +105,7 @@ class StepFunctions:
         return {"updateDate": self._runtime.clock.now()}
 
     def delete(self, call: ApiCall) -> None:
-        """DeleteStateMachine; running executions go on."""
+        """DeleteStateMachine; running executions continue."""
         with self._lock:
             self._machines.pop(call.params["stateMachineArn"], None)
 
@@ -123,7 +123,7 @@ class StepFunctions:
         return _page(call, "stateMachines", machines)
 
     def validate(self, call: ApiCall) -> Answer:
-        """ValidateStateMachineDefinition: the checks of CreateStateMachine; the first fault found."""
+        """ValidateStateMachineDefinition: runs the checks of CreateStateMachine; returns the first error."""
         try:
             parse_definition(call.params["definition"], partition_of(call.region))
         except BadDefinition as error:
@@ -269,7 +269,7 @@ def _check_length(member: str, length: int, longest: int) -> None:
 
 
 def _page(call: ApiCall, key: str, items: Iterable[Mapping[str, Any]]) -> Answer:
-    """Return one page; the token is the number of items before the next."""
+    """Return one page; the token is the number of items before the next page."""
     everything = list(items)
     most = call.params.get("maxResults") or (1000 if key == "events" else 100)
     start = int(call.params.get("nextToken") or 0)

@@ -1,4 +1,4 @@
-"""Reading a state machine's definition, with the mistakes that Step Functions refuses."""
+"""Parses and validates a state machine's definition as Step Functions does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.stepfunctions.variables import variable_problems
 
 WITHOUT_NEXT = frozenset({"Choice", "Succeed", "Fail"})
 LARGEST_DEFINITION = 1_048_576  # bytes; source: CreateStateMachine, definition
-# Left out of this interpreter, which would run the state as if the field were not there.
+# Not supported by this interpreter, and refused: it would run the state without the field.
 NOT_HERE = ("ItemReader", "ItemBatcher", "ResultWriter")
 
 
@@ -33,7 +33,7 @@ def parse_definition(text: str, partition: str = "aws") -> dict[str, Any]:
         raise BadDefinition("SCHEMA_VALIDATION_FAILED: the definition is not an object")
     if program.get("QueryLanguage") != "JSONata":
         raise BadDefinition(
-            'the local cloud runs state machines in JSONata only; say "QueryLanguage": "JSONata" at the top'
+            'the local cloud supports only JSONata; set "QueryLanguage": "JSONata" at the top level'
         )
     _check_program(program, "", partition, {"Version", "TimeoutSeconds"})
     _refuse(name_problems(list(_names(program))), "")
@@ -68,10 +68,10 @@ def _check_state(state: Mapping[str, Any], path: str, states: Mapping[str, Any],
         raise BadDefinition(f"SCHEMA_VALIDATION_FAILED: {path} needs either Next or End")
     for target in _targets(state):
         if target not in states:
-            raise BadDefinition(f"MISSING_TRANSITION_TARGET: {path} goes to {target!r}, which is no state")
+            raise BadDefinition(f"MISSING_TRANSITION_TARGET: {path} goes to {target!r}, which is not a state")
     for field in NOT_HERE:
         if field in state:
-            raise BadDefinition(f"SCHEMA_VALIDATION_FAILED: {path}: the local cloud has no {field}")
+            raise BadDefinition(f"SCHEMA_VALIDATION_FAILED: {path}: the local cloud does not support {field}")
     own = {key: value for key, value in state.items() if key not in ("Branches", "ItemProcessor")}
     try:
         references(own)
@@ -82,7 +82,7 @@ def _check_state(state: Mapping[str, Any], path: str, states: Mapping[str, Any],
 
 
 def _check_reach(program: Mapping[str, Any], where: str) -> None:
-    """Refuse states that no path reaches, and programs without a state that ends them."""
+    """Raise BadDefinition for unreachable states and for programs without a terminal state."""
     states, reached = program["States"], set[str]()
     following = [program["StartAt"]]
     while following:
@@ -94,7 +94,7 @@ def _check_reach(program: Mapping[str, Any], where: str) -> None:
         if name not in reached:
             raise BadDefinition(f"MISSING_TRANSITION_TARGET: {where}/States/{name} is not reachable")
     if not any(states[name].get("End") or states[name]["Type"] in ("Succeed", "Fail") for name in reached):
-        raise BadDefinition(f"MISSING_END_STATE: {where or '/'} has no state that ends it")
+        raise BadDefinition(f"MISSING_END_STATE: {where or '/'} has no terminal state")
 
 
 def _targets(state: Mapping[str, Any]) -> Iterator[str]:
@@ -122,5 +122,5 @@ def _refuse(problems: Iterable[str], path: str) -> None:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError(f"an object has a member twice: {sorted(name for name, _ in pairs)}")
+        raise ValueError(f"an object has a duplicate member: {sorted(name for name, _ in pairs)}")
     return found

@@ -1,4 +1,4 @@
-"""Executions: from start to end, and on again with a redrive."""
+"""Executions: start, stop and redrive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVENTS_TOO_MANY_TO_REDRIVE = MOST_EVENTS - 1
 
 @dataclass(slots=True, kw_only=True)
 class Execution:
-    """One execution of a state machine, as the machine was at its start."""
+    """One execution of a state machine; later updates of the machine do not affect it."""
 
     arn: str
     name: str
@@ -47,7 +47,7 @@ class Execution:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self) -> None:
-        """Run in a thread."""
+        """Start a thread that runs the execution."""
         self.history.add(
             "ExecutionStarted",
             "executionStartedEventDetails",
@@ -57,20 +57,20 @@ class Execution:
         self._go()
 
     def stop(self, error: str | None, cause: str | None) -> datetime:
-        """Abort if running (no Catch runs) and return the end's time."""
+        """Abort if running (no Catch runs) and return the end time."""
         with self._lock:
             if self.status == "RUNNING":
                 self.history.add("ExecutionAborted", "executionAbortedEventDetails", error=error, cause=cause)
                 self._end("ABORTED", error=error, cause=cause)
                 self._signal.set()
-            assert self.ended_at is not None  # noqa: S101  # whatever does not run has ended
+            assert self.ended_at is not None  # noqa: S101  # an execution that is not running has ended
             return self.ended_at
 
     def redrive(self) -> datetime:
-        """Go on from the state that failed, was aborted or timed out, with its input and its variables.
+        """Resume at the state that failed, was aborted or timed out, with its input and variables.
 
         As on AWS, branches of a Parallel and iterations of a Map that had succeeded are not run again, and
-        the attempts of Retry count anew. Raises AwsError where nothing can be redriven.
+        the attempts of Retry start from zero. Raises AwsError if it cannot be redriven.
         """
         with self._lock:
             reason = self._not_redrivable()
@@ -80,13 +80,13 @@ class Execution:
             self.redriven_at = self.runtime.clock.now()
             self.history.add("ExecutionRedriven", "executionRedrivenEventDetails", redriveCount=self.redrives)
             self.status, self.ended_at, self.error, self.cause = "RUNNING", None, None, None
-            self._checkpoint = copy.deepcopy(self._checkpoint)  # threads of the old run may still hold theirs
+            self._checkpoint = copy.deepcopy(self._checkpoint)  # threads of the old run may still use theirs
             self._signal = Signal()
             self._go()
             return self.redriven_at
 
     def describe(self) -> dict[str, Any]:
-        """Return DescribeExecution's answer."""
+        """Return DescribeExecution's response."""
         with self._lock:
             reason = self._not_redrivable()
             described = {
@@ -112,7 +112,7 @@ class Execution:
         return None
 
     def summary(self) -> dict[str, Any]:
-        """Return the execution as ListExecutions has it."""
+        """Return a member of ListExecutions."""
         summary = {
             "executionArn": self.arn,
             "stateMachineArn": self.machine.arn,

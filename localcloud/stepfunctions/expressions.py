@@ -22,10 +22,10 @@ _UNDEFINED = object()
 
 
 def evaluate(template: Any, bindings: Mapping[str, Any], field: str) -> Any:  # JSON
-    """Return a JSON value with every `{% %}` string in it replaced by its value.
+    """Return a JSON value in which every `{% %}` string is replaced by its result.
 
-    `bindings` are the variables, `states` among them, without the dollar. Raises StateFailed with
-    States.QueryEvaluationError, naming `field`, where an expression fails or has no value.
+    `bindings` are the variables, including `states`, without the dollar. Raises StateFailed with
+    States.QueryEvaluationError, naming `field`, if an expression fails or has no value.
     """
     if isinstance(template, str) and template.startswith(OPEN) and template.endswith(CLOSE):
         return _evaluate(template[len(OPEN) : -len(CLOSE)], bindings, field)
@@ -51,12 +51,12 @@ def expressions(template: Any) -> Iterator[str]:  # JSON
 def _evaluate(expression: str, bindings: Mapping[str, Any], field: str) -> Any:  # JSON
     try:
         compiled = Jsonata(expression)
-        compiled.output_convert_nulls = False  # so that null and "no value" can be told apart
+        compiled.output_convert_nulls = False  # distinguishes null from "no value"
         frame = compiled.create_frame()
         for name, function in FUNCTIONS.items():
             frame.bind(name, Jsonata.JLambda(function))
         for name, value in bindings.items():
-            if f"${name}" in expression:  # copies of all, in each of 1,000 iterations, take long
+            if f"${name}" in expression:  # copying all of them in each of 1,000 iterations is slow
                 frame.bind(name, _to_jsonata(value))
         value = _from_jsonata(compiled.evaluate(None, frame))
     except Exception as error:
@@ -75,7 +75,7 @@ def _evaluate(expression: str, bindings: Mapping[str, Any], field: str) -> Any: 
 
 
 def _to_jsonata(value: Any) -> Any:  # JSON
-    """Return a copy in which null is jsonata-python's own, whose None means "no value"."""
+    """Return a copy with jsonata-python's null, because its None means "no value"."""
     if value is None:
         return Utils.NULL_VALUE
     if isinstance(value, dict):
@@ -115,14 +115,14 @@ def _hash(text: str, algorithm: str) -> str:
 
 
 def _random(seed: float | None = None) -> float:
-    return random.Random(seed).random()  # noqa: S311  # what $random is
+    return random.Random(seed).random()  # noqa: S311  # not used for security
 
 
 def _parse(text: str) -> Any:  # JSON
     return _to_jsonata(json.loads(text))
 
 
-# What Step Functions adds to JSONata, or has instead.
+# Functions that Step Functions adds to JSONata or replaces.
 FUNCTIONS = {
     "partition": _partition,
     "range": _range,

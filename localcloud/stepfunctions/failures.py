@@ -1,4 +1,4 @@
-"""Errors of states: names, who catches them, and when to try again.
+"""Errors of states: names, matching of Catch and Retry, and retry delays.
 
 Source: Step Functions developer guide, "Handling errors in Step Functions workflows".
 """
@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# Nothing catches these, not even States.ALL.
+# No Catch or Retry matches these, not even States.ALL.
 UNCATCHABLE = frozenset({"States.DataLimitExceeded", "States.Runtime"})
-# A worker that fell silent: its own name, and one of the time-outs.
+# A missed heartbeat has its own name and is also a timeout.
 TIMEOUTS = frozenset({"States.Timeout", "States.HeartbeatTimeout"})
 
 
 class StateFailed(Exception):
-    """A state, or what it called, reported this error."""
+    """A state, or a service that it called, failed with this error."""
 
     def __init__(self, error: str, cause: str | None = None) -> None:
         super().__init__(f"{error}: {cause}")
@@ -29,7 +29,7 @@ class StateFailed(Exception):
 
 
 def matches(error_equals: Sequence[str], error: str) -> bool:
-    """Whether a Retry or Catch entry with these names is for `error`."""
+    """Return whether a Retry or Catch entry with these names matches `error`."""
     if error in error_equals:
         return True
     if error in UNCATCHABLE:
@@ -42,24 +42,24 @@ def matches(error_equals: Sequence[str], error: str) -> bool:
 
 
 def catcher(state: Mapping[str, Any], error: str) -> Mapping[str, Any] | None:
-    """Return the first Catch entry for `error`."""
+    """Return the first Catch entry that matches `error`, or None."""
     return next((one for one in state.get("Catch", ()) if matches(one["ErrorEquals"], error)), None)
 
 
 @dataclass(slots=True)
 class Retries:
-    """The attempts that a state has left, counted per Retry entry."""
+    """Counts the attempts of a state, per Retry entry."""
 
     entries: Sequence[Mapping[str, Any]]
     taken: dict[int, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        """How often the state was tried again: `$states.context.State.RetryCount`."""
+        """The number of retries so far: `$states.context.State.RetryCount`."""
         return sum(self.taken.values())
 
     def wait_for(self, error: str) -> float | None:
-        """Return the AWS seconds to wait before the next attempt; None when there is none."""
+        """Return the AWS seconds to wait before the next attempt; None if none is left."""
         for index, entry in enumerate(self.entries):
             if not matches(entry["ErrorEquals"], error):
                 continue

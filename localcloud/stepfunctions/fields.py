@@ -1,4 +1,4 @@
-"""The fields of states and their values, checked when a definition is created.
+"""Validates the fields of states and their values when a definition is created.
 
 Source: the Amazon States Language, and Step Functions developer guide, "State machine structure", "Task
 workflow state" to "Map workflow state" and "Handling errors in Step Functions workflows".
@@ -12,12 +12,12 @@ from typing import Any
 LONGEST_NAME = 80  # characters
 MOST_SECONDS = 99_999_999
 MOST_ATTEMPTS = 99_999_999
-LONGEST_DELAY = 31_622_400  # seconds; MaxDelaySeconds is less
+LONGEST_DELAY = 31_622_400  # seconds; MaxDelaySeconds must be less
 
 _ALL = {"Type", "Comment", "QueryLanguage"}
 _LEAVING = {"Next", "End", "Output", "Assign"}
 _FAILING = {"Retry", "Catch"}
-# JSONata's fields; those of JSONPath (InputPath, Parameters, ResultPath, ...) are refused with all others.
+# JSONata's fields; JSONPath's (InputPath, Parameters, ResultPath, ...) are refused like unknown ones.
 FIELDS: Mapping[str, set[str]] = {
     "Task": {
         "Resource", "Arguments", "Credentials", "TimeoutSeconds", "HeartbeatSeconds", *_LEAVING, *_FAILING,
@@ -53,13 +53,13 @@ Fields = Mapping[str, Any]
 
 
 def program_problems(program: Fields, extra: set[str]) -> Iterator[str]:
-    """Yield the fields that no program has; `extra` are those of this kind of program alone."""
+    """Yield problems with unsupported fields; `extra` are the additional fields of this kind of program."""
     for field in sorted(set(program) - PROGRAM_FIELDS - extra):
         yield f"Field {field} is not supported"
 
 
 def state_problems(state: Fields) -> Iterator[str]:
-    """Yield the faults in the fields of a state whose Type exists."""
+    """Yield the problems in the fields of a state with a valid Type."""
     kind = state["Type"]
     for field in sorted(set(state) - FIELDS[kind] - _ALL):
         yield f"Field {field} is not supported in a {kind} state in JSONata"
@@ -88,7 +88,7 @@ def state_problems(state: Fields) -> Iterator[str]:
 
 
 def name_problems(names: Sequence[str]) -> Iterator[str]:
-    """Yield the faults in all state names of a definition, inner ones included."""
+    """Yield the problems in all state names of a definition, including inner ones."""
     for name in sorted(set(names)):
         if names.count(name) > 1:
             yield f"the state name {name!r} occurs more than once in the state machine"
@@ -147,7 +147,7 @@ def _timeout_problems(state: Fields) -> Iterator[str]:
 def _range_problems(
     rules: Fields, field: str, least: int, most: int | None, *, whole: bool = True
 ) -> Iterator[str]:
-    """Yield a fault where a field has a literal value outside its range; expressions are evaluated later."""
+    """Yield a problem if a literal value is outside its range; expressions are evaluated later."""
     value = rules.get(field, least)
     if isinstance(value, str) and value.startswith("{%") and "ErrorEquals" not in rules:
         return

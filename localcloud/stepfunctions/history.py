@@ -13,26 +13,26 @@ MOST_EVENTS = 25_000  # source: Step Functions quotas
 
 
 class TooManyEvents(Exception):
-    """The execution has used up its events."""
+    """The execution has reached the maximum number of events."""
 
 
 def as_json(value: object) -> str:
-    """Return JSON as Step Functions writes it."""
+    """Return JSON text in Step Functions' format."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(slots=True)
 class History:
-    """Events in the order they happened, shaped as GetExecutionHistory returns them."""
+    """The events in order, in GetExecutionHistory's format."""
 
     now: Callable[[], datetime]
     events: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, kind: str, details: str | None = None, **members: Any) -> None:  # JSON
-        """Append an event; `details` is the name of its details' member, None members are left out."""
+        """Append an event; `details` is the name of its details member. None members are omitted."""
         with self._lock:
-            # The last event is left for the one that ends the execution.
+            # The last event is reserved for the one that ends the execution.
             if len(self.events) >= MOST_EVENTS - 1 and not kind.startswith("Execution"):
                 raise TooManyEvents
             number = len(self.events) + 1

@@ -1,4 +1,4 @@
-"""What a Task state can call: optimized integrations and the AWS SDK's operations.
+"""Integrations of Task states: optimized ones and AWS SDK operations.
 
 Source: Step Functions developer guide, "Integrating services with Step Functions".
 """
@@ -21,8 +21,8 @@ from localcloud.stepfunctions.history import as_json
 from localcloud.stepfunctions.signals import Ended, Signal
 
 CALLBACK, SYNC, SYNC2 = "waitForTaskToken", "sync", "sync:2"
-POLL_SECONDS = 0.25  # real ones
-# How the Java SDK spells services, which is what aws-sdk errors begin with; else the name capitalized.
+POLL_SECONDS = 0.25  # real seconds
+# Service names of the Java SDK, the prefix of aws-sdk errors; default: the capitalized name.
 SDK_ERROR_NAMES = {
     "dynamodb": "DynamoDb",
     "cloudwatchlogs": "CloudWatchLogs",
@@ -43,7 +43,7 @@ OPTIMIZED_ERROR_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """The Resource of a Task state, taken apart."""
+    """The parsed Resource of a Task state."""
 
     service: str  # as in the history's resourceType: lambda, states, aws-sdk:dynamodb
     action: str  # as in the history's resource: invoke, startExecution.sync:2
@@ -53,7 +53,7 @@ class Resource:
 
     @classmethod
     def parse(cls, arn: str, partition: str = "aws") -> Resource:
-        """Return a Resource field's parts; raises ValueError for another partition than `partition`."""
+        """Parse a Resource field; raises ValueError for a partition other than `partition`."""
         found = re.match(r"arn:([\w-]+):", arn)
         if found and found.group(1) != partition:
             raise ValueError(f"{arn} is not in the partition {partition} of the state machine")
@@ -64,14 +64,14 @@ class Resource:
             arn,
         )
         if not found:
-            raise ValueError(f"the local cloud cannot call {arn}")
+            raise ValueError(f"the local cloud does not support the resource {arn}")
         service, operation, pattern = found.groups()
         action = f"{operation}.{pattern}" if pattern else operation
         return cls(service=service, action=action, operation=operation, pattern=pattern)
 
 
 class Integrations:
-    """Calls services in the name of the state machine's role."""
+    """Calls services with the state machine's role."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -86,9 +86,9 @@ class Integrations:
         signal: Signal,
         submitted: Callable[[Any], None],
     ) -> Any:  # JSON
-        """Return the integration's result as JSON; raises StateFailed with the error name that AWS gives.
+        """Return the integration's result as JSON; raises StateFailed with AWS's error name.
 
-        Calls `submitted` with the answer to a request whose end the state waits for.
+        Calls `submitted` with the response to a request whose completion the state waits for.
         """
         if resource.function:
             arguments = {"FunctionName": resource.function, "Payload": arguments}
@@ -115,7 +115,7 @@ class Integrations:
 
 def _function_result(answer: dict[str, Any]) -> dict[str, Any]:
     payload = answer.get("Payload", "")
-    with suppress(ValueError):  # else it is text
+    with suppress(ValueError):  # else the payload is text
         payload = json.loads(payload)
     if answer.get("FunctionError"):
         error = payload.get("errorType") if isinstance(payload, dict) else None
@@ -145,13 +145,13 @@ def _error_cause(resource: Resource, error: ClientError) -> str:
 
 
 def _await_execution(client: Any, arn: str, parsed: bool, signal: Signal) -> dict[str, Any]:
-    """Return the description of a nested execution once it has succeeded; stops it when we are stopped."""
+    """Return the description of a nested execution once it has succeeded; stops it if the signal is set."""
     shape = client.meta.service_model.operation_model("DescribeExecution").output_shape
     try:
         while (described := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
             signal.sleep(POLL_SECONDS)
     except Ended:
-        client.stop_execution(executionArn=arn, cause="the task that started it was ended")
+        client.stop_execution(executionArn=arn, cause="the state that started it has ended")
         raise
     described.pop("ResponseMetadata", None)
     result: dict[str, Any] = from_response(described, shape)

@@ -23,7 +23,7 @@ States = dict[str, Any]  # the members of $states
 def run_program(program: Mapping[str, Any], value: Json, scope: Scope, checkpoint: Checkpoint) -> Json:
     """Return the output of a machine, branch or iteration.
 
-    Goes on from `checkpoint` where that stands at a state. Raises StateFailed, or Ended when it is stopped.
+    Resumes at `checkpoint` if it is at a state. Raises StateFailed, or Ended if it is stopped.
     """
     if checkpoint.done:
         return checkpoint.output
@@ -62,7 +62,7 @@ class _State:
         self.retries = Retries(definition.get("Retry", ()))
 
     def run(self) -> tuple[str | None, Json]:
-        """Return the next state's name (None at the end) and its input."""
+        """Run the state; return the next state's name (None at the end) and its input."""
         self.scope.history.entered(self.type, self.name, self.input)
         work: Callable[[], tuple[str | None, Json]] = getattr(self, f"_{self.type.lower()}")
         try:
@@ -130,10 +130,11 @@ class _State:
             if not isinstance(met, bool):
                 raise StateFailed(
                     "States.QueryEvaluationError",
-                    f"The Condition of Choices[{index}] of state '{self.name}' is no boolean: {as_json(met)}",
+                    f"The Condition of Choices[{index}] of state '{self.name}' is not a boolean: "
+                    f"{as_json(met)}",
                 )
             if met:
-                # A rule's own Output and Assign stand instead of the state's.
+                # A rule's own Output and Assign replace the state's.
                 return self._leave(rule, self._states(), self.input)
         if "Default" not in self.definition:
             raise StateFailed(
@@ -202,9 +203,9 @@ class _State:
         return arguments
 
     def _retried(self, attempt: Callable[[], Json]) -> tuple[str | None, Json]:
-        """Return what the state leaves with after as many attempts as it needs and is allowed.
+        """Return the state's exit after up to the allowed number of attempts.
 
-        Failures of Output and Assign are not retried with the attempt's errors: they are caught only.
+        Failures of Output and Assign are only caught, never retried.
         """
         while True:
             try:
@@ -225,10 +226,10 @@ class _State:
         contexts: list[dict[str, Json]],
         most: int,
         tolerated: int,
-        noted: str | None = None,  # the type of the events that each program has of its own
+        noted: str | None = None,  # type prefix of the events that each program records
     ) -> list[Json]:
-        """Return the outputs of programs that run at once, `most` of them; the first failure beyond those
-        tolerated ends the others."""
+        """Run programs, at most `most` concurrently, and return their outputs; the first failure beyond those
+        tolerated stops the others."""
         signal = self.scope.signal.child()
         room = threading.Semaphore(most)
         ended = threading.Event()
@@ -247,7 +248,7 @@ class _State:
             program, value = programs[index]
             checkpoint = self.checkpoint.inner.setdefault(index, Checkpoint())
             try:
-                if checkpoint.done:  # before a redrive
+                if checkpoint.done:  # completed before a redrive
                     outputs[index] = checkpoint.output
                     return
                 note(index, "Started")

@@ -1,4 +1,4 @@
-"""Sizes that Step Functions limits while an execution runs.
+"""Size limits that Step Functions enforces while an execution runs.
 
 Source: Step Functions developer guide, "Step Functions service quotas" (input or output of a task, state or
 execution) and "Passing data between states with variables" (limits of variables).
@@ -20,7 +20,7 @@ LARGEST_VARIABLES = 10 * 1024 * 1024  # bytes; all variables of an execution
 
 
 def size(value: Any) -> int:  # JSON
-    """Return the bytes of a value's JSON in UTF-8."""
+    """Return the size of a value's JSON in bytes of UTF-8."""
     return len(as_json(value).encode())
 
 
@@ -35,24 +35,26 @@ def check_data(value: Any, state: str) -> None:  # JSON
 
 
 def check_assign(assigned: Mapping[str, Any], state: str) -> None:  # JSON by variable
-    """Raise StateFailed with States.DataLimitExceeded for an Assign that is too large as a whole."""
+    """Raise StateFailed with States.DataLimitExceeded if the variables of an Assign are too large
+    together."""
     total = sum(size(value) for value in assigned.values())
     if total > LARGEST_ASSIGN:
         raise StateFailed(
             "States.DataLimitExceeded",
-            f"Assign of state '{state}' sets {total} bytes; one Assign may set {LARGEST_ASSIGN}",
+            f"Assign of state '{state}' sets {total} bytes; the limit of one Assign is {LARGEST_ASSIGN}",
         )
 
 
 @dataclass(slots=True)
 class Stored:
-    """The size of all variables of one execution, whatever program they belong to."""
+    """The size of all variables of one execution, over all its programs."""
 
     _sizes: dict[int, dict[str, int]] = field(default_factory=dict)  # by id of the program's scope
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def set(self, scope: int, assigned: Mapping[str, Any]) -> None:  # JSON by variable
-        """Count variables of a scope; raises StateFailed, States.DataLimitExceeded, and then counts none."""
+        """Count the variables of a scope; raises StateFailed, States.DataLimitExceeded, without counting
+        them."""
         with self._lock:
             sizes = self._sizes.get(scope, {}) | {name: size(value) for name, value in assigned.items()}
             new = {scope: sizes}
@@ -60,11 +62,11 @@ class Stored:
             if total > LARGEST_VARIABLES:
                 raise StateFailed(
                     "States.DataLimitExceeded",
-                    f"the variables of the execution take {total} bytes; they may take {LARGEST_VARIABLES}",
+                    f"the variables of the execution take {total} bytes; the limit is {LARGEST_VARIABLES}",
                 )
             self._sizes |= new
 
     def drop(self, scope: int) -> None:
-        """Forget the variables of a program that has ended."""
+        """Remove the variables of a program that has ended."""
         with self._lock:
             self._sizes.pop(scope, None)

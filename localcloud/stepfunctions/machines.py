@@ -13,7 +13,7 @@ from localcloud.stepfunctions.definition import BadDefinition, parse_definition
 
 @dataclass(slots=True, kw_only=True)
 class StateMachine:
-    """A state machine as it is now."""
+    """The current version of a state machine."""
 
     arn: str
     name: str
@@ -33,7 +33,7 @@ class StateMachine:
         return self.arn.split(":")[3]
 
     def describe(self) -> dict[str, Any]:
-        """Return DescribeStateMachine's answer."""
+        """Return DescribeStateMachine's response."""
         described = {
             **self.summary(),
             "status": "ACTIVE",
@@ -47,7 +47,7 @@ class StateMachine:
         return {name: value for name, value in described.items() if value is not None}
 
     def summary(self) -> dict[str, Any]:
-        """Return the machine as ListStateMachines has it."""
+        """Return a member of ListStateMachines."""
         return {
             "stateMachineArn": self.arn,
             "name": self.name,
@@ -57,7 +57,7 @@ class StateMachine:
 
 
 def parsed(definition: str, region: str) -> dict[str, Any]:
-    """Return a definition's program for a machine in `region`; raises AwsError InvalidDefinition."""
+    """Parse a definition for a machine in `region`; raises AwsError InvalidDefinition."""
     try:
         return parse_definition(definition, partition_of(region))
     except BadDefinition as error:

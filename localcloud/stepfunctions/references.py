@@ -1,4 +1,4 @@
-"""What JSONata expressions refer to: workflow variables, and the members of `$states`."""
+"""Finds the workflow variables and members of `$states` that JSONata expressions refer to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jsonata import Jsonata
 
 from localcloud.stepfunctions.expressions import FUNCTIONS, expressions
 
-# Links of the syntax tree that lead back up or to no expression.
+# Links of the syntax tree that lead to ancestors or to non-expressions.
 _NO_CHILDREN = frozenset({"_outer_instance", "ancestor", "seeking_parent", "slot", "signature"})
 _BUILT_IN = frozenset(Jsonata.static_frame.bindings) | frozenset(FUNCTIONS) | {"", "$", "states"}
 
@@ -25,7 +25,7 @@ class References:
 
 
 def references(template: Any) -> References:  # JSON
-    """Return what the `{% %}` strings of a JSON value refer to; raises ValueError where one is no JSONata."""
+    """Return the references in the `{% %}` strings of a JSON value; raises ValueError for invalid JSONata."""
     found = [_of_expression(expression) for expression in expressions(template)]
     return References(
         frozenset().union(*(each.variables for each in found)),

@@ -1,4 +1,4 @@
-"""What the states of one program (the machine, a branch, an iteration) share while they run."""
+"""State shared by the states of one running program (the machine, a branch, an iteration)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from localcloud.stepfunctions.limits import Stored
 from localcloud.stepfunctions.signals import Signal
 from localcloud.stepfunctions.tokens import Tokens
 
-SHORTEST_TIMEOUT = 2.0  # real seconds; below, scaled time-outs would strike healthy work
+SHORTEST_TIMEOUT = 2.0  # real seconds; shorter scaled timeouts would expire during healthy work
 
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Where a program stands, so that a redrive can go on from there.
+    """The position of a program, at which a redrive resumes.
 
-    Written at every state's entry. `inner` holds the checkpoints of the branches or iterations of the
+    Updated when a state is entered. `inner` holds the checkpoints of the branches or iterations of the
     state, and `output` is set (`done`) once the program has ended.
     """
 
@@ -35,7 +35,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """What all executions share."""
+    """State shared by all executions."""
 
     clock: ScaledClock
     timeout_scale: float
@@ -43,7 +43,7 @@ class Runtime:
     integrations: Integrations
 
     def timeout(self, aws_seconds: float) -> float:
-        """Return the real seconds of a TimeoutSeconds or HeartbeatSeconds."""
+        """Convert a TimeoutSeconds or HeartbeatSeconds to real seconds."""
         scaled = aws_seconds * self.timeout_scale
         return max(scaled, min(SHORTEST_TIMEOUT, aws_seconds))
 
@@ -58,12 +58,12 @@ class Scope:
     role_arn: str
     region: str
     context: dict[str, Any]  # $states.context, without State and Task
-    outer: Mapping[str, Any] = field(default_factory=dict)  # variables that can be read, not assigned
+    outer: Mapping[str, Any] = field(default_factory=dict)  # variables that can be read but not assigned
     variables: dict[str, Any] = field(default_factory=dict)
     stored: Stored = field(default_factory=Stored)  # shared by all programs of the execution
 
     def inner(self, signal: Signal, **context: Any) -> Scope:  # JSON
-        """Return the scope of a branch or iteration of the present state."""
+        """Return the scope of a branch or iteration of the current state."""
         return Scope(
             runtime=self.runtime,
             history=self.history,
@@ -76,16 +76,16 @@ class Scope:
         )
 
     def evaluate(self, template: Any, field_name: str, states: Mapping[str, Any]) -> Any:  # JSON
-        """Return a template's value; `states` are the members of `$states` beside the context's."""
+        """Return a template's value; `states` are the members of `$states` except the context's."""
         context = {**self.context, **states.get("context", {})}
         bindings = {**self.outer, **self.variables, "states": {**states, "context": context}}
         return evaluate(template, bindings, field_name)
 
     def assign(self, values: Mapping[str, Any]) -> None:
-        """Set variables; raises StateFailed for more than an execution may store."""
+        """Set variables; raises StateFailed if they exceed the limit of the execution."""
         self.stored.set(id(self), values)
         self.variables.update(values)
 
     def drop(self) -> None:
-        """Let go of the variables: the program has ended."""
+        """Remove the variables when the program has ended."""
         self.stored.drop(id(self))

@@ -1,4 +1,4 @@
-"""Ending what runs in other threads: an execution that is stopped, a branch whose neighbour failed."""
+"""Stops work in other threads: an execution that is stopped, a branch whose sibling failed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 class Ended(BaseException):
-    """The thread has nothing more to do. No Exception, so that no handler takes it for a failure."""
+    """The thread must stop. Not an Exception, so that no handler treats it as a failure."""
 
 
 class Signal:
-    """Set once; whoever waits under it wakes with Ended. Signals made from it are set with it."""
+    """Set once; waits on it raise Ended. Child signals are set with it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -21,7 +21,7 @@ class Signal:
         self._children: list[Signal] = []
 
     def child(self) -> Signal:
-        """Return a signal that can also be set alone."""
+        """Return a child signal, which can also be set alone."""
         child = Signal()
         with self._lock:
             self._children.append(child)
@@ -53,7 +53,7 @@ class Signal:
         return happened
 
     def sleep(self, seconds: float) -> None:
-        """Wait real seconds; raises Ended if set meanwhile."""
+        """Wait real seconds; raises Ended if the signal is set meanwhile."""
         self.wait(threading.Event(), seconds)
 
     @contextmanager

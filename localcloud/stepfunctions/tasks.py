@@ -1,4 +1,4 @@
-"""Task states: one attempt, its time-out, its heartbeats, its token."""
+"""Task states: one attempt with its timeout, heartbeats and token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_TIMEOUT = 99_999_999  # seconds
 
 @dataclass(slots=True)
 class _Work:
-    """What runs in a thread of its own, so that a time-out or an abort need not wait for it."""
+    """Work in a separate thread, so that a timeout or abort does not wait for it."""
 
     ended: threading.Event = field(default_factory=threading.Event)
     result: Any = None
@@ -86,13 +86,13 @@ def run_task(
 
 
 def _record_submitted(scope: Scope, resource: Resource, answer: Any) -> None:  # JSON
-    """Record that a service has accepted what the state now waits for."""
+    """Record that a service has accepted the request that the state waits for."""
     names = {"resourceType": resource.service, "resource": resource.action}
     scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(answer))
 
 
 def _call(scope: Scope, resource: Resource, arguments: Any, deadline: float) -> Any:  # JSON
-    """Return the integration's answer, or raise States.Timeout at the deadline."""
+    """Return the integration's result, or raise States.Timeout at the deadline."""
     work = _Work()
     signal = scope.signal.child()
 
@@ -109,7 +109,7 @@ def _call(scope: Scope, resource: Resource, arguments: Any, deadline: float) -> 
         except StateFailed as failure:
             work.failure = failure
         except Ended:
-            return  # nobody waits any more
+            return  # the attempt is no longer waiting
         except Exception as error:
             work.failure = StateFailed("States.TaskFailed", repr(error))
         finally:
@@ -132,7 +132,7 @@ def _await_token(
 ) -> Any:  # JSON
     beats, silent_at = waiting.beats, _after(heartbeat)
     while True:
-        waiting.changed.clear()  # before the look, so that nothing that comes after it is missed
+        waiting.changed.clear()  # cleared before reading the state, so that no later change is missed
         answered, now_beats = waiting.state()
         if answered:
             break

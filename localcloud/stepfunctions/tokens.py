@@ -1,4 +1,4 @@
-"""Task tokens: how what runs elsewhere reports to a waiting state."""
+"""Task tokens, with which external work reports to a waiting state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localcloud.stepfunctions.failures import StateFailed
 
 @dataclass(slots=True)
 class Waiting:
-    """One attempt of one task that waits for its token to come back."""
+    """One attempt of a task that waits for the result of its token."""
 
     machine: str | None = None  # ARN
     changed: threading.Event = field(default_factory=threading.Event)
@@ -25,36 +25,36 @@ class Waiting:
     closed: bool = False
 
     def state(self) -> tuple[bool, int]:
-        """Return whether there is an answer, and the number of heartbeats."""
+        """Return whether there is a result, and the number of heartbeats."""
         return self.answered, self.beats
 
 
 @dataclass(slots=True)
 class Tokens:
-    """All tokens handed out."""
+    """All issued tokens."""
 
     _waiting: dict[str, Waiting] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def create(self, machine: str | None = None) -> tuple[str, Waiting]:
-        """Return a new token; heartbeats and answers count from now, before the state waits."""
+        """Return a new token; heartbeats and results count from now, even before the state waits."""
         token, waiting = secrets.token_urlsafe(60), Waiting(machine=machine)
         with self._lock:
             self._waiting[token] = waiting
         return token, waiting
 
     def machine_of(self, token: str) -> str | None:
-        """Return the ARN of the state machine that a token belongs to; None for an unknown one."""
+        """Return the ARN of the state machine of a token; None for an unknown token."""
         waiting = self._waiting.get(token)
         return waiting.machine if waiting else None
 
     def close(self, waiting: Waiting) -> None:
-        """Let the token be expired."""
+        """Expire the token."""
         with self._lock:
             waiting.closed = True
 
     def succeed(self, token: str, output: str) -> None:
-        """End the wait with a JSON text."""
+        """End the wait with a result, as JSON text."""
         try:
             result = json.loads(output)
         except ValueError as error:
@@ -72,7 +72,7 @@ class Tokens:
             waiting.changed.set()
 
     def beat(self, token: str) -> None:
-        """Restart the heartbeat's clock."""
+        """Restart the heartbeat timeout."""
         with self._lock:
             waiting = self._open(token)
             waiting.beats += 1

@@ -1,10 +1,10 @@
-"""Workflow variables, checked when a definition is created.
+"""Validates workflow variables when a definition is created.
 
 Source: Step Functions developer guide, "Passing data between states with variables" and "Transforming data
 with JSONata in Step Functions"; the Amazon States Language.
 
-One rule goes further than AWS, which finds out when the expression runs: a variable must be assigned by some
-state from which a path leads to the state that refers to it.
+One rule is stricter than AWS, which fails only when the expression runs: some state on a path to the state
+that refers to a variable must assign it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from localcloud.stepfunctions.references import references
 LONGEST_NAME = 80  # characters
 RESERVED = "states"
 WITH_RESULT = frozenset({"Task", "Parallel", "Map"})
-# Fields without expressions of this state: other rules, or states of an inner scope.
+# Fields that hold no expressions of this state, but other rules or states of an inner scope.
 NOT_EVALUATED = frozenset({"Branches", "ItemProcessor", "Catch", "Choices", "Retry", "Comment", "Next"})
 Program = Mapping[str, Any]
 Names = frozenset[str]
 
 
 def variable_problems(program: Program, where: str = "") -> Iterator[str]:
-    """Yield the faults in a definition's variables; every message names the field.
+    """Yield the problems in a definition's variables; every message names the field.
 
     The definition must have passed `definition.parse_definition`'s other checks.
     """
@@ -35,7 +35,7 @@ def variable_problems(program: Program, where: str = "") -> Iterator[str]:
 def unassigned_on_some_path(program: Program) -> Iterator[str]:
     """Yield references to variables that one path to the state assigns and another does not.
 
-    AWS accepts them, and an execution that takes the other path fails.
+    AWS accepts such definitions, but an execution that takes the other path fails.
     """
     yield from _sometimes(program, "", frozenset())
 
@@ -81,7 +81,7 @@ def _name_problems(assign: Mapping[str, Any], path: str, outer: Names) -> Iterat
         elif len(name) > LONGEST_NAME:
             yield f"{path} assigns {name[:20]}..., which is longer than {LONGEST_NAME} characters"
         elif not name.isidentifier() or name.startswith("_"):
-            yield f"{path} assigns {name!r}, which is no Unicode identifier (UAX #31)"
+            yield f"{path} assigns {name!r}, which is not a Unicode identifier (UAX #31)"
         elif name in outer:
             yield (
                 f"{path} assigns {name}: a variable assigned in an inner scope cannot have the same name as "
@@ -90,7 +90,7 @@ def _name_problems(assign: Mapping[str, Any], path: str, outer: Names) -> Iterat
 
 
 def _states_problems(state: Mapping[str, Any], path: str) -> Iterator[str]:
-    """$states.result exists in Output and Assign of states that have one, $states.errorOutput in Catch."""
+    """Yield misuses of $states: `result` exists only in Output and Assign, `errorOutput` only in Catch."""
     for field, template in _fields(state):
         members = references(template).states
         of_catch, at_end = field.startswith("Catch["), field in ("Output", "Assign")
@@ -126,7 +126,7 @@ def _assigns(state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _assigned_in(program: Program) -> Names:
-    """Return what a program assigns in its own scope, which leaves out its branches and iterations."""
+    """Return the variables that a program assigns in its own scope, without branches and iterations."""
     return frozenset(
         name for state in program["States"].values() for _, assign in _assigns(state) for name in assign
     )
@@ -156,7 +156,7 @@ def _transitions(program: Program) -> Iterator[_Transition]:
 
 
 def _on_some_path(program: Program, at_start: Names) -> dict[str, Names]:
-    """Return the variables that can have a value when each state is entered."""
+    """Return, per state, the variables that can have a value on entry."""
     entry: dict[str, Names] = dict.fromkeys(program["States"], frozenset()) | {program["StartAt"]: at_start}
     transitions = [each for each in _transitions(program) if each.target]
     changed = True
@@ -170,7 +170,7 @@ def _on_some_path(program: Program, at_start: Names) -> dict[str, Names]:
 
 
 def _on_every_path(program: Program, at_start: Names) -> dict[str, Names]:
-    """Return the variables that have a value whenever each state is entered."""
+    """Return, per state, the variables that always have a value on entry."""
     everything = at_start | _assigned_in(program)
     entry = dict.fromkeys(program["States"], everything) | {program["StartAt"]: at_start}
     transitions = [each for each in _transitions(program) if each.target]

@@ -1,4 +1,4 @@
-"""What a test makes in an account for itself, a real one or the local cloud's, and removes again."""
+"""Network and file system that a test creates in an account, real or local, and removes again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NFS_PORT = 2049
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A VPC of its own: public subnets in two Availability Zones, and a security group that admits itself."""
+    """A VPC with public subnets in two Availability Zones, and a security group that admits itself."""
 
     vpc: str
     subnets: tuple[str, ...]
@@ -24,7 +24,7 @@ class Network:
 
 
 def make_network(ec2: Any, undo: ExitStack, name: str, *, pause: float = 5) -> Network:
-    """Make the cheapest network from which a worker with a public address reaches AWS's services."""
+    """Create the cheapest network from which a worker with a public address reaches AWS's services."""
     tags = [{"Key": "Name", "Value": name}]
 
     def tagged(resource: str) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def make_network(ec2: Any, undo: ExitStack, name: str, *, pause: float = 5) -> N
             AvailabilityZone=zone["ZoneName"],
             TagSpecifications=tagged("subnet"),
         )["Subnet"]["SubnetId"]
-        # Refused while the worker's network interface is there, which outlives its task by a minute or two.
+        # Refused while the worker's network interface exists, which outlives its task by a minute or two.
         removed(partial(ec2.delete_subnet, SubnetId=subnet))
         association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
         removed(partial(ec2.disassociate_route_table, AssociationId=association))
@@ -79,7 +79,7 @@ def make_network(ec2: Any, undo: ExitStack, name: str, *, pause: float = 5) -> N
 
 
 def make_file_system(efs: Any, undo: ExitStack, name: str, network: Network, *, pause: float = 5) -> str:
-    """Make a file system with a mount target in each subnet; return its id when it can be mounted."""
+    """Create a file system with a mount target in each subnet; return its id once it can be mounted."""
     made: str = efs.create_file_system(
         CreationToken=f"{name}-{time.time_ns()}", Encrypted=True, Tags=[{"Key": "Name", "Value": name}]
     )["FileSystemId"]
@@ -105,7 +105,7 @@ def make_file_system(efs: Any, undo: ExitStack, name: str, network: Network, *, 
 
 
 def wait(condition: Callable[[], bool], seconds: float, *, pause: float = 5) -> None:
-    """Return when the condition holds; fail after so many seconds."""
+    """Wait until the condition holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not after {seconds} s"
@@ -113,7 +113,7 @@ def wait(condition: Callable[[], bool], seconds: float, *, pause: float = 5) -> 
 
 
 def _remove(remove: Callable[[], object], *, pause: float) -> None:
-    """Remove something that something else may still use for a while."""
+    """Retry a removal while the resource may still be in use."""
 
     def done() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""One local cloud with Tidemark deployed in it, from the template that goes to AWS, for all tests here."""
+"""One local cloud with Tidemark deployed from the real template, for all tests in this folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MORE_POLICIES = """\
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a command of the CLI printed and returned."""
+    """The output and exit code of a CLI command."""
 
     code: int
     out: str
@@ -61,7 +61,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """The deployment, as a user and as an independent AWS client see it."""
+    """The deployment, with access through the CLI and through an independent AWS client."""
 
     cloud: LocalCloud
     outputs: dict[str, dict[str, str]]
@@ -70,7 +70,7 @@ class Deployed:
     environment: dict[str, str] = field(default_factory=dict)
 
     def tidemark(self, *arguments: str, **environment: str | None) -> Answer:
-        """Run the CLI as its user would; None takes a variable away."""
+        """Run the CLI as a user would; None removes a variable."""
         variables = {
             **self.cloud.environment,
             "HOME": str(self.home),
@@ -101,7 +101,7 @@ class Deployed:
         return answer.json["sessions"][0]["session_id"]
 
     def session(self, session_id: str) -> dict[str, Any]:
-        """Return a session, once it has been opened."""
+        """Wait for a session to be opened and return it."""
         opened = until(
             lambda: self.tidemark("session", session_id, "--json"),
             lambda answer: answer.code != SessionNotFound.exit_code,
@@ -110,7 +110,7 @@ class Deployed:
         return opened.json
 
     def ended(self, session_id: str) -> dict[str, Any]:
-        """Return a session when it has ended."""
+        """Wait for a session to end and return it."""
         return until(lambda: self.session(session_id), lambda session: session["status"] != "running")
 
     def machine(self, name: str) -> str:
@@ -126,7 +126,7 @@ class Deployed:
         return {one["name"]: one["executionArn"] for page in pages for one in page["executions"]}
 
     def records(self, table: str) -> list[dict[str, Any]]:
-        """Return a table's items, by a client that is not ours."""
+        """Return a table's items, by an independent client."""
         resource = self.cloud.session().resource("dynamodb", endpoint_url=self.cloud.endpoint_url)
         return resource.Table(f"tidemark-{table}").scan(ConsistentRead=True)["Items"]
 
@@ -144,7 +144,7 @@ class Deployed:
 
 
 def until(ask: Callable[[], Any], enough: Callable[[Any], bool], seconds: float = SECONDS) -> Any:
-    """Ask until the answer is enough."""
+    """Poll until the result is sufficient."""
     end = time.monotonic() + seconds
     while not enough(answer := ask()):
         assert time.monotonic() < end, f"still {answer} after {seconds} s"
@@ -174,13 +174,15 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         (directories[name] / "scratch" / "much" / "of it").write_text("")
     home = root / "nobody"
     home.mkdir()
-    # Heartbeats are shortened to 30 s, so that a dead worker is noticed within a test's patience.
+    # Heartbeats are shortened to 30 s, so that a dead worker is detected during a test.
     with LocalCloud.start(
         file_systems=directories, time_scale=0.01, timeout_scale=0.1, region="eu-central-1"
     ) as cloud:
         written = root / "tidemark.yaml"
         ids = {name: one.id for name, one in cloud.file_systems.items()}
-        with ExitStack() as undo:  # in public subnets, as `make test-aws` makes them; they end with the cloud
+        with (
+            ExitStack() as undo
+        ):  # in public subnets, as `make test-aws` creates them; they end with the cloud
             network = make_network(cloud.client("ec2"), undo, "public", pause=0.1)
             public = make_file_system(cloud.client("efs"), undo, "public", network, pause=0.1)
             undo.pop_all()

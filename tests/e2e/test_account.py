@@ -1,10 +1,10 @@
-"""The main job in a real account, for whoever has one; never in CI.
+"""The main job in a real account; never runs in CI.
 
     TIDEMARK_TEST_ACCOUNT=<account id> make test-aws
 
-Deploys under the name `tidemark-test`, makes a small file system in a VPC of its own with two public subnets
-(or takes the file system that TIDEMARK_TEST_FILE_SYSTEM names), runs a session, checks it, and removes
-everything it made. Needs what `cdk deploy` needs (README, Deploy), and the Regions below bootstrapped.
+Deploys under the name `tidemark-test`, creates a small file system in its own VPC with two public subnets (or
+uses the file system TIDEMARK_TEST_FILE_SYSTEM), runs a session, checks it, and removes everything it created.
+It has the requirements of `cdk deploy` (README, Deploy), and the Regions below must be bootstrapped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """One session, in a deployment that lives as long as this module."""
+    """One session, in a deployment for this module."""
     assert boto3.client("sts", region_name=REGION).get_caller_identity()["Account"] == ACCOUNT, (
         "these credentials are of another account than TIDEMARK_TEST_ACCOUNT; nothing was done"
     )
@@ -71,7 +71,7 @@ def test_a_session_ends_with_a_point_a_copy_and_an_index(session: dict[str, Any]
     assert {point["region"] for point in session["points"]} == {REGION, COPY_REGION}
 
 
-def test_every_point_tells_its_session_and_index(session: dict[str, Any]) -> None:
+def test_every_point_has_the_tags_of_its_session_and_index(session: dict[str, Any]) -> None:
     listed = json.loads(tidemark("recovery-points", session["file_system"], "--json"))["recovery_points"]
     mine = [point for point in listed if point["metadata"]["session_id"] == session["session_id"]]
     assert len(mine) == 2
@@ -95,7 +95,7 @@ def test_nothing_of_the_worker_is_left(session: dict[str, Any]) -> None:
 
 
 def delete_points() -> None:
-    """Delete the recovery points: a vault that is not empty is not deleted."""
+    """Delete the recovery points: a vault that is not empty cannot be deleted."""
     for region in (REGION, COPY_REGION):
         backup = boto3.client("backup", region_name=region)
         pages = backup.get_paginator("list_recovery_points_by_backup_vault")
@@ -113,13 +113,13 @@ def delete_points() -> None:
 
 
 def empty_repository() -> None:
-    """Delete every version of every object: a bucket that is not empty is not deleted."""
+    """Delete every version of every object: a bucket that is not empty cannot be deleted."""
     bucket = boto3.resource("s3", region_name=REGION).Bucket(f"{DEPLOYMENT}-repository-{ACCOUNT}-{REGION}")
     bucket.object_versions.delete()
 
 
 def cdk(configuration: Path, *arguments: str) -> None:
-    """Run the CDK's command line on the application, with this configuration."""
+    """Run the CDK CLI on the application, with this configuration."""
     command = [sys.executable, "-m", "infra.node", "npx", "cdk", *arguments, "-c", f"config={configuration}"]
     subprocess.run(command, cwd=SOURCES, check=True)
 

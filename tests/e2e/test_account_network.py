@@ -1,4 +1,4 @@
-"""What `make test-aws` makes for itself serves a session, and nothing of it is left. On the local cloud."""
+"""The network of `make test-aws` supports a session and is removed completely. On the local cloud."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 def everything(deployed: Deployed) -> set[str]:
-    """Return the ids of all that a network and a file system consist of."""
+    """Return the ids of all resources of a network and a file system."""
     ec2, efs = deployed.cloud.client("ec2"), deployed.cloud.client("efs")
     found: list[Any] = [
         *(vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]),
@@ -28,7 +28,9 @@ def everything(deployed: Deployed) -> set[str]:
     return set(found)
 
 
-def test_it_reaches_everything_with_a_public_address_only_and_is_removed_whole(deployed: Deployed) -> None:
+def test_it_reaches_all_services_only_with_a_public_address_and_is_removed_completely(
+    deployed: Deployed,
+) -> None:
     ec2, efs = deployed.cloud.client("ec2"), deployed.cloud.client("efs")
     before = everything(deployed)
     with ExitStack() as undo:

@@ -1,6 +1,6 @@
-"""Vaults and points that are deleted while sessions run: named, and no session is left open.
+"""Vaults and points that are deleted while sessions run are named, and no session stays open.
 
-In a local cloud of its own, since vaults are deleted in it.
+Runs in a separate local cloud, because it deletes vaults.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def delete_vault(deployed: Deployed, region: str) -> None:
 def slow(
     deployed: Deployed, operation: str, seconds: float = 6, service: str = "backup", match: str = ""
 ) -> None:
-    """Have the next call of an operation answer late, so that something can be deleted before."""
+    """Delay the next call of an operation, so that a resource can be deleted before it."""
     deployed.cloud.faults.add(
         Fault(
             service=service, operation=operation, action="delay", seconds=seconds, match=match, calls=(1, 1)
@@ -141,7 +141,7 @@ def test_what_is_deleted_before_the_sweep_is_named_by_it(deployed: Deployed) -> 
     job = deployed.session(name)["jobs"][0]["job_id"]
     until(lambda: client.describe_backup_job(BackupJobId=job)["State"], lambda state: state == "COMPLETED")
     delete_vault(deployed, HERE)
-    # The sweeper leaves young sessions alone.
+    # The sweeper skips young sessions.
     deployed.cloud.client("dynamodb").update_item(
         TableName="tidemark-sessions",
         Key={"session_id": {"S": name}},

@@ -1,4 +1,4 @@
-"""What a user does wrong, and what AWS does: one clear message, the error's exit code, nothing left."""
+"""User errors and AWS failures give one clear message and the error's exit code, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 def refused(
     deployed: Deployed, error: type[errors.TidemarkError], *command: str, **environment: str | None
 ) -> str:
-    """Run a command that must be refused, with nothing started; return what it says."""
+    """Run a command that must be refused without starting anything; return its message."""
     machines = ("policy-run", "backup-session", "indexing-session")
     before = [set(deployed.executions(name)) for name in machines]
     answer = deployed.tidemark(*command, **environment)
@@ -112,7 +112,7 @@ def test_no_mount_target(deployed: Deployed) -> None:
             efs.create_mount_target(FileSystemId=file_system, SubnetId=target["SubnetId"])
 
 
-def test_a_failed_backup_fails_the_session_and_a_redrive_mends_it(deployed: Deployed) -> None:
+def test_a_failed_backup_fails_the_session_and_a_redrive_recovers_it(deployed: Deployed) -> None:
     deployed.cloud.faults.add(
         Fault(
             service="backup",
@@ -145,7 +145,7 @@ def test_a_failed_backup_fails_the_session_and_a_redrive_mends_it(deployed: Depl
     assert states_of_jobs.count("FAILED") == 1
 
 
-def test_a_failed_copy_is_a_warning_and_no_lost_backup(deployed: Deployed) -> None:
+def test_a_failed_copy_is_a_warning_and_keeps_the_backup(deployed: Deployed) -> None:
     deployed.cloud.faults.add(
         Fault(
             service="backup",
@@ -164,10 +164,10 @@ def test_a_failed_copy_is_a_warning_and_no_lost_backup(deployed: Deployed) -> No
     assert deployed.associations()[session["points"][0]["recovery_point_arn"]] == session["index_id"]
 
 
-def test_throttling_is_retried_and_a_zone_where_fargate_has_no_room_is_passed_over(
+def test_throttling_is_retried_and_a_zone_without_fargate_capacity_is_skipped(
     deployed: Deployed,
 ) -> None:
-    """Two troubles of one session: a session takes seconds."""
+    """Two faults in one session, because a session takes seconds."""
     deployed.cloud.faults.add(
         Fault(service="backup", operation="StartBackupJob", action="throttle", calls=(1, 6))
     )

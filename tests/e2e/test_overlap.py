@@ -1,4 +1,4 @@
-"""The overlap rule on running state machines; tests/sessions/test_interleavings.py has every order of it."""
+"""The overlap rule on running state machines; tests/sessions/test_interleavings.py covers every order."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
 def hold_the_index(deployed: Deployed, seconds: float) -> None:
-    """Hold the worker's last write back, so that its indexing session is still running."""
+    """Delay the worker's last write, so that its indexing session is still running."""
     deployed.cloud.faults.add(
         Fault(service="s3", operation="PutObject", action="delay", match=r"proposal\.json", seconds=seconds)
     )
 
 
 def indexing(deployed: Deployed, session_id: str) -> dict[str, Any]:
-    """Return the session when its index is being made."""
+    """Wait until the session's index is in progress; return the session."""
     return until(lambda: deployed.session(session_id), lambda session: session["index_id"] is not None)
 
 
@@ -40,8 +40,8 @@ def test_a_session_that_overlaps_launches_no_second_worker(deployed: Deployed) -
     assert {associations[point] for point in points} == {index_id}
 
 
-def test_a_stopped_indexing_session_is_swept_and_the_next_session_indexes_anew(deployed: Deployed) -> None:
-    """An aborted execution runs no Catch: the lease and the worker stay until the sweeper comes."""
+def test_a_stopped_indexing_session_is_swept_and_the_next_session_indexes_again(deployed: Deployed) -> None:
+    """An aborted execution runs no Catch: the lease and the worker remain until the sweeper runs."""
     hold_the_index(deployed, 60)
     first = deployed.start("team")
     index_id = indexing(deployed, first)["index_id"]
@@ -66,7 +66,7 @@ def test_a_stopped_indexing_session_is_swept_and_the_next_session_indexes_anew(d
 
 
 def make_leases_old(deployed: Deployed) -> None:
-    """Let ten minutes pass for the leases: the sweeper leaves younger ones to their own sessions."""
+    """Age the leases by ten minutes: the sweeper leaves younger ones to their own sessions."""
     client = deployed.cloud.client("dynamodb")
     for item in deployed.records("indexes"):
         if item["record"] == "lease":

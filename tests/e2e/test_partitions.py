@@ -1,4 +1,4 @@
-"""A session in another partition of AWS, deployed as in any Region."""
+"""A session in another AWS partition, deployed as in any Region."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 @pytest.fixture(autouse=True)
 def _no_faults() -> None:
-    """These tests have local clouds of their own, and do not start the one that all others share."""
+    """These tests start their own local clouds instead of the shared one."""
 
 
 @pytest.mark.parametrize(

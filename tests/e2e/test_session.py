@@ -1,4 +1,4 @@
-"""The main job, through the CLI, seen by clients that are not ours."""
+"""The main job, through the CLI, verified with independent clients."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read_index(deployed: Deployed, session: dict[str, Any]) -> list[dict[str, An
 
 
 def raw(text: str) -> bytes:
-    """Return the bytes of a name, as the format's document says to get them back."""
+    """Return the bytes of a name, decoded as docs/index-format.md specifies."""
     return re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), text.encode())
 
 
@@ -115,7 +115,7 @@ def aws(deployed: Deployed, *arguments: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_recovery_points_are_listed_with_what_their_tags_say(
+def test_recovery_points_are_listed_with_their_decrypted_tags(
     deployed: Deployed, session: dict[str, Any]
 ) -> None:
     answer = deployed.tidemark("recovery-points", session["file_system"], "--json")
@@ -199,7 +199,7 @@ def test_a_schedule_that_fires_twice_runs_once(deployed: Deployed) -> None:
 
 
 def test_a_silent_worker_is_replaced(deployed: Deployed) -> None:
-    """Killed at its first write, and its event is lost: its heartbeats stop, another worker is launched."""
+    """Killed at its first write, with its event lost: its heartbeats stop, and another worker is launched."""
     deployed.cloud.faults.add(
         Fault(service="s3", operation="PutObject", action="kill", match="part-", calls=(1, 1))
     )
@@ -212,7 +212,7 @@ def test_a_silent_worker_is_replaced(deployed: Deployed) -> None:
     assert (session["status"], session["reasons"]) == ("success", [])
     execution = deployed.executions("indexing-session")[session["index_id"]]
     assert [event["type"] for event in history(deployed, execution)].count("TaskTimedOut") == 1
-    # The second worker leaves out the same as the first.
+    # The second worker excludes the same directories as the first.
     assert [raw(row["name"]) for row in read_index(deployed, session)] == [b"readme.txt"]
     shown = deployed.tidemark("index", "show", session["index_id"], "--json")
     assert "/scratch" in shown.json["excluded"]

@@ -1,4 +1,4 @@
-"""A worker that cannot start or is killed: its session hears why, from AWS's events, with the next step."""
+"""A worker cannot start or is killed: AWS's events give its session the reason and the next step."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def recorded(deployed: Deployed, index_id: str) -> list[dict[str, Any]]:
 
 
 def failures(deployed: Deployed, index_id: str) -> list[str]:
-    """Return the errors that the indexing session's steps ended with; a silent worker's is a timeout."""
+    """Return the errors of the indexing session's steps; for a missed heartbeat, a timeout."""
     kinds = ("taskFailedEventDetails", "taskTimedOutEventDetails")
     return [event[kind]["error"] for event in recorded(deployed, index_id) for kind in kinds if kind in event]
 
 
 def ended_without_index(deployed: Deployed, policy: str) -> tuple[dict[str, Any], str, str]:
-    """Run a policy whose index fails; return the session, its reasons, and the id of the failed index."""
+    """Run a policy whose index fails; return the session, its reasons, and the failed index's id."""
     before = set(deployed.executions("indexing-session"))
     session = deployed.run(policy)
     assert session["status"] == "warning"
@@ -38,7 +38,7 @@ def ended_without_index(deployed: Deployed, policy: str) -> tuple[dict[str, Any]
 
 @pytest.fixture
 def nowhere(deployed: Deployed) -> Iterator[str]:
-    """Give the subnet of the file system `bare` a route table that leads nowhere; return the subnet."""
+    """Give the subnet of the file system `bare` a route table without routes; return the subnet."""
     efs, ec2 = deployed.cloud.client("efs"), deployed.cloud.client("ec2")
     (target,) = efs.describe_mount_targets(FileSystemId=deployed.cloud.file_systems["bare"].id)[
         "MountTargets"
@@ -50,7 +50,7 @@ def nowhere(deployed: Deployed) -> Iterator[str]:
     ec2.delete_route_table(RouteTableId=table)
 
 
-def test_a_subnet_that_leads_nowhere_is_named_before_a_worker_is_launched(
+def test_a_subnet_without_routes_is_named_before_a_worker_is_launched(
     deployed: Deployed, nowhere: str
 ) -> None:
     session, reasons, index_id = ended_without_index(deployed, "bare")
@@ -61,8 +61,8 @@ def test_a_subnet_that_leads_nowhere_is_named_before_a_worker_is_launched(
     assert failures(deployed, index_id) == ["WorkerCutOff"], "nothing was launched"
 
 
-def test_an_image_that_cannot_be_pulled_is_named_by_the_event_and_not_tried_again(deployed: Deployed) -> None:
-    """As where the routes are right and a firewall behind them is not."""
+def test_an_image_that_cannot_be_pulled_is_named_by_the_event_and_not_retried(deployed: Deployed) -> None:
+    """As with correct routes and a firewall that blocks them."""
     deployed.cloud.faults.add(
         Fault(
             service="ecs",
@@ -106,7 +106,7 @@ def test_a_worker_that_runs_out_of_memory_is_named(deployed: Deployed) -> None:
     assert failures(deployed, index_id) == ["WorkerCannotRun"]
 
 
-def test_a_worker_that_is_killed_again_and_again_is_named_by_the_signal(deployed: Deployed) -> None:
+def test_a_worker_that_is_killed_repeatedly_is_reported_with_the_signal(deployed: Deployed) -> None:
     hold_the_worker(deployed)
     deployed.cloud.faults.add(Fault(service="ecs", operation="ContainerSecond", action="kill"))
     _, reasons, index_id = ended_without_index(deployed, "team")
@@ -114,8 +114,8 @@ def test_a_worker_that_is_killed_again_and_again_is_named_by_the_signal(deployed
     assert failures(deployed, index_id) == ["WorkerStopped"] * 4, "another worker may do better: retried"
 
 
-def test_an_instance_that_reaches_nothing_is_named_by_ec2s_reason(deployed: Deployed) -> None:
-    """Its routes are taken away after they have been looked at: neither dnf nor the answer gets through."""
+def test_an_instance_that_reaches_no_service_is_reported_with_ec2s_reason(deployed: Deployed) -> None:
+    """Its routes are removed after they were checked: neither dnf nor the worker's result gets through."""
     ec2 = deployed.cloud.client("ec2")
     (nat,) = (one for one in ec2.describe_nat_gateways()["NatGateways"] if one["State"] == "available")
     tables = ec2.describe_route_tables(
@@ -150,7 +150,7 @@ def launched(deployed: Deployed, before: set[str]) -> bool:
 
 
 def hold_the_worker(deployed: Deployed) -> None:
-    """Hold each worker's last write back, so that it is running when it is struck."""
+    """Delay each worker's last write, so that it is running when it is killed."""
     deployed.cloud.faults.add(
         Fault(service="s3", operation="PutObject", action="delay", match=r"proposal\.json", seconds=20)
     )

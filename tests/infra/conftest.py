@@ -1,4 +1,4 @@
-"""One synthesis for all tests of `infra/`, with every check that the CDK and cdk-nag have."""
+"""One synthesis for all tests of `infra/`, with all checks of the CDK and cdk-nag."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ log_days: 14
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that is the same for all processes of a run with pytest-xdist."""
+    """A directory shared by all processes of a pytest-xdist run."""
     own = tmp_path_factory.getbasetemp()
     common = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
     directory = common / "synthesized"
@@ -56,7 +56,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def configuration_file(shared: Path) -> Path:
-    """A configuration with everything in it that changes what is deployed."""
+    """A configuration with every setting that affects the deployed resources."""
     path = shared / "tidemark.yaml"
     path.write_text(CONFIGURATION)
     return path
@@ -105,13 +105,13 @@ def templates(assembly: Path) -> dict[str, Template]:
 
 @pytest.fixture(scope="session")
 def main(templates: dict[str, Template]) -> Template:
-    """The template of the stack that holds everything but the vaults of copies."""
+    """The template of the main stack, without the vaults of copies."""
     return templates["Tidemark-cellar"]
 
 
 @pytest.fixture(scope="session")
 def recording(shared: Path) -> Recording:
-    """What whole sessions ask IAM. The first process deploys and runs them; the others wait."""
+    """The IAM requests of whole sessions. The first process deploys and runs them; the others wait."""
     finished = shared / "recording.json"
     with (shared / "recording.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

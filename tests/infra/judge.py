@@ -1,4 +1,4 @@
-"""Judges calls by IAM statements, conditions included: as IAM does, as far as our policies go."""
+"""Evaluates calls against IAM statements with conditions, to the extent that our policies need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Statement = dict[str, Any]
 def allows(
     statements: list[Statement], action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> bool:
-    """Return whether one of the statements allows the action. The resource * stands for one not known."""
+    """Return whether one of the statements allows the action. The resource * means unknown."""
     return any(
         action in as_list(statement["Action"])
         and (
@@ -28,7 +28,7 @@ def allows(
 
 
 def meets(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    """Return whether all of a statement's conditions hold. A key that the call does not have is no match."""
+    """Return whether all of a statement's conditions hold. A key that the call lacks does not match."""
     known = {key.lower(): value for key, value in context.items()}
     return all(
         _OPERATORS[operator](known.get(key.lower()), [str(value) for value in as_list(wanted)])
@@ -52,7 +52,7 @@ def _null(value: str | None, wanted: list[str]) -> bool:
 _OPERATORS: dict[str, Callable[[str | None, list[str]], bool]] = {
     "StringEquals": _equals,
     "StringLike": _like,
-    "ArnEquals": _like,  # the two are the same. Source: IAM User Guide, ARN condition operators
+    "ArnEquals": _like,  # both are equivalent. Source: IAM User Guide, ARN condition operators
     "ArnLike": _like,
     "Bool": _equals,
     "Null": _null,

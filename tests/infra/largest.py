@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tidemark.aws.regions import sdk_regions
 from tidemark.policy.capacity import MOST_VAULTS
 
-REGION = "ap-southeast-1"  # no Region of the largest partition has a longer name
+REGION = "ap-southeast-1"  # the longest Region name of the largest partition
 LONGEST_PREFIX = 100
 LONGEST_SESSION_ID = 80
 
@@ -22,11 +22,11 @@ def configuration(
     ec2: bool = False,
     distinct: int = 1_000_000,
 ) -> str:
-    """Return a tidemark.yaml with names, vaults, copies and networks as long and as many as can be.
+    """Return a tidemark.yaml with the longest names and the most vaults, copies and networks.
 
-    `file_systems` of each policy have ids of so many hexadecimal `digits`; `exclude` is the length of one
-    directory's name. With `ec2`, instances index every file system, too. Policies have
-    so many `distinct` file systems at the most.
+    The ids of each policy's `file_systems` have `digits` hexadecimal digits; `exclude` is the length of one
+    directory's name. With `ec2`, instances also index every file system. Policies have at most `distinct`
+    different file systems.
     """
     lines = [*_lines(policies, file_systems, exclude, digits, regions()[:vaults], distinct)]
     if ec2:
@@ -42,7 +42,7 @@ def configuration(
 
 
 def regions() -> list[str]:
-    """Return as many Regions as can have vaults, that of the deployment first."""
+    """Return the maximum number of Regions with vaults, the deployment's first."""
     known = sdk_regions()
     others = [one for one in sorted(known.known - {REGION}) if known.partition(one) == "aws"]
     return [REGION, *sorted(others, key=len, reverse=True)[: MOST_VAULTS - 1]]

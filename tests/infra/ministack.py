@@ -1,7 +1,7 @@
-"""ministack, a second CloudFormation and Step Functions: a process of its own, in an environment of its own.
+"""ministack, a second CloudFormation and Step Functions, in a separate process and environment.
 
-It shares no code with the local cloud or with moto. It listens on the loopback address only, and keeps
-nothing. Its functions are those of stub_functions.py: what it judges is the template and the definitions.
+It shares no code with the local cloud or moto. It listens only on the loopback address and keeps no state.
+Its functions are those of stub_functions.py: it tests only the template and the definitions.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from tests.infra import stub_functions
 LOCKED = Path(__file__).with_name("ministack.txt")
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
-WAIT_SCALE = "0.01"  # of the seconds that Wait states and retries name
+WAIT_SCALE = "0.01"  # factor for the seconds of Wait states and retries
 
 
 @dataclass(frozen=True, slots=True)
 class Ministack:
-    """A running one."""
+    """A running ministack."""
 
     endpoint: str
     home: Path
 
     def client(self, service: str, region: str | None = None) -> Any:  # any service's
-        """Return a client, as the local cloud has them."""
+        """Return a client, like LocalCloud.client."""
         return boto3.client(
             service,  # type: ignore[call-overload]  # any
             region_name=region or REGION,
@@ -80,14 +80,14 @@ class Ministack:
         raise TimeoutError(f"{arn} has not ended")
 
     def calls(self, subject: str) -> list[str]:
-        """Return the names of the functions that were called about a session or an index, in order."""
+        """Return the names of the functions called for a session or an index, in order."""
         lines = (self.home / stub_functions.CALLS).read_text().splitlines()
         return [name for name, event in map(json.loads, lines) if json.dumps(subject) in json.dumps(event)]
 
 
 @contextmanager
 def started(directory: Path) -> Iterator[Ministack]:
-    """Run ministack; `directory` is its home. Raises TimeoutError with what it wrote."""
+    """Run ministack; `directory` is its home. Raises TimeoutError with its output."""
     python = _installed()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -141,7 +141,7 @@ def with_stubs(assembly: Path, directory: Path) -> Path:
 
 
 def _installed() -> Path:
-    """Return the Python that has ministack; the first process installs it, the others wait."""
+    """Return the Python with ministack; the first process installs it, the others wait."""
     key = hashlib.sha256(LOCKED.read_bytes() + sys.version.encode()).hexdigest()[:16]
     environment = BUILD / "ministack" / key
     environment.parent.mkdir(parents=True, exist_ok=True)

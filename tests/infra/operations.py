@@ -1,4 +1,4 @@
-"""Which operations of AWS the product calls, from its source code."""
+"""Finds the AWS operations that the product calls, in its source code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from botocore.session import get_session
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("backup", "dynamodb", "ec2", "ecs", "efs", "kms", "s3", "sns", "ssm", "stepfunctions")
-# Methods that a client of more than one of these services has: the one that the product means.
+# Methods of more than one service's client: the service that the product calls.
 MEANT = {"tag_resource": "backup", "list_tags": "backup"}
-# Methods of other objects that a client has too: (file, method).
+# Methods of other objects with the name of a client's method: (file, method).
 NO_CLIENTS = {("tidemark/tags.py", "encrypt"), ("tidemark/tags.py", "decrypt")}
 
 

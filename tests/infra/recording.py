@@ -1,8 +1,8 @@
-"""What whole sessions ask IAM, on one deployment in the local cloud, with the policies that were deployed.
+"""Records the IAM requests of whole sessions in the local cloud, with the deployed policies.
 
-Sessions that go well, on Fargate and on EC2, one whose backup fails and one whose index does, a policy of
-many file systems, and a sweep that has something to remove and a stopped session's jobs to ask about. With
-each call comes what it implies: passing roles, setting tags, using keys.
+Runs successful sessions on Fargate and EC2, one whose backup fails and one whose index fails, a policy of
+many file systems, and a sweep that has leftovers to remove and a stopped session's jobs to poll. Calls
+include implied requests: passing roles, setting tags, using keys.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ STOPPED = "nightly-stopped"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One question to IAM, and about whom."""
+    """One IAM request, and its principal."""
 
     role: str  # ARN
     action: str
-    resource: str  # ARN; * where the call does not tell it
+    resource: str  # ARN; * if the call does not determine it
     context: dict[str, str]
     operation: str  # service and operation, by botocore's names
 
@@ -72,7 +72,8 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What was deployed and what it asked for; JSON holds it, so that one process can make it for all."""
+    """The deployed policies and the recorded requests; stored as JSON, so that one process creates it for
+    all."""
 
     account: str
     region: str
@@ -80,7 +81,7 @@ class Recording:
     trust: dict[str, Any]  # policy document of each role, by its ARN
     resource_policies: dict[str, Any]  # policy document, by the ARN of what it protects
     asked: list[Asked]
-    services: dict[str, Any]  # what AWS's services were told to do: see `_services`
+    services: dict[str, Any]  # settings of AWS's services: see `_services`
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -92,7 +93,7 @@ class Recording:
 
 
 def record(directory: Path) -> Recording:
-    """Deploy to a new local cloud, run everything, and return what was asked. It takes half a minute."""
+    """Deploy to a new local cloud, run everything, and return the recording. Takes half a minute."""
     names = ("home", "team", "lost", "dark")
     for name in names:
         (directory / name / "below").mkdir(parents=True)
@@ -130,7 +131,7 @@ def _deploy(cloud: LocalCloud, folder: Path) -> None:
 
 def _let_things_fail(cloud: LocalCloud) -> None:
     lost, dark = cloud.file_systems["lost"].id, cloud.file_systems["dark"].id
-    # Expired, so that the session asks which job was in the way.
+    # Expired, so that the session looks up the blocking job.
     failing = {"action": "fail", "error_code": "EXPIRED"}
     cloud.faults.add(Fault(service="backup", operation="BackupJob", match=lost, **failing))
     unpullable = {"action": "fail", "error_code": "CannotPullContainerError"}
@@ -138,7 +139,7 @@ def _let_things_fail(cloud: LocalCloud) -> None:
 
 
 def _run_policies(cloud: LocalCloud) -> dict[str, str]:
-    """Run all policies at once; return how their executions ended."""
+    """Run all policies concurrently; return the final statuses of their executions."""
     states = cloud.client("stepfunctions")
     machine = next(
         found["stateMachineArn"]
@@ -161,7 +162,7 @@ def _run_policies(cloud: LocalCloud) -> dict[str, str]:
 
 
 def _resolve_many(cloud: LocalCloud) -> None:
-    """Ask for the sessions of a policy that is longer than a parameter; run none of them."""
+    """Resolve the sessions of a policy that is longer than a parameter, without running them."""
     many = tuple(f"fs-{number:017x}" for number in range(500))
     policy = Policy(name="many", region=cloud.region, file_systems=many, vault="tidemark", keep_days=5)
     stored, ssm = documents(policy), cloud.client("ssm")
@@ -177,7 +178,8 @@ def _resolve_many(cloud: LocalCloud) -> None:
 
 
 def _leave_something_behind(cloud: LocalCloud) -> None:
-    """As an aborted execution does: an instance and a task definition of an index that nobody makes."""
+    """Leave an instance and a task definition of an index that is not in progress, like an aborted
+    execution."""
     tags = [{"Key": key, "Value": value} for key, value in LEFT_BEHIND.items()]
     cloud.client("ec2").run_instances(
         ImageId="ami-12345678",
@@ -193,7 +195,7 @@ def _leave_something_behind(cloud: LocalCloud) -> None:
 
 
 def _leave_jobs_behind(cloud: LocalCloud) -> None:
-    """As a session does that is stopped while its jobs run: their points are not on it."""
+    """Leave a session that was stopped while its jobs ran: their points are not recorded."""
     dynamodb = cloud.client("dynamodb")
     items = dynamodb.scan(TableName="tidemark-sessions")["Items"]
     (left,) = (item for item in items if item["policy"]["S"] == "nightly")
@@ -209,7 +211,7 @@ def _leave_jobs_behind(cloud: LocalCloud) -> None:
 
 
 def _check_swept(cloud: LocalCloud) -> None:
-    """Return if nothing of it is left. The schedule may have swept before."""
+    """Check that no leftover remains. The schedule may have swept before."""
     found = cloud.client("dynamodb").get_item(
         TableName="tidemark-sessions", Key={"session_id": {"S": STOPPED}}, ConsistentRead=True
     )["Item"]
@@ -222,7 +224,7 @@ def _check_swept(cloud: LocalCloud) -> None:
 
 
 def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
-    """Return what each deployed role may do, as IAM holds it."""
+    """Return the statements of each deployed role, from IAM."""
     iam = cloud.client("iam")
     found: dict[str, list[Statement]] = {}
     for page in iam.get_paginator("list_roles").paginate():
@@ -243,7 +245,7 @@ def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
 
 
 def _asked(cloud: LocalCloud, roles: dict[str, list[Statement]]) -> Iterator[Asked]:
-    """Return what IAM would be asked about the calls of these roles."""
+    """Return the IAM requests of these roles' calls."""
     keys, instances = _keys(cloud), _instance_tags(cloud)
     for call in cloud.calls():
         if call["principal"] not in roles:
@@ -259,7 +261,7 @@ def _asked(cloud: LocalCloud, roles: dict[str, list[Statement]]) -> Iterator[Ask
 
 
 def _use_of(key: str, call: Asked) -> Iterator[Asked]:
-    """Return the use of a key that a call of its service implies, in the caller's name.
+    """Return the use of a key that a call implies, on behalf of the caller.
 
     Source: Amazon S3 API Reference, CreateMultipartUpload, UploadPart; Amazon SNS Developer Guide, "Key
     management"; Amazon DynamoDB Developer Guide, "Monitoring DynamoDB interaction with AWS KMS".
@@ -281,7 +283,7 @@ def _use_of(key: str, call: Asked) -> Iterator[Asked]:
 
 
 def _keys(cloud: LocalCloud) -> dict[str, str]:
-    """Return the key of each encrypted resource, by the beginning of the ARNs that it encrypts."""
+    """Return the key of each encrypted resource, by the prefix of the ARNs that it encrypts."""
     s3, dynamodb, sns = (cloud.client(service) for service in ("s3", "dynamodb", "sns"))
     found: dict[str, str] = {}
     for table in dynamodb.list_tables()["TableNames"]:
@@ -297,7 +299,7 @@ def _keys(cloud: LocalCloud) -> dict[str, str]:
 
 
 def _instance_tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return what conditions see of each instance, by its ARN; those that have ended included."""
+    """Return the condition keys of each instance, by its ARN, including ended ones."""
     reservations = cloud.client("ec2").describe_instances()["Reservations"]
     return {
         f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{instance['InstanceId']}": {
@@ -335,7 +337,7 @@ def _resource_policies(cloud: LocalCloud) -> dict[str, Any]:
 
 
 def _services(cloud: LocalCloud) -> dict[str, Any]:
-    """Return what was deployed that AWS's services act on, as their own APIs describe it."""
+    """Return the deployed resources that AWS's services act on, as described by their APIs."""
     scheduler, states, ecs = (cloud.client(service) for service in ("scheduler", "stepfunctions", "ecs"))
     sqs = cloud.client("sqs")
     schedules = [

@@ -1,7 +1,7 @@
-"""What is asked of IAM without a recorded call, from what was deployed: most of it by AWS's services.
+"""IAM requests without a recorded call, derived from the deployment; mostly by AWS's services.
 
 The local cloud records what the product calls and what Scheduler and Step Functions call for it; the rest
-happens inside of AWS: logs, traces, images, mounts, undeliverable messages, alarms.
+happens inside AWS: logs, traces, images, mounts, undeliverable messages, alarms.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def protecting(recording: Recording, resource: str) -> Mapping[str, Any] | None:
 
 
 def requests_of_services(recording: Recording) -> Iterator[Request]:
-    """Return what services ask for, with the policies of those whose roles they take."""
+    """Return the requests of services, with the policies of the roles that they assume."""
     yield from _of_scheduler(recording)
     yield from _of_machines(recording)
     yield from _of_functions(recording)
@@ -65,13 +65,13 @@ def requests_of_services(recording: Recording) -> Iterator[Request]:
 
 
 def takings_of_roles(recording: Recording) -> Iterator[Request]:
-    """Return who takes which role: services that are given one, by a call or by the template."""
+    """Return the services that assume each role, passed by a call or in the template."""
     found = {
         (one.resource, one.context["iam:PassedToService"])
         for one in recording.asked
         if one.action == "iam:PassRole"
     }
-    # A file system that was not indexed meanwhile has a role all the same.
+    # A file system that was not indexed also has a role.
     found |= {(role, "ecs-tasks.amazonaws.com") for role in recording.trust if "-task-fs-" in role}
     services = recording.services
     found |= {(one["Target"]["RoleArn"], "scheduler.amazonaws.com") for one in services["schedules"]}
@@ -80,7 +80,7 @@ def takings_of_roles(recording: Recording) -> Iterator[Request]:
     group = _arn(recording, "scheduler", "schedule-group/tidemark")
     task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
     # Source: EventBridge Scheduler User Guide, "Confused deputy prevention"; Amazon ECS Developer Guide,
-    # "Amazon ECS task IAM role". Of the others no such key is documented, so none is sent here.
+    # "Amazon ECS task IAM role". No such key is documented for other services, so none is sent.
     sources = {"scheduler.amazonaws.com": group, "ecs-tasks.amazonaws.com": task}
     for role, service in sorted(found):
         context = {}
@@ -138,7 +138,8 @@ def _of_functions(recording: Recording) -> Iterator[Request]:
 
 
 def _of_workers(recording: Recording) -> Iterator[Request]:
-    """ECS takes the execution role; on an instance, its own role does the same."""
+    """Return the requests to start a worker: by ECS as the execution role, or by an instance as its own
+    role."""
     instances = {role: role.partition("-ec2-")[2] for role in recording.trust if "-ec2-fs-" in role}
     for definition in recording.services["definitions"]:
         (container,) = definition["containerDefinitions"]
@@ -167,7 +168,7 @@ def _mount(recording: Recording, role: str, file_system: str) -> Iterator[Reques
 
 
 def _of_alarms(recording: Recording) -> Iterator[Request]:
-    """Return what CloudWatch asks for an alarm, with the one key that it is documented to send.
+    """Return the requests of CloudWatch for an alarm, with the one documented condition key.
 
     Source: Amazon SNS Developer Guide, "Compatibility of event sources with encrypted topics" and "Example
     cases for Amazon SNS access control".
@@ -185,7 +186,7 @@ def _of_alarms(recording: Recording) -> Iterator[Request]:
 
 
 def _of_removals(recording: Recording) -> Iterator[Request]:
-    """Return what the functions ask that stop a Fargate task which its session has left running."""
+    """Return the requests of functions that stop a Fargate task left running by its session."""
     context = {"ecs:cluster": _arn(recording, "ecs", "cluster/tidemark-workers")}
     for function in recording.services["functions"]:
         if function["FunctionName"] in {"tidemark-sweep", "tidemark-launch-worker", "tidemark-remove-worker"}:
@@ -195,7 +196,7 @@ def _of_removals(recording: Recording) -> Iterator[Request]:
 
 
 def _of_backups(recording: Recording) -> Iterator[Request]:
-    """Return what AWS Backup asks as its role, which has a managed policy: the text is the one moto carries.
+    """Return the requests of AWS Backup as its role; the text of its managed policy is moto's.
 
     Source: AWS Backup Developer Guide, "Access control", "Creating backup copies across AWS Regions", and
     "Encryption for backups in AWS Backup".

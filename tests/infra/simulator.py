@@ -1,7 +1,7 @@
-"""A second judge: the npm package @cloud-copilot/iam-simulate, which shares nothing with judge.py.
+"""A second evaluator: the npm package @cloud-copilot/iam-simulate, which shares no code with judge.py.
 
 It validates policies, actions, resources and condition keys against AWS's own lists, and evaluates resource
-policies and trust policies too. Its licence is the AGPL: it runs as a process of its own, for tests only.
+policies and trust policies too. Its licence is the AGPL: it runs in a separate process, for tests only.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tests.infra.judge import Statement
 
 DRIVER = Path(__file__).with_name("iam_simulate.mjs")
 ALLOWED, DENIED, FORBIDDEN = "Allowed", "ImplicitlyDenied", "ExplicitlyDenied"
-# What every request of boto3's default configuration has.
+# Context of every request with boto3's default configuration.
 OF_EVERY_REQUEST = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """What IAM decides on."""
+    """One authorization request to IAM."""
 
     principal: str  # ARN of a role, or the name of a service: states.amazonaws.com
     action: str
@@ -38,9 +38,9 @@ class Request:
 
 
 def simulate(requests: Iterable[Request], *, account: str, directory: Path) -> list[str]:
-    """Return the answer to each request: ALLOWED, DENIED, FORBIDDEN, or "Invalid: ..." and why.
+    """Return the result of each request: ALLOWED, DENIED, FORBIDDEN, or "Invalid: ..." with the reason.
 
-    One process of Node answers all. `directory` gets the file that it reads.
+    One Node process evaluates all requests. Its input file is written to `directory`.
     """
     ids: dict[str, str] = {}  # of policies, by their text
 

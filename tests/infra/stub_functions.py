@@ -1,7 +1,7 @@
-"""Functions that answer as Tidemark's do, without doing anything: shipped to ministack in their place.
+"""Stubs that return results like Tidemark's functions, deployed to ministack in their place.
 
-Runs on ministack's Python, which has botocore and nothing of Tidemark. A file system's id tells how its
-session goes, so that one deployment shows several. Each call is noted in a file of its home.
+Runs on ministack's Python, which has botocore but not Tidemark. A file system's id determines the course of
+its session, so that one deployment covers several cases. Calls are recorded in a file in its home.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 GOOD, BROKEN, UNREADABLE, SHARED = "fs-0", "fs-1", "fs-2", "fs-3"
-CALLS = "calls"  # a line for each: [name, event]
+CALLS = "calls"  # one line per call: [name, event]
 COPY = {"region": "eu-west-1", "vault": "wine-copies", "account": None, "keep_days": None}
 NAMES = (
     "await_index",
@@ -38,7 +38,7 @@ NAMES = (
 
 
 class BackupJobFailed(Exception):
-    """Its name is the error that the state machine sees."""
+    """Its name is the error name in the state machine."""
 
 
 class CrawlFailed(Exception):
@@ -149,7 +149,7 @@ def _send_success(token: str, output: Any) -> None:
 
 
 def handler(name: str) -> Callable[[Any, Any], Any]:
-    """Return what stands for `lambdas/<name>.py`."""
+    """Return the stub of `lambdas/<name>.py`."""
 
     def call(event: Any, _context: Any) -> Any:
         with (Path.home() / CALLS).open("a") as calls:

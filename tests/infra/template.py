@@ -1,4 +1,4 @@
-"""Ways to look into a CloudFormation template."""
+"""Helpers to read a CloudFormation template."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a value that may stand alone or in a list, as a list."""
+    """Return a single value or a list, as a list."""
     return value if isinstance(value, list) else [value]

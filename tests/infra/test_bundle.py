@@ -34,7 +34,7 @@ def test_the_asset_is_at_most_25_mb_zipped(asset: bundle.Bundle) -> None:
     assert size <= 25_000_000
 
 
-def test_extension_modules_are_for_arm64_and_say_so(asset: bundle.Bundle) -> None:
+def test_extension_modules_are_built_and_named_for_arm64(asset: bundle.Bundle) -> None:
     modules = list(asset.directory.rglob("*.so"))
     assert modules
     for module in modules:
@@ -46,7 +46,7 @@ def test_extension_modules_are_for_arm64_and_say_so(asset: bundle.Bundle) -> Non
     assert all((asset.directory / name / "RECORD").exists() for name in wheels)
 
 
-def test_every_import_of_ours_is_in_the_asset(asset: bundle.Bundle) -> None:
+def test_every_imported_module_is_in_the_asset(asset: bundle.Bundle) -> None:
     missing = {
         (path.relative_to(asset.directory).as_posix(), module)
         for package in ("lambdas", "tidemark")
@@ -56,7 +56,7 @@ def test_every_import_of_ours_is_in_the_asset(asset: bundle.Bundle) -> None:
         and not (asset.directory / module.replace(".", "/")).with_suffix(".py").exists()
         and not (asset.directory / module.replace(".", "/")).is_dir()
     }
-    # The repository's store is the CLI's and the worker's; no function imports it.
+    # Only the CLI and the worker use the repository's store; no function imports it.
     assert {module for file, module in missing if file != "tidemark/aws/s3_store.py"} == set()
 
 
@@ -74,16 +74,14 @@ def test_no_function_imports_what_lambdas_do_not_ship(asset: bundle.Bundle) -> N
     assert "tidemark.aws.s3_store" not in reached
 
 
-def test_what_lambda_brings_and_what_nobody_runs_is_left_out(asset: bundle.Bundle) -> None:
+def test_runtime_packages_and_unused_files_are_not_in_the_asset(asset: bundle.Bundle) -> None:
     names = {path.name for path in asset.directory.iterdir()}
     assert names.isdisjoint({"boto3", "botocore", "urllib3", "pyarrow", "pydantic", "bin"})
     assert not list(asset.directory.rglob("*.pyc"))
     assert not (asset.directory / "tidemark" / "cli").exists()
 
 
-def test_the_same_sources_give_the_same_asset_and_others_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_asset_depends_only_on_its_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("tidemark", "lambdas", "worker_image"):
         shutil.copytree(bundle.SOURCES / package, tmp_path / package)
     before = bundle.lambda_asset(), bundle.worker_context()
@@ -98,10 +96,8 @@ def test_the_same_sources_give_the_same_asset_and_others_another(
     assert bundle.worker_context() == bundle.worker_context()
 
 
-def test_what_a_host_has_compiled_makes_no_other_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is there for the local cloud, in a directory of its own; Docker leaves it out."""
+def test_host_compiled_files_do_not_change_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in a separate directory for the local cloud; Docker excludes it."""
     for package in ("tidemark", "worker_image"):
         shutil.copytree(bundle.SOURCES / package, tmp_path / package, ignore=shutil.ignore_patterns("*.so"))
     monkeypatch.setattr(bundle, "SOURCES", tmp_path)
@@ -117,7 +113,7 @@ def test_what_a_host_has_compiled_makes_no_other_image(
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o000])
-def test_what_is_shipped_has_the_same_modes_under_every_umask(
+def test_assets_have_the_same_modes_under_every_umask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
 ) -> None:
     """Source: AWS Lambda Developer Guide, "Troubleshoot deployment issues", permission denied."""
@@ -133,7 +129,7 @@ def test_what_is_shipped_has_the_same_modes_under_every_umask(
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027])
-def test_the_assembly_has_them_too(tmp_path: Path, umask: int) -> None:
+def test_the_assembly_has_the_same_modes_under_every_umask(tmp_path: Path, umask: int) -> None:
     command = [sys.executable, "app.py", "--output", str(tmp_path / "cdk.out")]
     subprocess.run(command, cwd=bundle.SOURCES, check=True, umask=umask)
     assets = [path for path in (tmp_path / "cdk.out").glob("asset.*") if path.is_dir()]
@@ -147,9 +143,7 @@ def modes(directory: Path) -> set[tuple[bool, int]]:
     return {(path.is_dir(), path.stat().st_mode & 0o7777) for path in (directory, *directory.rglob("*"))}
 
 
-def test_old_bundles_are_forgotten_but_not_the_newest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_bundles_are_removed_but_not_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "BUILD", tmp_path)
     for number in range(bundle.KEPT + 3):
         made = bundle._built("kind", f"key{number}", lambda directory: (directory / "file").touch())
@@ -159,7 +153,7 @@ def test_old_bundles_are_forgotten_but_not_the_newest(
     assert f"key{bundle.KEPT + 2}" in left
 
 
-def test_requirements_keep_their_hashes_without_what_the_runtime_brings() -> None:
+def test_requirements_keep_their_hashes_without_the_runtimes_packages() -> None:
     head = "# made by a tool\n"
     brought = "botocore==1 \\\n    --hash=sha256:aa\n    # via x\n"
     wanted = "wrapt==2 ; sys_platform == 'linux' \\\n    --hash=sha256:bb\n"
@@ -184,7 +178,7 @@ def _is_module(package: str, name: str) -> bool:
 
 
 def _run_at_import(tree: ast.Module) -> list[ast.stmt]:
-    """Return the statements that run; what stands under TYPE_CHECKING does not."""
+    """Return the statements that run, without those under TYPE_CHECKING."""
     kept = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     hidden = {
         inner

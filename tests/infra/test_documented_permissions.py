@@ -1,6 +1,6 @@
-"""Roles against the sentences of the API references: what an operation demands beyond its own action.
+"""Checks roles against the API references: permissions that an operation requires beyond its own action.
 
-The Service Authorization Reference, and the simulators built on it, leave such permissions out.
+The Service Authorization Reference, and the simulators built on it, omit such permissions.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NOT_FOR_US = {
     ("s3 PutObject", "s3:PutObjectAcl"): "for a request with an ACL; the bucket has ACLs switched off",
     ("s3 PutObject", "s3:PutObjectTagging"): "for a request with tags; the product sends none",
 }
-# Operations that only the command line calls: its caller is a person, with the permissions of that person.
+# Operations that only the CLI calls, with the permissions of its user.
 OF_THE_COMMAND_LINE = {"backup ListRecoveryPointsByBackupVault", "stepfunctions StartExecution"}
-# Operations that a run of tests/infra/recording.py calls by chance only, or never.
+# Operations that tests/infra/recording.py calls only sometimes, or never.
 NOT_RECORDED = {
     "stepfunctions SendTaskFailure": "a worker that fails sends it; granted with SendTaskSuccess",
     "ecs DescribeTasks": "only a task that its session has left running: see service_requests.py",
@@ -43,7 +43,7 @@ def deployed_operations() -> set[tuple[str, str]]:
 
 
 def own_actions(service: str, operation: str) -> set[str]:
-    """Return the actions that an operation is named by; of a transaction, those of its parts."""
+    """Return the actions named after an operation; for a transaction, those of its parts."""
     if operation == "TransactWriteItems":
         return set(TRANSACTION_PARTS.values()) - {"dynamodb:GetItem", "dynamodb:ConditionCheckItem"}
     return set(actions_of(service, operation))

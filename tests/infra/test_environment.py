@@ -1,4 +1,4 @@
-"""`make setup` where something is missing: it says what, and what to do."""
+"""`make setup` with missing requirements: the error names the cause and the fix."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def program(path: Path, script: str) -> Path:
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No package index in reach, whatever this machine is configured with."""
+    """No reachable package index, regardless of this machine's configuration."""
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     for name, value in ALONE.items():
         monkeypatch.setenv(name, value)
 
 
-def test_an_old_python_is_told_what_is_needed() -> None:
+def test_an_old_python_gets_an_error_with_the_required_version() -> None:
     with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, and this is 3\.9\.2.*PYTHON="):
         check_python((3, 9, 2))
     check_python((3, 14, 0))
 
 
-def test_an_old_python_can_read_the_module_that_says_so() -> None:
+def test_an_old_python_can_parse_the_module_that_checks_it() -> None:
     ast.parse(Path(environment.__file__).read_text(), feature_version=(3, 7))
 
 
@@ -49,13 +49,14 @@ def test_without_the_venv_module_nothing_is_left_behind(
     said = "mkdir -p $3/bin; ln -s /bin/false $3/bin/python; echo ensurepip is not available; exit 1"
     monkeypatch.setattr(sys, "executable", str(program(tmp_path / "python", said)))
     with pytest.raises(
-        SystemExit, match=r"could not be made:\n  ensurepip is not.*\n.*apt install python3-venv"
+        SystemExit,
+        match=r"cannot create the virtual environment .*:\n  ensurepip is not.*\n.*apt install python3-venv",
     ):
         make_environment(tmp_path / ".venv")
     assert not (tmp_path / ".venv").exists()
 
 
-def test_half_an_environment_is_made_anew(tmp_path: Path) -> None:
+def test_an_incomplete_environment_is_created_again(tmp_path: Path) -> None:
     directory = tmp_path / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
     make_environment(directory)
@@ -66,7 +67,7 @@ def test_half_an_environment_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_without_a_package_index_pip_says_what_to_set(tmp_path: Path) -> None:
+def test_without_a_package_index_pips_error_gives_the_fix(tmp_path: Path) -> None:
     directory = tmp_path / ".venv"
     make_environment(directory)
     with pytest.raises(SystemExit) as failure:
@@ -77,7 +78,7 @@ def test_without_a_package_index_pip_says_what_to_set(tmp_path: Path) -> None:
     assert last == WAY_OUT
 
 
-def test_what_uv_says_is_shown_with_what_to_set(tmp_path: Path) -> None:
+def test_uvs_error_is_shown_with_the_fix(tmp_path: Path) -> None:
     program(tmp_path / "bin" / "python", "exit 0")
     program(tmp_path / "bin" / "uv", "echo 'error: invalid peer certificate: UnknownIssuer' >&2; exit 2")
     with pytest.raises(SystemExit) as failure:
@@ -91,7 +92,7 @@ def test_what_uv_says_is_shown_with_what_to_set(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("by", ["file", "environment"])
-def test_uv_asks_the_index_that_pip_is_configured_with(
+def test_uv_uses_the_index_of_pips_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     index, certificate = "https://packages.example.com/simple", "/etc/company.pem"

@@ -1,4 +1,4 @@
-"""Few file systems are named one by one; many are a pattern with its reason."""
+"""Few file systems are named one by one; for many, the grant is a pattern with a reason."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def ids(count: int) -> list[str]:
     return [f"fs-{number:017x}" for number in range(count)]
 
 
-def test_as_many_as_fit_into_a_role_are_named() -> None:
+def test_file_systems_that_fit_into_a_role_are_named() -> None:
     [grant] = on_file_systems(NAMES, ids(MOST_NAMED), "ClientMount")
     assert grant.actions == ("elasticfilesystem:ClientMount",)
     assert [arn.rpartition("/")[2] for arn in grant.resources] == ids(MOST_NAMED)
     assert grant.why_pattern is None
 
 
-def test_more_are_those_of_the_account_and_region_for_a_reason() -> None:
+def test_too_many_file_systems_are_a_pattern_of_account_and_region_with_a_reason() -> None:
     [grant] = on_file_systems(NAMES, ids(MOST_NAMED + 1), "ClientMount")
     [arn] = grant.resources
     assert arn.endswith(":file-system/*")
@@ -27,5 +27,5 @@ def test_more_are_those_of_the_account_and_region_for_a_reason() -> None:
     assert grant.why_pattern
 
 
-def test_no_file_systems_need_no_grant() -> None:
+def test_without_file_systems_there_is_no_grant() -> None:
     assert on_file_systems(NAMES, [], "ClientMount") == []

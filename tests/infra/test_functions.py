@@ -1,4 +1,4 @@
-"""Every file of `lambdas/` with a handler is a function, and gets exactly the settings it reads."""
+"""Every file of `lambdas/` with a handler is a function with exactly the settings that it reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No role may do more than it names: against IAM's own list of actions and their resources."""
+"""Roles have no wildcard permissions: checked against IAM's list of actions and resources."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import cfnlint
 
 from tests.infra.template import Template, as_list, resources, statements, text_of
 
-# The Service Authorization Reference, as cfn-lint carries it.
+# The Service Authorization Reference, from cfn-lint.
 REFERENCE: dict[str, Any] = json.loads(
     (Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text()
 )
-# What the reference gives no resource for, but the CDK's own grant names the state machine: see the note in
+# Without a resource in the reference, although the CDK's own grant names the state machine: see the note in
 # docs/first-day-on-aws.md.
 NAMED_ALL_THE_SAME = {"states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"}
-# What has a resource level but cannot be named: a condition restricts it instead.
+# With a resource level but without a known name: a condition restricts it instead.
 RESTRICTED_BY_CONDITION = {"ecs:ListTasks"}
 
 
@@ -36,7 +36,7 @@ def test_every_action_exists(main: Template) -> None:
             assert name.lower() in REFERENCE[service]["Actions"], (role, action)
 
 
-def test_a_star_stands_only_where_iam_has_no_resource_level(main: Template) -> None:
+def test_a_star_is_used_only_where_iam_has_no_resource_level(main: Template) -> None:
     for role, statement in statements(main):
         for action in as_list(statement["Action"]):
             service, name = action.split(":")
@@ -49,11 +49,11 @@ def test_a_star_stands_only_where_iam_has_no_resource_level(main: Template) -> N
 
 
 def test_a_pattern_of_resources_stays_within_the_deployment(main: Template) -> None:
-    """Its names, its vaults' Regions, its conditions; what is left is said here with its reason."""
+    """By its names, its vaults' Regions or its conditions; exceptions are listed with their reason."""
     elsewhere = {
-        # made by AWS under ids of its own, in this account
+        # AWS generates these ids, in this account
         r"arn:<AWS::Partition>:backup:(eu-central-1|eu-west-1|us-east-1):<AWS::AccountId>:recovery-point:\*",
-        # where a worker stands comes from the file system's mount targets
+        # the worker's network comes from the file system's mount targets
         r"arn:<AWS::Partition>:ec2:eu-central-1:<AWS::AccountId>:(subnet|security-group|network-interface)/\*",
         r"arn:<AWS::Partition>:ec2:eu-central-1::image/\*",
         r"arn:<AWS::Partition>:ssm:eu-central-1::parameter/aws/service/ami-amazon-linux-latest/\*",
@@ -66,7 +66,7 @@ def test_a_pattern_of_resources_stays_within_the_deployment(main: Template) -> N
             assert ours or any(re.fullmatch(pattern, resource) for pattern in elsewhere), (role, resource)
 
 
-def test_a_role_is_passed_only_to_the_service_it_is_for(main: Template) -> None:
+def test_a_role_is_passed_only_to_its_service(main: Template) -> None:
     passed = [
         statement for _, statement in statements(main) if "iam:PassRole" in as_list(statement["Action"])
     ]
@@ -108,7 +108,7 @@ def test_a_worker_cannot_write_to_a_file_system(main: Template) -> None:
         assert len(as_list(statement["Resource"])) == 1
 
 
-def test_nobody_may_delete_recovery_points_indexes_or_keys(main: Template) -> None:
+def test_no_role_may_delete_recovery_points_indexes_or_keys(main: Template) -> None:
     forbidden = re.compile(
         r"(backup|s3|kms|dynamodb):(Delete(?!Item)|ScheduleKeyDeletion|DisableKey|Put.*Policy)\w*"
     )

@@ -1,6 +1,6 @@
-"""The largest configurations that are accepted, measured against what AWS accepts.
+"""The largest accepted configurations, measured against AWS's limits.
 
-References are resolved to the longest value that they can have: the template itself says less, or more.
+References are resolved to their longest possible values, which may differ in size from the template.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tidemark.policy.configuration import load
 from tidemark.policy.documents import lists_of
 from tidemark.settings import WorkerSettings
 
-# limit -> (what AWS accepts, where AWS says so)
+# limit -> (value, source in AWS's documentation)
 LIMITS = {
     "inline policies of a role": (10_240, 'IAM User Guide, "IAM and AWS STS quotas"'),
     "managed policies of a role": (10, 'IAM User Guide, "IAM and AWS STS quotas"'),
@@ -55,7 +55,7 @@ CONFIGURATIONS = {
     "one policy": {"policies": 1, "file_systems": MOST_FILE_SYSTEMS, "exclude": 4_080},
     "one policy, long ids": {"policies": 1, "file_systems": MOST_FILE_SYSTEMS, "digits": 40},
     "fifty policies": {"policies": 50, "file_systems": MOST_FILE_SYSTEMS // 50, "vaults": 1},
-    # As many as the template's resources, and its characters, can hold.
+    # Limited by the template's number of resources and its size.
     "most policies": {"policies": 125, "file_systems": 6, "vaults": 1, "exclude": 500},
     "most named": {"policies": 1, "file_systems": MOST_NAMED, "exclude": 4_080, "digits": 40, "ec2": True},
     # Each file system has two roles and a profile.
@@ -75,7 +75,7 @@ def check(limit: str, measured: int, what: str = "") -> None:
 
 
 class Anything(dict[str, Any]):
-    """Every resource, its name and its ARN as long as they can be."""
+    """Every resource, with the longest possible names and ARNs."""
 
     def __contains__(self, _key: object) -> bool:
         return True
@@ -97,7 +97,7 @@ class Longest(dict[str, str]):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A synthesized configuration: its template as it is written, and with its references resolved."""
+    """A synthesized configuration: its raw template, and the template with resolved references."""
 
     size: int
     template: Template
@@ -150,7 +150,7 @@ def test_every_parameter_is_accepted(deployment: Deployment) -> None:
             check("standard parameter", len(parameter["Value"].encode()), name)
 
 
-def test_a_policy_is_changed_after_its_lists_are_made(
+def test_a_policy_is_changed_after_its_lists_are_created(
     deployment: Deployment,
 ) -> None:
     parameters = {
@@ -183,7 +183,7 @@ def test_every_function_machine_and_schedule_is_accepted(deployment: Deployment)
 
 
 def longest_worker(exclude: tuple[str, ...]) -> WorkerSettings:
-    """Return the most that a worker is told, in the partition with the longest names."""
+    """Return the largest environment of a worker, in the partition with the longest names."""
     assert not list(exclude_problems((), exclude))
     file_system = f"fs-{'0' * 40}"
     return WorkerSettings(
@@ -199,7 +199,7 @@ def longest_worker(exclude: tuple[str, ...]) -> WorkerSettings:
 
 
 def filled(name: str) -> tuple[str, ...]:
-    """Return the longest list of directories of such a name that is accepted."""
+    """Return the longest accepted list of directories with such a name."""
     paths: list[str] = []
     while not list(exclude_problems((), [*paths, f"/{name}"])):
         paths.append(f"/{name}")
@@ -243,7 +243,7 @@ def test_a_thousand_file_systems_are_deployed_and_can_change(tmp_path: Path, cou
 
 
 def deployed(cloud: LocalCloud, path: Path) -> int:
-    """Return how many file systems there are in the policies, each of which is as it is configured."""
+    """Return the number of file systems in the policies, after checking each against the configuration."""
     ssm = cloud.client("ssm")
     policies = load(path, sdk_regions()).policies
     assert [read_policy(ssm, "d" * 20, policy.name) for policy in policies] == list(policies)

@@ -1,4 +1,4 @@
-"""Second opinions on the templates: cfn-lint, and that cdk-nag was asked at all."""
+"""Independent checks of the templates: cfn-lint, and that cdk-nag was applied."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-# One of each public partition: not all offer the same types of resources (E3006).
+# One Region of each public partition: resource types differ between partitions (E3006).
 REGIONS = ("eu-central-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1")
 
 
-def test_cfn_lint_has_nothing_to_say(assembly: Path, tmp_path: Path) -> None:
+def test_cfn_lint_reports_no_problems(assembly: Path, tmp_path: Path) -> None:
     templates = [_as_in_aws(path, tmp_path) for path in sorted(assembly.glob("*.template.json"))]
     assert len(templates) == 3
-    # W3005 calls a dependency of the CDK's redundant where it is merely plain.
+    # W3005 reports explicit dependencies of the CDK as redundant.
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005"]
     command += ["--regions", *REGIONS, "--"]
     result = subprocess.run([*command, *map(str, templates)], capture_output=True, text=True, check=False)
@@ -24,10 +24,10 @@ def test_cfn_lint_has_nothing_to_say(assembly: Path, tmp_path: Path) -> None:
 
 
 def _as_in_aws(template: Path, directory: Path) -> Path:
-    """Return a copy whose state machines are those of the partition `aws`.
+    """Return a copy with the state machines of the partition `aws`.
 
-    cfn-lint reads definitions without their substitutions, and its pattern for a Resource (E3601) takes no
-    other partition, nor a placeholder. So it still checks everything else in them.
+    cfn-lint reads definitions without their substitutions, and its pattern for a Resource (E3601) accepts
+    neither other partitions nor placeholders. With this copy it still checks the rest.
     """
     copy = directory / template.name
     copy.write_text(template.read_text().replace("arn:${Partition}:states:::", "arn:aws:states:::"))
@@ -40,7 +40,7 @@ def test_cdk_nag_saw_the_deployment(assembly: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_cdk_nag_would_stop_the_synthesis_of_what_it_finds(tmp_path: Path) -> None:
+def test_a_cdk_nag_finding_stops_the_synthesis(tmp_path: Path) -> None:
     from aws_cdk import Stack, Validations
     from aws_cdk import aws_s3 as s3
     from cdk_nag import AwsSolutionsChecks

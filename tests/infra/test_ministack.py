@@ -1,8 +1,8 @@
-"""A second opinion on CloudFormation and Step Functions: ministack deploys the stacks and runs the machines.
+"""An independent check of CloudFormation and Step Functions: ministack deploys the stacks and runs the
+machines.
 
-What it does not do, it cannot judge: it checks no scope of variables, no permissions, no quotas, and not
-whether what a `Ref` names is there. Its functions' errors are all called Runtime.HandlerError, and its
-context object has no RedriveCount.
+It does not check scopes of variables, permissions, quotas, or whether the target of a `Ref` exists. All
+errors of its functions are named Runtime.HandlerError, and its context object has no RedriveCount.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.infra.template import Template, resources
 
 pytestmark = pytest.mark.cloud
 
-# What the templates leave to CloudFormation or the service to name.
+# Resources that CloudFormation or the service names.
 CHANCE = {"AWS::IAM::Role", "AWS::IAM::InstanceProfile", "AWS::KMS::Key"}
 
 
@@ -161,17 +161,17 @@ def test_a_failed_session_does_not_stop_the_others_and_is_named(deployed: Deploy
 # --- What the templates resolve to -------------------------------------------------------------------------
 
 
-def test_both_clouds_resolve_the_templates_alike(
+def test_both_clouds_resolve_the_templates_equally(
     deployed: Deployed, local: LocalCloud, main: Template
 ) -> None:
-    """Fn::Join, Fn::Sub, Fn::GetAtt and Ref, in two implementations that share nothing."""
+    """Fn::Join, Fn::Sub, Fn::GetAtt and Ref, in two independent implementations."""
     theirs, ours = (resolved(cloud.client, main) for cloud in (deployed.cloud, local))
     assert len(theirs) > 50
     assert theirs == ours
 
 
 def resolved(client: MakeClient, main: Template) -> dict[str, Any]:
-    """Return what was made of a template's expressions, by the kind and name of the resource."""
+    """Return the values of a template's expressions, by type and name of the resource."""
     found: dict[str, Any] = {}
     states, functions, iam, ssm = (client(name) for name in ("stepfunctions", "lambda", "iam", "ssm"))
     for one in resources(main, "AWS::StepFunctions::StateMachine").values():
@@ -197,7 +197,7 @@ def resolved(client: MakeClient, main: Template) -> dict[str, Any]:
 
 
 def by_logical_ids(found: dict[str, Any], cloudformation: Any) -> dict[str, Any]:  # a CloudFormation client
-    """Return what was found with logical ids in place of the names that a cloud made up."""
+    """Return `found` with logical ids in place of generated names."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName="Tidemark-cellar")
     text = json.dumps(found)
     for one in (one for page in pages for one in page["StackResourceSummaries"]):
@@ -219,14 +219,14 @@ def test_a_transition_to_no_state_fails(deployed: Deployed) -> None:
     assert "Nowhere" in ended["cause"]
 
 
-def test_an_expression_that_is_none_is_refused(deployed: Deployed) -> None:
+def test_an_invalid_expression_is_refused(deployed: Deployed) -> None:
     careless = json.loads(deployed.definition("policy-run"))
     careless["States"]["Done"]["Output"] = "{% $results[ %}"
     with pytest.raises(ClientError, match="InvalidDefinition"):
         deployed.create(careless)
 
 
-def test_a_type_of_resource_that_is_none_is_refused(cloud: Ministack, assembly: Path, tmp_path: Path) -> None:
+def test_an_unknown_resource_type_is_refused(cloud: Ministack, assembly: Path, tmp_path: Path) -> None:
     stubbed = ministack.with_stubs(assembly, tmp_path)
     path = stubbed / "Tidemark-cellar-eu-west-1.template.json"
     path.write_text(path.read_text().replace("AWS::KMS::Key", "AWS::KMS::Lock"))

@@ -1,4 +1,4 @@
-"""The alarms watch metrics that somebody writes, and tell the topic."""
+"""The alarms use metrics that the functions publish, and notify the topic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from tests.infra.template import Template, resources, text_of
 
 
-def test_three_things_call_somebody(main: Template) -> None:
+def test_three_alarms_notify_the_topic(main: Template) -> None:
     alarms = {alarm["AlarmName"]: alarm for alarm in resources(main, "AWS::CloudWatch::Alarm").values()}
     assert {name: alarm["MetricName"] for name, alarm in alarms.items()} == {
         "cellar-failed-session": "ExecutionsFailed",
@@ -20,8 +20,8 @@ def test_three_things_call_somebody(main: Template) -> None:
         assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "notBreaching")
 
 
-def test_alarms_and_dashboard_read_what_the_functions_of_this_deployment_write(main: Template) -> None:
-    """What they write is held to the same names by tests/lambdas/test_metrics.py."""
+def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template) -> None:
+    """tests/lambdas/test_metrics.py checks the names of the published metrics."""
     (alarm,) = (a for a in resources(main, "AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Tidemark")
     assert alarm["Dimensions"] == [{"Name": "deployment", "Value": "cellar"}]
     (dashboard,) = resources(main, "AWS::CloudWatch::Dashboard").values()

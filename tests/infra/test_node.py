@@ -1,4 +1,4 @@
-"""npm where there is no registry, and who needs npm at all."""
+"""npm without a registry, and the make targets that need npm."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOWHERE = "http://127.0.0.1:1/"  # nothing listens on this port
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that needs one package, and no registry in reach."""
+    """A project that needs one package, without a reachable registry."""
     for name in [name for name in os.environ if name.lower().startswith("npm_config_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("npm_config_registry", NOWHERE)
@@ -35,7 +35,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def test_without_a_registry_npm_says_what_to_set(directory: Path) -> None:
+def test_without_a_registry_npms_error_gives_the_fix(directory: Path) -> None:
     with pytest.raises(ConfigurationError) as failure:
         node.fetch(directory)
     first, *said, last = str(failure.value).splitlines()
@@ -45,7 +45,7 @@ def test_without_a_registry_npm_says_what_to_set(directory: Path) -> None:
     assert not (directory / "node_modules" / ".ready").exists()
 
 
-def test_the_command_line_says_so_and_fails(directory: Path) -> None:
+def test_the_command_prints_the_error_and_fails(directory: Path) -> None:
     shutil.copytree(node.SOURCES / "infra", directory / "infra")
     (directory / "tidemark").symlink_to(node.SOURCES / "tidemark")
     for command in ("fetch",), ("npx", "cdk", "--version"):
@@ -89,7 +89,7 @@ def test_what_is_installed_is_not_fetched_again_until_the_lock_changes(directory
     ("target", "needs"),
     [("demo", False), ("setup", False), ("check", False), ("test", True), ("synth", True)],
 )
-def test_only_what_calls_npms_programs_fetches_them(target: str, needs: bool) -> None:
+def test_only_targets_that_use_npm_programs_fetch_them(target: str, needs: bool) -> None:
     command = ["make", "--dry-run", "--always-make", target]
     told = subprocess.check_output(command, cwd=node.SOURCES, text=True)
     assert "infra.environment" in told

@@ -1,4 +1,4 @@
-"""The CLI and the functions read back what the synthesis wrote."""
+"""The CLI and the functions can read the synthesized parameters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_each_policy_is_stored_as_it_is_configured(
     assert stored == set(load(configuration_file, sdk_regions()).policies)
 
 
-def test_the_resources_are_what_the_cli_looks_for(parameters: dict[str, str]) -> None:
+def test_the_resources_parameter_has_the_fields_that_the_cli_reads(parameters: dict[str, str]) -> None:
     resources = Resources.from_json(parameters["/cellar/resources"])
     assert resources.sessions_table == "cellar-sessions"
     assert resources.repository.endswith("/some/where")

@@ -1,4 +1,4 @@
-"""A deployment fits its Region's partition: it has no ARN and no address of another one.
+"""A deployment contains no ARN or address of another partition.
 
 In the same partitions, tests/infra/test_lint.py checks that CloudFormation offers the resource types, and
 tests/e2e/test_partitions.py runs sessions.
@@ -83,15 +83,15 @@ def test_nothing_that_is_deployed_names_a_partition(region: str, shared: Path) -
 
 
 def test_every_address_is_a_principal_or_of_the_regions_partition(region: str, shared: Path) -> None:
-    """All others end with AWS::URLSuffix, which CloudFormation fills in."""
+    """All others end with AWS::URLSuffix, which CloudFormation resolves."""
     found = {text for text in ADDRESS.findall(templates(region, shared)) if not PRINCIPAL.fullmatch(text)}
     via_dynamodb = {f"dynamodb.{region}.{ending}" for ending in ENDINGS[region]}
     assert found == {*via_dynamodb, console(region).removeprefix("https://")}
 
 
 @pytest.mark.parametrize("other", ["us-gov-west-1", "cn-north-1"])
-def test_what_is_deployed_differs_in_nothing_else(other: str, shared: Path) -> None:
-    """So whatever the other tests here check is so in these partitions, too."""
+def test_deployments_in_other_partitions_differ_in_nothing_else(other: str, shared: Path) -> None:
+    """So the results of the other tests in this folder hold in these partitions, too."""
     assert _without_region(other, shared) == _without_region("eu-central-1", shared)
 
 
@@ -117,7 +117,7 @@ def test_a_principal_of_one_partition_or_region_is_refused(principal: str) -> No
         service(principal)
 
 
-# Where the sources may join an address from its parts.
+# Sources that may build an address from its parts.
 JOINED = {
     "infra/names.py": "the path of service-linked roles' ARNs, equal in every partition",
     "tidemark/aws/executions.py": "the endings of every partition's addresses",
@@ -137,7 +137,7 @@ def test_no_source_has_a_literal_arn_or_the_ending_of_an_address() -> None:
 
 
 def careless_literals(source: str) -> list[str]:
-    """Return the strings that begin an ARN or end an address: parts of f-strings, no docstrings."""
+    """Return the strings that begin an ARN or end an address, including f-strings, without docstrings."""
     careless = re.compile(r"\barn:aws[a-z-]*:|^\.amazonaws")
     return [text for text in _strings(ast.parse(source)) if careless.search(text)]
 
@@ -158,5 +158,5 @@ def _strings(tree: ast.AST) -> Iterator[str]:
         'host = f"{bucket}.s3.{region}.amazonaws.com"',
     ],
 )
-def test_a_literal_would_be_noticed(careless: str) -> None:
+def test_a_literal_is_detected(careless: str) -> None:
     assert len(careless_literals(f'"""arn:aws:in:prose: is none."""\n{careless}\n')) == 1

@@ -1,6 +1,6 @@
-"""Whole sessions, judged by the policies that were deployed: every call was allowed to whoever made it.
+"""Whole sessions, evaluated against the deployed policies: every caller was allowed to make its calls.
 
-The local cloud enforces few policies, so that most missing grants would show in a real account only.
+The local cloud enforces few policies, so most missing grants would otherwise appear only in a real account.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tests.infra.judge import allows
 from tests.infra.recording import Recording
 from tests.infra.test_grants import REFERENCE, RESTRICTED_BY_CONDITION
 
-# Lambda's runtime would make the log group if the stack had not: refused, and of no consequence.
+# Lambda's runtime tries to create the log group, which the stack creates: refused, without effect.
 OF_NO_CONSEQUENCE = {"logs:CreateLogGroup"}
 
 
@@ -28,7 +28,7 @@ def test_every_call_of_a_session_was_granted(recording: Recording) -> None:
 
 
 @pytest.mark.cloud
-def test_a_call_is_judged_on_what_it_is_about_where_iam_looks_at_that(recording: Recording) -> None:
+def test_a_call_is_evaluated_on_its_resource_where_iam_checks_it(recording: Recording) -> None:
     vague = {one.action for one in recording.asked if one.resource == "*"}
     levels = {
         action
@@ -40,7 +40,7 @@ def test_a_call_is_judged_on_what_it_is_about_where_iam_looks_at_that(recording:
 
 
 @pytest.mark.cloud
-def test_everything_that_is_to_be_judged_has_happened(recording: Recording) -> None:
+def test_the_recording_contains_every_kind_of_request(recording: Recording) -> None:
     asked = recording.asked
     actions = {one.action for one in asked}
     wanted = {"iam:PassRole", "ec2:RunInstances", "ec2:CreateTags", "ec2:TerminateInstances", "kms:Decrypt"}
@@ -84,7 +84,7 @@ GRANTED = [
     ("action", "resource", "context", "granted"),
     [
         ("s3:GetObject", "arn:aws:s3:::b/tag-keys/1.json", {}, True),
-        ("s3:GetObject", "*", {}, True),  # the record could not tell the resource
+        ("s3:GetObject", "*", {}, True),  # the recorded resource is unknown
         ("s3:GetObject", "arn:aws:s3:::b/indexes/1", {}, False),
         ("s3:PutObject", "arn:aws:s3:::b/tag-keys/1.json", {}, False),
         ("ec2:TerminateInstances", "i", {"aws:ResourceTag/a": "1", "aws:ResourceTag/b": "x"}, True),
@@ -96,7 +96,7 @@ GRANTED = [
         ("s3:ListBucket", "b", {}, False),
     ],
 )
-def test_the_judge_refuses_what_is_not_granted(
+def test_the_evaluator_refuses_requests_without_a_grant(
     action: str, resource: str, context: dict[str, str], granted: bool
 ) -> None:
     assert allows(GRANTED, action, resource, context) == granted

@@ -1,4 +1,4 @@
-"""The tables' keys are the ones that the code reads and writes by."""
+"""The tables have the keys that the code uses."""
 
 from __future__ import annotations
 

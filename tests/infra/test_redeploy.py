@@ -15,7 +15,7 @@ from tests.infra.conftest import CONFIGURATION
 
 MAIN, COPIES, SPARE = "Tidemark-cellar", "Tidemark-cellar-eu-west-1", "Tidemark-cellar-us-east-1"
 REGIONS = {MAIN: "eu-central-1", COPIES: "eu-west-1", SPARE: "us-east-1"}
-# One resource that cannot be created: the first table, keys and vaults of all stacks, and late ones.
+# Resources that fail to be created: the first table, keys and vaults of all stacks, and late ones.
 FAILING = {
     "a table, after the other": ("dynamodb", "CreateTable", "cellar-indexes", None),
     "the bucket": ("s3", "CreateBucket", "cellar-repository", None),
@@ -73,9 +73,7 @@ def test_the_next_deployment_after_a_failed_first_one_succeeds(
     assert set(cloud.deploy(assembly)) == {MAIN, COPIES, SPARE}
 
 
-def test_what_is_kept_is_in_the_way_of_the_next_deployment_of_the_same_name(
-    cloud: LocalCloud, assembly: Path
-) -> None:
+def test_kept_resources_block_the_next_deployment_of_the_same_name(cloud: LocalCloud, assembly: Path) -> None:
     cloud.deploy(assembly)
     assert [destroy(cloud, stack) for stack in REGIONS] == ["DELETE_COMPLETE"] * 3
     for stack, region in REGIONS.items():
@@ -102,7 +100,7 @@ def test_a_bucket_with_an_index_in_it_is_not_destroyed(cloud: LocalCloud, destro
     assert destroy(cloud, MAIN) == "DELETE_FAILED"
     (failed,) = events(cloud, MAIN, REGIONS[MAIN], "DELETE_FAILED", "AWS::S3::Bucket")
     assert "BucketNotEmpty" in failed["ResourceStatusReason"]
-    # Its key is what it needs, and stays; the objects gone, the stack goes.
+    # Its key remains because it needs it. Without objects the stack can be deleted.
     s3.delete_object(Bucket=bucket, Key="indexes/a")
     versions = s3.list_object_versions(Bucket=bucket)
     for one in (*versions.get("Versions", ()), *versions.get("DeleteMarkers", ())):
@@ -111,7 +109,7 @@ def test_a_bucket_with_an_index_in_it_is_not_destroyed(cloud: LocalCloud, destro
 
 
 def destroy(cloud: LocalCloud, stack: str) -> str:
-    """Delete a stack and return the status that it ends with."""
+    """Delete a stack and return its final status."""
     cloudformation = cloud.client("cloudformation", REGIONS[stack])
     identifier = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
     cloudformation.delete_stack(StackName=stack)
@@ -123,7 +121,7 @@ def destroy(cloud: LocalCloud, stack: str) -> str:
 def events(
     cloud: LocalCloud, stack: str, region: str, status: str, kind: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the events of a stack's last life that have this status."""
+    """Return the events with this status since the stack was last created."""
     cloudformation = cloud.client("cloudformation", region)
     listed = cloudformation.list_stacks()["StackSummaries"]
     named = [one["StackId"] for one in listed if one["StackName"] == stack]

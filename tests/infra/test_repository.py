@@ -1,4 +1,4 @@
-"""The repository's bucket is private, encrypted, versioned and cleans up after dead workers."""
+"""The repository's bucket is private, encrypted, versioned, and expires leftovers of dead workers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_objects_are_encrypted_with_our_key_and_versioned(bucket: dict[str, Any]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-def test_unfinished_uploads_and_old_versions_go(bucket: dict[str, Any]) -> None:
+def test_unfinished_uploads_and_old_versions_expire(bucket: dict[str, Any]) -> None:
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert rules["unfinished-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
     assert rules["noncurrent-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

@@ -1,4 +1,4 @@
-"""Each policy with a schedule has one of EventBridge Scheduler's, and what cannot start is not lost."""
+"""Each policy with a schedule has one in EventBridge Scheduler, and failed starts are not lost."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def test_the_sweeper_runs_every_quarter_of_an_hour(schedules: dict[str, Any]) ->
     assert text_of(schedules["cellar-sweep"]["Target"]["Arn"]).startswith("<FunctionsSweep")
 
 
-def test_what_cannot_be_started_lands_in_the_dead_letter_queue(
-    main: Template, schedules: dict[str, Any]
-) -> None:
+def test_failed_starts_go_to_the_dead_letter_queue(main: Template, schedules: dict[str, Any]) -> None:
     (queue,) = resources(main, "AWS::SQS::Queue")
     for schedule in schedules.values():
         assert text_of(schedule["Target"]["DeadLetterConfig"]["Arn"]) == f"<{queue}.Arn>"

@@ -1,4 +1,4 @@
-"""A second judge on all that is asked of IAM: by the deployment itself, and by AWS's services for it."""
+"""A second evaluator for all IAM requests, of the deployment and of AWS's services on its behalf."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.infra.template import Template, as_list, resources, text_of
 
 pytestmark = pytest.mark.cloud
 
-# Where the two judges differ, and why the first is right.
+# Differences between the two evaluators, and why the first is right.
 DIFFERENCES = {
     "states:SendTask*": (
         "The Service Authorization Reference gives these actions no resource: the second judge wants *. IAM "
@@ -29,7 +29,7 @@ DIFFERENCES = {
         'User Guide, "Calling AMI public parameters", arn:aws:ssm:<region>::parameter/aws/service/...'
     ),
 }
-# Lambda's runtime would make the log group if the stack had not: refused by both, and of no consequence.
+# Lambda's runtime tries to create the log group, which the stack creates: refused by both, without effect.
 REFUSED = {"logs:CreateLogGroup"}
 
 
@@ -49,7 +49,7 @@ def differs_for_a_reason(action: str) -> bool:
 
 
 def distinct(recording: Recording) -> list[Asked]:
-    """Return what was asked, each question once."""
+    """Return the distinct requests."""
     return list({str(one): one for one in recording.asked}.values())
 
 
@@ -71,14 +71,14 @@ def test_both_judges_agree_on_every_call(recording: Recording, tmp_path: Path) -
     assert stale == [], "a difference that is gone has no place in the list"
 
 
-def test_what_services_do_for_the_deployment_is_allowed(recording: Recording, tmp_path: Path) -> None:
+def test_requests_of_services_for_the_deployment_are_allowed(recording: Recording, tmp_path: Path) -> None:
     requests = list(requests_of_services(recording))
     answers = simulate(requests, account=recording.account, directory=tmp_path)
     wrong = [f"{one}: {answer}" for one, answer in zip(requests, answers, strict=True) if answer != ALLOWED]
     assert wrong == []
 
 
-def test_the_backup_role_has_the_managed_policy_that_is_judged(main: Template) -> None:
+def test_the_backup_role_has_the_evaluated_managed_policy(main: Template) -> None:
     ((managed,),) = (
         role["ManagedPolicyArns"]
         for role in resources(main, "AWS::IAM::Role").values()
@@ -87,7 +87,7 @@ def test_the_backup_role_has_the_managed_policy_that_is_judged(main: Template) -
     assert text_of(managed).endswith("/service-role/AWSBackupServiceRolePolicyForBackup")
 
 
-def test_every_role_can_be_taken_by_its_service_and_by_no_other(recording: Recording, tmp_path: Path) -> None:
+def test_every_role_can_be_assumed_only_by_its_service(recording: Recording, tmp_path: Path) -> None:
     takings = list(takings_of_roles(recording))
     assert {one.resource for one in takings} == set(recording.trust), "every role is for something"
     other = [dataclasses.replace(one, principal="glue.amazonaws.com") for one in takings]
@@ -99,7 +99,9 @@ def test_every_role_can_be_taken_by_its_service_and_by_no_other(recording: Recor
 
 
 @pytest.mark.parametrize("service", ["ecs-tasks", "scheduler"])
-def test_a_role_is_not_taken_for_another_account(recording: Recording, tmp_path: Path, service: str) -> None:
+def test_a_role_cannot_be_assumed_for_another_account(
+    recording: Recording, tmp_path: Path, service: str
+) -> None:
     takings = [one for one in takings_of_roles(recording) if one.principal == f"{service}.amazonaws.com"]
     assert takings
     foreign = [
@@ -109,7 +111,7 @@ def test_a_role_is_not_taken_for_another_account(recording: Recording, tmp_path:
     assert set(simulate(foreign, account=recording.account, directory=tmp_path)) == {DENIED}
 
 
-def test_alarms_of_others_do_not_reach_the_topic(recording: Recording, tmp_path: Path) -> None:
+def test_alarms_of_other_accounts_cannot_publish_to_the_topic(recording: Recording, tmp_path: Path) -> None:
     published = [
         one for one in requests_of_services(recording) if one.principal == "cloudwatch.amazonaws.com"
     ]
@@ -123,8 +125,8 @@ def test_alarms_of_others_do_not_reach_the_topic(recording: Recording, tmp_path:
     assert set(simulate(foreign, account=recording.account, directory=tmp_path)) == {DENIED}
 
 
-def test_each_action_that_is_taken_away_is_missed(recording: Recording, tmp_path: Path) -> None:
-    """The second judge can say no: to every role, without each of the actions that it uses."""
+def test_removing_any_used_action_is_detected(recording: Recording, tmp_path: Path) -> None:
+    """The second evaluator refuses requests of every role without each of the actions that it uses."""
     asked = [one for one in distinct(recording) if one.action not in REFUSED]
     used = [request_of(recording, one) for one in asked]
     used += [one for one in requests_of_services(recording) if one.statements is not None]
@@ -162,7 +164,7 @@ def test_a_request_without_tls_is_forbidden_by_bucket_topic_and_queue(
 
 
 def without(statements: Sequence[Statement], action: str) -> list[Statement]:
-    """Return statements without an action; those that would allow nothing are left out."""
+    """Return the statements without an action, dropping empty ones."""
     kept = []
     for statement in statements:
         actions = [one for one in as_list(statement["Action"]) if one != action]

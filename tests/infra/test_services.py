@@ -1,4 +1,4 @@
-"""Services as principals: no policy demands a condition key that the service is not documented to send."""
+"""Services as principals: no policy requires a condition key that the service is not documented to send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.infra.template import Template, as_list
 
 
 def policies(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield every statement with a principal, wherever in a template it stands."""
+    """Yield every statement with a principal, anywhere in a template."""
     if isinstance(node, dict):
         if "Principal" in node and "Effect" in node:
             yield node
@@ -24,7 +24,7 @@ def policies(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def conditions(templates: dict[str, Template]) -> set[tuple[str, str]]:
-    """Return the (service, condition key) pairs of all statements that allow a service something."""
+    """Return the (service, condition key) pairs of all statements that allow actions to a service."""
     found = set()
     for template in templates.values():
         for statement in policies(template):
@@ -42,7 +42,7 @@ def test_each_condition_on_a_service_is_documented(templates: dict[str, Template
 
 
 def test_alarms_reach_the_encrypted_topic(main: Template) -> None:
-    """CloudWatch has to use the key without a condition: its keys' documentation has none."""
+    """CloudWatch must be allowed the key without a condition, because none is documented."""
     allowed = [
         statement
         for statement in policies(main)

@@ -1,4 +1,4 @@
-"""What the stacks hold, and what is left when they are destroyed."""
+"""The content of the stacks, and the resources that remain after `cdk destroy`."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def test_the_vaults_of_copies_are_deployed_first(assembly: Path) -> None:
     )
 
 
-def test_what_holds_data_outlives_the_stack_and_so_does_its_key(templates: dict[str, Template]) -> None:
+def test_resources_with_data_and_their_keys_outlive_the_stack(templates: dict[str, Template]) -> None:
     for template in templates.values():
         for identifier, resource in template["Resources"].items():
-            # Not Retain: what a failed first deployment leaves behind has the names that the next one needs.
+            # Not Retain: leftovers of a failed first deployment would have the names that the next one needs.
             assert resource.get("DeletionPolicy") != "Retain", identifier
             kept = resource.get("DeletionPolicy") == "RetainExceptOnCreate"
             only_messages = identifier.startswith("Notifications")
@@ -71,6 +71,6 @@ def test_the_stack_stays_far_below_cloudformations_limit(main: Template) -> None
 @pytest.mark.parametrize(
     "name", ["Deployment", "RepositoryUrl", "PolicyRunStateMachine", "PolicyRunConsole", "ResultsTopic"]
 )
-def test_the_outputs_say_what_a_user_needs_next(main: Template, name: str) -> None:
+def test_the_outputs_contain_what_a_user_needs_next(main: Template, name: str) -> None:
     assert main["Outputs"][name]["Description"]
     assert main["Outputs"][name]["Value"]

@@ -1,4 +1,5 @@
-"""Synthesis from the command line: no account, no network, no Node on the PATH; bad input in words."""
+"""Synthesis from the command line: no account, no network, no Node on the PATH; clear errors for bad
+input."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ SOURCES = Path(__file__).parents[2]
 
 
 def synthesize(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    # An empty PATH: no node, no docker. Addresses nobody answers on: no network.
+    # An empty PATH: no node, no docker. Unreachable addresses: no network.
     nowhere = "http://127.0.0.1:9"
     return subprocess.run(
         [sys.executable, "app.py", *arguments],
@@ -52,7 +53,7 @@ def test_the_cdk_command_names_the_configuration_by_context(configuration_file: 
     assert configuration_of(App(), str(configuration_file)).deployment == "cellar"
 
 
-def test_bad_input_is_told_in_words_and_leaves_nothing(tmp_path: Path) -> None:
+def test_bad_input_gives_a_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(
         "region: eu-central-1\nvaults: {eu-west-1: tidemark}\n"
@@ -81,5 +82,5 @@ def test_no_template_names_an_account(assembly: Path) -> None:
 
 
 def _without_hashes(template: Path) -> str:
-    """Return the text without the assets' hashes: test_bundle.py is about those."""
+    """Return the text without the assets' hashes, which test_bundle.py checks."""
     return re.sub(r"[0-9a-f]{64}", "HASH", template.read_text())

@@ -1,4 +1,4 @@
-"""What a role may do and no recorded session has done: nothing, or something with a written reason."""
+"""Every grant is used by a recorded session or has a documented reason."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.infra.template import as_list
 
 pytestmark = pytest.mark.cloud
 
-# By role and action: when it is needed, although a recorded session may not have done it. Which step comes
-# last, and writes what all could write, is chance.
+# By role and action: when it is needed, although a recorded session may not use it. Which step runs last, and
+# does the write that all can do, varies.
 REASONS = {
-    ("*", "kms:DescribeKey"): "DynamoDB asks for it of whoever writes into a table under a customer's key.",
+    ("*", "kms:DescribeKey"): "DynamoDB requires it of writers to a table with a customer managed key.",
     ("*", "kms:Encrypt"): "The same.",
     ("*", "kms:GenerateDataKey"): "The same.",
     ("*", "xray:Put*"): "Lambda's runtime and Step Functions send traces; both are none of the local cloud.",
@@ -30,17 +30,17 @@ REASONS = {
     ("*-fs", "states:SendTaskFailure"): "A worker that fails and is not killed.",
     ("*", "ssm:GetParametersByPath"): "A policy that was removed meanwhile is answered with those there are.",
     ("*", "ssm:GetParameters"): "A policy of many file systems has lists; the recording only resolves one.",
-    ("*", "s3:ListBucket"): "A key that is missing is told from one that is denied.",
+    ("*", "s3:ListBucket"): "It distinguishes a missing key from a denied one.",
     ("*FailSession*", "dynamodb:*"): "A redrive: tests/lambdas/test_backup_session.py.",
     ("*FailSession*", "kms:Decrypt"): "The same.",
     ("*StartCopy*", "dynamodb:GetItem"): "A redrive finds the job that it has started.",
     ("*Check*", "dynamodb:PutItem"): "The index may be complete before the backup: test_interleavings.py.",
     ("*CloseSession*", "dynamodb:PutItem"): "The same.",
     ("*OpenSession*", "dynamodb:UpdateItem"): "The session attaches to an index that is being made.",
-    ("*FailIndex*", "dynamodb:UpdateItem"): "The index may have been complete: a point is told it again.",
+    ("*FailIndex*", "dynamodb:UpdateItem"): "The index may be complete already: its points are tagged again.",
     ("*Sweep*", "dynamodb:PutItem"): "An aborted execution's index is ended.",
     ("*Sweep*", "dynamodb:DeleteItem"): "The same: its lease.",
-    ("*Sweep*", "states:SendTaskSuccess"): "The same: whoever waits for it.",
+    ("*Sweep*", "states:SendTaskSuccess"): "The same, for sessions that wait for it.",
     ("*AwaitIndex*", "states:SendTaskSuccess"): "The index may have ended before somebody waits for it.",
     ("*", "backup:ListTags"): "Whoever comes last tells a point its index: test_permanent_errors.py.",
     ("*", "backup:TagResource"): "The same.",
@@ -52,7 +52,7 @@ REASONS = {
 
 
 def purpose(role: str) -> str:
-    """Return a role's name without what CloudFormation, or the file system of a worker, adds to it."""
+    """Return a role's name without CloudFormation's suffix or a worker's file system."""
     return role.rpartition("/")[2].rpartition("-")[0]
 
 
@@ -66,7 +66,7 @@ def granted(recording: Recording) -> set[tuple[str, str]]:
     }
 
 
-def test_everything_that_is_granted_is_used_or_has_a_reason(recording: Recording) -> None:
+def test_every_grant_is_used_or_has_a_reason(recording: Recording) -> None:
     used = {(purpose(one.role), one.action) for one in recording.asked}
     unused = granted(recording) - used
     unexplained = sorted(

@@ -1,4 +1,4 @@
-"""Which events reach the function, and that EventBridge may invoke it for these rules alone."""
+"""The events that reach the function; EventBridge may invoke it only for these rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from tests.infra.template import Template, resources, text_of
 
 
-def test_the_rules_choose_this_deployments_stopped_tasks_and_every_instance_that_ends(main: Template) -> None:
+def test_the_rules_match_this_deployments_stopped_tasks_and_every_ending_instance(main: Template) -> None:
     patterns = {rule["Name"]: rule["EventPattern"] for rule in resources(main, "AWS::Events::Rule").values()}
     assert set(patterns) == {"cellar-worker-tasks", "cellar-worker-instances"}
     tasks = patterns["cellar-worker-tasks"]
@@ -24,7 +24,7 @@ def test_the_rules_choose_this_deployments_stopped_tasks_and_every_instance_that
     assert {"shutting-down", "terminated"} <= set(instances["detail"]["state"])
 
 
-def test_eventbridge_may_invoke_the_function_for_its_rules_alone(main: Template) -> None:
+def test_eventbridge_may_invoke_the_function_only_for_its_rules(main: Template) -> None:
     rules = resources(main, "AWS::Events::Rule")
     permissions = resources(main, "AWS::Lambda::Permission").values()
     functions = resources(main, "AWS::Lambda::Function")

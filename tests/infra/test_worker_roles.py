@@ -1,4 +1,4 @@
-"""A worker reads one file system and writes indexes of it; whatever else it asks for is refused."""
+"""A worker reads one file system and writes its indexes; all other requests are refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROLE = re.compile(r"cellar-(task|ec2)-(fs-[0-9a-f]+)")
 
 
 def worker_roles(main: Template) -> dict[str, tuple[str, str]]:
-    """Return prefix of the name of a worker and its file system by the logical ID of the role."""
+    """Return name prefix and file system of each worker role, by logical ID."""
     found = {
         identifier: ROLE.fullmatch(str(role.get("RoleName")))
         for identifier, role in resources(main, "AWS::IAM::Role").items()
@@ -84,10 +84,10 @@ def test_names_of_roles_are_accepted_and_differ(digits: int) -> None:
 
 
 @pytest.mark.cloud
-def test_what_a_worker_does_is_refused_to_the_worker_of_another_file_system(
+def test_requests_of_a_worker_are_refused_to_the_worker_of_another_file_system(
     recording: Recording, tmp_path: Path
 ) -> None:
-    """Every request that a worker made, or that was made for it, by the role of another file system."""
+    """Evaluates every request of a worker, or on its behalf, with the role of another file system."""
     found = {arn: re.search(r"-(?:task|ec2)-(fs-[0-9a-f]+)$", arn) for arn in recording.statements}
     own = {arn: match[1] for arn, match in found.items() if match}
     assert len(set(own.values())) > 1

@@ -1,4 +1,4 @@
-"""The state machines as they stand in the sources: valid, and every name in them exists."""
+"""The state machines in the sources are valid, and every name in them exists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_definition_is_deployed() -> None:
     )
 
 
-def test_two_validators_of_the_states_language_accept_what_is_deployed(
+def test_two_validators_of_the_states_language_accept_the_deployed_definitions(
     main: Template, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     deployed = {name: _deployed(main, name) for name in WORKFLOWS}
@@ -76,7 +76,7 @@ def test_every_placeholder_gets_a_value(main: Template, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_machine_may_invoke_the_functions_it_names_and_no_other(main: Template, name: str) -> None:
+def test_a_machine_may_invoke_only_the_functions_it_names(main: Template, name: str) -> None:
     machine = _machine(main, name)
     named = {
         text_of(value)
@@ -93,7 +93,7 @@ def test_a_machine_may_invoke_the_functions_it_names_and_no_other(main: Template
     assert allowed == named
 
 
-def test_every_function_but_the_sweeper_and_that_of_events_belongs_to_a_machine(main: Template) -> None:
+def test_every_function_except_sweeper_and_event_handler_belongs_to_a_machine(main: Template) -> None:
     used = {
         text_of(value)
         for name in WORKFLOWS
@@ -131,7 +131,7 @@ def _found_by_validators(
 
 
 def _deployed(main: Template, name: str) -> str:
-    """Return a definition with its substitutions, as CloudFormation hands it to Step Functions."""
+    """Return a definition with its substitutions, as CloudFormation passes it to Step Functions."""
     machine = _machine(main, name)
     arns = {
         "Function": "arn:aws:lambda:eu-central-1:123456789012:function:",

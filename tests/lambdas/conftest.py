@@ -1,4 +1,4 @@
-"""A deployment on moto in which any handler can be called."""
+"""A deployment on moto for calling any handler."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ CONTEXT = SimpleNamespace(
 
 @dataclass
 class RecordedTags:
-    """Stands for the tags of recovery points; remembers which point was told which index."""
+    """A fake of the tags of recovery points; records the index written to each point."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
-    histories: list[bool] = field(default_factory=list)  # whether there had been jobs at each new point
+    histories: list[bool] = field(default_factory=list)  # for each new point: whether jobs existed before
 
     def for_new_point(
         self, session: Session, *, retention_days: int | None, has_history: Callable[[], bool]
@@ -68,7 +68,7 @@ STARTED = {
 
 @pytest.fixture(autouse=True)
 def _no_images_of_amazon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands, for every test anew
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands, loaded again in every test
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def settings(clients: Clients) -> LambdaSettings:
 def deployment(
     clients: Clients, settings: LambdaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> _handler.Deployment:
-    """The tables, the policy `nightly`, and tags that only remember."""
+    """The tables, the policy `nightly`, and fake tags."""
     create_tables(clients)
     made = _handler.Deployment(settings, clients)
     made.__dict__["tags"] = RecordedTags()
@@ -106,7 +106,7 @@ def deploy_policy(clients: Clients, policy: Policy) -> None:
 
 @pytest.fixture
 def call(deployment: _handler.Deployment) -> Call:
-    """Call a handler as Lambda does."""
+    """Call a handler like Lambda."""
 
     def invoke(step: str, event: Any) -> Any:
         return importlib.import_module(f"lambdas.{step}").handler(event, CONTEXT)
@@ -116,7 +116,7 @@ def call(deployment: _handler.Deployment) -> Call:
 
 @pytest.fixture
 def file_system(clients: Clients, deployment: _handler.Deployment) -> str:
-    """A file system that the policy names and a worker can mount, with both vaults there."""
+    """A mountable file system of the policy, with both vaults."""
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
@@ -130,7 +130,7 @@ def file_system(clients: Clients, deployment: _handler.Deployment) -> str:
 
 @pytest.fixture
 def session(call: Any, file_system: str) -> Any:
-    """The value that an opened session passes on."""
+    """The session value of an opened session."""
     return opened(call, "s", file_system)
 
 
@@ -146,21 +146,21 @@ def opened(call: Any, name: str, file_system: str) -> Any:
 
 @pytest.fixture
 def backup(clients: Clients, session: Any) -> Any:
-    """A stub of AWS Backup; the vaults have been looked at by then."""
+    """A stub of AWS Backup, used after the vaults were checked."""
     with Stubber(clients.of("backup", REGION)) as stub:
         yield stub
         stub.assert_no_pending_responses()
 
 
 def hold_lease(deployment: _handler.Deployment, file_system: str, index_id: str) -> None:
-    """Have an indexing session run."""
+    """Start an indexing session."""
     own = FileSystem(ACCOUNT, REGION, file_system)
     open_session(deployment.records, replace(new_session(f"of {index_id}"), file_system=own), utc_now())
     claim(deployment.records, f"of {index_id}", index_id, utc_now())
 
 
 def propose(clients: Clients, file_system: str, index_id: str) -> dict[str, str | int]:
-    """Put the manifest of a worker into the repository; return what the worker reports."""
+    """Put a worker's manifest into the repository; return the worker's report."""
     s3 = clients.of("s3", REGION)
     if not s3.list_buckets()["Buckets"]:
         s3.create_bucket(

@@ -1,4 +1,4 @@
-"""The steps of a session, one after the other, on moto and on a stub of AWS Backup."""
+"""The steps of a session, in order, on moto and a stub of AWS Backup."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tidemark.sessions.records import read_lease, read_session
 from tidemark.sessions.session import SessionStatus
 
 
-def test_an_opened_session_passes_on_what_the_later_steps_need(session: Any, file_system: str) -> None:
+def test_an_opened_session_returns_the_values_that_later_steps_need(session: Any, file_system: str) -> None:
     assert session == {
         "session_id": "s",
         "policy": "nightly",
@@ -39,7 +39,7 @@ def test_an_opened_session_passes_on_what_the_later_steps_need(session: Any, fil
     }
 
 
-def test_opening_twice_is_opening_once_but_a_name_has_one_execution(
+def test_opening_is_idempotent_but_a_name_has_one_execution(
     call: Any, session: Any, file_system: str
 ) -> None:
     assert opened(call, "s", file_system) == session
@@ -57,7 +57,7 @@ def test_nothing_is_written_where_a_vault_is_missing(
     assert clients.of("dynamodb", REGION).scan(TableName="tidemark-sessions")["Items"] == []
 
 
-def test_a_retried_start_asks_for_the_same_job_and_a_redriven_one_for_another(
+def test_a_retried_start_returns_the_same_job_and_a_redriven_one_starts_another(
     call: Any, session: Any, backup: Stubber
 ) -> None:
     tokens = []
@@ -78,11 +78,11 @@ def test_a_retried_start_asks_for_the_same_job_and_a_redriven_one_for_another(
     assert tokens[0] == tokens[1] != tokens[2]
 
 
-def test_a_key_is_made_for_the_first_session_and_for_none_after_it(
+def test_a_key_is_created_only_for_the_first_session(
     call: Any, backup: Stubber, session: Any, deployment: Deployment, file_system: str
 ) -> None:
-    """A session's own job of an attempt before is no sign that a key has been deleted."""
-    backup.deactivate()  # the vaults are moto's
+    """A job of an earlier attempt of the session does not mean that a key was deleted."""
+    backup.deactivate()  # moto serves the vaults
     other = opened(call, "other", file_system)
     backup.activate()
     for started in (session, session, other):
@@ -91,7 +91,7 @@ def test_a_key_is_made_for_the_first_session_and_for_none_after_it(
     assert deployment.tags.histories == [False, False, True]  # type: ignore[attr-defined]  # the tests' tags
 
 
-def test_a_job_is_written_down_as_soon_as_it_is_started_and_when_it_has_ended(
+def test_a_job_is_recorded_as_soon_as_it_is_started_and_when_it_has_ended(
     call: Any, backup: Stubber, session: Any, deployment: Deployment
 ) -> None:
     def jobs() -> list[tuple[str, ...]]:
@@ -149,7 +149,7 @@ def test_a_finished_job_leaves_its_point_on_the_session(
     assert made.completed_at == AT_TWO
 
 
-def test_a_partial_point_is_a_point_and_its_session_says_what_aws_backup_says(
+def test_a_partial_point_is_recorded_with_aws_backups_message_as_a_reason(
     call: Any, backup: Stubber, session: Any, clients: Clients
 ) -> None:
     check_backup(
@@ -160,7 +160,7 @@ def test_a_partial_point_is_a_point_and_its_session_says_what_aws_backup_says(
     assert closed["reasons"][0] == (f"the backup in {REGION} has issues: PARTIAL: some files changed")
 
 
-def test_a_policy_that_is_gone_loses_no_backup(
+def test_a_deleted_policy_loses_no_backup(
     call: Any, backup: Stubber, session: Any, deployment: Deployment, clients: Clients
 ) -> None:
     clients.of("ssm", REGION).delete_parameter(Name=policy_parameter("tidemark", "nightly"))
@@ -169,7 +169,7 @@ def test_a_policy_that_is_gone_loses_no_backup(
 
 
 @pytest.mark.parametrize("state", ["FAILED", "ABORTED", "EXPIRED"])
-def test_a_job_that_ended_otherwise_says_why(
+def test_a_job_that_did_not_complete_reports_the_reason(
     call: Any, backup: Stubber, session: Any, deployment: Deployment, state: str
 ) -> None:
     backup.add_response("start_backup_job", {"BackupJobId": "job", "RecoveryPointArn": POINT})
@@ -180,7 +180,7 @@ def test_a_job_that_ended_otherwise_says_why(
     assert (job.state, job.message) == (state, "no room"), "it is recorded before the step fails"
 
 
-def test_a_copy_is_recorded_where_it_is(
+def test_a_copy_is_recorded_in_its_region(
     call: Any, backup: Stubber, session: Any, deployment: Deployment
 ) -> None:
     target = session["copies"][0]
@@ -203,7 +203,7 @@ def test_a_copy_is_recorded_where_it_is(
         call("check_copy", {"session": session, "copy": started})
 
 
-def test_a_copy_in_another_account_is_recorded_there_and_not_looked_at(
+def test_a_copy_in_another_account_is_recorded_but_not_described(
     call: Any, backup: Stubber, session: Any, deployment: Deployment
 ) -> None:
     target = {**session["copies"][0], "region": REGION, "account": "999999999999", "keep_days": 7}
@@ -221,7 +221,7 @@ def test_a_copy_in_another_account_is_recorded_there_and_not_looked_at(
     assert (made.account, made.recovery_point_arn) == ("999999999999", copy)
 
 
-def test_two_sessions_share_one_index_and_both_learn_of_its_end(
+def test_two_sessions_share_one_index_and_both_get_its_result(
     call: Any, session: Any, deployment: Deployment, clients: Clients, file_system: str
 ) -> None:
     first = call("claim_index", {"session": session})
@@ -255,7 +255,7 @@ def test_two_sessions_share_one_index_and_both_learn_of_its_end(
     ]
 
 
-def test_an_index_that_has_ended_is_answered_at_once_and_a_late_answer_is_no_error(
+def test_an_ended_index_gives_its_result_immediately_and_a_late_result_is_no_error(
     call: Any, session: Any, clients: Clients, file_system: str
 ) -> None:
     index_id = call("claim_index", {"session": session})["index_id"]
@@ -280,7 +280,7 @@ def test_a_session_without_an_index_has_nothing_to_wait_for(call: Any, session: 
         call("await_index", {"session_id": "s", "task_token": "t"})
 
 
-def test_a_session_is_closed_with_what_its_branches_say(
+def test_a_session_is_closed_with_the_results_of_its_branches(
     call: Any, session: Any, deployment: Deployment
 ) -> None:
     index_id = call("claim_index", {"session": session})["index_id"]
@@ -293,7 +293,7 @@ def test_a_session_is_closed_with_what_its_branches_say(
     assert read_session(deployment.records, "s").status is SessionStatus.WARNING
 
 
-def test_whoever_subscribed_is_told_by_status(
+def test_subscribers_are_notified_by_status(
     call: Any, session: Any, clients: Clients, deployment: Deployment, settings: Any
 ) -> None:
     published = []
@@ -313,10 +313,10 @@ def test_whoever_subscribed_is_told_by_status(
     first, *more = json.loads(message["Message"])["default"].splitlines()
     assert first == f"nightly: {session['file_system']} ended with failed"
     assert "the disk is on fire" in more[0]
-    assert recorded == [SessionStatus.FAILED], "whoever is told finds it in the record"
+    assert recorded == [SessionStatus.FAILED], "the record is written before the notification"
 
 
-def test_a_failed_session_fails_and_a_redriven_one_begins_again(
+def test_a_failed_session_fails_and_a_redriven_one_starts_again(
     call: Any, session: Any, deployment: Deployment
 ) -> None:
     failure = {"Error": "BackupJobFailed", "Cause": json.dumps({"errorMessage": "no room"})}
@@ -340,7 +340,7 @@ def test_a_task_token_is_in_no_log(call: Any, session: Any, caplog: pytest.LogCa
     assert not any("the-secret-token" in str(vars(record)) for record in caplog.records)
 
 
-def test_a_step_counts_what_it_has_to_count_and_no_other_warns(
+def test_a_step_publishes_its_metrics_and_steps_without_metrics_do_not_warn(
     call: Any, session: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("claim_index", {"session": session})

@@ -20,16 +20,16 @@ from lambdas.events import checked_job, started_job, words
         ("X", json.dumps({"errorMessage": ""}), json.dumps({"errorMessage": ""})),
     ],
 )
-def test_a_failure_is_told_by_the_message_of_its_error(error: str, cause: str, said: str) -> None:
+def test_a_failure_is_described_by_the_message_of_its_error(error: str, cause: str, said: str) -> None:
     assert words({"Error": error, "Cause": cause}) == said
 
 
 @given(st.text(min_size=1), st.text())
-def test_every_failure_has_words(error: str, cause: str) -> None:
+def test_every_failure_has_a_description(error: str, cause: str) -> None:
     assert words({"Error": error, "Cause": cause})
 
 
-def test_a_state_machine_may_leave_the_cause_out() -> None:
+def test_a_failure_may_have_no_cause() -> None:
     assert words({"Error": "States.Timeout"}) == "States.Timeout"  # type: ignore[typeddict-item]  # what AWS may do
 
 
@@ -43,6 +43,6 @@ def test_the_waits_of_a_job_add_up(polls: int) -> None:
         assert job["waited_seconds"] == total
 
 
-def test_a_point_that_was_named_is_not_forgotten() -> None:
+def test_a_reported_recovery_point_is_kept() -> None:
     job = checked_job(started_job("job", "arn:1"), "", finished=True)
     assert (job["recovery_point_arn"], job["finished"]) == ("arn:1", True)

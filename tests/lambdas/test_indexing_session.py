@@ -56,7 +56,7 @@ def test_a_fargate_worker_gets_a_task_definition_of_its_file_system(
 
 
 @pytest.mark.parametrize("kind", ["fargate", "ec2"])
-def test_a_worker_is_told_how_its_policy_wants_to_be_indexed(
+def test_a_worker_gets_the_index_settings_of_its_policy(
     call: Any, clients: Clients, file_system: str, deployment: Deployment, kind: Any
 ) -> None:
     crawl = CrawlSettings(exclude=("/scratch",), operations_per_second=500)
@@ -65,7 +65,7 @@ def test_a_worker_is_told_how_its_policy_wants_to_be_indexed(
     assert (worker["exclude"], worker["operations_per_second"]) == (["/scratch"], 500)
 
 
-def test_an_ec2_worker_needs_none(
+def test_an_ec2_worker_needs_no_task_definition(
     call: Any, clients: Clients, file_system: str, deployment: Deployment
 ) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=replace(WORKER, kind="ec2", instance_type="m7g.xlarge")))
@@ -73,7 +73,7 @@ def test_an_ec2_worker_needs_none(
     assert (worker["kind"], worker["task_definition"], worker["instance_type"]) == ("ec2", "", "m7g.xlarge")
 
 
-def test_a_file_system_that_nobody_can_mount_is_said_to_be_so(
+def test_a_file_system_that_cannot_be_mounted_is_an_error(
     call: Any, clients: Clients, deployment: Deployment
 ) -> None:
     made = clients.of("efs", REGION).create_file_system(CreationToken="other")["FileSystemId"]
@@ -108,7 +108,7 @@ def test_a_silent_worker_is_removed_before_another_is_launched(
     )
     assert environment.repository == deployment.settings.repository
     assert (environment.exclude, environment.operations_per_second) == (("/scratch",), 500)
-    call("launch_worker", {**event, "worker": {"kind": kind}})  # prepared before there were these settings
+    call("launch_worker", {**event, "worker": {"kind": kind}})  # prepared by a version without these settings
     assert (done[-1][1].exclude, done[-1][1].operations_per_second) == ((), 0)
 
 
@@ -133,7 +133,7 @@ def test_a_launch_is_recorded_before_and_after_it_has_a_machine(
     assert recorded == [Attempt(worker_id=one, task_token="t") for one in ("", "arn:task")]
 
 
-def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(
+def test_a_worker_is_removed_with_its_task_definition_idempotently(
     call: Any, clients: Clients, file_system: str, deployment: Deployment
 ) -> None:
     deploy_policy(clients, replace(NIGHTLY, worker=WORKER))
@@ -153,7 +153,7 @@ def test_a_worker_is_removed_with_its_task_definition_and_once_is_enough(
 def test_a_redrive_whose_lease_is_gone_does_nothing(
     call: Any, clients: Clients, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The execution was stopped, the sweeper ended its index, and somebody redrives it days later."""
+    """The execution was stopped, the sweeper ended its index, and a user redrives it days later."""
     monkeypatch.setattr(launch_worker, "remove_workers", lambda *_: pytest.fail("removes a successor's"))
     index_id = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"
     hold_lease(deployment, FS.file_system_id, index_id)
@@ -180,7 +180,7 @@ def manifests(clients: Clients) -> list[str]:
 
 
 def completed(call: Any, deployment: Deployment, clients: Clients, **changed: Any) -> Any:
-    """Complete an index, of which the worker has reported what `changed` says."""
+    """Complete an index with the worker's report, modified by `changed`."""
     hold_lease(deployment, FS.file_system_id, INDEX_ID)
     totals = {**propose(clients, FS.file_system_id, INDEX_ID), **changed}
     event = {"index_id": INDEX_ID, "file_system": FS.file_system_id, "totals": totals}
@@ -190,7 +190,7 @@ def completed(call: Any, deployment: Deployment, clients: Clients, **changed: An
 INDEX_ID = f"{FS.file_system_id}-20261122T020000Z-0a1b2c"
 
 
-def test_an_index_is_published_under_its_lease_and_known_by_its_digest(
+def test_an_index_is_published_under_its_lease_and_recorded_with_its_digest(
     call: Any, deployment: Deployment, clients: Clients
 ) -> None:
     _, event = completed(call, deployment, clients)
@@ -215,7 +215,7 @@ def test_an_index_is_published_under_its_lease_and_known_by_its_digest(
         ),
     ],
 )
-def test_what_a_worker_has_not_proposed_is_not_published(
+def test_a_manifest_that_was_not_proposed_is_not_published(
     call: Any, deployment: Deployment, clients: Clients, changed: Any, said: str
 ) -> None:
     with pytest.raises(IndexingFailed, match=said):
@@ -234,9 +234,7 @@ def test_the_manifest_of_another_index_is_not_published(
         completed(call, deployment, clients, **reported)
 
 
-def test_a_manifest_that_is_there_is_not_replaced(
-    call: Any, deployment: Deployment, clients: Clients
-) -> None:
+def test_an_existing_manifest_is_not_replaced(call: Any, deployment: Deployment, clients: Clients) -> None:
     propose(clients, FS.file_system_id, INDEX_ID)
     key = f"below/indexes/{FS}/{INDEX_ID}/manifest.json"
     clients.of("s3", REGION).put_object(Bucket="repository", Key=key, Body=b"of somebody else")

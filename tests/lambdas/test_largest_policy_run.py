@@ -1,4 +1,4 @@
-"""policy-run with the most file systems that a deployment can have, on the interpreter with its quotas."""
+"""policy-run with the maximum number of file systems, on the interpreter with its quotas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tidemark.aws.clients import Clients
 from tidemark.errors import TidemarkError
 from tidemark.policy.capacity import MOST_FILE_SYSTEMS
 
-# Policy and file system are as long as ids of sessions allow, for a rerun with its -r1 also.
+# Policy and file system have the maximum lengths for session ids, including a rerun's -r1.
 LONGEST = replace(
     NIGHTLY,
     name="n" * 37,
@@ -42,14 +42,14 @@ RETRIES = RETRY["MaxAttempts"]  # of a throttled start
 
 @dataclass
 class Sessions:
-    """Runs the functions of policy-run, and sessions that are throttled at their start so often, and fail."""
+    """Runs the functions of policy-run, and sessions whose starts are throttled and which may fail."""
 
     call_function: Call
     throttled: int = 0
-    failing: int = 0  # how many sessions of the first run fail
+    failing: int = 0  # number of sessions of the first run that fail
     reruns_fail: bool = False
     started: Counter[str] = field(default_factory=Counter)
-    largest: int = 0  # bytes of what passed
+    largest: int = 0  # bytes of the largest payload
 
     def call(self, resource: Resource, arguments: Any, *, submitted: Callable[[Any], None], **_: Any) -> Any:
         self.largest = max(self.largest, len(json.dumps(arguments, separators=(",", ":"))))
@@ -77,7 +77,7 @@ class Sessions:
 
 
 class Machine:
-    """policy-run as it is deployed."""
+    """The deployed policy-run."""
 
     def __init__(self, sessions: Sessions) -> None:
         runtime = Runtime(
@@ -137,9 +137,7 @@ def test_a_run_of_a_thousand_takes_a_third_of_the_events_and_fits_into_states(
     assert sessions.largest < 0.8 * LARGEST_DATA
 
 
-def test_a_run_of_a_thousand_ends_where_all_are_throttled_and_all_fail(
-    machine: Machine, sessions: Sessions
-) -> None:
+def test_a_run_of_a_thousand_ends_if_all_are_throttled_and_fail(machine: Machine, sessions: Sessions) -> None:
     sessions.throttled, sessions.failing = RETRIES, MOST_FILE_SYSTEMS
     execution = machine.start()
     described = machine.ended(execution)
@@ -159,7 +157,7 @@ def test_a_redrive_runs_half_of_a_thousand_again(machine: Machine, sessions: Ses
     assert machine.events(execution) < 0.6 * MOST_EVENTS
 
 
-def test_a_redrive_that_the_history_has_no_room_for_starts_no_session(
+def test_a_redrive_without_room_in_the_history_starts_no_session(
     machine: Machine, sessions: Sessions
 ) -> None:
     sessions.failing, sessions.reruns_fail = MOST_FILE_SYSTEMS // 2, True

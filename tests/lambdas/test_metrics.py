@@ -1,4 +1,4 @@
-"""What the functions count, as CloudWatch reads it from their log."""
+"""The functions' metrics, as CloudWatch extracts them from the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be written into tags ends no session: each step with each error, and what the records say."""
+"""A failure to write tags ends no session: each step with each error, and the resulting records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Answer = dict[str, Any] | Exception
 
 
 class Account:
-    """Two sessions that share an index, with points whose tags are real; AWS Backup is a few answers."""
+    """Two sessions that share an index, with points whose tags are real; AWS Backup is stubbed."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment, self.clients = deployment, deployment.clients
@@ -41,7 +41,8 @@ class Account:
         self._undo: list[Callable[[], None]] = []
 
     def answer(self, service: str, operation: str, answer: Answer, of: str = "") -> None:
-        """Have an operation answer so from now on, or raise; `of`: only where the URL's path has that."""
+        """Make an operation return or raise this from now on; `of` restricts it to URLs whose path contains
+        it."""
         name = f"before-call.{service}.{operation}"
         if name not in self._answers:
             events = self.clients.of(service, REGION).meta.events
@@ -67,7 +68,7 @@ class Account:
             undo()
 
     def begin(self) -> None:
-        """Open the sessions s and t, which share the index, each with a point of its own."""
+        """Open the sessions s and t, which share the index, each with its own point."""
         records = self.deployment.records
         for name in ("s", "t"):
             opened = replace(new_session(name), file_system=FS, opened_at=utc_now() - timedelta(hours=1))
@@ -215,14 +216,14 @@ def _executions_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("step", STEPS)
-def test_the_association_is_written_and_the_session_says_what_its_tags_lack(
+def test_the_association_is_written_and_the_session_reports_missing_tags(
     account: Account, call: Any, step: str, error: str
 ) -> None:
     cause, said = ERRORS[error]
     cause(account)
     STEPS[step](account, call)
     points = read_session(account.deployment.records, "s").points
-    for each in points:  # by this step itself, and not by the close
+    for each in points:  # by this step itself, not by close_session
         (association,) = associations_of(account.deployment.records, each.recovery_point_arn)
         assert association.index_id == INDEX
     if step == "sweep_up":
@@ -237,7 +238,7 @@ def test_the_association_is_written_and_the_session_says_what_its_tags_lack(
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_whoever_shares_the_index_is_associated_and_answered(
+def test_sessions_that_share_the_index_are_associated_and_get_the_result(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     answered: list[str] = []
@@ -250,7 +251,7 @@ def test_whoever_shares_the_index_is_associated_and_answered(
     assert [account.index_of(name) for name in ("s", "t")] == [INDEX, INDEX]
 
 
-def test_tags_are_told_when_what_was_in_the_way_is_gone(account: Account, call: Any) -> None:
+def test_tags_are_written_once_the_obstacle_is_gone(account: Account, call: Any) -> None:
     account.refuse("backup", "TagResource", "AccessDeniedException")
     complete_index(account, call)
     account.answer("backup", "TagResource", {})
@@ -258,14 +259,14 @@ def test_tags_are_told_when_what_was_in_the_way_is_gone(account: Account, call: 
 
 
 @pytest.mark.parametrize(("service", "operation"), [("sns", "Publish"), ("stepfunctions", "SendTaskSuccess")])
-def test_what_is_refused_about_one_session_keeps_no_other_from_its_end(
+def test_an_error_with_one_session_does_not_block_the_others(
     account: Account, call: Any, service: str, operation: str
 ) -> None:
     account.refuse(service, operation, "AccessDeniedException")
     if service == "sns":
         closed = close(call)
         assert closed["status"] == "warning"
-        assert any("nobody was notified" in reason for reason in closed["reasons"])
+        assert any("no notification was sent" in reason for reason in closed["reasons"])
         assert read_session(account.deployment.records, "s").status is SessionStatus.WARNING
         return
     with pytest.raises(Exception, match="SendTaskSuccess"):
@@ -273,7 +274,7 @@ def test_what_is_refused_about_one_session_keeps_no_other_from_its_end(
     assert [account.index_of(name) for name in ("s", "t")] == [INDEX, INDEX]
 
 
-def test_a_damaged_record_keeps_no_other_session_from_being_swept(
+def test_a_damaged_record_does_not_block_the_sweep_of_other_sessions(
     account: Account, call: Any, clients: Clients
 ) -> None:
     clients.of("dynamodb", REGION).update_item(
@@ -297,7 +298,7 @@ def test_reasons_of_any_length_fit_into_the_record(account: Account, call: Any) 
 def test_a_job_counts_as_ended_only_when_its_point_is_recorded(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Whatever stops the step in between, the sweeper asks after the job again."""
+    """If the step is interrupted, the sweeper polls the job again."""
     records = account.deployment.records
     kind = "copy" if step == "check_copy" else "backup"
     job = Job(job_id="job", kind=kind, account=ACCOUNT, region=REGION, vault="v", started_at=utc_now())

@@ -46,7 +46,7 @@ def test_a_policy_becomes_one_session_for_each_file_system(call: Any) -> None:
     }
 
 
-def test_a_policy_that_is_not_deployed_is_said_to_be_so(call: Any) -> None:
+def test_a_policy_that_is_not_deployed_is_an_error(call: Any) -> None:
     with pytest.raises(PolicyNotFound, match="nightly"):
         call("resolve_policy", {"policy": "weekly", "scheduled_time": None, "started_at": SCHEDULED})
 
@@ -79,8 +79,8 @@ def test_every_redrive_runs_the_failed_ones_again_under_new_names(call: Any) -> 
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6))
-def test_reruns_have_names_of_their_own_that_do_not_grow(steps: list[int]) -> None:
-    # A redrive whose first state fails counts, too, and is never heard of here.
+def test_reruns_have_unique_names_that_do_not_grow(steps: list[int]) -> None:
+    # A redrive whose first state fails counts too, but never reaches this step.
     name, attempt, names = "nightly-fs-0", 0, ["nightly-fs-0"]
     for step in steps:
         attempt += step
@@ -94,7 +94,7 @@ def test_the_deployment_is_made_once_for_each_sandbox(deployment: Deployment) ->
     assert deployment.records is deployment.records
 
 
-def test_of_a_thousand_failed_sessions_some_are_named(call: Any) -> None:
+def test_some_of_a_thousand_failed_sessions_are_named(call: Any) -> None:
     event = {"policy": "nightly", "results": results(*[True] * 1000), "attempt": 0, "redrive_count": 0}
     with pytest.raises(
         SessionFailed, match="s19 and 980 more, listed by: tidemark sessions --policy"
@@ -104,21 +104,21 @@ def test_of_a_thousand_failed_sessions_some_are_named(call: Any) -> None:
 
 
 @pytest.mark.parametrize(("count", "said"), [(20, "s19;"), (21, "s19 and 1 more, listed by")])
-def test_the_last_that_is_not_named_is_counted(call: Any, count: int, said: str) -> None:
+def test_sessions_that_are_not_named_are_counted(call: Any, count: int, said: str) -> None:
     event = {"policy": "nightly", "results": results(*[True] * count), "attempt": 0, "redrive_count": 0}
     with pytest.raises(SessionFailed, match=said):
         call("fail_policy_run", event)
 
 
 def test_history_is_used_up_to_its_limit_and_no_further(call: Any) -> None:
-    """Two runs have 40 events beside their sessions': of 20,000, 1,996 sessions have ten each."""
+    """Two runs have 40 events in addition to their sessions': 20,000 leave ten each for 1,996 sessions."""
     event = {"policy": "nightly", "results": results(*[True] * 996), "attempt": 0, "redrive_count": 1}
     assert len(call("fail_policy_run", {**event, "started": 1000})["sessions"]) == 996
     with pytest.raises(SessionFailed, match="and start a new execution"):
         call("fail_policy_run", {**event, "started": 1001})
 
 
-def test_a_redrive_runs_what_the_history_of_the_execution_has_room_for(call: Any) -> None:
+def test_a_redrive_runs_only_sessions_that_fit_into_the_history(call: Any) -> None:
     event = {"policy": "nightly", "results": results(*[True] * 900), "attempt": 0, "redrive_count": 1}
     assert len(call("fail_policy_run", {**event, "started": 1000})["sessions"]) == 900
     with pytest.raises(SessionFailed, match="and start a new execution"):

@@ -1,4 +1,4 @@
-"""What the steps of a session do when AWS Backup does not do, or no longer has, what they expect."""
+"""The steps of a session when AWS Backup deviates from their expectations or a resource is gone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tidemark.sessions.records import read_session
 
 
 def described(stub: Stubber, arn: str, vault: str, **lifecycle: datetime) -> None:
-    """Have AWS Backup say how long it will keep a point."""
+    """Make AWS Backup report the retention of a point."""
     answer: dict[str, Any] = {"CreationDate": AT_TWO, "CalculatedLifecycle": lifecycle}
     stub.add_response("describe_recovery_point", answer, {"BackupVaultName": vault, "RecoveryPointArn": arn})
 

@@ -1,4 +1,4 @@
-"""The sweeper removes what an aborted execution left, and touches nothing that lives."""
+"""The sweeper removes leftovers of aborted executions, and does not touch running ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ FILE_SYSTEMS = {
 
 @dataclass
 class Account:
-    """Three file systems: one whose executions were aborted, one whose run, one whose have not begun."""
+    """Three file systems: one with aborted executions, one with running ones, one whose executions have not
+    started."""
 
     clients: Clients
     deployment: Deployment
@@ -56,7 +57,7 @@ class Account:
         }
 
     def begin(self, name: str, at: datetime) -> None:
-        """Record a session and its lease, and what its worker consists of."""
+        """Record a session and its lease, and create its worker's resources."""
         records, settings = self.deployment.records, self.deployment.settings
         session = new_session(name)
         values = {f: getattr(session, f) for f in ("session_id", "policy", "index_wanted")}
@@ -110,7 +111,7 @@ def account(clients: Clients, deployment: Deployment) -> Account:
     return found
 
 
-def test_what_an_aborted_execution_left_is_removed(account: Account, call: Any) -> None:
+def test_leftovers_of_an_aborted_execution_are_removed(account: Account, call: Any) -> None:
     done = call("sweep", {})
     lost = account.index_id("lost")
     assert done["failed_indexes"] == [lost]
@@ -129,7 +130,7 @@ def test_what_an_aborted_execution_left_is_removed(account: Account, call: Any) 
     assert "lost" not in account.task_definitions()
 
 
-def test_nothing_that_lives_or_is_about_to_is_touched(account: Account, call: Any) -> None:
+def test_running_and_starting_sessions_are_not_touched(account: Account, call: Any) -> None:
     young = account.lease("young")
     call("sweep", {})
     assert account.workers() == {account.index_id("living"), account.index_id("young")}
@@ -142,7 +143,7 @@ def test_nothing_that_lives_or_is_about_to_is_touched(account: Account, call: An
     assert account.lease("young") == young
 
 
-def test_the_lease_of_a_running_execution_lives_on(account: Account, call: Any) -> None:
+def test_the_lease_of_a_running_execution_is_renewed(account: Account, call: Any) -> None:
     before = account.lease("living")
     assert call("sweep", {})["renewed"] == [account.index_id("living")]
     after = account.lease("living")
@@ -152,7 +153,7 @@ def test_the_lease_of_a_running_execution_lives_on(account: Account, call: Any) 
     assert after.is_live(utc_now() + LEASE_DURATION - timedelta(minutes=1))
 
 
-def test_a_session_whose_execution_is_not_known_is_not_said_to_be_redriven(
+def test_a_session_with_an_unknown_execution_is_not_reported_as_redrivable(
     account: Account, call: Any
 ) -> None:
     records, then = account.deployment.records, utc_now() - timedelta(minutes=30)
@@ -177,12 +178,12 @@ def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> N
 def test_a_worker_whose_lease_is_not_listed_yet_is_left_alone(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "leased_file_systems", lambda _records: ())  # the list lags behind the table
+    monkeypatch.setattr(sweep, "leased_file_systems", lambda _records: ())  # the index lags behind the table
     call("sweep", {})
     assert account.workers() == {account.index_id(name) for name in FILE_SYSTEMS}
 
 
-def test_a_lease_that_has_ended_since_it_was_listed_keeps_no_other_from_being_swept(
+def test_a_lease_that_has_ended_since_it_was_listed_does_not_block_the_sweep(
     account: Account, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = replace(FILE_SYSTEMS["lost"], file_system_id="fs-00000000000000009")
@@ -202,7 +203,7 @@ def test_a_session_that_closed_after_it_was_listed_keeps_its_end(
     assert read_session(records, "lost").status is SessionStatus.SUCCESS
 
 
-def test_the_machines_of_others_are_not_ours_to_remove(account: Account, call: Any) -> None:
+def test_machines_of_other_deployments_are_not_removed(account: Account, call: Any) -> None:
     ec2, ecs = account.clients.of("ec2", REGION), account.clients.of("ecs", REGION)
     theirs = ec2.run_instances(
         ImageId=IMAGE,
@@ -250,7 +251,7 @@ COPY_JOB = replace(
 
 @pytest.fixture
 def backup(account: Account) -> Iterator[Stubber]:
-    """A stub of AWS Backup: what it is not told to answer, nobody may ask."""
+    """A stub of AWS Backup, which refuses unexpected calls."""
     with Stubber(account.clients.of("backup", REGION)) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -273,7 +274,7 @@ def answer_copy(backup: Stubber, **job: Any) -> None:
     backup.add_response("describe_copy_job", found, {"CopyJobId": COPY_JOB.job_id})
 
 
-def test_what_a_stopped_session_left_to_aws_backup_is_asked_about_and_named(
+def test_jobs_of_a_stopped_session_are_polled_and_their_results_named(
     account: Account, call: Any, backup: Stubber
 ) -> None:
     for job in (JOB, COPY_JOB):
@@ -291,7 +292,9 @@ def test_what_a_stopped_session_left_to_aws_backup_is_asked_about_and_named(
     assert session.reasons[1].startswith(f"not indexed: index {account.index_id('lost')} failed"), "I3"
 
 
-def test_its_points_get_the_index_that_it_shares(account: Account, call: Any, backup: Stubber) -> None:
+def test_points_of_a_stopped_session_get_its_shared_index(
+    account: Account, call: Any, backup: Stubber
+) -> None:
     records, index_id = account.deployment.records, account.index_id("lost")
     complete(records, FILE_SYSTEMS["lost"], index_id, {"files": 1}, utc_now())
     record_job(records, "lost", JOB)
@@ -300,7 +303,7 @@ def test_its_points_get_the_index_that_it_shares(account: Account, call: Any, ba
     assert account.deployment.tags.told == [(POINT, index_id)]  # type: ignore[attr-defined]  # the tests' tags
 
 
-def test_a_job_that_goes_on_is_followed_to_its_end(account: Account, call: Any, backup: Stubber) -> None:
+def test_a_running_job_is_polled_until_it_ends(account: Account, call: Any, backup: Stubber) -> None:
     record_job(account.deployment.records, "lost", JOB)
     answer(backup, State="RUNNING")
     session = swept(account, call)
@@ -320,7 +323,7 @@ def watched(account: Account) -> set[str]:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_session_that_was_stopped_while_its_index_is_made_says_how_that_ended(
+def test_a_session_that_was_stopped_during_its_index_reports_the_result_of_the_index(
     account: Account, call: Any, *, whole: bool
 ) -> None:
     records, index_id, now = account.deployment.records, account.index_id("living"), utc_now()
@@ -345,7 +348,7 @@ def test_a_session_that_was_stopped_while_its_index_is_made_says_how_that_ended(
     assert "living" not in watched(account)
 
 
-def test_an_error_with_one_session_keeps_nobody_from_the_others_and_is_seen(
+def test_an_error_with_one_session_does_not_block_the_others_and_is_raised(
     account: Account, call: Any, backup: Stubber
 ) -> None:
     records, earlier = account.deployment.records, utc_now() - timedelta(hours=1)
@@ -365,11 +368,11 @@ def test_an_error_with_one_session_keeps_nobody_from_the_others_and_is_seen(
     assert read_session(records, "first").status is SessionStatus.ABORTED, "the next sweep asks again"
 
 
-def test_a_job_that_was_started_while_its_session_was_closed_is_followed_too(
+def test_a_job_that_was_started_while_its_session_was_closed_is_polled_too(
     account: Account, call: Any, backup: Stubber
 ) -> None:
     assert swept(account, call).reasons[1] == "it has no recorded backup job"
-    call("sweep", {})  # it is on no list any more
+    call("sweep", {})  # it is no longer listed
     record_job(account.deployment.records, "lost", JOB)
     answer(backup, State="COMPLETED", RecoveryPointArn=POINT)
     session = swept(account, call)
@@ -377,7 +380,9 @@ def test_a_job_that_was_started_while_its_session_was_closed_is_followed_too(
 
 
 @pytest.mark.parametrize("state", ["FAILED", "EXPIRED", "MISSING"])
-def test_a_job_that_came_to_nothing_says_so(account: Account, call: Any, backup: Stubber, state: str) -> None:
+def test_a_job_without_a_recovery_point_is_reported(
+    account: Account, call: Any, backup: Stubber, state: str
+) -> None:
     record_job(account.deployment.records, "lost", JOB)
     if state == "MISSING":
         backup.add_client_error("describe_backup_job", "ResourceNotFoundException")
@@ -389,7 +394,7 @@ def test_a_job_that_came_to_nothing_says_so(account: Account, call: Any, backup:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_a_point_that_is_gone_when_the_sweeper_looks_is_recorded_with_both_causes(
+def test_a_point_deleted_before_the_sweep_is_recorded_with_both_causes(
     account: Account, call: Any, backup: Stubber, code: str
 ) -> None:
     record_job(account.deployment.records, "lost", replace(JOB, keep_days=35))

@@ -1,4 +1,4 @@
-"""Events of stopped machines: the waiting step is failed once, with the reason, and no other step ever."""
+"""Events of stopped machines fail only the waiting step, once, with the reason."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def waiting(deployment: Deployment) -> Deployment:
 
 @pytest.fixture
 def states(clients: Clients) -> Iterator[Stubber]:
-    """Step Functions, which takes only what is expected of it."""
+    """A stub of Step Functions, which accepts only expected calls."""
     with Stubber(clients.of("stepfunctions", REGION)) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -73,7 +73,7 @@ def test_the_waiting_step_gets_the_reason(call: Any, waiting: Deployment, states
     assert call("worker_stopped", task_event()) == {"index_id": INDEX, "error": "WorkerCannotRun"}
 
 
-def test_the_log_leaves_out_what_the_task_was_given(
+def test_the_log_omits_the_overrides_of_the_task(
     call: Any, waiting: Deployment, states: Stubber, caplog: pytest.LogCaptureFixture
 ) -> None:
     expect(states, "WorkerCannotRun", "image")
@@ -89,14 +89,14 @@ def test_the_log_leaves_out_what_the_task_was_given(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]},  # it has answered
-        {"taskArn": TASK.replace("/1", "/2")},  # a successor is waited for
+        {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]},  # it has sent its result
+        {"taskArn": TASK.replace("/1", "/2")},  # the step waits for a successor
         {"startedBy": f"{FS.file_system_id}-20261122T020000Z-ffffff"},  # another index
         {"startedBy": "somebody"},
         {"startedBy": ""},
     ],
 )
-def test_a_machine_that_nothing_waits_for_is_no_error(
+def test_a_machine_without_a_waiting_step_is_no_error(
     call: Any, waiting: Deployment, states: Stubber, changes: dict[str, Any]
 ) -> None:
     event = task_event(**changes)
@@ -105,22 +105,20 @@ def test_a_machine_that_nothing_waits_for_is_no_error(
     assert call("worker_stopped", event)["error"] == ""
 
 
-def test_an_index_that_has_ended_waits_for_none(call: Any, waiting: Deployment, states: Stubber) -> None:
+def test_an_ended_index_waits_for_no_machine(call: Any, waiting: Deployment, states: Stubber) -> None:
     complete(waiting.records, FS, INDEX, {}, utc_now())
     assert call("worker_stopped", task_event())["error"] == ""
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
-def test_a_step_that_has_its_answer_keeps_it(
+def test_a_step_that_has_its_result_keeps_it(
     call: Any, waiting: Deployment, states: Stubber, code: str
 ) -> None:
     states.add_client_error("send_task_failure", code)
     assert call("worker_stopped", task_event())["error"] == ""
 
 
-def test_what_step_functions_refuses_otherwise_is_tried_again(
-    call: Any, waiting: Deployment, states: Stubber
-) -> None:
+def test_other_errors_of_step_functions_are_retried(call: Any, waiting: Deployment, states: Stubber) -> None:
     states.add_client_error("send_task_failure", "Strange")
     with pytest.raises(ClientError):
         call("worker_stopped", task_event())
@@ -160,7 +158,7 @@ def run_instance(clients: Clients, **tags: str) -> str:
     return made["Instances"][0]["InstanceId"]
 
 
-def test_an_instance_is_known_by_its_tags_and_its_reason_is_ec2s(
+def test_an_instance_is_identified_by_its_tags_and_reports_ec2s_reason(
     call: Any, clients: Clients, waiting: Deployment, states: Stubber
 ) -> None:
     instance = run_instance(clients, deployment="tidemark", index=INDEX)
@@ -176,7 +174,7 @@ def test_other_instances_of_the_account_are_ignored(
     foreign = [
         run_instance(clients, other="tag"),
         run_instance(clients, deployment="cellar", index=INDEX),
-        "i-0123456789abcdef0",  # forgotten already
+        "i-0123456789abcdef0",  # no longer known
     ]
     for instance in foreign:
         record_attempt(waiting.records, FS, INDEX, Attempt(worker_id=instance, task_token="token"))

@@ -18,7 +18,7 @@ from localcloud.iam.actions import actions_of, resource_of, transaction_parts
         ("s3", "UploadPart", ("s3:PutObject",)),
     ],
 )
-def test_operations_are_told_in_iams_words(service: str, operation: str, actions: tuple[str, ...]) -> None:
+def test_operations_are_mapped_to_iam_actions(service: str, operation: str, actions: tuple[str, ...]) -> None:
     assert actions_of(service, operation) == actions
 
 

@@ -172,7 +172,7 @@ def test_a_resource_that_fails_is_named_and_nothing_is_left(cloud: LocalCloud, t
     template["Resources"]["Strange"] = {"Type": "AWS::Strange::Thing", "DependsOn": "Bucket"}
     template["Resources"]["Bucket"]["Properties"] = {"BucketName": "left-behind"}
     stacks = {"failing": ("aws://unknown-account/unknown-region", template, [])}
-    with pytest.raises(NotDeployed, match=r"Strange \(AWS::Strange::Thing\): .* does not know"):
+    with pytest.raises(NotDeployed, match=r"Strange \(AWS::Strange::Thing\): .* does not support"):
         cloud.deploy(assembly(tmp_path, stacks))
     names = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
     assert "left-behind" not in names

@@ -64,7 +64,7 @@ def test_throttling_has_the_services_own_code() -> None:
     assert (fault.value.code, fault.value.status) == ("SlowDown", 503)
 
 
-def test_a_kill_is_told_apart() -> None:
+def test_a_kill_is_a_separate_error() -> None:
     faults = Faults(ScaledClock())
     faults.add(Fault(service="s3", operation="PutObject", action="kill", principal="role/worker"))
     faults.check("s3", "PutObject", "eu-central-1", principal="arn:aws:iam::1:role/other")
@@ -159,7 +159,7 @@ def _without_retries(cloud: LocalCloud, service: str) -> Any:
 
 
 @pytest.mark.parametrize("service", ["ssm", "sqs", "ec2", "s3", "stepfunctions"])
-def test_a_region_that_is_none_is_refused_in_aws_form(cloud: LocalCloud, service: str) -> None:
+def test_an_unknown_region_is_refused_in_aws_form(cloud: LocalCloud, service: str) -> None:
     operations = {"ssm": "describe_parameters", "sqs": "list_queues", "ec2": "describe_vpcs"}
     operations |= {"s3": "list_buckets", "stepfunctions": "list_state_machines"}
     client = cloud.client(service, region="mars-north-1")

@@ -157,7 +157,7 @@ def test_a_process_is_used_again(function: Any) -> None:
     assert first["cwd"] == first["root"]
 
 
-def test_calls_at_once_run_at_once_and_few_processes_stay(function: Any, cloud: LocalCloud) -> None:
+def test_concurrent_calls_run_concurrently_and_few_processes_stay(function: Any, cloud: LocalCloud) -> None:
     invoke = function()
     started = time.monotonic()
     with ThreadPoolExecutor(6) as pool:

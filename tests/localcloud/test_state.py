@@ -64,7 +64,7 @@ def test_state_of_another_moto_is_refused_in_words(tmp_path: Path) -> None:
 def test_two_clouds_never_share_a_state_directory(tmp_path: Path) -> None:
     with (
         LocalCloud.start(state=tmp_path),
-        pytest.raises(LocalCloudError, match="another local cloud keeps its state"),
+        pytest.raises(LocalCloudError, match="another local cloud uses the state directory"),
         LocalCloud.start(state=tmp_path),
     ):
         pass
@@ -73,7 +73,7 @@ def test_two_clouds_never_share_a_state_directory(tmp_path: Path) -> None:
 def test_a_state_directory_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(LocalCloudError, match="cannot be written to"),
+        pytest.raises(LocalCloudError, match="cannot write to"),
         LocalCloud.start(state=tmp_path / "file" / "state"),
     ):
         pass
@@ -85,7 +85,7 @@ def test_a_port_in_use_is_named_with_the_way_out() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with (
-            pytest.raises(LocalCloudError, match=f"port {port} cannot be used.*--port"),
+            pytest.raises(LocalCloudError, match=f"cannot use port {port}.*--port"),
             LocalCloud.start(port=port),
         ):
             pass

@@ -57,7 +57,7 @@ PLAIN = {"Content-Type": "text/plain"}
         ("PUT", "/bucket/key", "x", {}),
     ],
 )
-def test_nobody_is_answered_without_the_secret_of_the_run(
+def test_requests_without_the_secret_of_the_run_are_refused(
     cloud: LocalCloud, method: str, path: str, body: str | None, headers: dict[str, str]
 ) -> None:
     answer = send(cloud.endpoint_url, method, path, None if body is None else body.encode(), headers)

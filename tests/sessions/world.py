@@ -228,7 +228,7 @@ class World:
                 own = [actor for actor in started if actor.startswith(f"indexing/index-of-{name}-")]
                 if shared.status is IndexStatus.FAILED:
                     if own:
-                        self.met.add("a session indexes anew after its shared index failed")
+                        self.met.add("a session indexes again after its shared index failed")
                 else:
                     assert own == [], f"I2: {name} met {shared.index_id} and launched {own}"
                     assert session.index_id == shared.index_id, f"I2: {name} met {shared.index_id}"

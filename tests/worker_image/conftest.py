@@ -1,4 +1,4 @@
-"""What a worker talks to: S3 (moto's) and the three calls to Step Functions (a stand-in), over HTTP."""
+"""The services of a worker: S3 (moto) and three operations of Step Functions (a stub), over HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class StepFunctionsStub:
-    """Records what it is told; `dead` makes it answer as to a token that nobody waits for."""
+    """Records its calls; `dead` makes it respond as to an expired token."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, str]]] = []
@@ -96,7 +96,7 @@ class WorkerWorld:
         return f"indexes/123456789012/eu-central-1/fs-0123456789abcdef0/{self.settings.index_id}/"
 
     def publish(self) -> None:
-        """Make an index of what the worker has reported, as the session does then."""
+        """Complete the index that the worker has reported, as the session does."""
         result = json.loads(self.states.of("SendTaskSuccess")[-1]["output"])
         self.store.put(f"{self.prefix}manifest.json", self.store.get(result["manifest_key"]))
 
@@ -112,7 +112,7 @@ def s3_url() -> Iterator[str]:
 
 @pytest.fixture
 def world(s3_url: str, tmp_path: Path) -> Iterator[WorkerWorld]:
-    """Make a small tree, an empty bucket of its own and a waiting session."""
+    """Create a small tree, an empty bucket and a waiting session."""
     tree = tmp_path / "tree"
     (tree / "deep" / "er").mkdir(parents=True)
     (tree / "deep" / "er" / "report.xlsx").write_bytes(b"x" * 1000)

@@ -1,4 +1,4 @@
-"""The heartbeat by itself: what it takes for an end, and what it reports."""
+"""The heartbeat alone: when it ends the work, and what it reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refusal(code: str) -> ClientError:
 
 
 class World:
-    """Step Functions and a repository that answer what they are told to, or raise it."""
+    """Stubs of Step Functions and a repository that return or raise configured results."""
 
     def __init__(self) -> None:
         self.answer: Exception | None = None
@@ -68,7 +68,7 @@ def world() -> World:
     return World()
 
 
-def test_it_beats_once_before_the_work_begins_and_reports_how_far_it_is(world: World) -> None:
+def test_it_sends_a_heartbeat_before_the_work_starts_and_reports_progress(world: World) -> None:
     world.build.begin(entries_expected=100, entries=20)
     heartbeat = world.heartbeat()
     heartbeat.start()
@@ -100,7 +100,7 @@ def test_it_beats_once_before_the_work_begins_and_reports_how_far_it_is(world: W
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
-def test_a_dead_token_ends_the_work_before_it_begins(world: World, code: str) -> None:
+def test_an_expired_token_ends_the_work_before_it_starts(world: World, code: str) -> None:
     world.answer = refusal(code)
     with pytest.raises(LeaseLost):
         world.heartbeat().start()
@@ -110,7 +110,7 @@ def test_a_dead_token_ends_the_work_before_it_begins(world: World, code: str) ->
 @pytest.mark.parametrize(
     "answer", [refusal("ThrottlingException"), EndpointConnectionError(endpoint_url="https://states")]
 )
-def test_a_beat_without_an_answer_ends_nothing_but_no_manifest_is_written_without_one(
+def test_a_failed_heartbeat_does_not_end_the_work_but_prevents_the_manifest(
     world: World, answer: Exception
 ) -> None:
     world.answer = answer
@@ -131,7 +131,7 @@ def test_a_beat_without_an_answer_ends_nothing_but_no_manifest_is_written_withou
 @pytest.mark.parametrize(
     "answer", [refusal("AccessDenied"), EndpointConnectionError(endpoint_url="https://s3")]
 )
-def test_progress_that_cannot_be_written_ends_nothing(world: World, answer: Exception) -> None:
+def test_a_failure_to_write_progress_does_not_end_the_work(world: World, answer: Exception) -> None:
     world.put_answer = answer
     heartbeat = world.heartbeat()
     heartbeat.start()
@@ -139,7 +139,7 @@ def test_progress_that_cannot_be_written_ends_nothing(world: World, answer: Exce
     heartbeat.check()
 
 
-def test_a_worker_that_was_told_to_stop_says_so_unless_its_token_is_dead_too(world: World) -> None:
+def test_a_stopped_worker_reports_so_unless_its_token_has_expired(world: World) -> None:
     heartbeat = world.heartbeat()
     heartbeat.check()
     heartbeat.stop()

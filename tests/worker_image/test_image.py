@@ -1,6 +1,6 @@
-"""What the Dockerfile says, done without a container engine, in a virtual environment of its own.
+"""Runs the Dockerfile without a container engine, in a separate virtual environment.
 
-Once as it is shipped, to look at, and once for this machine, to run: nothing of arm64 is executed here.
+Once for arm64, to inspect, and once for this machine, to run: no arm64 code is executed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AARCH64 = 0xB7  # e_machine
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image as a directory of this machine."""
+    """An image as a directory on this machine."""
 
     root: Path
     work: Path
@@ -44,7 +44,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def build(top: Path, arguments: dict[str, str]) -> Image:
-    """Carry the Dockerfile out, with these build arguments."""
+    """Run the Dockerfile with these build arguments."""
     stages: dict[str, Path] = {}
     root = work = top
     environment, told, entry_point = {}, {}, []
@@ -90,7 +90,7 @@ def build(top: Path, arguments: dict[str, str]) -> Image:
             case "USER":
                 pass
             case _:
-                pytest.fail(f"this test does not know {instruction}")
+                pytest.fail(f"this test does not support {instruction}")
     environment |= {"PATH": path, "PYTHONPATH": str(root / SITE_PACKAGES)}
     return Image(root=root, work=work, environment=environment, entry_point=entry_point)
 
@@ -104,7 +104,7 @@ def image(tmp_path_factory) -> Image:
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory) -> Image:
-    """The image as it goes to AWS."""
+    """The image for AWS."""
     return build(tmp_path_factory.mktemp("shipped"), {})
 
 
@@ -121,7 +121,7 @@ def test_the_image_makes_an_index_with_nothing_but_what_it_installed(image, worl
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert len(world.states.of("SendTaskSuccess")) == 1
-    # Nothing is written where the root file system is read-only.
+    # No file is written to the read-only root file system.
     assert not list(image.work.rglob("__pycache__"))
 
 
@@ -131,7 +131,7 @@ def test_the_image_crawls_with_the_c_core(image):
     assert subprocess.check_output(command, cwd=image.work, env=image.environment, text=True) == "CCrawl\n"
 
 
-def test_the_image_holds_what_is_locked_and_nothing_else(shipped):
+def test_the_image_contains_exactly_the_locked_packages(shipped):
     locked = re.findall(
         r"^([\w.-]+)==(\S+)", (REPOSITORY / "worker_image/requirements.txt").read_text(), re.M
     )
@@ -144,7 +144,7 @@ def test_the_image_holds_what_is_locked_and_nothing_else(shipped):
     )
 
 
-def test_all_that_is_compiled_is_for_arm64_and_python_3_13(shipped):
+def test_all_compiled_files_are_for_arm64_and_python_3_13(shipped):
     compiled = [path for path in shipped.root.rglob("*") if path.is_file() and is_elf(path)]
     assert shipped.work / "tidemark/crawl/_core.so" in compiled
     assert len(compiled) > 10
@@ -155,14 +155,14 @@ def test_all_that_is_compiled_is_for_arm64_and_python_3_13(shipped):
         assert for_python is None or for_python[1] in {"cpython-313", "abi3"}, path.name
 
 
-def test_nothing_needs_a_newer_c_library_than_the_base_image_has(shipped):
-    """Versions of symbols stand in the file as text: GLIBC_2.34."""
+def test_no_file_needs_a_newer_c_library_than_the_base_image_has(shipped):
+    """Symbol versions are in the file as text: GLIBC_2.34."""
     for path in (path for path in shipped.root.rglob("*") if path.is_file() and is_elf(path)):
         needed = {tuple(map(int, found)) for found in re.findall(rb"GLIBC_(\d+)\.(\d+)", path.read_bytes())}
         assert max(needed, default=(0, 0)) <= BOOKWORM, path.name
 
 
-def test_only_a_stage_of_the_building_machine_runs_anything():
+def test_only_stages_on_the_build_platform_run_commands():
     own = False
     for instruction, rest in instructions():
         if instruction == "FROM":
@@ -171,7 +171,7 @@ def test_only_a_stage_of_the_building_machine_runs_anything():
     assert not own, "the last stage is the image"
 
 
-def test_the_base_images_are_one_and_pinned_to_a_patch_release():
+def test_all_stages_use_one_base_image_pinned_to_a_patch_release():
     bases = {
         rest.split(" AS ")[0].split()[-1] for instruction, rest in instructions() if instruction == "FROM"
     }

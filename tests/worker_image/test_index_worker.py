@@ -63,7 +63,7 @@ def has_manifest(world) -> bool:
     return True
 
 
-def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
+def test_it_writes_an_index_and_reports_its_counts_to_the_session(world):
     code, output = run(world)
 
     assert code == 0, output
@@ -94,7 +94,7 @@ def test_it_writes_an_index_and_tells_the_session_what_is_in_it(world):
     assert (progress["entries_expected"], progress["seconds_left"]) == (None, 0), "there was no index before"
 
 
-def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so(world):
+def test_excluded_directories_are_not_in_the_index_and_listed_in_the_manifest(world):
     (world.tree / "scratch" / "much").mkdir(parents=True)
     (world.tree / "scratch" / "more.xlsx").write_text("")
     (world.tree / "aws-backup-restore_2026-11-22").mkdir()
@@ -115,7 +115,7 @@ def test_what_the_policy_leaves_out_is_not_in_the_index_and_the_manifest_says_so
     assert "/aws-backup-restore_*" in manifest.excluded
 
 
-def test_a_later_worker_knows_what_to_expect(world):
+def test_a_later_worker_reports_the_expected_entries(world):
     run(world)
     world.publish()
     later = "fs-0123456789abcdef0-20261123T020000Z-abcdef"
@@ -133,7 +133,7 @@ def test_a_worker_that_finds_the_index_written_reports_it(world, published):
     if published:
         world.publish()
     (world.tree / "later").write_text("")
-    code, output = run(world)  # as after a worker that died between the manifest and its report
+    code, output = run(world)  # as if a worker died between the manifest and its report
 
     assert code == 0, output
     first, second = world.states.of("SendTaskSuccess")
@@ -145,8 +145,8 @@ def test_a_worker_that_finds_the_index_written_reports_it(world, published):
     assert first == second
 
 
-def test_a_worker_that_thaws_touches_nothing_of_its_successor(world):
-    """It was taken for dead before it wrote its parts; its successor has made the index since."""
+def test_a_worker_that_resumes_late_does_not_touch_its_successors_files(world):
+    """It was considered dead before it wrote its parts; its successor has made the index since."""
     store = world.store
     identity = IndexIdentity(
         account="123456789012",
@@ -181,8 +181,8 @@ def test_a_worker_that_thaws_touches_nothing_of_its_successor(world):
     assert len(proposals(world)) == 2, "what it left is garbage"
 
 
-def test_no_manifest_is_proposed_while_nobody_says_that_the_session_waits(world, monkeypatch):
-    """Step Functions is out of reach just then."""
+def test_no_manifest_is_proposed_until_step_functions_confirms_that_the_session_waits(world, monkeypatch):
+    """Step Functions is unreachable at that moment."""
     states = boto3.client("stepfunctions", region_name="eu-central-1")
     asked: list[str] = []
 
@@ -203,7 +203,7 @@ def test_no_manifest_is_proposed_while_nobody_says_that_the_session_waits(world,
         now=lambda: datetime.now(UTC),
         pauses=(0.01, 0.01),
     )
-    heartbeat.check()  # one lost beat is no reason to end
+    heartbeat.check()  # one lost heartbeat does not end the work
     with pytest.raises(AwsUnreachable):
         heartbeat.check_now()
     assert len(asked) == 3
@@ -219,7 +219,7 @@ def test_every_log_line_is_json_even_when_names_are_hostile(world):
 
 
 @pytest.mark.parametrize("answer", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
-def test_a_worker_that_the_session_has_given_up_writes_no_manifest(world, answer):
+def test_a_worker_whose_session_no_longer_waits_writes_no_manifest(world, answer):
     world.states.dead = answer
 
     code, output = run(world)
@@ -229,7 +229,7 @@ def test_a_worker_that_the_session_has_given_up_writes_no_manifest(world, answer
     assert world.states.of("SendTaskSuccess") == world.states.of("SendTaskFailure") == []
 
 
-def test_a_token_that_dies_while_it_crawls_is_noticed_before_the_manifest(world):
+def test_a_token_that_expires_during_the_crawl_is_detected_before_the_manifest(world):
     world.states.dead, world.states.dead_after = "TaskTimedOut", 1
 
     code, output = run(world)
@@ -239,7 +239,7 @@ def test_a_token_that_dies_while_it_crawls_is_noticed_before_the_manifest(world)
     assert not has_manifest(world)
 
 
-def test_a_root_that_cannot_be_read_is_reported_by_its_name(world):
+def test_an_unreadable_root_is_reported_by_its_name(world):
     world.environment["TIDEMARK_ROOT"] = str(world.tree / "nothing")
 
     code, _ = run(world)
@@ -264,7 +264,7 @@ def test_a_root_whose_listing_fails_is_reported_and_no_empty_index_is_left(world
     assert not has_manifest(world)
 
 
-def test_sigterm_ends_it_at_once_and_the_session_is_told(world):
+def test_sigterm_ends_it_immediately_and_is_reported_to_the_session(world):
     wide = world.tree / "wide"
     wide.mkdir()
     for number in range(30_000):
@@ -281,7 +281,7 @@ def test_sigterm_ends_it_at_once_and_the_session_is_told(world):
     assert not has_manifest(world)
 
 
-def test_settings_that_are_missing_are_named(world):
+def test_missing_settings_are_named(world):
     del world.environment["TIDEMARK_TASK_TOKEN"]
 
     code, output = run(world)

@@ -19,12 +19,12 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     **OPERATION,
 }
 
-# Known by name only: they change nothing that a program could see here.
+# Accepted without effect: no program in the local cloud could observe them.
 STORED_TYPES = frozenset(
     {
         "AWS::CDK::Metadata",
         "AWS::CloudFormation::WaitConditionHandle",
-        "AWS::CloudWatch::CompositeAlarm",  # moto has none
+        "AWS::CloudWatch::CompositeAlarm",  # moto does not support it
         "AWS::ECR::Repository",
         "AWS::Lambda::Alias",
         "AWS::Logs::MetricFilter",
@@ -42,7 +42,7 @@ STORED_TYPES = frozenset(
 
 
 def stored(request: Request) -> Resource:
-    """Return a resource that is only its name, with an ARN."""
+    """Return a resource that has only a name and an ARN."""
     name = request.before.ref if request.before else request.name("Name")
     arn = request.arn("cloudformation", f"stored/{name}")
     return Resource(ref=name, attributes={"Arn": arn, "Name": name, "Id": name})

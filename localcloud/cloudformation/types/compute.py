@@ -74,7 +74,7 @@ def _state_machine(request: Request) -> Resource:
 
 
 def _definition(request: Request) -> str:
-    """Return the definition with DefinitionSubstitutions put in for ${Name}."""
+    """Return the definition with DefinitionSubstitutions in place of ${Name}."""
     properties = request.properties
     if "DefinitionString" in properties:
         text = properties["DefinitionString"]

@@ -68,7 +68,7 @@ def _configure_table(request: Request, name: str) -> Resource:
 
 
 def _here(request: Request) -> Mapping[str, Any]:
-    """Return a table's properties, those of the replica in this Region (of a GlobalTable) among them."""
+    """Return a table's properties, including those of a GlobalTable's replica in this Region."""
     replicas = request.properties.get("Replicas", ())
     mine: Mapping[str, Any] = next((one for one in replicas if one["Region"] == request.region), {})
     return {**request.properties, **mine}
@@ -159,7 +159,7 @@ def _bucket_policy(request: Request) -> Resource:
 
 def _create_key(request: Request) -> Resource:
     kms = request.client("kms")
-    # As on AWS, where such tags come with every resource of a stack; here they tell a kept key's owner.
+    # AWS sets such tags on all resources of a stack; here they identify the owner of a kept key.
     mine = {
         "aws:cloudformation:stack-name": request.stack_name,
         "aws:cloudformation:logical-id": request.logical_id,

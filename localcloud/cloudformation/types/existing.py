@@ -1,4 +1,4 @@
-"""Whether a resource of a fixed name is there already: AWS then refuses to create it in a stack.
+"""Checks whether a resource with a fixed name exists: AWS then refuses to create it in a stack.
 
 Source: AWS CloudFormation, resource provider contract, "Create handlers": a create handler fails with
 AlreadyExists for a resource that exists, although many of AWS's own create operations return the old one.
@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 from localcloud.cloudformation.resources import Request
 
 GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-Look = Callable[[Request, str], object]  # falsy, or an error of GONE, for what is not there
+Look = Callable[[Request, str], object]  # falsy, or an error in GONE, if the resource does not exist
 
 
 def exists(kind: str, request: Request) -> str | None:
-    """Return the fixed name of the resource that is wanted, if one is there already; otherwise None."""
+    """Return the fixed name of the requested resource if it exists already, else None."""
     if kind not in _NAMED:
         return None
     prop, look = _NAMED[kind]
@@ -33,7 +33,7 @@ def exists(kind: str, request: Request) -> str | None:
 
 
 def is_gone(error: ClientError) -> bool:
-    """Return whether AWS answered that what was named does not exist."""
+    """Return whether the error means that the named resource does not exist."""
     code = error.response["Error"]["Code"]
     return any(word in code for word in GONE)
 

@@ -10,7 +10,7 @@ from localcloud.iam.permissions import has_unknown_policies
 
 
 def _role(request: Request) -> Resource:
-    """Create a role, or bring one to its properties."""
+    """Create a role or update it to its properties."""
     iam, properties = request.client("iam"), request.properties
     name = request.name("RoleName")
     trust = json.dumps(properties["AssumeRolePolicyDocument"])
@@ -30,7 +30,7 @@ def _role(request: Request) -> Resource:
             PolicyDocument=json.dumps(policy["PolicyDocument"]),
         )
     for arn in properties.get("ManagedPolicyArns", ()):
-        # AWS's own policies are not loaded: moto takes 20 MB for them
+        # AWS managed policies are not loaded: moto takes 20 MB for them
         try:
             iam.attach_role_policy(RoleName=name, PolicyArn=arn)
         except iam.exceptions.NoSuchEntityException:

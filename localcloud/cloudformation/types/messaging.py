@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.cloudformation.resources import Request, Resource, ResourceType
 
-QUEUE_OWN = ("QueueName", "Tags")  # properties of a queue that are no attributes
+QUEUE_OWN = ("QueueName", "Tags")  # properties of a queue that are not attributes
 
 
 def _topic(request: Request) -> Resource:
@@ -109,7 +109,7 @@ def _schedule_group(request: Request) -> Resource:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return attributes as SNS and SQS take them: all as text."""
+    """Convert attributes for SNS and SQS: all values become text."""
 
     def text(value: object) -> str:
         if isinstance(value, dict | list):

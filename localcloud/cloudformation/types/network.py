@@ -1,4 +1,4 @@
-"""EC2: what a worker needs of a network."""
+"""EC2: the network resources that workers use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _security_group(request: Request) -> Resource:
         name = request.name("GroupName", 255)
         description = properties["GroupDescription"]
         group = ec2.create_security_group(GroupName=name, Description=description, VpcId=vpc)["GroupId"]
-    with suppress(ClientError):  # a rule that is there already
+    with suppress(ClientError):  # the rule exists already
         if rules := _rules(properties.get("SecurityGroupIngress", ())):
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
     with suppress(ClientError):

@@ -10,7 +10,7 @@ from localcloud.cloudformation.resources import Request, Resource, ResourceType
 
 def _log_group(request: Request) -> Resource:
     logs, name = request.client("logs"), request.name("LogGroupName", 512)
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # a function may have written first
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # a function may have created it first
         logs.create_log_group(logGroupName=name, tags=request.tags() or {})
     if days := request.properties.get("RetentionInDays"):
         logs.put_retention_policy(logGroupName=name, retentionInDays=int(days))

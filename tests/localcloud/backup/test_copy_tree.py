@@ -141,4 +141,4 @@ def test_a_full_disk_is_an_error_with_its_reason(tmp_path: Path) -> None:
     )
     ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
     assert ended.returncode == 1
-    assert "cannot be copied" in ended.stderr
+    assert "cannot copy the file system" in ended.stderr

@@ -111,7 +111,7 @@ def test_a_copy_makes_the_next_backup_wait_and_expire_past_its_start_window(back
         )
 
 
-def test_the_same_token_starts_one_job_even_at_once(backups: Backups) -> None:
+def test_the_same_token_starts_one_job_even_concurrently(backups: Backups) -> None:
     answers: list[dict[str, Any]] = []
     backups.client()
     threads = [

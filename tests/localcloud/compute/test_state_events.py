@@ -65,7 +65,7 @@ def test_a_tasks_states_are_reported_without_its_variables(site: Site, listen: L
     assert "SECRET" not in json.dumps(events)
 
 
-def test_a_rule_hears_what_its_pattern_names_and_a_disabled_one_nothing(site: Site, listen: Listen) -> None:
+def test_a_rule_gets_events_of_its_pattern_and_a_disabled_rule_none(site: Site, listen: Listen) -> None:
     detail = {"lastStatus": ["STOPPED"], "startedBy": ["chooser"]}
     stops = listen({"source": ["aws.ecs"], "detail": detail})
     other = listen({"source": ["aws.ecs"], "detail": {**detail, "clusterArn": ["arn:another"]}})

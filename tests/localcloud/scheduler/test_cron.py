@@ -155,7 +155,7 @@ def test_what_is_no_cron_is_refused_by_name(text: str, field: str) -> None:
         ("cron(0 2 * * ? *)", "/"),
     ],
 )
-def test_a_schedule_that_is_none_is_refused_when_it_is_created(
+def test_an_invalid_schedule_is_refused_when_it_is_created(
     cloud: LocalCloud, expression: str, zone: str
 ) -> None:
     scheduler = cloud.client("scheduler")

@@ -45,10 +45,10 @@ REFUSED = {
     "no JSON": ("{", "INVALID_JSON_DESCRIPTION"),
     "a state twice": (
         '{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": 1, "A": 2}}',
-        "member twice",
+        "duplicate member",
     ),
     "more than 1 MiB": (text(A=END | {"Comment": "x" * 1_048_576}), "more than 1048576 bytes"),
-    "JSONPath": (json.dumps({"StartAt": "A", "States": {"A": END}}), "JSONata only"),
+    "JSONPath": (json.dumps({"StartAt": "A", "States": {"A": END}}), "supports only JSONata"),
     "StartAt names no state": (text(top={"StartAt": "B"}, A=END), "StartAt"),
     "a field that no definition has": (text(top={"Start": "A"}, A=END), "Field Start is not supported"),
     "an unknown type": (text(A={"Type": "Sleep", "End": True}), "A has no Type"),
@@ -122,7 +122,7 @@ REFUSED = {
     "a Map without a processor": (text(M={"Type": "Map", "End": True}), "needs ItemProcessor"),
     "a reader, which the interpreter lacks": (
         text(M=MAP | {"ItemReader": {}}),
-        "the local cloud has no ItemReader",
+        "the local cloud does not support ItemReader",
     ),
     "a resource of another partition": (
         text(A=TASK | {"Resource": "arn:aws-cn:states:::lambda:invoke"}),

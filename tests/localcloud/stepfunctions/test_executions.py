@@ -62,7 +62,7 @@ def test_stopping_what_has_ended_changes_nothing(machines: Any) -> None:
     assert machines("DescribeExecution", executionArn=arn) == ended
 
 
-def test_a_redrive_goes_on_from_the_failed_state_with_its_variables(machines: Any, task: Task) -> None:
+def test_a_redrive_resumes_at_the_failed_state_with_its_variables(machines: Any, task: Task) -> None:
     healthy = []
 
     def fails_at_first(payload: Any) -> Any:
