@@ -74,7 +74,7 @@ def test_three_sessions_hold_the_invariants_with_one_preemption(ends: Any) -> No
 def test_a_session_whose_shared_index_fails_before_its_index_step_indexes_by_itself() -> None:
     world = World(ends="fail")
     explore(scenario(world, 2, preemptions=0))
-    assert "a session indexes anew after its shared index failed" in world.met
+    assert "a session indexes again after its shared index failed" in world.met
 
 
 @pytest.mark.parametrize("ends", ENDS)
@@ -148,7 +148,7 @@ MUTANTS = {
     "shares an index that has failed": (
         "if index is not None and index.status is not IndexStatus.FAILED:",
         "if index is not None:",
-        {"ends": "fail", "meets": "a session indexes anew after its shared index failed"},
+        {"ends": "fail", "meets": "a session indexes again after its shared index failed"},
     ),
     "forgets that it was to launch": (
         "return lease is not None and lease.index_id ==",
