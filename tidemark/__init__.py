@@ -1,3 +1,3 @@
-"""Tidemark: backups of Amazon EFS that know what is in them."""
+"""Tidemark backs up and indexes Amazon EFS file systems."""
 
 __version__ = "0.1.0"

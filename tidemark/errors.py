@@ -1,7 +1,7 @@
-"""Every error that Tidemark raises on purpose, in one tree.
+"""The errors that Tidemark raises deliberately, in one tree.
 
     TidemarkError                         exit code
-    ├── ConfigurationError                10   tidemark.yaml or the environment is wrong; names file and line
+    ├── ConfigurationError                10   tidemark.yaml or the environment is invalid; with file and line
     ├── NotDeployed                       11   no deployment of that name in this account and Region
     ├── PolicyNotFound                    12
     ├── FileSystemNotInPolicy             13
@@ -16,30 +16,30 @@
     ├── VaultNotFound                     22
     ├── NoCredentials                     23
     ├── AccessDenied                      24
-    ├── AwsUnreachable                    25   the repository too; retried by the state machines
+    ├── AwsUnreachable                    25   also the repository; retried by the state machines
     ├── AwsThrottled                      26   retried by the state machines
     ├── WorkerNetworkNotFound             27
-    ├── WorkerCutOff                      28   no subnet for the worker reaches the AWS services that it calls
+    ├── WorkerCutOff                      28   no subnet of the worker reaches the AWS services that it calls
     ├── BackupJobFailed                   30
     ├── CopyJobFailed                     31
-    ├── SessionFailed                     32   what a failed run ends with
-    ├── NotOptedIn                        36   AWS Backup is not to protect EFS in a Region
-    ├── RetentionNotAllowed               37   a vault's lock refuses what the policy asks for
+    ├── SessionFailed                     32   ends a failed session or run
+    ├── NotOptedIn                        36   AWS Backup is not opted in for EFS in a Region
+    ├── RetentionNotAllowed               37   a vault's lock refuses the policy's retention
     ├── WorkerNotLaunched                 40   retried by the state machines
     ├── CrawlFailed                       41
     ├── IndexingFailed                    42
-    ├── LeaseLost                         43   another indexing session has taken the file system over
+    ├── LeaseLost                         43   the lease expired and was taken over, or the index has ended
     ├── IndexDamaged                      44   a file of an index is missing, truncated or altered
     ├── IndexFormatNotSupported           45
     ├── WorkerStopped                     46   stopped or killed; retried by the state machines
     ├── WorkerCannotRun                   47   every attempt would end the same way; not retried
-    ├── WorkerNotRecorded                 48   stopped while it was launched; Lambda tries the event again
+    ├── WorkerNotRecorded                 48   stopped during its launch; Lambda retries the event
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
     ├── TagKeyDamaged                     51   a data key of the tags is missing, or KMS does not open it
     └── LocalCloudError                   60   the local cloud did not start or stop
 
-The class name is a contract: Step Functions retries and catches by it. A message is one fact and
-ends with the next step. An error with a message of its own takes what happened as arguments.
+The class name is a contract: Step Functions retries and catches by it. A message states one
+fact and ends with the next step. A class that composes its message takes the facts as arguments.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 
 class TidemarkError(Exception):
-    """A fact that stops the work, in words that end with the next step."""
+    """An expected failure; the message states the cause and ends with the next step."""
 
     exit_code = 1
 
 
 class ConfigurationError(TidemarkError):
-    """tidemark.yaml, or a setting of the environment, cannot be used as it stands."""
+    """tidemark.yaml, or a setting in the environment, is invalid."""
 
     exit_code = 10
 
@@ -67,7 +67,7 @@ class NotDeployed(TidemarkError):
     def __init__(self, deployment: str, region: str) -> None:
         super().__init__(
             f"no deployment named {deployment} in {region}; deploy it (README, Deploy), "
-            f"or choose another with AWS_REGION and TIDEMARK_DEPLOYMENT"
+            f"or select another with AWS_REGION and TIDEMARK_DEPLOYMENT"
         )
 
 
@@ -97,7 +97,7 @@ class FileSystemNotInPolicy(TidemarkError):
 
 
 class MalformedFileSystemId(TidemarkError):
-    """Not an EFS file system id at all."""
+    """The text is not an EFS file system id."""
 
     exit_code = 14
 
@@ -148,16 +148,16 @@ class RecoveryPointNotFound(TidemarkError):
 
 
 class SessionExists(TidemarkError):
-    """Another execution has opened a session of this id already."""
+    """Another execution has already opened a session with this id."""
 
     exit_code = 20
 
     def __init__(self, session_id: str) -> None:
-        super().__init__(f"session {session_id} exists already; see it with: tidemark session {session_id}")
+        super().__init__(f"session {session_id} already exists; show it with: tidemark session {session_id}")
 
 
 class NoMountTarget(TidemarkError):
-    """The file system cannot be mounted by anyone."""
+    """The file system has no available mount target."""
 
     exit_code = 21
 
@@ -170,7 +170,7 @@ class NoMountTarget(TidemarkError):
 
 
 class VaultNotFound(TidemarkError):
-    """A vault named by the policy is not in the Region the policy names it for."""
+    """A vault that the policy names does not exist in its Region."""
 
     exit_code = 22
 
@@ -196,32 +196,32 @@ class AccessDenied(TidemarkError):
 
 
 class AwsUnreachable(TidemarkError):
-    """An AWS endpoint did not answer, or answered that it cannot serve now."""
+    """An AWS endpoint did not answer, or is unavailable."""
 
     exit_code = 25
 
 
 class AwsThrottled(TidemarkError):
-    """AWS asked to come back later, after the SDK's own retries."""
+    """AWS throttled a call, also after the SDK's retries."""
 
     exit_code = 26
 
 
 class WorkerNetworkNotFound(TidemarkError):
-    """The mount target admits no security group that is known."""
+    """No security group is known that a mount target admits."""
 
     exit_code = 27
 
     def __init__(self, file_system_id: str, groups: list[str]) -> None:
         super().__init__(
-            f"the mount target of {file_system_id} admits nobody in its subnet on port 2049 "
-            f"(security groups: {', '.join(groups) or 'none'}); allow it there, "
+            f"no mount target of {file_system_id} admits its own subnet on port 2049 "
+            f"(security groups: {', '.join(groups) or 'none'}); allow the subnet in one of them, "
             f"or name the worker's subnets and security groups in tidemark.yaml and deploy again"
         )
 
 
 class NotOptedIn(TidemarkError):
-    """AWS Backup is not opted in for EFS in a Region, so that it refuses backups there."""
+    """AWS Backup is not opted in for EFS in a Region and refuses backups there."""
 
     exit_code = 36
 
@@ -234,7 +234,7 @@ class NotOptedIn(TidemarkError):
 
 
 class RetentionNotAllowed(TidemarkError):
-    """The lock of a vault refuses recovery points that are kept as long as the policy asks."""
+    """The lock of a vault does not allow the retention of the policy."""
 
     exit_code = 37
 
@@ -245,20 +245,20 @@ class RetentionNotAllowed(TidemarkError):
             f"at {name} {days} days" for name, days in (("least", least), ("most", most)) if days is not None
         ]
         super().__init__(
-            f"the lock of vault {vault} in {region} admits recovery points that are kept "
+            f"the lock of vault {vault} in {region} requires a retention of "
             f"{', '.join(limits)}, but the policy keeps the {kind} there {asked}; change `keep` in "
             f"tidemark.yaml, or name another vault there, and deploy again"
         )
 
 
 class WorkerCutOff(TidemarkError):
-    """No subnet in which the worker could stand has a way to the AWS services that it calls."""
+    """No subnet of the worker has a route to the AWS services that it calls."""
 
     exit_code = 28
 
     def __init__(self, file_system_id: str, missing: Mapping[str, Sequence[str]]) -> None:
         subnets = "; ".join(
-            f"{subnet} reaches no {', no '.join(services)}" for subnet, services in sorted(missing.items())
+            f"{subnet} cannot reach {', '.join(services)}" for subnet, services in sorted(missing.items())
         )
         super().__init__(
             f"the worker of {file_system_id} could not start: {subnets}; route the subnet through a NAT "
@@ -280,7 +280,7 @@ class CopyJobFailed(TidemarkError):
 
 
 class SessionFailed(TidemarkError):
-    """A run ended without what it was for; the message says which session and why."""
+    """A session or a run failed; the message gives the sessions and the reasons."""
 
     exit_code = 32
 
@@ -304,26 +304,26 @@ class IndexingFailed(TidemarkError):
 
 
 class LeaseLost(TidemarkError):
-    """The file system's lease is no longer this indexing session's."""
+    """This indexing session no longer holds the file system's lease."""
 
     exit_code = 43
 
     def __init__(self, index_id: str) -> None:
         super().__init__(
-            f"index {index_id} no longer holds its file system's lease: it expired and was taken over, "
-            f"or was already ended; the next session indexes again, nothing needs to be done"
+            f"index {index_id} no longer holds its file system's lease: the lease expired and was taken "
+            f"over, or the index has already ended; no action is needed, the next session starts a new index"
         )
 
 
 class IndexShared(TidemarkError):
-    """An index is being made that no more sessions can share."""
+    """No more sessions can share the index that is being made."""
 
     exit_code = 49
 
     def __init__(self, index_id: str, most: int) -> None:
         super().__init__(
-            f"index {index_id} is still being made and belongs to {most:,} sessions already, as many as its "
-            f"record holds; the next session after its end indexes again"
+            f"index {index_id} is still being made and already belongs to {most:,} sessions, the most that "
+            f"its record holds; the next session after it ends starts a new index"
         )
 
 
@@ -334,20 +334,20 @@ class WorkerStopped(TidemarkError):
 
 
 class WorkerCannotRun(TidemarkError):
-    """The worker did not start, or ended without an answer, and so would every other as it is set up."""
+    """The worker did not start, or ended without an answer, and every attempt with this setup would."""
 
     exit_code = 47
 
 
 class WorkerNotRecorded(TidemarkError):
-    """A worker stopped before the launch that may have been its own was recorded."""
+    """A worker stopped that may belong to a launch that is not recorded yet."""
 
     exit_code = 48
 
     def __init__(self, index_id: str, worker_id: str) -> None:
         super().__init__(
-            f"{worker_id} stopped while a worker of index {index_id} was being launched; Lambda handles "
-            f"the event again in a minute, when the launch is recorded; nothing needs to be done"
+            f"{worker_id} stopped while a worker of index {index_id} was being launched; Lambda retries "
+            f"the event in a minute, when the launch is recorded; no action is needed"
         )
 
 
@@ -364,7 +364,7 @@ class IndexFormatNotSupported(TidemarkError):
 
 
 class ForeignTag(TidemarkError):
-    """A tag that was not written by this deployment for this file system, or was altered since."""
+    """A tag was altered, or was not written by this deployment for this file system."""
 
     exit_code = 50
 
@@ -382,7 +382,7 @@ class LocalCloudError(TidemarkError):
 
 
 def error_classes(root: type[TidemarkError] = TidemarkError) -> Iterator[type[TidemarkError]]:
-    """Return every class of the tree, the root first."""
+    """Return every class of the tree, starting with the root."""
     yield root
     for child in root.__subclasses__():
         yield from error_classes(child)

@@ -1,9 +1,9 @@
 """The only reader of the environment.
 
-Each program of Tidemark declares here what it is told through environment variables: the Lambdas by
-`infra/`, the worker by the launching Lambda, the CLI by its user. A field's variable is its name in
-capitals behind `TIDEMARK_`; `infra/` asks `variable_name` for it, so that a name is written once.
-AWS's own variables (credentials, Region, endpoints) are the SDK's business and are not read here.
+Each program of Tidemark declares its environment variables here. `infra/` sets those of the Lambdas, the
+launching Lambda sets those of the worker, and the user sets those of the CLI. The variable of a field is
+`TIDEMARK_` and the field's name in upper case; `infra/` gets it from `variable_name`, so that each name is
+written once. AWS's own variables (credentials, Region, endpoints) are read by the SDK, not here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Self
 from tidemark.errors import ConfigurationError
 
 PREFIX = "TIDEMARK_"
-_TEXTS = "tuple[str, ...]"  # the type of a field that its variable carries as a list in JSON
-# Where a worker finds the file system; the same in a task definition, on an instance and in the worker.
+_TEXTS = "tuple[str, ...]"  # fields of this type are JSON lists in their variables
+# The mount point of the file system in task definitions, on instances and in workers.
 MOUNT_POINT = "/mnt/efs"
 
 
 def variable_name(field: str) -> str:
-    """Return the environment variable that carries a settings field."""
+    """Return the name of the environment variable of a settings field."""
     return PREFIX + field.upper()
 
 
@@ -35,7 +35,8 @@ class _FromEnvironment:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read every field; a field with a default may be missing.
 
-        Raises ConfigurationError naming the variables that are missing, or not a number or list.
+        Raises ConfigurationError with the names of all variables that are missing or are not a number or
+        list.
         """
         source = os.environ if environment is None else environment
         values: dict[str, str | int | tuple[str, ...]] = {}
@@ -61,7 +62,7 @@ class _FromEnvironment:
                 values[field.name] = text
         if wrong:
             raise ConfigurationError(
-                f"environment variables missing or wrong: {', '.join(wrong)}; deploy again, or set them"
+                f"environment variables missing or invalid: {', '.join(wrong)}; deploy again, or set them"
             )
         return cls(**values)
 
@@ -85,7 +86,7 @@ def _texts(text: str) -> tuple[str, ...] | None:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LambdaSettings(_FromEnvironment):
-    """What every Lambda of a deployment is told."""
+    """The settings of every Lambda of a deployment."""
 
     deployment: str
     account: str
@@ -107,7 +108,7 @@ class LambdaSettings(_FromEnvironment):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_FromEnvironment):
-    """What the launching Lambda tells one worker."""
+    """The settings that the launching Lambda passes to a worker."""
 
     task_token: str
     index_id: str
@@ -123,13 +124,13 @@ class WorkerSettings(_FromEnvironment):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CliSettings(_FromEnvironment):
-    """What the CLI takes from its user's environment."""
+    """The settings that the CLI reads from its user's environment."""
 
     deployment: str = "tidemark"
 
 
 def enter_environment(variables: Mapping[str, str]) -> None:
-    """Make this process's environment that of another cloud: what named AWS before is forgotten."""
+    """Set `variables` in this process's environment, and remove all others that begin with AWS_."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(variables)
@@ -137,6 +138,6 @@ def enter_environment(variables: Mapping[str, str]) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SynthSettings(_FromEnvironment):
-    """What `app.py` takes from its user's environment."""
+    """The settings that `app.py` reads from its user's environment."""
 
     config: str = "tidemark.yaml"  # path of the configuration

@@ -207,7 +207,7 @@ def test_a_build_that_is_killed_at_any_moment_goes_on_when_it_is_started_again(
     for fatal in ("state.json", "run-", "part-", "manifest.json", "never"):
         result = _interrupted("SIGKILL", fatal, *build)
         assert result.returncode == (0 if fatal == "never" else -9), result.stderr
-    assert "going on with fs-" in result.stderr
+    assert "resuming fs-" in result.stderr
     document = json.loads(result.stdout)
     assert document["continued"]
     assert document["entries"] == whole["entries"]
@@ -224,10 +224,10 @@ def test_ctrl_c_loses_nothing(tidemark, repository, tmp_path):
         # Slowly, so that there is something left to crawl, however busy the machine is.
         result = _interrupted("SIGINT", fatal, *build, "--operations-per-second", "200")
         assert result.returncode == 130
-        assert re.search(r"stopped after [\d,]+ entries; give the same command again to go on", result.stderr)
+        assert re.search(r"stopped after [\d,]+ entries; run the same command again to resume", result.stderr)
         begun |= set(SECOND.findall(" ".join(repository.list_keys("indexes/"))))
     result = tidemark(*build)
-    assert "going on with" in result.err
+    assert "resuming" in result.err
     assert result.document["continued"]
     assert result.document["entries"] == len(found_by_find(tree))
     assert begun == {result.document["index_id"]}

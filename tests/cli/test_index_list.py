@@ -43,7 +43,7 @@ def test_a_damaged_manifest_is_named(tidemark, repository, tmp_path):
     result = tidemark("index", "list", "--repository", repository.url)
     assert result.code == 44
     assert manifest.key in result.err
-    assert "of what can be read, " in result.err
+    assert "in the readable indexes: " in result.err
     healthy = index_rows(repository, tmp_path, [row("/a")], number=2)
     result = tidemark("index", "list", "--repository", repository.url)
     assert (result.code, result.err.count(manifest.key)) == (44, 1)

@@ -65,7 +65,7 @@ def test_an_index_that_cannot_be_read_is_passed_over(tidemark, repository, made,
     result = tidemark(*command, "--repository", repository.url, "--json")
     assert result.code == code
     (line,) = result.err.splitlines()
-    assert line.startswith(f"! passed over: {repository.url}/{made[2].key} {why}")
+    assert line.startswith(f"! skipped: {repository.url}/{made[2].key} {why}")
     assert made[1].index_id in result.out
     assert made[2].index_id not in result.out
 
@@ -78,7 +78,7 @@ def test_without_another_index_there_is_no_answer(tidemark, repository, made, co
     result = tidemark(*command, "--repository", repository.url)
     assert (result.code, result.out) == (code, "")
     assert result.err.count(f"{made[2].key} {why}") == 1
-    assert "tidemark: of what can be read, " in result.err
+    assert "tidemark: in the readable indexes: " in result.err
 
 
 @pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
@@ -96,13 +96,13 @@ def test_what_is_named_by_its_own_id_is_not_passed_over(tidemark, repository, ma
         result = tidemark(*command, "--repository", repository.url)
         assert (result.code, result.out) == (code, "")
         assert why in result.err
-        assert "passed over" not in result.err
+        assert "skipped" not in result.err
 
 
 def test_two_indexes_are_compared_all_the_same(tidemark, repository, made):
     damage(repository, made[2])
     result = tidemark("diff", made[0].index_id, FILE_SYSTEM, "--repository", repository.url, "--json")
-    assert (result.code, result.err.count("! passed over: ")) == (44, 1)
+    assert (result.code, result.err.count("! skipped: ")) == (44, 1)
     assert result.document["to"] == made[1].index_id
     assert [change["path"] for change in result.document["changes"]] == ["/a"]
 
@@ -111,14 +111,14 @@ def test_what_names_no_index_is_said_so_all_the_same(tidemark, repository, made)
     damage(repository, made[2])
     result = tidemark("diff", FILE_SYSTEM, "typo", "--repository", repository.url)
     assert result.code == 44
-    assert "of what can be read, 'typo' is neither an index's id nor" in result.err
+    assert "in the readable indexes: 'typo' is not an index id" in result.err
 
 
 def test_damage_weighs_more_than_a_newer_format(tidemark, repository, made):
     renew(repository, made[2])
     damage(repository, made[1])
     result = tidemark("ls", FILE_SYSTEM, "--repository", repository.url)
-    assert (result.code, result.err.count("! passed over: ")) == (44, 2)
+    assert (result.code, result.err.count("! skipped: ")) == (44, 2)
     assert "  a\n" in result.out
 
 
@@ -126,7 +126,7 @@ def test_a_path_that_only_the_others_lack_may_be_in_the_one_passed_over(tidemark
     damage(repository, made[2])
     result = tidemark("ls", f"{FILE_SYSTEM}:/none", "--repository", repository.url)
     assert result.code == 44
-    assert "of what can be read, /none is not in index" in result.err
+    assert "in the readable indexes: /none is not in index" in result.err
 
 
 def test_bytes_say_what_is_counted_where_hard_links_make_a_difference(tidemark, tmp_path):

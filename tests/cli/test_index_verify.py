@@ -15,7 +15,7 @@ def made(repository, tmp_path):
 def test_a_whole_index(tidemark, repository, made):
     result = tidemark("index", "verify", made.index_id, "--repository", repository.url)
     assert result.code == 0, result.err
-    assert "is whole" in result.out
+    assert "is intact" in result.out
     document = tidemark("index", "verify", made.index_id, "--repository", repository.url, "--json").document
     files = (*made.parts, *made.side_files)
     assert (document["whole"], document["findings"]) == (True, [])

@@ -71,7 +71,7 @@ def test_what_a_point_says_of_itself(tidemark, points):
     ]
     out = tidemark("recovery-points", OWN).out
     assert "2026-11-22 02:10:00  backup in eu-central-1  1.2 MB, kept until 2026-12-27" in out
-    assert "copy in eu-west-1  1.2 MB, kept for ever" in out
+    assert "copy in eu-west-1  1.2 MB, kept forever" in out
     assert "session  nightly-1" in out
     first, second = tidemark("recovery-points", OWN, "--json").document["recovery_points"]
     assert first["made_by"] == "tidemark"

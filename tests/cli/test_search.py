@@ -249,7 +249,7 @@ def test_a_directory_that_is_in_no_index_is_no_empty_one(tidemark, many, form):
     for typo in ("/etx", "/etc/app.conf", "/a\x1b[2J"):
         result = tidemark("search", "conf", *arguments, typo)
         assert (result.code, result.out) == (18, "")
-        assert "is no directory in" in result.err
+        assert "is not a directory in" in result.err
         assert "\x1b" not in result.err
     for there in ("/", "/etc/", "srv"):
         assert tidemark("search", "nothing", *arguments, there).code == 0

@@ -117,7 +117,7 @@ def test_a_stopped_one_shows_its_jobs_and_what_aws_backup_made_of_them(tidemark,
     )
     result = tidemark("session", "s-1")
     assert deployment.point().recovery_point_arn in result.out
-    assert "left to AWS Backup, RUNNING when last asked, job job-2" in " ".join(result.out.split())
+    assert "left to AWS Backup, RUNNING at the last poll, job job-2" in " ".join(result.out.split())
     document = tidemark("session", "s-1", "--json").document
     assert [job["job_id"] for job in document["jobs"]] == ["job-1", "job-2"]
     assert document["execution_ended"] is None
@@ -127,7 +127,7 @@ def test_a_running_one_whose_execution_runs_is_at_work(tidemark, deployment, mac
     machine("s-1")
     deployment.session("s-1")
     result = tidemark("session", "s-1")
-    assert "AWS Backup is at work" in result.out
+    assert "AWS Backup is running the job" in result.out
     assert "its execution is" not in result.out
 
 

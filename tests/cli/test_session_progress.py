@@ -71,7 +71,7 @@ COPIED = (point(), point("copy", "eu-west-1", "copies"))
 
 def test_a_session_that_has_just_opened():
     assert told(view()) == [
-        ("backup", "running", "AWS Backup is at work, 1 min 15 s so far"),
+        ("backup", "running", "AWS Backup is running the job, 1 min 15 s so far"),
         ("copy to eu-west-1", "waiting", "after the backup"),
         ("index", "waiting", "after the backup"),
     ]
@@ -103,7 +103,7 @@ COPY_JOB = dataclasses.replace(JOB, job_id="job-2", kind="copy", region="eu-west
 def test_what_is_written_down_of_an_aborted_sessions_jobs_is_said():
     see = f"see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
     backup, copy, _ = told(view(status=SessionStatus.ABORTED, jobs=(JOB,)))
-    assert backup == ("backup", "unknown", f"left to AWS Backup, CREATED when last asked, job job-1; {see}")
+    assert backup == ("backup", "unknown", f"left to AWS Backup, CREATED at the last poll, job job-1; {see}")
     assert copy == ("copy to eu-west-1", "failed", "no copy")
     failed = dataclasses.replace(JOB, state="FAILED", message="no room")
     assert told(view(status=SessionStatus.ABORTED, jobs=(failed,)))[0] == (
@@ -125,7 +125,7 @@ def test_what_is_written_down_of_an_aborted_sessions_jobs_is_said():
 def test_copies_and_index_go_on_side_by_side():
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=PROGRESS)) == [
         ("backup", "done", "1.2 MB in vault tidemark"),
-        ("copy to eu-west-1", "running", "AWS Backup is at work"),
+        ("copy to eu-west-1", "running", "AWS Backup is running the job"),
         ("index", "running", "12,345 entries, 4,568/s, 7 directories to go"),
     ]
 

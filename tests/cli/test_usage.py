@@ -122,7 +122,7 @@ def test_a_picture(tidemark, at, tmp_path, by):
     path = tmp_path / "usage.png"
     result = tidemark("usage", *at, "--by", by, "--plot", str(path))
     assert result.code == 0
-    assert f"✓ the picture is in {path}" in result.err
+    assert f"✓ wrote {path}" in result.err
     with Image.open(path) as picture:
         assert (picture.format, picture.size) == ("PNG", (1600, 1000))
         assert len(picture.getcolors(1 << 20)) > 3

@@ -55,7 +55,7 @@ def test_a_subnet_without_routes_is_named_before_a_worker_is_launched(
 ) -> None:
     session, reasons, index_id = ended_without_index(deployed, "bare")
     assert [point["kind"] for point in session["points"]], "the backup is there"
-    assert f"{nowhere} reaches no ECR (ecr.api)" in reasons
+    assert f"{nowhere} cannot reach ECR (ecr.api)" in reasons
     for next_step in ("NAT gateway", "VPC endpoints", "public_address"):
         assert next_step in reasons
     assert failures(deployed, index_id) == ["WorkerCutOff"], "nothing was launched"

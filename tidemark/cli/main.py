@@ -1,4 +1,4 @@
-"""The commands, composed; and what becomes of everything that goes wrong in them."""
+"""Compose the commands; turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tidemark.cli.support.exit_codes import DEFECT, INTERRUPTED, NOT_WRITTEN, PI
 from tidemark.cli.support.help_layout import Command
 from tidemark.errors import TidemarkError
 
-# Each command and the function that it is, in the order of the help; its HELP is beside it.
+# Each command and its function, in the order of the help; its HELP is in the same module.
 _COMMANDS = {
     "demo": "demo.demo",
     "run": "run.run",
@@ -52,24 +52,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    help="Backups of Amazon EFS that know what is in them.",
+    help="Back up and index Amazon EFS file systems.",
     epilog=(
-        "Commands reach the deployment named by TIDEMARK_DEPLOYMENT (default: tidemark), in the Region and "
-        "with the credentials that the AWS SDK finds in its environment."
+        "Commands use the deployment named by TIDEMARK_DEPLOYMENT (default: tidemark), in the Region and "
+        "with the credentials that the AWS SDK is configured for."
     ),
 )
 for _name, _help in (
-    ("local", "AWS on this machine, with Tidemark deployed in it."),
-    ("index", "Indexes: build one, check one, see what there is."),
-    ("tag-key", "The data keys that encrypt the tags of recovery points."),
+    ("local", "Run AWS on this machine, with Tidemark deployed in it."),
+    ("index", "Build, list, show and verify indexes."),
+    ("tag-key", "Manage the data keys that encrypt the tags of recovery points."),
 ):
     app.add_typer(typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_help), name=_name)
 
 
 class _Commands(Mapping[str, Any]):
-    """A group's commands by name, each imported when it is asked for.
+    """A group's commands by name, each imported on first lookup.
 
-    A search of a local repository must not wait for the AWS SDK: importing it takes longer than searching.
+    A search of a local repository must not import the AWS SDK: importing it takes longer than searching.
     """
 
     def __init__(self, functions: dict[str, str], groups: dict[str, Any]) -> None:
@@ -119,15 +119,15 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: the entry point of `tidemark`."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever called, who wants to see nothing
+        if getattr(sys, name) is None:  # closed by the calling process
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it stays open to the end
     encoding.register()
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors=encoding.ERRORS)  # what is not UTF-8 gets escapes, not an error
+            reconfigure(errors=encoding.ERRORS)  # escape what cannot be encoded
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # so that a local cloud is ended, not orphaned
+        signal.signal(number, signal.default_int_handler)  # stop a local cloud, do not orphan it
     code = call(list(sys.argv[1:] if arguments is None else arguments))
     try:
         sys.stdout.flush()
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def call(arguments: list[str]) -> int:
-    """Run one command; return its exit code, having told the user what went wrong, if anything did."""
+    """Run one command and return its exit code. Prints a message if the command fails."""
     whole = command()
     try:
         with whole.make_context("tidemark", arguments) as context, translated():
@@ -158,14 +158,14 @@ def call(arguments: list[str]) -> int:
         return INTERRUPTED
     except OSError as error:
         return _unwritten(error) if error.errno == errno.ENOSPC else _defect(error)
-    except Exception as error:  # the user gets a sentence and a file, never a traceback
+    except Exception as error:  # print a message and a file name, never a traceback
         return _defect(error)
     return 0
 
 
 def _complain(message: str) -> None:
     text = Text.assemble(("tidemark: ", terminal.BAD), terminal.printable_lines(message))
-    # Not broken into lines here: a command to copy would be broken, too.
+    # Not wrapped, because users copy commands from messages.
     terminal.console(stderr=True).print(text, soft_wrap=True)
 
 
@@ -186,7 +186,7 @@ def _forget_pipe() -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    _complain(f"cannot write all of it: {error.strerror}; make room, or write elsewhere")
+    _complain(f"cannot write the complete output: {error.strerror}; free some space, or write elsewhere")
     try:
         sys.stdout.flush()
     except OSError:
@@ -195,7 +195,7 @@ def _unwritten(error: OSError) -> int:
 
 
 def _forget_output() -> None:
-    # What is still buffered goes nowhere; without this, the interpreter complains at its end.
+    # Discards what is still buffered; otherwise the interpreter reports an error when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -205,8 +205,8 @@ def _defect(error: Exception) -> int:
     ) as file:
         file.write(f"tidemark {__version__}, Python {sys.version}\n")
         file.writelines(traceback.format_exception(error))
-    said = str(error) or type(error).__name__
-    _complain(f"{said} (unexpected; report it with {file.name}, which says where it happened)")
+    message = str(error) or type(error).__name__
+    _complain(f"{message} (unexpected; report it with {file.name}, which contains the traceback)")
     return DEFECT
 
 

@@ -1,1 +1,1 @@
-"""The commands: one file each, which parses, calls and prints."""
+"""The commands, one file each: it parses, calls and prints."""

@@ -41,25 +41,26 @@ from tidemark.sessions.queries import associations_of
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
 
-NAME = "demo"  # of the file system and of its policy
-SMALL = "small"  # of another, for when DIR is large
+NAME = "demo"  # name of the file system and of its policy
+SMALL = "small"  # name of a second one, used when DIR is large
 _SOURCES = Path(__file__).resolve().parents[2]
 TIME_SCALE = 0.005
-_INTERVAL = 0.25  # seconds between two looks at a session; the local cloud is fast
+_INTERVAL = 0.25  # seconds between two polls of a session; the local cloud is fast
 _HOLD_SECONDS = 6.0  # longer than the next session takes to open
-_QUICK = timedelta(seconds=20)  # a session that takes longer is not run twice more
+_QUICK = timedelta(seconds=20)  # a policy whose session takes longer is not run twice more; SMALL is
 _SAMPLE = 5
 
-HELP = f"""Show the main job on this machine, with your own files.
+HELP = f"""Show the main workflow on this machine, with your own files.
 
-Runs AWS on this machine, deploys the same CDK template that goes to AWS, and runs a policy for a file
-system that holds DIR. Then it shows what happens when a session meets an indexing session that still
-runs. Backups are real copies in a temporary directory: they take the space of DIR two to six times
-while it runs. DIR is only read.
+Runs AWS on this machine, deploys the same CDK template that goes to AWS, and runs a policy for a file system
+that contains DIR. Then starts a session while an indexing session is running, and shows that both share one
+index. Backups are real copies in a temporary directory and take two to six times the space of DIR while the
+demo runs. DIR is only read.
 
-JSON, of the first session (the others are not run): session_id, status, recovery_point_arn, copies[]
-with recovery_point_arn, region, vault; index with index_id, location, files, directories, bytes,
-unreadable; associations[] with recovery_point_arn, index_id. The Regions are {REGION} and {COPY_REGION}.
+JSON describes the first session (with --json, the others are not run): session_id, status,
+recovery_point_arn, copies[] with recovery_point_arn, region, vault; index with index_id, location, files,
+directories, bytes, unreadable; associations[] with recovery_point_arn, index_id. The Regions are {REGION} and
+{COPY_REGION}.
 """
 
 
@@ -67,7 +68,9 @@ def demo(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="DIR", help="What to back up. Default: the Python standard library.", show_default=False
+            metavar="DIR",
+            help="Directory to back up. Default: the Python standard library.",
+            show_default=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -78,9 +81,7 @@ def demo(
         directory = directory.expanduser().absolute()
         check(NAME, directory)
     if not as_json:
-        out.print(
-            f"AWS on this machine: nothing leaves it, and its waits pass {1 / TIME_SCALE:.0f} times as fast."
-        )
+        out.print(f"AWS on this machine: no data leaves it, and waits run {1 / TIME_SCALE:.0f}x faster.")
     say = no_progress if as_json else terminal.working(out)
     with (
         _root(directory, say) as root,
@@ -105,7 +106,7 @@ def demo(
 
 @contextmanager
 def _root(directory: Path | None, say: ReportProgress) -> Iterator[Path]:
-    """Return the directory to back up: the user's, or what every machine has, of a size that is quick."""
+    """Yield the directory to back up: the user's, or a copy of the Python standard library."""
     if directory is not None:
         yield directory
         return
@@ -141,14 +142,14 @@ def _manifest(connection: Connection, view: View) -> Manifest:
 
 
 def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
-    _heading(out, "What AWS Backup has now, by the encrypted tags of the points themselves")
+    _heading(out, "List the recovery points in AWS Backup, with the facts from their encrypted tags")
     out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
     recovery_points.show(out, recovery_points.find(connection, file_system_id).points)
 
 
 def _show_search(out: Console, connection: Connection, manifest: Manifest) -> None:
     pattern = _sample_pattern(connection, manifest)
-    _heading(out, "Search the backup, straight from the repository")
+    _heading(out, "Search the backup, directly in the repository")
     out.print(terminal.commands((f"tidemark search '{pattern}'", "")))
     from tidemark.index.query.search import search
 
@@ -167,7 +168,7 @@ def _show_search(out: Console, connection: Connection, manifest: Manifest) -> No
 
 
 def _sample_pattern(connection: Connection, manifest: Manifest) -> str:
-    """Return a glob of the first plain extension in the index, so that the search finds something."""
+    """Return a glob for the first plain extension in the index, so that the search has matches."""
     from tidemark.index.query.search import search
 
     for entry in search(connection.repository, manifest, "*.*"):
@@ -178,13 +179,15 @@ def _sample_pattern(connection: Connection, manifest: Manifest) -> str:
 
 def _show_overlap(out: Console, bench: LocalDeployment, policy: Policy) -> None:
     connection = bench.connection
-    _heading(out, "A session that meets an indexing session which still runs")
+    _heading(out, "Start a session while an indexing session is running")
     if policy.name == SMALL:
-        out.print("To be quick, on a small file system: Tidemark's own sources.", style=terminal.QUIET)
+        out.print(
+            "To save time, this uses a small file system: Tidemark's own sources.", style=terminal.QUIET
+        )
     out.print(
-        f"This directory is crawled in a moment. So that the first crawl still runs when\n"
-        f"the second session begins, the local cloud was told to hold the worker's last\n"
-        f"write back for {_HOLD_SECONDS:.0f} s. Nothing else is staged.",
+        f"Crawling this directory takes only a moment. The local cloud delays the worker's\n"
+        f"last write by {_HOLD_SECONDS:.0f} s, so that the first crawl is still running when the second\n"
+        f"session starts. Nothing else is changed.",
         style=terminal.QUIET,
     )
     from localcloud.core.faults import Fault
@@ -199,7 +202,7 @@ def _show_overlap(out: Console, bench: LocalDeployment, policy: Policy) -> None:
     )
     bench.cloud.faults.add(hold)
     first = _start(connection, policy)
-    with terminal.working(out)("The first of the two backs up; its crawl begins"):
+    with terminal.working(out)("Waiting for the crawl of the first session"):
         _await_crawl(connection, policy, first)
     second = _start(connection, policy)
     both = Started(execution_arn=second.execution_arn, sessions=first.sessions | second.sessions)
@@ -210,7 +213,7 @@ def _show_overlap(out: Console, bench: LocalDeployment, policy: Policy) -> None:
 
 
 def _await_crawl(connection: Connection, policy: Policy, started: Started) -> None:
-    """Return when the session's index is being made."""
+    """Wait until the session's index is being built, or the session has ended."""
     (name,) = started.sessions
 
     def crawls() -> bool:
@@ -235,33 +238,31 @@ def _print_shared(out: Console, connection: Connection, views: list[View]) -> No
     if len(indexes) == 1:
         out.print(
             Text.assemble(
-                "One crawl for both: index ",
+                "Both sessions share one crawl: index ",
                 (indexes[0], terminal.STRONG),
-                f"\ndescribes the {len(described)} recovery points and copies of the two sessions.",
+                f"\ndescribes all {len(described)} of their recovery points and copies.",
             ),
             soft_wrap=True,
         )
-    else:  # a machine so slow that the first index was complete before the second session opened
+    else:  # on a slow machine: the first index was complete before the second session opened
         out.print(
-            f"The second session opened too late to meet the first one's crawl: {len(indexes)} indexes.",
+            f"The second session opened after the first crawl had ended: {len(indexes)} indexes.",
             style=terminal.CAREFUL,
         )
 
 
 def _show_next(out: Console, directory: Path | None) -> None:
     tidemark = terminal.program()
-    _heading(out, "What to try next")
+    _heading(out, "Next steps")
     shown = shlex.quote(terminal.printable(str(directory or "/some/tree")))
     out.print(
         terminal.commands((f"{tidemark} local up --file-system home={shown}", "")),
         soft_wrap=True,
     )
-    out.print(
-        "    the same cloud, to stay: for the other commands, and for the AWS CLI", style=terminal.QUIET
-    )
+    out.print("    keeps the cloud running, for the other commands and the AWS CLI", style=terminal.QUIET)
     out.print(
         terminal.commands(
-            (f"{tidemark} --help", "all commands"), ("README.md, Deploy", "into an AWS account")
+            (f"{tidemark} --help", "all commands"), ("README.md, Deploy", "deploy to an AWS account")
         )
     )
 

@@ -23,25 +23,30 @@ if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.query.diff import Change, DirectoryChanges
 
-HELP = f"""Show what is different between two indexes.
+HELP = f"""Show the differences between two indexes.
 
-A and B are each an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index).
-First the directories with the most changes directly in them, then the changes: + is in B only, - in A only,
-~ is in both and differs, > was renamed, ? could not be read when B was made, so that what became of it is not
-known: it is shown as it was last known. What A could not read is compared as it was last known. A rename is
-told by the inode, which indexes keep of directories and of files with several names; any other is one - and
-one +, as is one that leads into or out of PATH. What went along with a renamed directory and is otherwise the
-same is counted there and not a change of its own. Where B was made right after A, only B's own lists of
-changes are read.
+A and B are each an index id, the ARN of a recovery point or copy, or a file system id (its newest index).
+Lists the directories with the most changes directly in them, then the changes:
+
+\b
+  + only in B          > renamed
+  - only in A          ? could not be read when B was made
+  ~ in both, differs
+
+The state of an entry marked ? is not known; it is shown as it was last known. What A could not read is
+compared as it was last known. Renames are detected by inode, which indexes store for directories and for
+files with several names; any other rename is one - and one +, as is one that leads into or out of PATH.
+Entries that moved with a renamed directory and are otherwise unchanged are counted there and are not changes
+of their own. If B was made directly after A, reads only B's own lists of changes.
 
 \b
   tidemark diff INDEX-ID fs-0123456789abcdef0 --under /home
 
 JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, unreadable, bytes_added,
 bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind (added, removed,
-changed, renamed, unreadable), before, before_base64 (of what was renamed, or is below a renamed directory,
-its path in A), entries (that went along with a renamed directory; of all else null), {ENTRY_FIELDS};
-more (whether --limit left some changes out).
+changed, renamed, unreadable), before, before_base64 (path in A of what was renamed, or is below a
+renamed directory), entries (number that moved with a renamed directory; otherwise null), {ENTRY_FIELDS};
+more (whether --limit omitted changes).
 """
 _NUMBERS = ("added", "removed", "changed", "renamed", "unreadable")
 _SIZES = ("bytes_added", "bytes_removed")
@@ -53,18 +58,20 @@ _SIGNS = {
     "renamed": (">", "cyan"),
     "unreadable": ("?", terminal.BAD),
 }
-_DIRECTORIES = 20  # shown to people; JSON has them all
+_DIRECTORIES = 20  # printed at most; JSON has all of them
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="The index before.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="The index after.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="The index to compare from.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The index to compare to.")],
     under: Annotated[
         str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
     ] = "/",
     limit: Annotated[
         int,
-        typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="At most so many changes; 0 for all."),
+        typer.Option(
+            "--limit", metavar="N", min=0, max=LARGEST, help="Maximum number of changes; 0 for all."
+        ),
     ] = 100,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -91,7 +98,7 @@ def _answer(
         )
     changes = list(differences(store, before, after, under=below))
     one_file_system = whose(before) == whose(after)
-    if one_file_system:  # an inode of another one is another file
+    if one_file_system:  # inodes of different file systems are not comparable
         changes = with_renames(changes)
     if not changes and below != "/":
         _check_directory(store, before, after, below)
@@ -117,13 +124,13 @@ def _answer(
         return
     out, err = terminal.console(), terminal.console(stderr=True)
     for word, index in (("from", before), ("to  ", after)):
-        said = f"{word} {index.index_id}, crawled {terminal.moment(index.crawl_started_at)} UTC"
-        err.print(Text(said, terminal.QUIET), soft_wrap=True)
+        heading = f"{word} {index.index_id}, crawled {terminal.moment(index.crawl_started_at)} UTC"
+        err.print(Text(heading, terminal.QUIET), soft_wrap=True)
     if not one_file_system:
-        said = "! A and B are of two file systems; nothing can be told to be renamed"
-        err.print(Text(said, terminal.CAREFUL))
+        note = "! A and B are of different file systems; renames cannot be detected across file systems"
+        err.print(Text(note, terminal.CAREFUL))
     if not changes:
-        err.print("Nothing is different." if below == "/" else "Nothing is different below this directory.")
+        err.print("No differences." if below == "/" else "No differences below this directory.")
         return
     _print_directories(out, ranked, totals)
     show = terminal.line_printer()
@@ -134,7 +141,7 @@ def _answer(
 
 
 def _check_directory(store: Store, before: Manifest, after: Manifest, below: str) -> None:
-    """Raise PathNotFound unless one of the indexes has a directory."""
+    """Raise PathNotFound unless `below` is a directory in one of the indexes."""
     from tidemark.index.query.browse import find_entry
 
     for index in (before, after):
@@ -142,7 +149,7 @@ def _check_directory(store: Store, before: Manifest, after: Manifest, below: str
         if found is not None and found.type == "d":
             return
     raise PathNotFound(
-        f"{terminal.printable(below)} is no directory in either index; list what is: "
+        f"{terminal.printable(below)} is not a directory in either index; list the directories with: "
         f"tidemark ls {after.index_id}:/ --repository {store.url}"
     )
 
@@ -172,7 +179,7 @@ def _print_directories(
     if len(ranked) > _DIRECTORIES:
         left = terminal.count(len(ranked) - _DIRECTORIES, "more directory", "more directories")
         out.print(Text(f"{'':{heading.index('directory')}}and {left}", terminal.QUIET))
-    out.print(Text(f"{_counts(totals, numbers)}  in all\n", terminal.STRONG))
+    out.print(Text(f"{_counts(totals, numbers)}  total\n", terminal.STRONG))
 
 
 def _counts(counts: Mapping[str, int], names: Sequence[str]) -> str:

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from tidemark.index.query.history import Version
     from tidemark.index.storage.catalog import SkipIndex
 
-HELP = f"""Show every version of one path over all indexes.
+HELP = f"""Show every version of one path across all indexes.
 
-PATH begins at the root of the file system. Says when it appeared, changed and vanished, and which recovery
-points and copies hold each version, as far as sessions record them and unless they are known to be deleted.
-Where indexes could not read it, it is unreadable, and the last version known stands; readable is that
-version, found again.
-Without --file-system, every file system of the repository is looked at. Each takes about ten requests,
-however many indexes it has. A change back and forth between two indexes cannot be seen.
+PATH begins at the root of the file system. Shows when the path appeared, changed and vanished, and which
+recovery points and copies hold each version, as far as sessions record them; points that are known to be
+deleted are omitted. Where indexes could not read the path, it is "unreadable" and shown as it was last known;
+"readable" means that this version was found again.
+Without --file-system, searches every file system of the repository. Each takes about ten requests, regardless
+of the number of indexes. A change that was undone between two indexes is not visible.
 
 \b
   tidemark history /home/ann/thesis.tex
 
 JSON: path, path_base64, versions[], each with file_system, what (appeared, changed, vanished, unreadable or
-readable), index_ids[], first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: it was not
-there; of what is unreadable, the last one known) with {ENTRY_FIELDS}.
+readable), index_ids[], first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: the
+path did not exist; if unreadable, the last known entry) with {ENTRY_FIELDS}.
 """
 _STYLES = {
     "appeared": terminal.GOOD,
@@ -49,7 +49,7 @@ _STYLES = {
 
 
 def history(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="From the root, such as /home/a.txt.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Path from the root, such as /home/a.txt.")],
     file_system: Annotated[
         str | None, typer.Option("--file-system", metavar="ID", help="Only in this file system.")
     ] = None,
@@ -107,7 +107,7 @@ def _answer(
             before = version
     if not found:
         if file_system is not None:
-            newest_index(store, file_system, skip_index)  # says that there is none
+            newest_index(store, file_system, skip_index)  # raises IndexNotFound if there is none
         raise PathNotFound(
             f"no index has {terminal.printable(shown)}; look for it with: "
             f"tidemark search NAME --all --repository {store.url}"

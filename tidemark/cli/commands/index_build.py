@@ -36,23 +36,24 @@ if TYPE_CHECKING:
     from tidemark.index.build.progress import BuildProgress
     from tidemark.index.format.manifest import IndexIdentity, Manifest
 
-LOCAL = "local"  # where an account and a Region would stand
+LOCAL = "local"  # in place of the account and the Region
 CHECKPOINT_SECONDS = 60.0
 
 HELP = f"""Crawl any directory and write its index, without a deployment.
 
-DIR is only read: symbolic links are not followed and other file systems below it are not entered. What AWS
-Backup leaves in the root of a file system after a restore is left out. Names and sizes are indexed, never
-contents. Indexes of the same directory of the same machine belong together: the next one holds the changes.
+Only reads DIR; does not follow symbolic links and does not enter other file systems below it. Leaves out the
+directories that AWS Backup creates in the root of a file system on restore. Indexes names and metadata, never
+contents. Indexes of the same directory of the same machine form a series: each contains the changes since the
+previous one.
 
-A PATTERN of --exclude leaves out directories with all below them, and never a file or a link. It is that of
-a .gitignore file, as in tidemark.yaml: a path from DIR where a slash is at its beginning or in its middle,
-else a name at any depth; *, ? and [a-z] match no slash; ** as a whole name is any number of directories; a
-backslash takes the meaning from the next character; \\xNN is a byte. A "!" is refused. A pattern that no
-directory matches is reported.
+A PATTERN of --exclude leaves out directories with everything below them, and never a file or a link. The
+syntax is that of .gitignore, as in tidemark.yaml: a pattern with a slash at its start or in its middle is a
+path from DIR, any other is a name at any depth; *, ? and [a-z] match no slash; ** as a whole name matches any
+number of directories; a backslash escapes the next character; \\xNN is a byte. A "!" is refused. Patterns
+that match no directory are reported.
 
-A build that was interrupted, in whatever way, goes on when the same command is given again, from where it was
-a minute before; Ctrl-C loses nothing.
+To resume an interrupted build, run the same command again: it continues from the last checkpoint, at most a
+minute before the interruption. Ctrl-C waits for a checkpoint, so that it loses nothing.
 
 \b
   tidemark index build /home --repository file:///srv/ix --exclude '/*/.cache'
@@ -65,17 +66,21 @@ JSON: {INDEX_FIELDS}, flags[], changes{{added, modified, deleted, unreadable}} o
 def build(
     directory: Annotated[
         Path,
-        # Whether it can be read, the crawl says, with the code that says so.
-        typer.Argument(metavar="DIR", exists=True, file_okay=False, readable=False, help="What to index."),
+        # The crawl checks whether it is readable, and fails with its own exit code.
+        typer.Argument(
+            metavar="DIR", exists=True, file_okay=False, readable=False, help="Directory to index."
+        ),
     ],
     repository: Annotated[
         str,
-        typer.Option("--repository", metavar="URL", help="file:///path or s3://bucket/prefix, to write to."),
+        typer.Option(
+            "--repository", metavar="URL", help="Where to write: file:///path or s3://bucket/prefix."
+        ),
     ],
     file_system: Annotated[
         str | None,
         typer.Option(
-            "--file-system", metavar="ID", help="Whose index it is. Default: made from host and DIR."
+            "--file-system", metavar="ID", help="File system to record. Default: derived from host and DIR."
         ),
     ] = None,
     exclude: Annotated[
@@ -93,19 +98,23 @@ def build(
             metavar="N",
             min=1,
             max=256,
-            help="Requests at a time. Default: 8 to 64, by how long the file system takes to answer.",
+            help="Concurrent requests. Default: 8 to 64, by the latency of the file system.",
         ),
     ] = None,
     operations_per_second: Annotated[
         int | None,
-        typer.Option("--operations-per-second", metavar="N", min=1, help="Ask the file system no faster."),
+        typer.Option(
+            "--operations-per-second", metavar="N", min=1, help="Limit requests to the file system."
+        ),
     ] = None,
     full_inodes: Annotated[
         bool,
-        typer.Option("--full-inodes", help="Index every inode, not only those of several names (+8 B each)."),
+        typer.Option(
+            "--full-inodes", help="Index every inode, not only those with several names (+8 B each)."
+        ),
     ] = False,
     nanoseconds: Annotated[
-        bool, typer.Option("--nanoseconds", help="Index times to the nanosecond (up to +4 B an entry).")
+        bool, typer.Option("--nanoseconds", help="Index times to the nanosecond (up to +4 B per entry).")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -131,7 +140,7 @@ def build(
     if earlier := resumable_build.unfinished(store, identity, parameters):
         identity, checkpoint = earlier
         resumable_build.give_up(store, identity, but="checkpoint")
-        _say_goes_on(identity, checkpoint)
+        _print_resuming(identity, checkpoint)
     resumable_build.record_parameters(store, identity, parameters, here=True)
     threads = threads or threads_for(answer_seconds(os.fsencode(directory)))
     crawl = open_crawl(
@@ -142,9 +151,9 @@ def build(
     progress = BuildProgress()
     with (
         scratch_directory() as scratch,
-        _left_to_go_on_with(store, identity, parameters, crawl, progress),
-        _pause_asked_for(crawl) as pause_wanted,
-        _shown(crawl, progress, pause_wanted),
+        _kept_for_resume(store, identity, parameters, crawl, progress),
+        _pause_on_signal(crawl) as pause_wanted,
+        _progress_bar(crawl, progress, pause_wanted),
     ):
         manifest = build_index(
             crawl,
@@ -171,9 +180,9 @@ def build(
 
 
 def file_system_id_of(directory: Path) -> str:
-    """Return an id of the form of a file system's, the same for the same directory of the same machine.
+    """Return an id in the form of a file system id, stable for a directory of a machine.
 
-    Its 16 digits tell it from EFS's own, which have 8 or 17.
+    It has 16 digits, so that it differs from the ids of EFS, which have 8 or 17.
     """
     whose = platform.node().encode() + b"\0" + os.fsencode(directory.resolve())
     return f"fs-{hashlib.sha256(whose).hexdigest()[:16]}"
@@ -200,16 +209,18 @@ def _exclusion(text: str) -> Exclusion:
 
 
 def _hint(pattern: str, directory: Path) -> str:
-    """Return what to write instead of a pattern that begins at the root of this machine."""
+    """Return the fix for a pattern that begins at the root of this machine, or an empty string."""
     inside = pattern.removeprefix(f"{directory.resolve()}/")
     return "" if inside == pattern else f"; patterns begin at DIR, so write {terminal.quoted('/' + inside)}"
 
 
 @contextmanager
-def _left_to_go_on_with(
+def _kept_for_resume(
     store: Store, identity: IndexIdentity, parameters: BuildParameters, crawl: Crawl, progress: BuildProgress
 ) -> Iterator[None]:
-    """Stop the crawl when something goes wrong; keep what the next build can go on with, and say so."""
+    """On an error or a pause, stop the crawl and keep the checkpoint for the next build.
+
+    Raises Exit(INTERRUPTED) for a pause, and the error for an error."""
     from tidemark.cli.support.resumable_build import give_up, record_parameters
     from tidemark.index.build.checkpoint import load_checkpoint
     from tidemark.index.build.pipeline import IndexingPaused
@@ -218,22 +229,24 @@ def _left_to_go_on_with(
         yield
     except IndexingPaused:
         record_parameters(store, identity, parameters, here=False)
-        _warn(f"stopped after {progress.entries:,} entries; give the same command again to go on")
+        _warn(f"stopped after {progress.entries:,} entries; run the same command again to resume")
         raise Exit(INTERRUPTED) from None
     except BaseException:
         crawl.stop()
-        with contextlib.suppress(Exception):  # the repository may be what went wrong
+        with contextlib.suppress(Exception):  # the repository may be the cause of the error
             if checkpoint := load_checkpoint(store, identity):
                 record_parameters(store, identity, parameters, here=False)
-                _warn(f"{checkpoint.entries:,} entries are kept; give the same command again to go on")
+                _warn(f"{checkpoint.entries:,} entries are kept; run the same command again to resume")
             else:
                 give_up(store, identity)
         raise
 
 
 @contextmanager
-def _pause_asked_for(crawl: Crawl) -> Iterator[Callable[[], bool]]:
-    """Take the first Ctrl-C for the wish to end at a checkpoint, and the second for the one to end now."""
+def _pause_on_signal(crawl: Crawl) -> Iterator[Callable[[], bool]]:
+    """Pause the crawl at the first Ctrl-C, and raise KeyboardInterrupt at the second.
+
+    Yields a function that returns whether a pause was requested."""
     asked = False
 
     def ask(_signal: int, _frame: object) -> None:
@@ -253,8 +266,8 @@ def _pause_asked_for(crawl: Crawl) -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _shown(crawl: Crawl, progress: BuildProgress, pause_wanted: Callable[[], bool]) -> Iterator[None]:
-    """Show on a terminal how far the build is."""
+def _progress_bar(crawl: Crawl, progress: BuildProgress, pause_wanted: Callable[[], bool]) -> Iterator[None]:
+    """Show the progress of the build if standard error is a terminal."""
     err = terminal.console(stderr=True)
     if not err.is_terminal:
         yield
@@ -265,10 +278,10 @@ def _shown(crawl: Crawl, progress: BuildProgress, pause_wanted: Callable[[], boo
         yield
 
 
-def _say_goes_on(identity: IndexIdentity, checkpoint: Checkpoint) -> None:
+def _print_resuming(identity: IndexIdentity, checkpoint: Checkpoint) -> None:
     terminal.console(stderr=True).print(
         Text(
-            f"going on with {identity.index_id}, begun {terminal.moment(checkpoint.started_at)}: "
+            f"resuming {identity.index_id}, started {terminal.moment(checkpoint.started_at)}: "
             f"{terminal.count(checkpoint.entries, 'entry', 'entries')} so far",
             terminal.QUIET,
         )
@@ -312,12 +325,12 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
             f"{changes.added:,} added",
             f"{changes.modified:,} changed",
             f"{changes.deleted:,} removed",
-            *([f"{changes.unreadable:,} could not be read again"] if changes.unreadable else []),
+            *([f"{changes.unreadable:,} can no longer be read"] if changes.unreadable else []),
         ]
         err.print(f"  {', '.join(counted)} since {manifest.previous_index_id}", soft_wrap=True)
     problems = {
         "could not be read": totals.unreadable,
-        "vanished meanwhile": totals.vanished,
+        "vanished during the crawl": totals.vanished,
         "changed while they were listed": totals.changed,
     }
     for what, number in problems.items():
@@ -328,7 +341,7 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
         terminal.commands(
             (f"tidemark search NAME {at}", ""), (f"tidemark ls {manifest.index_id}:/ {at}", "")
         ),
-        soft_wrap=True,  # commands to copy must not be broken
+        soft_wrap=True,  # users copy these commands
     )
 
 

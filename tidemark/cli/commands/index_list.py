@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HELP = f"""List the complete indexes of a repository, newest first.
 
-Reads the manifest of each, up to 16 at a time. An index that is being written is not among them.
+Reads the manifest of each index, up to 16 concurrently. Omits indexes that are being written.
 
 JSON: {{"indexes": [...]}}, each with {INDEX_FIELDS}.
 """
@@ -33,7 +33,7 @@ JSON: {{"indexes": [...]}}, each with {INDEX_FIELDS}.
 
 def list_(
     file_system: Annotated[
-        str | None, typer.Option("--file-system", metavar="ID", help="Only those of this file system.")
+        str | None, typer.Option("--file-system", metavar="ID", help="List only indexes of this file system.")
     ] = None,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -47,7 +47,7 @@ def list_(
     try:
         with skipping_unreadable() as skip_index:
             _print(store, list_indexes(store, file_system, skip_index)[::-1], as_json=as_json)
-    except IndexNotFound as none:  # which is an answer here
+    except IndexNotFound as none:  # an empty list is a valid result
         text = terminal.printable(str(none))
         terminal.console(stderr=True).print(Text(text, terminal.QUIET), soft_wrap=True)
 

@@ -14,17 +14,17 @@ from tidemark.index.storage.object_store import Store
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
 
-HELP = f"""Show what an index is: its manifest in words.
+HELP = f"""Show a summary of an index.
 
-INDEX is an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index). Reads the
-manifest only.
+INDEX is an index id, the ARN of a recovery point or copy, or a file system id (its newest index). Reads only
+the manifest.
 
 JSON: {INDEX_FIELDS}, files_of_index[] with file, rows, size_bytes, sha256.
 """
 
 
 def show(
-    index: Annotated[str, typer.Argument(metavar="INDEX", help="Which index.")],
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Index id, ARN or file system id.")],
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -52,13 +52,14 @@ def _print(store: Store, manifest: Manifest) -> None:
         "crawled": f"{terminal.moment(manifest.crawl_started_at)} UTC, in {took}, by {manifest.worker}",
         "holds": f"{terminal.count(totals.files, 'file')}, "
         f"{terminal.count(totals.directories, 'directory', 'directories')}, "
-        f"{terminal.count(totals.others, 'other')}, {terminal.size(totals.bytes)} (a hard-linked file once)",
+        f"{terminal.count(totals.others, 'other')}, {terminal.size(totals.bytes)} "
+        "(each hard-linked file once)",
         "drift": f"{totals.unreadable:,} could not be read, {totals.vanished:,} vanished, "
         f"{terminal.count(totals.changed, 'directory', 'directories')} changed while listed",
         "left out": ", ".join(manifest.excluded) or None,
         "matched nothing": ", ".join(manifest.unmatched) or None,
         "changes since": manifest.previous_index_id,
-        "takes": f"{terminal.size(sum(file.bytes for file in (*parts, *sides)))}: "
+        "stored as": f"{terminal.size(sum(file.bytes for file in (*parts, *sides)))}: "
         f"{terminal.count(len(parts), 'part')}, {', '.join(file.file for file in sides)}",
     }
     terminal.print_facts(

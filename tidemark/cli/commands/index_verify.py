@@ -16,18 +16,18 @@ from tidemark.index.storage.object_store import Store
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
 
-HELP = """Read an index back whole, and say what is wrong with it.
+HELP = """Verify all files of an index.
 
-INDEX is an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index). Reads
-every file of the index and compares digests, order and totals with the manifest. Ends with code 44 if
-anything is wrong.
+INDEX is an index id, the ARN of a recovery point or copy, or a file system id (its newest index). Reads
+every file of the index and compares digests, order and totals with the manifest. Exits with code 44 if the
+index is damaged.
 
-JSON: index_id, whole (true or false), files, size_bytes (what was read), findings[] with url, what.
+JSON: index_id, whole (true or false), files, size_bytes (bytes read), findings[] with url, what.
 """
 
 
 def verify(
-    index: Annotated[str, typer.Argument(metavar="INDEX", help="Which index.")],
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Index id, ARN or file system id.")],
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -58,13 +58,13 @@ def _verify(store: Store, manifest: Manifest, *, as_json: bool) -> None:
     else:
         out = terminal.console()
         for finding in findings:
-            said = f"{terminal.printable(finding.url)} {terminal.printable(finding.what)}"
-            out.print(Text(said, terminal.BAD), soft_wrap=True)
+            damage = f"{terminal.printable(finding.url)} {terminal.printable(finding.what)}"
+            out.print(Text(damage, terminal.BAD), soft_wrap=True)
         if not findings:
-            whole = (
-                f"{manifest.index_id} is whole: {terminal.count(len(files), 'file')}, {terminal.size(size)}"
+            intact = (
+                f"{manifest.index_id} is intact: {terminal.count(len(files), 'file')}, {terminal.size(size)}"
             )
-            out.print(Text(whole, terminal.GOOD), soft_wrap=True)
+            out.print(Text(intact, terminal.GOOD), soft_wrap=True)
     if findings:
         raise IndexDamaged(
             f"index {manifest.index_id} is damaged in {terminal.count(len(findings), 'place')}; use another: "

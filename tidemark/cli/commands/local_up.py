@@ -20,7 +20,7 @@ from tidemark.cli.support.local_deployment import (
     REGION,
     LocalDeployment,
     deploy_locally,
-    in_our_words,
+    translated_cloud_errors,
 )
 from tidemark.errors import ConfigurationError
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 HELP = """Run AWS on this machine, with Tidemark deployed in it, until Ctrl-C.
 
-Each NAME becomes an EFS file system whose content is DIR, and a policy that backs it up, copies it to
-another Region and indexes it. The local cloud listens on loopback only; it serves the AWS CLI and SDKs,
-too. It reads the directories and writes nothing into them. Backups are real copies: they take the space
-of DIR, twice.
+For each NAME, creates an EFS file system with the contents of DIR, and a policy that backs it up, copies it
+to another Region and indexes it. The local cloud listens on loopback only, and also serves the AWS CLI and
+SDKs. It reads the directories and writes nothing into them. Backups are real copies: they take twice the
+space of DIR.
 
-It answers only requests that are signed with the access key of this run. The key and the endpoint are in a
-profile, "tidemark-local", below ~/.tidemark/local-PORT, in files that only you can read; they are removed at
-the end.
+The local cloud answers only requests that are signed with the access key of this run. The key and the
+endpoint are in the profile "tidemark-local", below ~/.tidemark/local-PORT, in files that only you can read.
+They are removed at the end.
 """
 PROFILE = "tidemark-local"
 
@@ -44,21 +44,20 @@ PROFILE = "tidemark-local"
 def up(
     file_system: Annotated[
         list[str],
-        typer.Option(
-            "--file-system", metavar="NAME=DIR", help="A file system and its content; may be repeated."
-        ),
+        typer.Option("--file-system", metavar="NAME=DIR", help="A file system and its contents; repeatable."),
     ],
     state: Annotated[
         Path | None,
-        typer.Option("--state", metavar="DIR", help="Keep repository and vaults here for the next time."),
+        typer.Option("--state", metavar="DIR", help="Keep repository and vaults here for the next run."),
     ] = None,
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0: any free one.")
+        int,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="Port to listen on; 0 for any free one."),
     ] = 4566,
     time_scale: Annotated[
         float,
         typer.Option(
-            "--time-scale", metavar="X", min=0.0001, max=1, help="Seconds that a second of AWS takes."
+            "--time-scale", metavar="X", min=0.0001, max=1, help="Duration of a second of AWS, in seconds."
         ),
     ] = 0.01,
 ) -> None:
@@ -81,12 +80,12 @@ def up(
 
 @contextlib.contextmanager
 def _profile(bench: LocalDeployment) -> Iterator[Profile]:
-    """Write the profile that leads other programs to the cloud; raise LocalCloudError."""
+    """Write the profile with which other programs reach the cloud; raise LocalCloudError."""
     from localcloud.client.profile import profile
 
     port = bench.cloud.endpoint_url.rpartition(":")[2]
     with (
-        in_our_words(),
+        translated_cloud_errors(),
         profile(bench.cloud, Path.home() / ".tidemark" / f"local-{port}", PROFILE) as written,
     ):
         yield written
@@ -101,7 +100,7 @@ def _directories(texts: list[str]) -> dict[str, Path]:
                 f"{text!r} is not NAME=DIR; write for example: --file-system home=/home/me"
             )
         if name in found:
-            raise ConfigurationError(f"two file systems are named {name!r}; give each a name of its own")
+            raise ConfigurationError(f"two file systems are named {name!r}; give each a different name")
         found[name] = Path(directory).expanduser().absolute()
     return found
 
@@ -132,10 +131,10 @@ def _print_ready(out: Console, bench: LocalDeployment, profile: Profile) -> None
     out.print(
         terminal.commands(
             (f"{tidemark} run {name} --wait", "back up, copy, index"),
-            (f"{tidemark} sessions", "what has run"),
+            (f"{tidemark} sessions", "list the sessions"),
             (f"{tidemark} recovery-points {first.id}", ""),
-            (f"{tidemark} search '*.py'", "find files in it"),
-            (f"{tidemark} ls {first.id}:/", "browse it"),
+            (f"{tidemark} search '*.py'", "find files in the backups"),
+            (f"{tidemark} ls {first.id}:/", "browse the newest index"),
             ("aws stepfunctions list-state-machines", "any AWS client works"),
         ),
         soft_wrap=True,

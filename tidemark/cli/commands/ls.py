@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.query.usage import DirectoryTotals
 
-HELP = f"""List one directory, or one file, as it was in a backup.
+HELP = f"""List a directory, or a file, as it was in a backup.
 
-WHERE is an index's id, a recovery point's or copy's ARN (its index is listed), or a file system's id
-(its newest index), followed by :/ and the path; without one, the root is listed. Bytes that are not text
-are written \\xNN, as they are shown. A directory's size is that of all files below it; a hard-linked file
-counts at each of its names. Times are UTC.
+WHERE is an index id, the ARN of a recovery point or copy (lists its index), or a file system id (its newest
+index), followed by :/ and the path. Without a path, lists the root. Bytes that are not text are written
+\\xNN, as in the output. The size of a directory is that of all files below it; a hard-linked file counts once
+for each of its names. Times are UTC.
 
 \b
   tidemark ls fs-0123456789abcdef0:/home --sort size --limit 20
 
-JSON: index_id, path, path_base64, unreadable (whether not all of the directory could be read), more (whether
---limit left some out), entries[], each with {ENTRY_FIELDS};
-of directories also subtree_bytes, subtree_files, subtree_entries (null for all else).
+JSON: index_id, path, path_base64, unreadable (whether parts of the directory could not be read), more
+(whether --limit omitted entries), entries[], each with {ENTRY_FIELDS}; for directories also subtree_bytes,
+subtree_files, subtree_entries (otherwise null).
 """
 
 
 class Sort(StrEnum):
-    """What a directory is sorted by."""
+    """The sort key of a listing."""
 
     NAME = "name"
     SIZE = "size"
@@ -50,17 +50,20 @@ class Sort(StrEnum):
 
 
 def ls(
-    where: Annotated[str, typer.Argument(metavar="WHERE:/PATH", help="What to list.")],
+    where: Annotated[str, typer.Argument(metavar="WHERE:/PATH", help="Index and path to list.")],
     repository: Repository = None,
     sort: Annotated[
         Sort,
         typer.Option("--sort", metavar="KEY", help="name, size (largest first) or mtime (newest first)."),
     ] = Sort.NAME,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="At most so many; 0 for all.")
+        int,
+        typer.Option(
+            "--limit", metavar="N", min=0, max=LARGEST, help="Maximum number of entries; 0 for all."
+        ),
     ] = 0,
     after: Annotated[
-        str | None, typer.Option("--after", metavar="NAME", help="Begin behind this entry: the next page.")
+        str | None, typer.Option("--after", metavar="NAME", help="Start after this entry, for the next page.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -93,16 +96,16 @@ def ls(
             once = manifest.totals.bytes if directory == "/" and behind is None else None
             _print(entries, page, totals, after=behind is not None, once=once, unreadable=unreadable)
             if unreadable:
-                _say_unreadable(manifest, directory)
+                _warn_unreadable(manifest, directory)
 
 
-def _say_unreadable(manifest: Manifest, directory: str) -> None:
+def _warn_unreadable(manifest: Manifest, directory: str) -> None:
     path = shlex.quote(f"{terminal.printable(directory.rstrip('/'))}/NAME")
-    said = (
-        f"! not all of this directory could be read when the index was made; what was last known of it: "
+    note = (
+        f"! parts of this directory could not be read when the index was made; show what was last known: "
         f"tidemark history {path} --file-system {manifest.identity.file_system_id}"
     )
-    terminal.console(stderr=True).print(Text(said, terminal.CAREFUL), soft_wrap=True)
+    terminal.console(stderr=True).print(Text(note, terminal.CAREFUL), soft_wrap=True)
 
 
 def _parsed(where: str) -> tuple[str, str]:
@@ -111,7 +114,7 @@ def _parsed(where: str) -> tuple[str, str]:
     if "/" in source and not source.startswith("arn:"):
         known, _, rest = source.partition("/")
         raise typer.BadParameter(
-            f"the path stands behind a colon: {terminal.printable(f'{known}:/{rest}')}",
+            f"write the path after a colon: {terminal.printable(f'{known}:/{rest}')}",
             param_hint="WHERE:/PATH",
         )
     return source, f"/{escape(terminal.typed(path)).removeprefix('/')}"
@@ -120,7 +123,7 @@ def _parsed(where: str) -> tuple[str, str]:
 def _listing(
     store: Store, manifest: Manifest, directory: str
 ) -> tuple[Iterator[Entry], dict[str, DirectoryTotals]]:
-    """Return what is in a directory, and what its subdirectories hold; of a file, itself."""
+    """Return the entries of a directory and the totals of its subdirectories; of a file, its own entry."""
     from tidemark.index.query.browse import find_entry, list_directory
     from tidemark.index.query.usage import totals_of_subdirectories
 
@@ -136,21 +139,23 @@ def _listing(
 
 def _sorted(listing: Iterator[Entry], sort: Sort, totals: dict[str, DirectoryTotals]) -> Iterator[Entry]:
     if sort is Sort.NAME:
-        return listing  # as an index has it; nothing of a large directory is kept
+        return listing  # the order of the index: streams, whatever the size of the directory
     if sort is Sort.SIZE:
         return iter(sorted(listing, key=lambda entry: (-_size(entry, totals), entry.name)))
     return iter(sorted(listing, key=lambda entry: (-entry.mtime_us, entry.name)))
 
 
 def _behind(entries: Iterator[Entry], sort: Sort, name: str) -> Iterator[Entry]:
-    """Return what follows an entry; sorted by name, it need not be there."""
+    """Return the entries after `name`.
+
+    Raises PathNotFound if the entry is missing; sorted by name, it may be missing."""
     if sort is Sort.NAME:
         return dropwhile(lambda entry: entry.name <= name, entries)
     for entry in entries:
         if entry.name == name:
             return entries
     raise PathNotFound(
-        f"{terminal.quoted(name)} is not in the directory; leave --after out to begin with the first"
+        f"{terminal.quoted(name)} is not in the directory; omit --after to start with the first entry"
     )
 
 
@@ -178,9 +183,10 @@ def _print(
     once: int | None,
     unreadable: bool,
 ) -> None:
-    """Print entries, those `after` one or all, of a directory that may be unreadable, and what is to be said.
+    """Print entries, then a note on an empty page, further pages or hard links.
 
-    `once` is what all below them hold if a hard-linked file counts once; None: that is not known.
+    `rest` holds the entries of further pages. `once` is the number of bytes below the entries if a
+    hard-linked file counts once, or None if that is not known.
     """
     show, err = terminal.line_printer(), terminal.console(stderr=True)
     last: Entry | None = None
@@ -191,8 +197,8 @@ def _print(
         size += _size(entry, totals) if entry.type in "fd" else 0
         last = entry
     if last is None:
-        empty = "nothing that could be read" if unreadable else "an empty directory"
-        err.print(Text("nothing else: this was the last page" if after else empty, terminal.QUIET))
+        empty = "no readable entries" if unreadable else "an empty directory"
+        err.print(Text("no more entries" if after else empty, terminal.QUIET))
     elif next(rest, None) is not None:
         name = shlex.quote(terminal.printable(last.name))
         err.print(Text(f"There is more: --after {name}", terminal.QUIET), soft_wrap=True)

@@ -20,14 +20,14 @@ from tidemark.tags import Finding, PointMetadata, TagProblem
 
 HELP = """List the recovery points and copies of a file system.
 
-What a point says of itself stands in its encrypted tags. Tags that were altered, or copied from
-elsewhere, are reported and never believed, and so is an index that the records do not name. A vault that
-does not exist or may not be listed is reported after the points of the others, and its error gives the
-exit code. Costs one listing for each vault, and one request for the tags of each point.
+Reads the facts of a point from its encrypted tags. Tags that were altered or copied from elsewhere, and an
+index that the records do not name, are reported and not trusted. A vault that does not exist or may not be
+listed is reported after the points of the other vaults, and its error determines the exit code. Makes one
+listing for each vault, and one request for the tags of each point.
 
 JSON: {"recovery_points": [...], "unlisted": [...]}, each point with recovery_point_arn, kind, region,
-vault, status, size_bytes, created_at, delete_at (null: kept for ever), index_id (null: none describes
-it), made_by ("tidemark", "other" or "unknown": its tags cannot be trusted), metadata (or null) with
+vault, status, size_bytes, created_at, delete_at (null: kept forever), index_id (null: no index
+describes it), made_by ("tidemark", "other" or "unknown": its tags cannot be trusted), metadata (or null) with
 session_id, policy, file_system, account, region, created_at, retention_days, index_id, manifest_sha256
 (of that index); problems[] with finding, tag_key, field, message. Each of unlisted[] with region, vault,
 message.
@@ -36,7 +36,7 @@ message.
 
 def recovery_points(
     file_system: Annotated[
-        str, typer.Argument(metavar="FILE-SYSTEM", help="Its id, such as fs-0123456789abcdef0.")
+        str, typer.Argument(metavar="FILE-SYSTEM", help="File system id, such as fs-0123456789abcdef0.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -76,7 +76,7 @@ def recovery_points(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A file system's points, each with the id of the index that describes it, and vaults left out."""
+    """A file system's points, each with the id of the index that describes it, and the vaults not listed."""
 
     points: list[tuple[RecoveryPoint, str | None]]
     unlisted: list[Unlisted]
@@ -104,18 +104,18 @@ def find(connection: Connection, file_system: str) -> Found:
 
 
 def with_index_compared(point: RecoveryPoint, index_id: str | None, index: Index | None) -> RecoveryPoint:
-    """Return the point with a problem more if its tags do not name the index that the records name.
+    """Return the point, with a problem added if its tags do not name the index that the records name.
 
-    `index` is the record of the index `index_id`. Tags that an earlier version wrote hold no digest.
+    `index` is the record of the index `index_id`. Tags written by earlier versions contain no digest.
     """
     metadata = point.tags.metadata
     published = None if index is None else index.manifest_sha256
     if metadata is None:
         return point
     if metadata.index != index_id:
-        message = f"its tags name {metadata.index or 'no index'}, and the records {index_id or 'none'}"
+        message = f"its tags name {metadata.index or 'no index'}, but the records name {index_id or 'none'}"
     elif metadata.manifest_sha256 is not None and metadata.manifest_sha256 != published:
-        message = f"its tags name another manifest of {index_id} than the records"
+        message = f"its tags and the records name different manifests of {index_id}"
     else:
         return point
     problem = TagProblem(finding=Finding.OTHER_INDEX, tag_key="", field="index", message=message)
@@ -143,7 +143,7 @@ def _made_by(point: RecoveryPoint) -> str:
 
 def _print(out: Console, point: RecoveryPoint, index_id: str | None) -> None:
     kind = "copy" if point.is_copy else "backup"
-    kept = "kept for ever" if point.delete_at is None else f"kept until {point.delete_at:%Y-%m-%d}"
+    kept = "kept forever" if point.delete_at is None else f"kept until {point.delete_at:%Y-%m-%d}"
     heading = Text.assemble(
         (f"{terminal.moment(point.created_at)}  {kind} in {point.region}", terminal.STRONG),
         f"  {terminal.size(point.size_bytes)}, {kept}",
@@ -158,7 +158,7 @@ def _print(out: Console, point: RecoveryPoint, index_id: str | None) -> None:
     elif point.tags.problems:
         facts["  session"] = Text("not shown: the point's tags cannot be trusted", terminal.CAREFUL)
     else:
-        facts["  made by"] = Text("someone else: it has no tags of Tidemark", terminal.QUIET)
+        facts["  made by"] = Text("another program: it has no Tidemark tags", terminal.QUIET)
     facts["  index"] = index_id or Text("none", terminal.QUIET)
     terminal.print_facts(out, facts)
     for problem in point.tags.problems:

@@ -27,30 +27,33 @@ from tidemark.sessions.session import SessionStatus
 
 HELP = """Back up a policy's file systems now.
 
-What can be checked is checked first: the policy, the file systems, their mount targets, AWS Backup's
-opt-in for EFS in each Region, and every vault with the limits of its lock. If one of these is wrong,
-nothing is started; --file-system runs what is right by itself. With --wait, shows the steps until every
-session has ended, and ends with code 32 if one failed; stopping it does not stop the sessions.
+Validates first: the policy, the file systems, their mount targets, AWS Backup's opt-in for EFS in each
+Region, and every vault with the limits of its lock. If any of these is invalid, starts nothing; --file-system
+runs the valid file systems one by one. With --wait, shows the steps until every session has ended, and exits
+with code 32 if one failed; interrupting it does not stop the sessions.
 
-JSON: execution_arn, console_url (null where AWS_ENDPOINT_URL names another cloud), sessions[] with
-session_id and file_system; with --wait the fields of "tidemark sessions".
+JSON: execution_arn, console_url (null if AWS_ENDPOINT_URL names another cloud), sessions[] with
+session_id and file_system, with --wait with the fields of "tidemark sessions".
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A run that has been started, and the sessions that it consists of."""
+    """A run that has been started, and its sessions."""
 
     execution_arn: str
     sessions: dict[str, str]  # session id -> file system id
 
 
 def run(
-    policy: Annotated[str, typer.Argument(metavar="POLICY", help="The policy's name in tidemark.yaml.")],
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="Name of the policy in tidemark.yaml.")],
     file_system: Annotated[
-        str | None, typer.Option("--file-system", metavar="ID", help="Only this one of its file systems.")
+        str | None,
+        typer.Option("--file-system", metavar="ID", help="Back up only this file system of the policy."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show the steps until it has ended.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show the steps until every session has ended.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
@@ -89,11 +92,12 @@ def run(
 
 
 def preflight(connection: Connection, policy: Policy, file_system: str | None) -> None:
-    """Return if the policy can be run, for one of its file systems or for all.
+    """Return if the policy can be run for one of its file systems, or for all.
 
-    Raises what is wrong; where that is some of the file systems, all of them, with how to run the rest.
+    Raises the first error. The errors of further file systems are its notes; if some file systems are valid,
+    the last note lists the commands that run them.
     """
-    # The session asks again, with its own permissions.
+    # The session repeats this check with its own permissions.
     with contextlib.suppress(AccessDenied), translated():
         check_opt_in(connection.clients, policy)
     check_vaults(connection.clients, policy)
@@ -112,7 +116,7 @@ def preflight(connection: Connection, policy: Policy, file_system: str | None) -
     rest = [each for each in asked if each not in wrong]
     if rest:
         commands = "".join(f"\n  tidemark run {policy.name} --file-system {each}" for each in rest)
-        first.add_note(f"nothing was started; what is right can be run by itself:{commands}")
+        first.add_note(f"nothing was started; run the valid file systems one by one with:{commands}")
     raise first
 
 
@@ -135,7 +139,7 @@ def start(connection: Connection, policy: Policy, file_system: str | None) -> St
 
 
 def print_outcome(connection: Connection, started: Started, watcher: SessionWatcher) -> None:
-    """Say how the sessions ended; raise SessionFailed if one of them did not end with a recovery point."""
+    """Print how the sessions ended; raise SessionFailed if one of them ended without a recovery point."""
     err = terminal.console(stderr=True)
     views = {view.session.session_id: view for view in watcher.views}
     failed: list[str] = []
@@ -154,14 +158,14 @@ def print_outcome(connection: Connection, started: Started, watcher: SessionWatc
             failed.append(f"{name}: {'; '.join(view.session.reasons) or status.value}")
     if failed:
         raise SessionFailed(
-            "\n".join(failed) + "\nrerun it when the cause is gone, or redrive it in the console"
+            "\n".join(failed) + "\nrun it again when the cause is fixed, or redrive it in the console"
         )
 
 
 def _reason(connection: Connection, started: Started) -> str:
     client = connection.clients.of("stepfunctions", connection.resources.region)
-    said = executions.failure_of(client, started.execution_arn)
-    return said or "its execution ended before it opened the session"
+    failure = executions.failure_of(client, started.execution_arn)
+    return failure or "its execution ended before it opened the session"
 
 
 def watch(
@@ -172,10 +176,10 @@ def watch(
     interval: float = INTERVAL_SECONDS,
     to: Console | None = None,
 ) -> SessionWatcher:
-    """Show the sessions until all have ended, or every execution that could end them has.
+    """Show the sessions until all have ended, or every execution that could end them has ended.
 
-    A policy that somebody else starts in the same second has the same sessions: the run that comes second
-    ends at once, and they go on.
+    Two runs of a policy that start in the same second have the same sessions: the second run ends
+    immediately, and the sessions continue.
     """
     client = connection.clients.of("stepfunctions", connection.resources.region)
     machine = connection.resources.backup_session
@@ -192,7 +196,7 @@ def watch(
 def _print_stopped(started: Started) -> None:
     name = next(iter(started.sessions))
     terminal.console(stderr=True).print(
-        f"stopped watching; the run goes on, see: tidemark session {name} --watch", soft_wrap=True
+        f"stopped watching; the run continues, see: tidemark session {name} --watch", soft_wrap=True
     )
 
 

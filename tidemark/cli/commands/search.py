@@ -36,56 +36,61 @@ if TYPE_CHECKING:
 
 HELP = f"""Find files and folders by name in an index.
 
-PATTERN is a part of the name; with *, ? or [ in it, it is a glob for the whole name; without one, the options
-alone decide. Searches the newest index of each file system, or of one, or one given index, straight from the
-repository: it reads what can hold a hit, not the whole index. With --all, searches every index, and shows
-each path once with the first and the last recovery point or copy that holds it, as far as sessions record
-them; those that are known to be deleted do not count. Hits are printed as they are found.
+PATTERN is part of a name or, with *, ? or [ in it, a glob for the whole name. Without PATTERN, the options
+alone select. Searches the newest index of each file system, or of one, or one given index, directly in the
+repository; reads only the parts of an index that can contain matches. With --all, searches every index and
+shows each path once, with the first and the last recovery point or copy that holds it, as far as sessions
+record them; points that are known to be deleted are omitted. Prints matches as they are found.
 
-Sizes are in bytes, or with k, M, G, T of 1000, Ki, Mi, Gi, Ti of 1024: +1G is that or more, -10k that or
-less, 10k exactly that; given twice, both must hold. Times are UTC, 2026-11-22 or 2026-11-22T02:00, or
-ages: 90min, 12h, 30d, 2w, 1y.
+Sizes are in bytes, or in k, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers of 1024): +1G is at least that
+size, -10k at most, 10k exactly; if given twice, both must match. Times are UTC, 2026-11-22 or
+2026-11-22T02:00, or ages: 90min, 12h, 30d, 2w, 1y.
 
 \b
   tidemark search invoice --ext pdf --under /home
   tidemark search '*.log' --size +1G --older 90d --all
   tidemark search --newer 12h --type f --print0 | xargs -0 ...
 
-JSON: one object a line, each with index_id, file_system, {ENTRY_FIELDS}; with --all also first_index_id,
-last_index_id, indexes (how many hold it), first_recovery_point_arn, last_recovery_point_arn (null: none is
-known). With --count, one object: indexes[] with index_id, file_system, crawled_at; count.
+JSON: one object per line, each with index_id, file_system, {ENTRY_FIELDS}; with --all also first_index_id,
+last_index_id, indexes (number that hold the path), first_recovery_point_arn, last_recovery_point_arn (null:
+not known). With --count, one object: indexes[] with index_id, file_system, crawled_at; count.
 """
-_FOR_PEOPLE = 100  # lines; more would only scroll by
+_FOR_PEOPLE = 100  # lines; more would scroll off the screen
 
 
 def search(
-    pattern: Annotated[str | None, typer.Argument(metavar="PATTERN", help="What to look for.")] = None,
+    pattern: Annotated[
+        str | None, typer.Argument(metavar="PATTERN", help="Part of a name, or a glob.")
+    ] = None,
     file_system: Annotated[
-        str | None, typer.Option("--file-system", metavar="ID", help="Only in its newest index.")
+        str | None, typer.Option("--file-system", metavar="ID", help="Search only this file system.")
     ] = None,
     index: Annotated[
         str | None,
-        typer.Option("--index", metavar="ID", help="Only in this index, or a recovery point's (its ARN)."),
+        typer.Option(
+            "--index", metavar="ID", help="Search only this index, or that of a recovery point (its ARN)."
+        ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="In all indexes, not only the newest.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Search all indexes, not only the newest.")] = False,
     repository: Repository = None,
     exact: Annotated[bool, typer.Option("--exact", help="PATTERN is the whole name.")] = False,
     regex: Annotated[
         bool, typer.Option("--regex", help="PATTERN is a regular expression (RE2), anywhere in the name.")
     ] = False,
     ignore_case: Annotated[
-        bool, typer.Option("--ignore-case", "-i", help="Fold case as Unicode does, in all modes.")
+        bool, typer.Option("--ignore-case", "-i", help="Ignore case as Unicode folds it, in all modes.")
     ] = False,
     ext: Annotated[str | None, typer.Option("--ext", metavar="EXT", help="Names that end in .EXT.")] = None,
     under: Annotated[
         str | None, typer.Option("--under", metavar="PATH", help="Below this directory, at any depth.")
     ] = None,
     types: Annotated[
-        str | None, typer.Option("--type", metavar="T", help="f, d, l, p, s, c, b as find has them; or f,l.")
+        str | None,
+        typer.Option("--type", metavar="T", help="f, d, l, p, s, c or b, as in find; or several: f,l."),
     ] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option("--size", metavar="SIZE", help="Such as +1G, -10k, or 0 (exactly); may be repeated."),
+        typer.Option("--size", metavar="SIZE", help="Such as +1G, -10k, or 0 (exactly); repeatable."),
     ] = None,
     newer: Annotated[
         str | None, typer.Option("--newer", metavar="TIME", help="Modified at this time or later.")
@@ -103,13 +108,13 @@ def search(
             metavar="N",
             min=0,
             max=filter_options.LARGEST,
-            help="Stop after so many; 0 for all. Default: 100, or all for programs.",
+            help="Stop after N matches; 0 for all. Default: 100, or all with --json or --print0.",
         ),
     ] = None,
-    count: Annotated[bool, typer.Option("--count", help="Print only how many there are, in all.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="Print only the total number of matches.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
     print0: Annotated[
-        bool, typer.Option("--print0", help="Print bare paths as they are, each ended by a NUL byte.")
+        bool, typer.Option("--print0", help="Print raw paths, each followed by a NUL byte.")
     ] = False,
 ) -> None:
     """See HELP."""
@@ -122,17 +127,17 @@ def search(
         ("--print0 and --json", print0 and as_json),
     ):
         if together:
-            raise typer.BadParameter(f"{what} exclude each other; leave one of them out")
+            raise typer.BadParameter(f"{what} are mutually exclusive; omit one of them")
     decided = any(option is not None for option in (ext, under, types, newer, older, owner)) or bool(sizes)
     if pattern == "" or (pattern is None and not decided):
         raise typer.BadParameter(
-            "it is empty; give a part of a name, or conditions alone such as --ext pdf; "
+            "it is empty; give a part of a name, or only conditions such as --ext pdf; "
             "to list a directory, use: tidemark ls INDEX:/",
             param_hint="PATTERN",
         )
     if pattern is not None and "/" in pattern and not regex:
         raise typer.BadParameter(
-            "no name has a slash; search below a directory with: --under PATH", param_hint="PATTERN"
+            "names contain no slash; search below a directory with: --under PATH", param_hint="PATTERN"
         )
     wanted: dict[str, Any] = {
         "pattern": filter_options.pattern_of(pattern or "", regex=regex),
@@ -160,7 +165,8 @@ def search(
             manifests = [manifest]
             if file_system not in (None, manifest.identity.file_system_id):
                 raise IndexNotFound(
-                    f"{terminal.printable(index)} is not of {file_system}; leave one of the two options out"
+                    f"{terminal.printable(index)} is not an index of {file_system}; "
+                    f"omit --index or --file-system"
                 )
         if count:
             _print_count(store, manifests, wanted, every=every, as_json=as_json)
@@ -182,12 +188,12 @@ def search(
             _check_under(store, manifests, wanted["filters"].under)
         if not as_json and not print0:
             tips = _tips(pattern, exact=exact, regex=regex, ignore_case=ignore_case)
-            tips += ["--all for the indexes before"] * (not every and index is None)
-            _say(number, limit, pattern, manifests, tips)
+            tips += ["--all for earlier indexes"] * (not every and index is None)
+            _print_note(number, limit, pattern, manifests, tips)
 
 
 def choose(repository: Store, file_system: str | None, skip_index: SkipIndex) -> list[Manifest]:
-    """Return the indexes to search: the newest of the file system or of each."""
+    """Return the indexes to search: the newest of the file system, or of each file system."""
     from tidemark.index.storage.catalog import newest_index, newest_indexes
 
     if file_system is not None:
@@ -240,7 +246,7 @@ def _print_count(
 
 
 def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> None:
-    """Raise PathNotFound unless one of the indexes has the directory: nothing was found in it."""
+    """Raise PathNotFound unless one of the indexes contains the directory `under`."""
     from tidemark.index.query.usage import directory_totals
 
     if under is None or not under.strip("/"):
@@ -248,36 +254,36 @@ def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> 
     directory = f"/{under.strip('/')}"
     for manifest in manifests:
         try:
-            if manifest.parts:  # else an index of nothing, without directories to look into
+            if manifest.parts:  # an empty index has no directories
                 directory_totals(store, manifest, directory)
                 return
         except PathNotFound:
             continue
     where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"any of {len(manifests)} indexes"
     raise PathNotFound(
-        f"{terminal.printable(directory)} is no directory in {where}; list what is: "
+        f"{terminal.printable(directory)} is not a directory in {where}; list the directories with: "
         f"tidemark ls {manifests[-1].index_id}:/ --repository {store.url}"
     )
 
 
 def _tips(pattern: str | None, *, exact: bool, regex: bool, ignore_case: bool) -> list[str]:
-    """Return what may find more."""
+    """Return suggestions that may find more."""
     if pattern is None:
         return []
     is_glob = not exact and not regex and any(letter in pattern for letter in "*?[")
     return [
-        *(["another pattern, for with *, ? or [ it stands for the whole name"] if is_glob else []),
+        *(["another pattern (with *, ? or [, it must match the whole name)"] if is_glob else []),
         *([] if ignore_case else ["--ignore-case"]),
     ]
 
 
-def _say(number: int, limit: int, pattern: str | None, manifests: list[Manifest], tips: list[str]) -> None:
+def _print_note(
+    number: int, limit: int, pattern: str | None, manifests: list[Manifest], tips: list[str]
+) -> None:
     err = terminal.console(stderr=True)
     if limit and number == limit:
-        # Whether there are more would have to be searched for, perhaps through the whole index.
-        err.print(
-            Text(f"Stopped after {limit:,}; --limit 0 shows all, --count says how many.", terminal.QUIET)
-        )
+        # Checking for further matches could mean searching the rest of the index.
+        err.print(Text(f"Stopped after {limit:,}; --limit 0 shows all, --count counts them.", terminal.QUIET))
     elif not number:
         where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"{len(manifests)} indexes"
         what = "" if pattern is None else f" {terminal.quoted(pattern)}"

@@ -24,33 +24,30 @@ from tidemark.sessions.naming import is_session_id, moment_of
 from tidemark.sessions.queries import associations_of
 from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
-# A run of a policy names its sessions, and starts their executions some seconds later.
+# A run of a policy names its sessions some seconds before their executions start.
 _STARTING = timedelta(minutes=2)
 _MINUTES = SWEPT_WITHIN // timedelta(minutes=1)
-_CLOSED = f"the sweeper asks AWS Backup and closes the session within {_MINUTES} minutes"
+_CLOSED = f"the sweeper polls AWS Backup and closes the session within {_MINUTES} minutes"
 
 HELP = f"""Show one backup session in full.
 
-With --watch, shows its steps and the worker's progress until it ends; waits for it, if it is just being
+With --watch, shows its steps and the worker's progress until it ends; waits for a session that is just being
 started.
 
-A session that was stopped from outside is said to be running until the sweeper closes it; what AWS Backup
-makes of its jobs later is still added to it.
+A session that was stopped from outside is shown as running until the sweeper closes it. The results of its
+AWS Backup jobs are still added to it later.
 
-JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; each job of AWS Backup with
-{JOB_FIELDS}; execution_ended: null, or how the
-execution of a session that is said to be running has ended (FAILED, TIMED_OUT, ABORTED, MISSING,
-SUCCEEDED); index (or null) with index_id, status, started_at, ended_at, reason, sessions[], files,
-directories, others, bytes, unreadable; progress (or null) as the worker wrote it; associations[] with
-recovery_point_arn, index_id. With --watch, it is printed when the session ends.
+JSON: {SESSION_FIELDS}; each point with {POINT_FIELDS}; each job of AWS Backup with {JOB_FIELDS};
+execution_ended (null, or how the execution of a session that is shown as running has ended: FAILED,
+TIMED_OUT, ABORTED, MISSING or SUCCEEDED); index (or null) with index_id, status, started_at, ended_at,
+reason, sessions[], files, directories, others, bytes, unreadable; progress (or null) as the worker wrote it;
+associations[] with recovery_point_arn, index_id. With --watch, prints it when the session ends.
 """
 
 
 def session(
-    session_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The session's id, from: tidemark sessions")
-    ],
-    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="Session id, from: tidemark sessions")],
+    watch: Annotated[bool, typer.Option("--watch", help="Show progress until the session ends.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
@@ -67,7 +64,7 @@ def session(
             [(session_id, policy)],
             until=lambda: executions.ended_as(client, execution) is not None,
         )
-    # Asked before the record is read: an execution closes its session before it ends.
+    # Read before the record, because an execution closes its session before it ends.
     ended = None if view.ended else executions.ended_as(client, execution)
     view = connection.view(session_id, policy)
     if not view.ended:
@@ -79,26 +76,26 @@ def session(
 
 
 def _opened(connection: Connection, session_id: str, *, wait: bool) -> View:
-    """Return the session, waited for while it is being started; raise SessionNotFound."""
-    said = False
+    """Return the session; with `wait`, poll for it while it is being started. Raises SessionNotFound."""
+    reported = False
     while True:
         with contextlib.suppress(SessionNotFound):
             return connection.view(session_id, None)
         _check_starting(connection, session_id)
         if not wait:
-            way_out = f"it appears within moments; wait for it with: tidemark session {session_id} --watch"
+            way_out = f"wait for it with: tidemark session {session_id} --watch"
             raise SessionNotFound(
-                session_id, f"session {session_id} is starting, its record is not there yet; {way_out}"
+                session_id, f"session {session_id} is starting and has no record yet; {way_out}"
             )
-        if not said:
-            said = True
+        if not reported:
+            reported = True
             now = terminal.clock(utc_now())
             terminal.console(stderr=True).print(f"{now}  session: starting, waiting for its record")
         time.sleep(INTERVAL_SECONDS)
 
 
 def _check_starting(connection: Connection, session_id: str) -> None:
-    """Return if a session without a record may yet be opened; raise SessionNotFound, with why not."""
+    """Return if a session without a record may still be opened; otherwise raise SessionNotFound."""
     client = connection.clients.of("stepfunctions", connection.resources.region)
     execution = executions.execution_arn(connection.resources.backup_session, session_id)
     ended = executions.ended_as(client, execution)

@@ -24,7 +24,7 @@ _A_YEAR = timedelta(days=366)
 
 HELP = f"""List backup sessions, newest first.
 
-Reads the sessions of the past year, one query for each month until enough are found.
+Reads the sessions of the past year, one query per month, until enough are found.
 
 JSON: {{"sessions": [...]}}, each with {SESSION_FIELDS}; each point with {POINT_FIELDS};
 each job of AWS Backup with {JOB_FIELDS}.
@@ -33,13 +33,14 @@ each job of AWS Backup with {JOB_FIELDS}.
 
 def sessions(
     file_system: Annotated[
-        str | None, typer.Option("--file-system", metavar="ID", help="Only those of this file system.")
+        str | None,
+        typer.Option("--file-system", metavar="ID", help="List only sessions of this file system."),
     ] = None,
     policy: Annotated[
-        str | None, typer.Option("--policy", metavar="NAME", help="Only those of this policy.")
+        str | None, typer.Option("--policy", metavar="NAME", help="List only sessions of this policy.")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=LARGEST, help="At most so many.")
+        int, typer.Option("--limit", metavar="N", min=1, max=LARGEST, help="Maximum number of sessions.")
     ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -59,7 +60,7 @@ def sessions(
     out.print(Text(f"{'status':<8} {'took':>12} {'points':>7}  session", terminal.QUIET))
     for session in found:
         took = terminal.duration((session.ended_at or now) - session.opened_at)
-        # The id comes last and whole, however narrow the terminal: it is what other commands are given.
+        # The id comes last and is never cut, because users copy it into other commands.
         out.print(
             Text.assemble(
                 (f"{session.status.value:<8}", STATUS_STYLES[session.status]),
@@ -84,6 +85,8 @@ def _print_nothing(file_system: str | None, policy: str | None) -> None:
         policy is not None
     )
     err = terminal.console(stderr=True)
-    err.print(" ".join(["No sessions", *wanted, "yet; one just started appears within moments."]))
+    err.print(
+        " ".join(["No sessions", *wanted, "yet; a session that was just started appears within moments."])
+    )
     err.print("If none was started, start one with:")
     err.print(terminal.commands((f"tidemark run {policy or 'POLICY'}", "")))

@@ -9,13 +9,13 @@ import typer
 from tidemark.cli.output import terminal
 from tidemark.cli.support.connection import connect
 
-HELP = """Make a new data key, which encrypts the tags of recovery points from now on.
+HELP = """Create a new data key for the tags of recovery points.
 
-The older keys stay, and go on opening the tags that they have encrypted; nothing is written anew. A key
-lies in the repository, wrapped by KMS, whose own key rotates every year by itself: this is for when a data
-key may have been seen.
+New tags are encrypted with the new key. Older keys are kept to decrypt the tags that they encrypted; no tag
+is rewritten. The repository holds each key, wrapped by KMS, and the KMS key rotates automatically every year.
+Use this command if a data key may have been exposed.
 
-JSON: version, versions[]: the new key's, and all there are.
+JSON: version (of the new key), versions[] (of all keys).
 """
 
 
@@ -29,6 +29,6 @@ def rotate(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         return
     older = len(versions) - 1
     terminal.console().print(
-        f"Tags are encrypted with version {made.version} from now on; "
-        f"{terminal.count(older, 'older version')} {'goes' if older == 1 else 'go'} on opening."
+        f"New tags are encrypted with version {made.version}; "
+        f"{terminal.count(older, 'older version')} can still decrypt."
     )

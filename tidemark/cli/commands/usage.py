@@ -26,33 +26,33 @@ if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.query.usage import DirectoryTotals
 
-HELP = """Show where the bytes are in an index.
+HELP = """Show how the bytes of an index are distributed.
 
-INDEX is an index's id, a recovery point's or copy's ARN, or a file system's id (its newest index). By dir,
-the directories directly in PATH with all that is below them; by ext, owner or age, the files below PATH, by
-extension, by the number of the user who owns them, or by how long ago they were modified. Then the largest
-files below PATH, and the directories with the most bytes directly in them. A hard-linked file counts at each
-of its names; where that makes a difference, a line says what the index holds when each file counts once, as
-"index list" and "index show" count. Reads what is asked for: small files for directories, else two or three
-columns.
+INDEX is an index id, the ARN of a recovery point or copy, or a file system id (its newest index). --by dir
+lists the directories directly in PATH, each with everything below it. --by ext, owner or age groups the files
+below PATH by extension, by the owner's user id, or by the time since they were modified. Then lists the
+largest files below PATH, and the directories with the most bytes directly in them. A hard-linked file counts
+once for each of its names; where that makes a difference, a line shows the size of the index with each file
+counted once, as "index list" and "index show" count. Reads only what it needs: small files for directories,
+otherwise two or three columns.
 
-With --plot, also draws a picture in which areas are bytes.
+With --plot, also draws a treemap, in which areas are proportional to bytes.
 
 \b
   tidemark usage fs-0123456789abcdef0 --under /home --by age --plot home.png
 
-JSON: index_id, under, by, files, bytes (of all below PATH), index_bytes_each_name and index_bytes_once (of
-the whole index, a hard-linked file counted at each of its names, as everywhere here, and once); rows[] with
-key, key_base64, files, bytes; more (whether --limit left some out); largest_files[] with path, path_base64,
-bytes; largest_directories[] with path, path_base64, files, bytes (of what is directly in them). The key of
-files without an extension is empty, as is, by dir, that of files directly in PATH.
+JSON: index_id, under, by, files, bytes (of everything below PATH), index_bytes_each_name and
+index_bytes_once (of the whole index, with a hard-linked file counted once for each of its names, as in all
+other fields, and once); rows[] with key, key_base64, files, bytes; more (whether --limit omitted rows);
+largest_files[] with path, path_base64, bytes; largest_directories[] with path, path_base64, files, bytes
+(directly in each). The key is empty for files without an extension and, by dir, for files directly in PATH.
 """
 _BAR = 24  # characters
-_DRAWN_INSIDE = 12  # directories in a picture whose own are drawn, too: each costs a request
+_DRAWN_INSIDE = 12  # directories in a treemap that show their subdirectories: each costs a request
 
 
 class By(StrEnum):
-    """What is summed up by."""
+    """What the rows of a summary stand for."""
 
     DIR = "dir"
     EXT = "ext"
@@ -62,7 +62,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One line: files and bytes of a key."""
+    """The files and bytes of one key."""
 
     key: str
     files: int
@@ -71,7 +71,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """What was asked for, of all below a directory."""
+    """The summary of everything below a directory."""
 
     files: int = 0
     bytes: int = 0
@@ -83,30 +83,34 @@ class _Answer:
 
 
 def usage(
-    index: Annotated[str, typer.Argument(metavar="INDEX", help="Which index.")],
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Index id, ARN or file system id.")],
     under: Annotated[
         str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
     ] = "/",
-    by: Annotated[By, typer.Option("--by", metavar="KEY", help="dir, ext, owner or age.")] = By.DIR,
+    by: Annotated[By, typer.Option("--by", metavar="KEY", help="Group by dir, ext, owner or age.")] = By.DIR,
     limit: Annotated[
         int,
-        typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="At most so many lines; 0 for all."),
+        typer.Option("--limit", metavar="N", min=0, max=LARGEST, help="Maximum number of rows; 0 for all."),
     ] = 30,
     largest: Annotated[
         int,
         typer.Option(
-            "--largest", metavar="N", min=0, max=LARGEST, help="How many of the largest; 0 for none."
+            "--largest",
+            metavar="N",
+            min=0,
+            max=LARGEST,
+            help="Number of largest files and directories; 0 for none.",
         ),
     ] = 5,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Write a picture, FILE.png.")
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a treemap to FILE.png.")
     ] = None,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
     if plot is not None and plot.suffix.lower() != ".png":
-        raise typer.BadParameter("pictures are PNG; name a file that ends in .png", param_hint="--plot")
+        raise typer.BadParameter("treemaps are PNG files; name a file that ends in .png", param_hint="--plot")
     below = "/" + escape(terminal.typed(under)).strip("/")
     with opened(index, repository) as (store, manifest):
         answer = _sum_up(store, manifest, below, by, largest)
@@ -127,7 +131,7 @@ def usage(
 def _sum_up(store: Store, manifest: Manifest, below: str, by: By, largest: int) -> _Answer:
     from tidemark.index.query.usage import directory_totals, largest_directories, largest_files
 
-    if not manifest.parts:  # an index of nothing has no directories, not even the root
+    if not manifest.parts:  # an empty index has no directories, not even the root
         return _Answer()
     try:
         totals = directory_totals(store, manifest, below)
@@ -169,7 +173,7 @@ def _json(answer: _Answer, shown: Sequence[_Row]) -> dict[str, Any]:
 
 
 def _by_directory(store: Store, manifest: Manifest, below: str, own: _Row) -> list[_Row]:
-    """Return the directories directly in one, and what is in none of them, most bytes first."""
+    """Return the directories directly in `below`, and `own` if it has files, by bytes in descending order."""
     rows = _directories_of(store, manifest, below) + [own] * (own.files > 0)
     return sorted(rows, key=lambda row: (-row.bytes, row.key))
 
@@ -191,7 +195,7 @@ def _by(store: Store, manifest: Manifest, below: str, by: By) -> list[_Row]:
     found = usage_by(
         store,
         manifest,
-        kind,  # type: ignore[arg-type]  # one of its three words, by the line above
+        kind,  # type: ignore[arg-type]  # one of its three values, see the line above
         now=utc_now(),
         filters=Filters(under=below),
     )
@@ -208,12 +212,12 @@ def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
         line.append(f"{bar:{_BAR}}", style="blue")
         line.append(f"  {_shown(row.key, by)}")
         out.print(line, soft_wrap=True)
-    total = f"{terminal.size(answer.bytes):>7} {answer.files:>12,}  {'':{_BAR}}  in all"
+    total = f"{terminal.size(answer.bytes):>7} {answer.files:>12,}  {'':{_BAR}}  total"
     out.print(Text(total, terminal.STRONG))
     note_hard_links(answer.index_bytes_each_name, answer.index_bytes_once)
-    _print_largest("the largest files", [(each.size, None, each.path) for each in answer.largest_files])
+    _print_largest("largest files", [(each.size, None, each.path) for each in answer.largest_files])
     _print_largest(
-        "the most bytes directly in",
+        "directories with the most bytes directly in them",
         [(each.bytes, each.files, f"{each.path.rstrip('/')}/") for each in answer.largest_directories],
     )
     if len(shown) < len(answer.rows):
@@ -231,7 +235,7 @@ def _print_largest(what: str, lines: list[tuple[int, int | None, str]]) -> None:
 
 
 def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_Row], path: Path) -> None:
-    """Draw all rows; of the largest directories also what is directly in them."""
+    """Draw all rows, and what is directly in the largest directories."""
     from tidemark.cli.output.treemap import Box, draw
 
     boxes: list[Box] = []
@@ -245,10 +249,8 @@ def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_
         boxes.append(Box(label=_shown(row.key, by), bytes=row.bytes, inside=inside))
     total = terminal.size(sum(row.bytes for row in rows))
     draw(boxes, f"{manifest.index_id}  {below}  {total} by {by.value}", path)
-    said = Text.assemble(
-        (f"{terminal.done()} ", terminal.GOOD), f"the picture is in {terminal.printable(str(path))}"
-    )
-    terminal.console(stderr=True).print(said, soft_wrap=True)
+    note = Text.assemble((f"{terminal.done()} ", terminal.GOOD), f"wrote {terminal.printable(str(path))}")
+    terminal.console(stderr=True).print(note, soft_wrap=True)
 
 
 def _shown(key: str, by: By) -> str:

@@ -1,1 +1,1 @@
-"""How results are shown: text for people, JSON for programs, pictures."""
+"""Output formats: text for people, JSON for programs, treemaps."""

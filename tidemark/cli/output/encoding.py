@@ -1,6 +1,6 @@
-r"""What the encoding of an output cannot show appears as `\xNN`, one for each byte of its UTF-8.
+r"""Escapes for characters that an output's encoding cannot represent: `\xNN` for each byte of their UTF-8.
 
-So two names never look alike, and what is shown can be typed back, also where a terminal is not UTF-8.
+So different names never look alike, and shown names can be typed back, also on terminals that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ ERRORS = "tidemark-bytes"  # an error handler of codecs, for output streams
 def as_bytes(character: str) -> str:
     r"""Return a character as `\xNN` for each byte of its UTF-8."""
     number = ord(character)
-    # A byte of the command line that is not text is one of these, see PEP 383.
+    # PEP 383: a byte of the command line that is not text is one of these surrogates.
     typed = 0xDC80 <= number <= 0xDCFF
     raw = bytes([number - 0xDC00]) if typed else character.encode("utf-8", "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in raw)
 
 
 def limits() -> set[str]:
-    """Return the encodings of standard output and standard error that cannot show everything."""
+    """Return the encodings of standard output and standard error that are not Unicode."""
     encodings = {getattr(stream, "encoding", None) for stream in (sys.stdout, sys.stderr)}
     return {encoding for encoding in encodings if encoding is not None and not _is_unicode(encoding)}
 
 
 def shows(character: str, encodings: Collection[str]) -> bool:
-    """Tell whether all of some encodings show a character as itself."""
+    """Return whether all of `encodings` represent a character unchanged."""
     return all(_shows(encoding, character) for encoding in encodings)
 
 
 def sign(preferred: str, plain: str) -> str:
-    """Return a sign of ours, or its likeness in ASCII where the output cannot show it."""
+    """Return `preferred`, or `plain` (ASCII) if the output cannot show it."""
     encodings = limits()
     return preferred if all(shows(character, encodings) for character in preferred) else plain
 
 
 def register() -> None:
-    """Make ERRORS known: for whatever reaches an output without having been looked at by `shows`."""
+    """Register the error handler ERRORS, for text that was not checked with `shows`."""
     codecs.register_error(ERRORS, _in_place_of)
 
 
@@ -57,7 +57,7 @@ def _is_unicode(encoding: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _shows(encoding: str, character: str) -> bool:
-    """Tell whether a character survives an encoding: Shift JIS, for one, writes a yen sign as a backslash."""
+    """Return whether a character survives an encoding; Shift JIS turns a yen sign into a backslash."""
     try:
         return character.encode(encoding).decode(encoding) == character
     except UnicodeError:

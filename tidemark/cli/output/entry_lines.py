@@ -1,4 +1,4 @@
-"""An entry of an index as a line for people."""
+"""Format entries of an index as lines for people."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _KINDS = {"p": "FIFO", "s": "socket", "c": "character device", "b": "block devic
 
 
 def entry_line(entry: Entry, shown: str, *, subtree_bytes: int | None = None) -> Text:
-    """Return an entry as a line: time, size, path; a directory's ends with a slash."""
+    """Return an entry as a line: time, size, path. The path of a directory ends with a slash."""
     size = subtree_bytes if entry.type == "d" else entry.size
     amount = "-" if size is None else terminal.size(size)
-    # A style of the whole text would be one of all that is appended, too.
+    # A style of the whole text would also apply to text that is appended.
     text = Text.assemble((f"{terminal.minute(entry.mtime)}  {amount:>7}  ", terminal.QUIET))
     style = {"d": "blue", "l": "cyan", "f": ""}.get(entry.type, terminal.CAREFUL)
     text.append(terminal.printable(shown) + ("/" if entry.type == "d" else ""), style=style)

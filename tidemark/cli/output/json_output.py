@@ -1,4 +1,4 @@
-"""The JSON that commands print: field names that programs may rely on. docs/cli.md lists them."""
+"""The JSON that commands print. The field names are an interface of programs; docs/cli.md lists them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SESSION_FIELDS = (
 )
 POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_bytes, completed_at, issues"
 JOB_FIELDS = (
-    "job_id, kind, account, region, vault, started_at, state (CREATED until it has ended or the sweeper has "
-    "asked), message"
+    "job_id, kind, account, region, vault, started_at, state (CREATED until the job ends or the sweeper "
+    "polls it), message"
 )
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
@@ -28,7 +28,7 @@ ENTRY_FIELDS = (
 
 
 def session_json(session: Session) -> dict[str, Any]:
-    """Return a session as its record has it."""
+    """Return a session as recorded, with SESSION_FIELDS."""
     return {
         "session_id": session.session_id,
         "policy": session.policy,
@@ -48,7 +48,7 @@ def session_json(session: Session) -> dict[str, Any]:
 
 
 def job_json(job: Job) -> dict[str, Any]:
-    """Return a job as its session records it: `state` and `message` in AWS Backup's words of then."""
+    """Return a job as its session records it; `state` and `message` are as AWS Backup last returned them."""
     return {
         "job_id": job.job_id,
         "kind": job.kind,
@@ -62,7 +62,7 @@ def job_json(job: Job) -> dict[str, Any]:
 
 
 def point_json(point: Point) -> dict[str, Any]:
-    """Return a recovery point or copy as its session records it."""
+    """Return a recovery point or copy as its session records it, with POINT_FIELDS."""
     return {
         "recovery_point_arn": point.recovery_point_arn,
         "kind": point.kind,
@@ -77,7 +77,7 @@ def point_json(point: Point) -> dict[str, Any]:
 
 
 def index_json(index: Index) -> dict[str, Any]:
-    """Return an index as its record has it; the totals are there when it is complete."""
+    """Return an index as recorded; its totals are null until it is complete."""
     return {
         "index_id": index.index_id,
         "status": index.status.value,
@@ -94,9 +94,9 @@ def index_json(index: Index) -> dict[str, Any]:
 
 
 def name_json(field: str, shown: str | None) -> dict[str, str | None]:
-    r"""Return a name or a path as two fields: as an index shows it, and its true bytes in base64.
+    r"""Return a name or a path as two fields: as an index shows it, and its raw bytes in base64.
 
-    These are null where the name is nothing but text: there is no `\xNN` in what is shown.
+    The second is null where the name is text, that is, where `shown` contains no `\xNN`.
     """
     import base64
 

@@ -1,4 +1,4 @@
-"""The bar that shows how far a build is."""
+"""The progress bar of a build."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidemark.index.build.progress import BuildProgress
 
 
 class Bar(Progress):
-    """Looks at a build whenever it draws itself, ten times a second; the build need not call it."""
+    """A progress bar that polls a build whenever it is drawn, ten times a second."""
 
     def __init__(
         self,
@@ -37,16 +37,16 @@ class Bar(Progress):
         self._task = self.add_task("crawling", total=None, counted="", left="")
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Return the bar as the build is now."""
-        # Drawn once by the constructor of what this is derived from, before there is anything to look at.
+        """Return the bar for the current state of the build."""
+        # The base class draws the bar once in its constructor, before there is a task.
         if hasattr(self, "_task"):
-            self._look()
+            self._poll()
         return super().get_renderables()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         crawl, build = self._crawl(), self._build
         before = build.entries_before
-        entries = max(build.entries, before + crawl.entries)  # what has been seen is a batch ahead
+        entries = max(build.entries, before + crawl.entries)  # the crawl is a batch ahead of the build
         counted = f"{entries:,} entries, {terminal.size(crawl.bytes)}"
         if build.phase == "crawling":
             if crawl.directories_queued:

@@ -1,9 +1,9 @@
-"""How anything is shown: to people by rich, to programs as JSON.
+"""Output to terminals, with rich, and to programs, as JSON.
 
-Names of files, and whatever else comes from outside, is data. On its way to a terminal everything in it that
-could move the cursor, change colours or reorder text, and what the output's encoding cannot show, is shown as
-`\\xNN`, one for each byte, as the index shows bytes that are not text; such a path can be typed back into a
-command as it stands.
+File names and all other input from outside are data. Characters in them that could move the cursor, change
+colours or reorder text, and characters that the output's encoding cannot represent, are shown as `\\xNN`, one
+for each byte, as the index shows bytes that are not text. A path shown like this can be typed back into a
+command unchanged.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ GOOD, BAD, CAREFUL, QUIET, STRONG = "green", "red", "yellow", "dim", "bold"
 
 
 class _Console(Console):
-    """A console that interprets nothing in the text, and leaves a broken pipe to `main`."""
+    """A console that interprets no markup, and leaves a broken pipe to `main`."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print; text in whole lines, so that columns, ids and commands to copy stay as they are."""
+        """Print without wrapping text, so that columns, ids and commands to copy stay intact."""
         if all(isinstance(each, str | Text) for each in objects):
             options.setdefault("soft_wrap", True)
         super().print(*objects, **options)
 
     def status(self, status: RenderableType, **options: Any) -> Status:
-        """Return a status whose spinner the output can show."""
+        """Return a status with a spinner that the output can show."""
         return super().status(status, **{"spinner": spinner(), **options})
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console for people; a pipe or file gets whole lines, however long."""
+    """Return a console for people; pipes and files get unwrapped lines."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 10_000
     return _Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def line_printer() -> Callable[[Text], None]:
-    """Return what prints lines to standard output: a pipe gets them without rich, ten times as fast."""
+    """Return a function that prints lines to standard output; for pipes it bypasses rich, 10x faster."""
     out = console()
     if out.is_terminal:
         return lambda line: out.print(line, soft_wrap=True)
-    return lambda line: print(line.plain)  # noqa: T201 - the one place that prints plainly
+    return lambda line: print(line.plain)  # noqa: T201 - the only use of print
 
 
 def printable(text: str) -> str:
-    """Return the text with all that a terminal might obey, or hide, or cannot show, as `\\xNN` bytes."""
+    """Return the text with characters that a terminal may interpret, hide or not show as `\\xNN` bytes."""
     if text.isascii() and text.isprintable():
         return text
     encodings = limits()
@@ -79,7 +79,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Return a message of ours that may hold names of others: its own line ends stay."""
+    """Return a message of ours as `printable` does, and keep its line ends."""
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
@@ -90,17 +90,17 @@ def typed(text: str) -> bytes:
 
 
 def quoted(text: str) -> str:
-    """Return what somebody has typed, between quotes, as `printable` shows it."""
+    """Return text from the user in quotes, as `printable` shows it."""
     return f"'{printable(text)}'"
 
 
 def done() -> str:
-    """Return the sign of what is done."""
+    """Return the sign for a completed step."""
     return sign("✓", "+")
 
 
 def spinner() -> str:
-    """Return the name of a spinner of rich's that the output can show."""
+    """Return the name of a rich spinner that the output can show."""
     return "dots" if shows("⠋", limits()) else "line"
 
 
@@ -110,7 +110,7 @@ def print_json(value: object) -> None:
 
 
 def working(to: Console) -> Callable[[str], AbstractContextManager[object]]:
-    """Return what says that something is going on, and how long it took when it is done."""
+    """Return a context manager factory that shows a status, and prints its duration at the end."""
 
     @contextmanager
     def say(what: str) -> Iterator[None]:
@@ -124,7 +124,7 @@ def working(to: Console) -> Callable[[str], AbstractContextManager[object]]:
 
 
 def print_facts(to: Console, facts: Mapping[str, str | Text | None]) -> None:
-    """Print names and values, one a line, aligned; a value of None is left out."""
+    """Print names and values, one per line, aligned. Values of None are omitted."""
     width = max((len(name) for name, value in facts.items() if value is not None), default=0)
     for name, value in facts.items():
         if value is not None:
@@ -153,12 +153,12 @@ def count(number: int, thing: str, things: str | None = None) -> str:
 
 def moment(time: datetime | None) -> str:
     """Return a time in UTC to the second, `2026-11-22 02:00:00`; a dash for none."""
-    # Not by a format: years before 1000 would be shorter then, and entries hold any time.
+    # Not strftime: it shortens years before 1000, and entries hold any time.
     return "-" if time is None else time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def minute(time: datetime | None) -> str:
-    """Return a time as `moment` does, to the minute: for columns of entries, which want their room."""
+    """Return a time as `moment` does, to the minute, for narrow columns."""
     return moment(time)[:16]
 
 
@@ -168,7 +168,7 @@ def clock(time: datetime) -> str:
 
 
 def json_time(time: datetime | None) -> str | None:
-    """Return a time as programs read it: ISO 8601 in UTC, to the second."""
+    """Return a time in ISO 8601, in UTC, to the second: `2026-11-22T02:00:00Z`."""
     return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -189,11 +189,11 @@ def duration(span: timedelta) -> str:
 
 def kept(days: int | None) -> str:
     """Return how long something is kept, in words."""
-    return "for ever" if days is None else count(days, "day")
+    return "forever" if days is None else count(days, "day")
 
 
 def program() -> str:
-    """Return how this program can be called: `tidemark`, or its path where the shell would not find it."""
+    """Return the command that runs this program: `tidemark`, or its path if it is not on PATH."""
     here = Path(sys.argv[0])
     if shutil.which("tidemark") or here.name != "tidemark":
         return "tidemark"
@@ -203,7 +203,7 @@ def program() -> str:
 
 
 def commands(*lines: tuple[str, str]) -> Text:
-    """Return what to try next: commands with what each of them does, aligned where that fits 80 columns."""
+    """Return commands, one per line, each with its meaning in a second column."""
     width = max(len(command) for command, _ in lines)
     text = Text()
     for number, (command, meaning) in enumerate(lines):

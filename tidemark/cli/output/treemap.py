@@ -1,4 +1,4 @@
-"""Where the bytes are, as a picture: each rectangle's area is what a directory, or another key, holds."""
+"""Draw treemaps: the area of each rectangle is the bytes of a directory or another key."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tidemark.cli.output import terminal
 from tidemark.errors import ConfigurationError
 
 WIDTH, HEIGHT = 1600, 1000
-_HEADING = 56  # pixels, also of the text in it and around
+_HEADING = 56  # pixels, including the text and its margins
 _MARGIN, _LINE = 6, 22
-_SMALLEST = 3  # a rectangle that is narrower is not drawn
-# Okabe and Ito's colours, which those tell apart who see few of them, lightened so that black text is read.
+_SMALLEST = 3  # narrower rectangles are not drawn
+# Okabe and Ito's palette for colour-blind readers, lightened so that black text is legible.
 _COLOURS = ("#7cb9e8", "#f3c46b", "#7fcfb0", "#f2a27c", "#b7a3d9", "#f0e68c", "#d9a3bd", "#b0b0b0")
 _INK, _PAPER, _FRAME = "#1a1a1a", "#ffffff", "#ffffff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """Something with a weight, and what it is made of, as far as that is shown."""
+    """A weighted item and the parts of it that are drawn."""
 
     label: str
     bytes: int
@@ -30,7 +30,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
-    """A place in the picture, in pixels."""
+    """A rectangle of the picture, in pixels."""
 
     left: float
     top: float
@@ -79,7 +79,7 @@ def arrange(boxes: Sequence[Box], area: Area) -> list[tuple[Box, Area]]:
 
 
 def _worst(row: Sequence[Box], side: float, scale: float) -> float:
-    """Return how far from a square the least square of a row of boxes is: 1 or more."""
+    """Return the worst aspect ratio (>= 1) in a row of boxes."""
     weight = sum(box.bytes for box in row) * scale
     return max(
         max(side**2 * box.bytes * scale / weight**2, weight**2 / (side**2 * box.bytes * scale)) for box in row
@@ -87,7 +87,7 @@ def _worst(row: Sequence[Box], side: float, scale: float) -> float:
 
 
 def _cut(row: Sequence[Box], area: Area, depth: float) -> tuple[list[Area], Area]:
-    """Return the cells of a row along the shorter side of an area, and what is left of that."""
+    """Return the cells of a row along the shorter side of an area, and the rest of the area."""
     weight = sum(box.bytes for box in row)
     cells, at = [], 0.0
     upright = area.width >= area.height
@@ -128,7 +128,7 @@ def _labels(box: Box) -> tuple[str, str]:
 
 
 def _text(canvas: Any, area: Area, *texts: str, size: int) -> None:
-    """Write the first text that an area has room for, else what fits of the last, if anything does."""
+    """Write the first text that fits the area, or else the last one, truncated."""
     from PIL import ImageFont
 
     font = ImageFont.load_default(size)

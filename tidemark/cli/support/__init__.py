@@ -1,1 +1,1 @@
-"""What several commands share: connecting, choosing indexes, filters, watching sessions."""
+"""Code shared by several commands: connecting, choosing indexes, filters, watching sessions."""

@@ -1,4 +1,4 @@
-"""What the commands reach: the deployment that the environment names, with the user's own credentials."""
+"""Connect to the deployment that the environment names, with the user's credentials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tidemark.settings import CliSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """One deployment, as its user reaches it."""
+    """A deployment and the clients to reach it."""
 
     deployment: str
     clients: Clients
@@ -60,14 +60,14 @@ class Connection:
         return read_policy(self.clients.of("ssm", self.resources.region), self.deployment, name)
 
     def policy_if_any(self, name: str) -> Policy | None:
-        """Return a policy, or None when it is not deployed any more."""
+        """Return a policy, or None if it is no longer deployed."""
         try:
             return self.policy(name)
         except PolicyNotFound:
             return None
 
     def view(self, session_id: str, policy: Policy | None) -> View:
-        """Return what is known of a session now; raise SessionNotFound."""
+        """Return the current state of a session; raise SessionNotFound."""
         session = read_session(self.records, session_id)
         index = self.index_of(session)
         owner = progress = None
@@ -84,7 +84,7 @@ class Connection:
         return read_index(self.records, session.file_system, session.index_id)
 
     def progress(self, index: Index) -> Mapping[str, Any] | None:
-        """Return what the worker last wrote about its crawl, or None before its first heartbeat."""
+        """Return the progress that the worker last wrote, or None before its first heartbeat."""
         try:
             text = self.repository.get(f"indexes/{index.file_system}/{index.index_id}/progress.json")
             return cast(Mapping[str, Any], json.loads(text))

@@ -1,8 +1,8 @@
-"""Exit codes beside those of the errors (tidemark/errors.py)."""
+"""The exit codes that belong to no error class (for those see tidemark/errors.py)."""
 
 from __future__ import annotations
 
-USAGE = 2  # what every Unix command ends with when it was called wrongly
+USAGE = 2  # the Unix convention for invalid arguments
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 NOT_WRITTEN = 74  # EX_IOERR of sysexits.h
 INTERRUPTED = 130  # 128 + SIGINT

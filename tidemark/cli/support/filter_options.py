@@ -1,4 +1,4 @@
-"""What the options of a search say -> conditions on entries."""
+"""Parse the options of a search into conditions on entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidemark.index.reading.filters import Filters
 
 TYPES = "fdlpscb"
-LARGEST = 2**63 - 1  # that any number of an option can be
+LARGEST = 2**63 - 1  # the largest number that an option accepts
 _SIZE = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kKMGTPE]?)(?P<binary>i?)B?")
 _AGE = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>min|h|d|w|y)")
 _UNITS = {
@@ -40,7 +40,7 @@ def filters(
     older: str | None = None,
     owner: str | None = None,
 ) -> Filters:
-    """Return the conditions that the options' texts mean; raise BadParameter, naming the option."""
+    """Return the conditions of the options; raise BadParameter, which names the option."""
     from tidemark.index.reading.filters import Filters
 
     if ext is not None and not ext.removeprefix("."):
@@ -61,22 +61,22 @@ def filters(
 
 
 def pattern_of(text: str, *, regex: bool) -> str:
-    r"""Return what to look for as an index shows it; in an expression, `\xNN` is the expression's own."""
+    r"""Return the pattern in the notation of an index; a regular expression keeps its `\xNN`."""
     if regex:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return terminal.typed(text).decode("utf-8", "surrogateescape")
 
 
 def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
-    """Return the smallest and largest size, in bytes, that all of `+1G`, `-10k`, `0` allow; None is any."""
+    """Return the smallest and largest size in bytes that all of `+1G`, `-10k`, `0` allow; None: no limit."""
     low: int | None = None
     high: int | None = None
     for text in texts:
         found = _SIZE.fullmatch(text)
         if found is None or (found["binary"] and not found["unit"]):
             raise typer.BadParameter(
-                f"{text!r} is no size such as +1G, -10k or +1.5Gi; k, M, G are powers of 1000 bytes, Ki, Mi, "
-                f"Gi of 1024",
+                f"{text!r} is not a size such as +1G, -10k or +1.5Gi; k, M, G are powers of 1000 bytes, "
+                f"Ki, Mi, Gi of 1024",
                 param_hint="--size",
             )
         power = " KMGTPE".index(found["unit"].upper() or " ")
@@ -93,7 +93,7 @@ def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
 
 
 def moment_of(text: str, now: datetime, option: str) -> datetime:
-    """Return the moment in UTC that `30d` ago, or `2026-11-22` or `2026-11-22T02:00` (in UTC), means."""
+    """Return the time in UTC of an age such as `30d`, or of `2026-11-22` or `2026-11-22T02:00` (in UTC)."""
     try:
         if found := _AGE.fullmatch(text):
             return now - int(found["number"]) * _UNITS[found["unit"]]
@@ -108,13 +108,13 @@ def moment_of(text: str, now: datetime, option: str) -> datetime:
 
 
 def owner_of(text: str) -> tuple[int | None, int | None]:
-    """Return the user's and the group's number of `1000`, `1000:100` or `:100`."""
+    """Return the user id and the group id of `1000`, `1000:100` or `:100`."""
     found = _OWNER.fullmatch(text)
     numbers = [found["uid"], found["gid"]] if found else []
     uid, gid = (None if number is None else int(number) for number in numbers or (None, None))
     if (uid is None and gid is None) or max(uid or 0, gid or 0) > LARGEST:
         raise typer.BadParameter(
-            f"{text!r} is no owner such as 1000, 1000:100 or :100; an index knows numbers, not names",
+            f"{text!r} is not an owner such as 1000, 1000:100 or :100; an index contains numbers, not names",
             param_hint="--owner",
         )
     return uid, gid
@@ -125,8 +125,8 @@ def types_of(text: str) -> frozenset[str]:
     letters = text.split(",")
     if not all(len(letter) == 1 and letter in TYPES for letter in letters):
         raise typer.BadParameter(
-            f"{text!r} is no type; f is a file, d a directory, l a symbolic link, p a FIFO, s a socket, "
-            f"c and b are devices; several are joined by commas",
+            f"{text!r} is not a type; f is a file, d a directory, l a symbolic link, p a FIFO, s a socket, "
+            f"c and b are devices; separate several with commas",
             param_hint="--type",
         )
     return frozenset(letters)

@@ -1,4 +1,4 @@
-"""How a command's help is laid out: as Unix manuals do, without types and braces."""
+"""The layout of a command's help: as in Unix manuals, without types and braces."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperCommand
 
-# Typer's way to say what a number may be: "; x>=0", "; 0<=x<=65535". The error says it when it matters.
+# Typer's notation of the range of a number, "; x>=0" or "; 0<=x<=65535". Error messages show it.
 _RANGE = re.compile(r"; [0-9.<=]*x[0-9.<>=]*(?=[;\]])|  \[[0-9.<=]*x[0-9.<>=]*\]$")
 
 
 class Command(TyperCommand):
-    """A command whose arguments are shown by their names alone: `tidemark run [OPTIONS] POLICY`."""
+    """A command whose usage line shows only the names of arguments: `tidemark run [OPTIONS] POLICY`."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words after the command's name in its usage line."""

@@ -1,4 +1,4 @@
-"""Which repository, and which of its indexes, a command is told to read."""
+"""Find the repository and the indexes that a command reads."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ Repository = Annotated[
     typer.Option(
         "--repository",
         metavar="URL",
-        help="file:///path or s3://bucket/prefix, without any deployment. Default: the deployment's.",
+        help="file:///path or s3://bucket/prefix, to read without a deployment. Default: the deployment's.",
     ),
 ]
-CLAMPED = 2**63 - 1  # what the first indexes say of a directory that holds more
+CLAMPED = 2**63 - 1  # the first indexes store this for a directory that holds more
 INDEX_FIELDS = (
     "index_id, account, region, file_system, location, crawl_started_at, crawl_ended_at, worker, "
-    "excluded[], unmatched[] (of excluded[], what no directory matched), previous_index_id, entries, files, "
-    "directories, others, bytes (of a hard-linked file once), unreadable, vanished, changed"
+    "excluded[], unmatched[] (patterns of excluded[] that matched no directory), previous_index_id, entries, "
+    "files, directories, others, bytes (each hard-linked file once), unreadable, vanished, changed"
 )
 
 
 def store_at(url: str, *, to_read: bool = False) -> Store:
-    """Return the store of a repository's URL, with the user's own credentials where it is in S3.
+    """Return the store at a repository URL; S3 is accessed with the user's credentials.
 
-    Raises ConfigurationError for what is no URL of one, and to read from, where there is no such directory.
+    Raises ConfigurationError for an invalid URL and, with `to_read`, for a directory that does not exist.
     """
     if not url.startswith("s3:"):
         return file_store(url, to_read=to_read)
@@ -59,7 +59,7 @@ def store_at(url: str, *, to_read: bool = False) -> Store:
 
 
 def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
-    """Return the repository at a URL; without one, the deployment's, and the connection to that.
+    """Return the repository at a URL, or else the deployment's with the connection to the deployment.
 
     Raises NotDeployed, NoCredentials, ConfigurationError.
     """
@@ -77,16 +77,16 @@ def deployment_or(url: str | None) -> tuple[Store, Connection | None]:
 
 @contextmanager
 def opened(source: str, url: str | None) -> Iterator[tuple[Store, Manifest]]:
-    """Hand out an index, and its repository, as `resolve` finds it and `skipping_unreadable` ends it."""
+    """Yield the repository and the index that `resolve` returns, inside `skipping_unreadable`."""
     with skipping_unreadable() as skip_index:
         yield resolve(source, url, skip_index)
 
 
 def resolve(source: str, url: str | None, skip_index: SkipIndex) -> tuple[Store, Manifest]:
-    """Return an index, and its repository, by an index's id, a file system's or a recovery point's ARN.
+    """Return the repository and the index of an index id, a file system id or a recovery point ARN.
 
-    A file system stands for its newest index that can be read. Raises IndexNotFound, RecoveryPointNotFound;
-    IndexDamaged and IndexFormatNotSupported where what is named itself cannot be read.
+    A file system id selects its newest readable index. Raises IndexNotFound, RecoveryPointNotFound, and
+    IndexDamaged or IndexFormatNotSupported if the index that `source` names cannot be read.
     """
     from tidemark.index.storage.catalog import newest_index, open_index
 
@@ -96,7 +96,9 @@ def resolve(source: str, url: str | None, skip_index: SkipIndex) -> tuple[Store,
             return repository, newest_index(repository, source, skip_index)
         return repository, index_of(repository, source)
     if url is not None:
-        raise typer.BadParameter("a recovery point is known to a deployment only; name its index instead")
+        raise typer.BadParameter(
+            "a recovery point can be found only through a deployment; name its index instead"
+        )
     from tidemark.cli.support.connection import connect
     from tidemark.sessions.queries import associations_of
 
@@ -112,50 +114,50 @@ def resolve(source: str, url: str | None, skip_index: SkipIndex) -> tuple[Store,
 
 
 def index_of(repository: Store, index_id: str) -> Manifest:
-    """Return an index by its id; raise IndexNotFound, also for what cannot be an id."""
+    """Return an index by its id; raise IndexNotFound, also for a malformed id."""
     from tidemark.index.storage.catalog import open_index
 
     if not is_index_id(index_id):
         raise IndexNotFound(
-            f"{terminal.quoted(index_id)} is neither an index's id nor a file system's nor a recovery "
-            f"point's ARN; list the indexes with: tidemark index list --repository {repository.url}"
+            f"{terminal.quoted(index_id)} is not an index id, a file system id or the ARN of a recovery "
+            f"point; list the indexes with: tidemark index list --repository {repository.url}"
         )
     return open_index(repository, index_id)
 
 
 @contextmanager
 def skipping_unreadable() -> Iterator[SkipIndex]:
-    """Say in a line each which indexes are passed over and why, and end with the reason's exit code.
+    """Yield a function that reports a skipped index; exit with the code of the reason if any was skipped.
 
-    The answer is that of the other indexes, and programs must be able to tell that it may not be the whole
-    truth. So must they where the others have none: the error has that code then.
+    Prints one line per skipped index. The exit code reports to programs that the result may be incomplete. If
+    the other indexes have no result, the error is raised as the class of the reason, for the same purpose.
     """
-    # By what is said: a search for the newest index and one through all of them may meet the same one.
-    told: dict[str, IndexDamaged | IndexFormatNotSupported] = {}
+    # By message: a search for the newest index and one through all indexes may skip the same one.
+    skipped: dict[str, IndexDamaged | IndexFormatNotSupported] = {}
 
-    def tell(error: IndexDamaged | IndexFormatNotSupported) -> None:
-        said = f"! passed over: {terminal.printable(str(error))}"
-        if said not in told:
-            told[said] = error
-            terminal.console(stderr=True).print(Text(said, terminal.CAREFUL), soft_wrap=True)
+    def skip(error: IndexDamaged | IndexFormatNotSupported) -> None:
+        message = f"! skipped: {terminal.printable(str(error))}"
+        if message not in skipped:
+            skipped[message] = error
+            terminal.console(stderr=True).print(Text(message, terminal.CAREFUL), soft_wrap=True)
 
     def worst() -> type[IndexDamaged | IndexFormatNotSupported]:
-        return min((type(error) for error in told.values()), key=lambda each: each.exit_code)
+        return min((type(error) for error in skipped.values()), key=lambda each: each.exit_code)
 
     try:
-        yield tell
+        yield skip
     except (IndexNotFound, PathNotFound) as error:
-        if not told:
+        if not skipped:
             raise
-        raise worst()(f"of what can be read, {error}") from error
-    if told:
+        raise worst()(f"in the readable indexes: {error}") from error
+    if skipped:
         raise Exit(worst().exit_code)
 
 
 def every_index(repository: Store, file_system: str | None, skip_index: SkipIndex) -> list[Manifest]:
-    """Return every index, or those of one file system: of one after the other, each time oldest first.
+    """Return all indexes, or those of one file system, sorted by file system and then oldest first.
 
-    Raises IndexNotFound where there is none.
+    Raises IndexNotFound if there are none.
     """
     from tidemark.index.storage.catalog import list_indexes, no_index_of
 
@@ -164,7 +166,7 @@ def every_index(repository: Store, file_system: str | None, skip_index: SkipInde
         raise no_index_of(repository, file_system)
     if not found:
         raise no_index_yet(repository)
-    return sorted(found, key=whose)  # a stable sort: the order of time stays
+    return sorted(found, key=whose)  # a stable sort keeps the order by time
 
 
 def whose(manifest: Manifest) -> tuple[str, str, str]:
@@ -173,15 +175,15 @@ def whose(manifest: Manifest) -> tuple[str, str, str]:
 
 
 def no_index_yet(repository: Store) -> IndexNotFound:
-    """Return what to say of a repository without any index."""
+    """Return the error for a repository without any index."""
     return IndexNotFound(
-        f"{repository.url} has no index yet; make one with: tidemark run POLICY --wait (with index: true), "
+        f"{repository.url} has no index yet; create one with: tidemark run POLICY --wait (with index: true), "
         f"or of any directory with: tidemark index build DIR --repository URL"
     )
 
 
 def print_index_line(manifest: Manifest) -> None:
-    """Say from which index an answer is, and from when that is."""
+    """Print the id and the time of the index that a result comes from."""
     when = terminal.moment(manifest.crawl_started_at)
     terminal.console(stderr=True).print(
         Text(f"{manifest.index_id}, crawled {when} UTC", terminal.QUIET), soft_wrap=True
@@ -189,18 +191,18 @@ def print_index_line(manifest: Manifest) -> None:
 
 
 def note_hard_links(each_name: int, once: int) -> None:
-    """Say what an index's bytes are where a hard-linked file counts once, if that shows."""
+    """Print the size of an index with each hard-linked file counted once, if it looks different."""
     shown, less = terminal.size(each_name), terminal.size(once)
     if shown != less and each_name != CLAMPED:
         note = (
-            f"Hard-linked files count at each of their names here: {shown} in the whole index, "
-            f"{less} when each counts once."
+            f"Hard-linked files count once for each of their names here: {shown} in the whole index, "
+            f"{less} with each file counted once."
         )
         terminal.console(stderr=True).print(Text(note, terminal.QUIET), soft_wrap=True)
 
 
 def manifest_json(repository: Store, manifest: Manifest) -> dict[str, Any]:
-    """Return an index as its manifest has it, with INDEX_FIELDS."""
+    """Return the facts of an index's manifest, with INDEX_FIELDS."""
     identity, totals = manifest.identity, manifest.totals
     return {
         "index_id": manifest.index_id,

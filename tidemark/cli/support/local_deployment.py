@@ -1,8 +1,8 @@
 """A local cloud with Tidemark deployed in it, from the same template that goes to AWS.
 
-`demo` and `local up` share it: the local cloud starts, a tidemark.yaml is written for its file systems,
-app.py synthesizes, and the assembly is deployed. From then on this process reaches the local cloud as its
-user would reach AWS: through the environment.
+Shared by `demo` and `local up`: starts the local cloud, writes a tidemark.yaml for its file systems, runs
+app.py to synthesize, and deploys the assembly. From then on this process reaches the local cloud as a user
+reaches AWS: through the environment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SOURCES = Path(__file__).resolve().parents[3]
 REGION, COPY_REGION = "eu-central-1", "eu-west-1"
-# What the configuration takes as a policy's name.
+# The policy names that the configuration accepts.
 _POLICY_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
 
@@ -40,12 +40,12 @@ class LocalDeployment:
     configuration: Path  # the tidemark.yaml that was written
 
 
-# Says what is being done, for the length of the `with` block.
+# Shows a message while the `with` block runs.
 ReportProgress = Callable[[str], AbstractContextManager[object]]
 
 
 def no_progress(_: str) -> AbstractContextManager[object]:
-    """Say nothing."""
+    """Show nothing."""
     return nullcontext()
 
 
@@ -60,10 +60,10 @@ def deploy_locally(
 ) -> Iterator[LocalDeployment]:
     """Run a local cloud with one file system and one policy for each name, until the block ends.
 
-    Raises ConfigurationError for a name or directory that cannot be one, LocalCloudError when something does
-    not start.
+    Raises ConfigurationError for an invalid name or directory, and LocalCloudError if the local cloud does
+    not start or Tidemark cannot be deployed in it.
     """
-    from localcloud.client.local_cloud import LocalCloud  # boto3 takes a fifth of a second
+    from localcloud.client.local_cloud import LocalCloud  # importing boto3 takes 0.2 s
 
     for name, directory in directories.items():
         check(name, directory)
@@ -71,14 +71,14 @@ def deploy_locally(
         cloud_run = LocalCloud.start(
             file_systems=directories, time_scale=time_scale, state=state, region=REGION, port=port
         )
-        with in_our_words(), say("Starting the local cloud"):
+        with translated_cloud_errors(), say("Starting the local cloud"):
             cloud = cloud_run.__enter__()
         try:
             written = scratch / "tidemark.yaml"
             written.write_text(configuration({name: one.id for name, one in cloud.file_systems.items()}))
             with say("Synthesizing the CDK application"):
                 synthesize(written, scratch / "cdk.out")
-            with say("Deploying it"), in_our_words():
+            with say("Deploying it"), translated_cloud_errors():
                 cloud.deploy(scratch / "cdk.out")
             enter_environment(cloud.environment)
             yield LocalDeployment(
@@ -88,12 +88,12 @@ def deploy_locally(
             )
         finally:
             kept = "removing its copies" if state is None else f"keeping what is in {state}"
-            with say(f"Ending the local cloud, {kept}"):
+            with say(f"Stopping the local cloud, {kept}"):
                 cloud_run.__exit__(None, None, None)
 
 
 def configuration(file_systems: Mapping[str, str]) -> str:
-    """Return a tidemark.yaml with a policy for each name and file-system id: one copy Region, indexed."""
+    """Return a tidemark.yaml with a policy for each name and file system id: one copy Region, indexed."""
     lines = [
         "# Written for a local cloud; a deployment to AWS has its own, see the tidemark.yaml of the sources.",
         f"region: {REGION}",
@@ -113,7 +113,7 @@ def configuration(file_systems: Mapping[str, str]) -> str:
 
 
 def synthesize(configuration_file: Path, assembly: Path) -> None:
-    """Write the CDK assembly of a configuration, with app.py as `cdk synth` runs it."""
+    """Write the CDK assembly of a configuration, by running app.py as `cdk synth` does."""
     app = SOURCES / "app.py"
     if not app.is_file():
         raise LocalCloudError(
@@ -128,14 +128,14 @@ def synthesize(configuration_file: Path, assembly: Path) -> None:
     )
     if result.returncode:
         last = "\n".join(f"  {line}" for line in result.stderr.strip().splitlines()[-12:])
-        raise LocalCloudError(f"the CDK application was not synthesized; {app} said:\n{last}")
+        raise LocalCloudError(f"the CDK application was not synthesized; output of {app}:\n{last}")
 
 
 def check(name: str, directory: Path) -> None:
-    """Return if the directory can be a file system of this name; raise ConfigurationError."""
+    """Return if `directory` and `name` are valid for a file system; otherwise raise ConfigurationError."""
     if not _POLICY_NAME.fullmatch(name):
         raise ConfigurationError(
-            f"{name!r} cannot name a file system and its policy: take 1-30 of a-z, 0-9 and '-', such as home"
+            f"{name!r} cannot name a file system and its policy; use 1-30 of a-z, 0-9 and '-', such as home"
         )
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a directory; name one whose files can be read")
@@ -144,8 +144,8 @@ def check(name: str, directory: Path) -> None:
 
 
 @contextmanager
-def in_our_words() -> Iterator[None]:
-    """Raise what the local cloud raises as this product's own error."""
+def translated_cloud_errors() -> Iterator[None]:
+    """Raise errors of the local cloud as Tidemark's LocalCloudError."""
     from localcloud.core.errors import LocalCloudError as CloudError
 
     try:

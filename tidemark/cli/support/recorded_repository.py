@@ -1,4 +1,4 @@
-"""A deployment's repository, in which only those indexes are visible that its records call complete."""
+"""A deployment's repository that shows only indexes recorded as complete."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from tidemark.sessions.transactions import Store
 
 
 class RecordedRepository:
-    """Compares each manifest that is read with the record of its index; all else is the repository's.
+    """Compares each manifest with the record of its index; delegates everything else to the repository.
 
-    All other digests of an index are in its manifest, so an index that was replaced as a whole is noticed
-    only here. An index without a record is returned as it is: the tables may be lost, and the repository
-    may hold indexes of other origin. So is every index if the caller may not read the records.
+    All other digests of an index are in its manifest, so only this check detects an index that was replaced
+    as a whole. An index without a record is returned unchecked, because the tables may be lost and the
+    repository may hold indexes from elsewhere. Every index is returned unchecked if the caller may not read
+    the records.
     """
 
     def __init__(self, repository: Repository, records: Store) -> None:
@@ -33,12 +34,12 @@ class RecordedRepository:
         self.at_once = repository.at_once
 
     def get(self, key: str) -> bytes:
-        """Return an object whole.
+        """Return a complete object.
 
         Raises ObjectMissing, also for the manifest of an index that is recorded as running or failed, and
         IndexDamaged for a manifest that is not the one that was published.
         """
-        from tidemark.index.format.manifest import MANIFEST  # which loads pyarrow
+        from tidemark.index.format.manifest import MANIFEST  # imports pyarrow
 
         body = self._repository.get(key)
         folder, _, name = key.rpartition("/")
@@ -49,7 +50,7 @@ class RecordedRepository:
             if published is not None and published != hashlib.sha256(body).hexdigest():
                 raise IndexDamaged(
                     f"{self.url}/{key} is not the manifest that was published: it has been replaced; "
-                    f"restore the earlier version of the object, and find out who replaced it"
+                    f"restore the earlier version of the object, and find out why it was replaced"
                 )
         return body
 
@@ -62,7 +63,7 @@ class RecordedRepository:
         return self._repository.get_range(key, offset, length)
 
     def discard(self, key: str) -> None:
-        """Give up an object's content."""
+        """Discard the content of an object."""
         self._repository.discard(key)
 
     def list_keys(self, prefix: str) -> list[str]:

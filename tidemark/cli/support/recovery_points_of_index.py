@@ -1,4 +1,4 @@
-"""Which recovery points an index describes, as the sessions of its file system record it."""
+"""Find the recovery points that an index describes, in the records of its file system's sessions."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class RecoveryPointsOfIndex:
-    """The recovery points and copies of each index; none are known without a deployment."""
+    """The recovery points and copies of each index; without a deployment, none."""
 
     def __init__(self, connection: Connection | None) -> None:
-        self.possible = connection is not None  # whether any could be known
+        self.possible = connection is not None  # whether recovery points can be found
         self._connection = connection
         self._known: dict[FileSystem, dict[str, list[Point]]] = {}
 
     def of(self, identity: IndexIdentity) -> list[Point]:
-        """Return the points that an index describes, oldest first, the backup before its copies.
+        """Return the points that an index describes, oldest first, each backup before its copies.
 
-        Points that are known to be deleted are left out. Costs one query and, for each vault of the
-        deployment, one listing for each file system.
+        Omits points that are known to be deleted. Makes, once per file system, one query and one listing of
+        each vault of the deployment.
         """
         if self._connection is None:
             return []
@@ -48,7 +48,7 @@ class RecoveryPointsOfIndex:
                 found[session.index_id] += session.points
         kept = self._kept(connection, whose) if found else None
         vaults = connection.resources.vaults
-        # Of another account's vault, or of one that could not be listed, nothing is known.
+        # Points in another account's vault, or in a vault that could not be listed, count as not deleted.
         listed = set(vaults) - {each.region for each in kept.unlisted} if kept else set()
 
         def is_deleted(point: Point) -> bool:
@@ -68,14 +68,14 @@ class RecoveryPointsOfIndex:
         }
 
     def _kept(self, connection: Connection, whose: FileSystem) -> Kept:
-        """Return the points that are there; names the vaults that could not be looked into."""
+        """Return the points that exist; print a note for each vault that could not be listed."""
         from tidemark.aws.errors import translated
         from tidemark.aws.recovery_points import arns_of
 
         with translated():
             kept = arns_of(connection.clients, whose, connection.resources.vaults)
         for each in kept.unlisted:
-            reason = f"Recovery points that were deleted may be among these: {each.error}"
+            reason = f"Deleted recovery points may be listed: {each.error}"
             terminal.console(stderr=True).print(
                 Text(terminal.printable(reason), terminal.QUIET), soft_wrap=True
             )

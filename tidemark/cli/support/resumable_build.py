@@ -1,4 +1,4 @@
-"""A build that ended before its index was complete, and how the next one of the same finds it."""
+"""Record interrupted builds, so that the next build with the same parameters resumes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tidemark.index.storage.object_store import ObjectMissing, Store
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuildParameters:
-    """What a build was started with. The next one goes on where it ended if all of this is the same."""
+    """The parameters of a build. The next build resumes it if all of them are equal."""
 
     host: str
     directory: str
@@ -30,7 +30,7 @@ class BuildParameters:
 def build_parameters(
     directory: Path, excluded: Iterable[Exclusion], flags: tuple[str, ...]
 ) -> BuildParameters:
-    """Return what a build of this machine is started with."""
+    """Return the parameters of a build on this machine."""
     return BuildParameters(
         host=platform.node(),
         directory=str(directory.resolve()),
@@ -42,27 +42,27 @@ def build_parameters(
 def record_parameters(
     store: Store, identity: IndexIdentity, parameters: BuildParameters, *, here: bool
 ) -> None:
-    """Say in the repository how an index was begun, and whether this process is at it, or nobody now."""
+    """Record the parameters of a build in the repository; `here`: this process is running it now."""
     process = {"pid": os.getpid(), "process_began": psutil.Process().create_time()} if here else None
     content = {**dataclasses.asdict(parameters), "process": process}
     store.put(_key(identity), json.dumps(content).encode())
 
 
 def forget_parameters(store: Store, identity: IndexIdentity) -> None:
-    """Take that back: the index is complete."""
+    """Discard the recorded parameters of a complete index."""
     store.discard(_key(identity))
 
 
 def unfinished(
     store: Store, like: IndexIdentity, parameters: BuildParameters
 ) -> tuple[IndexIdentity, Checkpoint] | None:
-    """Return the newest index of a file system that was begun so and can be gone on with, if there is one.
+    """Return the newest unfinished index of a file system with these parameters, and its checkpoint, if any.
 
-    One that is older than a complete index is not looked for, and one that a process of this machine is still
-    at is left to it. What a build without any checkpoint has left is given up.
+    Stops at the newest complete index. Skips builds that a process of this machine is still running. Discards
+    the objects of builds without a checkpoint.
     """
-    beside = like.prefix.removesuffix(f"{like.index_id}/")
-    for index_id in sorted(store.list_folders(beside), reverse=True):
+    parent = like.prefix.removesuffix(f"{like.index_id}/")
+    for index_id in sorted(store.list_folders(parent), reverse=True):
         identity = dataclasses.replace(like, index_id=index_id)
         if _read(store, identity.prefix + MANIFEST) is not None:
             return None
@@ -76,14 +76,14 @@ def unfinished(
 
 
 def give_up(store: Store, identity: IndexIdentity, *, but: str | None = None) -> None:
-    """Give up what has been written of an index, but what is below a folder of it."""
+    """Discard the objects of an index, except those in its folder `but`."""
     for key in store.list_keys(identity.prefix):
         if but is None or not key.startswith(f"{identity.prefix}{but}/"):
             store.discard(key)
 
 
 def _recorded_parameters(store: Store, identity: IndexIdentity) -> BuildParameters | None:
-    """Return how an index was begun that nobody is at any more."""
+    """Return the parameters of an interrupted build; None if it is still running or nothing is recorded."""
     try:
         content = json.loads(_read(store, _key(identity)) or b"")
         process = content.pop("process")
@@ -98,9 +98,9 @@ def _recorded_parameters(store: Store, identity: IndexIdentity) -> BuildParamete
 def _is_alive(*, pid: int, process_began: float) -> bool:
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended, and only its parent has not looked yet
+        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended, but its parent has not waited for it
             return False
-        return abs(process.create_time() - process_began) < 1  # else another one has the number
+        return abs(process.create_time() - process_began) < 1  # otherwise the pid was reused
     except psutil.Error:
         return False
 

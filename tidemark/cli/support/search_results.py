@@ -1,4 +1,4 @@
-"""What a search has found, shown while it is found: as lines for people, as JSON lines, as bare paths."""
+"""Print matches of a search as they are found: as text, as JSON lines, or as raw paths."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Found:
 
 
 def print_bare(found: Iterator[Found]) -> int:
-    """Print the true bytes of each path, ended by NUL; return how many there were."""
+    """Print the raw bytes of each path, followed by NUL; return the number of matches."""
     number = 0
     for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
         sys.stdout.buffer.write(each.entry.raw_path + b"\0")
@@ -44,7 +44,7 @@ def print_bare(found: Iterator[Found]) -> int:
 
 
 def print_json_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex | None) -> int:
-    """Print one JSON object a line; return how many. With `index_points`, each names its points."""
+    """Print one JSON object per match, with its points if `index_points` is given; return their number."""
     number = 0
     for number, each in enumerate(found, 1):  # noqa: B007 - it is what is returned
         identity = each.manifest.identity
@@ -60,7 +60,7 @@ def print_json_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex
 
 
 def print_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex | None) -> int:
-    """Print lines for people; return how many. With `index_points`, each hit is followed by its points."""
+    """Print each match as a line, followed by its points if `index_points` is given; return their number."""
     show = terminal.line_printer()
     current: Manifest | None = None
     number = 0
@@ -78,7 +78,7 @@ def print_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex | No
 def _points(
     found: Found, index_points: RecoveryPointsOfIndex
 ) -> tuple[tuple[Manifest, Point], tuple[Manifest, Point]] | None:
-    """Return the first and the last recovery point that hold a path, each with its index, if any is known."""
+    """Return the first and the last known recovery point that hold a path, each with its index."""
     points = [(manifest, index_points.of(manifest.identity)) for manifest in found.held_by]
     known = [(manifest, of_index) for manifest, of_index in points if of_index]
     if not known:
@@ -103,7 +103,7 @@ def _held_lines(found: Found, index_points: RecoveryPointsOfIndex) -> Iterator[s
     if points is None:
         first, last = found.held_by[0], found.held_by[-1]
         begin, end = first.index_id, last.index_id
-        none = ", whose recovery points are not known or deleted" if index_points.possible else ""
+        none = ", whose recovery points are unknown or deleted" if index_points.possible else ""
     else:
         (first, oldest), (last, newest) = points
         begin, end, none = oldest.recovery_point_arn, newest.recovery_point_arn, ""

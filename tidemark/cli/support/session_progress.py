@@ -1,7 +1,7 @@
-"""A session's progress as a person wants to know it, read from its records and its index's progress.
+"""The progress of a session, derived from its records and the progress of its index.
 
-The records say what is done; what must be going on follows from the order of the work. So nothing here asks
-AWS Backup, and watching a session costs two or three small reads each time.
+The records contain the completed steps; the running steps follow from the order of the steps. So this module
+makes no request to AWS Backup, and a poll of a session costs two or three small reads.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NEARLY = timedelta(seconds=5)
 
 
 class State(StrEnum):
-    """Where a step stands."""
+    """The state of a step."""
 
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # AWS Backup was left alone with it
+    UNKNOWN = "unknown"  # its job continues in AWS Backup without the execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +45,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """All that is known of a session at one moment."""
+    """A snapshot of a session."""
 
     session: Session
     policy: Policy | None  # None when it is no longer deployed
     index: Index | None
-    owner: str | None  # the session that launched the index's worker, while that is known
+    owner: str | None  # the session that launched the index's worker, if known
     progress: Mapping[str, float | int | str | None] | None  # the worker's progress.json
-    execution_ended: str | None = None  # how, where the record still says running: FAILED, ABORTED, MISSING
+    execution_ended: str | None = None  # how the execution ended if the record is still running
 
     @property
     def ended(self) -> bool:
@@ -61,17 +61,17 @@ class View:
 
     @property
     def stopped(self) -> bool:
-        """Whether the session's execution was stopped from outside, and its jobs left to AWS Backup."""
+        """Whether the execution was stopped from outside, so that its jobs continue without it."""
         return self.session.status is SessionStatus.ABORTED or self.execution_ended is not None
 
     @property
     def shared(self) -> bool:
-        """Whether the index is made by another session's worker."""
+        """Whether another session's worker makes the index."""
         return self.owner is not None and self.owner != self.session.session_id
 
 
 def steps(view: View, now: datetime) -> list[Step]:
-    """Return the steps of a session, in the order in which they are done."""
+    """Return the steps of a session in their order."""
     session = view.session
     backup = next((point for point in session.points if point.kind == "backup"), None)
     since = duration((session.ended_at or now) - session.opened_at)
@@ -101,7 +101,7 @@ def _backup(point: Point | None, view: View, *, since: str) -> Step:
         return _left_alone("backup", view, [job for job in view.session.jobs if job.kind == "backup"])
     if view.ended:
         return Step(name="backup", state=State.FAILED, detail="no recovery point")
-    return Step(name="backup", state=State.RUNNING, detail=f"AWS Backup is at work, {since} so far")
+    return Step(name="backup", state=State.RUNNING, detail=f"AWS Backup is running the job, {since} so far")
 
 
 def _copy(point: Point | None, region: str, view: View, jobs: Sequence[Job], *, backed_up: bool) -> Step:
@@ -113,21 +113,21 @@ def _copy(point: Point | None, region: str, view: View, jobs: Sequence[Job], *, 
     if view.ended or view.stopped:
         return Step(name=name, state=State.FAILED, detail="no copy")
     if backed_up:
-        return Step(name=name, state=State.RUNNING, detail="AWS Backup is at work")
+        return Step(name=name, state=State.RUNNING, detail="AWS Backup is running the job")
     return Step(name=name, state=State.WAITING, detail="after the backup")
 
 
 def _left_alone(name: str, view: View, jobs: Sequence[Job]) -> Step:
-    """Return a step of a stopped session that made no point: its jobs go on without the execution."""
+    """Return a step, without a point, of a stopped session, whose jobs continue without the execution."""
     look = f"see: tidemark recovery-points {view.session.file_system.file_system_id}"
     if not jobs:
         if view.session.jobs:
             return Step(name=name, state=State.FAILED, detail="not started")
-        # An older version wrote down no jobs.
+        # Earlier versions recorded no jobs.
         return Step(name=name, state=State.UNKNOWN, detail=f"AWS Backup may hold it; {look}")
     job = jobs[-1]
     if job.is_running:
-        left = f"left to AWS Backup, {job.state} when last asked, job {job.job_id}; {look}"
+        left = f"left to AWS Backup, {job.state} at the last poll, job {job.job_id}; {look}"
         return Step(name=name, state=State.UNKNOWN, detail=printable(left))
     return Step(name=name, state=State.FAILED, detail=printable(job.end))
 
@@ -167,21 +167,21 @@ def _working(view: View, now: datetime) -> str:
     whose = f"made by session {view.owner}; shared" if view.shared else None
     if view.progress is None:
         return whose or "the worker is starting"
-    said = view.progress
-    entries, rate = int(said["entries"] or 0), float(said["entries_per_second"] or 0)
-    queued = int(said["directories_queued"] or 0)
+    progress = view.progress
+    entries, rate = int(progress["entries"] or 0), float(progress["entries_per_second"] or 0)
+    queued = int(progress["directories_queued"] or 0)
     doing = (
         "being sorted and written"
-        if said.get("phase") == "writing"
+        if progress.get("phase") == "writing"
         else f"{rate:,.0f}/s, {count(queued, 'directory', 'directories')} to go"
     )
-    text = f"{count(entries, 'entry', 'entries')}, {doing}{_left(said, now)}"
+    text = f"{count(entries, 'entry', 'entries')}, {doing}{_left(progress, now)}"
     return f"{text}; shared" if whose else text
 
 
-def _left(said: Mapping[str, float | int | str | None], now: datetime) -> str:
-    """Return how long the worker will still take, where the previous index gave it something to go by."""
-    seconds, at = said.get("seconds_left"), said.get("updated_at")
+def _left(progress: Mapping[str, float | int | str | None], now: datetime) -> str:
+    """Return the remaining time of the worker, if it has a previous index to estimate from."""
+    seconds, at = progress.get("seconds_left"), progress.get("updated_at")
     if seconds is None or at is None:
         return ""
     left = timedelta(seconds=float(seconds)) - (now - datetime.fromisoformat(str(at)))
@@ -217,13 +217,13 @@ def _mark(state: State) -> Text:
 
 
 class StepsTable:
-    """The steps as a table with a mark at each; one object for a live display, so that its spinners turn."""
+    """Renders steps as a table with marks. A live display needs one object, so that its spinners turn."""
 
     def __init__(self) -> None:
         self._spinner = Spinner(spinner(), style="cyan")
 
     def render(self, found: list[Step]) -> Table:
-        """Return the table for the steps as they are now."""
+        """Return the table for the current steps."""
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(width=1)
         table.add_column(no_wrap=True)
@@ -236,5 +236,5 @@ class StepsTable:
 
 
 def line(step: Step) -> str:
-    """Return a step as one line of a log, for where nothing can be redrawn."""
+    """Return a step as one line, for outputs that cannot be redrawn."""
     return f"{step.name}: {step.state}, {step.detail}"

@@ -1,4 +1,4 @@
-"""Watching sessions until they end: live on a terminal, else a line for each change."""
+"""Watch sessions until they end: live on a terminal, otherwise with a line for each change."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tidemark.cli.support.session_progress import STATUS_STYLES, State, StepsTab
 from tidemark.errors import SessionNotFound
 from tidemark.policy.policy import Policy
 
-# The worker writes its progress once a minute, a backup takes minutes: two seconds look alive, and are cheap.
+# Workers write progress once a minute and backups take minutes. Two seconds look live and cost little.
 INTERVAL_SECONDS = 2.0
 
 
 class SessionWatcher:
-    """Shows some sessions and knows when all have ended."""
+    """Polls sessions and renders them until all have ended."""
 
     def __init__(self, connection: Connection, sessions: Sequence[tuple[str, Policy | None]]) -> None:
         self._connection = connection
@@ -30,7 +30,7 @@ class SessionWatcher:
         self._tables = {session_id: StepsTable() for session_id in self._policies}
 
     def look(self) -> None:
-        """Read the sessions that have not ended yet once more."""
+        """Read the sessions again that have not ended."""
         for session_id, policy in self._policies.items():
             seen = self._views.get(session_id)
             if seen is not None and seen.ended:
@@ -42,7 +42,7 @@ class SessionWatcher:
 
     @property
     def views(self) -> list[View]:
-        """What was read last, of the sessions that have been opened."""
+        """The last snapshot of each session that has been opened."""
         return list(self._views.values())
 
     @property
@@ -51,7 +51,7 @@ class SessionWatcher:
         return len(self._views) == len(self._policies) and all(view.ended for view in self.views)
 
     def __rich__(self) -> RenderableType:
-        """Render all sessions; rich asks again for each frame."""
+        """Render all sessions; rich calls this for each frame."""
         now = utc_now()
         shown: list[RenderableType] = []
         for session_id, table in self._tables.items():
@@ -61,12 +61,12 @@ class SessionWatcher:
                 shown.append(table.render(steps(view, now)))
         return Group(*shown)
 
-    def changes(self, said: set[tuple[str, str, str]]) -> Iterator[str]:
-        """Return a line for each step that has come to a state it was not `said` to be in."""
+    def changes(self, reported: set[tuple[str, str, str]]) -> Iterator[str]:
+        """Return a line for each step in a state that is not in `reported`, and add it there."""
         now = utc_now()
         for view in self.views:
             session = view.session
-            # One session needs no name; several are told apart by the time at the end of theirs.
+            # Several sessions are distinguished by the time at the end of their names; one needs no prefix.
             whose = f"{session.session_id.rpartition('-')[2]}  " if len(self._policies) > 1 else ""
             lines = {
                 (step.name, step.state.value): line(step)
@@ -77,8 +77,8 @@ class SessionWatcher:
                 took = terminal.duration((session.ended_at or now) - session.opened_at)
                 lines["session", session.status.value] = f"session: {session.status.value}, after {took}"
             for key, text in lines.items():
-                if (session.session_id, *key) not in said:
-                    said.add((session.session_id, *key))
+                if (session.session_id, *key) not in reported:
+                    reported.add((session.session_id, *key))
                     yield f"{terminal.clock(now)}  {whose}{text}"
 
 
@@ -90,17 +90,17 @@ def follow(
     until: Callable[[], bool] = lambda: False,
     to: Console | None = None,
 ) -> SessionWatcher:
-    """Show sessions on standard error until all have ended, or `until` says so; return what was seen last."""
+    """Show sessions on standard error until all have ended or `until` returns true; return the watcher."""
     watcher = SessionWatcher(connection, sessions)
     out = to or terminal.console(stderr=True)
     if out.is_terminal:
         with Live(watcher, console=out, refresh_per_second=10):
             _watch(watcher, interval, until, lambda: None)
     else:
-        said: set[tuple[str, str, str]] = set()
+        reported: set[tuple[str, str, str]] = set()
 
         def show() -> None:
-            for text in watcher.changes(said):
+            for text in watcher.changes(reported):
                 out.print(text, soft_wrap=True)
 
         _watch(watcher, interval, until, show)
@@ -111,7 +111,7 @@ def _watch(
     watcher: SessionWatcher, interval: float, until: Callable[[], bool], show: Callable[[], object]
 ) -> None:
     while True:
-        stop = until()  # asked first, so that what was seen last is from after it
+        stop = until()  # called before the read, so that the last snapshot is newer
         watcher.look()
         show()
         if watcher.ended or stop:
