@@ -1,4 +1,4 @@
-"""Whatever becomes of an index, every command answers rightly or says in one sentence what is wrong."""
+"""Damage to an index: every command returns a correct result or reports the damage in one sentence."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_altered_files(repository, right, capfd, data):
 
 @SETTINGS
 @given(data=st.data())
-def test_manifests_that_say_something_else_under_a_right_digest(repository, right, capfd, data):
+def test_manifests_with_other_content_under_a_correct_digest(repository, right, capfd, data):
     path = repository.directory / "manifest.json"
     content = json.loads(path.read_bytes())
     place = data.draw(st.sampled_from(_places(content)))
@@ -178,8 +178,8 @@ OF_MANY = [("search", "a"), ("search", "a", "--all"), ("history", "/a"), ("index
 
 
 @pytest.mark.parametrize("command", [*OF_ONE, ("search", "a", "--index", "{}"), *OF_MANY])
-def test_an_index_that_somebody_has_replaced_whole_is_noticed(tidemark, deployment, tmp_path, command):
-    """Its own digests are right: only the records know the one that was published."""
+def test_an_index_that_was_replaced_as_a_whole_is_detected(tidemark, deployment, tmp_path, command):
+    """Its own digests are correct: only the records contain the published one."""
     made = published(deployment, tmp_path, 3)
     command = [word.format(made.index_id) for word in command]
     assert tidemark(*command).code == 0
@@ -189,7 +189,7 @@ def test_an_index_that_somebody_has_replaced_whole_is_noticed(tidemark, deployme
     assert "is not the manifest that was published" in result.err
 
 
-def test_of_several_indexes_only_the_replaced_one_is_passed_over(tidemark, deployment, tmp_path):
+def test_only_the_replaced_index_of_several_is_skipped(tidemark, deployment, tmp_path):
     first, second = (published(deployment, tmp_path, number) for number in (3, 4))
     deployment.store.put(second.key, dataclasses.replace(second, worker="somebody else").to_json())
     result = tidemark("index", "list", "--json")

@@ -1,4 +1,4 @@
-"""tidemark diff: what is different between two indexes."""
+"""tidemark diff: the differences between two indexes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("other", [1, 2])  # right after the first index, and not
-def test_what_is_different(tidemark, repository, made, other):
+def test_differences_are_listed(tidemark, repository, made, other):
     result = tidemark("diff", made[0], made[other], "--repository", repository.url, "--json")
     assert changes(result) == EXPECTED
     document = result.document
@@ -77,7 +77,7 @@ def test_what_is_different(tidemark, repository, made, other):
     assert moved == [("renamed", "/old", 1), ("changed", "/old/other", None)]
 
 
-def test_the_other_way_round_what_was_added_is_removed(tidemark, repository, made):
+def test_in_reverse_order_added_entries_are_removed(tidemark, repository, made):
     turned = {"added": "removed", "removed": "added", "changed": "changed"}
     found = changes(tidemark("diff", made[1], made[0], "--repository", repository.url, "--json"))
     assert found - {("renamed", "/old"), ("changed", "/old/other")} == {
@@ -114,7 +114,7 @@ def test_nothing_different(tidemark, repository, made):
     assert "No differences" in result.err
 
 
-def test_what_cannot_be_compared(tidemark, repository, made):
+def test_invalid_comparisons_are_refused(tidemark, repository, made):
     at = ("--repository", repository.url)
     assert tidemark("diff", made[0], made[0], *at).code == 2
     assert tidemark("diff", FILE_SYSTEM, made[3], *at).code == 2  # its newest index is that one
@@ -122,7 +122,7 @@ def test_what_cannot_be_compared(tidemark, repository, made):
     assert tidemark("diff", made[0], *at).code == 2
 
 
-def test_below_what_is_no_directory_is_said(tidemark, repository, made):
+def test_a_path_that_is_not_a_directory_is_reported(tidemark, repository, made):
     at = ("--repository", repository.url)
     for typo in ("/nope", "/top", "/\x1b[2J"):
         result = tidemark("diff", made[0], made[1], "--under", typo, *at)
@@ -133,7 +133,7 @@ def test_below_what_is_no_directory_is_said(tidemark, repository, made):
     assert (result.code, "No differences below" in result.err) == (0, True)
 
 
-def test_another_file_systems_inodes_tell_of_no_rename(tidemark, repository, tmp_path, made):
+def test_inodes_of_another_file_system_are_no_rename(tidemark, repository, tmp_path, made):
     other = index_rows(repository, tmp_path, AFTER, number=5)
     identity = dataclasses.replace(
         other.identity,

@@ -49,7 +49,7 @@ def test_any_name_can_be_typed_back_from_what_an_output_shows(of, names, monkeyp
     assert [terminal.typed(text) for text in received] == names
 
 
-def test_what_was_not_looked_at_is_escaped_by_the_stream():
+def test_unchecked_text_is_escaped_by_the_stream():
     encoding.register()
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors=encoding.ERRORS)
     stream.write("é日\udcff")
@@ -83,7 +83,7 @@ def run(of, *arguments):
 
 
 def in_terminal(columns, *arguments):
-    """Return what a command prints to a terminal of so many columns, without colours."""
+    """Return what a command prints to a terminal of N columns, without colours."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -147,7 +147,7 @@ def test_complaints_and_warnings_can_be_typed_back(tree, tmp_path):
     ],
 )
 def test_nothing_is_broken_at_40_columns(arguments, tree):
-    """What a terminal gets are the lines that a pipe gets: it wraps a heading as it wraps what is below."""
+    """A terminal gets the same lines as a pipe: it wraps headings and rows alike."""
     before, index, url = tree
     arguments = [each.format(index=index, before=before) for each in arguments]
     piped = run("utf-8", *arguments, "--repository", url).stdout.decode()

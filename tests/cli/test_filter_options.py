@@ -39,7 +39,7 @@ def test_a_size_in_bytes_is_itself(number):
 
 
 @pytest.mark.parametrize("text", ["", "+", "1X", "big", "1i", "+-1", "1 G", "9E9", "10E", "\u0661"])
-def test_what_is_no_size(text):
+def test_an_invalid_size_is_refused(text):
     with pytest.raises(typer.BadParameter):
         filter_options.size_range([text])
 
@@ -60,7 +60,7 @@ def test_times(text, expected):
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "d", "-1d", "999999999y", "2026-13-01"])
-def test_what_is_no_time(text):
+def test_an_invalid_time_is_refused(text):
     with pytest.raises(typer.BadParameter):
         filter_options.moment_of(text, NOW, "--newer")
 

@@ -69,7 +69,7 @@ def test_a_path_that_no_index_has(tidemark, repository, tmp_path, path):
 
 
 @pytest.mark.parametrize("damaged", range(6))
-def test_a_damaged_manifest_is_passed_over(tidemark, repository, tmp_path, damaged, monkeypatch):
+def test_a_damaged_manifest_is_skipped(tidemark, repository, tmp_path, damaged, monkeypatch):
     monkeypatch.setattr(
         "tidemark.index.files.history_log.Log.of", lambda *_: None
     )  # which need no old manifest

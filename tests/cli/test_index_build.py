@@ -44,7 +44,9 @@ def test_an_index_holds_what_find_finds(tidemark, repository, tmp_path):
         remove(root)
 
 
-def test_the_answer_is_the_index_id_and_what_to_do_next_goes_to_standard_error(tidemark, repository, tree):
+def test_the_index_id_goes_to_standard_output_and_the_next_steps_to_standard_error(
+    tidemark, repository, tree
+):
     result = tidemark("index", "build", str(tree), "--repository", repository.url)
     assert SECOND.fullmatch(result.out.strip())
     assert "1 file, 1 directory, 1 other, 5 B" in result.err
@@ -96,7 +98,7 @@ def test_nothing_is_left_of_a_failure(tidemark, repository, tree, monkeypatch):
     assert repository.list_keys("indexes/") == []
 
 
-def test_what_is_left_out_and_what_is_added(tidemark, repository, tree):
+def test_excluded_directories_and_added_fields(tidemark, repository, tree):
     (tree / "a" / "skipped").mkdir()
     (tree / "a" / "skipped" / "file").write_text("")
     options = (
@@ -144,7 +146,7 @@ def test_a_pattern_that_matches_nothing_is_reported(tidemark, repository, tree):
     assert "no directory matches" not in usual.err
 
 
-def test_a_build_that_goes_on_knows_what_was_left_out_before(tidemark, repository, tmp_path):
+def test_a_resumed_build_keeps_the_exclusions_found_before(tidemark, repository, tmp_path):
     tree = make_tree(tmp_path / "wide")
     first = sorted(path.name for path in tree.iterdir() if path.is_dir())[-1]
     build = ("index", "build", str(tree), "--repository", repository.url, "--json")
@@ -156,7 +158,7 @@ def test_a_build_that_goes_on_knows_what_was_left_out_before(tidemark, repositor
     assert document["unmatched"] == ["/none"]
 
 
-def test_what_changed_since_the_last_index(tidemark, repository, tree):
+def test_changes_since_the_last_index_are_counted(tidemark, repository, tree):
     assert (
         tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document["changes"]
         is None
@@ -194,7 +196,7 @@ def _interrupted(number, fatal, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_build_that_is_killed_at_any_moment_goes_on_when_it_is_started_again(
+def test_a_build_that_is_killed_at_any_moment_resumes_when_it_is_started_again(
     tidemark, repository, tmp_path
 ):
     tree = make_tree(tmp_path / "wide")
@@ -238,7 +240,7 @@ def _parts(repository, prefix):
     return {key.rpartition("/")[2]: repository.get(key) for key in keys}
 
 
-def test_what_cannot_be_indexed(tidemark, repository, tree):
+def test_invalid_builds_are_refused(tidemark, repository, tree):
     assert tidemark("index", "build", str(tree / "none"), "--repository", repository.url).code == 2
     assert tidemark("index", "build", str(tree / "a" / "one.txt"), "--repository", repository.url).code == 2
     assert tidemark("index", "build", str(tree), "--repository", "/no/url").code == 10

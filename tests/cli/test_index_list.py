@@ -1,4 +1,4 @@
-"""tidemark index list: what a repository has."""
+"""tidemark index list: the indexes of a repository."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_only_those_of_one_file_system(tidemark, repository, tmp_path):
     assert tidemark(*arguments, "nonsense").code == 14
 
 
-def test_no_index_is_said_and_no_error(tidemark, repository):
+def test_an_empty_repository_is_reported_without_an_error(tidemark, repository):
     result = tidemark("index", "list", "--repository", repository.url)
     assert (result.code, result.out) == (0, "")
     assert "tidemark index build DIR" in result.err

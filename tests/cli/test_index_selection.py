@@ -1,4 +1,4 @@
-"""Which index a command takes, and what it says of those that it passes over."""
+"""The selection of an index, and the report on skipped ones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SPOILED = [(damage, 44, "is not an intact manifest"), (renew, 45, "was written b
 
 @pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_an_index_that_cannot_be_read_is_passed_over(tidemark, repository, made, command, spoil, code, why):
+def test_an_index_that_cannot_be_read_is_skipped(tidemark, repository, made, command, spoil, code, why):
     spoil(repository, made[2])
     result = tidemark(*command, "--repository", repository.url, "--json")
     assert result.code == code
@@ -82,7 +82,7 @@ def test_without_another_index_there_is_no_answer(tidemark, repository, made, co
 
 
 @pytest.mark.parametrize(("spoil", "code", "why"), SPOILED)
-def test_what_is_named_by_its_own_id_is_not_passed_over(tidemark, repository, made, spoil, code, why):
+def test_an_index_named_by_its_own_id_is_not_skipped(tidemark, repository, made, spoil, code, why):
     spoil(repository, made[2])
     named = made[2].index_id
     for command in (
@@ -107,7 +107,7 @@ def test_two_indexes_are_compared_all_the_same(tidemark, repository, made):
     assert [change["path"] for change in result.document["changes"]] == ["/a"]
 
 
-def test_what_names_no_index_is_said_so_all_the_same(tidemark, repository, made):
+def test_a_text_that_names_no_index_is_still_reported(tidemark, repository, made):
     damage(repository, made[2])
     result = tidemark("diff", FILE_SYSTEM, "typo", "--repository", repository.url)
     assert result.code == 44
@@ -122,14 +122,14 @@ def test_damage_weighs_more_than_a_newer_format(tidemark, repository, made):
     assert "  a\n" in result.out
 
 
-def test_a_path_that_only_the_others_lack_may_be_in_the_one_passed_over(tidemark, repository, made):
+def test_a_path_missing_from_the_readable_indexes_may_be_in_the_skipped_one(tidemark, repository, made):
     damage(repository, made[2])
     result = tidemark("ls", f"{FILE_SYSTEM}:/none", "--repository", repository.url)
     assert result.code == 44
     assert "in the readable indexes: /none is not in index" in result.err
 
 
-def test_bytes_say_what_is_counted_where_hard_links_make_a_difference(tidemark, tmp_path):
+def test_a_note_explains_byte_counts_when_hard_links_make_a_difference(tidemark, tmp_path):
     linked = {"nlink": 2, "inode": 9, "size": 4_000}
     rows = [directory("/d"), row("/d/a", **linked), row("/d/b", **linked), row("/c", size=1_000)]
     store = FileStore(tmp_path / "repository")

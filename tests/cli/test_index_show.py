@@ -35,7 +35,7 @@ def test_nothing_in_a_manifest_reaches_the_terminal(tidemark, repository, tmp_pa
     assert r"\x1b]0;owned\x07" in result.out
 
 
-def test_what_cannot_be_shown(tidemark, repository, tmp_path):
+def test_unknown_indexes_are_refused(tidemark, repository, tmp_path):
     index_rows(repository, tmp_path, [row("/a")])
     at = ("--repository", repository.url)
     assert tidemark("index", "show", "nonsense", *at).code == 17

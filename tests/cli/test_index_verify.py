@@ -1,4 +1,4 @@
-"""tidemark index verify: whole, or what is wrong."""
+"""tidemark index verify: intact, or its findings."""
 
 from __future__ import annotations
 

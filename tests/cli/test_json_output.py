@@ -25,7 +25,7 @@ def test_any_bytes_can_be_had_back(raw):
     assert (document["path_base64"] is None) == (document["path"].encode() == raw)
 
 
-def test_what_is_not_there_has_no_bytes():
+def test_a_missing_name_has_no_bytes():
     assert name_json("target", None) == {"target": None, "target_base64": None}
 
 

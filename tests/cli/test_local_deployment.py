@@ -33,7 +33,7 @@ def test_the_written_configuration_is_a_valid_one(tmp_path):
 @pytest.mark.parametrize(
     "text", ["home", "home=", "=x", "home=/nowhere/at/all", "Home=.", "a b=.", "a/../b=."]
 )
-def test_what_is_no_file_system_starts_nothing(tidemark, text, monkeypatch):
+def test_an_invalid_file_system_starts_nothing(tidemark, text, monkeypatch):
     monkeypatch.setattr("localcloud.client.local_cloud.LocalCloud.start", None)
     result = tidemark("local", "up", "--file-system", text)
     assert result.code == ConfigurationError.exit_code, result
@@ -56,7 +56,7 @@ def test_the_demo_of_a_directory_that_is_not_there(tidemark):
 @pytest.mark.parametrize(
     ("state", "words"), [(None, "removing its copies"), ("here", "keeping what is in here")]
 )
-def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
+def test_the_last_message_reports_whether_copies_are_kept(monkeypatch, state, words):
     monkeypatch.setattr(
         "localcloud.client.local_cloud.LocalCloud.start",
         lambda **_: nullcontext(SimpleNamespace(file_systems={})),
@@ -77,7 +77,7 @@ def test_its_end_says_what_becomes_of_the_copies(monkeypatch, state, words):
     assert said[-1] == f"Ending the local cloud, {words}"
 
 
-def test_without_the_sources_the_message_says_where_to_run(tmp_path, monkeypatch):
+def test_without_the_sources_the_message_gives_the_place_to_run(tmp_path, monkeypatch):
     monkeypatch.setattr(local_deployment, "SOURCES", tmp_path)
     with pytest.raises(LocalCloudError, match="clone"):
         local_deployment.synthesize(tmp_path / "tidemark.yaml", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""`tidemark local up` as a newcomer meets it: what it prints is pasted into another terminal."""
+"""`tidemark local up` as a newcomer uses it: by pasting its output into another terminal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Up:
 
     @property
     def pasted(self) -> str:
-        """What it says to type in another terminal."""
+        """The commands that it prints for another terminal."""
         begun = self.printed.index("In another terminal:")
         return "\n".join(self.printed[begun + 1 : self.printed.index("", begun)])
 

@@ -1,4 +1,4 @@
-"""tidemark ls: a directory with what is below it, sorted and paged. Its basics are in test_search."""
+"""tidemark ls: directories with their totals, sorted and paged. The basics are in test_search."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names(result):
     return [entry["path"] for entry in result.document["entries"]]
 
 
-def test_directories_weigh_what_is_below_them(tidemark, at):
+def test_the_size_of_a_directory_includes_everything_below_it(tidemark, at):
     sizes = {
         entry["path"]: (entry["subtree_bytes"], entry["subtree_files"], entry["subtree_entries"])
         for entry in tidemark("ls", *at, "--json").document["entries"]
@@ -65,13 +65,13 @@ def test_pages_together_are_the_whole_list(tidemark, at, sort, expected):
         assert seen == expected
 
 
-def test_what_to_type_for_the_next_page_is_harmless_and_works(tidemark, at):
+def test_the_command_for_the_next_page_is_safe_and_works(tidemark, at):
     result = tidemark("ls", *at, "--limit", "3")
     assert result.err.endswith("There is more: --after 'new\\x0aline'\n")
     assert tidemark("ls", *at, "--after", r"new\x0aline").out.endswith("z.txt\n")
 
 
-def test_by_name_a_page_may_begin_behind_what_is_not_there(tidemark, at):
+def test_a_page_sorted_by_name_may_start_after_a_missing_name(tidemark, at):
     assert names(tidemark("ls", *at, "--after", "c", "--json"))[0] == "/empty"
     assert tidemark("ls", *at, "--after", "c", "--sort", "size").code == 18
     assert tidemark("ls", *at, "--after", "zz").out == ""
@@ -97,7 +97,7 @@ def test_only_the_date_and_the_size_of_a_line_are_quiet(repository, tmp_path):
     assert [text.split() for text in quiet] == [["2023-11-14", "22:13", "10", "B"]]
 
 
-def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
+def test_a_recovery_point_selects_its_index(tidemark, deployment, tmp_path):
     session = deployment.session("s-1", points=(deployment.point(),))
     arn = deployment.point().recovery_point_arn
     assert tidemark("ls", f"{arn}:/").code == 19
@@ -115,7 +115,7 @@ def test_a_recovery_point_stands_for_its_index(tidemark, deployment, tmp_path):
     assert tidemark("search", "*", "--index", arn, "--file-system", "fs-ffffffffffffffff0").code == 17
 
 
-def test_a_path_stands_behind_a_colon(tidemark, at):
+def test_a_path_is_written_after_a_colon(tidemark, at):
     index, *options = at
     known = index.removesuffix(":/")
     for where in (f"{known}:/big", f"{known}:big"):
@@ -127,7 +127,7 @@ def test_a_path_stands_behind_a_colon(tidemark, at):
     assert f"{known}:/big" in result.err
 
 
-def test_nothing_to_list_says_why(tidemark, at):
+def test_an_empty_listing_gives_the_reason(tidemark, at):
     index, *options = at
     assert "an empty directory" in tidemark("ls", f"{index}empty", *options).err
     assert "this was the last page" in tidemark("ls", index, "--after", "zz", *options).err

@@ -30,7 +30,7 @@ def test_without_a_command_the_help_is_shown(tidemark, arguments):
 @pytest.mark.parametrize(
     "arguments", [["rum"], ["run"], ["run", "a", "b"], ["ls", "--frob"], ["sessions", "--limit", "0"]]
 )
-def test_a_wrong_call_says_what_and_where_to_look(tidemark, arguments):
+def test_a_usage_error_names_the_problem_and_the_help(tidemark, arguments):
     result = tidemark(*arguments)
     assert result.code == 2
     assert result.err.startswith("tidemark: ")
@@ -48,7 +48,7 @@ def test_every_error_ends_with_its_own_code(tidemark, monkeypatch, error):
     assert result.out == ""
 
 
-def test_a_defect_is_told_in_a_sentence_with_a_file_for_the_report(tidemark, monkeypatch, tmp_path):
+def test_a_defect_prints_one_sentence_and_a_file_for_the_report(tidemark, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("tidemark.cli.commands.sessions.connect", lambda: {}["nothing"])
     result = tidemark("sessions")
@@ -65,7 +65,7 @@ def test_ctrl_c_is_no_traceback(tidemark, monkeypatch):
     assert (result.code, result.err) == (130, "tidemark: stopped\n")
 
 
-def test_whoever_stops_reading_gets_no_complaint():
+def test_a_closed_pipe_prints_no_error():
     program = "import sys; from tidemark.cli.main import main; main(['--help'])"
     reading, writing = os.pipe()
     os.close(reading)
@@ -81,7 +81,7 @@ _TIDEMARK = f"{sys.executable} -c 'from tidemark.cli.main import main; main()'"
 
 
 @pytest.mark.parametrize("options", ["", "--json", "--print0", "--count"])
-def test_a_full_disk_is_told_in_one_sentence(repository, tmp_path, options):
+def test_a_full_disk_is_reported_in_one_sentence(repository, tmp_path, options):
     index_rows(repository, tmp_path, [row("/a")])
     ended = subprocess.run(  # noqa: S602 - it is the shell's redirection that is tested
         f"{_TIDEMARK} search a {options} --repository {repository.url} > /dev/full",
@@ -109,7 +109,7 @@ def test_closed_streams_are_no_error(repository, tmp_path, closed):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_signals_end_what_is_running_with_its_cleaning_up(number):
+def test_signals_end_the_command_and_run_its_cleanup(number):
     program = (
         "import time, tidemark.cli.commands.sessions as s\n"
         "def connect():\n"

@@ -47,7 +47,7 @@ def test_without_a_previous_index_no_end_is_made_up():
     assert "left" not in shown(build, CrawlProgress(entries=5))
 
 
-def test_what_an_earlier_build_crawled_counts(clock):
+def test_entries_of_an_earlier_build_count(clock):
     build = BuildProgress(clock)
     build.begin(entries_expected=None, entries=1000)
     assert "1,005 entries" in shown(build, CrawlProgress(entries=5))

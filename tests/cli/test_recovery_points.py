@@ -1,4 +1,4 @@
-"""tidemark recovery-points: what the tags say, what is wrong with them, and what others made."""
+"""tidemark recovery-points: facts from tags, invalid tags, and points of other programs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_none_yet_names_the_vaults_that_were_looked_in(tidemark, points):
     assert tidemark("recovery-points", OWN, "--json").document == {"recovery_points": [], "unlisted": []}
 
 
-def test_what_a_point_says_of_itself(tidemark, points):
+def test_the_facts_in_the_tags_of_a_point(tidemark, points):
     points += [
         point(1, TAGS),
         point(2, TAGS, region=COPY_REGION, vault="copies", is_copy=True, delete_at=None),
@@ -137,7 +137,7 @@ def test_a_vault_that_is_missing_is_named_after_the_points_of_the_others(tidemar
 
 
 def test_an_index_that_the_records_do_not_name_is_reported(tidemark, points):
-    """As it stands in tags that an earlier version sealed while an index was made that failed."""
+    """As in the tags that an earlier version sealed while an index was made that failed."""
     failed = f"{OWN}-20261122T020000Z-0a1b2c"
     points.append(
         point(1, seal(replace(METADATA, index=failed), file_system=ARN, key=KEY, deployment="tidemark"))

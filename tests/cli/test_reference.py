@@ -1,4 +1,4 @@
-"""docs/cli.md says what the commands say."""
+"""docs/cli.md matches the help of the commands."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from tidemark.cli import reference
 
 
-def test_the_reference_is_what_the_commands_say():
+def test_the_reference_matches_the_help_of_the_commands():
     written = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-    assert written == reference.reference(), "write it again: python -m tidemark.cli.reference"
+    assert written == reference.reference(), "generate it again with: make docs"
 
 
 def test_every_command_and_option_has_a_help_text():

@@ -1,4 +1,4 @@
-"""Builds that were interrupted, and which of them the next one goes on with."""
+"""Interrupted builds, and which of them the next build resumes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tree(tmp_path):
 
 @pytest.fixture
 def half(tidemark, repository, tree, monkeypatch):
-    """Build an index up to Ctrl-C; return what its id is."""
+    """Build an index up to Ctrl-C; return its id."""
     real, presses = build_module.columns, iter([signal.SIGINT])
 
     def columns(*arguments):
@@ -42,7 +42,7 @@ def half(tidemark, repository, tree, monkeypatch):
     return SECOND.findall(repository.list_keys("indexes/")[0])[0]
 
 
-def test_an_interrupted_build_goes_on_only_as_it_was_begun(tidemark, repository, tree, half):
+def test_an_interrupted_build_resumes_only_with_the_same_parameters(tidemark, repository, tree, half):
     build = ("index", "build", str(tree), "--repository", repository.url, "--json")
     other = tidemark(*build, "--exclude", "/x").document
     assert other["index_id"] != half
@@ -51,7 +51,7 @@ def test_an_interrupted_build_goes_on_only_as_it_was_begun(tidemark, repository,
     assert tidemark(*build).document["index_id"] not in (half, other["index_id"])
 
 
-def test_an_interrupted_build_goes_on(tidemark, repository, tree, half):
+def test_an_interrupted_build_resumes(tidemark, repository, tree, half):
     (tree / "b").write_text("seen too late: the root had been listed")
     document = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
     assert (document["index_id"], document["entries"]) == (half, 3)
@@ -67,7 +67,7 @@ def test_a_build_leaves_another_one_that_is_still_at_it_alone(tidemark, reposito
     assert key in repository.list_keys("indexes/")
 
 
-def test_a_build_that_ended_and_that_nobody_waited_for_is_gone_on_with(tidemark, repository, tree, half):
+def test_the_build_of_a_zombie_process_is_resumed(tidemark, repository, tree, half):
     (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
     ended = subprocess.Popen(["sleep", "60"])
     theirs = {"pid": ended.pid, "process_began": psutil.Process(ended.pid).create_time()}
@@ -79,7 +79,7 @@ def test_a_build_that_ended_and_that_nobody_waited_for_is_gone_on_with(tidemark,
     assert document["index_id"] == half
 
 
-def test_what_a_build_left_that_has_no_checkpoint_is_given_up(tidemark, repository, tree, half):
+def test_the_objects_of_a_build_without_a_checkpoint_are_discarded(tidemark, repository, tree, half):
     for key in repository.list_keys("indexes/"):
         if key.endswith("state.json"):
             repository.discard(key)

@@ -1,4 +1,4 @@
-"""tidemark run: everything that can be wrong is told before anything is started."""
+"""tidemark run: invalid input is reported before anything is started."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_execution_that_is_stopped_leaves_its_session_to_be_looked_at(
     assert "its execution ended without closing it, see: tidemark session s-1" in result.err
 
 
-def test_who_starts_in_the_same_second_follows_the_sessions_of_the_other_to_their_end(
+def test_two_runs_in_the_same_second_follow_the_same_sessions_to_their_end(
     tidemark, deployment, own, monkeypatch
 ):
     """The second policy-run finds its sessions started, and has nothing to do."""
@@ -160,9 +160,7 @@ def test_no_mount_target(tidemark, deployment, own):
     assert "create-mount-target" in refused(tidemark, deployment, 21, "nightly")
 
 
-def test_where_some_file_systems_cannot_be_run_each_is_told_and_how_to_run_the_others(
-    tidemark, deployment, own
-):
+def test_each_invalid_file_system_is_reported_with_the_commands_for_the_valid_ones(tidemark, deployment, own):
     efs = deployment.clients.of("efs")
     bare = efs.create_file_system(CreationToken="two")["FileSystemId"]
     gone = "fs-0000000000000dead"
@@ -207,7 +205,7 @@ def test_no_region(tidemark):
     assert "AWS_REGION" in result.err
 
 
-def test_nobody_answers(tidemark, monkeypatch):
+def test_an_unreachable_endpoint_is_reported(tidemark, monkeypatch):
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")

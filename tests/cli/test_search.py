@@ -1,4 +1,4 @@
-"""tidemark search and tidemark ls: what is in an index, harmlessly shown."""
+"""tidemark search and tidemark ls: the entries of an index, shown safely."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_print0_gives_true_bytes(deployment, index, capfdbinary):
     assert set(capfdbinary.readouterr().out.split(b"\0")) == {b"/etc/app.conf", EVIL, LATIN, b""}
 
 
-def test_a_limit_says_that_it_stopped(tidemark, index):
+def test_a_limit_reports_that_it_stopped(tidemark, index):
     result = tidemark("search", "*", "--limit", "2")
     assert len(result.out.splitlines()) == 2
     assert "Stopped after 2; --limit 0 shows all" in result.err
@@ -111,7 +111,7 @@ def test_people_get_a_hundred_lines_and_programs_everything(tidemark, repository
 
 
 def test_hits_are_printed_before_the_search_is_over(tidemark, repository, tmp_path):
-    """What the last row group holds is damaged; what comes before it is shown all the same."""
+    """The last row group is damaged; the matches before it are still shown."""
     rows = [row(f"/{number:03}") for number in range(200)]
     index = index_rows(repository, tmp_path, rows, part_rows=100, row_group_rows=10)
     (repository._directory / index.identity.prefix / index.parts[1].file).unlink()
@@ -135,18 +135,18 @@ def test_a_search_of_a_local_repository_imports_no_aws_sdk(repository, tmp_path)
     assert ended.stdout.splitlines()[-1] == "[]"
 
 
-def test_no_hit_is_said_and_no_error(tidemark, index):
+def test_no_match_is_reported_without_an_error(tidemark, index):
     result = tidemark("search", "nowhere")
     assert (result.code, result.out) == (0, "")
     assert "'nowhere'" in result.err
 
 
-def test_case_matters_unless_told(tidemark, index):
+def test_case_matters_by_default(tidemark, index):
     assert tidemark("search", "README").out == ""
     assert "readme.txt" in tidemark("search", "README", "-i").out
 
 
-def test_what_cannot_be_searched(tidemark, deployment, index):
+def test_invalid_searches_are_refused(tidemark, deployment, index):
     assert tidemark("search", "x", "--index", "fs-0-nothing").code == 17
     assert tidemark("search", "x", "--file-system", "fs-ffffffffffffffff0").code == 17
     assert tidemark("search", "x", "--file-system", "fs-ffffffffffffffff0", "--index", index).code == 17
@@ -237,7 +237,7 @@ def test_a_count_as_json(tidemark, many):
         ["etc/app.conf"],
     ],
 )
-def test_what_makes_no_sense_is_a_wrong_call(tidemark, many, arguments):
+def test_contradictory_options_are_a_usage_error(tidemark, many, arguments):
     result = tidemark("search", *arguments, "--repository", many)
     assert result.code == 2
     assert result.out == ""
@@ -255,12 +255,12 @@ def test_a_directory_that_is_in_no_index_is_no_empty_one(tidemark, many, form):
         assert tidemark("search", "nothing", *arguments, there).code == 0
 
 
-def test_a_slash_in_a_pattern_says_how_to_search_a_directory(tidemark, many):
+def test_a_slash_in_a_pattern_reports_the_option_for_directories(tidemark, many):
     assert "--under" in tidemark("search", "/etc/app.conf", "--repository", many).err
     assert tidemark("search", "[^/]pp", "--regex", "--repository", many).code == 0
 
 
-def test_what_is_no_regular_expression(tidemark, many):
+def test_an_invalid_regular_expression_is_refused(tidemark, many):
     result = tidemark("search", "(", "--regex", "--repository", many)
     assert result.code == 10
     assert "RE2" in result.err or "re2" in result.err
@@ -352,7 +352,7 @@ def test_a_directory_of_a_file_systems_newest_index_and_of_the_root(tidemark, in
         assert [line.rsplit("  ", 1)[1] for line in out.splitlines()] == ["empty/", "etc/", "readme.txt"]
 
 
-def test_an_empty_directory_says_so(tidemark, index):
+def test_an_empty_directory_is_reported(tidemark, index):
     result = tidemark("ls", f"{index}:/empty")
     assert (result.code, result.out) == (0, "")
     assert "empty" in result.err
@@ -364,7 +364,7 @@ def test_ls_as_json(tidemark, index):
     assert len(document["entries"]) == 5
 
 
-def test_what_cannot_be_listed(tidemark, index):
+def test_invalid_listings_are_refused(tidemark, index):
     assert tidemark("ls", f"{index}:/nowhere").code == 18
     assert r"/a\x0ab is not" in tidemark("ls", f"{index}:/a\nb").err
     assert tidemark("ls", "nonsense:/").code == 17
@@ -384,7 +384,7 @@ def test_what_cannot_be_listed(tidemark, index):
         (["--size", "+1E"], "matches; try --all for the indexes before."),
     ],
 )
-def test_no_hit_says_what_to_try(tidemark, many, arguments, tips):
+def test_no_match_suggests_alternatives(tidemark, many, arguments, tips):
     result = tidemark("search", *arguments, "--repository", many)
     assert (result.code, result.out) == (0, "")
     assert tips in result.err

@@ -49,7 +49,7 @@ def machine(deployment):
     return lambda name: states.start_execution(stateMachineArn=arn, name=name)["executionArn"]
 
 
-def test_one_whose_execution_has_begun_is_said_to_start(tidemark, deployment, machine):
+def test_a_session_whose_execution_has_begun_is_shown_as_starting(tidemark, deployment, machine):
     machine("s-1")
     result = tidemark("session", "s-1")
     assert result.code == 16
@@ -85,7 +85,7 @@ def test_one_that_was_stopped_before_it_was_opened(tidemark, deployment, machine
     assert "ABORTED: it was stopped; run its policy again" in result.err
 
 
-def test_a_running_one_whose_execution_was_stopped_says_so_and_is_not_watched_on(
+def test_a_running_session_whose_execution_was_stopped_is_reported_and_not_watched(
     tidemark, deployment, machine
 ):
     deployment.session("s-1")
@@ -100,7 +100,7 @@ def test_a_running_one_whose_execution_was_stopped_says_so_and_is_not_watched_on
         assert (document["status"], document["execution_ended"]) == ("running", "ABORTED")
 
 
-def test_a_stopped_one_shows_its_jobs_and_what_aws_backup_made_of_them(tidemark, deployment):
+def test_a_stopped_session_shows_its_jobs_and_their_results(tidemark, deployment):
     jobs = (
         deployment.job(state="COMPLETED"),
         deployment.job(

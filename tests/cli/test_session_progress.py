@@ -77,7 +77,7 @@ def test_a_session_that_has_just_opened():
     ]
 
 
-def test_what_an_aborted_session_left_to_aws_backup_is_not_known():
+def test_unrecorded_jobs_of_an_aborted_session_are_unknown():
     look = f"AWS Backup may hold it; see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
     assert told(view(status=SessionStatus.ABORTED)) == [
         ("backup", "unknown", look),
@@ -100,7 +100,7 @@ JOB = Job(
 COPY_JOB = dataclasses.replace(JOB, job_id="job-2", kind="copy", region="eu-west-1", vault="copies")
 
 
-def test_what_is_written_down_of_an_aborted_sessions_jobs_is_said():
+def test_recorded_jobs_of_an_aborted_session_are_shown():
     see = f"see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
     backup, copy, _ = told(view(status=SessionStatus.ABORTED, jobs=(JOB,)))
     assert backup == ("backup", "unknown", f"left to AWS Backup, CREATED at the last poll, job job-1; {see}")
@@ -152,7 +152,7 @@ def test_the_worker_that_has_not_written_yet_is_starting():
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i"))[2][2] == "the worker is starting"
 
 
-def test_an_index_of_another_session_is_said_to_be_shared():
+def test_an_index_of_another_session_is_shown_as_shared():
     shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-0")
     assert told(shown)[2] == ("index", "running", "made by session nightly-0; shared")
     shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-0", progress=PROGRESS)
@@ -174,12 +174,12 @@ def test_a_complete_session():
     ]
 
 
-def test_what_is_missing_at_the_end_has_failed():
+def test_steps_that_are_missing_at_the_end_have_failed():
     shown = view(status=SessionStatus.FAILED, ended_at=NOW)
     assert [state for _, state, _ in told(shown)] == ["failed", "failed", "failed"]
 
 
-def test_a_failed_index_says_why_and_its_reason_cannot_move_the_cursor():
+def test_a_failed_index_shows_its_reason_which_cannot_move_the_cursor():
     index = dataclasses.replace(INDEX, status=IndexStatus.FAILED, reason="worker died\x1b[2J")
     assert told(view(points=BACKED_UP, index=index, index_id="fs-i"))[2] == (
         "index",
@@ -199,7 +199,7 @@ def test_copies_are_shown_also_when_the_policy_is_gone():
     ]
 
 
-def test_a_copy_in_the_same_region_is_told_from_the_backup():
+def test_a_copy_in_the_same_region_is_distinguished_from_the_backup():
     target = CopyTarget(region="eu-central-1", vault="second", keep_days=None)
     policy = dataclasses.replace(POLICY, copies=(target,))
     shown = view(policy=policy, points=(point(), point("copy", vault="second")), index_wanted=False)

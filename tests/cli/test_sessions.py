@@ -26,7 +26,7 @@ FIELDS = {
 JOB_FIELDS = {"job_id", "kind", "account", "region", "vault", "started_at", "state", "message"}
 
 
-def test_nothing_yet_says_how_to_begin(tidemark, deployment):
+def test_without_sessions_the_first_command_is_shown(tidemark, deployment):
     result = tidemark("sessions")
     assert result.code == 0
     assert result.out == ""

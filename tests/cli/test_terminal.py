@@ -1,4 +1,4 @@
-"""What reaches a terminal, and what comes back from one."""
+"""Output to a terminal, and input typed there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_any_name_is_shown_harmlessly_and_can_be_typed_back(raw):
         ("gpj.\u202eexe", r"gpj.\xe2\x80\xaeexe"),
     ],
 )
-def test_what_a_terminal_would_obey_is_shown_as_bytes(name, shown):
+def test_control_characters_are_shown_as_bytes(name, shown):
     assert terminal.printable(name) == shown
 
 

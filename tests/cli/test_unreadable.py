@@ -1,4 +1,4 @@
-"""What a crawl could not read, as the commands tell it; from directories that refuse, by each crawler."""
+"""How commands show unreadable paths; with refusing directories and each crawler."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BELOW = {"/d/one", "/d/sub", "/d/sub/two"}
 
 @pytest.fixture(params=["CCrawl", "PythonCrawl"])
 def build(request, tmp_path):
-    """Build indexes of a tree with one of the crawlers; what refuses as `refusing.run` has it."""
+    """Build indexes of a tree with one of the crawlers; paths refuse as in `refusing.run`."""
     if request.param == "CCrawl" and load_core() is None:
         pytest.skip("the C core was not built: there is no compiler here")
     root = tmp_path / "tree"
@@ -83,7 +83,7 @@ def versions(tidemark, repository, path):
         ({"device": "d"}, BELOW),  # another file system is mounted over it
     ],
 )
-def test_what_refuses_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
+def test_a_refusing_path_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
     first = build()
     (build.root / "gone").unlink()
     refuse = {name: path for name, path in how.items() if name != "mode"}
@@ -126,7 +126,7 @@ def test_a_stale_handle_is_opened_again_by_name(tidemark, repository, build):
         ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
     ],
 )
-def test_a_stale_handle_of_what_is_gone_by_name_is_no_refusal(tidemark, repository, build, refuse, removed):
+def test_a_stale_handle_of_a_vanished_path_is_no_refusal(tidemark, repository, build, refuse, removed):
     first = build()
     second = build(**refuse, errno=str(ESTALE), times="1", move_to="../moved")
     assert (second["unreadable"], second["vanished"]) == (0, 1)
@@ -135,7 +135,7 @@ def test_a_stale_handle_of_what_is_gone_by_name_is_no_refusal(tidemark, reposito
     }
 
 
-def test_what_is_gone_after_it_could_not_be_read_is_removed_then(tidemark, repository, build):
+def test_an_unreadable_path_that_vanishes_is_removed_then(tidemark, repository, build):
     first = build()
     second = build(readdir="d")
     shutil.rmtree(build.root / "d" / "sub")
@@ -162,7 +162,7 @@ def refused(repository, tmp_path):
     return first.index_id, second.index_id
 
 
-def test_people_see_what_is_unreadable_and_no_bytes_are_removed_with_it(tidemark, repository, refused):
+def test_unreadable_paths_are_shown_and_remove_no_bytes(tidemark, repository, refused):
     at = ("--repository", repository.url)
     shown = tidemark("diff", *refused, *at).out.splitlines()
     assert shown[0].split() == [
@@ -196,7 +196,7 @@ def test_people_see_what_is_unreadable_and_no_bytes_are_removed_with_it(tidemark
         assert tidemark("ls", f"{refused[1]}:{path}", *at, "--json").document["unreadable"] == unreadable
 
 
-def test_a_diff_below_a_directory_that_was_listed_knows_what_is_gone(tidemark, repository, tmp_path):
+def test_a_diff_below_a_listed_directory_shows_removed_entries(tidemark, repository, tmp_path):
     """The listing of /d broke off, but /d/sub was in it, and was read."""
     first = index_rows(repository, tmp_path, TREE, number=1)
     index_rows(repository, tmp_path, [row("/between")], number=2)
@@ -222,7 +222,7 @@ def test_a_diff_below_a_directory_that_was_listed_knows_what_is_gone(tidemark, r
     ],
 )
 @pytest.mark.parametrize("how", ["missing", "altered", "short"])
-def test_a_damaged_record_of_what_refused_is_named_with_the_next_step(
+def test_a_damaged_record_of_unreadable_paths_is_reported_with_the_next_step(
     tidemark, repository, refused, tmp_path, name, command, how
 ):
     between = index_rows(repository, tmp_path, TREE, number=3).index_id

@@ -80,7 +80,7 @@ def test_people_see_bars_and_no_escapes(tidemark, at):
     assert tidemark("usage", *at, "--by", "age").out.splitlines()[1].endswith("younger than 1 day")
 
 
-def test_a_limit_says_that_there_is_more(tidemark, at):
+def test_a_limit_reports_that_there_is_more(tidemark, at):
     assert "The first 1 of 4" in tidemark("usage", *at, "--limit", "1").err
     assert tidemark("usage", *at, "--limit", "1", "--json").document["more"] is True
 
@@ -92,7 +92,7 @@ def test_an_index_of_nothing(tidemark, repository, tmp_path):
         assert (rows_of(result), result.document["bytes"]) == ([], 0)
 
 
-def test_what_cannot_be_summed_up(tidemark, at):
+def test_invalid_summaries_are_refused(tidemark, at):
     assert tidemark("usage", *at, "--under", "/none").code == 18
     assert tidemark("usage", *at, "--under", "/plain").code == 18
     assert "\x1b" not in tidemark("usage", *at, "--under", "/\x1b[2J\n").err
@@ -135,7 +135,7 @@ def test_where_no_picture_can_be_drawn(tidemark, at, tmp_path):
     assert "No such file" in result.err
 
 
-def test_where_nothing_is_nothing_is_said(tidemark, at):
+def test_an_empty_directory_has_an_empty_summary(tidemark, at):
     assert "no file below /empty" in tidemark("usage", *at, "--under", "/empty").err
 
 

@@ -61,7 +61,7 @@ app = typer.Typer(
 for _name, _help in (
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
-    ("tag-key", "Manage the data keys that encrypt the tags of recovery points."),
+    ("tag-key", "Manage the data keys of recovery point tags."),
 ):
     app.add_typer(typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_help), name=_name)
 

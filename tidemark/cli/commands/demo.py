@@ -47,10 +47,10 @@ _SOURCES = Path(__file__).resolve().parents[2]
 TIME_SCALE = 0.005
 _INTERVAL = 0.25  # seconds between two polls of a session; the local cloud is fast
 _HOLD_SECONDS = 6.0  # longer than the next session takes to open
-_QUICK = timedelta(seconds=20)  # a policy whose session takes longer is not run twice more; SMALL is
+_QUICK = timedelta(seconds=20)  # if a session takes longer, the next two use SMALL
 _SAMPLE = 5
 
-HELP = f"""Show the main workflow on this machine, with your own files.
+HELP = f"""Demonstrate Tidemark on this machine, with your files.
 
 Runs AWS on this machine, deploys the same CDK template that goes to AWS, and runs a policy for a file system
 that contains DIR. Then starts a session while an indexing session is running, and shows that both share one

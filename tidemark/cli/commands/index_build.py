@@ -220,7 +220,8 @@ def _kept_for_resume(
 ) -> Iterator[None]:
     """On an error or a pause, stop the crawl and keep the checkpoint for the next build.
 
-    Raises Exit(INTERRUPTED) for a pause, and the error for an error."""
+    Raises Exit(INTERRUPTED) for a pause, and the error for an error.
+    """
     from tidemark.cli.support.resumable_build import give_up, record_parameters
     from tidemark.index.build.checkpoint import load_checkpoint
     from tidemark.index.build.pipeline import IndexingPaused
@@ -246,7 +247,8 @@ def _kept_for_resume(
 def _pause_on_signal(crawl: Crawl) -> Iterator[Callable[[], bool]]:
     """Pause the crawl at the first Ctrl-C, and raise KeyboardInterrupt at the second.
 
-    Yields a function that returns whether a pause was requested."""
+    Yields a function that returns whether a pause was requested.
+    """
     asked = False
 
     def ask(_signal: int, _frame: object) -> None:

@@ -148,7 +148,8 @@ def _sorted(listing: Iterator[Entry], sort: Sort, totals: dict[str, DirectoryTot
 def _behind(entries: Iterator[Entry], sort: Sort, name: str) -> Iterator[Entry]:
     """Return the entries after `name`.
 
-    Raises PathNotFound if the entry is missing; sorted by name, it may be missing."""
+    Raises PathNotFound if the entry is missing; sorted by name, it may be missing.
+    """
     if sort is Sort.NAME:
         return dropwhile(lambda entry: entry.name <= name, entries)
     for entry in entries:
