@@ -136,8 +136,8 @@ def test_a_note_explains_byte_counts_when_hard_links_make_a_difference(tidemark,
     index = index_rows(store, tmp_path, rows).index_id
     at = ("--repository", store.url)
     note = (
-        "Hard-linked files count at each of their names here: 9.0 kB in the whole index, "
-        "5.0 kB when each counts once."
+        "Hard-linked files count once for each of their names here: 9.0 kB in the whole index, "
+        "5.0 kB with each file counted once."
     )
     for command in (("usage", index), ("usage", index, "--under", "/d"), ("ls", f"{index}:/")):
         assert tidemark(*command, *at).err.endswith(f" UTC\n{note}\n")

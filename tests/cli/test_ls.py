@@ -130,4 +130,4 @@ def test_a_path_is_written_after_a_colon(tidemark, at):
 def test_an_empty_listing_gives_the_reason(tidemark, at):
     index, *options = at
     assert "an empty directory" in tidemark("ls", f"{index}empty", *options).err
-    assert "this was the last page" in tidemark("ls", index, "--after", "zz", *options).err
+    assert "no more entries" in tidemark("ls", index, "--after", "zz", *options).err

@@ -92,7 +92,7 @@ def test_a_full_disk_is_reported_in_one_sentence(repository, tmp_path, options):
     )
     assert ended.returncode == 74
     (said,) = (line for line in ended.stderr.splitlines() if "crawled" not in line)
-    assert said.startswith("tidemark: cannot write all of it: No space left on device; ")
+    assert said.startswith("tidemark: cannot write the complete output: No space left on device; ")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

@@ -168,7 +168,7 @@ def test_each_invalid_file_system_is_reported_with_the_commands_for_the_valid_on
     said = refused(tidemark, deployment, 21, "nightly")
     assert f"{bare} has no available mount target" in said
     assert f"{gone} does not exist" in said
-    assert said.endswith(f"by itself:\n  tidemark run nightly --file-system {own}\n")
+    assert said.endswith(f"one by one with:\n  tidemark run nightly --file-system {own}\n")
     alone = refused(tidemark, deployment, 21, "nightly", "--file-system", bare)
     assert "by itself" not in alone
     assert tidemark("run", "nightly", "--file-system", own).code == 0

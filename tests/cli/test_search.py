@@ -316,7 +316,7 @@ def test_all_indexes_with_the_recovery_points_that_hold_a_hit(tidemark, deployme
     deployment.deleted |= {copies[0], copies[2], copies[1]}
     assert held() == {"/kept.txt": (arns[1], arns[1]), "/gone.txt": (None, None)}
     lines = tidemark("search", "gone", "--all").out.splitlines()
-    assert lines[1].endswith("recovery points are not known or deleted")
+    assert lines[1].endswith("recovery points are unknown or deleted")
 
 
 def test_points_whose_vaults_cannot_be_seen_may_be_deleted_ones(tidemark, deployment, tmp_path):
@@ -327,7 +327,7 @@ def test_points_whose_vaults_cannot_be_seen_may_be_deleted_ones(tidemark, deploy
     result = tidemark("search", "txt", "--all")
     assert result.code == 0
     assert deployment.point(1).recovery_point_arn in result.out
-    assert "Recovery points that were deleted may be among these" in result.err
+    assert "Deleted recovery points may be listed" in result.err
 
 
 def test_all_of_nothing(tidemark, repository):
@@ -376,12 +376,12 @@ def test_invalid_listings_are_refused(tidemark, index):
 @pytest.mark.parametrize(
     ("arguments", "tips"),
     [
-        (["none"], "; try --ignore-case, or --all for the indexes before."),
+        (["none"], "; try --ignore-case, or --all for earlier indexes."),
         (["none", "-i", "--all"], " matches 'none'."),
-        (["none", "-i"], "; try --all for the indexes before."),
-        (["none*"], "for with *, ? or [ it stands for the whole name, or --ignore-case, or --all for the"),
+        (["none", "-i"], "; try --all for earlier indexes."),
+        (["none*"], "with *, ? or [, it must match the whole name), or --ignore-case, or --all for"),
         (["none*", "--exact", "--all"], "; try --ignore-case."),
-        (["--size", "+1E"], "matches; try --all for the indexes before."),
+        (["--size", "+1E"], "matches; try --all for earlier indexes."),
     ],
 )
 def test_no_match_suggests_alternatives(tidemark, many, arguments, tips):

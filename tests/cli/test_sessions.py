@@ -30,7 +30,7 @@ def test_without_sessions_the_first_command_is_shown(tidemark, deployment):
     result = tidemark("sessions")
     assert result.code == 0
     assert result.out == ""
-    assert "one just started appears within moments" in result.err
+    assert "just started appears within moments" in result.err
     assert "tidemark run POLICY" in result.err
     assert "of policy weekly" in tidemark("sessions", "--policy", "weekly").err
     assert tidemark("sessions", "--json").document == {"sessions": []}

@@ -68,7 +68,7 @@ def test_people_see_bars_and_no_escapes(tidemark, at):
     assert lines[1].count("█") == 3 * lines[2].count("█")
     assert lines[2].endswith(r"b\x1b[2J/")
     assert lines[3].endswith("(files directly here)")
-    assert lines[5].split() == ["8.0", "MB", "4", "in", "all"]
+    assert lines[5].split() == ["8.0", "MB", "4", "total"]
     assert [line.split()[-1] for line in lines[8:12]] == [
         "/a/deep/x.JPG",
         r"/b\x1b[2J/z.txt",
