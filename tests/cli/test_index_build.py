@@ -171,7 +171,8 @@ def test_changes_since_the_last_index_are_counted(tidemark, repository, tree):
 
 INTERRUPTIBLE = """
 import functools, os, signal, sys
-from tidemark.cli import index_build, main
+from tidemark.cli import main
+from tidemark.cli.commands import index_build
 from tidemark.crawl import crawler
 from tidemark.index.storage.object_store import FileStore
 number, fatal = getattr(signal, sys.argv[1]), sys.argv[2]

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.test_index_build import SECOND
 from tidemark.aws.clock import utc_now
 from tidemark.cli.commands import index_build
-from tidemark.index.build.pipeline import pipeline as build_module
+from tidemark.index.build import pipeline as build_module
 
 
 @pytest.fixture
