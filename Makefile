@@ -3,27 +3,36 @@ PYTHON ?= python3
 DIR ?=
 BIN := .venv/bin
 UV := $(BIN)/uv
-LOCKS := requirements.txt requirements-dev.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
+LOCKS := requirements.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
 
-.PHONY: help demo test test-aws check audit setup lock synth docs bench mutation clean
+.PHONY: help demo test test-aws check coverage audit setup lock synth docs bench mutation package clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: setup ## The main job on this machine; DIR=/some/tree chooses what to back up
 	@$(BIN)/tidemark demo $(if $(DIR),"$(DIR)")
 
-test: setup node_modules/.ready ## All tests
+test: .venv/.ready-dev node_modules/.ready ## All tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-aws: setup node_modules/.ready ## The main job in the account that TIDEMARK_TEST_ACCOUNT names; costs money
+test-aws: .venv/.ready-dev node_modules/.ready ## The main job in the account that TIDEMARK_TEST_ACCOUNT names; costs money
 	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py
 
-check: setup ## What CI runs beside the tests: format, lint, types, import contracts
+check: .venv/.ready-dev ## What CI runs beside the tests: format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# In one process per worker, without the tests that start a local cloud; `make test` runs those, unmeasured.
+FAST_TESTS := $(addprefix tests/,aws cli crawl index lambdas policy sessions tags workflows worker_image) $(wildcard tests/test_*.py)
+
+coverage: .venv/.ready-dev ## Branch coverage of the fast tests; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest -n 2 -q -m "not cloud and not aws" --cov --cov-report=term:skip-covered $(FAST_TESTS)
+
+package: setup ## The sdist and this machine's wheel in build/dist, each tried in an environment of its own
+	.ci/package
 
 setup: .venv/.ready ## The virtual environment, with the command line at .venv/bin/tidemark
 
@@ -34,29 +43,34 @@ setup: .venv/.ready ## The virtual environment, with the command line at .venv/b
 	@$(BIN)/python -m infra.bundle
 	@touch $@
 
+# What tests and checks need in addition.
+.venv/.ready-dev: requirements-dev.txt .venv/.ready
+	@$(BIN)/python -m infra.environment dev
+	@touch $@
+
 # The command of the CDK, and second opinions of the tests; nothing else here needs npm.
 node_modules/.ready: package-lock.json .venv/.ready
 	@$(BIN)/python -m infra.node fetch
 
-audit: setup ## Known vulnerabilities of what is pinned; asks a service on the network
+audit: .venv/.ready-dev ## Known vulnerabilities of what is pinned; asks a service on the network
 	$(BIN)/pip-audit --require-hashes -r requirements.txt -r lambdas/requirements.txt -r worker_image/requirements.txt
 
 synth: setup node_modules/.ready ## The CloudFormation templates in cdk.out
 	$(BIN)/python -m infra.node npx cdk synth --quiet
 
-lock: ## Choose versions anew and write them with hashes
+lock: setup ## Choose versions anew and write them with hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-setup.in -o requirements-setup.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements.in -o requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --all-extras pyproject.toml lambdas/requirements.in worker_image/requirements.in -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes lambdas/requirements.in -c requirements.txt -o lambdas/requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes worker_image/requirements.in -c requirements.txt -o worker_image/requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade worker_image/compiler.in -o worker_image/compiler.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade tests/infra/ministack.in -o tests/infra/ministack.txt
 
-bench: setup ## Measure the crawler and the index on this machine; nothing else should run meanwhile
+bench: .venv/.ready-dev ## Measure the crawler and the index on this machine; nothing else should run meanwhile
 	$(BIN)/python -m bench
 
-mutation: setup ## Change the rules in small ways, and list the changes that no test notices (a sample)
+mutation: .venv/.ready-dev ## Change the rules in small ways, and list the changes that no test notices (a sample)
 	$(BIN)/python -m bench.mutation --sample 200
 
 docs: setup ## Write the generated documents again

@@ -1,6 +1,7 @@
-"""Make .venv and install in it all that is locked: what `make setup` does, with the machine's own Python.
+"""Make .venv and install in it what is locked: what `make setup` does, with the machine's own Python.
 
     python3 -m infra.environment        run with any Python 3: it says where a newer one is needed
+    python3 -m infra.environment dev    adds what tests and checks need to the .venv that is there
 
 Uses the standard library alone. What a package index, a proxy or a missing package of the system breaks is
 told with what to do about it.
@@ -13,12 +14,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 INSTALLER = "requirements-setup.txt"
-LOCKED = ("requirements.txt", "requirements-dev.txt")
+LOCKED = "requirements.txt"
+LOCKED_FOR_DEVELOPMENT = "requirements-dev.txt"
 WAY_OUT = (
     "behind a package index, certificate or proxy of your own, set PIP_INDEX_URL, PIP_CERT or HTTPS_PROXY; "
     "then run again"
@@ -60,18 +63,26 @@ def make_environment(directory: Path) -> None:
 
 
 def install(directory: Path) -> None:
-    """Install what is locked, and Tidemark itself from its sources. Raises SystemExit."""
-    python, uv = str(directory / "bin" / "python"), str(directory / "bin" / "uv")
-    locked = [word for name in LOCKED for word in ("-r", name)]
+    """Install what is locked for users, and Tidemark itself from its sources. Raises SystemExit."""
+    python = str(directory / "bin" / "python")
     _install(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
         ["--require-hashes", "-r", INSTALLER],
         dict(os.environ),  # noqa: TID251  (pip's settings)
     )
-    environment = as_uv_reads_it(dict(os.environ), _run([python, "-m", "pip", "config", "list"]).stdout)  # noqa: TID251  (as above)
-    command = [uv, "pip", "install", "--quiet", "--python", python]
-    _install(command, ["--compile-bytecode", "--require-hashes", *locked], environment)
-    _install(command, ["--no-deps", "--editable", "."], environment)
+    _install_with_uv(directory, ["--compile-bytecode", "--require-hashes", "-r", LOCKED])
+    _install_with_uv(directory, ["--no-deps", "--editable", "."])
+
+
+def install_for_development(directory: Path) -> None:
+    """Add what tests and checks need to an environment that `install` made. Raises SystemExit."""
+    _install_with_uv(directory, ["--compile-bytecode", "--require-hashes", "-r", LOCKED_FOR_DEVELOPMENT])
+
+
+def _install_with_uv(directory: Path, what: list[str]) -> None:
+    python, uv = str(directory / "bin" / "python"), str(directory / "bin" / "uv")
+    environment = as_uv_reads_it(dict(os.environ), _run([python, "-m", "pip", "config", "list"]).stdout)  # noqa: TID251  (pip's settings)
+    _install([uv, "pip", "install", "--quiet", "--python", python], what, environment)
 
 
 def as_uv_reads_it(environment: dict[str, str], pip_configuration: str) -> dict[str, str]:
@@ -91,7 +102,7 @@ def as_uv_reads_it(environment: dict[str, str], pip_configuration: str) -> dict[
 def _install(command: list[str], what: list[str], environment: dict[str, str]) -> None:
     done = _run([*command, *what], environment)
     if done.returncode:
-        named = " and ".join(word for word in what if word.endswith(".txt")) or "Tidemark itself"
+        named = what[-1] if what[-1].endswith(".txt") else "Tidemark itself"
         program = "uv" if Path(command[0]).name == "uv" else "pip"
         raise SystemExit(f"{program} could not install {named}:\n{_said(done)}\n{WAY_OUT}")
 
@@ -109,20 +120,28 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(f"  {line}" for line in lines[-SHOWN:])
 
 
-def main() -> None:
-    """Make the environment and say what a reader may wonder about."""
-    check_python()
-    sys.stdout.write("Setting up .venv (once; about a minute)\n")
-    sys.stdout.flush()
+def main(arguments: Sequence[str]) -> None:
+    """Make the environment, or add to it; print what a reader may wonder about."""
     directory = SOURCES / ".venv"
+    if arguments == ["dev"]:
+        _print("Adding what tests and checks need to .venv (once)")
+        install_for_development(directory)
+        return
+    check_python()
+    _print("Setting up .venv (once; about a minute)")
     make_environment(directory)
     install(directory)
     if not list((SOURCES / "tidemark" / "crawl").glob("_core*.so")):
-        sys.stdout.write(
+        _print(
             "There is no C compiler here: crawls use Python, which is slower. To change that, install one "
-            "(Debian and Ubuntu: apt install gcc), then: make clean setup\n"
+            "(Debian and Ubuntu: apt install gcc), then: make clean setup"
         )
 
 
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

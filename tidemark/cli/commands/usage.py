@@ -15,6 +15,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
+from tidemark.cli.support.extras import require_plot
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
@@ -36,7 +37,7 @@ of its names; where that makes a difference, a line says what the index holds wh
 "index list" and "index show" count. Reads what is asked for: small files for directories, else two or three
 columns.
 
-With --plot, also draws a picture in which areas are bytes.
+With --plot, also draws a picture in which areas are bytes; this needs the extra tidemark[plot].
 
 \b
   tidemark usage fs-0123456789abcdef0 --under /home --by age --plot home.png
@@ -105,8 +106,10 @@ def usage(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise typer.BadParameter("pictures are PNG; name a file that ends in .png", param_hint="--plot")
+    if plot is not None:
+        if plot.suffix.lower() != ".png":
+            raise typer.BadParameter("pictures are PNG; name a file that ends in .png", param_hint="--plot")
+        require_plot("usage --plot")
     below = "/" + escape(terminal.typed(under)).strip("/")
     with opened(index, repository) as (store, manifest):
         answer = _sum_up(store, manifest, below, by, largest)
