@@ -26,7 +26,7 @@ check: .venv/.ready-dev ## What CI runs beside the tests: format, lint, types, i
 	$(BIN)/lint-imports
 
 # In one process per worker, without the tests that start a local cloud; `make test` runs those, unmeasured.
-FAST_TESTS := $(addprefix tests/,aws cli crawl index lambdas policy sessions tags workflows worker_image) $(wildcard tests/test_*.py)
+FAST_TESTS := $(addprefix tests/,aws cli crawl index lambdas policy sessions tags worker_image) $(wildcard tests/test_*.py)
 
 coverage: .venv/.ready-dev ## Branch coverage of the fast tests; fails below the floor in pyproject.toml
 	$(BIN)/python -m pytest -n 2 -q -m "not cloud and not aws" --cov --cov-report=term:skip-covered $(FAST_TESTS)
