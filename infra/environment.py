@@ -1,6 +1,7 @@
 """Create .venv and install the locked packages; `make setup` runs it with the machine's own Python.
 
     python3 -m infra.environment        runs with any Python 3, and reports if a newer one is needed
+    python3 -m infra.environment dev    adds the packages of tests and checks to an existing .venv
 
 Uses only the standard library. Errors caused by a package index, a proxy or a missing system package include
 the fix.
@@ -13,12 +14,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 INSTALLER = "requirements-setup.txt"
-LOCKED = ("requirements.txt", "requirements-dev.txt")
+LOCKED = "requirements.txt"
+LOCKED_FOR_DEVELOPMENT = "requirements-dev.txt"
 WAY_OUT = (
     "if you use a private package index, certificate or proxy, set PIP_INDEX_URL, PIP_CERT or HTTPS_PROXY; "
     "then run again"
@@ -60,18 +63,26 @@ def make_environment(directory: Path) -> None:
 
 
 def install(directory: Path) -> None:
-    """Install the locked packages, and Tidemark from its sources. Raises SystemExit."""
-    python, uv = str(directory / "bin" / "python"), str(directory / "bin" / "uv")
-    locked = [word for name in LOCKED for word in ("-r", name)]
+    """Install the locked packages of users, and Tidemark from its sources. Raises SystemExit."""
+    python = str(directory / "bin" / "python")
     _install(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"],
         ["--require-hashes", "-r", INSTALLER],
         dict(os.environ),  # noqa: TID251  (pip's settings)
     )
-    environment = as_uv_reads_it(dict(os.environ), _run([python, "-m", "pip", "config", "list"]).stdout)  # noqa: TID251  (as above)
-    command = [uv, "pip", "install", "--quiet", "--python", python]
-    _install(command, ["--compile-bytecode", "--require-hashes", *locked], environment)
-    _install(command, ["--no-deps", "--editable", "."], environment)
+    _install_with_uv(directory, ["--compile-bytecode", "--require-hashes", "-r", LOCKED])
+    _install_with_uv(directory, ["--no-deps", "--editable", "."])
+
+
+def install_for_development(directory: Path) -> None:
+    """Add what tests and checks need to an environment that `install` made. Raises SystemExit."""
+    _install_with_uv(directory, ["--compile-bytecode", "--require-hashes", "-r", LOCKED_FOR_DEVELOPMENT])
+
+
+def _install_with_uv(directory: Path, what: list[str]) -> None:
+    python, uv = str(directory / "bin" / "python"), str(directory / "bin" / "uv")
+    environment = as_uv_reads_it(dict(os.environ), _run([python, "-m", "pip", "config", "list"]).stdout)  # noqa: TID251  (pip's settings)
+    _install([uv, "pip", "install", "--quiet", "--python", python], what, environment)
 
 
 def as_uv_reads_it(environment: dict[str, str], pip_configuration: str) -> dict[str, str]:
@@ -91,7 +102,7 @@ def as_uv_reads_it(environment: dict[str, str], pip_configuration: str) -> dict[
 def _install(command: list[str], what: list[str], environment: dict[str, str]) -> None:
     done = _run([*command, *what], environment)
     if done.returncode:
-        named = " and ".join(word for word in what if word.endswith(".txt")) or "Tidemark itself"
+        named = what[-1] if what[-1].endswith(".txt") else "Tidemark itself"
         program = "uv" if Path(command[0]).name == "uv" else "pip"
         raise SystemExit(f"{program} could not install {named}:\n{_output(done)}\n{WAY_OUT}")
 
@@ -109,20 +120,28 @@ def _output(done: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(f"  {line}" for line in lines[-SHOWN:])
 
 
-def main() -> None:
-    """Create the environment and print its progress and a hint about a missing C compiler."""
-    check_python()
-    sys.stdout.write("Setting up .venv (once; about a minute)\n")
-    sys.stdout.flush()
+def main(arguments: Sequence[str]) -> None:
+    """Create the environment or add to it; print its progress and a hint about a missing C compiler."""
     directory = SOURCES / ".venv"
+    if arguments == ["dev"]:
+        _print("Adding what tests and checks need to .venv (once)")
+        install_for_development(directory)
+        return
+    check_python()
+    _print("Setting up .venv (once; about a minute)")
     make_environment(directory)
     install(directory)
     if not list((SOURCES / "tidemark" / "crawl").glob("_core*.so")):
-        sys.stdout.write(
+        _print(
             "No C compiler was found: crawls use Python, which is slower. To speed them up, install one "
-            "(Debian and Ubuntu: apt install gcc), then: make clean setup\n"
+            "(Debian and Ubuntu: apt install gcc), then: make clean setup"
         )
 
 
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -20,6 +20,7 @@
     ├── AwsThrottled                      26   retried by the state machines
     ├── WorkerNetworkNotFound             27
     ├── WorkerCutOff                      28   no subnet of the worker reaches the AWS services that it calls
+    ├── ExtraNotInstalled                 29   a command needs an extra of the package
     ├── BackupJobFailed                   30
     ├── CopyJobFailed                     31
     ├── SessionFailed                     32   ends a failed session or run
@@ -265,6 +266,18 @@ class WorkerCutOff(TidemarkError):
             f"gateway, or create VPC endpoints for these services in its VPC, or, where its route leads to "
             f"an internet gateway, set worker.network.public_address: true in tidemark.yaml and deploy again"
         )
+
+
+class ExtraNotInstalled(TidemarkError):
+    """The command needs distributions that only an extra of the package installs."""
+
+    exit_code = 29
+
+    def __init__(self, command: str, missing: Sequence[str], installation: str) -> None:
+        shown = ", ".join(missing[:3])
+        more = f" and {len(missing) - 3} more" * (len(missing) > 3)
+        verb = "is" if len(missing) == 1 else "are"
+        super().__init__(f"{command} needs {shown}{more}, which {verb} not installed; {installation}")
 
 
 class BackupJobFailed(TidemarkError):

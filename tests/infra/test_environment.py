@@ -6,12 +6,20 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from infra import environment
-from infra.environment import WAY_OUT, as_uv_reads_it, check_python, install, make_environment
+from infra.environment import (
+    WAY_OUT,
+    as_uv_reads_it,
+    check_python,
+    install,
+    install_for_development,
+    make_environment,
+)
 
 NOWHERE = "http://127.0.0.1:1/simple"  # nothing listens on this port
 ALONE = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_INDEX_URL": NOWHERE}
@@ -78,13 +86,19 @@ def test_without_a_package_index_pips_error_gives_the_fix(tmp_path: Path) -> Non
     assert last == WAY_OUT
 
 
-def test_uvs_error_is_shown_with_the_fix(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("installs", "locked"),
+    [(install, "requirements.txt"), (install_for_development, "requirements-dev.txt")],
+)
+def test_uvs_error_is_shown_with_the_fix(
+    tmp_path: Path, installs: Callable[[Path], None], locked: str
+) -> None:
     program(tmp_path / "bin" / "python", "exit 0")
     program(tmp_path / "bin" / "uv", "echo 'error: invalid peer certificate: UnknownIssuer' >&2; exit 2")
     with pytest.raises(SystemExit) as failure:
-        install(tmp_path)
+        installs(tmp_path)
     assert str(failure.value).splitlines() == [
-        "uv could not install requirements.txt and requirements-dev.txt:",
+        f"uv could not install {locked}:",
         "  error: invalid peer certificate: UnknownIssuer",
         WAY_OUT,
     ]
@@ -107,3 +121,24 @@ def test_uv_uses_the_index_of_pips_configuration(
     assert as_uv_reads_it({}, told) == {"UV_DEFAULT_INDEX": index, "SSL_CERT_FILE": certificate}
     own = {"UV_DEFAULT_INDEX": "https://other.example.com", "SSL_CERT_FILE": "/other.pem"}
     assert as_uv_reads_it(own, told) == own
+
+
+@pytest.mark.parametrize(
+    ("target", "needs"),
+    [
+        ("demo", False),
+        ("setup", False),
+        ("synth", False),
+        ("docs", False),
+        ("check", True),
+        ("test", True),
+        ("coverage", True),
+        ("bench", True),
+        ("audit", True),
+    ],
+)
+def test_only_tests_and_checks_install_what_they_need(target: str, needs: bool) -> None:
+    command = ["make", "--dry-run", "--always-make", target]
+    printed = subprocess.check_output(command, cwd=environment.SOURCES, text=True)
+    assert "-m infra.environment\n" in printed
+    assert ("-m infra.environment dev" in printed) == needs

@@ -21,6 +21,7 @@ from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.support.connection import Connection
+from tidemark.cli.support.extras import require_local_cloud
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
     REGION,
@@ -76,6 +77,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
+    require_local_cloud("demo")
     out = terminal.console()
     if directory is not None:
         directory = directory.expanduser().absolute()

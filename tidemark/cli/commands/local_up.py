@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.cli.output import terminal
+from tidemark.cli.support.extras import require_local_cloud
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
     REGION,
@@ -62,6 +63,7 @@ def up(
     ] = 0.01,
 ) -> None:
     """See HELP."""
+    require_local_cloud("local up")
     directories = _directories(file_system)
     err = terminal.console(stderr=True)
     with deploy_locally(

@@ -15,6 +15,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
+from tidemark.cli.support.extras import require_plot
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
@@ -36,7 +37,8 @@ once for each of its names; where that makes a difference, a line shows the size
 counted once, as "index list" and "index show" count. Reads only what it needs: small files for directories,
 otherwise two or three columns.
 
-With --plot, also draws a treemap, in which areas are proportional to bytes.
+With --plot, also draws a treemap, in which areas are proportional to bytes; this needs the extra
+tidemark[plot].
 
 \b
   tidemark usage fs-0123456789abcdef0 --under /home --by age --plot home.png
@@ -109,8 +111,12 @@ def usage(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise typer.BadParameter("treemaps are PNG files; name a file that ends in .png", param_hint="--plot")
+    if plot is not None:
+        if plot.suffix.lower() != ".png":
+            raise typer.BadParameter(
+                "treemaps are PNG files; name a file that ends in .png", param_hint="--plot"
+            )
+        require_plot("usage --plot")
     below = "/" + escape(terminal.typed(under)).strip("/")
     with opened(index, repository) as (store, manifest):
         answer = _sum_up(store, manifest, below, by, largest)
