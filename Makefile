@@ -19,11 +19,12 @@ test: .venv/.ready-dev node_modules/.ready ## Run all tests
 test-aws: .venv/.ready-dev node_modules/.ready ## Run the main job in the AWS account TIDEMARK_TEST_ACCOUNT; costs money
 	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py
 
-check: .venv/.ready-dev ## Run the checks of CI other than the tests: format, lint, types, import contracts
+check: .venv/.ready-dev ## Run the checks of CI other than the tests: format, lint, types, import contracts, language
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_language.py
 
 # In one process per worker, without the tests that start a local cloud; `make test` runs those, unmeasured.
 FAST_TESTS := $(addprefix tests/,aws cli crawl index lambdas policy sessions tags worker_image) $(wildcard tests/test_*.py)

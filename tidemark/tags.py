@@ -67,8 +67,8 @@ class PointMetadata:
     region: str
     created: datetime  # when the session opened; whole seconds, UTC
     retention_days: int | None  # None keeps forever
-    index: str | None = None  # None until it is known
-    manifest_sha256: str | None = None  # of that index; None in what earlier versions wrote
+    index: str | None = None  # None until the index is complete
+    manifest_sha256: str | None = None  # of that index; None in tags of earlier versions
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The state machines, in Amazon States Language: one file each, readable and lintable as they stand."""
+"""The state machines, in Amazon States Language: one file each, without templates."""

@@ -172,7 +172,10 @@ def test_an_update_leaves_running_executions_alone(machines: Any) -> None:
             {"StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% 1 + %}", "End": True}}},
             "/States/A",
         ),
-        ({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "x", "End": True}}}, "cannot call"),
+        (
+            {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "x", "End": True}}},
+            "does not support",
+        ),
     ],
 )
 def test_a_bad_definition_is_refused_by_name(machines: Any, definition: Any, says: str) -> None:

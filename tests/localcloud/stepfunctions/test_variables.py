@@ -118,10 +118,13 @@ REFUSED = {
         r"B/Output refers to \$x",
     ),
     "the reserved name": (program(A=passes(Assign={"states": 1})), "reserved variable states"),
-    "a name with a hyphen": (program(A=passes(Assign={"a-b": 1})), "no Unicode identifier"),
-    "a name that begins with a digit": (program(A=passes(Assign={"1a": 1})), "no Unicode identifier"),
-    "a name that begins with an underscore": (program(A=passes(Assign={"_a": 1})), "no Unicode identifier"),
-    "an empty name": (program(A=passes(Assign={"": 1})), "no Unicode identifier"),
+    "a name with a hyphen": (program(A=passes(Assign={"a-b": 1})), "not a Unicode identifier"),
+    "a name that begins with a digit": (program(A=passes(Assign={"1a": 1})), "not a Unicode identifier"),
+    "a name that begins with an underscore": (
+        program(A=passes(Assign={"_a": 1})),
+        "not a Unicode identifier",
+    ),
+    "an empty name": (program(A=passes(Assign={"": 1})), "not a Unicode identifier"),
     "a long name": (program(A=passes(Assign={"a" * 81: 1})), "longer than 80 characters"),
     "errorOutput outside Catch": (
         program(A=passes(Output="{% $states.errorOutput %}")),
