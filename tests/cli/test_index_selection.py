@@ -126,7 +126,7 @@ def test_a_path_missing_from_the_readable_indexes_may_be_in_the_skipped_one(tide
     damage(repository, made[2])
     result = tidemark("ls", f"{FILE_SYSTEM}:/none", "--repository", repository.url)
     assert result.code == 44
-    assert "in the readable indexes: /none is not in index" in result.err
+    assert "in the readable indexes: /none does not exist in index" in result.err
 
 
 def test_a_note_explains_byte_counts_when_hard_links_make_a_difference(tidemark, tmp_path):
@@ -143,7 +143,7 @@ def test_a_note_explains_byte_counts_when_hard_links_make_a_difference(tidemark,
         assert tidemark(*command, *at).err.endswith(f" UTC\n{note}\n")
     for page in (("ls", f"{index}:/", "--limit", "1"), ("ls", f"{index}:/", "--after", "c")):
         assert note not in tidemark(*page, *at).err
-    assert "5.0 kB (a hard-linked file once)" in tidemark("index", "show", index, *at).out
+    assert "5.0 kB (each hard-linked file once)" in tidemark("index", "show", index, *at).out
     document = tidemark("usage", index, "--under", "/d", *at, "--json").document
     assert document["bytes"] == 8_000
     assert (document["index_bytes_each_name"], document["index_bytes_once"]) == (9_000, 5_000)

@@ -43,7 +43,7 @@ def test_an_invalid_file_system_starts_nothing(tidemark, text, monkeypatch):
 def test_two_file_systems_of_one_name(tidemark):
     result = tidemark("local", "up", "--file-system", "a=.", "--file-system", "a=/")
     assert result.code == ConfigurationError.exit_code
-    assert "a name of its own" in result.err
+    assert "a different name" in result.err
 
 
 def test_the_demo_of_a_directory_that_is_not_there(tidemark):
@@ -74,7 +74,7 @@ def test_the_last_message_reports_whether_copies_are_kept(monkeypatch, state, wo
         local_deployment.deploy_locally({}, time_scale=1, state=kept, say=say),
     ):
         pass
-    assert said[-1] == f"Ending the local cloud, {words}"
+    assert said[-1] == f"Stopping the local cloud, {words}"
 
 
 def test_without_the_sources_the_message_gives_the_place_to_run(tmp_path, monkeypatch):

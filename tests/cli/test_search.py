@@ -366,7 +366,7 @@ def test_ls_as_json(tidemark, index):
 
 def test_invalid_listings_are_refused(tidemark, index):
     assert tidemark("ls", f"{index}:/nowhere").code == 18
-    assert r"/a\x0ab is not" in tidemark("ls", f"{index}:/a\nb").err
+    assert r"/a\x0ab does not exist" in tidemark("ls", f"{index}:/a\nb").err
     assert tidemark("ls", "nonsense:/").code == 17
     assert tidemark("ls", ":/").code == 17
     assert tidemark("ls", "\x1b[2J:/").code == 17

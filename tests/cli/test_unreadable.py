@@ -189,7 +189,7 @@ def test_unreadable_paths_are_shown_and_remove_no_bytes(tidemark, repository, re
     assert "unreadable" in told
     assert "not read by 1 index" in told
     listed = tidemark("ls", f"{refused[1]}:/d", *at)
-    assert "nothing that could be read" in listed.err
+    assert "no readable entries" in listed.err
     assert "tidemark history /d/NAME" in listed.err
     assert "an empty directory" not in listed.err
     for path, unreadable in (("/d", True), ("/", False)):
