@@ -276,8 +276,7 @@ class ExtraNotInstalled(TidemarkError):
     def __init__(self, command: str, missing: Sequence[str], installation: str) -> None:
         shown = ", ".join(missing[:3])
         more = f" and {len(missing) - 3} more" * (len(missing) > 3)
-        verb = "is" if len(missing) == 1 else "are"
-        super().__init__(f"{command} needs {shown}{more}, which {verb} not installed; {installation}")
+        super().__init__(f"{command} needs packages that are missing ({shown}{more}); {installation}")
 
 
 class BackupJobFailed(TidemarkError):

@@ -53,7 +53,7 @@ def test_without_the_local_cloud_the_command_names_what_to_install(tidemark, wit
     without("moto", "aws-cdk-lib")
     result = tidemark(*arguments)
     assert result.code == ExtraNotInstalled.exit_code, result
-    assert "needs aws-cdk-lib, moto, which are not installed" in result.err
+    assert "needs packages that are missing (aws-cdk-lib, moto)" in result.err
     assert "pip install --editable '.[cdk,local]'" in result.err
     assert result.out == ""
 
@@ -63,6 +63,6 @@ def test_without_pillow_a_picture_is_refused_before_anything_is_read(tidemark, w
     result = tidemark("usage", FILE_SYSTEM, "--plot", str(tmp_path / "picture.png"))
     assert result.code == ExtraNotInstalled.exit_code, result
     assert result.err == (
-        "tidemark: usage --plot needs pillow, which is not installed; "
+        "tidemark: usage --plot needs packages that are missing (pillow); "
         "install the extra: pip install 'tidemark[plot]'\n"
     )
