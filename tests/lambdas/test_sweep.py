@@ -256,7 +256,7 @@ def test_a_session_that_was_stopped_during_its_index_reports_the_result_of_the_i
         call("sweep", {})
         session = read_session(records, "living")
         assert session.status is SessionStatus.ABORTED
-        assert session.reasons[1].startswith(f"not indexed yet: index {index_id} is still being made")
+        assert session.reasons[1].startswith(f"not indexed yet: index {index_id} is in progress")
         assert "living" in watched(account)
     if whole:
         complete(records, FILE_SYSTEMS["living"], index_id, {"files": 1}, now)
