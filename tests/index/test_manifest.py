@@ -95,7 +95,7 @@ def test_a_manifest_with_a_right_digest_and_wrong_content_never_crashes(manifest
     "text", [b"", b"{}", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}']
 )
 def test_what_is_no_manifest_is_named(text):
-    with pytest.raises(IndexDamaged, match=r"s3://b/x/manifest\.json is not a whole manifest"):
+    with pytest.raises(IndexDamaged, match=r"s3://b/x/manifest\.json is not an intact manifest"):
         Manifest.from_json(text, "s3://b/x/manifest.json")
 
 

@@ -55,7 +55,7 @@ def test_a_manifest_that_contradicts_its_parts_is_found_out(store, manifest):
         totals=dataclasses.replace(manifest.totals, bytes=1),
         parts=(first, second),
     )
-    assert [finding.what for finding in verify(store, wrong)] == ["says 1 bytes, the parts hold 36"]
+    assert [finding.what for finding in verify(store, wrong)] == ["has 1 bytes, but the parts have 36"]
     wrong = dataclasses.replace(manifest, parts=(second, first))
     assert any("is not in order" in finding.what for finding in verify(store, wrong))
     moved = dataclasses.replace(first, first=Key(parent="/", name="a"))

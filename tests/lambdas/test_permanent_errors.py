@@ -148,7 +148,7 @@ ERRORS: dict[str, tuple[Callable[[Account], None], str]] = {
     ),
     "the tags were changed": (
         lambda account: account.answer("backup", "ListTags", {"Tags": {"Owner": "ada"}}),
-        "no tags of Tidemark",
+        "no Tidemark tags",
     ),
     "nobody answers": (
         lambda account: account.answer(

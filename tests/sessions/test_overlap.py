@@ -246,7 +246,7 @@ def test_an_index_that_is_shared_by_as_many_as_its_record_holds_can_still_end(st
     opened = [open_session(store, new_session(name), START) for name in names]
     left_out = [session.session_id for session in opened if session.index_id is None]
     assert len(left_out) == 6, "one place is the owner's"
-    with pytest.raises(IndexShared, match="2,000 sessions already"):
+    with pytest.raises(IndexShared, match="belongs to 2,000 sessions"):
         claim(store, left_out[0], "two", START)
     assert claim(store, names[0], "two", START).step is Step.SHARE
     reopen_session(store, left_out[0], START)
