@@ -116,7 +116,7 @@ def test_a_point_that_is_deleted_before_it_is_checked_is_named_and_so_is_the_cop
     assert session["status"] == "warning"
     (backup,) = session["points"]
     text = "\n".join(session["reasons"])
-    assert "not in vault tidemark any more" in text
+    assert "no longer in vault tidemark" in text
     assert backup["recovery_point_arn"] in text, "the copy names what it needs"
 
 

@@ -115,7 +115,7 @@ def test_a_footer_read_and_written_is_the_same(whole):
     assert write_struct(read_struct(footer)) == footer
 
 
-VALUES = st.spill_queue(
+VALUES = st.deferred(
     lambda: st.one_of(
         st.tuples(st.sampled_from([I16, I32, I64]), st.integers(-(2**63), 2**63 - 1)),
         st.tuples(st.just(BINARY), st.binary(max_size=200)),

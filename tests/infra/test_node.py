@@ -39,7 +39,7 @@ def test_without_a_registry_npms_error_gives_the_fix(directory: Path) -> None:
     with pytest.raises(ConfigurationError) as failure:
         node.fetch(directory)
     first, *said, last = str(failure.value).splitlines()
-    assert first == "npm could not fetch what package-lock.json names:"
+    assert first == "npm could not fetch the packages of package-lock.json:"
     assert any("ECONNREFUSED" in line for line in said)
     assert last == node.WAY_OUT
     assert not (directory / "node_modules" / ".ready").exists()

@@ -52,5 +52,5 @@ def test_alarms_reach_the_encrypted_topic(main: Template) -> None:
 
 
 def test_an_undocumented_condition_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"aws:SourceAccount for cloudwatch\.amazonaws\.com"):
+    with pytest.raises(ValueError, match=r"aws:SourceAccount is not documented for cloudwatch"):
         service("cloudwatch.amazonaws.com", {"StringEquals": {"aws:SourceAccount": "123456789012"}})
