@@ -20,7 +20,7 @@ from tests.localcloud.function_code import zipped
 SLEEPER = "import time\ndef handler(event, context):\n    time.sleep(event)\n"
 
 
-def gone(pids: list[int], seconds: float = 10) -> bool:
+def gone(pids: list[int], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if not any(psutil.pid_exists(pid) and _alive(pid) for pid in pids):
