@@ -20,8 +20,9 @@ from random import Random
 from typing import Any
 
 from bench.synthetic import SyntheticCrawl, bytes_column
+from bench.uninterrupted import UninterruptedCrawl
 from tidemark.crawl.batch import Batch, BytesColumn
-from tidemark.crawl.crawler import Crawl, CrawlProgress
+from tidemark.crawl.crawler import Crawl
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity, Manifest
 from tidemark.index.storage.object_store import Store, file_store
@@ -36,7 +37,7 @@ NUMBERS = (
 )  # fmt: skip
 
 
-class ChangedCrawl:
+class ChangedCrawl(UninterruptedCrawl):
     """A crawl, changed: half of `share` of its regular files are modified, a quarter deleted, a quarter new.
 
     The changes are in the share `busy` of the directories (1: scattered over all, the hardest case to
@@ -46,7 +47,7 @@ class ChangedCrawl:
     def __init__(self, crawl: Crawl, *, share: float = 0.01, busy: float = 1, seed: int = 1) -> None:
         self._crawl, self._share, self._busy = crawl, share, busy
         self._chance = Random(seed)
-        self._entries = self._new = 0
+        self._new = 0
         self.own_seconds = 0.0  # time spent on the changes
 
     def batches(self) -> Iterator[Batch]:
@@ -56,19 +57,6 @@ class ChangedCrawl:
             self._entries += changed.rows
             self.own_seconds += time.thread_time() - started
             yield changed
-
-    def progress(self) -> CrawlProgress:
-        return CrawlProgress(entries=self._entries)
-
-    def pause(self) -> None: ...
-
-    def pending(self) -> Iterator[bytes]:
-        return iter(())
-
-    def left_out(self) -> tuple[int, ...]:
-        return ()
-
-    def stop(self) -> None: ...
 
     def _changed(self, batch: Batch) -> Batch:
         chance = self._chance.random

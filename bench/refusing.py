@@ -21,6 +21,7 @@ from bench.figures import Figure, at_most, plain
 from bench.finding import TIDEMARK
 from bench.measure import run
 from bench.synthetic import SyntheticCrawl, bytes_column
+from bench.uninterrupted import UninterruptedCrawl
 from tidemark.crawl.batch import Batch, Problem
 from tidemark.crawl.crawler import Crawl, CrawlProgress
 from tidemark.index.build.pipeline import build_index
@@ -36,7 +37,7 @@ _ENTRIES = 2_500_000
 _CREATED = datetime(2026, 9, 21, tzinfo=UTC)
 
 
-class RefusingCrawl:
+class RefusingCrawl(UninterruptedCrawl):
     """A crawl whose first N regular files are unreadable."""
 
     def __init__(self, crawl: Crawl, most: int) -> None:
@@ -48,16 +49,6 @@ class RefusingCrawl:
 
     def progress(self) -> CrawlProgress:
         return self._crawl.progress()
-
-    def pause(self) -> None: ...
-
-    def pending(self) -> Iterator[bytes]:
-        return iter(())
-
-    def left_out(self) -> tuple[int, ...]:
-        return ()
-
-    def stop(self) -> None: ...
 
     def _refused(self, batch: Batch) -> Batch:
         numbers: dict[str, memoryview] = {field: memoryview(getattr(batch, field)) for field in NUMBERS}

@@ -19,8 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.synthetic import SyntheticCrawl, bytes_column
+from bench.uninterrupted import UninterruptedCrawl
 from tidemark.crawl.batch import Batch
-from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.storage.object_store import FileStore
@@ -28,13 +28,12 @@ from tidemark.index.storage.object_store import FileStore
 _TREE_ENTRIES = 100_000
 
 
-class RepeatedCrawl:
+class RepeatedCrawl(UninterruptedCrawl):
     """A `tidemark.crawl.crawler.Crawl` of the same tree below /copy-0, /copy-1 and so on."""
 
     def __init__(self, times: int) -> None:
         self._times = times
         self._batches = list(SyntheticCrawl(_TREE_ENTRIES).batches())
-        self._entries = 0
 
     def batches(self) -> Iterator[Batch]:
         for number in range(self._times):
@@ -45,19 +44,6 @@ class RepeatedCrawl:
                 yield dataclasses.replace(
                     batch, directories=bytes_column([b"/copy-%d%s" % (number, path) for path in paths])
                 )
-
-    def progress(self) -> CrawlProgress:
-        return CrawlProgress(entries=self._entries)
-
-    def pause(self) -> None: ...
-
-    def pending(self) -> Iterator[bytes]:
-        return iter(())
-
-    def left_out(self) -> tuple[int, ...]:
-        return ()
-
-    def stop(self) -> None: ...
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
+from bench.uninterrupted import UninterruptedCrawl
 from tidemark.crawl.batch import Batch, BytesColumn
-from tidemark.crawl.crawler import CrawlProgress
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.storage.object_store import file_store
@@ -48,7 +48,7 @@ _Item = tuple[bytes, int, int, int, int, int, bytes]
 _Tree = dict[bytes, list[_Item]]  # by the path below its top: b"" or b"a/b/"
 
 
-class SyntheticCrawl:
+class SyntheticCrawl(UninterruptedCrawl):
     """A `tidemark.crawl.crawler.Crawl` without a file system. `seconds` is the time spent on generation."""
 
     def __init__(self, entries: int, *, seed: int = 1, real: Path = Path("/usr")) -> None:
@@ -71,19 +71,6 @@ class SyntheticCrawl:
         self._entries += len(rows.names)
         self.seconds += time.thread_time() - started
         yield rows.batch()
-
-    def progress(self) -> CrawlProgress:
-        return CrawlProgress(entries=self._entries)
-
-    def pause(self) -> None: ...
-
-    def pending(self) -> Iterator[bytes]:
-        return iter(())
-
-    def left_out(self) -> tuple[int, ...]:
-        return ()
-
-    def stop(self) -> None: ...
 
     def _directories(self) -> Iterator[tuple[bytes, list[_Item]]]:
         """Yield directories with their entries, in an order unfavorable to the sorter."""

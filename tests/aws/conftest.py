@@ -13,7 +13,7 @@ from tidemark.aws.clients import Clients
 
 @pytest.fixture(autouse=True)
 def _no_images_of_amazon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands, for every test anew
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands, which each test would load again
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What an expired job is told of the job that held it back."""
+"""The message of an expired job names the job that blocked it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A point is told its index by its tags; what is wrong with them stops nobody."""
+"""The tags of a point name its index; tags that cannot be written do not block its session."""
 
 from __future__ import annotations
 

@@ -138,8 +138,8 @@ def test_a_failed_backup_fails_the_session_and_a_redrive_recovers_it(deployed: D
         lambda: states.describe_execution(executionArn=arn)["status"], lambda status: status != "RUNNING"
     )
     assert status == "SUCCEEDED"
-    mended = deployed.session(session["session_id"])
-    assert (mended["status"], mended["reasons"]) == ("success", [])
+    fixed = deployed.session(session["session_id"])
+    assert (fixed["status"], fixed["reasons"]) == ("success", [])
     jobs = deployed.cloud.client("backup").list_backup_jobs()["BackupJobs"]
     states_of_jobs = [job["State"] for job in jobs if job["ResourceArn"].endswith(session["file_system"])]
     assert states_of_jobs.count("FAILED") == 1

@@ -1,4 +1,4 @@
-"""A worker that is killed at any moment: the next one goes on, and the index is what it would have been."""
+"""A worker that is killed at any moment: the next one resumes, and makes the same index."""
 
 from __future__ import annotations
 

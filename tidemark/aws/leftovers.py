@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tidemark.aws.publication import MANIFEST
 from tidemark.aws.s3_url import place_of
 from tidemark.sessions.indexing import IndexStatus
 from tidemark.sessions.records import read_index
@@ -27,7 +28,6 @@ LAST_INDEXES = 3
 # Keys that a worker's role may write; see infra/repository.py. The first versions stored an index's files
 # next to its manifest, which does not match.
 _BY_WORKERS = re.compile(r"(?P<folder>attempt-[0-9a-f]+|checkpoint)/.+|progress\.json")
-_MANIFEST = "manifest.json"
 
 
 def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system: FileSystem) -> list[str]:
@@ -53,7 +53,7 @@ def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system:
 def _leftovers(s3: S3Client, bucket: str, whole: str) -> list[str]:
     names = [key.removeprefix(whole) for key in _keys(s3, bucket, whole)]
     # Listed first: if ListBucket is limited to a prefix, S3 returns AccessDenied for missing objects.
-    needed = _named_folders(s3, bucket, f"{whole}{_MANIFEST}") if _MANIFEST in names else frozenset()
+    needed = _named_folders(s3, bucket, f"{whole}{MANIFEST}") if MANIFEST in names else frozenset()
     if needed is None:
         return []
     by_workers = filter(None, map(_BY_WORKERS.fullmatch, names))

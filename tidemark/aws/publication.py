@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+MANIFEST = "manifest.json"  # as tidemark/index/format/manifest.py names it
+
+
 def read_proposal(
     s3: S3Client, repository: str, file_system: FileSystem, index_id: str, *, key: str, sha256: str
 ) -> bytes:
@@ -55,7 +58,7 @@ def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: st
 
     Raises IndexingFailed if a different manifest exists: a manifest is never replaced.
     """
-    key = f"indexes/{file_system}/{index_id}/manifest.json"
+    key = f"indexes/{file_system}/{index_id}/{MANIFEST}"
     bucket, prefix = place_of(repository)
     try:
         s3.put_object(

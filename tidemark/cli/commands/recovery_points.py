@@ -84,16 +84,17 @@ class Found:
 
 def find(connection: Connection, file_system: str) -> Found:
     """Return a file system's points and the vaults that could not be listed."""
+    whose = connection.resources.file_system(file_system)
     listing = recovery_points_of(
         connection.clients,
-        connection.resources.file_system(file_system),
+        whose,
         vaults=connection.resources.vaults,
         keys=connection.tag_keys,
         deployment=connection.deployment,
     )
     points = [(point, _index_of(connection, point)) for point in listing.points]
-    whose = connection.resources.file_system(file_system)
-    recorded = {each: read_index(connection.records, whose, each) for _, each in points if each is not None}
+    named = {index_id for _, index_id in points if index_id is not None}  # a backup's copies share one
+    recorded = {each: read_index(connection.records, whose, each) for each in named}
     return Found(
         points=[
             (with_index_compared(point, index_id, recorded.get(index_id or "")), index_id)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound
-from tidemark.index.format.manifest import IndexIdentity, Manifest
+from tidemark.index.format.manifest import MANIFEST, IndexIdentity, Manifest
 from tidemark.index.storage.object_store import ObjectMissing, Store
 
 _ROOT = "indexes/"
@@ -142,7 +142,7 @@ def no_index_of(store: Store, file_system_id: str) -> IndexNotFound:
 
 
 def _read(store: Store, identity: IndexIdentity) -> Manifest | None:
-    key = f"{identity.prefix}manifest.json"
+    key = f"{identity.prefix}{MANIFEST}"
     try:
         manifest = Manifest.from_json(store.get(key), f"{store.url}/{key}")
     except ObjectMissing:
