@@ -159,7 +159,7 @@ def _sweep_workers(
     settings, clients = deployment.settings, deployment.clients
     for worker in find_workers(clients, settings):
         with failures.collecting(f"worker {worker.worker_id}"):
-            if _is_over(deployment, worker.index_id, alive):
+            if _is_over(deployment, worker.run_id, alive):
                 remove_worker(clients, settings, worker, "its indexing session is over")
                 result["workers"].append(worker.worker_id)
     ecs = clients.of("ecs", settings.region)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidemark.cli.output.terminal import json_time
-from tidemark.index.format.escape import unescape
+from tidemark.escape import unescape
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry

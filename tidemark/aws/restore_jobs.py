@@ -1,0 +1,112 @@
+"""Restore jobs of AWS Backup for EFS: idempotent starts, batches of items, and job states."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.errors import NotRestorable
+from tidemark.restore.plan import PointPlan
+from tidemark.sessions.restore_session import Batch, RestoreJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_backup import BackupClient
+
+# The AWS Backup Developer Guide allows 200 KB of metadata; the rest is for the other keys.
+MOST_ITEM_BYTES = 190_000
+# The documents disagree on the number of items: none but the size for the API, 10 for the console, 5 in the API
+# Reference. A session begins without a limit and takes the next lower one after a refusal.
+ITEM_LIMITS = (0, 10, 5, 1)
+
+
+def next_limit(most_items: int) -> int | None:
+    """Return the next lower number of items per job; 0 is none. None: there is no lower one."""
+    later = ITEM_LIMITS[ITEM_LIMITS.index(most_items) + 1 :] if most_items in ITEM_LIMITS else ()
+    return later[0] if later else None
+
+
+def cut(batch: Batch, requests: Sequence[str], most_items: int) -> Batch:
+    """Return the longest start of a batch that one job may restore. `requests` are the point's raw paths."""
+    size, end = 2, batch.first
+    for path in requests[batch.first : batch.end]:
+        size += len(json.dumps(path)) + 2
+        if end > batch.first and (size > MOST_ITEM_BYTES or 0 < most_items <= end - batch.first):
+            break
+        end += 1
+    return dataclasses.replace(batch, end=end)
+
+
+def start_restore(
+    client: BackupClient,
+    point: PointPlan,
+    paths: Sequence[str],
+    *,
+    file_system_id: str,
+    role: str,
+    token: str,
+) -> str:
+    """Start a restore job into an existing file system, or find the one started with this token; return its id.
+
+    `paths` are the items, from the root of the file system; none restores the whole point. Raises ItemsRefused
+    if AWS Backup refuses the items, and NotRestorable if the recovery point does not exist.
+    Source: StartRestoreJob, Metadata.
+    """
+    metadata = {
+        "file-system-id": file_system_id,
+        "newFileSystem": "false",
+        # Required also for an existing file system, which keeps its own.
+        "Encrypted": "true",
+        "PerformanceMode": "generalPurpose",
+        "CreationToken": token,
+    }
+    if paths:
+        metadata["ItemsToRestore"] = json.dumps(list(paths))
+    try:
+        answer = client.start_restore_job(
+            RecoveryPointArn=point.recovery_point_arn,
+            Metadata=metadata,
+            IamRoleArn=role,
+            IdempotencyToken=token,
+            ResourceType="EFS",
+        )
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            raise NotRestorable(
+                f"the recovery point {point.recovery_point_arn} does not exist any more; plan the restore "
+                f"again with: tidemark restore"
+            ) from error
+        if code_of(error) == "InvalidParameterValueException" and len(paths) > 1:
+            raise ItemsRefused from error
+        raise
+    return answer["RestoreJobId"]
+
+
+class ItemsRefused(Exception):
+    """AWS Backup refused a job with several items, possibly because they are too many."""
+
+
+def restore_token(restore_id: str, attempt: int, batch: Batch) -> str:
+    """Return the idempotency token of a batch's job, which is the same for a repeated call."""
+    text = f"{restore_id}\n{attempt}\n{batch.point}\n{batch.first}\n{batch.end}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe_restore(client: BackupClient, job: RestoreJob) -> RestoreJob:
+    """Return the job with AWS Backup's current state."""
+    found = client.describe_restore_job(RestoreJobId=job.job_id)
+    began_at: datetime | None = found.get("CreationDate")
+    return dataclasses.replace(
+        job,
+        state=found["Status"],
+        message=found.get("StatusMessage", ""),
+        percent=found.get("PercentDone", ""),
+        began_at=began_at,
+        completed_at=found.get("CompletionDate"),
+    )
