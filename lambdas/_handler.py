@@ -63,7 +63,7 @@ class Deployment:
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
 
     def worker_of(self, policy: str) -> PolicyWorker:
-        """Return the worker settings of a policy; the defaults without a policy, or if it no longer exists."""
+        """Return the worker settings of a policy; the defaults without one, or if it no longer exists."""
         try:
             return self.policy(policy).worker if policy else PolicyWorker()
         except PolicyNotFound:

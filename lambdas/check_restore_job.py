@@ -22,7 +22,7 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
-    """Return the job after its wait. A job that failed is recorded, and the session continues without its items."""
+    """Return the job after its wait. A failed job is recorded; the session continues without its items."""
     value, restore_id = event["job"], event["restore"]["restore_id"]
     session = read_restore(deployment.records, restore_id)
     recorded = next((job for job in session.jobs if job.job_id == value["job_id"]), None)

@@ -29,8 +29,8 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> RestoreValue:
     """Return the opened session.
 
-    Raises RestoreFailed for a plan that is missing or was replaced, and NoMountTarget, WorkerNetworkNotFound or
-    WorkerCutOff if no worker could place the files, before anything is written or restored.
+    Raises RestoreFailed for a plan that is missing or was replaced, and NoMountTarget, WorkerNetworkNotFound
+    or WorkerCutOff if no worker could place the files, before anything is written or restored.
     """
     settings, clients = deployment.settings, deployment.clients
     file_system = deployment.file_system(check_file_system_id(event["file_system"]))

@@ -41,7 +41,9 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
         if batch is None:
             return _value("", restored)
         point = plan.points[batch.point]
-        batch = cut(batch, point.requests, session.most_items) if point.requests else batch
+        batch = (
+            cut(batch, point.requests, session.most_items or plan.items_per_job) if point.requests else batch
+        )
         paths = point.requests[batch.first : batch.end]
         try:
             job_id = start_restore(
@@ -53,7 +55,7 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
                 token=restore_token(session.restore_id, event["attempt"], batch),
             )
         except ItemsRefused as refused:
-            fewer = next_limit(session.most_items)
+            fewer = next_limit(len(paths))
             if fewer is None:
                 raise NotRestorable(f"AWS Backup refuses to restore {len(paths)} items") from refused
             logger.warning("AWS Backup refused %d items: %s", len(paths), refused.__cause__)

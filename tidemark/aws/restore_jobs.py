@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
 from tidemark.errors import NotRestorable
+from tidemark.escape import unescape
 from tidemark.restore.plan import PointPlan
 from tidemark.sessions.restore_session import Batch, RestoreJob
 
@@ -21,26 +22,30 @@ if TYPE_CHECKING:
 
 # The AWS Backup Developer Guide allows 200 KB of metadata; the rest is for the other keys.
 MOST_ITEM_BYTES = 190_000
-# The documents disagree on the number of items: none but the size for the API, 10 for the console, 5 in the API
-# Reference. A session begins without a limit and takes the next lower one after a refusal.
-ITEM_LIMITS = (0, 10, 5, 1)
+# The documents disagree on the number of items: no limit but the size for the API, 10 for the console, 5 in
+# the API Reference. A session begins with its plan's number and takes the next lower one after a refusal.
+ITEM_LIMITS = (10, 5, 1)
 
 
-def next_limit(most_items: int) -> int | None:
-    """Return the next lower number of items per job; 0 is none. None: there is no lower one."""
-    later = ITEM_LIMITS[ITEM_LIMITS.index(most_items) + 1 :] if most_items in ITEM_LIMITS else ()
-    return later[0] if later else None
+def next_limit(items: int) -> int | None:
+    """Return the next lower number of items per job after AWS Backup refused `items`; None if it is one."""
+    return next((limit for limit in ITEM_LIMITS if limit < items), None)
 
 
 def cut(batch: Batch, requests: Sequence[str], most_items: int) -> Batch:
-    """Return the longest start of a batch that one job may restore. `requests` are the point's raw paths."""
+    """Return the longest start of a batch that one job may restore. `requests` are those of the point."""
     size, end = 2, batch.first
     for path in requests[batch.first : batch.end]:
-        size += len(json.dumps(path)) + 2
-        if end > batch.first and (size > MOST_ITEM_BYTES or 0 < most_items <= end - batch.first):
+        size += len(json.dumps(item_of(path))) + 2
+        if end > batch.first and (size > MOST_ITEM_BYTES or most_items <= end - batch.first):
             break
         end += 1
     return dataclasses.replace(batch, end=end)
+
+
+def item_of(path: str) -> str:
+    """Return a request of a plan as AWS Backup's item: the name itself, which is UTF-8."""
+    return unescape(path).decode()
 
 
 def start_restore(
@@ -52,10 +57,10 @@ def start_restore(
     role: str,
     token: str,
 ) -> str:
-    """Start a restore job into an existing file system, or find the one started with this token; return its id.
+    """Start a restore job into an existing file system, or find the one with this token; return its id.
 
-    `paths` are the items, from the root of the file system; none restores the whole point. Raises ItemsRefused
-    if AWS Backup refuses the items, and NotRestorable if the recovery point does not exist.
+    `paths` are requests of the plan; none restores the whole point. Raises ItemsRefused if AWS Backup refuses
+    several items, and NotRestorable if the recovery point does not exist.
     Source: StartRestoreJob, Metadata.
     """
     metadata = {
@@ -67,7 +72,7 @@ def start_restore(
         "CreationToken": token,
     }
     if paths:
-        metadata["ItemsToRestore"] = json.dumps(list(paths))
+        metadata["ItemsToRestore"] = json.dumps([item_of(path) for path in paths])
     try:
         answer = client.start_restore_job(
             RecoveryPointArn=point.recovery_point_arn,

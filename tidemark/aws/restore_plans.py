@@ -43,13 +43,9 @@ def jobs_key(file_system: FileSystem, restore_id: str) -> str:
 
 def write_plan(s3: S3Client, repository: str, plan: Plan) -> str:
     """Write a plan and return its digest, for the input of restore-session."""
-    body = plan.to_json().encode()
-    _put(
-        s3,
-        repository,
-        plan_key(FileSystem(plan.account, plan.region, plan.file_system_id), plan.plan_id),
-        body,
-    )
+    body = plan.to_json()
+    file_system = FileSystem(plan.account, plan.region, plan.file_system_id)
+    _put(s3, repository, plan_key(file_system, plan.plan_id), body)
     return hashlib.sha256(body).hexdigest()
 
 
@@ -68,10 +64,10 @@ def read_plan(s3: S3Client, repository: str, file_system: FileSystem, plan_id: s
         ) from error
     if hashlib.sha256(body).hexdigest() != sha256:
         raise RestoreFailed(
-            f"the restore plan {repository}/{key} is not the one that was confirmed; find out what replaced it, "
-            f"then plan the restore again with: tidemark restore"
+            f"the restore plan {repository}/{key} is not the one that was confirmed; find out what replaced "
+            f"it, then plan the restore again with: tidemark restore"
         )
-    return Plan.from_json(body.decode())
+    return Plan.from_json(body, f"{repository}/{key}")
 
 
 def write_jobs(

@@ -1,7 +1,7 @@
 """Workers as the state machines use them: prepare, launch, find and remove.
 
-`fargate.py` and `ec2.py` implement this for each type. Every worker is tagged with the id of its run, which is
-an index or a restore session, so that a worker left by an aborted execution can be found.
+`fargate.py` and `ec2.py` implement this for each type. Every worker is tagged with the id of its run, an
+index or a restore session, so that a worker left by an aborted execution can be found.
 """
 
 from __future__ import annotations

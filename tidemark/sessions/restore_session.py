@@ -68,7 +68,7 @@ class RestoreSession:
     phase: Phase = "turn"
     reasons: tuple[str, ...] = ()  # why the status is not success
     ended_at: datetime | None = None
-    most_items: int = 0  # items per job that AWS Backup has accepted; 0: no limit is known
+    most_items: int = 0  # items per job after a refusal; 0: the plan's number
     jobs: tuple[RestoreJob, ...] = ()  # oldest first
     totals: Mapping[str, int] = dataclasses.field(default_factory=dict)  # as the worker reported them
     worker_id: str = ""  # of the worker that the session waits for
