@@ -111,7 +111,7 @@ class Plan:
     destination: Destination
     on_conflict: OnConflict
     items_per_job: int  # the most requests of one restore job
-    points: tuple[PointPlan, ...]  # oldest first, so that newer versions are placed last
+    points: tuple[PointPlan, ...]  # newest first; no path is an item of two
     missing: tuple[Missing, ...]
     conflicts: tuple[Conflict, ...]  # the first of them
     conflict_count: int

@@ -70,11 +70,12 @@ def last_known_of(store: Store, manifest: Manifest, paths: Iterable[str]) -> dic
 
     Raises IndexDamaged.
     """
+    wanted = _Wanted(paths)
     file = manifest.side_file(UNREADABLE)
-    if file is None:
+    if file is None or not wanted.paths:
         return {}
     readers = iter([ParquetReader(store, manifest, file, paged=True)])
-    return _collected(store, readers, _Wanted(paths), _found)
+    return _collected(store, readers, wanted, _found)
 
 
 def subtrees_of(store: Store, manifest: Manifest, directories: Iterable[str]) -> dict[str, Subtree]:
@@ -83,6 +84,8 @@ def subtrees_of(store: Store, manifest: Manifest, directories: Iterable[str]) ->
     Raises IndexDamaged, also if the index has no totals.
     """
     wanted = _Wanted("" if path == "/" else path for path in directories)
+    if not wanted.paths:
+        return {}
     if not manifest.parts:
         return {"/": Subtree(0, 0, 0)} if "" in wanted.paths else {}
     file = manifest.side_file(DIRS)

@@ -1,0 +1,128 @@
+"""Estimates the duration and the cost of a restore.
+
+Sources: EFS user guide, "Backing up EFS file systems", for the speeds; prices.py for the prices. AWS
+documents no durations of small jobs and of cold storage. The overheads are assumptions, which every estimate
+states.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from tidemark.restore.plan import CostPart, Estimate
+from tidemark.restore.prices import GB, Prices, prices_of
+
+FILES_PER_SECOND = 1_500
+BYTES_PER_SECOND = 200_000_000
+
+# Assumed, as AWS documents nothing: scheduling a restore job, writing little, and recording its end.
+JOB_OVERHEAD_SECONDS = 300
+# Assumed: launching a task with an image of 100 MB, and mounting.
+WORKER_START_SECONDS = 120
+# Assumed for comparing and moving over NFS: about a millisecond for each of the few operations of an entry.
+PLACED_PER_SECOND = 1_000
+WORKER_VCPUS, WORKER_GB = 1, 2  # the default size of a worker
+
+_CENT_OF_A_CENT = Decimal("0.0001")
+_HOUR = 3600
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A restore job, and what AWS Backup writes."""
+
+    entries: int
+    bytes: int
+    is_cold: bool
+    is_whole: bool  # of a whole recovery point, without ItemsToRestore
+
+
+def estimate(jobs: Sequence[Job], region: str, *, is_counted: bool = True) -> Estimate:
+    """Return the estimate for jobs that run one after another, and the worker that places what they write.
+
+    `is_counted` is whether the indexes contain everything that the jobs write.
+    """
+    prices = prices_of(region)
+    entries, size = sum(job.entries for job in jobs), sum(job.bytes for job in jobs)
+    fastest = sum(restore_seconds(job) for job in jobs)
+    placing = WORKER_START_SECONDS + _ceil(entries, PLACED_PER_SECOND) if jobs else 0
+    parts = _parts(jobs, prices, placing)
+    return Estimate(
+        jobs=len(jobs),
+        entries=entries,
+        bytes=size,
+        seconds_low=fastest,
+        seconds=fastest + JOB_OVERHEAD_SECONDS * len(jobs) + placing,
+        parts=parts,
+        usd=sum((part.usd for part in parts), Decimal(0)).quantize(_CENT_OF_A_CENT),
+        assumptions=_assumptions(jobs, region, prices, is_counted=is_counted),
+    )
+
+
+def restore_seconds(job: Job) -> int:
+    """Return the seconds that AWS Backup needs at its documented speeds, whichever is slower."""
+    return max(_ceil(job.entries, FILES_PER_SECOND), _ceil(job.bytes, BYTES_PER_SECOND))
+
+
+def _parts(jobs: Sequence[Job], prices: Prices, placing: int) -> tuple[CostPart, ...]:
+    warm = sum(job.bytes for job in jobs if not job.is_cold)
+    cold = sum(job.bytes for job in jobs if job.is_cold)
+    with_items = sum(not job.is_whole for job in jobs)
+    per_hour = WORKER_VCPUS * prices.fargate_vcpu_hour + WORKER_GB * prices.fargate_gb_hour
+    parts = (
+        _per_gb("restore from warm storage", warm, prices.restore_warm_gb, ""),
+        _per_gb("restore from cold storage", cold, prices.restore_cold_gb, ""),
+        _part(
+            "item-level restores",
+            with_items * prices.restore_items_job,
+            f"{with_items:,} jobs at ${prices.restore_items_job} each",
+        ),
+        _per_gb(
+            "EFS Standard storage, one month",
+            warm + cold,
+            prices.efs_standard_gb_month,
+            " and month, less if it is deleted or moved to another storage class",
+        ),
+        _part(
+            "worker",
+            per_hour * placing / _HOUR,
+            f"{placing:,} seconds of a Fargate task with {WORKER_VCPUS} vCPU and {WORKER_GB} GB "
+            f"at ${per_hour} per hour",
+        ),
+    )
+    return tuple(part for part in parts if part.usd)
+
+
+def _per_gb(name: str, size: int, price: Decimal, more: str) -> CostPart:
+    return _part(name, Decimal(size) / GB * price, f"{Decimal(size) / GB:,.3f} GB at ${price} per GB{more}")
+
+
+def _part(name: str, usd: Decimal, explanation: str) -> CostPart:
+    return CostPart(name=name, usd=usd.quantize(_CENT_OF_A_CENT, ROUND_HALF_UP), explanation=explanation)
+
+
+def _assumptions(jobs: Sequence[Job], region: str, prices: Prices, *, is_counted: bool) -> tuple[str, ...]:
+    megabytes = BYTES_PER_SECOND // 1_000_000
+    speeds = f"{FILES_PER_SECOND:,} files or {megabytes} MB per second for restores, whichever is slower"
+    worker = f"start in {WORKER_START_SECONDS} seconds and to place {PLACED_PER_SECOND:,} entries per second"
+    found = [
+        f"AWS documents {speeds}.",
+        f"Jobs run one after another. Each is assumed to need {JOB_OVERHEAD_SECONDS} more seconds.",
+        f"The worker is assumed to {worker}.",
+    ]
+    if any(job.is_cold for job in jobs):
+        found.append("Restores from cold storage take longer. AWS does not document how long.")
+    if not is_counted:
+        found.append(
+            "Directories that an index excludes or could not read are restored with the directories above "
+            "them, but not counted."
+        )
+    other = f", because those of {region} are not recorded" if prices.region != region else ""
+    found.append(f"Prices are the list prices of {prices.region} of {prices.dated.isoformat()}{other}.")
+    return tuple(found)
+
+
+def _ceil(amount: int, per: int) -> int:
+    return -(-amount // per)
