@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.backup import copy_tree
+from localcloud.core import copy_tree
 from tests.localcloud.backup.conftest import make_tree
 
 COMPARED = "%y %m %s %n %U %G %T@ %P %l\\0"  # type, mode, size, links, owner, times, path, target
