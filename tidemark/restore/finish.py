@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from errno import EEXIST, ENOENT, ENOTEMPTY
 
 from tidemark.errors import PathNotFound
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.restore.descriptors import Descent, names_in, names_of, status_of
 from tidemark.restore.journal import joined
 from tidemark.restore.outcomes import reason

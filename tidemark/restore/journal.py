@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidemark.errors import WorkerCannotRun, WorkerStopped
-from tidemark.index.format.escape import escape, unescape
+from tidemark.escape import escape, unescape
 from tidemark.restore.descriptors import Attributes
 
 _VERSION = 1

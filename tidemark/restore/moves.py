@@ -25,7 +25,7 @@ import os
 import stat
 from errno import EEXIST, EISDIR, EMLINK, ENOSYS, ENOTDIR, ENOTEMPTY, ENOTSUP, EOPNOTSUPP, EPERM
 
-from tidemark.index.format.escape import is_utf8
+from tidemark.escape import is_utf8
 from tidemark.restore.descriptors import status_of
 
 LINK, RESERVE, REPLACE, MOVE, MERGE, REMOVE = "link", "reserve", "replace", "move", "merge", "remove"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from errno import ELOOP, ENOENT, ENOTDIR
 
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.restore.descriptors import DIRECTORY, Attributes, Descent, names_of
 from tidemark.restore.journal import Created, Journal
 from tidemark.restore.moves import Entry, TargetChanged

@@ -13,7 +13,7 @@ from tidemark.sessions.session import SessionStatus
 
 # The worker's totals that are deviations from the plan, and their reasons.
 _DEVIATIONS = {
-    "conflicts": "{} not placed, because something was in the way",
+    "conflict": "{} not placed, because something was in the way",
     "failed": "{} could not be placed",
     "differences": "{} different from the index of the recovery point",
     "left_directories": "{} left in the root of the file system, with the items that were not placed",

@@ -25,7 +25,7 @@ from tidemark.sessions.session import SessionStatus
 
 INTERVAL_SECONDS = 2.0
 # The worker's totals that people see, in this order.
-_TOTALS = ("placed", "merged", "renamed", "replaced", "skipped", "conflicts", "failed", "differences")
+_TOTALS = ("placed", "merged", "renamed", "replaced", "skipped", "conflict", "failed", "differences")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
