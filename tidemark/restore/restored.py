@@ -58,7 +58,8 @@ def find_restored(
             )
     raise RestoreFailed(
         f"the root of the file system has no directory aws-backup-restore_* of "
-        f"{began_at:%Y-%m-%d %H:%M:%S} to {completed_at:%H:%M:%S} UTC with the restored items; it was moved or removed; restore again"
+        f"{began_at:%Y-%m-%d %H:%M:%S} to {completed_at:%H:%M:%S} UTC with the restored "
+        f"items; it was moved or removed; restore again"
     )
 
 
