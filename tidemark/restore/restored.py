@@ -18,10 +18,8 @@ from tidemark.errors import RestoreFailed
 from tidemark.escape import escape
 from tidemark.restore.descriptors import names_of
 
-# Digits of the documented and observed forms, such as 2019-11-04T21-52-45-187Z; separators are not relied on.
-_NAME = re.compile(
-    rb"aws-backup-restore_(\d{4})\D?(\d\d)\D?(\d\d)\D?(\d\d)\D?(\d\d)\D?(\d\d)(?:\D(\d{1,6}))?\D*"
-)
+# AWS documents `datetime`; observed is 2019-11-04T21-52-45-187123456Z. Separators and fraction may differ.
+_NAME = re.compile(rb"aws-backup-restore_(\d{4})\D?(\d\d)\D?(\d\d)\D?(\d\d)\D?(\d\d)\D?(\d\d)(?:\D(\d+))?\D*")
 # The clocks of AWS Backup and EFS are not the same, and the name may be in whole seconds.
 _TOLERANCE = timedelta(minutes=2)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,7 +67,7 @@ def _named(root: bytes) -> Iterator[tuple[bytes, datetime]]:
         if match is None:
             continue
         year, month, day, hour, minute, second = (int(text) for text in match.groups()[:6])
-        fraction = int((match[7] or b"0").ljust(6, b"0"))
+        fraction = int((match[7] or b"0")[:6].ljust(6, b"0"))
         try:
             yield name, datetime(year, month, day, hour, minute, second, fraction, tzinfo=UTC)
         except ValueError:

@@ -28,6 +28,10 @@ def show_plan(out: Console, plan: Plan) -> None:
     if plan.points:
         out.print()
         terminal.print_facts(out, dict(_facts(plan)))
+        for part in plan.estimate.parts:
+            out.print(Text(f"  ${part.usd:,.4f}  {part.name}: {part.explanation}", terminal.QUIET))
+        for assumption in plan.estimate.assumptions:
+            out.print(Text(f"  {assumption}", terminal.QUIET), soft_wrap=True)
         if plan.conflict_count:
             _show_conflicts(out, plan)
 
@@ -71,10 +75,6 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "restore jobs", f"{estimate.jobs:,}, one after the other"
     yield "time", f"about {terminal.duration(timedelta(seconds=estimate.seconds))}"
     yield "cost", f"about ${estimate.usd:,.2f}"
-    for part in estimate.parts:
-        yield "", f"${part.usd:,.4f}  {part.name}: {part.explanation}"
-    for assumption in estimate.assumptions:
-        yield "", assumption
 
 
 _CONFLICTS = {
