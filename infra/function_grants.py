@@ -18,8 +18,17 @@ from infra.notifications import Notifications
 from infra.records import Records
 from infra.repository import Repository
 from infra.workers import Workers
+from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
-from tidemark.sessions.schema import BY_MONTH, INDEXES, LEASES, RUNNING, SESSIONS
+from tidemark.sessions.schema import (
+    BY_MONTH,
+    INDEXES,
+    LEASES,
+    RESTORES,
+    RESTORES_RUNNING,
+    RUNNING,
+    SESSIONS,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +174,7 @@ class FunctionGrants:
                 resources=(
                     self.names.execution_arns("indexing-session"),
                     self.names.execution_arns("backup-session"),
+                    self.names.execution_arns("restore-session"),
                 ),
                 why_pattern="Executions are named at run time; limited to this deployment's state machines.",
             )
@@ -175,7 +185,7 @@ class FunctionGrants:
         return [
             Grant(
                 actions=("states:SendTaskFailure",),
-                resources=(self.names.state_machine_arn("indexing-session"),),
+                resources=tuple(map(self.names.state_machine_arn, ("indexing-session", "restore-session"))),
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
         ]
@@ -193,7 +203,7 @@ class FunctionGrants:
         """Return the grants of each function, by the name of its file."""
         items, policies = self.records.items, self.read_policies()
         worker = self.workers.grants(self.file_systems)
-        session, index, both = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES)
+        session, index, both, restore = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES), (RESTORES,)
         read_or_change = items(get=session, update=session)
         # For steps that record points or end an index: each writes its half and reads the other's.
         settle = [*items(get=both, put=index, update=session), *self.tag_points()]
@@ -236,16 +246,18 @@ class FunctionGrants:
                 *worker.deregister_tasks(),
                 *self.remove_leftovers(),
             ],
-            "worker_stopped": [*items(get=index), *self.fail_workers()],  # on a schedule
+            "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers()],  # on a schedule
             "sweep": [
                 *end,
-                *self.records.search(RUNNING, LEASES),
+                *items(get=restore, update=restore),
+                *self.records.search(RUNNING, LEASES, RESTORES_RUNNING),
                 *self.answer_sessions(),
                 *self.describe_executions(),
                 *self.poll_backup_jobs(),
                 *self.poll_copy_jobs(),
                 *self.describe_points(),
                 *worker.remove_workers(),
+                worker.terminate(PLACING),
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
             ],

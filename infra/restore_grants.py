@@ -65,10 +65,14 @@ class RestoreGrants:
                 *worker.find_network(),
             ],
             "take_restore_turn": items(get=(*restore, *turn), put=turn, update=restore),
-            "start_restore_job": [*change, *self.read_plans(), *self.start_restore()],
+            "start_restore_job": [
+                *items(get=(*restore, *turn), put=turn, update=restore),
+                *self.read_plans(),
+                *self.start_restore(),
+            ],
             "check_restore_job": [*change, *self.poll_restore_jobs()],
             "launch_restore_worker": [
-                *change,
+                *items(get=(*restore, *turn), put=turn, update=restore),
                 *self.write_jobs(),
                 *self.read_policies,
                 *worker.find_network(),

@@ -93,16 +93,20 @@ class WorkerGrants:
                 why_pattern="ECS generates the ids of tasks; limited to this deployment's cluster.",
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
-            Grant(
-                actions=("ec2:TerminateInstances",),
-                resources=(self.names.arn("ec2", "instance/*"),),
-                conditions={
-                    "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment},
-                    "Null": {f"aws:ResourceTag/{self.purpose.tag}": "false"},
-                },
-                why_pattern="EC2 generates the ids of instances; limited to this deployment's tags.",
-            ),
+            self.terminate(self.purpose),
         ]
+
+    def terminate(self, purpose: Purpose) -> Grant:
+        """Terminate instances of workers of a purpose."""
+        return Grant(
+            actions=("ec2:TerminateInstances",),
+            resources=(self.names.arn("ec2", "instance/*"),),
+            conditions={
+                "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment},
+                "Null": {f"aws:ResourceTag/{purpose.tag}": "false"},
+            },
+            why_pattern="EC2 generates the ids of instances; limited to this deployment's tags.",
+        )
 
     def deregister_tasks(self) -> list[Grant]:
         """Deregister task definitions."""

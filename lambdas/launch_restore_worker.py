@@ -11,7 +11,7 @@ from tidemark.aws.network import choose_networks
 from tidemark.aws.restore_plans import write_jobs
 from tidemark.aws.worker_launcher import launch
 from tidemark.aws.workers import PLACING, WorkerRequest, remove_workers
-from tidemark.sessions.restores import enter_phase, read_restore, record_restore_worker
+from tidemark.sessions.restores import enter_phase, hold_turn, record_restore_worker
 from tidemark.settings import RestoreWorkerSettings
 
 
@@ -31,7 +31,7 @@ def handler(event: Event, deployment: Deployment) -> None:
     # The worker of an earlier attempt may still run: two workers must not place the same files.
     for worker_id in remove_workers(clients, settings, restore_id, "replaced by another worker", PLACING):
         logger.warning("removed a worker of an earlier attempt: %s", worker_id)
-    session = read_restore(deployment.records, restore_id)
+    session = hold_turn(deployment.records, file_system, restore_id)
     enter_phase(deployment.records, restore_id, "placing")
     done = [job for job in session.jobs if job.is_done]
     write_jobs(clients.of("s3", settings.region), settings.repository, file_system, restore_id, done)

@@ -8,12 +8,20 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler, logger
 from lambdas.restore_events import RestoreJobValue, RestoreValue
 from tidemark.aws.clock import utc_now
-from tidemark.aws.restore_jobs import ItemsRefused, cut, next_limit, restore_token, start_restore
+from tidemark.aws.restore_jobs import (
+    MOST_JOBS,
+    ItemsRefused,
+    cut,
+    jobs_for,
+    next_limit,
+    restore_token,
+    start_restore,
+)
 from tidemark.aws.restore_plans import read_plan
 from tidemark.errors import NotRestorable
 from tidemark.sessions.polling import next_wait
 from tidemark.sessions.restore_session import RestoreJob
-from tidemark.sessions.restores import read_restore, record_most_items, record_restore_job
+from tidemark.sessions.restores import hold_turn, record_most_items, record_restore_job
 
 
 class Event(TypedDict):
@@ -35,7 +43,7 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
     s3 = deployment.clients.of("s3", settings.region)
     plan = read_plan(s3, settings.repository, file_system, restore["plan"], restore["sha256"])
     while True:
-        session = read_restore(deployment.records, restore["restore_id"])
+        session = hold_turn(deployment.records, file_system, restore["restore_id"])
         batch = session.next_batch([max(1, len(point.requests)) for point in plan.points], event["attempt"])
         restored = sum(job.is_done for job in session.jobs)
         if batch is None:
@@ -56,8 +64,11 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
             )
         except ItemsRefused as refused:
             fewer = next_limit(len(paths))
-            if fewer is None:
-                raise NotRestorable(f"AWS Backup refuses to restore {len(paths)} items") from refused
+            if fewer is None or jobs_for(plan, fewer) > MOST_JOBS:
+                raise NotRestorable(
+                    f"AWS Backup refuses to restore {len(paths):,} items with one job ({refused.__cause__}); "
+                    f"plan the restore again with fewer: tidemark restore --items-per-job {fewer or 1}"
+                ) from refused
             logger.warning("AWS Backup refused %d items: %s", len(paths), refused.__cause__)
             record_most_items(deployment.records, session.restore_id, fewer)
             continue

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import code_of
 from tidemark.errors import NotRestorable
 from tidemark.escape import unescape
-from tidemark.restore.plan import PointPlan
+from tidemark.restore.plan import Plan, PointPlan
 from tidemark.sessions.restore_session import Batch, RestoreJob
 
 if TYPE_CHECKING:
@@ -25,11 +25,18 @@ MOST_ITEM_BYTES = 190_000
 # The documents disagree on the number of items: no limit but the size for the API, 10 for the console, 5 in
 # the API Reference. A session begins with its plan's number and takes the next lower one after a refusal.
 ITEM_LIMITS = (10, 5, 1)
+# Jobs run one after another and take minutes each. With more, a plan that requests directories is faster.
+MOST_JOBS = 100
 
 
 def next_limit(items: int) -> int | None:
     """Return the next lower number of items per job after AWS Backup refused `items`; None if it is one."""
     return next((limit for limit in ITEM_LIMITS if limit < items), None)
+
+
+def jobs_for(plan: Plan, items: int) -> int:
+    """Return the number of jobs of a plan, with this number of items per job."""
+    return sum(max(1, -(-len(point.requests) // items)) for point in plan.points)
 
 
 def cut(batch: Batch, requests: Sequence[str], most_items: int) -> Batch:

@@ -1,6 +1,7 @@
 """STUB"""
 
 from __future__ import annotations
+
 import dataclasses
 
 

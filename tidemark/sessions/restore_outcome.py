@@ -52,6 +52,23 @@ def decide_restore_outcome(
     return RestoreOutcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=reasons)
 
 
+def decide_stopped_restore(session: RestoreSession, why: str) -> RestoreOutcome:
+    """Return how a session ended whose execution was stopped from outside: `why`, and what remains."""
+    reasons = [why]
+    reasons += [
+        f"restore job {job.job_id} continues in AWS Backup, which cannot stop it; its files will be in a "
+        f"directory aws-backup-restore_* in the root of the file system"
+        for job in session.jobs
+        if job.is_running
+    ]
+    if any(job.is_done for job in session.jobs):
+        reasons.append(
+            "what was restored and not placed is in a directory aws-backup-restore_* in the root of the file "
+            "system"
+        )
+    return RestoreOutcome(status=SessionStatus.ABORTED, reasons=tuple(reasons))
+
+
 def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | None) -> Iterator[str]:
     if failure is not None:
         yield failure

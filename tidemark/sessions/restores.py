@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from tidemark.errors import RestoreNotFound
+from tidemark.errors import RestoreFailed, RestoreNotFound
 from tidemark.sessions.restore_session import (
     RUNNING_MARK,
     Phase,
@@ -84,6 +84,25 @@ def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | N
         except ConditionNotMet:
             continue
         return None
+
+
+def hold_turn(store: Store, file_system: FileSystem, restore_id: str) -> RestoreSession:
+    """Return the session, which has the turn; open it again if it was closed.
+
+    A redrive of an aborted execution resumes at the step that was aborted, after the sweeper has closed the
+    session. Raises RestoreFailed if another session has the turn by now.
+    """
+    holder = take_turn(store, file_system, restore_id)
+    if holder is not None:
+        raise RestoreFailed(
+            f"restore session {restore_id} was closed, and {holder} restores to the same file system now; "
+            f"redrive this one when the other has ended"
+        )
+    session = read_restore(store, restore_id)
+    if session.status is SessionStatus.RUNNING:
+        return session
+    reopen_restore(store, restore_id)
+    return read_restore(store, restore_id)
 
 
 def end_turn(store: Store, file_system: FileSystem, restore_id: str) -> None:
