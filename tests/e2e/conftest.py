@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -164,11 +165,13 @@ def tasks(deployed: Deployed) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root = tmp_path_factory.mktemp("e2e")
-    directories = {name: root / name for name in ("home", "team", "bare")}
+    directories = {name: root / name for name in ("home", "team", "bare", "desk")}
     for directory in directories.values():
         directory.mkdir()
         (directory / "readme.txt").write_text(directory.name)
-    make_pitfalls(directories["home"])
+    for name in ("home", "desk"):
+        make_pitfalls(directories[name])
+    shutil.rmtree(directories["desk"] / "chain")  # `cp` cannot copy paths as long as these
     for name in ("team", "bare"):
         (directories[name] / "scratch" / "much").mkdir(parents=True)
         (directories[name] / "scratch" / "much" / "of it").write_text("")
