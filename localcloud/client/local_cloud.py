@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -186,7 +187,14 @@ class LocalCloud:
 
     def client(self, service: Any, region: str | None = None) -> Any:  # any service's
         """Return a boto3 client for this cloud."""
-        return self.session().client(service, region_name=region, endpoint_url=self.endpoint_url)
+        with _CREATING:
+            return _session().client(
+                service,
+                region_name=region or self.region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+            )
 
     def deploy(self, assembly: Path) -> dict[str, dict[str, str]]:
         """Deploy a synthesized assembly (cdk.out): {stack name: {output name: value}}.
@@ -242,8 +250,12 @@ class LocalCloud:
         return _Control(self.endpoint_url, self.region, keys)
 
 
+_CREATING = threading.Lock()  # creating a client is not thread-safe; using one is
+
+
 @functools.cache
 def _session() -> boto3.Session:
+    """Return the session of all clients: each session reads the service models and endpoints again."""
     return boto3.Session()
 
 

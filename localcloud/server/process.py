@@ -28,6 +28,7 @@ MODULES = (
     "localcloud.server.control",
     "localcloud.services.sts",
     "localcloud.services.s3",
+    "localcloud.services.kms",
     "localcloud.services.quotas",
     "localcloud.services.networks",
     "localcloud.services.efs",

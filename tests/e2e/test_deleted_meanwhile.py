@@ -13,8 +13,8 @@ import pytest
 
 from localcloud import Fault, LocalCloud
 from tests.e2e.conftest import Deployed, until
+from tests.infra.assemblies import assembly
 from tidemark import errors
-from tidemark.cli.support.local_deployment import synthesize
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -44,10 +44,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with LocalCloud.start(
         file_systems={"home": root / "home"}, time_scale=0.01, timeout_scale=0.1, region=HERE
     ) as cloud:
-        written = root / "tidemark.yaml"
-        written.write_text(CONFIGURATION.format(home=cloud.file_systems["home"].id))
-        synthesize(written, root / "cdk.out")
-        outputs = cloud.deploy(root / "cdk.out")
+        outputs = cloud.deploy(assembly(CONFIGURATION.format(home=cloud.file_systems["home"].id)))
         yield Deployed(
             cloud=cloud, outputs=outputs, directories={"home": root / "home"}, home=root / "nobody"
         )

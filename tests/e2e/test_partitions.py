@@ -6,7 +6,8 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.e2e.conftest import Deployed
-from tidemark.cli.support.local_deployment import COPY_REGION, REGION, configuration, synthesize
+from tests.infra.assemblies import assembly
+from tidemark.cli.support.local_deployment import COPY_REGION, REGION, configuration
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -30,10 +31,7 @@ def test_a_session_succeeds_and_its_points_are_in_the_partition(
     (files / "readme.txt").write_text("")
     with LocalCloud.start(file_systems={"files": files}, time_scale=0.01, region=region) as cloud:
         text = configuration({"files": cloud.file_systems["files"].id})
-        written = root / "tidemark.yaml"
-        written.write_text(text.replace(REGION, region).replace(COPY_REGION, copies))
-        synthesize(written, root / "cdk.out")
-        outputs = cloud.deploy(root / "cdk.out")
+        outputs = cloud.deploy(assembly(text.replace(REGION, region).replace(COPY_REGION, copies)))
         deployed = Deployed(cloud=cloud, outputs=outputs, directories={"files": files}, home=home)
 
         session = deployed.run("files")
