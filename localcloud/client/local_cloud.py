@@ -23,6 +23,7 @@ from botocore.credentials import Credentials
 
 from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.client.assembly import bootstrap, deploy
+from localcloud.core.cloud import WARM_FUNCTIONS
 from localcloud.core.errors import ServerNotStarted
 from localcloud.core.faults import Fault
 
@@ -94,6 +95,7 @@ class LocalCloud:
         file_systems: Mapping[str, Path] | None = None,
         time_scale: float = 1.0,
         timeout_scale: float = 1.0,
+        warm_functions: int = WARM_FUNCTIONS,
         state: Path | None = None,
         region: str = "us-east-1",
         port: int = 0,
@@ -103,12 +105,13 @@ class LocalCloud:
 
         `time_scale` shortens waits, retries, jobs and schedules (0.02 makes an hour last 72 s);
         `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
+        `warm_functions` is the number of idle processes of functions to keep, each with about 45 MB.
         The server also stops when this process ends, however it ends, because its standard input closes.
         Raises ServerNotStarted with the last line that the server printed.
         """
         command = [sys.executable, "-m", "localcloud", "--ends-with-input"]
         command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]
-        command += ["--timeout-scale", str(timeout_scale)]
+        command += ["--timeout-scale", str(timeout_scale), "--warm-functions", str(warm_functions)]
         command += ["--state", str(state)] if state else []
         command += ["--faults", str(faults)] if faults else []
         for name, directory in (file_systems or {}).items():

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.core.clock import ScaledClock
-from localcloud.core.cloud import Cloud
+from localcloud.core.cloud import WARM_FUNCTIONS, Cloud
 from localcloud.core.errors import CannotServe
 from localcloud.core.faults import Faults
 from localcloud.server.state import claim
@@ -50,6 +50,7 @@ class Settings:
     state: Path | None = None  # kept between runs when given
     time_scale: float = 1.0
     timeout_scale: float = 1.0
+    warm_functions: int = WARM_FUNCTIONS
     region: str = "us-east-1"
     file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
     faults: Path | None = None  # JSON file of faults
@@ -102,6 +103,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         clock=clock,
         faults=Faults(clock),
         timeout_scale=settings.timeout_scale,
+        warm_functions=settings.warm_functions,
         default_region=settings.region,
     )
     if settings.state is None:  # it contains copies of the user's files
