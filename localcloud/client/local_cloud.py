@@ -71,7 +71,7 @@ class FaultSwitch:
         self._control.ask("POST", "faults", fault.to_json())
 
     def clear(self) -> None:
-        """Remove all faults."""
+        """Remove all faults, and end the delays that they cause."""
         self._control.ask("DELETE", "faults")
 
 
@@ -241,6 +241,13 @@ class LocalCloud:
         value = {"name": name, "directory": str(directory), "region": region}
         made = self._control.ask("POST", "file-systems", value)
         return FileSystem(id=made["id"], name=name, region=region, directory=directory)
+
+    def set_job_durations(self, **seconds: float) -> None:
+        """Change how long later jobs of AWS Backup run, in unscaled seconds.
+
+        The keys are those of backup.engine.Durations: created, backup, copy, restore.
+        """
+        self._control.ask("POST", "backup-durations", seconds)
 
     def fire_schedule(self, name: str, *, group: str = "default", region: str | None = None) -> None:
         """Call a schedule's target now, regardless of its expression."""

@@ -97,7 +97,10 @@ def record(directory: Path) -> Recording:
         (directory / name / "below").mkdir(parents=True)
         (directory / name / "below" / "file").write_text("content")
     trees = {name: directory / name for name in names}
-    with LocalCloud.start(file_systems=trees, time_scale=0.01, region="eu-central-1") as cloud:
+    with LocalCloud.start(
+        file_systems=trees, time_scale=0.01, warm_functions=20, region="eu-central-1"
+    ) as cloud:
+        cloud.set_job_durations(backup=60, copy=60)
         _deploy(cloud)
         _let_things_fail(cloud)
         assert _run_policies(cloud) == ENDS
