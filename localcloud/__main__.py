@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from localcloud.core.cloud import WARM_FUNCTIONS
 from localcloud.server.process import Settings, serve
 
 
@@ -30,6 +31,13 @@ def parser() -> argparse.ArgumentParser:
         default=1.0,
         metavar="X",
         help="scale TimeoutSeconds and HeartbeatSeconds by X (minimum 2 s); these wait for real work",
+    )
+    options.add_argument(
+        "--warm-functions",
+        type=int,
+        default=WARM_FUNCTIONS,
+        metavar="N",
+        help=f"keep N idle processes of functions, each with about 45 MB (default: {WARM_FUNCTIONS})",
     )
     options.add_argument("--region", default="us-east-1", help="default Region for stacks that specify none")
     options.add_argument(
@@ -76,6 +84,7 @@ def main() -> None:
             state=options.state,
             time_scale=options.time_scale,
             timeout_scale=options.timeout_scale,
+            warm_functions=options.warm_functions,
             region=options.region,
             file_systems=dict(options.file_system),
             writable=options.writable,

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from botocore.credentials import Credentials
 
 from localcloud.authentication.credentials import CONTROL_SERVICE
 from localcloud.client.assembly import bootstrap, deploy
+from localcloud.core.cloud import WARM_FUNCTIONS
 from localcloud.core.errors import ServerNotStarted
 from localcloud.core.faults import Fault
 
@@ -69,7 +71,7 @@ class FaultSwitch:
         self._control.ask("POST", "faults", fault.to_json())
 
     def clear(self) -> None:
-        """Remove all faults."""
+        """Remove all faults, and end the delays that they cause."""
         self._control.ask("DELETE", "faults")
 
 
@@ -93,6 +95,7 @@ class LocalCloud:
         file_systems: Mapping[str, Path] | None = None,
         time_scale: float = 1.0,
         timeout_scale: float = 1.0,
+        warm_functions: int = WARM_FUNCTIONS,
         state: Path | None = None,
         region: str = "us-east-1",
         port: int = 0,
@@ -105,12 +108,13 @@ class LocalCloud:
         `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
         Restores and read-write mounts change private copies of the directories; with `writable`, they change
         the directories themselves.
+        `warm_functions` is the number of idle processes of functions to keep, each with about 45 MB.
         The server also stops when this process ends, however it ends, because its standard input closes.
         Raises ServerNotStarted with the last line that the server printed.
         """
         command = [sys.executable, "-m", "localcloud", "--ends-with-input"]
         command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]
-        command += ["--timeout-scale", str(timeout_scale)]
+        command += ["--timeout-scale", str(timeout_scale), "--warm-functions", str(warm_functions)]
         command += ["--state", str(state)] if state else []
         command += ["--writable"] if writable else []
         command += ["--faults", str(faults)] if faults else []
@@ -190,7 +194,14 @@ class LocalCloud:
 
     def client(self, service: Any, region: str | None = None) -> Any:  # any service's
         """Return a boto3 client for this cloud."""
-        return self.session().client(service, region_name=region, endpoint_url=self.endpoint_url)
+        with _CREATING:
+            return _session().client(
+                service,
+                region_name=region or self.region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+            )
 
     def deploy(self, assembly: Path) -> dict[str, dict[str, str]]:
         """Deploy a synthesized assembly (cdk.out): {stack name: {output name: value}}.
@@ -247,6 +258,13 @@ class LocalCloud:
         """Set how many ItemsToRestore a restore job may have; None for any number. The default is 5."""
         self._control.ask("POST", "restore-items", {"most": most})
 
+    def set_job_durations(self, **seconds: float) -> None:
+        """Change how long later jobs of AWS Backup run, in unscaled seconds.
+
+        The keys are those of backup.engine.Durations: created, backup, copy, restore.
+        """
+        self._control.ask("POST", "backup-durations", seconds)
+
     def fire_schedule(self, name: str, *, group: str = "default", region: str | None = None) -> None:
         """Call a schedule's target now, regardless of its expression."""
         value = {"name": name, "group": group, "region": region or self.region}
@@ -258,8 +276,12 @@ class LocalCloud:
         return _Control(self.endpoint_url, self.region, keys)
 
 
+_CREATING = threading.Lock()  # creating a client is not thread-safe; using one is
+
+
 @functools.cache
 def _session() -> boto3.Session:
+    """Return the session of all clients: each session reads the service models and endpoints again."""
     return boto3.Session()
 
 

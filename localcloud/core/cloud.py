@@ -15,6 +15,7 @@ from localcloud.core.partitions import global_arn, partition_of
 from localcloud.core.processes import ChildProcesses
 
 ACCOUNT_ID = "123456789012"  # moto's account
+WARM_FUNCTIONS = 3  # idle processes, each with 35 to 55 MB of unshared memory; starting another takes 0.2 s
 
 
 class AwsError(Exception):
@@ -68,6 +69,7 @@ class Cloud:
     clock: ScaledClock
     faults: Faults
     timeout_scale: float = 1.0  # for TimeoutSeconds and HeartbeatSeconds, which wait for real work
+    warm_functions: int = WARM_FUNCTIONS  # idle processes that are kept
     account_id: str = ACCOUNT_ID
     default_region: str = "us-east-1"
     writable: bool = False  # whether restores and read-write mounts may write to users' directories

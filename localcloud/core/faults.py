@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, Literal
 
 from localcloud.core.clock import ScaledClock
 
+LOOK_SECONDS = 0.05  # between two looks of a delayed call at whether its fault is still set
 Action = Literal["fail", "throttle", "delay", "kill"]
 ACTIONS: tuple[Action, ...] = ("fail", "throttle", "delay", "kill")
 # Throttling error codes of the services whose code is not ThrottlingException.
@@ -95,6 +97,7 @@ class Fault:
 class _Counted:
     fault: Fault
     seen: int = 0
+    removed: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)
@@ -111,8 +114,10 @@ class Faults:
             self._set.append(_Counted(fault))
 
     def clear(self) -> None:
-        """Remove all faults."""
+        """Remove all faults, and end the delays that they cause."""
         with self._lock:
+            for counted in self._set:
+                counted.removed.set()
             self._set.clear()
 
     def load(self, path: Path) -> None:
@@ -125,10 +130,11 @@ class Faults:
 
         Raises InjectedFault for fail and throttle, KillCaller for kill. The first fault that applies wins.
         """
-        for fault in self._striking(service, operation, region, text, principal):
+        for counted in self._striking(service, operation, region, text, principal):
+            fault = counted.fault
             match fault.action:
                 case "delay":
-                    self.clock.sleep_real(fault.seconds)
+                    self._delay(fault.seconds, counted.removed)
                 case "kill":
                     raise KillCaller
                 case "throttle":
@@ -137,7 +143,14 @@ class Faults:
                 case "fail":
                     raise InjectedFault(fault.error_code, fault.message, fault.status)
 
-    def _striking(self, service: str, operation: str, region: str, text: str, principal: str) -> list[Fault]:
+    def _delay(self, seconds: float, removed: threading.Event) -> None:
+        end = time.monotonic() + seconds
+        while not removed.is_set() and (left := end - time.monotonic()) > 0:
+            self.clock.sleep_real(min(left, LOOK_SECONDS))
+
+    def _striking(
+        self, service: str, operation: str, region: str, text: str, principal: str
+    ) -> list[_Counted]:
         striking = []
         with self._lock:
             for counted in self._set:
@@ -145,5 +158,5 @@ class Faults:
                     counted.seen += 1
                     first, last = counted.fault.calls
                     if first <= counted.seen <= (last or counted.seen):
-                        striking.append(counted.fault)
+                        striking.append(counted)
         return striking

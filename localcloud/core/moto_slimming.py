@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.core.cloud import Cloud
 
 _M_ARENA_MAX = -8  # source: malloc.h
-_DOCUMENTATION = re.compile(rb'"documentation"\s*:\s*"(?:[^"\\]|\\.)*"')
+_DOCUMENTATION = re.compile(rb'"documentation"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
 _NAMES_AN_ACTION = re.compile(rb"[a-z0-9]:[A-Z]")  # as in ec2:DescribeSubnets
 
 
@@ -35,17 +35,26 @@ def _one_arena() -> None:
 
 
 def _models_without_documentation() -> None:
-    """Load botocore's service models as plain dicts, without their documentation; halves their memory.
+    """Load botocore's service models as plain dicts, without their documentation, and each only once.
 
-    Text that may name a required permission stays, for iam/documented_permissions.py.
+    The first halves their memory. moto creates a loader for each of its backends, which would parse the same
+    models. Text that may name a required permission stays, for iam/documented_permissions.py.
     """
     from botocore.loaders import JSONFileLoader
 
+    loaded: dict[str, Any] = {}
+
     def load_file(self: JSONFileLoader, full_path: str, open_method: Callable[..., Any]) -> Any:
+        if full_path in loaded:
+            return loaded[full_path]
         if not Path(full_path).is_file():
             return None
         with open_method(full_path, "rb") as file:
-            return json.loads(_DOCUMENTATION.sub(_without_most, file.read()))
+            model = json.loads(_DOCUMENTATION.sub(_without_most, file.read()))
+        # botocore's S3 client rewrites the paths in its model, which moto's routing needs unchanged
+        if "/s3/" not in full_path:
+            loaded[full_path] = model
+        return model
 
     JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # the stubs omit private names
 

@@ -1,4 +1,4 @@
-"""Keeps a few function processes warm."""
+"""Keeps some function processes warm."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.runtime import AssetNotRunnable, Code
 from localcloud.functions.sandbox import FunctionSettings, Outcome, Sandbox
 
-WARM = 3  # processes, each with 35 to 55 MB of unshared memory; starting another takes 0.2 s
-
 
 @dataclass(slots=True)
 class _Shelf:
@@ -22,10 +20,10 @@ class _Shelf:
 
 
 class Pool:
-    """Runs any number of functions concurrently, and keeps at most WARM idle processes."""
+    """Runs any number of functions concurrently, and keeps at most `cloud.warm_functions` idle processes."""
 
-    def __init__(self, cloud: Cloud, logs: FunctionLogs, warm: int = WARM) -> None:
-        self._cloud, self._logs, self._warm = cloud, logs, warm
+    def __init__(self, cloud: Cloud, logs: FunctionLogs) -> None:
+        self._cloud, self._logs, self._warm = cloud, logs, cloud.warm_functions
         self._code = Code(cloud.state_dir / "functions")
         self._shelf = _Shelf()
         self._fork_servers: dict[Path, ForkServer] = {}

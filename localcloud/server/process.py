@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.core.clock import ScaledClock
-from localcloud.core.cloud import Cloud
+from localcloud.core.cloud import WARM_FUNCTIONS, Cloud
 from localcloud.core.errors import CannotServe
 from localcloud.core.faults import Faults
 from localcloud.server.state import claim
@@ -28,6 +28,7 @@ MODULES = (
     "localcloud.server.control",
     "localcloud.services.sts",
     "localcloud.services.s3",
+    "localcloud.services.kms",
     "localcloud.services.quotas",
     "localcloud.services.networks",
     "localcloud.services.efs",
@@ -49,6 +50,7 @@ class Settings:
     state: Path | None = None  # kept between runs when given
     time_scale: float = 1.0
     timeout_scale: float = 1.0
+    warm_functions: int = WARM_FUNCTIONS
     region: str = "us-east-1"
     file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
     writable: bool = False  # see services/file_system_directories.py
@@ -102,6 +104,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         clock=clock,
         faults=Faults(clock),
         timeout_scale=settings.timeout_scale,
+        warm_functions=settings.warm_functions,
         default_region=settings.region,
         writable=settings.writable,
     )

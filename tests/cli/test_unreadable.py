@@ -18,8 +18,9 @@ BELOW = {"/d/one", "/d/sub", "/d/sub/two"}
 
 
 @pytest.fixture(params=["CCrawl", "PythonCrawl"])
-def build(request, tmp_path):
-    """Build indexes of a tree with one of the crawlers; paths refuse as in `refusing.run`."""
+def build(request, tmp_path, tidemark, monkeypatch):
+    """Build an index of a tree with one of the crawlers, or `runs` of them, with paths that refuse as in
+    `refusing.run`."""
     if request.param == "CCrawl" and load_core() is None:
         pytest.skip("the C core was not built: there is no compiler here")
     root = tmp_path / "tree"
@@ -30,21 +31,39 @@ def build(request, tmp_path):
     (root / "gone").write_text("")
     (tmp_path / "repository").mkdir(exist_ok=True)
 
-    def run(**refuse: str):
-        preload = refusing.library(tmp_path) if refuse else None
+    if request.param == "PythonCrawl":
+        monkeypatch.setattr("tidemark.crawl.load_core", lambda: None)
+    command = ("index", "build", str(root), "--repository", (tmp_path / "repository").as_uri())
+    command += ("--file-system", FILE_SYSTEM, "--json")
+
+    def run(runs: int = 0, **refuse: str):
+        """Without arguments, nothing refuses; a process of its own costs most of a second."""
+        if not runs and not refuse:
+            made = tidemark(*command)
+            assert made.code == 0, made.err
+            return made.document
         made = refusing.run(
             request.param,
-            *("index", "build", str(root), "--repository", (tmp_path / "repository").as_uri()),
-            *("--file-system", FILE_SYSTEM, "--json"),
-            preload=preload,
+            *command,
+            preload=refusing.library(tmp_path) if refuse else None,
+            runs=runs or 1,
             **{name: how if how.isdigit() else str(root / how) for name, how in refuse.items()},
         )
         assert made.returncode == 0, made.stderr
-        return json.loads(made.stdout)
+        documents = list(documents_in(made.stdout))
+        return documents if runs else documents[0]
 
     run.root = root
     yield run
     (root / "d").chmod(0o755)
+
+
+def documents_in(text: str):
+    """Yield the JSON documents that several runs printed."""
+    while text := text.strip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        yield document
+        text = text[end:]
 
 
 def told(tidemark, repository, first, second):
@@ -88,7 +107,7 @@ def test_a_refusing_path_is_unreadable_until_it_is_read_again(tidemark, reposito
     (build.root / "gone").unlink()
     refuse = {name: path for name, path in how.items() if name != "mode"}
     (build.root / "d").chmod(how.get("mode", 0o755))
-    second, third = build(**refuse), build(**refuse)
+    second, third = build(runs=2, **refuse)
     (build.root / "d").chmod(0o755)
     (build.root / "d" / "one").write_text("123")
     fourth = build()

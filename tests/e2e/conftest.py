@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,19 @@ def tasks(deployed: Deployed) -> dict[str, Any]:
     return {task["taskArn"]: task for task in found}
 
 
+@contextmanager
+def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalCloud]:
+    """Run a local cloud for whole sessions: with a process for each function, and with short jobs.
+
+    Heartbeats are shortened to 30 s, so that a dead worker is detected during a test.
+    """
+    with LocalCloud.start(
+        file_systems=directories, time_scale=0.01, timeout_scale=0.1, warm_functions=20, region=region
+    ) as cloud:
+        cloud.set_job_durations(backup=60, copy=60)  # in AWS's seconds: each is polled at least twice
+        yield cloud
+
+
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root = tmp_path_factory.mktemp("e2e")
@@ -177,10 +190,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         (directories[name] / "scratch" / "much" / "of it").write_text("")
     home = root / "nobody"
     home.mkdir()
-    # Heartbeats are shortened to 30 s, so that a dead worker is detected during a test.
-    with LocalCloud.start(
-        file_systems=directories, time_scale=0.01, timeout_scale=0.1, region="eu-central-1"
-    ) as cloud:
+    with start_cloud(directories, region="eu-central-1") as cloud:
         written = root / "tidemark.yaml"
         ids = {name: one.id for name, one in cloud.file_systems.items()}
         with (

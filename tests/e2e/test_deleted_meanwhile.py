@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from localcloud import Fault, LocalCloud
-from tests.e2e.conftest import Deployed, until
+from localcloud import Fault
+from tests.e2e.conftest import SECONDS, Deployed, start_cloud, until
+from tests.infra.assemblies import assembly
 from tidemark import errors
-from tidemark.cli.support.local_deployment import synthesize
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -41,13 +41,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     (root / "home").mkdir()
     (root / "home" / "readme.txt").write_text("home")
     (root / "nobody").mkdir()
-    with LocalCloud.start(
-        file_systems={"home": root / "home"}, time_scale=0.01, timeout_scale=0.1, region=HERE
-    ) as cloud:
-        written = root / "tidemark.yaml"
-        written.write_text(CONFIGURATION.format(home=cloud.file_systems["home"].id))
-        synthesize(written, root / "cdk.out")
-        outputs = cloud.deploy(root / "cdk.out")
+    with start_cloud({"home": root / "home"}, region=HERE) as cloud:
+        outputs = cloud.deploy(assembly(CONFIGURATION.format(home=cloud.file_systems["home"].id)))
         yield Deployed(
             cloud=cloud, outputs=outputs, directories={"home": root / "home"}, home=root / "nobody"
         )
@@ -74,13 +69,18 @@ def delete_vault(deployed: Deployed, region: str) -> None:
     deployed.cloud.client("backup", region).delete_backup_vault(BackupVaultName=VAULTS[region])
 
 
-def slow(
-    deployed: Deployed, operation: str, seconds: float = 6, service: str = "backup", match: str = ""
-) -> None:
-    """Delay the next call of an operation, so that a resource can be deleted before it."""
+def hold(deployed: Deployed, operation: str, service: str = "backup", match: str = "") -> None:
+    """Delay the deployment's next call of an operation until the faults are cleared, so that a resource can
+    be deleted before it."""
     deployed.cloud.faults.add(
         Fault(
-            service=service, operation=operation, action="delay", seconds=seconds, match=match, calls=(1, 1)
+            service=service,
+            operation=operation,
+            action="delay",
+            seconds=SECONDS,
+            match=match,
+            principal=":role/",
+            calls=(1, 1),
         )
     )
 
@@ -88,10 +88,11 @@ def slow(
 def test_a_vault_that_is_deleted_between_the_opening_and_the_start_fails_the_session_by_name(
     deployed: Deployed,
 ) -> None:
-    slow(deployed, "StartBackupJob")
+    hold(deployed, "StartBackupJob")
     name = deployed.start("plain")
     deployed.session(name)
     delete_vault(deployed, HERE)
+    deployed.cloud.faults.clear()
     session = deployed.ended(name)
     assert session["status"] == "failed"
     assert f"no backup vault named tidemark in {HERE}" in session["reasons"][0]
@@ -100,7 +101,7 @@ def test_a_vault_that_is_deleted_between_the_opening_and_the_start_fails_the_ses
 def test_a_point_that_is_deleted_before_it_is_checked_is_named_and_so_is_the_copy_that_needs_it(
     deployed: Deployed,
 ) -> None:
-    slow(deployed, "DescribeRecoveryPoint")
+    hold(deployed, "DescribeRecoveryPoint")
     name = deployed.start("indexed")
     client = deployed.cloud.client("backup", HERE)
 
@@ -112,6 +113,7 @@ def test_a_point_that_is_deleted_before_it_is_checked_is_named_and_so_is_the_cop
     # The job has ended before the delay of the check begins.
     until(deployed.cloud.calls, lambda calls: any(call["operation"] == "DescribeBackupJob" for call in calls))
     delete_points(deployed, HERE)
+    deployed.cloud.faults.clear()
     session = deployed.ended(name)
     assert session["status"] == "warning"
     (backup,) = session["points"]
@@ -123,16 +125,18 @@ def test_a_point_that_is_deleted_before_it_is_checked_is_named_and_so_is_the_cop
 def test_points_that_are_deleted_before_their_index_is_complete_leave_no_session_open(
     deployed: Deployed,
 ) -> None:
-    slow(deployed, "PutObject", 8, service="s3", match="proposal")
+    hold(deployed, "PutObject", service="s3", match="proposal")
     name = deployed.start("indexed")
     until(lambda: deployed.session(name), lambda session: len(session["points"]) == 2)
     delete_points(deployed, HERE)
     delete_vault(deployed, THERE)
+    deployed.cloud.faults.clear()
     session = deployed.ended(name)
     assert session["status"] in ("success", "warning")
 
 
 def test_what_is_deleted_before_the_sweep_is_named_by_it(deployed: Deployed) -> None:
+    hold(deployed, "DescribeBackupJob")  # the session's, so that it does not end before it is stopped
     name = deployed.start("plain")
     until(lambda: deployed.session(name), lambda session: session["jobs"])
     states = deployed.cloud.client("stepfunctions")

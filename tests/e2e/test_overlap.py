@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from localcloud import Fault
-from tests.e2e.conftest import Deployed, until
+from tests.e2e.conftest import SECONDS, Deployed, until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
 
-def hold_the_index(deployed: Deployed, seconds: float) -> None:
-    """Delay the worker's last write, so that its indexing session is still running."""
+def hold_the_index(deployed: Deployed) -> None:
+    """Delay the worker's last write until the faults are cleared, so that its indexing session is running."""
     deployed.cloud.faults.add(
-        Fault(service="s3", operation="PutObject", action="delay", match=r"proposal\.json", seconds=seconds)
+        Fault(service="s3", operation="PutObject", action="delay", match=r"proposal\.json", seconds=SECONDS)
     )
 
 
@@ -25,11 +25,13 @@ def indexing(deployed: Deployed, session_id: str) -> dict[str, Any]:
 
 
 def test_a_session_that_overlaps_launches_no_second_worker(deployed: Deployed) -> None:
-    hold_the_index(deployed, 20)
+    hold_the_index(deployed)
     before = set(deployed.executions("indexing-session"))
     first = deployed.start("home")
     index_id = indexing(deployed, first)["index_id"]
     second = deployed.start("home")
+    assert indexing(deployed, second)["index_id"] == index_id
+    deployed.cloud.faults.clear()
     sessions = [deployed.ended(first), deployed.ended(second)]
     assert [session["status"] for session in sessions] == ["success", "success"]
     assert {session["index_id"] for session in sessions} == {index_id}
@@ -42,14 +44,13 @@ def test_a_session_that_overlaps_launches_no_second_worker(deployed: Deployed) -
 
 def test_a_stopped_indexing_session_is_swept_and_the_next_session_indexes_again(deployed: Deployed) -> None:
     """An aborted execution runs no Catch: the lease and the worker remain until the sweeper runs."""
-    hold_the_index(deployed, 60)
+    hold_the_index(deployed)
     first = deployed.start("team")
     index_id = indexing(deployed, first)["index_id"]
     until(deployed.cloud.worker_processes, lambda workers: workers != [])
     deployed.cloud.client("stepfunctions").stop_execution(
         executionArn=deployed.executions("indexing-session")[index_id]
     )
-    deployed.cloud.faults.clear()
     make_leases_old(deployed)
     deployed.sweep()
     session = deployed.ended(first)
@@ -59,6 +60,7 @@ def test_a_stopped_indexing_session_is_swept_and_the_next_session_indexes_again(
         deployed.associations().keys().isdisjoint(point["recovery_point_arn"] for point in session["points"])
     )
     until(deployed.cloud.worker_processes, lambda workers: workers == [])
+    deployed.cloud.faults.clear()
 
     again = deployed.run("team")
     assert again["status"] == "success"

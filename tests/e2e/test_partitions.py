@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from localcloud import LocalCloud
-from tests.e2e.conftest import Deployed
-from tidemark.cli.support.local_deployment import COPY_REGION, REGION, configuration, synthesize
+from tests.e2e.conftest import Deployed, start_cloud
+from tests.infra.assemblies import assembly
+from tidemark.cli.support.local_deployment import COPY_REGION, REGION, configuration
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(600)]
 
@@ -28,12 +28,9 @@ def test_a_session_succeeds_and_its_points_are_in_the_partition(
     for directory in (home, files):
         directory.mkdir()
     (files / "readme.txt").write_text("")
-    with LocalCloud.start(file_systems={"files": files}, time_scale=0.01, region=region) as cloud:
+    with start_cloud({"files": files}, region=region) as cloud:
         text = configuration({"files": cloud.file_systems["files"].id})
-        written = root / "tidemark.yaml"
-        written.write_text(text.replace(REGION, region).replace(COPY_REGION, copies))
-        synthesize(written, root / "cdk.out")
-        outputs = cloud.deploy(root / "cdk.out")
+        outputs = cloud.deploy(assembly(text.replace(REGION, region).replace(COPY_REGION, copies)))
         deployed = Deployed(cloud=cloud, outputs=outputs, directories={"files": files}, home=home)
 
         session = deployed.run("files")

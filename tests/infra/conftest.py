@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import node
+from tests.infra.assemblies import checked_assembly
 from tests.infra.recording import Recording, record
 from tests.infra.template import Template
-
-node.use_for_jsii()
 
 CONFIGURATION = """\
 deployment: cellar
@@ -63,35 +61,9 @@ def configuration_file(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def assembly(configuration_file: Path, shared: Path) -> Path:
-    """The cloud assembly; a finding of cdk-nag or of the CDK's own check ends the synthesis.
-
-    The first process makes it; the others wait.
-    """
-    finished = shared / "cdk.out"
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            unfinished = shared / "unfinished"
-            synthesize(configuration_file, unfinished)
-            unfinished.rename(finished)
-    return finished
-
-
-def synthesize(configuration_file: Path, outdir: Path, *, checked: bool = True) -> None:
-    """Write a configuration's assembly; raises for a finding of cdk-nag or of the CDK's own check."""
-    from aws_cdk import Validations
-    from cdk_nag import AwsSolutionsChecks
-
-    from infra.synthesis import application, compose
-    from tidemark.aws.regions import sdk_regions
-    from tidemark.policy.configuration import load
-
-    app = application(outdir=outdir, check_templates=checked)
-    compose(app, load(configuration_file, sdk_regions()))
-    if checked:
-        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()
+def assembly() -> Path:
+    """The cloud assembly; a finding of cdk-nag or of the CDK's own check ends the synthesis."""
+    return checked_assembly(CONFIGURATION)
 
 
 @pytest.fixture(scope="session")

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from localcloud import Fault, LocalCloud
+from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
 
-SOURCES = Path(__file__).parents[2]
 CONFIGURATION = """\
 region: eu-central-1
 vaults: {{eu-central-1: tidemark, eu-west-1: copies}}
@@ -99,8 +97,11 @@ def record(directory: Path) -> Recording:
         (directory / name / "below").mkdir(parents=True)
         (directory / name / "below" / "file").write_text("content")
     trees = {name: directory / name for name in names}
-    with LocalCloud.start(file_systems=trees, time_scale=0.01, region="eu-central-1") as cloud:
-        _deploy(cloud, directory)
+    with LocalCloud.start(
+        file_systems=trees, time_scale=0.01, warm_functions=20, region="eu-central-1"
+    ) as cloud:
+        cloud.set_job_durations(backup=60, copy=60)
+        _deploy(cloud)
         _let_things_fail(cloud)
         assert _run_policies(cloud) == ENDS
         _resolve_many(cloud)
@@ -120,13 +121,9 @@ def record(directory: Path) -> Recording:
         )
 
 
-def _deploy(cloud: LocalCloud, folder: Path) -> None:
-    configuration = folder / "tidemark.yaml"
+def _deploy(cloud: LocalCloud) -> None:
     ids = {name: one.id for name, one in cloud.file_systems.items()}
-    configuration.write_text(CONFIGURATION.format(**ids))
-    command = [sys.executable, "app.py", "--config", str(configuration), "--output", str(folder / "cdk.out")]
-    subprocess.run(command, cwd=SOURCES, check=True)
-    cloud.deploy(folder / "cdk.out")
+    cloud.deploy(assembly(CONFIGURATION.format(**ids)))
 
 
 def _let_things_fail(cloud: LocalCloud) -> None:

@@ -21,7 +21,7 @@ from localcloud.cloudformation.template import Values
 from localcloud.services.quotas import policy_size
 from tests.aws.account import SETTINGS
 from tests.infra import largest
-from tests.infra.conftest import synthesize
+from tests.infra.assemblies import assembly, checked_assembly
 from tests.infra.template import Template, resources
 from tidemark.aws import fargate
 from tidemark.aws.deployment import read_policy
@@ -108,12 +108,9 @@ class Deployment:
 
 
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
-def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    folder = tmp_path_factory.mktemp("largest")
-    path = folder / "tidemark.yaml"
-    path.write_text(largest.configuration(**CONFIGURATIONS[request.param]))
-    synthesize(path, folder / "cdk.out")
-    text = (folder / "cdk.out" / f"Tidemark-{'d' * 20}.template.json").read_text()
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    checked = checked_assembly(largest.configuration(**CONFIGURATIONS[request.param]))
+    text = (checked / f"Tidemark-{'d' * 20}.template.json").read_text()
     template = json.loads(text)
     values = Values(template=template, pseudo=PSEUDO, parameters={}, export=str, ssm=str, made=Anything())
     return Deployment(len(text.encode()), template, values.value(template))
@@ -237,8 +234,7 @@ def test_a_thousand_file_systems_are_deployed_and_can_change(tmp_path: Path, cou
     with LocalCloud.start(time_scale=0.01, region=largest.REGION) as cloud:
         for each in (MOST_FILE_SYSTEMS // count, MOST_FILE_SYSTEMS // count - 1):
             path.write_text(largest.configuration(policies=count, file_systems=each, vaults=1))
-            synthesize(path, tmp_path / str(each), checked=False)
-            cloud.deploy(tmp_path / str(each))
+            cloud.deploy(assembly(path.read_text()))
             assert deployed(cloud, path) == count * each
 
 

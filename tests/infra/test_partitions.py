@@ -7,7 +7,6 @@ tests/e2e/test_partitions.py runs sessions.
 from __future__ import annotations
 
 import ast
-import fcntl
 import json
 import re
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from infra.names import Names
 from infra.services import service
+from tests.infra.assemblies import assembly
 from tests.infra.conftest import CONFIGURATION
 from tidemark.aws.executions import console
 
@@ -44,19 +44,10 @@ def region(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def templates(region: str, shared: Path) -> str:
-    """Return the text of a deployment's templates. The first process synthesizes; the others wait."""
-    directory = shared / region
-    directory.mkdir(exist_ok=True)
-    finished = directory / "texts"
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            (directory / "tidemark.yaml").write_text(configuration(region))
-            unfinished = directory / "unfinished"
-            unfinished.write_text(_synthesized(directory / "tidemark.yaml", directory / "cdk.out"))
-            unfinished.rename(finished)
-    return finished.read_text()
+def templates(region: str) -> str:
+    """Return the text of a deployment's templates."""
+    paths = sorted(assembly(configuration(region)).glob("*.template.json"))
+    return json.dumps([json.loads(path.read_text()) for path in paths])
 
 
 def configuration(region: str) -> str:
@@ -66,39 +57,27 @@ def configuration(region: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if "eu-west-1" not in line)
 
 
-def _synthesized(file: Path, outdir: Path) -> str:
-    from infra.synthesis import application, compose
-    from tidemark.aws.regions import sdk_regions
-    from tidemark.policy.configuration import load
-
-    app = application(outdir=outdir)
-    compose(app, load(file, sdk_regions()))
-    app.synth()
-    found = [json.loads(path.read_text()) for path in sorted(outdir.glob("*.template.json"))]
-    return json.dumps(found)
+def test_nothing_that_is_deployed_names_a_partition(region: str) -> None:
+    assert set(PARTITION.findall(templates(region))) == set()
 
 
-def test_nothing_that_is_deployed_names_a_partition(region: str, shared: Path) -> None:
-    assert set(PARTITION.findall(templates(region, shared))) == set()
-
-
-def test_every_address_is_a_principal_or_of_the_regions_partition(region: str, shared: Path) -> None:
+def test_every_address_is_a_principal_or_of_the_regions_partition(region: str) -> None:
     """All others end with AWS::URLSuffix, which CloudFormation resolves."""
-    found = {text for text in ADDRESS.findall(templates(region, shared)) if not PRINCIPAL.fullmatch(text)}
+    found = {text for text in ADDRESS.findall(templates(region)) if not PRINCIPAL.fullmatch(text)}
     via_dynamodb = {f"dynamodb.{region}.{ending}" for ending in ENDINGS[region]}
     assert found == {*via_dynamodb, console(region).removeprefix("https://")}
 
 
 @pytest.mark.parametrize("other", ["us-gov-west-1", "cn-north-1"])
-def test_deployments_in_other_partitions_differ_in_nothing_else(other: str, shared: Path) -> None:
+def test_deployments_in_other_partitions_differ_in_nothing_else(other: str) -> None:
     """So the results of the other tests in this folder hold in these partitions, too."""
-    assert _without_region(other, shared) == _without_region("eu-central-1", shared)
+    assert _without_region(other) == _without_region("eu-central-1")
 
 
-def _without_region(region: str, shared: Path) -> str:
+def _without_region(region: str) -> str:
     via = json.dumps(Names(deployment="any", region=region).via_service("dynamodb"))
     text = (
-        templates(region, shared)
+        templates(region)
         .replace(console(region), "CONSOLE")
         .replace(via, "VIA")
         .replace(via.strip("[]"), "VIA")

@@ -11,6 +11,7 @@ import pytest
 
 from localcloud import LocalCloud, NotDeployed
 from localcloud.client.local_cloud import Fault
+from tests.infra import assemblies
 from tests.infra.conftest import CONFIGURATION
 
 MAIN, COPIES, SPARE = "Tidemark-cellar", "Tidemark-cellar-eu-west-1", "Tidemark-cellar-us-east-1"
@@ -30,19 +31,9 @@ FAILING = {
 
 
 @pytest.fixture(scope="module")
-def destroyed_wholly(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def destroyed_wholly() -> Path:
     """The assembly of a deployment that leaves nothing behind."""
-    from infra.synthesis import application, compose
-    from tidemark.aws.regions import sdk_regions
-    from tidemark.policy.configuration import load
-
-    directory = tmp_path_factory.mktemp("wholly")
-    configuration = directory / "tidemark.yaml"
-    configuration.write_text(CONFIGURATION + "keep_on_destroy: false\n")
-    app = application(outdir=directory / "cdk.out")
-    compose(app, load(configuration, sdk_regions()))
-    app.synth()
-    return directory / "cdk.out"
+    return assemblies.assembly(CONFIGURATION + "keep_on_destroy: false\n")
 
 
 @pytest.fixture

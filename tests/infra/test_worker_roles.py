@@ -12,7 +12,7 @@ from infra.file_systems import MOST_NAMED
 from infra.names import Names
 from infra.worker_roles import file_systems_by_worker
 from tests.infra import largest
-from tests.infra.conftest import synthesize
+from tests.infra.assemblies import assembly
 from tests.infra.judge import allows
 from tests.infra.recording import Recording
 from tests.infra.service_requests import protecting, requests_of_services
@@ -67,8 +67,7 @@ def test_many_file_systems_share_their_roles(tmp_path: Path, named: bool) -> Non
     count = MOST_NAMED if named else MOST_NAMED + 1
     path.write_text(largest.configuration(policies=1, file_systems=count, vaults=1))
     assert len(file_systems_by_worker(load(path, sdk_regions()).policies)["fargate"]) == count
-    synthesize(path, tmp_path / "out", checked=False)
-    text = (tmp_path / "out" / f"Tidemark-{'d' * 20}.template.json").read_text()
+    text = (assembly(path.read_text()) / f"Tidemark-{'d' * 20}.template.json").read_text()
     assert len(set(re.findall(r'"RoleName": ?"d{20}-task-fs-\w+"', text))) == (count if named else 0)
     shared = Names(deployment="d" * 20, region=largest.REGION).named("task-{file_system}")
     assert (shared in text) == named

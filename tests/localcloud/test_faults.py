@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,18 @@ def test_throttling_has_the_services_own_code() -> None:
     with pytest.raises(InjectedFault) as fault:
         faults.check("s3", "GetObject", "eu-central-1")
     assert (fault.value.code, fault.value.status) == ("SlowDown", 503)
+
+
+def test_a_delay_ends_when_its_fault_is_removed() -> None:
+    faults = Faults(ScaledClock())
+    faults.add(Fault(service="s3", operation="PutObject", action="delay", seconds=3600))
+    delayed = threading.Thread(target=faults.check, args=("s3", "PutObject", "eu-central-1"), daemon=True)
+    delayed.start()
+    delayed.join(0.2)
+    assert delayed.is_alive()
+    faults.clear()
+    delayed.join(30)
+    assert not delayed.is_alive()
 
 
 def test_a_kill_is_a_separate_error() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from localcloud import Fault, LocalCloud
-from localcloud.functions.pool import WARM
+from localcloud.core.cloud import WARM_FUNCTIONS
 from tests.localcloud.function_code import zipped
 
 CODE = """
@@ -164,7 +164,7 @@ def test_concurrent_calls_run_concurrently_and_few_processes_stay(function: Any,
         results = list(pool.map(lambda _: invoke(do="sleep", seconds=1.5), range(6)))
     assert all(error is None for error, _ in results)
     assert time.monotonic() - started < 8  # one after the other would be 9 s and more
-    assert len([process for process in cloud.processes() if process["kind"] == "function"]) <= WARM
+    assert len([process for process in cloud.processes() if process["kind"] == "function"]) <= WARM_FUNCTIONS
 
 
 def test_the_deadline_is_the_functions_own(function: Any) -> None:
