@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from tests.restore import trees
@@ -34,6 +34,7 @@ class Disk:
         on_conflict: str = "fail",
         destination: bytes = b"",
         suffix: bytes = trees.SUFFIX,
+        may_continue: Callable[[], None] = lambda: None,
     ) -> PlaceTotals:
         """Place; `reports` are then those of this call."""
         self.reports = []
@@ -45,7 +46,7 @@ class Disk:
             on_conflict=on_conflict,
             suffix=suffix,
             report=self.reports.append,
-            may_continue=lambda: None,
+            may_continue=may_continue,
         )
 
     def finish(self, items: Collection[bytes] = (b"",)) -> Finished:

@@ -29,7 +29,7 @@ class Marked(dict):
 def mark_of(path: Path) -> tuple[int, int]:
     """Return the mode and the time of a restored directory."""
     number = zlib.crc32(b"/".join(path))
-    return 0o500 | number % 64, 1_500_000_000_123_456_789 + number * 1_000_000_007
+    return 0o700 | number % 64, 1_500_000_000_123_456_789 + number * 1_000_000_007
 
 
 def build(directory: bytes, tree: Tree, *, restored: bool = False, path: Path = ()) -> None:
