@@ -242,6 +242,14 @@ def test_placing_again_reports_what_was_placed_before_and_what_was_never_restore
         assert sorted(place.reports, key=repr) == reports
 
 
+def test_a_placement_of_other_items_reports_only_those():
+    with disk({b"a": b"1", b"ab": b"2", b"d": {b"b": b"3", b"c": b"4"}}, {b"d": {}}) as place:
+        place.place([b"a", b"d/b"])
+        assert place.place([b"ab"]) == PlaceTotals(placed=1)
+        assert place.place([b"d"]) == PlaceTotals(placed=2, merged=1)
+        assert place.outcomes() == {b"d": "merged", b"d/b": "placed", b"d/c": "placed"}
+
+
 def test_what_conflicts_left_is_placed_with_another_policy():
     restored: trees.Tree = {b"d": {b"a": b"new", b"b": b"2"}, b"unwanted": {b"c": b"3"}}
     with disk(restored, {b"d": {b"a": b"old"}}) as place:
@@ -287,7 +295,7 @@ def test_an_entry_that_cannot_be_placed_stays_and_the_others_are_placed(monkeypa
         assert place.place([b"d", b"e"]) == PlaceTotals(failed=1, placed=2, merged=1)
         assert [report.reason for report in place.reports if report.path == b"d/bad"] == [os.strerror(errno)]
         assert [report.reason for report in place.reports if report.path == b"d"] == [
-            "1 entries in it were not placed"
+            "1 entry in it not placed"
         ]
         monkeypatch.setattr(os, "link", original)
         assert place.place([b"d", b"e"]) == PlaceTotals(placed=3, merged=1)

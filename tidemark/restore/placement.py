@@ -13,7 +13,7 @@ from typing import cast
 
 from tidemark.restore import moves
 from tidemark.restore.decision import decide
-from tidemark.restore.descriptors import Attributes, Descent, names_in, names_of, status_of
+from tidemark.restore.descriptors import Attributes, Descent, is_in, names_in, names_of, status_of
 from tidemark.restore.journal import Intent, joined
 from tidemark.restore.moves import Entry, LinkRefused, TargetChanged, name_with_suffix
 from tidemark.restore.outcomes import (
@@ -100,13 +100,14 @@ class Placement:
         return PlaceTotals(**self._counts)
 
     def resume(self, items: frozenset[bytes]) -> None:
-        """Complete the interrupted actions of earlier attempts, and report all that they completed."""
+        """Complete the interrupted actions of earlier attempts, and report what they completed of the items."""
 
         def on_done(intent: Intent) -> None:
             self._options.may_continue()
             if intent.path in items:
                 self._done.add(intent.path)
-            self._report(intent.path, intent.target, cast(Outcome, intent.outcome))
+            if is_in(intent.path, items):
+                self._report(intent.path, intent.target, cast(Outcome, intent.outcome))
 
         replayed = self._journal.replay(on_done)
         self._attributes = replayed.attributes
@@ -382,4 +383,5 @@ class Placement:
 
 
 def _left(number: int) -> str:
-    return f"{number:,} entries in it were not placed" if number else ""
+    """Return the reason that a merged directory still exists in the restored directory."""
+    return f"{number:,} {'entry' if number == 1 else 'entries'} in it not placed" if number else ""
