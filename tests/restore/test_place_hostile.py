@@ -25,6 +25,7 @@ from tests.restore.test_place_crashes import (
 from tidemark.restore import placement
 from tidemark.restore.outcomes import PlaceTotals
 
+DEEP = "d" * 100
 POLICIES = ("fail", "skip", "rename", "replace")
 
 
@@ -78,6 +79,7 @@ def test_a_backup_of_the_restored_directorys_name_is_not_placed_into_itself():
 
 def test_a_directory_that_is_exchanged_for_a_link_all_the_time_leads_nowhere_else(monkeypatch):
     monkeypatch.setattr(placement, "CHUNK", 4)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
     restored: trees.Tree = {b"d": {b"e": {b"%d" % number: b"%d" % number for number in range(300)}}}
     live: trees.Tree = {b"d": {b"e": {}}, b"outside": {b"e": {}}}
     with disk(restored, live) as place:
@@ -182,8 +184,8 @@ def make_deep(directory: bytes, depth: int, content: bytes) -> None:
         file = os.open(content + b"%d" % level, os.O_CREAT | os.O_WRONLY, dir_fd=fd)
         os.write(file, content)
         os.close(file)
-        os.mkdir(b"deep", dir_fd=fd)
-        below = os.open(b"deep", os.O_RDONLY, dir_fd=fd)
+        os.mkdir(DEEP, dir_fd=fd)
+        below = os.open(DEEP, os.O_RDONLY, dir_fd=fd)
         os.close(fd)
         fd = below
     os.close(fd)
@@ -194,18 +196,18 @@ def depths_of_files(directory: bytes) -> list[int]:
     fd = os.open(directory, os.O_RDONLY)
     while True:
         names = os.listdir(fd)
-        depths += [depth] * sum(name != "deep" for name in names)
-        if "deep" not in names:
+        depths += [depth] * sum(name != DEEP for name in names)
+        if DEEP not in names:
             os.close(fd)
             return depths
-        below = os.open("deep", os.O_RDONLY, dir_fd=fd)
+        below = os.open(DEEP, os.O_RDONLY, dir_fd=fd)
         os.close(fd)
         fd, depth = below, depth + 1
 
 
 def test_a_merge_deeper_than_a_path_and_than_the_limit_of_descriptors(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    depth = 1200
+    depth = 200
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with disk({b"d": {}, b"unwanted": {}}, {b"d": {}}) as place:
         make_deep(place.restored + b"/d", depth, b"restored")

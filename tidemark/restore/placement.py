@@ -100,7 +100,7 @@ class Placement:
         return PlaceTotals(**self._counts)
 
     def resume(self, items: frozenset[bytes]) -> None:
-        """Complete the interrupted actions of earlier attempts, and report what they completed of the items."""
+        """Complete interrupted actions of earlier attempts; report all that was done with the items."""
 
         def on_done(intent: Intent) -> None:
             self._options.may_continue()
@@ -127,8 +127,10 @@ class Placement:
         *above, name = names_of(intent.path)
         try:
             self._source.go_to(above)
-        except FileNotFoundError:
-            return True
+        except OSError as error:
+            if error.errno not in {*NO_DIRECTORY, ENOENT}:
+                raise
+            return True  # only the holder of the lock, an earlier attempt, removes directories
         *target_above, target_name = names_of(intent.target)
         try:
             self._target.go_to(target_above)
