@@ -24,6 +24,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Sequence
+from errno import EACCES, EAGAIN
 from typing import Any
 
 from tidemark.errors import WorkerCannotRun, WorkerStopped
@@ -73,8 +74,10 @@ class Journal:
         self._fd = fd
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(fd)
+            if error.errno not in (EACCES, EAGAIN):
+                raise
             raise WorkerStopped(
                 "another worker is placing the files of this restore; wait until it has ended, and retry"
             ) from error

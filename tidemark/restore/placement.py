@@ -13,7 +13,7 @@ from typing import cast
 
 from tidemark.restore import moves
 from tidemark.restore.decision import decide
-from tidemark.restore.descriptors import Attributes, Descent, names_in, names_of, status_of
+from tidemark.restore.descriptors import Attributes, Descent, is_in, names_in, names_of, status_of
 from tidemark.restore.journal import Intent, joined
 from tidemark.restore.moves import Entry, LinkRefused, TargetChanged, name_with_suffix
 from tidemark.restore.outcomes import (
@@ -100,13 +100,14 @@ class Placement:
         return PlaceTotals(**self._counts)
 
     def resume(self, items: frozenset[bytes]) -> None:
-        """Complete the interrupted actions of earlier attempts, and report all that they completed."""
+        """Complete interrupted actions of earlier attempts; report all that was done with the items."""
 
         def on_done(intent: Intent) -> None:
             self._options.may_continue()
             if intent.path in items:
                 self._done.add(intent.path)
-            self._report(intent.path, intent.target, cast(Outcome, intent.outcome))
+            if is_in(intent.path, items):
+                self._report(intent.path, intent.target, cast(Outcome, intent.outcome))
 
         replayed = self._journal.replay(on_done)
         self._attributes = replayed.attributes
@@ -126,8 +127,10 @@ class Placement:
         *above, name = names_of(intent.path)
         try:
             self._source.go_to(above)
-        except FileNotFoundError:
-            return True
+        except OSError as error:
+            if error.errno not in {*NO_DIRECTORY, ENOENT}:
+                raise
+            return True  # only the holder of the lock, an earlier attempt, removes directories
         *target_above, target_name = names_of(intent.target)
         try:
             self._target.go_to(target_above)
@@ -147,7 +150,7 @@ class Placement:
             return
         self._options.may_continue()
         try:
-            self._enter_both(above)
+            self._enter_both(above, waiting)
         except Stays as stays:
             for name in waiting:
                 self._stay(directory, name, stays)
@@ -158,7 +161,7 @@ class Placement:
         """Place the entries of the restored directory, which itself stays."""
         directory = self._directory(b"", ())
         try:
-            self._enter_both(())
+            self._enter_both((), ())
             names = names_in(self._source.fd)
         except Stays as stays:
             self._stay(directory, b"", stays)
@@ -179,14 +182,22 @@ class Placement:
     def _directory(self, path: bytes, names: Sequence[bytes]) -> _Directory:
         return _Directory(path, joined(b"/".join(self._options.destination), path), iter(names))
 
-    def _enter_both(self, above: Sequence[bytes]) -> None:
+    def _enter_both(self, above: Sequence[bytes], names: Sequence[bytes]) -> None:
         try:
             self._source.go_to(above)
         except OSError as error:
             if error.errno in {*NO_DIRECTORY, ENOENT}:
                 raise Stays("failed", NOT_RESTORED) from error
             raise failed(error) from error
+        if names and not any(self._exists(name) for name in names):
+            raise Stays("failed", NOT_RESTORED)  # before directories are created for nothing
         self._directories.go_to(above, self._source)
+
+    def _exists(self, name: bytes) -> bool:
+        try:
+            return status_of(name, self._source.fd) is not None
+        except OSError:
+            return True  # which placing it reports
 
     def _walk(self, first: _Directory) -> None:
         """Place the entries of a directory, and of those below it that are merged."""
@@ -374,4 +385,5 @@ class Placement:
 
 
 def _left(number: int) -> str:
-    return f"{number:,} entries in it were not placed" if number else ""
+    """Return the reason that a merged directory still exists in the restored directory."""
+    return f"{number:,} {'entry' if number == 1 else 'entries'} in it not placed" if number else ""
