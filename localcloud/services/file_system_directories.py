@@ -21,9 +21,12 @@ _LOCK = threading.Lock()  # a copy is made once, however many writers request it
 
 
 def readable_directory(cloud: Cloud, file_system_id: str) -> Path:
-    """Return the root directory of a file system, for programs that only read it."""
-    with _LOCK:
-        return _directory(cloud, file_system_id)
+    """Return the root directory of a file system, for programs that only read it.
+
+    Does not wait for a copy that is being made. The programs are processes of the user: nothing but their own
+    code keeps them from writing.
+    """
+    return _directory(cloud, file_system_id)
 
 
 def writable_directory(cloud: Cloud, file_system_id: str) -> Path:
@@ -62,11 +65,12 @@ def remove_private_directories(cloud: Cloud) -> None:
 
 
 def _directory(cloud: Cloud, file_system_id: str) -> Path:
-    if file_system_id not in cloud.file_systems:
+    known = cloud.file_systems.get(file_system_id)
+    if known is None:
         private = _private(cloud, file_system_id)
         private.mkdir(parents=True, exist_ok=True)
-        cloud.file_systems[file_system_id] = private
-    return cloud.file_systems[file_system_id]
+        known = cloud.file_systems.setdefault(file_system_id, private)
+    return known
 
 
 def _private(cloud: Cloud, file_system_id: str) -> Path:
