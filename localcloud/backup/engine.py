@@ -89,6 +89,7 @@ class JobEngine:
         self.cloud, self.durations = cloud, durations
         self.workers: dict[type[Job], Worker] = {}
         self.saved: Callable[[Job], None] = lambda _: None
+        self.observed: Callable[[Job], None] = lambda _: None  # as `saved`, for jobs of this run
         self._jobs: dict[str, Job] = {}
         self._work: dict[str, Work] = {}
         self._lock = threading.RLock()
@@ -274,6 +275,7 @@ class JobEngine:
     def _save(self, job: Job) -> None:
         self._jobs[job.id] = job
         self.saved(job)
+        self.observed(job)
 
 
 def _same_token(known: Job, job: J) -> TypeGuard[J]:

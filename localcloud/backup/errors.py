@@ -52,6 +52,12 @@ class InvalidResourceState(BackupError):
     shape = "InvalidResourceStateException"
 
 
+class AlreadyExists(BackupError):
+    """There is a resource of this name."""
+
+    shape = "AlreadyExistsException"
+
+
 class LimitExceeded(BackupError):
     """A quota is exceeded."""
 

@@ -148,6 +148,7 @@ class RestoreJob(Job):
     copies_tags: bool = False  # of the recovery point to the new file system
     expected_minutes: int = 1
     plan_arn: str | None = None  # of the restore testing plan that started it
+    validation_hours: int = 0  # after its completion
     validation_status: str | None = None
     validation_message: str | None = None
     deletion_status: str | None = None

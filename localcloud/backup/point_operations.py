@@ -157,7 +157,7 @@ class PointOperations:
             return dict(point.tags)
         if ":backup-vault:" in arn:
             vault_named(call.account_id, call.region, parse_vault_arn(arn).name)
-        elif ":backup-plan:" not in arn:
+        elif ":backup-plan:" not in arn and ":restore-testing-plan:" not in arn:
             raise InvalidParameterValue(f"Invalid ARN: {arn!r}")
         return dict(backend.list_tags(arn))
 

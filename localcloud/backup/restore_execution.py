@@ -47,6 +47,7 @@ from localcloud.core.trees import NotCopied
 from localcloud.services.file_system_directories import writable_directory
 
 RESTORED, FAILED, FRAGMENTS = "aws-backup-restore", "aws-backup-failed-restore", "aws-backup-lost+found"
+TEST_TAG = "awsbackup-restore-test"  # of file systems that restore testing plans create
 WRONG_KEY = (
     "The specified AWS KMS key ARN does not exist, is not enabled or you do not have permissions to "
     "access it."
@@ -113,7 +114,9 @@ class RestoreWork:
         return size
 
     def _create(self, job: RestoreJob, new: NewFileSystem, point: RecoveryPoint) -> FileSystemArn:
-        tags = point.tags if job.copies_tags else {}
+        tags = dict(point.tags) if job.copies_tags else {}
+        if job.plan_arn:
+            tags[TEST_TAG] = job.plan_arn.rpartition(":")[2]
         unborn = FileSystemArn(job.region, job.account, "*")
         check_permissions(job.role_arn, unborn, (*CREATE, *(TAG if tags else ())))
         if new.creation_token is None:

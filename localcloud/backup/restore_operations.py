@@ -56,7 +56,13 @@ class RestoreOperations:
         return {"RestoreJobId": job.id}
 
     def start(
-        self, point: RecoveryPoint, params: dict[str, Any], *, region: str, plan_arn: str | None = None
+        self,
+        point: RecoveryPoint,
+        params: dict[str, Any],
+        *,
+        region: str,
+        plan_arn: str | None = None,
+        validation_hours: int = 0,
     ) -> RestoreJob:
         """Start a job for StartRestoreJob's `params`; raises InvalidParameterValue for their metadata.
 
@@ -89,6 +95,7 @@ class RestoreOperations:
                 copies_tags=bool(params.get("CopySourceTagsToRestoredResource")),
                 expected_minutes=max(1, round(self.engine.durations.restore / 60)),
                 plan_arn=plan_arn,
+                validation_hours=validation_hours,
             )
         )
 

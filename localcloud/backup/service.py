@@ -19,11 +19,16 @@ from localcloud.backup.jobs_store import load_jobs, save_job
 from localcloud.backup.point_operations import PointOperations
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
+from localcloud.backup.restore_events import RestoreEvents
 from localcloud.backup.restore_execution import RestoreWork
 from localcloud.backup.restore_operations import RestoreOperations
+from localcloud.backup.restore_testing_plans import TestingPlans
+from localcloud.backup.restore_testing_runs import TestingRuns
 from localcloud.backup.shapes import check_answer, check_request
 from localcloud.backup.vault_policies import VaultPolicies
 from localcloud.core.cloud import ApiCall, Cloud, Operation
+from localcloud.core.role_clients import Clients
+from localcloud.services.event_bridge import EventBus
 
 
 def install(cloud: Cloud, durations: Durations | None = None) -> None:
@@ -73,6 +78,24 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DeleteBackupVault": held.delete_vault,
         "DescribeRegionSettings": settings.describe,
         "UpdateRegionSettings": settings.update,
+    }
+    events = RestoreEvents(cloud, EventBus(cloud, Clients(cloud)))
+    engine.observed = lambda job: events.saved(job) if isinstance(job, RestoreJob) else None
+    plans = TestingPlans(cloud)
+    runs = TestingRuns(cloud, engine, points, restores, plans)
+    operations |= {
+        "CreateRestoreTestingPlan": plans.create_plan,
+        "UpdateRestoreTestingPlan": plans.update_plan,
+        "GetRestoreTestingPlan": plans.get_plan,
+        "ListRestoreTestingPlans": plans.list_plans,
+        "DeleteRestoreTestingPlan": plans.delete_plan,
+        "CreateRestoreTestingSelection": plans.create_selection,
+        "UpdateRestoreTestingSelection": plans.update_selection,
+        "GetRestoreTestingSelection": plans.get_selection,
+        "ListRestoreTestingSelections": plans.list_selections,
+        "DeleteRestoreTestingSelection": plans.delete_selection,
+        "GetRestoreTestingInferredMetadata": runs.inferred_metadata,
+        "PutRestoreValidationResult": runs.put_validation_result,
     }
     policies = VaultPolicies(points)
     operations |= {

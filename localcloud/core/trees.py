@@ -56,7 +56,9 @@ def copy_tree(
 
     threading.Thread(target=stop_child, daemon=True).start()
     try:
-        output = child.popen.stdout.read() if child.popen.stdout else b""
+        assert child.popen.stdout is not None  # noqa: S101  # a pipe, see above
+        with child.popen.stdout as pipe:
+            output = pipe.read()
         code = processes.wait(child)
     finally:
         finished.set()

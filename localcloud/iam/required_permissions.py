@@ -7,6 +7,7 @@ Permissions that the reference does not list are in documented_permissions.py an
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,16 +23,35 @@ PASSED_ROLES = {
     ("backup", "StartBackupJob"): (("IamRoleArn",), "backup.amazonaws.com"),
     ("backup", "StartCopyJob"): (("IamRoleArn",), "backup.amazonaws.com"),
     ("backup", "StartRestoreJob"): (("IamRoleArn",), "backup.amazonaws.com"),
+    ("backup", "CreateRestoreTestingSelection"): (("IamRoleArn",), "backup.amazonaws.com"),
+    ("backup", "UpdateRestoreTestingSelection"): (("IamRoleArn",), "backup.amazonaws.com"),
 }
 TAGGED = {  # by the parameter that holds the tags; the resource has no id yet
     ("ecs", "RegisterTaskDefinition"): ("tags", "ecs:TagResource", "task-definition/{family}:0"),
     ("ecs", "RunTask"): ("tags", "ecs:TagResource", "task/{cluster}/new"),
     ("backup", "StartBackupJob"): ("RecoveryPointTags", "backup:TagResource", "recovery-point:new"),
+    ("backup", "CreateRestoreTestingPlan"): (
+        "Tags",
+        "backup:TagResource",
+        "restore-testing-plan:{RestoreTestingPlanName}-new",
+    ),
     ("efs", "CreateFileSystem"): ("Tags", "elasticfilesystem:TagResource", "file-system/new"),
 }
 # Service-linked roles that a service creates on behalf of the caller if missing; checked as if they were
 # missing. Source: AWS Backup Developer Guide, "Using service-linked roles for AWS Backup".
-LINKED_ROLES = {("backup", "StartBackupJob"): ("backup.amazonaws.com", "AWSServiceRoleForBackup")}
+LINKED_ROLES = {
+    ("backup", "StartBackupJob"): ("backup.amazonaws.com", "AWSServiceRoleForBackup"),
+    ("backup", "CreateRestoreTestingPlan"): (
+        "restore-testing.backup.amazonaws.com",
+        "AWSServiceRoleForBackupRestoreTesting",
+    ),
+}
+# Structures whose members count as parameters of the call.
+NESTED = {
+    ("backup", "CreateRestoreTestingPlan"): "RestoreTestingPlan",
+    ("backup", "CreateRestoreTestingSelection"): "RestoreTestingSelection",
+    ("backup", "UpdateRestoreTestingSelection"): "RestoreTestingSelection",
+}
 OF_A_CLUSTER = {"RunTask", "ListTasks", "DescribeTasks", "StopTask"}
 OF_A_PREFIX = {"ListObjects", "ListObjectsV2", "ListObjectVersions"}
 
@@ -51,6 +71,8 @@ def checks_of(
 ) -> Iterator[Check]:
     """Return the checks of a call by `account` in `region`; `text` is its path, query and body."""
     params = {**parameters_of(text), **labels}
+    nested = params.get(NESTED.get((service, operation), ""))
+    params |= nested if isinstance(nested, dict) else {}
     if (service, operation) == ("ec2", "RunInstances"):
         yield from _instances(params, account, region)
         return
@@ -88,7 +110,8 @@ def checks_of(
         )
     tags, action, named = TAGGED.get((service, operation), ("", "", ""))
     if params.get(tags):
-        of = named.format(family=params.get("family"), cluster=_last(params.get("cluster", "default")))
+        cluster = _last(params.get("cluster", "default"))
+        of = named.format_map(defaultdict(str, {**params, "cluster": cluster}))
         arn = regional_arn(PREFIXES.get(service, service), region, account, of)
         yield Check(action=action, resource=arn, implied=True)
 
@@ -113,6 +136,10 @@ def _resources(
             return [regional_arn("ec2", region, account, f"instance/{one}") for one in instances]
         case "backup", "StartCopyJob" | "StartRestoreJob":
             return [str(params.get("RecoveryPointArn", "*"))]
+        case "backup", _ if "RestoreTestingPlanName" in params:
+            # the end of a plan's ARN is known only to AWS
+            name = f"restore-testing-plan:{params['RestoreTestingPlanName']}-new"
+            return [regional_arn("backup", region, account, name)]
         case "ssm", "GetParameters":
             names = params.get("Names")
             named = names if isinstance(names, list) else []

@@ -13,7 +13,7 @@ from typing import Any
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.role_clients import Clients
-from localcloud.scheduler.expressions import BadExpression, check
+from localcloud.core.schedule_expressions import BadExpression, check
 from localcloud.scheduler.targets import Targets
 from localcloud.scheduler.ticker import Ticker
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import Cloud
-from localcloud.scheduler.expressions import BadExpression, next_time
+from localcloud.core.schedule_expressions import BadExpression, next_time
 from localcloud.scheduler.targets import Schedule, Targets
 
 LOOK_SECONDS = 0.2  # real seconds

@@ -21,9 +21,17 @@ _LOCK = threading.Lock()  # a copy is made once, however many writers request it
 
 
 def readable_directory(cloud: Cloud, file_system_id: str) -> Path:
-    """Return the root directory of a file system, for programs that only read it."""
-    with _LOCK:
-        return _directory(cloud, file_system_id)
+    """Return the root directory of a file system, for programs that only read it.
+
+    Does not wait for a copy that is being made. The programs are processes of the user: nothing but their own
+    code keeps them from writing.
+    """
+    known = cloud.file_systems.get(file_system_id)
+    if known is None:
+        private = _private(cloud, file_system_id)
+        private.mkdir(parents=True, exist_ok=True)
+        known = cloud.file_systems.setdefault(file_system_id, private)
+    return known
 
 
 def writable_directory(cloud: Cloud, file_system_id: str) -> Path:
@@ -32,7 +40,7 @@ def writable_directory(cloud: Cloud, file_system_id: str) -> Path:
     Raises trees.NotCopied, for example if the disk is full.
     """
     with _LOCK:
-        directory, private = _directory(cloud, file_system_id), _private(cloud, file_system_id)
+        directory, private = readable_directory(cloud, file_system_id), _private(cloud, file_system_id)
         if cloud.writable or directory == private:
             return directory
         partial = private.with_name(f"{private.name}.partial")
@@ -59,14 +67,6 @@ def forget_directory(cloud: Cloud, file_system_id: str) -> None:
 def remove_private_directories(cloud: Cloud) -> None:
     """Remove what an earlier run with the same state directory left: its file systems no longer exist."""
     remove_tree(cloud.state_dir / "file-systems")
-
-
-def _directory(cloud: Cloud, file_system_id: str) -> Path:
-    if file_system_id not in cloud.file_systems:
-        private = _private(cloud, file_system_id)
-        private.mkdir(parents=True, exist_ok=True)
-        cloud.file_systems[file_system_id] = private
-    return cloud.file_systems[file_system_id]
 
 
 def _private(cloud: Cloud, file_system_id: str) -> Path:

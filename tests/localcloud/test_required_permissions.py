@@ -109,3 +109,37 @@ def test_an_instance_asks_for_everything_that_it_touches() -> None:
 )
 def test_a_malformed_call_is_recorded_all_the_same(service: str, operation: str, body: str) -> None:
     assert asked(service, operation, body)
+
+
+def test_a_restore_is_checked_on_its_point_and_passes_its_role() -> None:
+    point = f"arn:aws:backup:{OF}recovery-point:1"
+    own, passed = asked("backup", "StartRestoreJob", {"RecoveryPointArn": point, "IamRoleArn": ROLE})
+    assert (own.action, own.resource) == ("backup:StartRestoreJob", point)
+    assert (passed.action, passed.resource) == ("iam:PassRole", ROLE)
+
+
+def test_a_restore_testing_plan_is_checked_by_its_name_and_its_selection_passes_a_role() -> None:
+    plan = f"arn:aws:backup:{OF}restore-testing-plan:nightly-"
+    body = {"RestoreTestingPlan": {"RestoreTestingPlanName": "nightly"}, "Tags": {"k": "v"}}
+    own, linked, tagged = asked("backup", "CreateRestoreTestingPlan", body)
+    assert own.resource.startswith(plan)
+    assert linked.resource.endswith("AWSServiceRoleForBackupRestoreTesting")
+    assert (tagged.action, tagged.resource.startswith(plan)) == ("backup:TagResource", True)
+    own, passed = asked(
+        "backup",
+        "CreateRestoreTestingSelection",
+        {"RestoreTestingSelection": {"IamRoleArn": ROLE}},
+        RestoreTestingPlanName="nightly",
+    )
+    assert own.resource.startswith(plan)
+    assert (passed.action, passed.resource) == ("iam:PassRole", ROLE)
+
+
+def test_a_file_system_that_is_created_with_tags_is_tagged() -> None:
+    tagged = {"CreationToken": "t", "Tags": [{"Key": "k", "Value": "v"}]}
+    actions = {check.action for check in asked("efs", "CreateFileSystem", tagged)}
+    assert {"elasticfilesystem:CreateFileSystem", "elasticfilesystem:TagResource"} <= actions
+    without = {check.action for check in asked("efs", "CreateFileSystem", {"CreationToken": "t"})}
+    assert "elasticfilesystem:TagResource" not in without
+    (check,) = asked("efs", "TagResource", ResourceId="fs-01234567")
+    assert check.resource == f"arn:aws:elasticfilesystem:{OF}file-system/fs-01234567"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from localcloud.scheduler.expressions import next_time
+from localcloud.core.schedule_expressions import next_time
 from tidemark.policy.policy import Schedule
 from tidemark.policy.schedule import cron_expression, rate_expression
 from tidemark.policy.windows import shortest_interval_minutes, start_window_minutes

@@ -9,6 +9,7 @@ from localcloud.cloudformation.types.identity import IDENTITY
 from localcloud.cloudformation.types.messaging import MESSAGING
 from localcloud.cloudformation.types.network import NETWORK
 from localcloud.cloudformation.types.operation import OPERATION
+from localcloud.cloudformation.types.restore_testing import RESTORE_TESTING
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     **COMPUTE,
@@ -17,6 +18,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     **MESSAGING,
     **NETWORK,
     **OPERATION,
+    **RESTORE_TESTING,
 }
 
 # Accepted without effect: no program in the local cloud could observe them.

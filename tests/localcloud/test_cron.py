@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from localcloud import LocalCloud
-from localcloud.scheduler.cron import Cron
+from localcloud.core.cron import Cron
 from tidemark.policy.occurrence import comes_after, days_of, last_year
 from tidemark.policy.schedule import cron_expression
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.scheduler.expressions import BadExpression, next_time
+from localcloud.core.schedule_expressions import BadExpression, next_time
 
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # a Sunday
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from localcloud.scheduler.cron import Cron
+from localcloud.core.cron import Cron
 
 UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
