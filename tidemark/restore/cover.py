@@ -169,38 +169,46 @@ class _Merger:
         self._bytes: Counter[str] = Counter()
         for path, request in requests.items():
             self._add(path, 1, request.entries, request.bytes)
-        # Entries become outdated when a merge changes the number of requests below the directory.
-        self._queue = [
-            (self._price(path), path, number) for path, number in self._below.items() if number > 1
-        ]
-        heapq.heapify(self._queue)
+        self._queue: list[tuple[float, int, str]] = []
 
     def fitted(self, limits: Limits) -> dict[str, Request]:
         """Return requests that need no more jobs than allowed. One request always fits."""
         most = limits.most_jobs * limits.most_items
         while True:
-            while self.count > max(most, 1):
-                self._merge_cheapest()
+            # Prices rise as fewer requests remain to be saved: an outdated one is only looked at too early.
+            self._queue = [
+                self._queued(path, self.count) for path, number in self._below.items() if number > 1
+            ]
+            heapq.heapify(self._queue)
+            while (excess := self.count - max(most, 1)) > 0:
+                self._merge(self._cheapest(excess))
             requests = self._current()
             if len(batches(sorted(requests, key=path_order), limits)) <= limits.most_jobs:
                 return requests
             most = self.count * 9 // 10  # long paths: the metadata is full before the number of items is
 
-    def _merge_cheapest(self) -> None:
+    def _cheapest(self, excess: int) -> str:
+        """Return the directory with the lowest price that is not below a merged one."""
         while True:
-            _, path, number = heapq.heappop(self._queue)
-            if self._below[path] == number and not any(above in self._merged for above in _above(path)):
-                break
-        entries, size = self._entries[path], self._bytes[path]
+            queued = heapq.heappop(self._queue)
+            path = queued[-1]
+            if self._below[path] < 2 or any(above in self._merged for above in _above(path)):
+                continue
+            now = self._queued(path, excess)
+            if now <= queued:
+                return path
+            heapq.heappush(self._queue, now)
+
+    def _merge(self, path: str) -> None:
         whole = self._whole(path)
         self._merged[path] = whole
-        self.count -= number - 1
+        saved = self._below[path] - 1
+        self.count -= saved
+        self._add(path, -saved, whole.entries - self._entries[path], whole.bytes - self._bytes[path])
         self._below[path] = 1
-        self._add(path, 1 - number, whole.entries - entries, whole.bytes - size)
         for directory in _above(path):
             if self._below[directory] > 1:
-                item = (self._price(directory), directory, self._below[directory])
-                heapq.heappush(self._queue, item)
+                heapq.heappush(self._queue, self._queued(directory, self.count))
 
     def _add(self, path: str, requests: int, entries: int, size: int) -> None:
         for directory in _above(path):
@@ -208,11 +216,15 @@ class _Merger:
             self._entries[directory] += entries
             self._bytes[directory] += size
 
-    def _price(self, path: str) -> float:
-        """Return the added time of requesting a directory, for each request that this saves."""
+    def _queued(self, path: str, excess: int) -> tuple[float, int, str]:
+        """Return the price of requesting a directory instead of all requests below it, to order by.
+
+        It is the added time for each request that this saves, of which no more than `excess` count. Of equal
+        ones, a directory precedes those above it.
+        """
         whole = self._whole(path)
         more = (whole.entries - self._entries[path]) * _ENTRY + (whole.bytes - self._bytes[path]) * _BYTE
-        return more / (self._below[path] - 1)
+        return more / min(self._below[path] - 1, excess), -len(path), path
 
     def _whole(self, path: str) -> Request:
         return _request(path, self._subtrees, self._entries[path], self._bytes[path])
