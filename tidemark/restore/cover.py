@@ -33,6 +33,7 @@ from tidemark.restore.plan import Item, outermost, path_order
 METADATA_BYTES = 190_000  # for the paths of a job; AWS allows 200 KB, of which other keys need some hundred
 MOST_JOBS = 20  # for one recovery point, by default
 _ROOT = "/"
+_MOST_BYTES = 12  # of a character in `_metadata_bytes`: two surrogates, each escaped
 # The documented speeds, 1,500 files/s and 200 MB/s, as costs in units of 1/600,000,000 second.
 _ENTRY, _BYTE = 400_000, 3
 
@@ -84,7 +85,9 @@ def requestable(path: str, limits: Limits) -> str:
         names = path.split("/")
         valid = next((number for number, name in enumerate(names) if not is_utf8(unescape(name))), len(names))
         path = "/".join(names[:valid]) or _ROOT
-    while len("[]") + _metadata_bytes(path) > limits.most_bytes and path != _ROOT:
+    while _MOST_BYTES * len(path) + len('[""],') > limits.most_bytes and path != _ROOT:
+        if len("[]") + _metadata_bytes(path) <= limits.most_bytes:
+            break
         path = _parent_of(path)
     return path
 
@@ -128,7 +131,9 @@ def _measured(
     size: Counter[str] = Counter()
     requested = frozenset(paths)
     for item in items:
-        path = next(each for each in (item.path, *_above(item.path)) if each in requested)
+        path = item.path
+        while path not in requested:
+            path = _parent_of(path)
         entries[path] += item.entries
         size[path] += item.bytes
     return {path: _request(path, subtrees, entries[path], size[path]) for path in paths}
