@@ -33,6 +33,12 @@ def read_files(names: Names, file_systems: Collection[str]) -> list[Grant]:
     )
 
 
+def write_files(names: Names, file_systems: Collection[str]) -> list[Grant]:
+    """Return the grant to mount a deployment's file systems and change all files."""
+    operations = ("ClientMount", "ClientWrite", "ClientRootAccess")
+    return on_file_systems(names, file_systems, *operations, conditions=VIA_MOUNT_TARGET)
+
+
 def on_file_systems(
     names: Names,
     file_systems: Collection[str],

@@ -12,17 +12,23 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
 from infra.file_systems import on_file_systems
-from infra.grants import Grant
+from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 from infra.notifications import Notifications
 from infra.records import Records
 from infra.repository import Repository
 from infra.workers import Workers
-from tidemark.aws.workers import DEPLOYMENT_TAG, INDEX_TAG
+from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
-from tidemark.sessions.schema import BY_MONTH, INDEXES, LEASES, RUNNING, SESSIONS
-
-NO_LEVEL = "These actions have no resource level in IAM."
+from tidemark.sessions.schema import (
+    BY_MONTH,
+    INDEXES,
+    LEASES,
+    RESTORES,
+    RESTORES_RUNNING,
+    RUNNING,
+    SESSIONS,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,7 @@ class FunctionGrants:
                 resources=(self.names.service_linked_role_arn("backup", "AWSServiceRoleForBackup"),),
                 conditions={"StringEquals": {"iam:AWSServiceName": "backup.amazonaws.com"}},
             ),
-            self._pass(self.backup_role, "backup.amazonaws.com"),
+            pass_role(self.backup_role, "backup.amazonaws.com"),
         ]
 
     def start_copy(self) -> list[Grant]:
@@ -140,7 +146,7 @@ class FunctionGrants:
                 resources=(self.names.recovery_point_arns(self.names.region),),
                 why_pattern="AWS Backup generates the ids of recovery points.",
             ),
-            self._pass(self.backup_role, "backup.amazonaws.com"),
+            pass_role(self.backup_role, "backup.amazonaws.com"),
         ]
 
     def poll_backup_jobs(self) -> list[Grant]:
@@ -168,87 +174,10 @@ class FunctionGrants:
                 resources=(
                     self.names.execution_arns("indexing-session"),
                     self.names.execution_arns("backup-session"),
+                    self.names.execution_arns("restore-session"),
                 ),
                 why_pattern="Executions are named at run time; limited to this deployment's state machines.",
             )
-        ]
-
-    def find_network(self) -> list[Grant]:
-        """Find a subnet and a security group for the worker, from the mount targets."""
-        return [
-            *self._on_file_systems("DescribeMountTargets", "DescribeMountTargetSecurityGroups"),
-            Grant(
-                actions=("ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            ),
-            # EFS calls EC2 on behalf of its caller. Source: EFS API Reference,
-            # DescribeMountTargetSecurityGroups.
-            Grant(actions=("ec2:DescribeNetworkInterfaceAttribute",), resources=("*",), why_pattern=NO_LEVEL),
-            Grant(
-                actions=("ec2:DescribeRouteTables", "ec2:DescribeVpcEndpoints"),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            ),
-        ]
-
-    def register_task(self) -> list[Grant]:
-        """Register the task definition that mounts the file system."""
-        roles = self.workers.roles
-        return [
-            Grant(
-                actions=("ecs:RegisterTaskDefinition", "ecs:TagResource"),
-                resources=(self._task_definitions(),),
-                why_pattern="Task definitions get their ARN at run time; limited to this deployment.",
-            ),
-            roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
-            self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
-        ]
-
-    def launch(self) -> list[Grant]:
-        """Run one Fargate task or one EC2 instance with this deployment's tag."""
-        roles = self.workers.roles
-        return [
-            Grant(
-                actions=("ecs:RunTask",),
-                resources=(self._task_definitions(),),
-                conditions=self._in_cluster(),
-                why_pattern="Task definitions get their ARN at run time; limited to this deployment.",
-            ),
-            Grant(
-                actions=("ecs:TagResource",),
-                resources=(self._tasks(),),
-                why_pattern="ECS generates the ids of tasks; limited to this deployment's cluster.",
-            ),
-            roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
-            self._pass(self.workers.execution_role, "ecs-tasks.amazonaws.com"),
-            *self._launch_instance(),
-        ]
-
-    def remove_workers(self) -> list[Grant]:
-        """Find and stop workers of this deployment."""
-        return [
-            Grant(
-                actions=("ecs:ListTasks",),
-                resources=("*",),
-                conditions=self._in_cluster(),
-                why_pattern="A condition restricts ecs:ListTasks; Fargate has no container instances.",
-            ),
-            Grant(
-                actions=("ecs:DescribeTasks", "ecs:StopTask"),
-                resources=(self._tasks(),),
-                why_pattern="ECS generates the ids of tasks; limited to this deployment's cluster.",
-            ),
-            Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
-            Grant(
-                actions=("ec2:TerminateInstances",),
-                resources=(self.names.arn("ec2", "instance/*"),),
-                conditions={
-                    "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment},
-                    "Null": {f"aws:ResourceTag/{INDEX_TAG}": "false"},
-                },
-                why_pattern="EC2 generates the ids of instances; limited to this deployment's tags.",
-            ),
         ]
 
     def fail_workers(self) -> list[Grant]:
@@ -256,60 +185,9 @@ class FunctionGrants:
         return [
             Grant(
                 actions=("states:SendTaskFailure",),
-                resources=(self.names.state_machine_arn("indexing-session"),),
+                resources=tuple(map(self.names.state_machine_arn, ("indexing-session", "restore-session"))),
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
-        ]
-
-    def deregister_tasks(self) -> list[Grant]:
-        """Deregister task definitions."""
-        return [Grant(actions=("ecs:DeregisterTaskDefinition",), resources=("*",), why_pattern=NO_LEVEL)]
-
-    def find_task_definitions(self) -> list[Grant]:
-        """Find task definitions that ended sessions left behind."""
-        return [
-            Grant(
-                actions=(
-                    "ecs:ListTaskDefinitionFamilies",
-                    "ecs:ListTaskDefinitions",
-                    "ecs:DescribeTaskDefinition",
-                ),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            )
-        ]
-
-    def _launch_instance(self) -> list[Grant]:
-        arn, roles = self.names.arn, self.workers.roles
-        return [
-            Grant(
-                actions=("ec2:RunInstances",),
-                resources=(arn("ec2", "instance/*"), arn("ec2", "volume/*")),
-                conditions={"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": self.names.deployment}},
-                why_pattern="EC2 generates the ids of instances and volumes; limited by tag.",
-            ),
-            Grant(
-                actions=("ec2:RunInstances",),
-                resources=(
-                    arn("ec2", "network-interface/*"),
-                    arn("ec2", "subnet/*"),
-                    arn("ec2", "security-group/*"),
-                    self.names.amazons_arn("ec2", "image/*"),
-                ),
-                why_pattern="Subnet and security groups come from the mount targets, the image from Amazon.",
-            ),
-            Grant(
-                actions=("ec2:CreateTags",),
-                resources=(arn("ec2", "instance/*"), arn("ec2", "volume/*")),
-                conditions={"StringEquals": {"ec2:CreateAction": "RunInstances"}},
-                why_pattern="EC2 generates the ids; limited to tagging on creation of instances and volumes.",
-            ),
-            Grant(
-                actions=("ssm:GetParameters",),
-                resources=(self.names.amazons_arn("ssm", "parameter/aws/service/ami-amazon-linux-latest/*"),),
-                why_pattern="Amazon's public parameters with its current images.",
-            ),
-            roles.pass_to("ec2.amazonaws.com", roles.instance_role_arn),
         ]
 
     def _on_file_systems(self, *operations: str) -> list[Grant]:
@@ -321,26 +199,11 @@ class FunctionGrants:
     def _points(self) -> tuple[str, ...]:
         return tuple(self.names.recovery_point_arns(region) for region in self.vaults)
 
-    def _task_definitions(self) -> str:
-        return self.names.arn("ecs", f"task-definition/{self.names.named('worker-')}*")
-
-    def _tasks(self) -> str:
-        return self.names.arn("ecs", f"task/{self.workers.cluster_name}/*")
-
-    def _in_cluster(self) -> dict[str, dict[str, str]]:
-        return {"ArnEquals": {"ecs:cluster": self.names.arn("ecs", f"cluster/{self.workers.cluster_name}")}}
-
-    def _pass(self, passed: iam.Role, service: str) -> Grant:
-        return Grant(
-            actions=("iam:PassRole",),
-            resources=(passed.role_arn,),
-            conditions={"StringEquals": {"iam:PassedToService": service}},
-        )
-
     def table(self) -> dict[str, list[Grant]]:
         """Return the grants of each function, by the name of its file."""
         items, policies = self.records.items, self.read_policies()
-        session, index, both = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES)
+        worker = self.workers.grants(self.file_systems)
+        session, index, both, restore = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES), (RESTORES,)
         read_or_change = items(get=session, update=session)
         # For steps that record points or end an index: each writes its half and reads the other's.
         settle = [*items(get=both, put=index, update=session), *self.tag_points()]
@@ -373,27 +236,29 @@ class FunctionGrants:
             "close_session": [*settle, *self.notifications.publish()],
             "fail_session": items(get=both, update=both),
             # indexing-session
-            "prepare_worker": [*hold, *policies, *self.find_network(), *self.register_task()],
-            "launch_worker": [*hold, *self.launch(), *self.remove_workers()],
+            "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task()],
+            "launch_worker": [*hold, *worker.launch(), *worker.remove_workers()],
             "complete_index": [*end, *self.publish_indexes(), *self.answer_sessions()],
             "fail_index": [*end, *self.answer_sessions()],
             "remove_worker": [
                 *items(get=index),
-                *self.remove_workers(),
-                *self.deregister_tasks(),
+                *worker.remove_workers(),
+                *worker.deregister_tasks(),
                 *self.remove_leftovers(),
             ],
-            "worker_stopped": [*items(get=index), *self.fail_workers()],  # on a schedule
+            "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers()],  # on a schedule
             "sweep": [
                 *end,
-                *self.records.search(RUNNING, LEASES),
+                *items(get=restore, update=restore),
+                *self.records.search(RUNNING, LEASES, RESTORES_RUNNING),
                 *self.answer_sessions(),
                 *self.describe_executions(),
                 *self.poll_backup_jobs(),
                 *self.poll_copy_jobs(),
                 *self.describe_points(),
-                *self.remove_workers(),
-                *self.find_task_definitions(),
-                *self.deregister_tasks(),
+                *worker.remove_workers(),
+                worker.terminate(PLACING),
+                *worker.find_task_definitions(),
+                *worker.deregister_tasks(),
             ],
         }

@@ -34,6 +34,18 @@ class Grant:
         )
 
 
+NO_LEVEL = "These actions have no resource level in IAM."
+
+
+def pass_role(passed: iam.IRole, service: str) -> Grant:
+    """Return the grant to pass a role to one service."""
+    return Grant(
+        actions=("iam:PassRole",),
+        resources=(passed.role_arn,),
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )
+
+
 def role(
     scope: Construct,
     identifier: str,

@@ -36,6 +36,8 @@ class Parameters(Construct):
             "policy_run": names.state_machine_arn("policy-run"),
             "backup_session": names.state_machine_arn("backup-session"),
             "indexing_session": names.state_machine_arn("indexing-session"),
+            "restores_table": settings.restores_table,
+            "restore_session": names.state_machine_arn("restore-session"),
             "vaults": vaults,
         }
         self._parameter(

@@ -15,6 +15,7 @@ from infra.names import Names
 MANIFEST, PROPOSAL = "manifest.json", "proposal.json"
 # The files of an index: see docs/index-format.md, "Files".
 WRITTEN_ONCE = (MANIFEST, "attempt-*")
+RESULTS = "results"  # of restore sessions
 WRITTEN_BY_WORKERS = ("attempt-*", "checkpoint/*", "progress.json")
 
 
@@ -103,6 +104,15 @@ class Repository(Construct):
         return [
             self._objects(("s3:GetObject",), below),
             self._objects(("s3:PutObject",), below, *(f"*/{name}" for name in WRITTEN_BY_WORKERS)),
+            self._list(below),
+            self._encrypt(),
+        ]
+
+    def report(self, below: str) -> list[Grant]:
+        """Return the grants of a restore worker: read plans and write results below a prefix."""
+        return [
+            self._objects(("s3:GetObject",), below),
+            self._objects(("s3:PutObject",), below, f"*/{RESULTS}/*"),
             self._list(below),
             self._encrypt(),
         ]

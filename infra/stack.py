@@ -6,7 +6,7 @@ from aws_cdk import Aws, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.backup_role import backup_role
+from infra.backup_role import RESTORE_ROLE, backup_role
 from infra.bundle import Bundle
 from infra.function_grants import FunctionGrants
 from infra.functions import Functions
@@ -20,12 +20,12 @@ from infra.repository import Repository
 from infra.schedules import Schedules
 from infra.vault import Vault
 from infra.worker_events import WorkerEvents
-from infra.worker_roles import file_systems_by_worker
+from infra.worker_roles import file_systems_by_worker, role_pattern
 from infra.workers import Workers
-from infra.workflows import Workflows
+from infra.workflows import WORKFLOWS, Workflows
 from tidemark.aws.executions import console
 from tidemark.policy.configuration import Configuration
-from tidemark.sessions.schema import INDEXES, SESSIONS
+from tidemark.sessions.schema import INDEXES, RESTORES, SESSIONS
 from tidemark.settings import LambdaSettings
 
 RETENTION = {
@@ -80,8 +80,8 @@ class TidemarkStack(Stack):
         removal = removal_policy(configuration)
         retention = RETENTION[configuration.log_days]
 
-        records = Records(self, "Records", names=names, removal=removal)
-        repository = Repository(
+        self.records = records = Records(self, "Records", names=names, removal=removal)
+        self.repository = repository = Repository(
             self,
             "Repository",
             names=names,
@@ -97,8 +97,10 @@ class TidemarkStack(Stack):
         )
         Vault(self, "Vault", deployment=names.deployment, name=vaults[names.region], removal=removal)
         backups = backup_role(self, "BackupRole")
-        notifications = Notifications(self, "Notifications", names=names, email=configuration.email)
-        workers = Workers(
+        self.notifications = notifications = Notifications(
+            self, "Notifications", names=names, email=configuration.email
+        )
+        self.workers = workers = Workers(
             self,
             "Workers",
             names=names,
@@ -107,7 +109,7 @@ class TidemarkStack(Stack):
             file_systems=file_systems_by_worker(configuration.policies),
             log_retention=retention,
         )
-        settings = LambdaSettings(
+        self.settings = settings = LambdaSettings(
             deployment=names.deployment,
             account=Aws.ACCOUNT_ID,
             region=names.region,
@@ -124,8 +126,14 @@ class TidemarkStack(Stack):
             worker_execution_role=workers.execution_role.role_arn,
             worker_instance_profile=workers.roles.instance_profile_arn,
             worker_log_group=workers.log_group.log_group_name,
+            # By name: the stack of restores depends on this one.
+            restores_table=RESTORES.table_name(names.deployment),
+            restore_session=names.state_machine_arn("restore-session"),
+            restore_role=names.arn("iam", f"role/{names.named(RESTORE_ROLE)}", region=""),
+            restore_task_role=role_pattern(names, "role", names.named("restore-task")),
+            restore_instance_profile=role_pattern(names, "instance-profile", names.named("restore-ec2")),
         )
-        grants = FunctionGrants(
+        self.grants = grants = FunctionGrants(
             names=names,
             vaults=vaults,
             file_systems=file_systems,
@@ -146,7 +154,12 @@ class TidemarkStack(Stack):
             log_retention=retention,
         )
         workflows = Workflows(
-            self, "Workflows", names=names, functions=functions.by_file, log_retention=retention
+            self,
+            "Workflows",
+            names=names,
+            workflows=WORKFLOWS,
+            functions=functions.by_file,
+            log_retention=retention,
         )
         WorkerEvents(
             self,

@@ -8,6 +8,7 @@ from pathlib import Path
 from aws_cdk import App
 
 from infra import bundle
+from infra.restore_stack import RestoreStack
 from infra.stack import CopyStack, TidemarkStack
 from tidemark.aws.regions import sdk_regions
 from tidemark.policy.configuration import Configuration, load
@@ -36,16 +37,18 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
 
     Raises ConfigurationError if the Lambdas' dependencies are missing and cannot be fetched.
     """
+    lambda_asset = bundle.lambda_asset()
     main = TidemarkStack(
         app,
         configuration=configuration,
-        lambda_asset=bundle.lambda_asset(),
+        lambda_asset=lambda_asset,
         worker_context=bundle.worker_context(),
     )
     for region in configuration.vaults:
         if region != configuration.region:
             # Copies first: the first session already needs their vaults.
             main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
+    RestoreStack(app, configuration=configuration, main=main, lambda_asset=lambda_asset)
     return main
 
 

@@ -1,4 +1,4 @@
-"""Roles of workers: read one file system and write its indexes.
+"""Roles of workers: each reads one file system and writes its indexes, or places restored files in it.
 
 Each file system has its own roles, so that a worker cannot reach the files or indexes of another file system.
 Neither ECS nor EC2 supports session policies, and the credentials of an assumed role expire after at most 12
@@ -8,13 +8,13 @@ share their roles. Source: IAM User Guide, "IAM and AWS STS quotas"; AWS STS, As
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.file_systems import MOST_NAMED, read_files
+from infra.file_systems import MOST_NAMED, read_files, write_files
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository import Repository
@@ -23,13 +23,17 @@ from tidemark.aws.workers import FILE_SYSTEM, arn_for
 from tidemark.policy.policy import Policy, WorkerKind
 
 FileSystems = Mapping[WorkerKind, Collection[str]]
+# The grants of a worker's work, for a prefix `<account>/<region>/<file system>/` and these file systems.
+Work = Callable[[str, Collection[str]], list[Grant]]
 
 
-def file_systems_by_worker(policies: Iterable[Policy]) -> dict[WorkerKind, list[str]]:
-    """Return the file systems that each kind of worker indexes."""
+def file_systems_by_worker(
+    policies: Iterable[Policy], *, all_policies: bool = False
+) -> dict[WorkerKind, list[str]]:
+    """Return the file systems of each kind of worker: those it indexes, or those of all policies."""
     found: dict[WorkerKind, set[str]] = {"fargate": set(), "ec2": set()}
     for policy in policies:
-        if policy.index:
+        if policy.index or all_policies:
             found[policy.worker.kind].update(policy.file_systems)
     return {kind: sorted(file_systems) for kind, file_systems in found.items()}
 
@@ -46,27 +50,33 @@ class WorkerRoles(Construct):
         identifier: str,
         *,
         names: Names,
-        repository: Repository,
         file_systems: FileSystems,
+        task: str,
+        instance: str,
+        description: str,
+        work: Work,
         start: list[Grant],
     ) -> None:
-        """Create the roles. `start` are the grants to start a worker; on an instance, its own role needs
-        them."""
+        """Create the roles, named `<task>-<file system>` and `<instance>-<file system>`.
+
+        `description` is what they permit. `start` are the grants to start a worker; on an instance, its own
+        role needs them.
+        """
         super().__init__(scope, identifier)
         self._names = names
-        self._repository = repository
+        self._work = work
         self._file_systems = file_systems
         self._are_shared = len(set().union(*file_systems.values())) > MOST_NAMED
-        self.task_role_arn = self._arn("role", "task")
-        self.instance_role_arn = self._arn("role", "ec2")
-        self.instance_profile_arn = self._arn("instance-profile", "ec2")
+        self.task_role_arn = role_pattern(names, "role", task)
+        self.instance_role_arn = role_pattern(names, "role", instance)
+        self.instance_profile_arn = role_pattern(names, "instance-profile", instance)
         for identifier, name, crawl in self._each("fargate", self.task_role_arn):
             made = role(
                 self,
                 f"Task{identifier}",
                 role_name=name,
                 assumed_by=tasks(names),
-                description="Permissions of a Fargate worker: read its file system, write its index",
+                description=f"Permissions of a Fargate worker: {description}",
                 grants=crawl,
             )
             if self._are_shared:
@@ -77,7 +87,7 @@ class WorkerRoles(Construct):
                 f"Instance{identifier}",
                 role_name=name,
                 assumed_by=service("ec2.amazonaws.com"),
-                description="Permissions of an EC2 worker: start, read its file system, write its index",
+                description=f"Permissions of an EC2 worker: start, {description}",
                 grants=[*crawl, *start],
             )
             profile = iam.CfnInstanceProfile(
@@ -99,24 +109,42 @@ class WorkerRoles(Construct):
         """Yield identifier, name and grants of each role of a kind of worker. None: CloudFormation's name."""
         file_systems = self._file_systems[kind]
         if file_systems and self._are_shared:
-            yield "Shared", None, self._crawl(f"indexes/{Aws.ACCOUNT_ID}/", file_systems)
+            yield "Shared", None, self._work(f"{Aws.ACCOUNT_ID}/", file_systems)
         for one in () if self._are_shared else file_systems:
-            below = f"indexes/{Aws.ACCOUNT_ID}/{self._names.region}/{one}/"
-            yield one.removeprefix("fs-"), arn_for(arn, one).rpartition("/")[2], self._crawl(below, [one])
+            below = f"{Aws.ACCOUNT_ID}/{self._names.region}/{one}/"
+            yield one.removeprefix("fs-"), arn_for(arn, one).rpartition("/")[2], self._work(below, [one])
 
-    def _crawl(self, below: str, file_systems: Collection[str]) -> list[Grant]:
-        return [
-            *self._repository.propose(below),
-            *read_files(self._names, file_systems),
-            # The task token identifies the execution; a call without a valid token has no effect.
-            Grant(
-                actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
-                resources=(self._names.state_machine_arn("indexing-session"),),
-            ),
-        ]
 
-    def _arn(self, kind: str, suffix: str) -> str:
-        return self._names.arn("iam", f"{kind}/{self._names.named(suffix)}-{FILE_SYSTEM}", region="")
+def indexing(names: Names, repository: Repository) -> Work:
+    """Return the work of an indexing worker: read the file system, propose indexes."""
+    return lambda below, file_systems: [
+        *repository.propose(f"indexes/{below}"),
+        *read_files(names, file_systems),
+        _answer(names, "indexing-session"),
+    ]
+
+
+def placing(names: Names, repository: Repository) -> Work:
+    """Return the work of a restore worker: read plans and indexes, change the file system, write results."""
+    return lambda below, file_systems: [
+        *repository.read(f"indexes/{below}"),
+        *repository.report(f"restores/{below}"),
+        *write_files(names, file_systems),
+        _answer(names, "restore-session"),
+    ]
+
+
+def _answer(names: Names, workflow: str) -> Grant:
+    # The task token identifies the execution; a call without a valid token has no effect.
+    return Grant(
+        actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),
+        resources=(names.state_machine_arn(workflow),),
+    )
+
+
+def role_pattern(names: Names, kind: str, name: str) -> str:
+    """Return the ARN of each file system's role or instance profile, with FILE_SYSTEM for its id."""
+    return names.arn("iam", f"{kind}/{name}-{FILE_SYSTEM}", region="")
 
 
 def tasks(names: Names) -> iam.ServicePrincipal:

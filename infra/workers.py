@@ -12,7 +12,9 @@ from infra.bundle import Bundle
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository import Repository
-from infra.worker_roles import FileSystems, WorkerRoles, tasks
+from infra.worker_grants import WorkerGrants
+from infra.worker_roles import FileSystems, WorkerRoles, indexing, tasks
+from tidemark.aws.workers import INDEXING
 
 
 class Workers(Construct):
@@ -30,6 +32,7 @@ class Workers(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, identifier)
+        self._names = names
         # The L1 resource: the CDK's Cluster would create a VPC, but workers run in the file system's VPC.
         self.cluster_name = names.named("workers")
         self.cluster = ecs.CfnCluster(
@@ -63,15 +66,33 @@ class Workers(Construct):
             "ExecutionRole",
             assumed_by=tasks(names),
             description="Permissions of ECS to start a worker: pull the image, write the log",
-            grants=[*self._pull(), *self._log()],
+            grants=self.start(),
         )
         self.roles = WorkerRoles(
             self,
             "Roles",
             names=names,
-            repository=repository,
             file_systems=file_systems,
-            start=[*self._pull(), *self._log()],
+            task=names.named("task"),
+            instance=names.named("ec2"),
+            description="read its file system, write its index",
+            work=indexing(names, repository),
+            start=self.start(),
+        )
+
+    def start(self) -> list[Grant]:
+        """Return the grants to start a worker: pull the image, write the log."""
+        return [*self._pull(), *self._log()]
+
+    def grants(self, file_systems: list[str]) -> WorkerGrants:
+        """Return the permissions of functions that launch and remove indexing workers."""
+        return WorkerGrants(
+            names=self._names,
+            file_systems=file_systems,
+            purpose=INDEXING,
+            roles=self.roles,
+            execution_role=self.execution_role,
+            cluster_name=self.cluster_name,
         )
 
     def _pull(self) -> list[Grant]:

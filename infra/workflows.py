@@ -1,9 +1,9 @@
-"""The three state machines, from `tidemark/workflows/*.asl.json`."""
+"""The state machines, from `tidemark/workflows/*.asl.json`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import Aws, RemovalPolicy
@@ -18,6 +18,7 @@ from infra.services import service
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
 WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
+RESTORE_WORKFLOWS = ("restore-session",)
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
@@ -30,6 +31,7 @@ class Workflows(Construct):
         identifier: str,
         *,
         names: Names,
+        workflows: Sequence[str],
         functions: Mapping[str, lambda_.Function],
         log_retention: logs.RetentionDays,
     ) -> None:
@@ -37,9 +39,10 @@ class Workflows(Construct):
         self._names = names
         self._log_retention = log_retention
         values = {f"{_camel(file)}Function": function.function_arn for file, function in functions.items()}
-        values |= {f"{_camel(name)}StateMachine": names.state_machine_arn(name) for name in WORKFLOWS}
+        values |= {f"{_camel(name)}StateMachine": names.state_machine_arn(name) for name in workflows}
         values["Partition"] = Aws.PARTITION
-        self.by_name = {name: self._machine(name, values) for name in WORKFLOWS}
+        self._workflows = workflows
+        self.by_name = {name: self._machine(name, values) for name in workflows}
 
     def _machine(self, name: str, values: Mapping[str, str]) -> sfn.StateMachine:
         definition = (DIRECTORY / f"{name}.asl.json").read_text()
@@ -53,7 +56,7 @@ class Workflows(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         functions = [values[placeholder] for placeholder in used if placeholder.endswith("Function")]
-        nested = [workflow for workflow in WORKFLOWS if f"{_camel(workflow)}StateMachine" in used]
+        nested = [workflow for workflow in self._workflows if f"{_camel(workflow)}StateMachine" in used]
         waited_for = nested if "states:startExecution.sync" in definition else []
         run_as = role(
             self,

@@ -13,8 +13,9 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import read_policy
 from tidemark.aws.errors import translated
 from tidemark.aws.records import Records
-from tidemark.errors import TidemarkError
+from tidemark.errors import PolicyNotFound, TidemarkError
 from tidemark.policy.policy import Policy
+from tidemark.policy.policy import WorkerSettings as PolicyWorker
 from tidemark.sessions.metrics import DEPLOYMENT, NAMESPACE, POLICY, SESSION_DURATION, sessions_ended
 from tidemark.sessions.session import FileSystem, Session
 from tidemark.settings import LambdaSettings
@@ -60,6 +61,13 @@ class Deployment:
     def policy(self, name: str) -> Policy:
         """Return the currently deployed policy; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
+
+    def worker_of(self, policy: str) -> PolicyWorker:
+        """Return the worker settings of a policy; the defaults without one, or if it no longer exists."""
+        try:
+            return self.policy(policy).worker if policy else PolicyWorker()
+        except PolicyNotFound:
+            return PolicyWorker()
 
     def file_system(self, file_system_id: str) -> FileSystem:
         """Return a file system of the deployment's account and Region."""

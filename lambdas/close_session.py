@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, count_session, lambda_handler
 from lambdas.events import Failure, words
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate
+from tidemark.aws.notification import Notification, publish
 from tidemark.sessions.outcome import Outcome, decide_outcome, with_problem
 from tidemark.sessions.overlap import settle
 from tidemark.sessions.queries import close_session
@@ -75,18 +75,15 @@ def handler(event: Event, deployment: Deployment) -> Result:
 
 
 def _notify(deployment: Deployment, session: Session, outcome: Outcome) -> None:
-    lines = [
-        f"{session.policy}: {session.file_system.file_system_id} ended with {outcome.status.value}",
-        *(f"  {reason}" for reason in outcome.reasons),
-        f"  {len(session.points)} recovery points; index {session.index_id or 'none'}",
-        f"  more: tidemark session {session.session_id}",
-    ]
-    deployment.clients.of("sns", deployment.settings.region).publish(
-        TopicArn=deployment.settings.topic,
-        Subject=f"Tidemark {outcome.status.value}: {session.policy} {session.file_system.file_system_id}"[
-            :100
-        ],
-        Message=json.dumps({"default": "\n".join(lines)}),
-        MessageStructure="json",
-        MessageAttributes={"status": {"DataType": "String", "StringValue": outcome.status.value}},
+    file_system_id = session.file_system.file_system_id
+    notification = Notification(
+        status=outcome.status.value,
+        subject=f"{session.policy} {file_system_id}",
+        lines=(
+            f"{session.policy}: {file_system_id} ended with {outcome.status.value}",
+            *(f"  {reason}" for reason in outcome.reasons),
+            f"  {len(session.points)} recovery points; index {session.index_id or 'none'}",
+            f"  more: tidemark session {session.session_id}",
+        ),
     )
+    publish(deployment.clients.of("sns", deployment.settings.region), deployment.settings.topic, notification)

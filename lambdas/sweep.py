@@ -16,7 +16,8 @@ from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
-from tidemark.aws.workers import find_workers, remove_worker
+from tidemark.aws.workers import INDEXING, PLACING, Purpose, find_workers, remove_worker
+from tidemark.errors import RestoreNotFound
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.metrics import EXPIRED_LEASES
 from tidemark.sessions.outcome import decide_stopped_outcome
@@ -29,6 +30,8 @@ from tidemark.sessions.queries import (
     watched_session_ids,
 )
 from tidemark.sessions.records import read_index, read_lease, read_session
+from tidemark.sessions.restore_outcome import decide_stopped_restore
+from tidemark.sessions.restores import close_restore, read_restore, running_restore_ids
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 
@@ -43,6 +46,7 @@ class Result(TypedDict):
     renewed: list[str]
     failed_indexes: list[str]
     aborted_sessions: list[str]
+    aborted_restores: list[str]
     workers: list[str]
     task_definitions: list[str]
 
@@ -58,11 +62,12 @@ def handler(_event: Event, deployment: Deployment) -> Result:
         "renewed": [],
         "failed_indexes": [],
         "aborted_sessions": [],
+        "aborted_restores": [],
         "workers": [],
         "task_definitions": [],
     }
     failures, alive = Failures(), set[str]()
-    for sweep in (_sweep_leases, _sweep_sessions, _sweep_workers):
+    for sweep in (_sweep_leases, _sweep_sessions, _sweep_restores, _sweep_workers):
         with failures.collecting(sweep.__name__):
             sweep(deployment, now, result, failures, alive)
     count(EXPIRED_LEASES, len(result["failed_indexes"]))
@@ -152,35 +157,73 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
         count_session(closed)
 
 
+def _sweep_restores(
+    deployment: Deployment, now: datetime, result: Result, failures: Failures, alive: set[str]
+) -> None:
+    """Close restore sessions whose executions ended without closing them; add the others to `alive`."""
+    states = deployment.clients.of("stepfunctions", deployment.settings.region)
+    for restore_id in running_restore_ids(deployment.records):
+        with failures.collecting(f"restore session {restore_id}"):
+            session = read_restore(deployment.records, restore_id)
+            ended = ended_as(states, session.execution_arn)
+            if ended is None or now - session.started_at < SWEEP_GRACE:
+                alive.add(restore_id)
+                continue
+            outcome = decide_stopped_restore(
+                session, f"its execution is {ended}; redrive it, or restore again"
+            )
+            close_restore(
+                deployment.records,
+                restore_id,
+                status=outcome.status,
+                reasons=outcome.reasons,
+                totals=session.totals,
+                now=now,
+            )
+            result["aborted_restores"].append(restore_id)
+
+
 def _sweep_workers(
     deployment: Deployment, _now: datetime, result: Result, failures: Failures, alive: set[str]
 ) -> None:
-    """Remove the workers and task definitions of indexes that are not in progress."""
+    """Remove the workers and task definitions of indexes and restores that are not in progress."""
     settings, clients = deployment.settings, deployment.clients
-    for worker in find_workers(clients, settings):
-        with failures.collecting(f"worker {worker.worker_id}"):
-            if _is_over(deployment, worker.index_id, alive):
-                remove_worker(clients, settings, worker, "its indexing session is over")
-                result["workers"].append(worker.worker_id)
     ecs = clients.of("ecs", settings.region)
-    for arn, index_id in registered_task_definitions(ecs, settings):
-        with failures.collecting(f"task definition {arn}"):
-            if _is_over(deployment, index_id, alive):
-                deregister_task_definition(ecs, arn)
-                result["task_definitions"].append(arn)
+    for purpose in (INDEXING, PLACING):
+        for worker in find_workers(clients, settings, purpose=purpose):
+            with failures.collecting(f"worker {worker.worker_id}"):
+                if _is_over(deployment, purpose, worker.run_id, alive):
+                    remove_worker(clients, settings, worker, "its session is over")
+                    result["workers"].append(worker.worker_id)
+        for arn, run_id in registered_task_definitions(ecs, settings, purpose):
+            with failures.collecting(f"task definition {arn}"):
+                if _is_over(deployment, purpose, run_id, alive):
+                    deregister_task_definition(ecs, arn)
+                    result["task_definitions"].append(arn)
 
 
-def _is_over(deployment: Deployment, index_id: str, alive: set[str]) -> bool:
-    """Return whether an index is not in progress. The list of leases is eventually consistent, so the record
-    decides."""
-    if index_id in alive:
+def _is_over(deployment: Deployment, purpose: Purpose, run_id: str, alive: set[str]) -> bool:
+    """Return whether a run is not in progress. The lists are eventually consistent, so the record decides."""
+    if run_id in alive:
         return False
+    over = _index_is_over if purpose is INDEXING else _restore_is_over
+    if not over(deployment, run_id):
+        return False
+    logger.info("removed the leftovers of %s %s", purpose.name, run_id)
+    return True
+
+
+def _index_is_over(deployment: Deployment, index_id: str) -> bool:
     file_system = deployment.file_system(index_id.rsplit("-", 2)[0])
     index = read_index(deployment.records, file_system, index_id)
-    over = index is None or index.ended_at is not None
-    if over:
-        logger.info("removed the leftovers of index %s", index_id)
-    return over
+    return index is None or index.ended_at is not None
+
+
+def _restore_is_over(deployment: Deployment, restore_id: str) -> bool:
+    try:
+        return read_restore(deployment.records, restore_id).status is not SessionStatus.RUNNING
+    except RestoreNotFound:
+        return True
 
 
 def _last_renewed(lease: Lease) -> datetime:

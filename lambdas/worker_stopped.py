@@ -13,9 +13,12 @@ from botocore.exceptions import ClientError
 from lambdas._handler import Deployment, lambda_handler, logger
 from tidemark.aws.errors import code_of
 from tidemark.aws.stopped_workers import instance_error, task_error
-from tidemark.aws.workers import stopped_instance
-from tidemark.errors import TidemarkError, WorkerNotRecorded
+from tidemark.aws.workers import INDEXING, PLACING, Purpose, stopped_instance
+from tidemark.errors import RestoreNotFound, TidemarkError, WorkerNotRecorded
 from tidemark.sessions.attempts import read_attempt
+from tidemark.sessions.indexing import Attempt
+from tidemark.sessions.naming import is_index_id
+from tidemark.sessions.restores import read_restore
 
 # The step has its result, has timed out, or its execution was aborted. Source: SendTaskFailure, Errors.
 _NOT_AWAITED = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
@@ -30,7 +33,7 @@ Event.__doc__ = """An event of `aws.ecs` or `aws.ec2`, as EventBridge delivers i
 class Result(TypedDict):
     """The error sent to the waiting step; empty if no step waited for this machine."""
 
-    index_id: str
+    run_id: str  # the worker's index or restore session
     error: str
 
 
@@ -43,9 +46,10 @@ def handler(event: Event, deployment: Deployment) -> Result:
 
 
 def _task(deployment: Deployment, detail: dict[str, Any]) -> Result:
-    index_id = detail.get("startedBy", "")
-    error = task_error(index_id, detail)  # type: ignore[arg-type]  # as ECS documents it
-    return _fail(deployment, index_id, detail["taskArn"], error)
+    run_id = detail.get("startedBy", "")
+    purpose = INDEXING if is_index_id(run_id) else PLACING
+    error = task_error(f"{purpose.name} {run_id}", detail)  # type: ignore[arg-type]  # as ECS documents it
+    return _fail(deployment, purpose, run_id, detail["taskArn"], error)
 
 
 def _instance(deployment: Deployment, instance_id: str) -> Result:
@@ -53,21 +57,22 @@ def _instance(deployment: Deployment, instance_id: str) -> Result:
     tag."""
     found = stopped_instance(deployment.clients, deployment.settings, instance_id)
     if found is None:
-        return {"index_id": "", "error": ""}
-    error = instance_error(found.index_id, found.code, found.message)
-    return _fail(deployment, found.index_id, instance_id, error)
+        return {"run_id": "", "error": ""}
+    error = instance_error(f"{found.purpose.name} {found.run_id}", found.code, found.message)
+    return _fail(deployment, found.purpose, found.run_id, instance_id, error)
 
 
-def _fail(deployment: Deployment, index_id: str, worker_id: str, error: TidemarkError | None) -> Result:
-    nothing: Result = {"index_id": index_id, "error": ""}
-    if error is None or not index_id:
+def _fail(
+    deployment: Deployment, purpose: Purpose, run_id: str, worker_id: str, error: TidemarkError | None
+) -> Result:
+    nothing: Result = {"run_id": run_id, "error": ""}
+    if error is None or not run_id:
         return nothing
-    file_system = deployment.file_system(index_id.rsplit("-", 2)[0])
-    attempt = read_attempt(deployment.records, file_system, index_id)
+    attempt = _attempt(deployment, purpose, run_id)
     if attempt is None:
         return nothing
     if not attempt.worker_id:
-        raise WorkerNotRecorded(index_id, worker_id)
+        raise WorkerNotRecorded(f"{purpose.name} {run_id}", worker_id)
     if attempt.worker_id != worker_id:
         return nothing  # another worker has replaced it
     states = deployment.clients.of("stepfunctions", deployment.settings.region)
@@ -79,4 +84,17 @@ def _fail(deployment: Deployment, index_id: str, worker_id: str, error: Tidemark
             raise
         return nothing
     logger.warning("%s: %s", name, error)
-    return {"index_id": index_id, "error": name}
+    return {"run_id": run_id, "error": name}
+
+
+def _attempt(deployment: Deployment, purpose: Purpose, run_id: str) -> Attempt | None:
+    """Return the launch that the run waits for; None if it waits for none."""
+    if purpose is INDEXING:
+        return read_attempt(deployment.records, deployment.file_system(run_id.rsplit("-", 2)[0]), run_id)
+    try:
+        session = read_restore(deployment.records, run_id)
+    except RestoreNotFound:
+        return None
+    if not session.worker_token:
+        return None
+    return Attempt(worker_id=session.worker_id, task_token=session.worker_token)

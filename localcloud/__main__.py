@@ -41,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
         help="create an EFS file system with this directory as its content",
     )
     options.add_argument(
+        "--writable",
+        action="store_true",
+        help="let restores and read-write mounts change these directories instead of private copies",
+    )
+    options.add_argument(
         "--faults",
         type=Path,
         metavar="FILE",
@@ -73,6 +78,7 @@ def main() -> None:
             timeout_scale=options.timeout_scale,
             region=options.region,
             file_systems=dict(options.file_system),
+            writable=options.writable,
             faults=options.faults,
             ends_with_input=options.ends_with_input,
         )

@@ -104,11 +104,16 @@ class LambdaSettings(_FromEnvironment):
     worker_execution_role: str
     worker_instance_profile: str  # the same, for EC2 workers
     worker_log_group: str
+    restores_table: str
+    restore_session: str  # ARN of the restore-session state machine
+    restore_role: str  # ARN that AWS Backup assumes to restore
+    restore_task_role: str  # as worker_task_role, for workers that place restored files
+    restore_instance_profile: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_FromEnvironment):
-    """The settings that the launching Lambda passes to a worker."""
+    """The settings that the launching Lambda passes to an indexing worker."""
 
     task_token: str
     index_id: str
@@ -120,6 +125,31 @@ class WorkerSettings(_FromEnvironment):
     exclude: tuple[str, ...] = ()  # patterns of directories; see exclusions.py
     operations_per_second: int = 0  # 0: no limit
     heartbeat_seconds: int = 60
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that the worker belongs to."""
+        return self.index_id
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreWorkerSettings(_FromEnvironment):
+    """The settings that the launching Lambda passes to a restore worker."""
+
+    task_token: str
+    restore_id: str
+    plan_id: str
+    account: str
+    region: str
+    file_system_id: str
+    repository: str  # s3://bucket/prefix
+    root: str = MOUNT_POINT  # where the file system is mounted
+    heartbeat_seconds: int = 60
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that the worker belongs to."""
+        return self.restore_id
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,20 +11,16 @@ import json
 import logging
 import os
 import secrets
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tidemark import __version__
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
-from tidemark.aws.errors import code_of, translated
+from tidemark.aws.errors import translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions, CrawlStopped
@@ -33,7 +29,6 @@ from tidemark.errors import (
     IndexingFailed,
     LeaseLost,
     TidemarkError,
-    WorkerStopped,
 )
 from tidemark.exclusions import Exclusion
 from tidemark.index.build.checkpoint import Checkpoint, load_checkpoint
@@ -43,7 +38,8 @@ from tidemark.index.build.publishing import find_written
 from tidemark.index.format.manifest import PROPOSAL, IndexIdentity, Manifest
 from tidemark.scratch import scratch_directory
 from tidemark.settings import WorkerSettings
-from worker_image.heartbeat import TOKEN_IS_DEAD, Heartbeat, worker_stopped
+from worker_image.answers import report_failure, stop_on_sigterm
+from worker_image.heartbeat import Heartbeat, worker_stopped
 from worker_image.log import log_json_lines
 
 if TYPE_CHECKING:
@@ -53,8 +49,6 @@ if TYPE_CHECKING:
 
 SCRATCH = Path("/tmp")  # noqa: S108 - the only writable directory in the container
 CRAWL_THREADS = 64  # the number of slots of an NFSv4.1 mount; more threads would wait for each other
-STOP_SECONDS = 20  # ECS kills 30 seconds after SIGTERM; a hung mount must not prevent the report
-_CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
 
 _LOG = logging.getLogger("tidemark.worker")
 
@@ -114,7 +108,8 @@ def run(
         stop_crawl=crawl.stop,
         now=now,
     )
-    _stop_on_sigterm(heartbeat, lambda: _report_failure(states, settings, worker_stopped(settings.index_id)))
+    stopped = worker_stopped(f"index {settings.index_id}")
+    stop_on_sigterm(heartbeat, lambda: report_failure(states, settings.task_token, stopped))
     _LOG.info("indexing starts", extra={"index_id": settings.index_id})
     try:
         with translated(), scratch_directory(scratch) as own:
@@ -182,7 +177,7 @@ def _fail(states: SFNClient, settings: WorkerSettings, error: Exception) -> int:
         exc_info=None if isinstance(error, TidemarkError) else error,
     )
     if not isinstance(failure, LeaseLost):
-        _report_failure(states, settings, failure)
+        report_failure(states, settings.task_token, failure)
     return failure.exit_code
 
 
@@ -212,34 +207,6 @@ def _result(manifest: Manifest, key: str, sha256: str) -> dict[str, str | int]:
         "crawl_started_at": manifest.crawl_started_at.isoformat(),
         "crawl_ended_at": manifest.crawl_ended_at.isoformat(),
     }
-
-
-def _report_failure(states: SFNClient, settings: WorkerSettings, failure: TidemarkError) -> None:
-    try:
-        states.send_task_failure(
-            taskToken=settings.task_token, error=type(failure).__name__, cause=str(failure)[:_CAUSE_LENGTH]
-        )
-    except ClientError as error:
-        if code_of(error) not in TOKEN_IS_DEAD:
-            _LOG.warning("the failure could not be reported", extra={"reason": str(error)})
-    except BotoCoreError as error:
-        _LOG.warning("the failure could not be reported", extra={"reason": str(error)})
-
-
-def _stop_on_sigterm(heartbeat: Heartbeat, report: Callable[[], None]) -> None:
-    """At the first SIGTERM, stop in an orderly way; exit after STOP_SECONDS in any case."""
-
-    def leave() -> None:
-        report()
-        os._exit(WorkerStopped.exit_code)
-
-    def stop(_signal: int, _frame: object) -> None:
-        heartbeat.stop()
-        timer = threading.Timer(STOP_SECONDS, leave)
-        timer.daemon = True
-        timer.start()
-
-    signal.signal(signal.SIGTERM, stop)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from localcloud.backup.errors import InvalidParameterValue
 from localcloud.core.partitions import partition_of, regional_arn
 
+AUTOMATIC_VAULT = "aws/efs/automatic-backup-vault"  # the only vault whose name contains slashes
 ROLE = re.compile(
     r"^arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):role/(?P<path>.*/)?(?P<name>[\w+=,.@-]{1,64})$"
 )
@@ -40,7 +41,8 @@ class FileSystemArn:
 
 def parse_vault_arn(text: str) -> VaultArn:
     """Return the parts; raises InvalidParameterValue."""
-    return VaultArn(*_match(r"backup:([a-z0-9-]+):([0-9]{12}):backup-vault:([a-zA-Z0-9_-]{2,50})", text))
+    name = f"[a-zA-Z0-9_-]{{2,50}}|{AUTOMATIC_VAULT}"
+    return VaultArn(*_match(rf"backup:([a-z0-9-]+):([0-9]{{12}}):backup-vault:({name})", text))
 
 
 def parse_file_system_arn(text: str) -> FileSystemArn:

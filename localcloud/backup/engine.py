@@ -133,6 +133,11 @@ class JobEngine:
             jobs = [job for job in self._jobs.values() if isinstance(job, kind)]
         return sorted(jobs, key=lambda job: (job.created_at, job.id), reverse=True)
 
+    def change(self, job: Job, **changes: Any) -> None:
+        """Replace fields of a job."""
+        with self._lock:
+            self._save(replace(self._jobs[job.id], **changes))
+
     def stop(self, job: Job) -> None:
         """Abort a backup job that has not ended."""
         with self._lock:

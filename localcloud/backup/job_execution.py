@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from localcloud.backup.arns import parse_file_system_arn
+from localcloud.backup.arns import VaultArn, parse_file_system_arn
 from localcloud.backup.engine import JobFailed, Worker
 from localcloud.backup.jobs import BackupJob, CopyJob
 from localcloud.backup.lifecycle import DELETE, lifecycle_of_copy
@@ -12,7 +12,13 @@ from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import PointStatus, RecoveryPoint
 from localcloud.backup.tags import recovery_point_tags
 from localcloud.backup.trees import copy_tree
-from localcloud.backup.vaults import check_retention, encryption_key, file_system_directory, file_system_tags
+from localcloud.backup.vaults import (
+    check_retention,
+    encryption_key,
+    file_system_directory,
+    file_system_tags,
+    restore_metadata_of,
+)
 from localcloud.core.cloud import Cloud
 
 
@@ -49,6 +55,7 @@ class BackupWork:
                 lifecycle=job.lifecycle,
                 tags=job.tags,
                 encryption_key_arn=encryption_key(job.vault),
+                restore_metadata=restore_metadata_of(parse_file_system_arn(job.resource_arn)),
             )
         )
 
@@ -102,6 +109,7 @@ class CopyWork:
                 lifecycle=lifecycle,
                 tags=dict(source.tags) if source else {},
                 encryption_key_arn=encryption_key(job.vault),
+                restore_metadata=_metadata_of_copy(source, job.vault),
             )
         )
 
@@ -116,6 +124,14 @@ class CopyWork:
     def settle(self, job: CopyJob) -> None:
         """Complete the copy, or remove it."""
         settle_point(self.points, job)
+
+
+def _metadata_of_copy(source: RecoveryPoint | None, vault: VaultArn) -> dict[str, str]:
+    """Return the restore metadata of a copy: its source's, without a key that the Region does not have."""
+    if source is None:
+        return {}
+    here = (source.vault.account, source.vault.region) == (vault.account, vault.region)
+    return {name: value for name, value in source.restore_metadata.items() if here or name != "KmsKeyId"}
 
 
 def settle_point(points: PointsStore, job: BackupJob | CopyJob) -> None:

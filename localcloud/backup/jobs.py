@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from localcloud.backup.arns import VaultArn
+from localcloud.backup.restore_metadata import NewFileSystem
 
 WAITING = ("CREATED", "PENDING")
 UNFINISHED = (*WAITING, "RUNNING", "ABORTING")
@@ -132,13 +133,25 @@ class CopyJob(Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreJob(Job):
-    """A restore job. Its `resource_arn` is the file system that is restored *into*."""
+    """A restore job.
+
+    Its `resource_arn` is the file system that is restored *into*; if that is a new one, the source's until it
+    has been created.
+    """
 
     source_resource_arn: str
     point_arn: str
     point_created_at: datetime
     vault: VaultArn
     items: tuple[str, ...]  # empty: everything
+    new: NewFileSystem | None = None
+    copies_tags: bool = False  # of the recovery point to the new file system
+    expected_minutes: int = 1
+    plan_arn: str | None = None  # of the restore testing plan that started it
+    validation_status: str | None = None
+    validation_message: str | None = None
+    deletion_status: str | None = None
+    deletion_message: str | None = None
 
     def in_list(self, now: datetime) -> dict[str, Any]:
         """Return a member of ListRestoreJobs, which is also the response of DescribeRestoreJob."""
@@ -152,11 +165,17 @@ class RestoreJob(Job):
             "CompletionDate": self.completed_at,
             "Status": self.state,
             "StatusMessage": self.status_message,
-            "PercentDone": self.percent_done(now) + "%",
+            "PercentDone": f"{float(self.percent_done(now)):.2f}%",
             "BackupSizeInBytes": self.size,
             "IamRoleArn": self.role_arn,
+            "ExpectedCompletionTimeMinutes": self.expected_minutes,
             "CreatedResourceArn": self.resource_arn if self.state == "COMPLETED" else None,
             "ResourceType": "EFS",
             "RecoveryPointCreationDate": self.point_created_at,
             "IsParent": False,
+            "CreatedBy": {"RestoreTestingPlanArn": self.plan_arn} if self.plan_arn else None,
+            "ValidationStatus": self.validation_status,
+            "ValidationStatusMessage": self.validation_message,
+            "DeletionStatus": self.deletion_status,
+            "DeletionStatusMessage": self.deletion_message,
         }

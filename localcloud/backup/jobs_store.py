@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.backup.arns import VaultArn
 from localcloud.backup.jobs import BackupJob, CopyJob, Job, RestoreJob
 from localcloud.backup.points_store import write_json
+from localcloud.backup.restore_metadata import NewFileSystem
 
 KINDS: dict[str, type[Job]] = {kind.__name__: kind for kind in (BackupJob, CopyJob, RestoreJob)}
 INTERRUPTED = "The local cloud stopped while the job was running."
@@ -46,4 +47,6 @@ def _restored(kind: str, value: Any) -> Any:
         return datetime.fromisoformat(value)
     if kind == "VaultArn":
         return VaultArn(**value)
+    if value is not None and kind.startswith("NewFileSystem"):
+        return NewFileSystem(**value)
     return tuple(value) if kind.startswith("tuple") else value

@@ -25,6 +25,11 @@ FILTERS: dict[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "ByCreatedAfter": lambda item, value: item["CreationDate"] > value,
     "ByCompleteBefore": lambda item, value: _completed(item, lambda moment: moment < value),
     "ByCompleteAfter": lambda item, value: _completed(item, lambda moment: moment > value),
+    "ByRestoreTestingPlanArn": lambda item, value: (
+        (item["CreatedBy"] or {}).get("RestoreTestingPlanArn") == value
+    ),
+    "ByRecoveryPointCreationDateBefore": lambda item, value: item["RecoveryPointCreationDate"] < value,
+    "ByRecoveryPointCreationDateAfter": lambda item, value: item["RecoveryPointCreationDate"] > value,
     "ByParentJobId": lambda _item, _value: False,  # EFS has no composite backups
     "ByBackupPlanId": lambda _item, _value: False,  # backup plans run no jobs in the local cloud
     "ByParentRecoveryPointArn": lambda _item, _value: False,

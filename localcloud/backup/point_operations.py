@@ -75,18 +75,13 @@ class PointOperations:
         }
 
     def restore_metadata(self, call: ApiCall) -> Answer:
-        """Return the restore metadata that StartRestoreJob accepts."""
+        """Return the part of StartRestoreJob's metadata that is known from the backup."""
         point = self._point(call)
         file_system = parse_file_system_arn(point.resource_arn)
         return {
             "BackupVaultArn": str(point.vault),
             "RecoveryPointArn": point.arn,
-            "RestoreMetadata": {
-                "file-system-id": file_system.id,
-                "Encrypted": "true",
-                "KmsKeyId": point.encryption_key_arn or "",
-                "PerformanceMode": "generalPurpose",
-            },
+            "RestoreMetadata": point.restore_metadata or {"file-system-id": file_system.id},
             "ResourceType": "EFS",
         }
 

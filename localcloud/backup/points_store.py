@@ -1,7 +1,7 @@
 """Stores recovery points: their files and their metadata.
 
-    STATE/backup/ACCOUNT/REGION/VAULT/UUID/recovery-point.json
-                                          /tree/                  the file system's root
+    STATE/backup/points/ACCOUNT/REGION/VAULT/UUID/recovery-point.json
+                                                 /tree/                  the file system's root
 
 A copy in another vault is a separate tree whose files are hard links to those of the first. Files in a vault
 never change, so either point can be deleted without the other. For large trees this takes a fraction of the
@@ -11,18 +11,17 @@ time and no space. Damage to a file of one point (by a test or a disk) also affe
 from __future__ import annotations
 
 import json
-import shutil
-import stat
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from localcloud.backup.arns import VaultArn
 from localcloud.backup.recovery_points import RecoveryPoint
+from localcloud.core.trees import remove_tree
 
 TIMES = ("created_at", "initiated_at", "completed_at")
 
@@ -90,25 +89,8 @@ class PointsStore:
 
     def _directory(self, point: RecoveryPoint) -> Path:
         vault = point.vault
-        return self.root / vault.account / vault.region / vault.name / point.arn.rsplit(":", 1)[1]
-
-
-def remove_tree(directory: Path) -> None:
-    """Remove a directory tree, even if it is deeper than PATH_MAX or not writable by its owner."""
-    if not directory.exists():
-        return
-    if subprocess.run(["rm", "-rf", "--", directory], check=False, capture_output=True).returncode:
-        for path in _directories(directory):
-            path.chmod(stat.S_IRWXU)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _directories(top: Path) -> Iterator[Path]:
-    top.chmod(stat.S_IRWXU)
-    for path in top.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            yield path
-            yield from _directories(path)
+        name = quote(vault.name, safe="")
+        return self.root / vault.account / vault.region / name / point.arn.rsplit(":", 1)[1]
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

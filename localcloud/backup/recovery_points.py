@@ -30,6 +30,7 @@ class RecoveryPoint:
     tags: dict[str, str] = field(default_factory=dict)
     encryption_key_arn: str | None = None
     status_message: str | None = None
+    restore_metadata: dict[str, str] = field(default_factory=dict)  # of the file system, at its backup
 
     @property
     def finished(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel
 
+from localcloud.backup import automatic_vault
 from localcloud.backup.engine import Durations, JobEngine
 from localcloud.backup.job_execution import BackupWork, CopyWork
 from localcloud.backup.job_operations import JobOperations
@@ -18,8 +19,10 @@ from localcloud.backup.jobs_store import load_jobs, save_job
 from localcloud.backup.point_operations import PointOperations
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
+from localcloud.backup.restore_execution import RestoreWork
 from localcloud.backup.restore_operations import RestoreOperations
 from localcloud.backup.shapes import check_answer, check_request
+from localcloud.backup.vault_policies import VaultPolicies
 from localcloud.core.cloud import ApiCall, Cloud, Operation
 
 
@@ -38,8 +41,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         engine.saved = functools.partial(save_job, root / "jobs")
     for job in load_jobs(root / "jobs"):
         engine.remember(job)
+    engine.workers[RestoreJob] = RestoreWork(cloud, engine, points).worker()
     restores = RestoreOperations(cloud, engine, points)
-    engine.workers[RestoreJob] = restores.worker()
     settings = RegionSettings()
     jobs, held = JobOperations(cloud, engine, points, settings), PointOperations(engine, points)
     operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
@@ -54,6 +57,7 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DescribeRestoreJob": restores.describe_restore_job,
         "GetRestoreJobMetadata": restores.restore_job_metadata,
         "ListRestoreJobs": restores.list_restore_jobs,
+        "ListRestoreJobsByProtectedResource": restores.list_by_protected_resource,
         "DescribeRecoveryPoint": held.describe_recovery_point,
         "ListRecoveryPointsByBackupVault": held.list_by_vault,
         "ListRecoveryPointsByResource": held.list_by_resource,
@@ -70,18 +74,28 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DescribeRegionSettings": settings.describe,
         "UpdateRegionSettings": settings.update,
     }
+    policies = VaultPolicies(points)
+    operations |= {
+        "PutBackupVaultAccessPolicy": policies.put,
+        "GetBackupVaultAccessPolicy": policies.get,
+        "DeleteBackupVaultAccessPolicy": policies.delete,
+    }
+    automatic_vault.install(cloud)
     model = botocore.session.get_session().get_service_model("backup")
     for name, operation in operations.items():
-        cloud.answer("backup", **{name: _held_to_model(model.operation_model(name), operation)})
+        checked = _checked(model.operation_model(name), operation, policies)
+        cloud.answer("backup", **{name: checked})
+    cloud.control("POST", "restore-items", restores.limit.set)
     cloud.control("POST", "backup-durations", functools.partial(_set_durations, engine.durations))
     cloud.at_shutdown(engine.close)
 
 
-def _held_to_model(
-    model: OperationModel, operation: Callable[[ApiCall], Mapping[str, Any] | None]
+def _checked(
+    model: OperationModel, operation: Callable[[ApiCall], Mapping[str, Any] | None], policies: VaultPolicies
 ) -> Operation:
     def answer(call: ApiCall) -> Mapping[str, Any]:
         check_request(model, call.params)
+        policies.check(model.name, call)
         return check_answer(model, operation(call) or {})
 
     return answer

@@ -15,6 +15,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
+from localcloud.backup.arns import AUTOMATIC_VAULT
 from localcloud.backup.errors import InvalidParameterValue, MissingParameterValue
 
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -62,7 +63,8 @@ def _constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 
 def _scalar_constraints(rules: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
-    if "pattern" in rules and re.search(rules["pattern"], value) is None:
+    # the pattern of names does not admit the vault of EFS's automatic backups, but the service does
+    if "pattern" in rules and value != AUTOMATIC_VAULT and re.search(rules["pattern"], value) is None:
         yield f"{path}: {value!r} does not match the pattern {rules['pattern']}"
     if "enum" in rules and value not in rules["enum"]:
         yield f"{path}: {value!r} is not one of {', '.join(rules['enum'])}"

@@ -14,8 +14,13 @@ from localcloud.backup.errors import AccessDenied, InvalidParameterValue, Resour
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
 from localcloud.iam.roles import assumable
+from localcloud.services.file_system_directories import readable_directory
 
 INSUFFICIENT = "Insufficient privileges to perform this action."
+# Source: Amazon EFS User Guide, "Deleting backups"
+DENIED = (
+    f"Access Denied: {INSUFFICIENT} Please consult with the account administrator for necessary permissions."
+)
 DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS creates it in every account that uses Backup
 
 
@@ -98,17 +103,33 @@ def check_role(role_arn: str) -> None:
 
 
 def file_system_directory(cloud: Cloud, arn: FileSystemArn) -> Path | None:
-    """Return the directory that is the file system's root; None when there is no such file system.
+    """Return the directory that is the file system's root; None when there is no such file system."""
+    return readable_directory(cloud, arn.id) if file_system_exists(arn) else None
 
-    A file system created through the API without a directory gets an empty one.
+
+def file_system_exists(arn: FileSystemArn) -> bool:
+    """Return whether there is such a file system."""
+    return arn.id in efs_backends[arn.account][arn.region].file_systems_by_id
+
+
+def restore_metadata_of(arn: FileSystemArn) -> dict[str, str]:
+    """Return the metadata of a file system that GetRecoveryPointRestoreMetadata returns for its backups.
+
+    Source: AWS Backup Developer Guide, "Restore an Amazon EFS file system", for file-system-id. Assumed: the
+    file system's encryption and performance mode.
     """
-    if arn.id not in efs_backends[arn.account][arn.region].file_systems_by_id:
-        return None
-    if arn.id not in cloud.file_systems:
-        directory = cloud.state_dir / "file-systems" / arn.id
-        directory.mkdir(parents=True, exist_ok=True)
-        cloud.file_systems[arn.id] = directory
-    return cloud.file_systems[arn.id]
+    file_system = efs_backends[arn.account][arn.region].file_systems_by_id.get(arn.id)
+    if file_system is None:
+        return {}
+    metadata = {
+        "file-system-id": arn.id,
+        "Encrypted": str(bool(file_system.encrypted)).lower(),
+        "PerformanceMode": str(file_system.performance_mode),
+    }
+    if file_system.encrypted:
+        default = regional_arn("kms", arn.region, arn.account, "alias/aws/elasticfilesystem")
+        metadata["KmsKeyId"] = str(file_system.kms_key_id or default)
+    return metadata
 
 
 def file_system_tags(arn: FileSystemArn) -> dict[str, str]:

@@ -97,11 +97,14 @@ class LocalCloud:
         region: str = "us-east-1",
         port: int = 0,
         faults: Path | None = None,
+        writable: bool = False,
     ) -> Iterator[Self]:
         """Run a local cloud for the duration of a `with` block; no process outlives the block.
 
         `time_scale` shortens waits, retries, jobs and schedules (0.02 makes an hour last 72 s);
         `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
+        Restores and read-write mounts change private copies of the directories; with `writable`, they change
+        the directories themselves.
         The server also stops when this process ends, however it ends, because its standard input closes.
         Raises ServerNotStarted with the last line that the server printed.
         """
@@ -109,6 +112,7 @@ class LocalCloud:
         command += ["--port", str(port), "--time-scale", str(time_scale), "--region", region]
         command += ["--timeout-scale", str(timeout_scale)]
         command += ["--state", str(state)] if state else []
+        command += ["--writable"] if writable else []
         command += ["--faults", str(faults)] if faults else []
         for name, directory in (file_systems or {}).items():
             command += ["--file-system", f"{name}={directory}"]
@@ -230,6 +234,18 @@ class LocalCloud:
         value = {"name": name, "directory": str(directory), "region": region}
         made = self._control.ask("POST", "file-systems", value)
         return FileSystem(id=made["id"], name=name, region=region, directory=directory)
+
+    def directory_of(self, file_system_id: str) -> Path:
+        """Return the directory that is the root of a file system at present.
+
+        A write to the file system, such as a restore, may replace the directory by a copy.
+        Raises KeyError for a file system that does not exist.
+        """
+        return Path(self._control.ask("GET", "file-systems")[file_system_id])
+
+    def set_restore_items(self, most: int | None) -> None:
+        """Set how many ItemsToRestore a restore job may have; None for any number. The default is 5."""
+        self._control.ask("POST", "restore-items", {"most": most})
 
     def fire_schedule(self, name: str, *, group: str = "default", region: str | None = None) -> None:
         """Call a schedule's target now, regardless of its expression."""

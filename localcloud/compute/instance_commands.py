@@ -4,6 +4,7 @@ Runs as `python instance_commands.py NAME ARGUMENT...` in the environment of the
 LOCALCLOUD_INSTANCE holds `instance.json` (see instances.py) and the state that the commands share:
     root/            the root of directories that the script creates with mkdir
     mounts.json      mount point -> directory
+    mounting/        N.request and N.answer of each `mount`; the server answers (instances.py)
     containers/      N.log, N.json (where the log goes) and N.pid of each `docker run`
     shutdown         exists once the script has called `shutdown`
 """
@@ -14,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -85,14 +87,18 @@ def mkdir(arguments: list[str]) -> None:
 
 
 def mount(arguments: list[str]) -> None:
-    """`mount -t efs -o OPTIONS FILE-SYSTEM:/PATH DIRECTORY`: record the mount."""
+    """`mount -t efs -o OPTIONS FILE-SYSTEM:/PATH DIRECTORY`: record the mount.
+
+    Without the option `ro`, the program gets a directory that it may change.
+    """
     places: list[str] = []
     words = iter(arguments)
-    kind = ""
+    kind, options = "", set[str]()
     for word in words:
         if word in ("-t", "-o"):
             value = next(words)
             kind = value if word == "-t" else kind
+            options |= set(value.split(",")) if word == "-o" else set()
         else:
             places.append(word)
     if kind != "efs" or len(places) != 2:  # source and mount point
@@ -101,7 +107,7 @@ def mount(arguments: list[str]) -> None:
     if not (INSTANCE / "root" / target.lstrip("/")).is_dir():
         fail(f"mount: {target}: mount point does not exist.", 32)
     file_system, _, path = source.partition(":")
-    found = settings()["file_systems"].get(file_system, {"error": f'Failed to resolve "{file_system}"'})
+    found = _asked_of_server(file_system, options)
     if "error" in found:
         fail(found["error"])
     mounts = _mounts()
@@ -251,6 +257,22 @@ def _need(service: str, message: str, code: int = 1) -> None:
     """Exit with the message unless the instance reaches a service."""
     if _cut_off(service):
         fail(message, code)
+
+
+def _asked_of_server(file_system: str, options: set[str]) -> dict[str, str]:
+    """Return {"directory": ...} or {"error": ...} for a mount."""
+    directory = INSTANCE / "mounting"
+    directory.mkdir(exist_ok=True)
+    number = len(list(directory.glob("*.request"))) + 1
+    request, answer = directory / f"{number}.request", directory / f"{number}.answer"
+    partial = directory / f"{number}.partial"
+    asked = {"file_system": file_system, "read_only": "ro" in options, "iam": "iam" in options}
+    partial.write_text(json.dumps(asked))
+    partial.replace(request)
+    while not answer.exists():  # the server ends this process if it stops before it answers
+        time.sleep(0.02)
+    found: dict[str, str] = json.loads(answer.read_text())
+    return found
 
 
 def _mounts() -> dict[str, str]:

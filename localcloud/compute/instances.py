@@ -33,7 +33,6 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance, StateReason
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
-from moto.efs.models import efs_backends
 
 from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
@@ -195,25 +194,11 @@ class Machines:
 
     def _settings(self, machine: Machine) -> dict[str, Any]:
         instance, region = machine.instance, machine.instance.region_name
-        file_systems = {}
-        for file_system in efs_backends[self.cloud.account_id][region].file_systems_by_id:
-            try:
-                found = mountable_directory(
-                    self.cloud,
-                    file_system,
-                    region=region,
-                    subnet_id=instance.subnet_id,
-                    security_groups=[group for nic in instance.nics.values() for group in _groups(nic)],
-                )
-                file_systems[file_system] = {"directory": str(found)}
-            except CannotMount as error:
-                file_systems[file_system] = {"error": str(error)}
         return {
             "id": instance.id,
             "region": region,
             "domain": f"{region}.{url_suffix(region)}",  # of the Region's endpoints
             "zone": instance.availability_zone,
-            "file_systems": file_systems,
             "cut_off": unreachable(
                 self.cloud,
                 region,
@@ -224,6 +209,30 @@ class Machines:
             "images": {uri: str(context) for uri, context in self.cloud.images.items()},
             "python_path": str(Path(__file__).parents[2]),
         }
+
+    def _answer_mounts(self, machine: Machine) -> None:
+        """Answer the script's `mount` commands; see instance_commands.py."""
+        for path in (machine.directory / "mounting").glob("*.request"):
+            answer = path.with_suffix(".answer")
+            if answer.exists():
+                continue
+            asked, instance = json.loads(path.read_text()), machine.instance
+            try:
+                found = mountable_directory(
+                    self.cloud,
+                    asked["file_system"],
+                    region=instance.region_name,
+                    subnet_id=instance.subnet_id,
+                    security_groups=[group for nic in instance.nics.values() for group in _groups(nic)],
+                    read_only=asked["read_only"],
+                    role_arn=machine.role if asked["iam"] else None,
+                )
+                value = {"directory": str(found)}
+            except CannotMount as error:
+                value = {"error": str(error)}
+            partial = path.with_suffix(".answering")
+            partial.write_text(json.dumps(value))
+            partial.replace(answer)
 
     def _credentials(self, machine: Machine) -> dict[str, str]:
         """Return the credentials of the metadata service; empty without a role that EC2 can assume."""
@@ -247,6 +256,7 @@ class Machines:
                     next_second += 1
                     self._ship(machine, shippers)
                     self._strike(machine)
+                self._answer_mounts(machine)
                 self.cloud.clock.sleep_real(POLL_SECONDS)
             if child.popen.poll() is None:
                 child.signal(signal.SIGTERM)  # shutdown sends it to the remaining processes

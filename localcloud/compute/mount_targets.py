@@ -5,6 +5,7 @@ Source: EFS user guide, "Troubleshooting mount issues", and the stopped-task err
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -15,8 +16,14 @@ from moto.efs.models import efs_backends
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import url_suffix
+from localcloud.core.trees import NotCopied
+from localcloud.iam.permissions import missing_permission
+from localcloud.iam.required_permissions import Check
+from localcloud.iam.resource_policies import decision_of
+from localcloud.services.file_system_directories import readable_directory, writable_directory
 
 NFS_PORT = 2049
+VIA_MOUNT_TARGET = {"elasticfilesystem:AccessedViaMountTarget": "true", "aws:SecureTransport": "true"}
 
 
 class CannotMount(Exception):
@@ -30,11 +37,14 @@ def mountable_directory(
     region: str,
     subnet_id: str | None,
     security_groups: Collection[str],
+    read_only: bool,
+    role_arn: str | None,
 ) -> Path:
     """Return the directory of a file system, for a client in a subnet; raises CannotMount.
 
     There must be an available mount target in the subnet's Availability Zone, and one of its security groups
-    must admit the client's on port 2049.
+    must admit the client's on port 2049. `role_arn` is the role of a mount with IAM authorization: it must
+    have ClientMount, and ClientWrite unless the mount is `read_only`.
     """
     backend = efs_backends[cloud.account_id][region]
     if file_system_id not in backend.file_systems_by_id:
@@ -55,11 +65,37 @@ def mountable_directory(
             f"Connection timed out: no security group of the mount target of {file_system_id} admits the "
             f"client's on port {NFS_PORT}"
         )
-    if file_system_id not in cloud.file_systems:
-        directory = cloud.state_dir / "file-systems" / file_system_id
-        directory.mkdir(parents=True, exist_ok=True)
-        cloud.file_systems[file_system_id] = directory
-    return cloud.file_systems[file_system_id]
+    if role_arn is not None:
+        _check_role(cloud, backend.file_systems_by_id[file_system_id], role_arn, read_only=read_only)
+    if read_only:
+        return readable_directory(cloud, file_system_id)
+    try:
+        return writable_directory(cloud, file_system_id)
+    except NotCopied as error:
+        raise CannotMount(f"the local cloud cannot copy the directory of {file_system_id}: {error}") from None
+
+
+def _check_role(cloud: Cloud, file_system: Any, role_arn: str, *, read_only: bool) -> None:
+    """Raise CannotMount unless policies of the role or of the file system allow the mount.
+
+    AWS requires the permissions if the file system has a policy. The local cloud always requires them, so
+    that a role that lacks one is found with any file system. Without ClientWrite, a mount on AWS succeeds and
+    its writes fail; the programs here are plain processes, which nothing can keep from writing, so the mount
+    itself fails.
+    Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
+    """
+    for name in ("ClientMount",) if read_only else ("ClientMount", "ClientWrite"):
+        check = Check(action=f"elasticfilesystem:{name}", resource=file_system.file_system_arn)
+        policy = json.loads(file_system.file_system_policy or "{}")
+        decision = decision_of(
+            policy, action=check.action, resource=check.resource, principal=role_arn, context=VIA_MOUNT_TARGET
+        )
+        missing = missing_permission(role_arn, [check]) if decision is None else None
+        if decision == "Deny" or missing is not None:
+            raise CannotMount(
+                f"b'mount.nfs4: access denied by server while mounting 127.0.0.1:/' ({role_arn} lacks "
+                f"{check.action} on {file_system.file_system_id})"
+            )
 
 
 def _unresolved(file_system_id: str, region: str) -> str:

@@ -174,6 +174,8 @@ class TaskRunner:
                     region=task.region,
                     subnet_id=task.subnets[0] if task.subnets else None,
                     security_groups=task.security_groups,
+                    read_only=_only_read(task, volume["name"]),
+                    role_arn=_role(task, "task_role_arn") if _authorized_by_iam(efs) else None,
                 )
             except CannotMount as error:
                 raise TaskNotStarted(
@@ -322,3 +324,13 @@ def _role(task: Task, name: str) -> str | None:
     """Return a role of the task: RunTask's override, else the task definition's."""
     override = {"task_role_arn": "taskRoleArn", "execution_role_arn": "executionRoleArn"}[name]
     return task.overrides.get(override) or getattr(task.definition, name, None)
+
+
+def _only_read(task: Task, volume: str) -> bool:
+    """Return whether every container that mounts the volume mounts it read-only."""
+    points = (point for container in task.containers for point in container.definition.get("mountPoints", []))
+    return all(point.get("readOnly", False) for point in points if point["sourceVolume"] == volume)
+
+
+def _authorized_by_iam(efs: dict[str, Any]) -> bool:
+    return (efs.get("authorizationConfig") or {}).get("iam") == "ENABLED"

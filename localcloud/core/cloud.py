@@ -70,7 +70,9 @@ class Cloud:
     timeout_scale: float = 1.0  # for TimeoutSeconds and HeartbeatSeconds, which wait for real work
     account_id: str = ACCOUNT_ID
     default_region: str = "us-east-1"
-    file_systems: dict[str, Path] = field(default_factory=dict)  # EFS file system id -> its root directory
+    writable: bool = False  # whether restores and read-write mounts may write to users' directories
+    # EFS file system id -> its root directory; read and changed by services/file_system_directories.py
+    file_systems: dict[str, Path] = field(default_factory=dict)
     images: dict[str, Path] = field(default_factory=dict)  # image URI as in the template -> build context
     processes: ChildProcesses = field(default_factory=ChildProcesses)
     call_log: CallLog = field(default_factory=CallLog)

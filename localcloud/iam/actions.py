@@ -48,6 +48,7 @@ WITHOUT_RESOURCE = {
     ("backup", "ListBackupJobs"),
     ("backup", "ListCopyJobs"),
     ("backup", "ListRestoreJobs"),
+    ("backup", "ListRestoreJobsByProtectedResource"),
     ("backup", "ListProtectedResources"),
 }
 # Parameters that name the resource, by service, in order of precedence.
@@ -95,6 +96,8 @@ def resource_of(
             return str(params.get("RecoveryPointArn") or f"{arn}backup-vault:{params['BackupVaultName']}")
         case "efs" if params.get("FileSystemId"):
             return f"{arn}file-system/{params['FileSystemId']}"
+        case "efs" if str(params.get("ResourceId", "")).startswith("fs-"):  # of TagResource
+            return f"{arn}file-system/{params['ResourceId']}"
         case "ecs" if operation == "RegisterTaskDefinition" and params.get("family"):
             return f"{arn}task-definition/{params['family']}:0"  # the revision does not exist yet
         case "logs" if params.get("logGroupName"):

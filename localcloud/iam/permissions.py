@@ -9,6 +9,7 @@ code: passed roles, tags set on creation, and permissions that only documentatio
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -40,23 +41,57 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
     role = role_of(principal) if implied else None
     if role is None or hasattr(role, _UNKNOWN):
         return
-    statements = list(_statements(role))
-    if not statements:
-        return
-    for check in implied:
-        if not any(_covers(statement, check) for statement in statements):
-            raise NotPermitted(
-                CODES.get(service, "AccessDeniedException"),
-                f"User: {principal} is not authorized to perform: {check.action} on resource: "
-                f"{check.resource} because no identity-based policy allows the {check.action} action",
-            )
+    missing = missing_permission(principal, implied)
+    if missing is not None:
+        raise NotPermitted(CODES.get(service, "AccessDeniedException"), refusal_text(principal, missing))
 
 
-def has_unknown_policies(role_arn: str) -> None:
-    """Record that a role has AWS managed policies, which the local cloud does not have."""
+def missing_permission(role_arn: str, checks: Iterable[Check]) -> Check | None:
+    """Return the first check that the policies of a role do not allow; None if there is none.
+
+    AWS managed policies of roles in stacks are evaluated; moto has their text. Also returns None for a role
+    without policies or with an AWS managed policy that moto lacks, and for a principal that is no role.
+    """
+    role = role_of(role_arn)
+    if role is None:
+        return None
+    managed = [_document_of(arn.rpartition("/")[2]) for arn in getattr(role, _UNKNOWN, ())]
+    statements = [
+        *_statements(role),
+        *(one for each in managed if each for one in as_list(each["Statement"])),
+    ]
+    if not statements or None in managed:
+        return None
+    denied = (check for check in checks if not any(_covers(statement, check) for statement in statements))
+    return next(denied, None)
+
+
+def refusal_text(principal: str, check: Check) -> str:
+    """Return AWS's message for a check that no policy of the principal allows."""
+    return (
+        f"User: {principal} is not authorized to perform: {check.action} on resource: "
+        f"{check.resource} because no identity-based policy allows the {check.action} action"
+    )
+
+
+def has_unknown_policies(role_arn: str, policy_arn: str) -> None:
+    """Record that a role has an AWS managed policy; the local cloud does not load them all."""
     role = role_of(role_arn)
     if role is not None:
-        setattr(role, _UNKNOWN, True)
+        setattr(role, _UNKNOWN, (*getattr(role, _UNKNOWN, ()), policy_arn))
+
+
+@functools.cache
+def _document_of(name: str) -> dict[str, Any] | None:
+    """Return the text of an AWS managed policy; None if moto lacks it."""
+    from moto.iam.aws_managed_policies import aws_managed_policies_data as text
+
+    found = re.search(rf'"{re.escape(name)}":\s*(?={{)', text)  # parsing all of them takes 20 MB
+    if found is None:
+        return None
+    policy, _ = json.JSONDecoder().raw_decode(text, found.end())
+    document: dict[str, Any] = policy["Document"]
+    return document
 
 
 def _statements(role: Role) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from localcloud.core.partitions import global_arn, regional_arn
-from localcloud.iam.actions import actions_of, parameters_of, resource_of, transaction_parts
+from localcloud.iam.actions import PREFIXES, actions_of, parameters_of, resource_of, transaction_parts
 from localcloud.iam.documented_permissions import always_demanded
 
 # Parameters that name roles, and the services that receive the roles.
@@ -27,6 +27,7 @@ TAGGED = {  # by the parameter that holds the tags; the resource has no id yet
     ("ecs", "RegisterTaskDefinition"): ("tags", "ecs:TagResource", "task-definition/{family}:0"),
     ("ecs", "RunTask"): ("tags", "ecs:TagResource", "task/{cluster}/new"),
     ("backup", "StartBackupJob"): ("RecoveryPointTags", "backup:TagResource", "recovery-point:new"),
+    ("efs", "CreateFileSystem"): ("Tags", "elasticfilesystem:TagResource", "file-system/new"),
 }
 # Service-linked roles that a service creates on behalf of the caller if missing; checked as if they were
 # missing. Source: AWS Backup Developer Guide, "Using service-linked roles for AWS Backup".
@@ -88,7 +89,8 @@ def checks_of(
     tags, action, named = TAGGED.get((service, operation), ("", "", ""))
     if params.get(tags):
         of = named.format(family=params.get("family"), cluster=_last(params.get("cluster", "default")))
-        yield Check(action=action, resource=regional_arn(service, region, account, of), implied=True)
+        arn = regional_arn(PREFIXES.get(service, service), region, account, of)
+        yield Check(action=action, resource=arn, implied=True)
 
 
 def passing(role_arn: str, service: str) -> Check:
@@ -109,7 +111,7 @@ def _resources(
         case "ec2", "TerminateInstances":
             instances = _members(params, "InstanceId")
             return [regional_arn("ec2", region, account, f"instance/{one}") for one in instances]
-        case "backup", "StartCopyJob":
+        case "backup", "StartCopyJob" | "StartRestoreJob":
             return [str(params.get("RecoveryPointArn", "*"))]
         case "ssm", "GetParameters":
             names = params.get("Names")

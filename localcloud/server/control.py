@@ -6,7 +6,9 @@ GET    /_localcloud/calls         the call log
 GET    /_localcloud/processes     running functions and workers
 POST   /_localcloud/faults        add a fault; DELETE removes all faults
 POST   /_localcloud/images        {"uri": image URI, "directory": build context}
+GET    /_localcloud/file-systems  {file system id: its present directory}
 POST   /_localcloud/file-systems  {"name": ..., "directory": ..., "region": ...} -> {"id": ...}
+POST   /_localcloud/restore-items {"most": number or null}: items that a restore job may have
 POST   /_localcloud/schedules     {"name": ..., "group": "default", "region": ...}: fires the schedule now
 """
 

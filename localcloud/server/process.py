@@ -51,6 +51,7 @@ class Settings:
     timeout_scale: float = 1.0
     region: str = "us-east-1"
     file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
+    writable: bool = False  # see services/file_system_directories.py
     faults: Path | None = None  # JSON file of faults
     ends_with_input: bool = False  # stop when standard input ends
 
@@ -102,6 +103,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         faults=Faults(clock),
         timeout_scale=settings.timeout_scale,
         default_region=settings.region,
+        writable=settings.writable,
     )
     if settings.state is None:  # it contains copies of the user's files
         cloud.processes.remove_at_the_end(cloud.state_dir)

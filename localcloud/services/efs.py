@@ -9,12 +9,19 @@ from typing import Any
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
+from localcloud.services.file_system_directories import (
+    forget_directory,
+    readable_directory,
+    remove_private_directories,
+)
 from localcloud.services.networks import private_subnet
 
 
 def install(cloud: Cloud) -> None:
-    """Give mount targets the default security group, and add the control that creates file systems."""
+    """Give mount targets the default security group, and add the controls of file systems."""
+    remove_private_directories(cloud)
     _default_security_groups()
+    _deleted_directories(cloud)
 
     def file_system_of(params: Mapping[str, Any], region: str) -> str | None:
         from moto.efs.models import efs_backends
@@ -26,7 +33,12 @@ def install(cloud: Cloud) -> None:
         resource = f"file-system/{target.file_system_id}"
         return regional_arn("elasticfilesystem", region, cloud.account_id, resource)
 
-    for operation in ("DescribeMountTargets", "DescribeMountTargetSecurityGroups"):
+    for operation in (
+        "DeleteMountTarget",
+        "DescribeMountTargets",
+        "DescribeMountTargetSecurityGroups",
+        "ModifyMountTargetSecurityGroups",
+    ):
         cloud.resource_finders["efs", operation] = file_system_of
 
     def create(value: dict[str, Any]) -> object:
@@ -35,7 +47,15 @@ def install(cloud: Cloud) -> None:
             raise ValueError(f"{directory} is not a directory; name an existing one")
         return {"id": create_file_system(cloud, value["name"], directory, value["region"])}
 
+    def directories(_: dict[str, Any]) -> object:
+        from moto.efs.models import efs_backends
+
+        backends = list(efs_backends[cloud.account_id].values())
+        ids = [one for backend in backends for one in list(backend.file_systems_by_id)]
+        return {one: str(readable_directory(cloud, one)) for one in ids}
+
     cloud.control("POST", "file-systems", create)
+    cloud.control("GET", "file-systems", directories)
 
 
 def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:
@@ -60,12 +80,28 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
     )
     file_system_id = "fs-" + hashlib.sha256(f"{region}/{name}".encode()).hexdigest()[:17]
     del backend.file_systems_by_id[file_system.file_system_id]
+    file_system.file_system_arn = file_system.file_system_arn.replace(
+        file_system.file_system_id, file_system_id
+    )
     file_system.file_system_id = file_system_id
     backend.file_systems_by_id[file_system_id] = file_system
     backend.tagging_service.tag_resource(file_system_id, [{"Key": "Name", "Value": name}])
     cloud.file_systems[file_system_id] = directory.resolve()
     backend.create_mount_target(file_system_id, private_subnet(cloud, region))
     return file_system_id
+
+
+def _deleted_directories(cloud: Cloud) -> None:
+    """Remove the content of a file system that is deleted."""
+    from moto.efs.models import EFSBackend
+
+    delete_file_system = EFSBackend.delete_file_system
+
+    def delete(self: EFSBackend, file_system_id: str) -> None:
+        delete_file_system(self, file_system_id)
+        forget_directory(cloud, file_system_id)
+
+    EFSBackend.delete_file_system = delete
 
 
 def _admit_its_members(ec2_backend: Any, group: Any) -> None:

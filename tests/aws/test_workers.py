@@ -124,7 +124,7 @@ def test_an_instance_is_found_by_its_index_and_terminated(
     )
     ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)  # somebody else's
     instance = launched["Instances"][0]["InstanceId"]
-    assert [(worker.kind, worker.index_id) for worker in find_workers(clients, settings)] == [("ec2", INDEX)]
+    assert [(worker.kind, worker.run_id) for worker in find_workers(clients, settings)] == [("ec2", INDEX)]
     assert list(find_workers(clients, settings, "another")) == []
     ec2.stop_instances(InstanceIds=[instance])
     assert remove_workers(clients, settings, INDEX, "over") == [instance], "somebody has stopped it"

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tidemark.cli.output import encoding, terminal
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 
 # Names that an escape of code points, or none, shows alike; and our own signs.
 NAMES = [

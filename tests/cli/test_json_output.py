@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import directory, index_rows, row
 from tidemark.cli.output.json_output import name_json
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 
 
 def true_bytes(document, field: str) -> bytes:

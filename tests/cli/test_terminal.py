@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemark.cli.output import terminal
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 
 
 @given(st.binary(max_size=40).filter(lambda raw: b"/" not in raw))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.index.format.escape import escape, is_utf8, unescape
+from tidemark.escape import escape, is_utf8, unescape
 
 PIECES = st.lists(
     st.sampled_from([b"\\", b"x", b"\\x", b"\xff", b"41", b"\xc3\xa9", b"\xc3", b"a", b"\n"])

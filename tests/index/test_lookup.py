@@ -15,9 +15,9 @@ from tests.index.test_unreadable_file import could_not_read, crawls
 from tests.index.test_unreadable_file import trees as small_trees
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES
 from tidemark.errors import IndexDamaged
+from tidemark.escape import escape, unescape
 from tidemark.exclusions import Exclusion
 from tidemark.index.files.changes import standing_entry
-from tidemark.index.format.escape import escape, unescape
 from tidemark.index.query.lookup import (
     Found,
     Subtree,

@@ -20,7 +20,7 @@ from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import CrawlOptions
 from tidemark.crawl.python_crawler import PythonCrawl
 from tidemark.errors import IndexingFailed
-from tidemark.index.format.escape import unescape
+from tidemark.escape import unescape
 from tidemark.index.format.schema import PART_SCHEMA
 from tidemark.index.reading.thrift import read_struct
 from tidemark.index.storage.catalog import list_indexes

@@ -13,7 +13,7 @@ from tests.index.building import directory, index_rows, row
 from tests.index.test_pipeline import shown
 from tests.index.test_side_files import trees
 from tidemark.errors import ConfigurationError, PathNotFound
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.index.query.diff import by_directory, diff
 from tidemark.index.query.history import history, search_all
 from tidemark.index.query.search import count, search

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import RowsCrawl, index_crawl, index_rows, row
 from tests.index.test_pipeline import read_rows, rows_strategy, shown
-from tidemark.index.format.escape import unescape
+from tidemark.escape import unescape
 from tidemark.index.format.schema import NO_FLAGS, PART_SCHEMA, Flags, schema_sha256
 from tidemark.index.query.verify import verify
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader

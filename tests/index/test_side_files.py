@@ -14,7 +14,7 @@ from tests.crawl.trees import Row
 from tests.index.building import RowsCrawl, directory, index_crawl, index_rows, row
 from tests.index.test_pipeline import read_rows, shown
 from tidemark.crawl.batch import Problem
-from tidemark.index.format.escape import unescape
+from tidemark.escape import unescape
 from tidemark.index.storage.object_store import FileStore
 
 NAMES = st.sampled_from([b"a", b"a b", b"a-b", b"a0", b"b", b"\xff", b"\\x41", b"long" * 20])

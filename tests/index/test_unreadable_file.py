@@ -12,8 +12,8 @@ from tests.crawl.trees import Row
 from tests.index.building import RowsCrawl, directory, identity_of, index_crawl, row
 from tests.index.test_side_files import side_file
 from tidemark.crawl.batch import Problem
+from tidemark.escape import escape, unescape
 from tidemark.index.files import changes, history_log
-from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.diff import diff
 from tidemark.index.query.history import history

@@ -39,7 +39,7 @@ class Account:
         return read_lease(self.deployment.records, FILE_SYSTEMS[name])
 
     def workers(self) -> set[str]:
-        return {worker.index_id for worker in find_workers(self.clients, self.deployment.settings)}
+        return {worker.run_id for worker in find_workers(self.clients, self.deployment.settings)}
 
     def task_definitions(self) -> set[str]:
         arns = self.clients.of("ecs", REGION).list_task_definitions(status="ACTIVE")["taskDefinitionArns"]

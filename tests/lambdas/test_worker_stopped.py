@@ -70,7 +70,7 @@ def expect(states: Stubber, error: str, words: str) -> None:
 
 def test_the_waiting_step_gets_the_reason(call: Any, waiting: Deployment, states: Stubber) -> None:
     expect(states, "WorkerCannotRun", "could not get its image from ECR")
-    assert call("worker_stopped", task_event()) == {"index_id": INDEX, "error": "WorkerCannotRun"}
+    assert call("worker_stopped", task_event()) == {"run_id": INDEX, "error": "WorkerCannotRun"}
 
 
 def test_the_log_omits_the_overrides_of_the_task(
@@ -178,4 +178,4 @@ def test_other_instances_of_the_account_are_ignored(
     ]
     for instance in foreign:
         record_attempt(waiting.records, FS, INDEX, Attempt(worker_id=instance, task_token="token"))
-        assert call("worker_stopped", instance_event(instance)) == {"index_id": "", "error": ""}
+        assert call("worker_stopped", instance_event(instance)) == {"run_id": "", "error": ""}

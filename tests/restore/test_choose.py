@@ -15,8 +15,8 @@ from tests.index.test_lookup import likely_paths
 from tests.index.test_side_files import trees
 from tidemark.crawl.batch import Problem
 from tidemark.errors import RecoveryPointNotFound
+from tidemark.escape import escape, unescape
 from tidemark.exclusions import Exclusion
-from tidemark.index.format.escape import escape, unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.storage.object_store import FileStore
 from tidemark.restore.choose import Choices, HeldPoint, choose

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.index.format.escape import escape, unescape
+from tidemark.escape import escape, unescape
 from tidemark.index.query.lookup import Subtree
 from tidemark.restore.cover import (
     METADATA_BYTES,

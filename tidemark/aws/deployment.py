@@ -37,6 +37,8 @@ class Resources:
     backup_session: str  # ARN of the state machine
     indexing_session: str  # ARN of the state machine
     vaults: dict[str, str]  # Region -> vault name
+    restores_table: str
+    restore_session: str  # ARN of the state machine
 
     def to_json(self) -> str:
         """Return the value of the SSM parameter."""
@@ -54,7 +56,11 @@ class Resources:
 
     def records(self, clients: Clients) -> Records:
         """Return the store of the deployment's tables."""
-        names = {"sessions": self.sessions_table, "indexes": self.indexes_table}
+        names = {
+            "sessions": self.sessions_table,
+            "indexes": self.indexes_table,
+            "restores": self.restores_table,
+        }
         return Records(clients.of("dynamodb", self.region), lambda table: names[table.suffix])
 
 

@@ -10,15 +10,17 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import code_of, message_of
 from tidemark.aws.workers import (
     DEPLOYMENT_TAG,
-    INDEX_TAG,
+    INDEXING,
     NetworkValue,
     NoRoom,
+    Purpose,
+    WorkerEnvironment,
     WorkerRequest,
     arn_for,
     client_token,
 )
 from tidemark.errors import WorkerNotLaunched
-from tidemark.settings import LambdaSettings, WorkerSettings
+from tidemark.settings import LambdaSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -39,12 +41,14 @@ def run_instance(
     settings: LambdaSettings,
     request: WorkerRequest,
     network: NetworkValue,
-    environment: WorkerSettings,
+    environment: WorkerEnvironment,
+    purpose: Purpose = INDEXING,
 ) -> str:
     """Start one instance in the network's first subnet and return its id.
 
     Raises NoRoom, and WorkerNotLaunched if the account has reached its instance quota.
     """
+    profile = settings.worker_instance_profile if purpose.read_only else settings.restore_instance_profile
     try:
         answer = client.run_instances(
             ImageId=_IMAGE,
@@ -53,7 +57,7 @@ def run_instance(
             MaxCount=1,
             # One instance per task token and network: a retried call returns the running instance.
             ClientToken=client_token(environment.task_token, network),
-            IamInstanceProfile={"Arn": arn_for(settings.worker_instance_profile, environment.file_system_id)},
+            IamInstanceProfile={"Arn": arn_for(profile, environment.file_system_id)},
             InstanceInitiatedShutdownBehavior="terminate",
             # Two hops: the container requests its credentials through the instance's bridge.
             MetadataOptions={
@@ -87,26 +91,26 @@ def run_instance(
                     "Tags": [
                         {"Key": "Name", "Value": f"{settings.deployment}-worker"},
                         {"Key": DEPLOYMENT_TAG, "Value": settings.deployment},
-                        {"Key": INDEX_TAG, "Value": environment.index_id},
+                        {"Key": purpose.tag, "Value": environment.run_id},
                     ],
                 }
                 for resource in ("instance", "volume")
             ],
-            UserData=user_data(settings, environment),
+            UserData=user_data(settings, environment, purpose),
         )
     except ClientError as error:
         if code_of(error) in _NO_ROOM_HERE:
             raise NoRoom(message_of(error)) from error
         if code_of(error) in _NO_ROOM:
             raise WorkerNotLaunched(
-                f"EC2 started no worker for index {environment.index_id}: {message_of(error)}; "
+                f"EC2 started no worker for {purpose.name} {environment.run_id}: {message_of(error)}; "
                 f"it is retried; if the problem persists, choose another instance_type in tidemark.yaml"
             ) from error
         raise
     return answer["Instances"][0]["InstanceId"]
 
 
-def user_data(settings: LambdaSettings, environment: WorkerSettings) -> str:
+def user_data(settings: LambdaSettings, environment: WorkerEnvironment, purpose: Purpose = INDEXING) -> str:
     """Return the script that the instance runs at its first boot.
 
     It always terminates the instance. It answers the task token if the worker could not be started or was
@@ -121,7 +125,12 @@ def user_data(settings: LambdaSettings, environment: WorkerSettings) -> str:
         f"--env {shlex.quote(f'{name}={value}')}"
         for name, value in {**environment.to_environment(), "AWS_REGION": settings.region}.items()
     )
-    worker = shlex.quote(f"the worker of index {environment.index_id}")
+    worker = shlex.quote(f"the worker of {purpose.name} {environment.run_id}")
+    options = "tls,iam,ro" if purpose.read_only else "tls,iam"
+    volume = shlex.quote(f"{environment.root}:{environment.root}{':ro' if purpose.read_only else ''}")
+    # The arguments of an entry point follow the image.
+    entry_point = f"--entrypoint {shlex.quote(purpose.command[0])} " if purpose.command else ""
+    arguments = "".join(f" {shlex.quote(argument)}" for argument in purpose.command[1:])
     return f"""#!/bin/bash
 set -euo pipefail
 failed() {{
@@ -149,16 +158,16 @@ dnf install -y amazon-efs-utils docker
 systemctl start docker
 mkdir -p {root} /var/scratch
 step="mount the file system"
-mount -t efs -o tls,iam,ro {environment.file_system_id}:/ {root}
+mount -t efs -o {options} {environment.file_system_id}:/ {root}
 step="get its image from ECR"
 aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}
 # Boot took minutes, and pulling the image may take more; five minutes without a heartbeat end the attempt.
 aws stepfunctions send-task-heartbeat --region {region} --task-token {token} || true
 docker pull {image}
 step=run
-docker run --rm --read-only --stop-timeout 60 --volume {root}:{root}:ro --volume /var/scratch:/tmp \\
+docker run --rm --read-only --stop-timeout 60 --volume {volume} --volume /var/scratch:/tmp \\
   --log-driver awslogs --log-opt awslogs-region={region} \\
   --log-opt awslogs-group={shlex.quote(settings.worker_log_group)} \\
-  --log-opt awslogs-stream={shlex.quote(environment.index_id)} \\
-  {variables} {image}
+  --log-opt awslogs-stream={shlex.quote(environment.run_id)} \\
+  {variables} {entry_point}{image}{arguments}
 """

@@ -10,9 +10,11 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import message_of
 from tidemark.aws.workers import (
     DEPLOYMENT_TAG,
-    INDEX_TAG,
+    INDEXING,
     NetworkValue,
     NoRoom,
+    Purpose,
+    WorkerEnvironment,
     WorkerRequest,
     arn_for,
     client_token,
@@ -20,7 +22,7 @@ from tidemark.aws.workers import (
 )
 from tidemark.errors import WorkerNotLaunched
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
-from tidemark.settings import MOUNT_POINT, LambdaSettings, WorkerSettings
+from tidemark.settings import MOUNT_POINT, LambdaSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -36,27 +38,34 @@ _NO_CAPACITY = "Capacity is unavailable"
 _STOP_TIMEOUT_SECONDS = 60
 
 
-def task_family(deployment: str, file_system_id: str) -> str:
+def task_family(deployment: str, file_system_id: str, purpose: Purpose = INDEXING) -> str:
     """Return the family of a file system's task definitions."""
-    return f"{deployment}-worker-{file_system_id}"
+    return f"{deployment}-{purpose.family}-{file_system_id}"
 
 
 def register_task_definition(
-    client: ECSClient, settings: LambdaSettings, file_system_id: str, index_id: str, worker: PolicyWorker
+    client: ECSClient,
+    settings: LambdaSettings,
+    file_system_id: str,
+    run_id: str,
+    worker: PolicyWorker,
+    purpose: Purpose = INDEXING,
 ) -> str:
-    """Register the task definition that mounts the file system read-only; return its ARN.
+    """Register the task definition that mounts the file system; return its ARN.
 
     Mounts the real root, not an access point, so that paths match those of AWS Backup restores; with TLS and
     IAM, so that the file system's policy can allow only the worker.
     """
     answer = client.register_task_definition(
-        family=task_family(settings.deployment, file_system_id),
+        family=task_family(settings.deployment, file_system_id, purpose),
         requiresCompatibilities=["FARGATE"],
         networkMode="awsvpc",
         cpu=str(worker.cpu_units),
         memory=str(worker.memory_mib),
         runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
-        taskRoleArn=arn_for(settings.worker_task_role, file_system_id),
+        taskRoleArn=arn_for(
+            settings.worker_task_role if purpose.read_only else settings.restore_task_role, file_system_id
+        ),
         executionRoleArn=settings.worker_execution_role,
         volumes=[
             {
@@ -70,17 +79,17 @@ def register_task_definition(
             },
             {"name": "scratch"},
         ],
-        containerDefinitions=[_container(settings, file_system_id)],
+        containerDefinitions=[_container(settings, file_system_id, purpose)],
         tags=[
             {"key": DEPLOYMENT_TAG, "value": settings.deployment},
-            {"key": INDEX_TAG, "value": index_id},
+            {"key": purpose.tag, "value": run_id},
         ],
     )
     return answer["taskDefinition"]["taskDefinitionArn"]
 
 
-def _container(settings: LambdaSettings, file_system_id: str) -> ContainerDefinitionTypeDef:
-    return {
+def _container(settings: LambdaSettings, file_system_id: str, purpose: Purpose) -> ContainerDefinitionTypeDef:
+    container: ContainerDefinitionTypeDef = {
         "name": CONTAINER,
         "image": settings.worker_image,
         "essential": True,
@@ -90,7 +99,7 @@ def _container(settings: LambdaSettings, file_system_id: str) -> ContainerDefini
             {
                 "sourceVolume": "file-system",
                 "containerPath": MOUNT_POINT,
-                "readOnly": True,
+                "readOnly": purpose.read_only,
             },
             {"sourceVolume": "scratch", "containerPath": "/tmp"},  # noqa: S108  (a volume's mount point)
         ],
@@ -103,6 +112,9 @@ def _container(settings: LambdaSettings, file_system_id: str) -> ContainerDefini
             },
         },
     }
+    if purpose.command:
+        container["entryPoint"] = list(purpose.command)
+    return container
 
 
 def run_task(
@@ -110,11 +122,12 @@ def run_task(
     settings: LambdaSettings,
     request: WorkerRequest,
     network: NetworkValue,
-    environment: WorkerSettings,
+    environment: WorkerEnvironment,
+    purpose: Purpose = INDEXING,
 ) -> str:
     """Run one task and return its ARN; raise NoRoom, or WorkerNotLaunched with ECS's reason."""
     try:
-        answer = _run_task(client, settings, request, network, environment)
+        answer = _run_task(client, settings, request, network, environment, purpose)
     except ClientError as error:
         if _NO_CAPACITY in message_of(error):
             raise NoRoom(message_of(error)) from error
@@ -128,7 +141,7 @@ def run_task(
         if _NO_CAPACITY in reasons:
             raise NoRoom(reasons)
         raise WorkerNotLaunched(
-            f"ECS started no worker for index {environment.index_id}: {reasons or 'no reason given'}; "
+            f"ECS started no worker for {purpose.name} {environment.run_id}: {reasons or 'no reason given'}; "
             f"it is retried; if the problem persists, check the account's Fargate quotas"
         )
     return answer["tasks"][0]["taskArn"]
@@ -139,7 +152,8 @@ def _run_task(
     settings: LambdaSettings,
     request: WorkerRequest,
     network: NetworkValue,
-    environment: WorkerSettings,
+    environment: WorkerEnvironment,
+    purpose: Purpose = INDEXING,
 ) -> RunTaskResponseTypeDef:
     return client.run_task(
         cluster=settings.cluster,
@@ -149,7 +163,7 @@ def _run_task(
         count=1,
         # One task per task token and place: a retried call returns the running task.
         clientToken=client_token(environment.task_token, network),
-        startedBy=started_by(environment.index_id),
+        startedBy=started_by(environment.run_id),
         networkConfiguration={
             "awsvpcConfiguration": {
                 "subnets": network["subnets"],
@@ -169,7 +183,7 @@ def _run_task(
         },
         tags=[
             {"key": DEPLOYMENT_TAG, "value": settings.deployment},
-            {"key": INDEX_TAG, "value": environment.index_id},
+            {"key": purpose.tag, "value": environment.run_id},
         ],
     )
 
@@ -179,15 +193,17 @@ def deregister_task_definition(client: ECSClient, arn: str) -> None:
     client.deregister_task_definition(taskDefinition=arn)
 
 
-def registered_task_definitions(client: ECSClient, settings: LambdaSettings) -> Iterator[tuple[str, str]]:
-    """Return the ARN and the index id of every active task definition of a worker."""
+def registered_task_definitions(
+    client: ECSClient, settings: LambdaSettings, purpose: Purpose = INDEXING
+) -> Iterator[tuple[str, str]]:
+    """Return the ARN and the run's id of every active task definition of a worker."""
     families = client.get_paginator("list_task_definition_families").paginate(
-        familyPrefix=task_family(settings.deployment, ""), status="ACTIVE"
+        familyPrefix=task_family(settings.deployment, "", purpose), status="ACTIVE"
     )
     for family in (name for page in families for name in page["families"]):
         pages = client.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
         for arn in (arn for page in pages for arn in page["taskDefinitionArns"]):
             answer = client.describe_task_definition(taskDefinition=arn, include=["TAGS"])
             tags = {tag.get("key"): tag.get("value", "") for tag in answer.get("tags", [])}
-            if tags.get(DEPLOYMENT_TAG) == settings.deployment and INDEX_TAG in tags:
-                yield arn, tags[INDEX_TAG]
+            if tags.get(DEPLOYMENT_TAG) == settings.deployment and purpose.tag in tags:
+                yield arn, tags[purpose.tag]

@@ -35,6 +35,7 @@ class RecoveryPoint:
     status: str  # AWS Backup's status
     created_at: datetime  # for a copy, when its source was created
     delete_at: datetime | None  # None keeps forever
+    cold_at: datetime | None = None  # when it moves to cold storage; None: never
     size_bytes: int
     is_copy: bool
     tags: OpenedTags
@@ -92,6 +93,7 @@ def recovery_points_of(
             status=point["Status"],
             created_at=point["CreationDate"],
             delete_at=point.get("CalculatedLifecycle", {}).get("DeleteAt"),
+            cold_at=point.get("CalculatedLifecycle", {}).get("MoveToColdStorageAt"),
             size_bytes=point.get("BackupSizeInBytes", 0),
             is_copy=region != file_system.region or "SourceBackupVaultArn" in point,
             tags=_opened(clients, region, arn, file_system=file_system.arn, keys=keys, deployment=deployment),

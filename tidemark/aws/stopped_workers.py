@@ -53,9 +53,12 @@ class StoppedTask(TypedDict):
     containers: NotRequired[Sequence[StoppedContainer]]
 
 
-def task_error(index_id: str, task: StoppedTask) -> TidemarkError | None:
-    """Return why the task ended without an answer; None if its worker ended with exit code 0."""
-    worker = f"the worker of index {index_id}"
+def task_error(run: str, task: StoppedTask) -> TidemarkError | None:
+    """Return why the task ended without an answer; None if its worker ended with exit code 0.
+
+    `run` names the worker's run in messages, such as `index fs-...`.
+    """
+    worker = f"the worker of {run}"
     containers = task.get("containers", ())
     reasons = [task.get("stoppedReason", ""), *(container.get("reason", "") for container in containers)]
     said = (
@@ -119,13 +122,13 @@ def _exited(worker: str, code: int, said: str) -> TidemarkError | None:
     )
 
 
-def instance_error(index_id: str, code: str, message: str) -> TidemarkError:
+def instance_error(run: str, code: str, message: str) -> TidemarkError:
     """Return why the instance ended; `code` and `message` are its StateReason.
 
     The instance's script answers before it shuts down, so a shutdown by the instance itself is an error only
     if no answer arrived.
     """
-    worker = f"the worker of index {index_id}"
+    worker = f"the worker of {run}"
     said = (
         message
         if code and message.startswith(code)

@@ -7,15 +7,27 @@ import logging
 from tidemark.aws.clients import Clients
 from tidemark.aws.ec2 import run_instance
 from tidemark.aws.fargate import run_task
-from tidemark.aws.workers import NetworkValue, NoRoom, WorkerRequest, networks_of
+from tidemark.aws.workers import (
+    INDEXING,
+    NetworkValue,
+    NoRoom,
+    Purpose,
+    WorkerEnvironment,
+    WorkerRequest,
+    networks_of,
+)
 from tidemark.errors import WorkerNotLaunched
-from tidemark.settings import LambdaSettings, WorkerSettings
+from tidemark.settings import LambdaSettings
 
 _LOG = logging.getLogger(__name__)
 
 
 def launch(
-    clients: Clients, settings: LambdaSettings, request: WorkerRequest, environment: WorkerSettings
+    clients: Clients,
+    settings: LambdaSettings,
+    request: WorkerRequest,
+    environment: WorkerEnvironment,
+    purpose: Purpose = INDEXING,
 ) -> str:
     """Launch the worker in the first of its networks with capacity; return its task ARN or instance id.
 
@@ -25,15 +37,15 @@ def launch(
     for network in networks_of(request):
         try:
             if request["kind"] == "ec2":
-                return run_instance(
-                    clients.of("ec2", settings.region), settings, request, network, environment
-                )
-            return run_task(clients.of("ecs", settings.region), settings, request, network, environment)
+                ec2 = clients.of("ec2", settings.region)
+                return run_instance(ec2, settings, request, network, environment, purpose)
+            ecs = clients.of("ecs", settings.region)
+            return run_task(ecs, settings, request, network, environment, purpose)
         except NoRoom as error:
             _LOG.warning("no capacity for a worker in %s: %s", _where(network), error)
             full.append(f"in {_where(network)}: {error}")
     raise WorkerNotLaunched(
-        f"there is no capacity for the worker of index {environment.index_id} {'; '.join(full)}; "
+        f"there is no capacity for the worker of {purpose.name} {environment.run_id} {'; '.join(full)}; "
         f"it is retried; if the problem persists, add a mount target in another Availability Zone, "
         f"or name a subnet in another zone in tidemark.yaml, or choose another size there"
     )

@@ -1,7 +1,7 @@
-"""The indexing worker as the state machine uses it: prepare, launch, find and remove.
+"""Workers as the state machines use them: prepare, launch, find and remove.
 
-`fargate.py` and `ec2.py` implement this for each type. Every worker is tagged with the id of its index,
-so that a worker left by an aborted execution can be found.
+`fargate.py` and `ec2.py` implement this for each type. Every worker is tagged with the id of its run, an
+index or a restore session, so that a worker left by an aborted execution can be found.
 """
 
 from __future__ import annotations
@@ -9,18 +9,63 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, Protocol, TypedDict
 
 from tidemark.aws.clients import Clients
 from tidemark.settings import LambdaSettings
 
-# The tag of every worker; `infra/` restricts removal to machines with this tag.
+# The tags of workers by the kind of their run; `infra/` restricts removal to machines with these tags.
 INDEX_TAG = "tidemark:index"
+RESTORE_TAG = "tidemark:restore"
 DEPLOYMENT_TAG = "tidemark:deployment"
 # Placeholder for the file system id in the ARN of a worker's role or instance profile.
 FILE_SYSTEM = "{file_system}"
 # Source: IAM, CreateRole, RoleName. Current ids fit; the 40 digits that EFS's API allows do not.
 _LONGEST_ROLE_NAME = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What the workers of one kind of run require."""
+
+    name: str  # in messages, before the id of the run
+    tag: str  # holds the id of the run
+    family: str  # the middle of the name of a task definition's family
+    read_only: bool  # whether they mount the file system read-only
+    command: tuple[str, ...]  # their entry point; empty for the image's own
+
+
+INDEXING = Purpose(name="index", tag=INDEX_TAG, family="worker", read_only=True, command=())
+PLACING = Purpose(
+    name="restore",
+    tag=RESTORE_TAG,
+    family="restore-worker",
+    read_only=False,
+    command=("python", "-m", "worker_image.restore_worker"),
+)
+
+
+class WorkerEnvironment(Protocol):
+    """The settings that a worker of either purpose receives; see settings.py."""
+
+    @property
+    def task_token(self) -> str:
+        """The token of the step that waits for the worker."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of the worker's run."""
+
+    @property
+    def file_system_id(self) -> str:
+        """The file system that the worker mounts."""
+
+    @property
+    def root(self) -> str:
+        """Its mount point."""
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables of the worker's environment."""
 
 
 class NoRoom(Exception):
@@ -74,21 +119,23 @@ class RunningWorker:
 
     kind: Literal["fargate", "ec2"]
     worker_id: str  # task ARN or instance id
-    index_id: str
+    run_id: str  # of its index or restore session
 
 
 def find_workers(
-    clients: Clients, settings: LambdaSettings, index_id: str | None = None
+    clients: Clients, settings: LambdaSettings, run_id: str | None = None, purpose: Purpose = INDEXING
 ) -> Iterator[RunningWorker]:
-    """Return the running or starting workers of an index, or of all indexes."""
-    yield from _fargate_workers(clients, settings, index_id)
-    yield from _ec2_workers(clients, settings, index_id)
+    """Return the running or starting workers of a run, or of all runs of this purpose."""
+    yield from _fargate_workers(clients, settings, run_id, purpose)
+    yield from _ec2_workers(clients, settings, run_id, purpose)
 
 
-def remove_workers(clients: Clients, settings: LambdaSettings, index_id: str, reason: str) -> list[str]:
-    """Stop every worker of an index; return their ids, which may be none."""
+def remove_workers(
+    clients: Clients, settings: LambdaSettings, run_id: str, reason: str, purpose: Purpose = INDEXING
+) -> list[str]:
+    """Stop every worker of a run; return their ids, which may be none."""
     removed = []
-    for worker in find_workers(clients, settings, index_id):
+    for worker in find_workers(clients, settings, run_id, purpose):
         remove_worker(clients, settings, worker, reason)
         removed.append(worker.worker_id)
     return removed
@@ -104,15 +151,15 @@ def remove_worker(clients: Clients, settings: LambdaSettings, worker: RunningWor
 
 
 def _fargate_workers(
-    clients: Clients, settings: LambdaSettings, index_id: str | None
+    clients: Clients, settings: LambdaSettings, run_id: str | None, purpose: Purpose
 ) -> Iterator[RunningWorker]:
     ecs = clients.of("ecs", settings.region)
     paginator = ecs.get_paginator("list_tasks")
     pages = (
         paginator.paginate(cluster=settings.cluster, desiredStatus="RUNNING")
-        if index_id is None
+        if run_id is None
         # startedBy allows no other filter; desiredStatus defaults to RUNNING. Source: ListTasks, startedBy.
-        else paginator.paginate(cluster=settings.cluster, startedBy=started_by(index_id))
+        else paginator.paginate(cluster=settings.cluster, startedBy=started_by(run_id))
     )
     for page in pages:
         if not page["taskArns"]:
@@ -122,18 +169,20 @@ def _fargate_workers(
         ]:
             tags = {tag.get("key"): tag.get("value", "") for tag in task.get("tags", [])}
             ending = task.get("desiredStatus") == "STOPPED"
-            if not ending and INDEX_TAG in tags and tags.get(DEPLOYMENT_TAG) == settings.deployment:
-                yield RunningWorker(kind="fargate", worker_id=task["taskArn"], index_id=tags[INDEX_TAG])
+            if not ending and purpose.tag in tags and tags.get(DEPLOYMENT_TAG) == settings.deployment:
+                yield RunningWorker(kind="fargate", worker_id=task["taskArn"], run_id=tags[purpose.tag])
 
 
-def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | None) -> Iterator[RunningWorker]:
+def _ec2_workers(
+    clients: Clients, settings: LambdaSettings, run_id: str | None, purpose: Purpose
+) -> Iterator[RunningWorker]:
     pages = (
         clients.of("ec2", settings.region)
         .get_paginator("describe_instances")
         .paginate(
             Filters=[
                 {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [settings.deployment]},
-                {"Name": f"tag:{INDEX_TAG}", "Values": [index_id or "*"]},
+                {"Name": f"tag:{purpose.tag}", "Values": [run_id or "*"]},
                 # A manually stopped instance would remain forever, and its disk would be billed.
                 {
                     "Name": "instance-state-name",
@@ -146,14 +195,15 @@ def _ec2_workers(clients: Clients, settings: LambdaSettings, index_id: str | Non
         for reservation in page["Reservations"]:
             for instance in reservation["Instances"]:
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-                yield RunningWorker(kind="ec2", worker_id=instance["InstanceId"], index_id=tags[INDEX_TAG])
+                yield RunningWorker(kind="ec2", worker_id=instance["InstanceId"], run_id=tags[purpose.tag])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedInstance:
     """A stopping or stopped instance of a worker, and EC2's reason."""
 
-    index_id: str
+    purpose: Purpose
+    run_id: str
     code: str  # such as Client.InstanceInitiatedShutdown
     message: str
 
@@ -173,9 +223,12 @@ def stopped_instance(clients: Clients, settings: LambdaSettings, instance_id: st
         for instance in reservation["Instances"]:
             tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
             reason = instance.get("StateReason", {})
-            if INDEX_TAG in tags:
+            for purpose in (INDEXING, PLACING):
+                if purpose.tag not in tags:
+                    continue
                 return StoppedInstance(
-                    index_id=tags[INDEX_TAG],
+                    purpose=purpose,
+                    run_id=tags[purpose.tag],
                     code=reason.get("Code", ""),
                     message=reason.get("Message", "") or instance.get("StateTransitionReason", ""),
                 )
@@ -187,6 +240,6 @@ def client_token(task_token: str, network: NetworkValue) -> str:
     return hashlib.sha256("\n".join([task_token, *network["subnets"]]).encode()).hexdigest()
 
 
-def started_by(index_id: str) -> str:
-    """Return the `startedBy` of an index's tasks, at most 128 characters. Source: RunTask."""
-    return index_id[:128]
+def started_by(run_id: str) -> str:
+    """Return the `startedBy` of a run's tasks, at most 128 characters. Source: RunTask."""
+    return run_id[:128]

@@ -26,7 +26,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tidemark.index.format.escape import is_utf8, unescape
+from tidemark.escape import is_utf8, unescape
 from tidemark.index.query.lookup import Subtree
 from tidemark.restore.plan import Item, outermost, path_order
 

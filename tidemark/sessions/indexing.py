@@ -184,3 +184,8 @@ def association_key(file_system: FileSystem, recovery_point_arn: str) -> Key:
 def is_index_item(item: Item) -> bool:
     """Return whether an item of the table `indexes` records an index."""
     return str(item["record"]).startswith(_INDEX)
+
+
+def is_association_item(item: Item) -> bool:
+    """Return whether an item of the table `indexes` records an association."""
+    return str(item["record"]).startswith(_ASSOCIATION)

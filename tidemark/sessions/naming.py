@@ -1,4 +1,4 @@
-"""Session ids and index ids. Both name Step Functions executions, so <= 80 characters and no colon."""
+"""Ids of sessions, indexes and restores. All name Step Functions executions: <= 80 characters, no colon."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def index_id(file_system_id: str, moment: datetime, digit: int) -> str:
         raise ValueError(f"{digit} is not from 0 to 15")
     moment = moment.astimezone(UTC)
     return f"{file_system_id}-{moment:{_MOMENT}}-{moment.microsecond * 16 + digit:06x}"
+
+
+def restore_id(file_system_id: str, moment: datetime) -> str:
+    """Return an id such as `restore-fs-0123-20261122T020000Z-5a3f1`, unique to the microsecond."""
+    moment = moment.astimezone(UTC)
+    return f"restore-{file_system_id}-{moment:{_MOMENT}}-{moment.microsecond:05x}"
 
 
 def is_session_id(text: str) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from tidemark.sessions.indexing import LEASE_MARK, Association, Index, is_index_item
+from tidemark.sessions.indexing import LEASE_MARK, Association, Index, is_association_item, is_index_item
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.records import read_index, read_session, update_session
 from tidemark.sessions.schema import (
@@ -127,6 +127,13 @@ def indexes_of(store: Store, file_system: FileSystem) -> Iterator[Index]:
     for item in store.query(INDEXES, None, str(file_system)):
         if is_index_item(item):
             yield Index.from_item(item)
+
+
+def associations_in(store: Store, file_system: FileSystem) -> Iterator[Association]:
+    """Return all associations of a file system."""
+    for item in store.query(INDEXES, None, str(file_system)):
+        if is_association_item(item):
+            yield Association.from_item(item)
 
 
 def associations_of(store: Store, recovery_point_arn: str) -> Iterator[Association]:

@@ -1,4 +1,4 @@
-"""The two DynamoDB tables: their keys and secondary indexes, declared once.
+"""The three DynamoDB tables: their keys and secondary indexes, declared once.
 
 `infra/` creates the tables from these declarations and `tidemark/aws/records.py` reads and writes by
 them. All key attributes are strings. Secondary indexes lag behind their table, so the overlap rule
@@ -55,8 +55,18 @@ LEASES = SecondaryIndex(name="leases", partition_key="lease", sort_key="file_sys
 INDEXES = TableSchema(
     suffix="indexes",
     partition_key="file_system",  # <account>/<region>/<file-system-id>
-    sort_key="record",  # lease | index#<index id> | association#<recovery point ARN>
+    sort_key="record",  # lease | restore | index#<index id> | association#<recovery point ARN>
     secondary_indexes=(BY_RECOVERY_POINT, LEASES),
 )
 
-TABLES = (SESSIONS, INDEXES)
+RESTORES_BY_MONTH = SecondaryIndex(name="by-month", partition_key="month", sort_key="started_at")
+RESTORES_RUNNING = SecondaryIndex(name="running", partition_key="running", sort_key="started_at")
+
+RESTORES = TableSchema(
+    suffix="restores",
+    partition_key="restore_id",
+    sort_key=None,
+    secondary_indexes=(RESTORES_BY_MONTH, RESTORES_RUNNING),
+)
+
+TABLES = (SESSIONS, INDEXES, RESTORES)

@@ -34,7 +34,7 @@ def _role(request: Request) -> Resource:
         try:
             iam.attach_role_policy(RoleName=name, PolicyArn=arn)
         except iam.exceptions.NoSuchEntityException:
-            has_unknown_policies(role["Arn"])
+            has_unknown_policies(role["Arn"], arn)
     return Resource(ref=name, attributes={"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
 

@@ -109,6 +109,33 @@ class Backups:
         assert job["State"] == "COMPLETED", job
         return str(job["RecoveryPointArn"])
 
+    def restore(self, point_arn: str, *, token: str | None = None, role: str = ROLE, **metadata: str) -> str:
+        """Start a restore into the file system `other`, unless the metadata names another target."""
+        target = {"file-system-id": self.cloud.file_systems["other"].id, "newFileSystem": "false"}
+        request = {"IdempotencyToken": token} if token else {}
+        return str(
+            self.client().start_restore_job(
+                RecoveryPointArn=point_arn,
+                IamRoleArn=role,
+                ResourceType="EFS",
+                Metadata={**target, **metadata},
+                **request,
+            )["RestoreJobId"]
+        )
+
+    def restored(self, point_arn: str, *, role: str = ROLE, **metadata: str) -> dict[str, Any]:
+        """Restore as `restore` does, and return the job once it has ended."""
+        return self.ended(self.restore(point_arn, role=role, **metadata), self.restore_job)
+
+    def restore_job(self, job_id: str) -> dict[str, Any]:
+        """Return a restore job."""
+        return self.client().describe_restore_job(RestoreJobId=job_id)
+
+    def directories(self, kind: str = "restore") -> set[Path]:
+        """Return what restores into `other` have left."""
+        root = self.cloud.directory_of(self.cloud.file_systems["other"].id)
+        return set(root.glob(f"aws-backup-{kind}_*"))
+
     def tree(self, point_arn: str) -> Path:
         """Return where the bytes of a recovery point are."""
         (found,) = self.state.glob(f"backup/points/*/*/*/{point_arn.rsplit(':', 1)[1]}/tree")

@@ -49,7 +49,7 @@ def test_a_backup_runs_through_its_states_and_holds_the_file_systems_bytes(backu
 
 
 def test_a_backup_does_not_change_when_the_file_system_does(backups: Backups) -> None:
-    file = backups.cloud.file_systems["other"].directory / "file"
+    file = backups.cloud.directory_of(backups.cloud.file_systems["other"].id) / "file"
     file.write_text("before")
     point = backups.backed_up("other")
     file.write_text("after")

@@ -1,112 +1,137 @@
-"""Restores as boto3 sees them, their bytes as diff sees them."""
+"""Restore jobs as boto3 sees them: requests, refusals, states."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import Fault
-from localcloud.backup.errors import InvalidParameterValue
-from localcloud.backup.restore_operations import read_items
-from tests.localcloud.backup.conftest import ROLE, Backups
+from tests.localcloud.backup.conftest import ROLE, THERE, Backups
+
+pytestmark = pytest.mark.cloud
+NEW = {"newFileSystem": "true", "PerformanceMode": "generalPurpose", "Encrypted": "true"}
 
 
-def restore(backups: Backups, point: str, **metadata: str) -> dict[str, Any]:
-    """Restore into the file system `other` and return the job once it has ended."""
-    target = {"file-system-id": backups.cloud.file_systems["other"].id, "newFileSystem": "false"}
-    job = backups.client().start_restore_job(
-        RecoveryPointArn=point, IamRoleArn=ROLE, ResourceType="EFS", Metadata={**target, **metadata}
-    )["RestoreJobId"]
-    return backups.ended(job, lambda job_id: backups.client().describe_restore_job(RestoreJobId=job_id))
-
-
-def restored(backups: Backups, kind: str = "restore") -> set[Path]:
-    return set(backups.cloud.file_systems["other"].directory.glob(f"aws-backup-{kind}_*"))
-
-
-@pytest.mark.cloud
-def test_a_whole_restore_is_a_directory_with_all_bytes(backups: Backups) -> None:
-    point, before = backups.backed_up(), restored(backups)
-    job = restore(backups, point)
-    assert job["Status"] == "COMPLETED"
-    assert job["CreatedResourceArn"] == backups.arn("other")
-    (directory,) = restored(backups) - before
-    command = ["diff", "-r", "--no-dereference", str(backups.tree(point)), str(directory)]
-    assert subprocess.run(command, check=False).returncode == 0
-
-
-@pytest.mark.cloud
-def test_items_are_restored_at_their_paths_and_nothing_else(backups: Backups) -> None:
-    point, before = backups.backed_up(), restored(backups)
-    items = ["/docs/deep", "docs/a.txt", "/docs/deep/nothing", "/dangling"]
-    job = restore(backups, point, ItemsToRestore=json.dumps(items))
-    assert job["Status"] == "COMPLETED", job
-    (directory,) = restored(backups) - before
-    found = {str(path.relative_to(directory)) for path in directory.rglob("*")}
-    deep = {"docs/deep/deeper", "docs/deep/loop", "docs/deep/nothing", "docs/deep/the same as a.txt"}
-    assert found == {"dangling", "docs", "docs/a.txt", "docs/deep"} | deep
-    assert (directory / "docs").stat().st_mtime_ns == (backups.tree(point) / "docs").stat().st_mtime_ns
-
-
-@pytest.mark.cloud
-def test_an_item_that_is_not_there_fails_the_job_and_leaves_a_failed_directory(backups: Backups) -> None:
-    point, before = backups.backed_up(), restored(backups, "failed-restore")
-    job = restore(backups, point, ItemsToRestore='["/docs/a.txt", "/docs/A.TXT"]')
-    assert job["Status"] == "FAILED"
-    assert "No such file" in job["StatusMessage"]
-    assert len(restored(backups, "failed-restore") - before) == 1
-
-
-@pytest.mark.cloud
-def test_a_restore_can_make_a_new_file_system(backups: Backups) -> None:
-    point = backups.backed_up("other")
-    job = restore(
-        backups,
-        point,
-        newFileSystem="true",
-        CreationToken="fresh",
-        PerformanceMode="generalPurpose",
-        Encrypted="false",
-    )
-    assert job["Status"] == "COMPLETED"
-    created = job["CreatedResourceArn"].rsplit("/", 1)[1]
-    known = backups.cloud.client("efs").describe_file_systems()["FileSystems"]
-    assert created in {one["FileSystemId"] for one in known}
-
-
-@pytest.mark.cloud
-def test_a_restore_fails_as_a_fault_says(backups: Backups) -> None:
-    point = backups.backed_up("other")
-    backups.cloud.faults.add(
-        Fault(service="backup", operation="RestoreJob", action="fail", error_code="FAILED", message="denied")
-    )
-    job = restore(backups, point)
-    assert (job["Status"], job["StatusMessage"]) == ("FAILED", "denied")
-
-
-@pytest.mark.cloud
 @pytest.mark.parametrize(
     "metadata",
     [
         {"file-system-id": "fs-00000000000000000"},
         {"file-system-id": "home"},
-        {"newFileSystem": "true"},
         {"ItemsToRestore": "/docs/a.txt"},
         {"ItemsToRestore": json.dumps([f"/{number}" for number in range(6)])},
+        {"itemsToRestore": '["/docs/a.txt"]'},
+        {"newFileSystem": "yes"},
+        {"newFileSystem": "true"},
+        {**NEW, "Encrypted": "false", "KmsKeyId": "alias/aws/elasticfilesystem"},
     ],
 )
 def test_start_restore_job_refuses_wrong_metadata(backups: Backups, metadata: dict[str, str]) -> None:
     point = backups.backed_up("other")
     with pytest.raises(ClientError, match="InvalidParameterValueException"):
-        restore(backups, point, **metadata)
+        backups.restored(point, **metadata)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '"/a"', "[1]", '["/"]', '["/a/../../b"]', '[".."]', "nonsense"])
-def test_items_that_are_no_paths_below_the_root_are_refused(text: str) -> None:
-    with pytest.raises(InvalidParameterValue):
-        read_items({"ItemsToRestore": text})
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"RecoveryPointArn": f"arn:aws:backup:{THERE}:123456789012:recovery-point:{'0' * 36}"}, "NotFound"),
+        ({"ResourceType": "EBS"}, "InvalidParameterValue"),
+        ({"IamRoleArn": "arn:aws:iam::123456789012:role/nobody"}, "cannot be assumed by AWS Backup"),
+    ],
+)
+def test_start_restore_job_refuses_a_wrong_request(
+    backups: Backups, changes: dict[str, str], error: str
+) -> None:
+    metadata = {"file-system-id": backups.cloud.file_systems["other"].id}
+    request: dict[str, Any] = {"IamRoleArn": ROLE, "Metadata": metadata}
+    with pytest.raises(ClientError, match=error):
+        backups.client().start_restore_job(
+            **{**request, "RecoveryPointArn": backups.backed_up("other"), **changes}
+        )
+
+
+def test_a_test_chooses_how_many_items_a_job_may_have(backups: Backups) -> None:
+    point = backups.backed_up("other")
+    six = json.dumps([f"/{number}" for number in range(6)])
+    try:
+        for most, accepted in ((10, True), (None, True), (5, False)):
+            backups.cloud.set_restore_items(most)
+            if accepted:
+                job = backups.restored(point, ItemsToRestore=six)
+                assert job["Status"] == "FAILED"  # there are no such items
+            else:
+                with pytest.raises(ClientError, match="at most 5 items, not 6"):
+                    backups.restored(point, ItemsToRestore=six)
+    finally:
+        backups.cloud.set_restore_items(5)
+
+
+def test_a_job_is_described_from_its_request_to_its_end(backups: Backups) -> None:
+    point = backups.backed_up("home")
+    backups.cloud._control.ask("POST", "backup-durations", {"created": 2000, "restore": 2000})
+    try:
+        job_id = backups.restore(point)
+        pending = backups.restore_job(job_id)
+        ended = backups.ended(job_id, backups.restore_job)
+    finally:
+        backups.cloud._control.ask("POST", "backup-durations", {"created": 5, "restore": 600})
+    assert (pending["Status"], pending["PercentDone"]) == ("PENDING", "0.00%")
+    assert pending["ExpectedCompletionTimeMinutes"] == 33
+    assert {"CreatedResourceArn", "CompletionDate", "StatusMessage", "CreatedBy"}.isdisjoint(pending)
+    assert (ended["Status"], ended["PercentDone"]) == ("COMPLETED", "100.00%")
+    assert ended["CreatedResourceArn"] == backups.arn("other")
+    assert ended["SourceResourceArn"] == backups.arn("home")
+    assert ended["CreationDate"] < ended["CompletionDate"]
+    described = backups.client().describe_recovery_point(BackupVaultName="main", RecoveryPointArn=point)
+    assert ended["RecoveryPointCreationDate"] == described["CreationDate"]
+    assert ended["BackupSizeInBytes"] == described["BackupSizeInBytes"]
+    metadata = backups.client().get_restore_job_metadata(RestoreJobId=job_id)["Metadata"]
+    assert metadata["file-system-id"] == backups.cloud.file_systems["other"].id
+
+
+def test_a_token_starts_one_job_and_takes_no_other_request(backups: Backups) -> None:
+    point = backups.backed_up("other")
+    first = backups.restore(point, token="once")
+    assert backups.restore(point, token="once") == first
+    assert backups.restore(point, token="twice") != first
+    with pytest.raises(ClientError, match="InvalidParameterValueException"):
+        backups.restore(point, token="once", ItemsToRestore='["/file"]')
+
+
+def test_jobs_are_listed_by_status_and_by_the_source_of_their_points(backups: Backups) -> None:
+    client, point = backups.client(), backups.backed_up("home")
+    done = backups.restored(point)["RestoreJobId"]
+    failed = backups.restored(point, ItemsToRestore='["/none"]')["RestoreJobId"]
+    listed = client.list_restore_jobs(ByStatus="FAILED")["RestoreJobs"]
+    assert failed in {job["RestoreJobId"] for job in listed}
+    assert {job["Status"] for job in listed} == {"FAILED"}
+    of_home = client.list_restore_jobs_by_protected_resource(ResourceArn=backups.arn("home"))["RestoreJobs"]
+    assert {done, failed} <= {job["RestoreJobId"] for job in of_home}
+    assert {job["SourceResourceArn"] for job in of_home} == {backups.arn("home")}
+
+
+@pytest.mark.parametrize("state", ["FAILED", "ABORTED"])
+def test_a_fault_ends_a_job_before_it_writes(backups: Backups, state: str) -> None:
+    point, before = backups.backed_up("other"), backups.directories()
+    backups.cloud.faults.add(
+        Fault(service="backup", operation="RestoreJob", action="fail", error_code=state, message="denied")
+    )
+    job = backups.restored(point)
+    assert (job["Status"], job["StatusMessage"]) == (state, "denied")
+    assert backups.directories() == before
+
+
+def test_the_metadata_of_a_point_describes_its_file_system(backups: Backups) -> None:
+    metadata = backups.client().get_recovery_point_restore_metadata(
+        BackupVaultName="main", RecoveryPointArn=backups.backed_up("other")
+    )
+    assert metadata["ResourceType"] == "EFS"
+    assert metadata["RestoreMetadata"] == {
+        "file-system-id": backups.cloud.file_systems["other"].id,
+        "Encrypted": "true",
+        "PerformanceMode": "generalPurpose",
+        "KmsKeyId": "arn:aws:kms:eu-central-1:123456789012:alias/aws/elasticfilesystem",
+    }

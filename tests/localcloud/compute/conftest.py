@@ -27,6 +27,9 @@ if order == "report":
         "listing": sorted(os.listdir(os.environ["ROOT"])),
         "caller": sts.get_caller_identity()["Arn"],
     }), flush=True)
+if order == "write":
+    with open(os.path.join(os.environ["ROOT"], "written"), "w") as file:
+        file.write("by the program")
 if order == "obey":
     signal.signal(signal.SIGTERM, lambda *_: (print("stopping", flush=True), sys.exit(7)))
 if order == "ignore":

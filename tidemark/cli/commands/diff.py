@@ -16,7 +16,7 @@ from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, resolve, skipping_unreadable, whose
 from tidemark.errors import PathNotFound
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:

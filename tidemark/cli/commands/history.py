@@ -14,7 +14,7 @@ from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.support.index_selection import Repository, deployment_or, no_index_yet, skipping_unreadable
 from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.errors import PathNotFound
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 

@@ -55,6 +55,10 @@ def up(
         int,
         typer.Option("--port", metavar="N", min=0, max=65535, help="Port to listen on; 0 for any free one."),
     ] = 4566,
+    writable: Annotated[
+        bool,
+        typer.Option("--writable", help="Let restores write into the directories, not into copies of them."),
+    ] = False,
     time_scale: Annotated[
         float,
         typer.Option(
@@ -71,6 +75,7 @@ def up(
         time_scale=time_scale,
         port=port,
         state=None if state is None else state.absolute(),
+        writable=writable,
         say=terminal.working(err),
     ) as bench:
         with _profile(bench) as profile:

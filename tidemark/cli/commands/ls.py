@@ -17,8 +17,8 @@ from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
+from tidemark.escape import escape
 from tidemark.index.format.entry import Entry
-from tidemark.index.format.escape import escape
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from tidemark.cli.support.extras import require_plot
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidemark.cli.output.terminal import json_time
-from tidemark.index.format.escape import unescape
+from tidemark.escape import unescape
 
 if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry
     from tidemark.sessions.indexing import Index
+    from tidemark.sessions.restore_session import RestoreSession
     from tidemark.sessions.session import Job, Point, Session
 
 SESSION_FIELDS = (
@@ -20,6 +21,11 @@ POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_b
 JOB_FIELDS = (
     "job_id, kind, account, region, vault, started_at, state (CREATED until the job ends or the sweeper "
     "polls it), message"
+)
+RESTORE_FIELDS = (
+    "restore_id, plan_id, account, region, file_system, status, phase (turn, jobs, placing, ended), "
+    "reasons[], started_at, ended_at, execution_arn, totals, jobs[] with job_id, state, message, started_at, "
+    "completed_at"
 )
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
@@ -44,6 +50,34 @@ def session_json(session: Session) -> dict[str, Any]:
         "execution_arn": session.execution_arn,
         "points": [point_json(point) for point in session.points],
         "jobs": [job_json(job) for job in session.jobs],
+    }
+
+
+def restore_json(session: RestoreSession) -> dict[str, Any]:
+    """Return a restore session as recorded, with RESTORE_FIELDS."""
+    return {
+        "restore_id": session.restore_id,
+        "plan_id": session.plan_id,
+        "account": session.file_system.account,
+        "region": session.file_system.region,
+        "file_system": session.file_system.file_system_id,
+        "status": session.status.value,
+        "phase": session.phase,
+        "reasons": list(session.reasons),
+        "started_at": json_time(session.started_at),
+        "ended_at": json_time(session.ended_at),
+        "execution_arn": session.execution_arn,
+        "totals": dict(session.totals),
+        "jobs": [
+            {
+                "job_id": job.job_id,
+                "state": job.state,
+                "message": job.message,
+                "started_at": json_time(job.started_at),
+                "completed_at": json_time(job.completed_at),
+            }
+            for job in session.jobs
+        ],
     }
 
 

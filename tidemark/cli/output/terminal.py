@@ -25,7 +25,7 @@ from rich.text import Text
 
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output.encoding import as_bytes, limits, shows, sign
-from tidemark.index.format.escape import unescape
+from tidemark.escape import unescape
 
 # Control, format (which reorder or hide text), surrogate, private use, unassigned; line and paragraph ends.
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.deployment import Resources, discover, read_policy
+from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
 from tidemark.aws.s3_store import open_store
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.cli.support.recorded_repository import RecordedRepository
@@ -58,6 +58,10 @@ class Connection:
     def policy(self, name: str) -> Policy:
         """Return a deployed policy; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.resources.region), self.deployment, name)
+
+    def policy_names(self) -> list[str]:
+        """Return the names of the deployed policies, sorted."""
+        return policy_names(self.clients.of("ssm", self.resources.region), self.deployment)
 
     def policy_if_any(self, name: str) -> Policy | None:
         """Return a policy, or None if it is no longer deployed."""

@@ -1,4 +1,4 @@
-"""The exit codes that belong to no error class (for those see tidemark/errors.py)."""
+"""The exit codes that belong to no error class (for those see tidemark/errors/)."""
 
 from __future__ import annotations
 

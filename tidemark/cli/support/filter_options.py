@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tidemark.cli.output import terminal
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 
 if TYPE_CHECKING:
     from tidemark.index.reading.filters import Filters

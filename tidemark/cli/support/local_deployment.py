@@ -56,6 +56,7 @@ def deploy_locally(
     time_scale: float,
     port: int = 0,
     state: Path | None = None,
+    writable: bool = False,
     say: ReportProgress = no_progress,
 ) -> Iterator[LocalDeployment]:
     """Run a local cloud with one file system and one policy for each name, until the block ends.
@@ -69,7 +70,12 @@ def deploy_locally(
         check(name, directory)
     with scratch_directory() as scratch:
         cloud_run = LocalCloud.start(
-            file_systems=directories, time_scale=time_scale, state=state, region=REGION, port=port
+            file_systems=directories,
+            time_scale=time_scale,
+            state=state,
+            region=REGION,
+            port=port,
+            writable=writable,
         )
         with translated_cloud_errors(), say("Starting the local cloud"):
             cloud = cloud_run.__enter__()

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Problem
+from tidemark.escape import escape
 from tidemark.index.files.parquet_writer import SideFileWriter
 from tidemark.index.files.unreadable_file import Unreadable, above
-from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.reading.part_reader import ParquetReader
 from tidemark.index.rows.arrow_batch import raw_column

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import PathNotFound
+from tidemark.escape import escape
 from tidemark.index.format.entry import Entry
-from tidemark.index.format.escape import escape
 from tidemark.index.format.manifest import Key, Manifest
 from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import Place

@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES
 from tidemark.errors import IndexDamaged
+from tidemark.escape import unescape
 from tidemark.exclusions import Exclusion
 from tidemark.index.files.changes import UNREADABLE
 from tidemark.index.files.dirs import DIRS, FIRST_SCHEMA
 from tidemark.index.files.errors_file import unreadable_of
-from tidemark.index.format.escape import unescape
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.reading.part_reader import ParquetReader
 from tidemark.index.reading.scan import Place, in_order

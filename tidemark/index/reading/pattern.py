@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import ConfigurationError
-from tidemark.index.format.escape import escape
+from tidemark.escape import escape
 from tidemark.index.reading.expressions import glob_to_re2, literal_pieces, required_texts
 from tidemark.index.reading.folding import alternatives, fold_expression, folded, is_ascii
 from tidemark.index.reading.page_search import Holding, Needle

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.crawl.batch import Batch, BytesColumn
-from tidemark.index.format.escape import escape, is_utf8, unescape
+from tidemark.escape import escape, is_utf8, unescape
 from tidemark.index.format.schema import NO_FLAGS, PART_SCHEMA, TIME, Flags
 
 _TYPE_OF_FORMAT = {0x8: "f", 0x4: "d", 0xA: "l", 0x1: "p", 0xC: "s", 0x2: "c", 0x6: "b"}

@@ -1,15 +1,18 @@
 """Copies a directory tree as AWS Backup copies an EFS file system.
 
-Runs as a script, `copy_tree.py [--link] SOURCE DESTINATION [ITEM...]`, in a separate process: a large tree
-must not block the server's other threads, and a signal stops a job. DESTINATION must not exist. ITEMs are
-paths relative to SOURCE: only those are copied, with everything below them and the directories above. With
---link, files become hard links to SOURCE's, for trees that no longer change. The last line of the output is a
-JSON object of counts (`Counts`). Exits with 0, or with 1 and the reason on standard error.
+Runs as a script, `copy_tree.py [--link | --whole] SOURCE DESTINATION [ITEM...]`, in a separate process: a
+large tree must not block the server's other threads, and a signal stops a job. DESTINATION must not exist.
+ITEMs are paths relative to SOURCE: only those are copied, with everything below them and the directories
+above. With --link, files become hard links to SOURCE's, for trees that no longer change. The last line of the
+output is a JSON object of counts (`Counts`). Exits with 0, or with 1 and the reason on standard error.
 
 Copied: regular files with their holes and hard links, directories, symbolic links (never followed), modes,
 owners where the process may set them, and modification times to the nanosecond. Left out: sockets, FIFOs and
 devices, which are never in a backup, and files that vanish or cannot be read during the copy. EFS has no
 extended attributes.
+
+With --whole, the copy replaces SOURCE for its readers: it also has sockets and FIFOs, and an entry that
+cannot be read has its name, mode, times and size, but no content.
 
 Every name is opened relative to its directory's descriptor: trees may be deeper than PATH_MAX, and a link
 that replaces a directory is never followed.
@@ -66,6 +69,7 @@ class TreeCopier:
     """One copy of one tree."""
 
     link: bool = False
+    whole: bool = False
     counts: Counts = field(default_factory=Counts)
     _levels: list[_Level] = field(default_factory=list)
     _first_names: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -121,6 +125,7 @@ class TreeCopier:
             level = self._below(self._levels[-1], name, status)
         except OSError as error:
             self._leave_out(error)
+            self._copy_shell(self._levels[-1], name, status, error)
             return
         self._levels.append(level)
         self._copy_entries(level)
@@ -128,10 +133,17 @@ class TreeCopier:
     def _copy_entries(self, level: _Level) -> None:
         with os.scandir(level.source) as entries:
             for entry in entries:
+                name = os.fsencode(entry.name)
                 try:
-                    self._copy_entry(level, os.fsencode(entry.name), entry.stat(follow_symlinks=False))
+                    status = entry.stat(follow_symlinks=False)
                 except OSError as error:
                     self._leave_out(error)
+                    continue
+                try:
+                    self._copy_entry(level, name, status)
+                except OSError as error:
+                    self._leave_out(error)
+                    self._copy_shell(level, name, status, error)
 
     def _leave(self, level: _Level) -> None:
         self._own(level.destination, level.status)
@@ -159,6 +171,28 @@ class TreeCopier:
             self.counts.links += 1
         else:
             self.counts.special += 1
+            if self.whole and kind in (stat.S_IFIFO, stat.S_IFSOCK):
+                os.mknod(name, status.st_mode, dir_fd=level.destination)
+                self._dress(level, name, status)
+
+    def _copy_shell(self, level: _Level, name: bytes, status: os.stat_result, error: OSError) -> None:
+        """Copy an entry that cannot be read, without its content."""
+        if not self.whole or error.errno not in FORBIDDEN:
+            return
+        if stat.S_ISDIR(status.st_mode):
+            os.mkdir(name, 0o700, dir_fd=level.destination)
+        else:
+            descriptor = os.open(name, CREATE, 0o600, dir_fd=level.destination)
+            os.ftruncate(descriptor, status.st_size)
+            os.close(descriptor)
+        self._dress(level, name, status)
+
+    def _dress(self, level: _Level, name: bytes, status: os.stat_result) -> None:
+        """Give a new entry, which is not a link, the mode, owner and times in `status`."""
+        if self._user == 0:
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=level.destination)
+        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=level.destination)  # dir_fd
+        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=level.destination)
 
     def _link_to_first(self, level: _Level, name: bytes, status: os.stat_result) -> bool:
         """Link `name` to the copy of the same file under its first name; return False when this is the
@@ -256,8 +290,8 @@ def main() -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # two descriptors per level of depth
     arguments = [os.fsencode(argument) for argument in sys.argv[1:]]
-    copier = TreeCopier(link=arguments[0] == b"--link")
-    source, destination, *items = arguments[copier.link :]
+    copier = TreeCopier(link=arguments[0] == b"--link", whole=arguments[0] == b"--whole")
+    source, destination, *items = arguments[copier.link or copier.whole :]
     try:
         counts = copier.copy_items(source, destination, items) if items else copier.copy(source, destination)
     except OSError as error:

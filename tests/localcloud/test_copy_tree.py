@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.backup import copy_tree
+from localcloud.core import copy_tree
 from tests.localcloud.backup.conftest import make_tree
 
 COMPARED = "%y %m %s %n %U %G %T@ %P %l\\0"  # type, mode, size, links, owner, times, path, target
@@ -142,3 +142,42 @@ def test_a_full_disk_is_an_error_with_its_reason(tmp_path: Path) -> None:
     ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "cannot copy the file system" in ended.stderr
+
+
+def test_a_whole_copy_also_has_fifos_and_sockets(tmp_path: Path) -> None:
+    source, destination = tmp_path / "source", tmp_path / "destination"
+    source.mkdir()
+    make_tree(source)
+    command = [sys.executable, "-I", "-S", copy_tree.__file__, "--whole", str(source), str(destination)]
+    subprocess.run(command, check=True, capture_output=True)
+    listed = [
+        subprocess.run(
+            ["find", top, "-mindepth", "1", "-not", "-type", "d", "-printf", COMPARED],
+            check=True,
+            capture_output=True,
+        ).stdout.split(b"\0")
+        for top in (source, destination)
+    ]
+    assert set(listed[0]) == set(listed[1])
+    assert {line[:1] for line in listed[1]} == {b"f", b"l", b"p", b"s", b""}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without permissions")
+def test_a_whole_copy_has_what_cannot_be_read_without_its_content(tmp_path: Path) -> None:
+    source, destination = tmp_path / "source", tmp_path / "destination"
+    (source / "closed").mkdir(parents=True)
+    (source / "closed" / "file").write_text("unseen")
+    (source / "secret").write_text("unseen")
+    (source / "secret").chmod(0)
+    (source / "closed").chmod(0)
+    for parent in (tmp_path, *list(tmp_path.parents)[:-1]):
+        if parent != Path("/tmp"):
+            parent.chmod(0o777)
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-I", "-S"]
+    command += [copy_tree.__file__, "--whole", str(source), str(destination)]
+    subprocess.run(command, check=True, capture_output=True)
+    secret, closed = destination / "secret", destination / "closed"
+    assert (secret.stat().st_size, secret.stat().st_mode & 0o7777) == (6, 0)
+    assert secret.stat().st_mtime_ns == (source / "secret").stat().st_mtime_ns
+    assert closed.stat().st_mode & 0o7777 == 0
+    assert list(closed.iterdir()) == []

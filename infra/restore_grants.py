@@ -1,0 +1,91 @@
+"""The permissions of each function of restores: a table at the end, built from the grants above it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+
+from infra.grants import NO_LEVEL, Grant, pass_role
+from infra.names import Names
+from infra.notifications import Notifications
+from infra.records import Records
+from infra.repository import Repository
+from infra.worker_grants import WorkerGrants
+from tidemark.sessions.schema import INDEXES, RESTORES
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreGrants:
+    """Grants by purpose."""
+
+    names: Names
+    vaults: dict[str, str]  # Region -> name
+    records: Records
+    repository: Repository
+    notifications: Notifications
+    restore_role: iam.Role
+    read_policies: list[Grant]
+    workers: WorkerGrants
+
+    def start_restore(self) -> list[Grant]:
+        """Start a restore job of a recovery point."""
+        return [
+            Grant(
+                actions=("backup:StartRestoreJob",),
+                resources=(self.names.recovery_point_arns(self.names.region),),
+                why_pattern="AWS Backup generates the ids of recovery points.",
+            ),
+            pass_role(self.restore_role, "backup.amazonaws.com"),
+        ]
+
+    def poll_restore_jobs(self) -> list[Grant]:
+        """Poll a restore job."""
+        return [Grant(actions=("backup:DescribeRestoreJob",), resources=("*",), why_pattern=NO_LEVEL)]
+
+    def read_plans(self) -> list[Grant]:
+        """Read restore plans."""
+        return self.repository.read(f"restores/{Aws.ACCOUNT_ID}/")
+
+    def write_jobs(self) -> list[Grant]:
+        """Write the finished jobs of a session, for its worker."""
+        return self.repository.write(f"restores/{Aws.ACCOUNT_ID}/")
+
+    def table(self) -> dict[str, list[Grant]]:
+        """Return the grants of each function, by the name of its file."""
+        items, worker = self.records.items, self.workers
+        restore, turn = (RESTORES,), (INDEXES,)
+        change = items(get=restore, update=restore)
+        return {
+            "open_restore": [
+                *items(get=restore, put=restore),
+                *self.read_plans(),
+                *self.read_policies,
+                *worker.find_network(),
+            ],
+            "take_restore_turn": items(get=(*restore, *turn), put=turn, update=restore),
+            "start_restore_job": [
+                *items(get=(*restore, *turn), put=turn, update=restore),
+                *self.read_plans(),
+                *self.start_restore(),
+            ],
+            "check_restore_job": [*change, *self.poll_restore_jobs()],
+            "launch_restore_worker": [
+                *items(get=(*restore, *turn), put=turn, update=restore),
+                *self.write_jobs(),
+                *self.read_policies,
+                *worker.find_network(),
+                *worker.register_task(),
+                *worker.launch(),
+                *worker.remove_workers(),
+            ],
+            "close_restore": [
+                *items(get=restore, update=restore, delete=turn),
+                *self.notifications.publish(),
+                *worker.remove_workers(),
+                *worker.find_task_definitions(),
+                *worker.deregister_tasks(),
+            ],
+            "fail_restore": items(get=restore, update=restore),
+        }

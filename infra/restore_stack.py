@@ -1,0 +1,85 @@
+"""The stack of restores: a state machine, its functions and the roles of workers that may write.
+
+Separate from the main stack, because a stack may have 500 resources, and because a deployment without it
+has no role that can change a file system.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Environment, Stack
+from constructs import Construct
+
+from infra.backup_role import RESTORE_ROLE, restore_role
+from infra.bundle import Bundle
+from infra.functions import Functions
+from infra.names import Names
+from infra.restore_grants import RestoreGrants
+from infra.stack import RETENTION, TidemarkStack
+from infra.worker_grants import WorkerGrants
+from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing
+from infra.workflows import RESTORE_WORKFLOWS, Workflows
+from tidemark.aws.workers import PLACING
+from tidemark.policy.configuration import Configuration
+
+
+class RestoreStack(Stack):
+    """Restores of the main stack's recovery points."""
+
+    def __init__(
+        self, scope: Construct, *, configuration: Configuration, main: TidemarkStack, lambda_asset: Bundle
+    ) -> None:
+        super().__init__(
+            scope,
+            f"Tidemark-{configuration.deployment}-restore",
+            env=Environment(region=configuration.region),
+            description=f"Tidemark {configuration.deployment}: restores",
+            suppress_template_indentation=True,
+        )
+        names = Names(deployment=configuration.deployment, region=configuration.region)
+        file_systems = sorted({one for policy in configuration.policies for one in policy.file_systems})
+        retention = RETENTION[configuration.log_days]
+        roles = WorkerRoles(
+            self,
+            "Roles",
+            names=names,
+            file_systems=file_systems_by_worker(configuration.policies, all_policies=True),
+            task=names.named("restore-task"),
+            instance=names.named("restore-ec2"),
+            description="write its file system, place restored files",
+            work=placing(names, main.repository),
+            start=main.workers.start(),
+        )
+        grants = RestoreGrants(
+            names=names,
+            vaults=dict(configuration.vaults),
+            records=main.records,
+            repository=main.repository,
+            notifications=main.notifications,
+            restore_role=restore_role(self, "RestoreRole", name=names.named(RESTORE_ROLE)),
+            read_policies=main.grants.read_policies(),
+            workers=WorkerGrants(
+                names=names,
+                file_systems=file_systems,
+                purpose=PLACING,
+                roles=roles,
+                execution_role=main.workers.execution_role,
+                cluster_name=main.workers.cluster_name,
+            ),
+        )
+        functions = Functions(
+            self,
+            "Functions",
+            names=names,
+            asset=lambda_asset,
+            settings=main.settings,
+            grants=grants.table(),
+            log_retention=retention,
+        )
+        Workflows(
+            self,
+            "Workflows",
+            names=names,
+            workflows=RESTORE_WORKFLOWS,
+            functions=functions.by_file,
+            log_retention=retention,
+        )

@@ -1,0 +1,70 @@
+"""restore-session: launch the worker that places the restored files, with the task token."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lambdas._handler import Deployment, lambda_handler, logger
+from lambdas.restore_events import RestoreValue
+from tidemark.aws.fargate import register_task_definition
+from tidemark.aws.network import choose_networks
+from tidemark.aws.restore_plans import write_jobs
+from tidemark.aws.worker_launcher import launch
+from tidemark.aws.workers import PLACING, WorkerRequest, remove_workers
+from tidemark.sessions.restores import enter_phase, hold_turn, record_restore_worker
+from tidemark.settings import RestoreWorkerSettings
+
+
+class Event(TypedDict):
+    """The session, and the worker's task token."""
+
+    task_token: str
+    restore: RestoreValue
+
+
+@lambda_handler
+def handler(event: Event, deployment: Deployment) -> None:
+    """Return nothing: the worker sends the result. Raise NoMountTarget, WorkerNotLaunched."""
+    settings, clients, restore = deployment.settings, deployment.clients, event["restore"]
+    file_system, restore_id = deployment.file_system(restore["file_system"]), restore["restore_id"]
+    worker = deployment.worker_of(restore["policy"])
+    # The worker of an earlier attempt may still run: two workers must not place the same files.
+    for worker_id in remove_workers(clients, settings, restore_id, "replaced by another worker", PLACING):
+        logger.warning("removed a worker of an earlier attempt: %s", worker_id)
+    session = hold_turn(deployment.records, file_system, restore_id)
+    enter_phase(deployment.records, restore_id, "placing")
+    done = [job for job in session.jobs if job.is_done]
+    write_jobs(clients.of("s3", settings.region), settings.repository, file_system, restore_id, done)
+    networks = choose_networks(
+        clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
+    )
+    task_definition = ""
+    if worker.kind == "fargate":
+        task_definition = register_task_definition(
+            clients.of("ecs", settings.region), settings, restore["file_system"], restore_id, worker, PLACING
+        )
+    request: WorkerRequest = {
+        "kind": worker.kind,
+        "task_definition": task_definition,
+        "instance_type": worker.instance_type or "",
+        "networks": [
+            {"subnets": list(network.subnets), "security_groups": list(network.security_groups)}
+            for network in networks
+        ],
+        "public_address": worker.public_address,
+    }
+    environment = RestoreWorkerSettings(
+        task_token=event["task_token"],
+        restore_id=restore_id,
+        plan_id=restore["plan"],
+        account=settings.account,
+        region=settings.region,
+        file_system_id=restore["file_system"],
+        repository=settings.repository,
+    )
+    token = event["task_token"]
+    # For worker_stopped, which finds the token by the machine.
+    record_restore_worker(deployment.records, restore_id, worker_id="", task_token=token)
+    worker_id = launch(clients, settings, request, environment, PLACING)
+    record_restore_worker(deployment.records, restore_id, worker_id=worker_id, task_token=token)
+    logger.info("launched worker %s", worker_id)

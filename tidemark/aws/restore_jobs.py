@@ -1,0 +1,124 @@
+"""Restore jobs of AWS Backup for EFS: idempotent starts, batches of items, and job states."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tidemark.aws.errors import code_of
+from tidemark.errors import NotRestorable
+from tidemark.escape import unescape
+from tidemark.restore.plan import Plan, PointPlan
+from tidemark.sessions.restore_session import Batch, RestoreJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_backup import BackupClient
+
+# The AWS Backup Developer Guide allows 200 KB of metadata; the rest is for the other keys.
+MOST_ITEM_BYTES = 190_000
+# The documents disagree on the number of items: no limit but the size for the API, 10 for the console, 5 in
+# the API Reference. A session begins with its plan's number and takes the next lower one after a refusal.
+ITEM_LIMITS = (10, 5, 1)
+# Jobs run one after another and take minutes each. With more, a plan that requests directories is faster.
+MOST_JOBS = 100
+
+
+def next_limit(items: int) -> int | None:
+    """Return the next lower number of items per job after AWS Backup refused `items`; None if it is one."""
+    return next((limit for limit in ITEM_LIMITS if limit < items), None)
+
+
+def jobs_for(plan: Plan, items: int) -> int:
+    """Return the number of jobs of a plan, with this number of items per job."""
+    return sum(max(1, -(-len(point.requests) // items)) for point in plan.points)
+
+
+def cut(batch: Batch, requests: Sequence[str], most_items: int) -> Batch:
+    """Return the longest start of a batch that one job may restore. `requests` are those of the point."""
+    size, end = 2, batch.first
+    for path in requests[batch.first : batch.end]:
+        size += len(json.dumps(item_of(path))) + 2
+        if end > batch.first and (size > MOST_ITEM_BYTES or most_items <= end - batch.first):
+            break
+        end += 1
+    return dataclasses.replace(batch, end=end)
+
+
+def item_of(path: str) -> str:
+    """Return a request of a plan as AWS Backup's item: the name itself, which is UTF-8."""
+    return unescape(path).decode()
+
+
+def start_restore(
+    client: BackupClient,
+    point: PointPlan,
+    paths: Sequence[str],
+    *,
+    file_system_id: str,
+    role: str,
+    token: str,
+) -> str:
+    """Start a restore job into an existing file system, or find the one with this token; return its id.
+
+    `paths` are requests of the plan; none restores the whole point. Raises ItemsRefused if AWS Backup refuses
+    several items, and NotRestorable if the recovery point does not exist.
+    Source: StartRestoreJob, Metadata.
+    """
+    metadata = {
+        "file-system-id": file_system_id,
+        "newFileSystem": "false",
+        # Required also for an existing file system, which keeps its own.
+        "Encrypted": "true",
+        "PerformanceMode": "generalPurpose",
+        "CreationToken": token,
+    }
+    if paths:
+        metadata["ItemsToRestore"] = json.dumps([item_of(path) for path in paths])
+    try:
+        answer = client.start_restore_job(
+            RecoveryPointArn=point.recovery_point_arn,
+            Metadata=metadata,
+            IamRoleArn=role,
+            IdempotencyToken=token,
+            ResourceType="EFS",
+        )
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            raise NotRestorable(
+                f"the recovery point {point.recovery_point_arn} does not exist any more; plan the restore "
+                f"again with: tidemark restore"
+            ) from error
+        if code_of(error) == "InvalidParameterValueException" and len(paths) > 1:
+            raise ItemsRefused from error
+        raise
+    return answer["RestoreJobId"]
+
+
+class ItemsRefused(Exception):
+    """AWS Backup refused a job with several items, possibly because they are too many."""
+
+
+def restore_token(restore_id: str, attempt: int, batch: Batch) -> str:
+    """Return the idempotency token of a batch's job, which is the same for a repeated call."""
+    text = f"{restore_id}\n{attempt}\n{batch.point}\n{batch.first}\n{batch.end}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe_restore(client: BackupClient, job: RestoreJob) -> RestoreJob:
+    """Return the job with AWS Backup's current state."""
+    found = client.describe_restore_job(RestoreJobId=job.job_id)
+    began_at: datetime | None = found.get("CreationDate")
+    return dataclasses.replace(
+        job,
+        state=found["Status"],
+        message=found.get("StatusMessage", ""),
+        percent=found.get("PercentDone", ""),
+        began_at=began_at,
+        completed_at=found.get("CompletionDate"),
+    )

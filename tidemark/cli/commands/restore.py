@@ -1,0 +1,283 @@
+"""tidemark restore"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from tidemark.aws import executions
+from tidemark.aws.clock import utc_now
+from tidemark.aws.restore_plans import write_plan
+from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
+from tidemark.cli.output.restore_plan import show_plan
+from tidemark.cli.support.connection import Connection, connect
+from tidemark.cli.support.exit_codes import INTERRUPTED
+from tidemark.cli.support.filter_options import moment_of
+from tidemark.cli.support.index_selection import skipping_unreadable
+from tidemark.cli.support.restore_planning import (
+    Held,
+    Wish,
+    held_points,
+    plan_restore,
+    split_paths,
+    worker_policy,
+)
+from tidemark.cli.support.restore_progress import RestoreView, restore_view, watch_restore
+from tidemark.errors import NotRestorable, RestoreFailed
+from tidemark.escape import escape
+from tidemark.policy.policy import check_file_system_id
+from tidemark.restore.cover import Limits
+from tidemark.restore.plan import Destination, OnConflict, Plan
+from tidemark.sessions.naming import restore_id as new_restore_id
+from tidemark.sessions.session import SessionStatus
+
+_POLICIES = ("fail", "skip", "rename", "replace")
+# Limited by the size of the metadata. If AWS Backup refuses so many, the session continues with fewer.
+_ITEMS_PER_JOB = 10_000
+
+HELP = f"""Restore files and directories from recovery points.
+
+PATH begins at the root of the file system; a directory includes everything below it. Names may be given as
+other commands show them, with \\xNN. Without PATH, restores the whole file system. Each path is restored from
+the newest recovery point that holds it; --point or --at selects another one.
+
+First prints the plan: recovery points, items, restore jobs, time and cost. --dry-run ends there; without
+--yes, it asks. Then AWS Backup restores into a new directory of the file system, and a worker moves the
+files to their places, compares them with the index, and removes the directory. Existing files are never
+overwritten unless --on-conflict replace is given.
+
+\\b
+  tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0 --wait
+  tidemark search '*.tex' --print0 | tidemark restore --from0 - --file-system fs-... --yes
+
+JSON: plan as docs/restore.md describes it; with --dry-run nothing else; otherwise restore_id, execution_arn,
+console_url, and with --wait session with {RESTORE_FIELDS}.
+"""
+
+
+def restore(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Paths from the root, such as /home/a.txt."),
+    ] = None,
+    file_system: Annotated[
+        str, typer.Option("--file-system", metavar="ID", help="The file system to restore.")
+    ] = ...,  # type: ignore[assignment]  # typer's notation for a required option
+    from0: Annotated[
+        str | None,
+        typer.Option(
+            "--from0", metavar="FILE", help="Read paths from a file, each ending with NUL; - for stdin."
+        ),
+    ] = None,
+    point: Annotated[
+        str | None, typer.Option("--point", metavar="ARN", help="Restore from this recovery point.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="Restore the newest recovery point at this time, or of this age."
+        ),
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Restore to the original paths. The default.")
+    ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="Restore below this directory of the file system, with the paths kept.",
+        ),
+    ] = None,
+    on_conflict: Annotated[
+        str,
+        typer.Option(
+            "--on-conflict",
+            metavar="|".join(_POLICIES),
+            help="If a target exists: report it, keep the existing one, rename the restored one, or replace.",
+        ),
+    ] = "fail",
+    items_per_job: Annotated[
+        int,
+        typer.Option(
+            "--items-per-job", metavar="N", min=1, max=_ITEMS_PER_JOB, help="Most paths per restore job."
+        ),
+    ] = _ITEMS_PER_JOB,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, restore nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show the progress until the restore has ended.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    check_file_system_id(file_system)
+    now = utc_now()
+    wish = Wish(
+        paths=_paths(paths or [], from0),
+        destination=_destination(to, in_place=in_place),
+        on_conflict=_policy(on_conflict),
+        limits=Limits(most_items=items_per_job),
+        point=point,
+        at=None if at is None else moment_of(at, now, "--at"),
+    )
+    if point is not None and at is not None:
+        raise typer.BadParameter("--point and --at exclude each other")
+    if not (dry_run or yes) and (as_json or not sys.stdin.isatty()):
+        raise typer.BadParameter(
+            "it cannot ask here; confirm with --yes, or use --dry-run", param_hint="--yes"
+        )
+    connection = connect()
+    with skipping_unreadable() as skip_index:
+        held = held_points(connection, file_system, now, skip_index)
+        plan = plan_restore(connection, file_system, held, wish, now)
+        _execute(connection, held, plan, dry_run=dry_run, yes=yes, wait=wait, as_json=as_json)
+
+
+def _execute(
+    connection: Connection, held: Held, plan: Plan, *, dry_run: bool, yes: bool, wait: bool, as_json: bool
+) -> None:
+    document: dict[str, Any] = {"plan": plan.to_dict()}
+    if not as_json:
+        show_plan(terminal.console(), plan)
+    _warn(held)
+    if not plan.points:
+        if as_json:
+            terminal.print_json(document)
+        raise _nothing(plan)
+    if dry_run:
+        if as_json:
+            terminal.print_json(document)
+        return
+    if not yes and not typer.confirm("Restore?", err=True):
+        raise typer.Exit(INTERRUPTED)
+    restore_id, execution = start(connection, plan)
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    document |= {
+        "restore_id": restore_id,
+        "execution_arn": execution,
+        "console_url": executions.console_url(client, execution),
+    }
+    view = None
+    if wait:
+        try:
+            view = watch_restore(
+                connection,
+                restore_id,
+                execution_ended=lambda: executions.ended_as(client, execution) is not None,
+            )
+        except KeyboardInterrupt:
+            _print_started(restore_id)
+            raise typer.Exit(INTERRUPTED) from None
+        document["session"] = None if view is None else restore_json(view.session)
+    if as_json:
+        terminal.print_json(document)
+    elif not wait:
+        _print_started(restore_id)
+    if wait:
+        print_restored(connection, restore_id, execution, view)
+    if plan.missing:
+        raise _nothing(plan)
+
+
+def start(connection: Connection, plan: Plan) -> tuple[str, str]:
+    """Write the plan and start its restore session; return the session's id and its execution's ARN."""
+    resources = connection.resources
+    restore_id = new_restore_id(plan.file_system_id, utc_now())
+    digest = write_plan(connection.clients.of("s3", resources.region), resources.repository, plan)
+    request = {
+        "plan": plan.plan_id,
+        "sha256": digest,
+        "file_system": plan.file_system_id,
+        "policy": worker_policy(connection, plan.file_system_id),
+    }
+    client = connection.clients.of("stepfunctions", resources.region)
+    return restore_id, executions.start(client, resources.restore_session, restore_id, request)
+
+
+def print_restored(connection: Connection, restore_id: str, execution: str, view: RestoreView | None) -> None:
+    """Print how a restore session ended; raise RestoreFailed unless everything was restored."""
+    if view is None or not view.ended:
+        client = connection.clients.of("stepfunctions", connection.resources.region)
+        why = executions.failure_of(client, execution) or "its execution ended without closing it"
+        raise RestoreFailed(f"{restore_id}: {why}; see: tidemark restore-session {restore_id}")
+    view = restore_view(connection, restore_id)
+    if view.session.status is not SessionStatus.SUCCESS:
+        reasons = "\n".join(f"  {reason}" for reason in view.session.reasons)
+        raise RestoreFailed(
+            f"the restore ended with {view.session.status.value}:\n{reasons}\nsee the items with: "
+            f"tidemark restore-session {restore_id}"
+        )
+
+
+def _paths(given: list[str], from0: str | None) -> list[str]:
+    """Return the requested paths, escaped; `/` if none are named."""
+    raw = [terminal.typed(path) for path in given]
+    if from0 is not None:
+        content = sys.stdin.buffer.read() if from0 == "-" else _read(Path(from0))
+        raw += split_paths(content)
+        if not raw:
+            raise NotRestorable(f"{from0} names no path; nothing was restored")
+    for path in raw:
+        if not path.startswith(b"/") or b".." in path.split(b"/"):
+            raise typer.BadParameter(
+                f"{terminal.quoted(escape(path))} is not a path from the root of the file system, such as "
+                f"/home/a.txt"
+            )
+    return [escape(path) for path in raw] or ["/"]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {path}: {error.strerror}", param_hint="--from0") from error
+
+
+def _destination(to: str | None, *, in_place: bool) -> Destination:
+    if to is None:
+        return Destination(kind="in-place")
+    if in_place:
+        raise typer.BadParameter("--in-place and --to exclude each other")
+    raw = terminal.typed(to)
+    names = [name for name in raw.split(b"/") if name not in (b"", b".")]
+    if not raw.startswith(b"/") or b".." in names:
+        raise typer.BadParameter("name a directory from the root of the file system", param_hint="--to")
+    if not names:
+        return Destination(kind="in-place")
+    return Destination(kind="directory", directory="/" + escape(b"/".join(names)))
+
+
+def _policy(text: str) -> OnConflict:
+    if text not in _POLICIES:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(_POLICIES)}", param_hint="--on-conflict")
+    return cast(OnConflict, text)
+
+
+def _nothing(plan: Plan) -> NotRestorable:
+    paths = terminal.count(len(plan.missing), "path")
+    first = plan.missing[0]
+    restored = "; the others are listed in the plan" if len(plan.missing) > 1 else ""
+    return NotRestorable(
+        f"{paths} cannot be restored: {terminal.printable(first.path)}: {first.reason}{restored}; look for "
+        f"it with: tidemark search NAME --all"
+    )
+
+
+def _warn(held: Held) -> None:
+    err = terminal.console(stderr=True)
+    if held.without_index:
+        points = terminal.count(held.without_index, "recovery point")
+        err.print(f"! {points} without an index not considered", style=terminal.CAREFUL)
+    for vault in held.unlisted:
+        err.print(f"! {terminal.printable(str(vault.error))}", style=terminal.CAREFUL)
+
+
+def _print_started(restore_id: str) -> None:
+    out = terminal.console()
+    out.print(f"Started restore session {restore_id}. It runs in AWS; watch it with:")
+    out.print(terminal.commands((f"tidemark restore-session {restore_id} --watch", "")))

@@ -1,0 +1,125 @@
+"""tidemark restore-session"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidemark.aws import executions
+from tidemark.aws.clock import utc_now
+from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
+from tidemark.cli.support.connection import Connection, connect
+from tidemark.cli.support.restore_progress import RestoreView, restore_steps, restore_view, watch_restore
+from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
+from tidemark.errors import RestoreNotFound
+from tidemark.index.storage.object_store import ObjectMissing
+from tidemark.sessions.naming import is_session_id
+
+_SHOWN = 20
+
+HELP = f"""Show one restore session in full.
+
+With --watch, shows its progress until it ends. Items that were not placed, and differences between the placed
+files and the index, are listed with their reasons.
+
+JSON: {RESTORE_FIELDS}; execution_ended (null, or how the execution of a session that is shown as running has
+ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found.
+"""
+
+
+def restore_session(
+    restore_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a restore, from: tidemark restores")],
+    watch: Annotated[bool, typer.Option("--watch", help="Show progress until the restore ends.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    if not is_session_id(restore_id):
+        raise RestoreNotFound(terminal.printable(restore_id))
+    connection = connect()
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+    if watch:
+        watch_restore(
+            connection,
+            restore_id,
+            execution_ended=lambda: executions.ended_as(client, execution) is not None,
+        )
+    view = restore_view(connection, restore_id)
+    ended = None if view.ended else executions.ended_as(client, execution)
+    problems, differences = (list(_results(connection, view, kind)) for kind in ("problems", "differences"))
+    if as_json:
+        terminal.print_json(
+            {
+                **restore_json(view.session),
+                "execution_ended": ended,
+                "problems": problems,
+                "differences": differences,
+            }
+        )
+        return
+    _show(terminal.console(), view, ended, problems, differences)
+
+
+def _results(connection: Connection, view: RestoreView, kind: str) -> Iterator[dict[str, Any]]:
+    """Return what the worker wrote about each job: a JSON object per line."""
+    session = view.session
+    above = f"restores/{session.file_system}/{session.restore_id}/results/"
+    for job in session.jobs:
+        try:
+            lines = connection.repository.get(f"{above}{kind}-{job.job_id}.jsonl").splitlines()
+        except ObjectMissing:
+            continue
+        yield from map(json.loads, lines)
+
+
+def _show(
+    out: Console,
+    view: RestoreView,
+    ended: str | None,
+    problems: list[dict[str, Any]],
+    differences: list[dict[str, Any]],
+) -> None:
+    session, now = view.session, utc_now()
+    system = session.file_system
+    took = terminal.duration((session.ended_at or now) - session.started_at)
+    terminal.print_facts(
+        out,
+        {
+            "restore": Text(session.restore_id, terminal.STRONG),
+            "status": Text(session.status.value, STATUS_STYLES[session.status]),
+            "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
+            "started": f"{terminal.moment(session.started_at)} UTC",
+            "ended": f"{terminal.moment(session.ended_at)} UTC, after {took}" if view.ended else None,
+        },
+    )
+    out.print()
+    out.print(StepsTable().render(restore_steps(view, now)))
+    for reason in session.reasons:
+        out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)))
+    if ended is not None:
+        out.print(Text(f"! its execution is {ended}; redrive it, or restore again", terminal.CAREFUL))
+    _list(out, "not placed", [f"{each['path']}: {each['outcome']}: {each['reason']}" for each in problems])
+    _list(
+        out,
+        "different from the index",
+        [
+            f"{each['path']}: {each['field']} {each['found']} instead of {each['expected']}"
+            for each in differences
+        ],
+    )
+
+
+def _list(out: Console, heading: str, lines: list[str]) -> None:
+    if lines:
+        out.print()
+        out.print(f"{heading}:")
+    for text in lines[:_SHOWN]:
+        out.print(f"  {terminal.printable(text)}", soft_wrap=True)
+    if len(lines) > _SHOWN:
+        out.print(Text(f"  and {len(lines) - _SHOWN:,} more; all with --json", terminal.QUIET))

@@ -1,0 +1,67 @@
+"""tidemark restores"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tidemark.aws.clock import utc_now
+from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
+from tidemark.cli.support.connection import connect
+from tidemark.cli.support.filter_options import LARGEST
+from tidemark.cli.support.session_progress import STATUS_STYLES
+from tidemark.policy.policy import check_file_system_id
+from tidemark.sessions.restores import restores_since
+
+_A_YEAR = timedelta(days=366)
+
+HELP = f"""List restore sessions of the past year, newest first.
+
+JSON: {{"restores": [...]}}, each with {RESTORE_FIELDS}.
+"""
+
+
+def restores(
+    file_system: Annotated[
+        str | None,
+        typer.Option("--file-system", metavar="ID", help="List only restores of this file system."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=LARGEST, help="Maximum number of restores.")
+    ] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """See HELP."""
+    if file_system is not None:
+        check_file_system_id(file_system)
+    connection = connect()
+    now = utc_now()
+    matching = (
+        session
+        for session in restores_since(connection.records, now - _A_YEAR, now)
+        if file_system in (None, session.file_system.file_system_id)
+    )
+    found = list(islice(matching, limit))
+    if as_json:
+        terminal.print_json({"restores": [restore_json(session) for session in found]})
+        return
+    out = terminal.console()
+    if not found:
+        terminal.console(stderr=True).print("No restores yet. Start one with:")
+        terminal.console(stderr=True).print(terminal.commands(("tidemark restore PATH --file-system ID", "")))
+        return
+    out.print(Text(f"{'status':<8} {'took':>12} {'placed':>9}  restore session", terminal.QUIET))
+    for session in found:
+        took = terminal.duration((session.ended_at or now) - session.started_at)
+        out.print(
+            Text.assemble(
+                (f"{session.status.value:<8}", STATUS_STYLES[session.status]),
+                f" {took:>12} {session.totals.get('placed', 0) or '-':>9}  {session.restore_id}",
+            ),
+            soft_wrap=True,
+        )

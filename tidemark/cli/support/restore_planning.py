@@ -1,0 +1,141 @@
+"""Plan a restore from what the deployment holds: recovery points, their indexes and the records."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
+from tidemark.cli.output import terminal
+from tidemark.cli.support.connection import Connection
+from tidemark.errors import IndexNotFound, RecoveryPointNotFound
+from tidemark.index.format.manifest import Manifest
+from tidemark.index.storage.catalog import SkipIndex, list_indexes
+from tidemark.restore.choose import HeldPoint
+from tidemark.restore.cover import Limits
+from tidemark.restore.plan import Destination, OnConflict, Plan
+from tidemark.restore.planner import Order, make_plan
+from tidemark.sessions.queries import associations_in
+
+_RESTORABLE = {"COMPLETED", "AVAILABLE", "PARTIAL"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The recovery points of a file system that can be restored, and their indexes."""
+
+    points: list[HeldPoint]  # newest first
+    manifests: dict[str, Manifest]  # by index id
+    newest: Manifest  # the file system's newest index
+    unlisted: list[Unlisted]  # vaults that may hold more points
+    without_index: int  # restorable points that no readable index describes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """The options of a restore."""
+
+    paths: list[str]  # escaped
+    destination: Destination
+    on_conflict: OnConflict
+    limits: Limits
+    point: str | None  # ARN
+    at: datetime | None
+
+
+def held_points(connection: Connection, file_system_id: str, now: datetime, skip_index: SkipIndex) -> Held:
+    """Return what can be restored of a file system; raise IndexNotFound if it has no readable index."""
+    file_system = connection.resources.file_system(file_system_id)
+    listing = recovery_points_of(
+        connection.clients,
+        file_system,
+        vaults=connection.resources.vaults,
+        keys=connection.tag_keys,
+        deployment=connection.deployment,
+    )
+    index_of = {
+        association.recovery_point_arn: association.index_id
+        for association in associations_in(connection.records, file_system)
+    }
+    manifests = {
+        manifest.index_id: manifest
+        for manifest in list_indexes(connection.repository, file_system_id, skip_index)
+    }
+    if not manifests:
+        raise IndexNotFound(
+            f"{file_system_id} has no index, so its backups cannot be searched; make one with: "
+            f"tidemark run POLICY --file-system {file_system_id} --wait"
+        )
+    restorable = [point for point in listing.points if point.status in _RESTORABLE]
+    points = [
+        _held(point, index_of[point.recovery_point_arn], now)
+        for point in restorable
+        if index_of.get(point.recovery_point_arn) in manifests
+    ]
+    return Held(
+        points=points,
+        manifests=manifests,
+        newest=manifests[max(manifests)],
+        unlisted=listing.unlisted,
+        without_index=len(restorable) - len(points),
+    )
+
+
+def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: Wish, now: datetime) -> Plan:
+    """Return the plan of a restore. Raises RecoveryPointNotFound for an unknown point, and IndexDamaged."""
+    file_system = connection.resources.file_system(file_system_id)
+    point = None
+    if wish.point is not None:
+        point = next((each for each in held.points if each.recovery_point_arn == wish.point), None)
+        if point is None:
+            raise RecoveryPointNotFound(
+                f"{file_system_id} has no recovery point {terminal.printable(wish.point)} with an index; "
+                f"list its points with: tidemark recovery-points {file_system_id}"
+            )
+    return make_plan(
+        connection.repository,
+        Order(
+            plan_id=f"plan-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            account=file_system.account,
+            region=file_system.region,
+            file_system_id=file_system_id,
+            created_at=now,
+            destination=wish.destination,
+            on_conflict=wish.on_conflict,
+        ),
+        held.manifests,
+        held.points,
+        wish.paths,
+        limits=wish.limits,
+        newest=held.newest,
+        point=point,
+        at=wish.at,
+    )
+
+
+def worker_policy(connection: Connection, file_system_id: str) -> str:
+    """Return the name of a policy whose worker settings apply to the file system; empty if none names it."""
+    for name in connection.policy_names():
+        policy = connection.policy_if_any(name)
+        if policy is not None and file_system_id in policy.file_systems:
+            return name
+    return ""
+
+
+def split_paths(raw: bytes) -> Iterable[bytes]:
+    """Return the paths of `search --print0` or `find -print0`: each ends with a NUL byte."""
+    return (path for path in raw.split(b"\0") if path)
+
+
+def _held(point: RecoveryPoint, index_id: str, now: datetime) -> HeldPoint:
+    return HeldPoint(
+        recovery_point_arn=point.recovery_point_arn,
+        region=point.region,
+        vault=point.vault,
+        created_at=point.created_at,
+        index_id=index_id,
+        is_cold=point.cold_at is not None and point.cold_at <= now,
+        is_copy=point.is_copy,
+    )

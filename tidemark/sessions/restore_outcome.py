@@ -1,0 +1,86 @@
+"""How a restore session ended: its status and the reasons."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from tidemark.sessions.indexing import LONGEST_REASON
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.session import SessionStatus
+
+# The worker's totals that are deviations from the plan, and their reasons.
+_DEVIATIONS = {
+    "conflict": "{} not placed, because something was in the way",
+    "failed": "{} could not be placed",
+    "differences": "{} different from the index of the recovery point",
+    "left_directories": "{} left in the root of the file system, with the items that were not placed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOutcome:
+    """A restore session's final status, with a reason for every deviation from the plan."""
+
+    status: SessionStatus
+    reasons: tuple[str, ...]
+
+    def with_problem(self, problem: str) -> Self:
+        """Return the outcome with an additional reason, which turns a success into a warning."""
+        success = self.status is SessionStatus.SUCCESS
+        return dataclasses.replace(
+            self,
+            status=SessionStatus.WARNING if success else self.status,
+            reasons=(*self.reasons, problem[:LONGEST_REASON]),
+        )
+
+
+def decide_restore_outcome(
+    session: RestoreSession, totals: Mapping[str, int], *, failure: str | None
+) -> RestoreOutcome:
+    """Return how the session ended.
+
+    `failure` is the error that stopped it, `totals` are those of its worker, empty if no worker has answered.
+    A session that has placed nothing has failed.
+    """
+    reasons = tuple(reason[:LONGEST_REASON] for reason in _reasons(session, totals, failure))
+    in_place = sum(totals.get(name, 0) for name in ("placed", "merged", "renamed", "replaced", "skipped"))
+    if failure is not None or not in_place:
+        return RestoreOutcome(status=SessionStatus.FAILED, reasons=reasons or ("nothing was restored",))
+    return RestoreOutcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=reasons)
+
+
+def decide_stopped_restore(session: RestoreSession, why: str) -> RestoreOutcome:
+    """Return how a session ended whose execution was stopped from outside: `why`, and what remains."""
+    reasons = [why]
+    reasons += [
+        f"restore job {job.job_id} continues in AWS Backup, which cannot stop it; its files will be in a "
+        f"directory aws-backup-restore_* in the root of the file system"
+        for job in session.jobs
+        if job.is_running
+    ]
+    if any(job.is_done for job in session.jobs):
+        reasons.append(
+            "what was restored and not placed is in a directory aws-backup-restore_* in the root of the file "
+            "system"
+        )
+    return RestoreOutcome(status=SessionStatus.ABORTED, reasons=tuple(reasons))
+
+
+def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | None) -> Iterator[str]:
+    if failure is not None:
+        yield failure
+    superseded = {(job.point, job.first) for job in session.jobs if job.is_done}
+    for job in session.jobs:
+        if not (job.is_done or job.is_running or (job.point, job.first) in superseded):
+            yield f"restore job {job.job_id} ended {job.state}: {job.message or 'AWS Backup gave no reason'}"
+    for name, text in _DEVIATIONS.items():
+        if number := totals.get(name, 0):
+            what = (
+                ("directory" if name == "left_directories" else "item")
+                if number == 1
+                else ("directories" if name == "left_directories" else "items")
+            )
+            yield text.format(f"{number:,} {what}")

@@ -1,0 +1,175 @@
+"""The record of a restore session: one execution of one restore plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, cast
+
+from tidemark.sessions.session import FileSystem, SessionStatus
+from tidemark.sessions.transactions import Item, Value
+
+# What a running restore session waits for.
+Phase = Literal["turn", "jobs", "placing", "ended"]
+
+# Source: the model of AWS Backup, RestoreJobStatus.
+RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
+RUNNING_MARK = "yes"  # the value of the sparse attribute `running`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreJob:
+    """A restore job of AWS Backup: a range of the requests of one point of the plan."""
+
+    job_id: str
+    point: int  # the number of the point in the plan, from 0
+    first: int  # the number of its first request of that point
+    end: int  # the number after its last request; `first` + 1 if the job restores the whole point
+    attempt: int  # the redrive count of the execution that started it
+    started_at: datetime  # UTC
+    state: str = "PENDING"  # AWS Backup's state, when last recorded
+    message: str = ""  # AWS Backup's message about the end of the job
+    percent: str = ""  # AWS Backup's progress, such as 42.5; empty if not reported
+    began_at: datetime | None = None  # AWS Backup's times of the job
+    completed_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the state can still change."""
+        return self.state in RUNNING_STATES
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the job has restored its items."""
+        return self.state == "COMPLETED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Requests of one point that no job covers yet."""
+
+    point: int
+    first: int
+    end: int  # after the last request that may be in the same job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreSession:
+    """One restore session. Its id is the name of its Step Functions execution."""
+
+    restore_id: str
+    plan_id: str
+    file_system: FileSystem
+    execution_arn: str
+    started_at: datetime  # UTC
+    status: SessionStatus = SessionStatus.RUNNING
+    phase: Phase = "turn"
+    reasons: tuple[str, ...] = ()  # why the status is not success
+    ended_at: datetime | None = None
+    most_items: int = 0  # items per job after a refusal; 0: the plan's number
+    jobs: tuple[RestoreJob, ...] = ()  # oldest first
+    totals: Mapping[str, int] = dataclasses.field(default_factory=dict)  # as the worker reported them
+    worker_id: str = ""  # of the worker that the session waits for
+    worker_token: str = ""  # the task token that this worker answers
+
+    def next_batch(self, requests: Sequence[int], attempt: int) -> Batch | None:
+        """Return the first requests that no job covers; None if jobs cover all.
+
+        `requests` is the number of requests of each point of the plan. A job that failed in an earlier
+        attempt covers nothing: a redrive restores its items again.
+        """
+        for point, count in enumerate(requests):
+            covered = sorted(
+                (job.first, job.end)
+                for job in self.jobs
+                if job.point == point and (job.is_running or job.is_done or job.attempt == attempt)
+            )
+            first = 0
+            for start, end in covered:
+                if start > first:
+                    return Batch(point=point, first=first, end=start)
+                first = max(first, end)
+            if first < count:
+                return Batch(point=point, first=first, end=count)
+        return None
+
+    def to_item(self) -> dict[str, Value]:
+        """Return the session as its item in the table `restores`."""
+        item: dict[str, Value] = {
+            "restore_id": self.restore_id,
+            "plan_id": self.plan_id,
+            "file_system": str(self.file_system),
+            "execution_arn": self.execution_arn,
+            "started_at": self.started_at.isoformat(),
+            "month": f"{self.started_at:%Y-%m}",
+            "status": self.status.value,
+            "phase": self.phase,
+            "reasons": self.reasons,
+            "most_items": self.most_items,
+            "totals": dict(self.totals),
+            **{job_attribute(job.job_id): job_to_map(job) for job in self.jobs},
+        }
+        optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}
+        item |= {name: value for name, value in optional.items() if value}
+        if self.ended_at is not None:
+            item["ended_at"] = self.ended_at.isoformat()
+        if self.status is SessionStatus.RUNNING:
+            item["running"] = RUNNING_MARK
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> RestoreSession:
+        """Return the session that an item of the table `restores` records."""
+        return cls(
+            restore_id=str(item["restore_id"]),
+            plan_id=str(item["plan_id"]),
+            file_system=FileSystem.parse(str(item["file_system"])),
+            execution_arn=str(item["execution_arn"]),
+            started_at=datetime.fromisoformat(str(item["started_at"])),
+            status=SessionStatus(str(item["status"])),
+            phase=cast(Phase, str(item["phase"])),
+            reasons=tuple(str(reason) for reason in cast(tuple[object, ...], item.get("reasons", ()))),
+            ended_at=_moment(item.get("ended_at")),
+            most_items=int(str(item.get("most_items", 0))),
+            jobs=tuple(sorted(_jobs(item), key=lambda job: (job.started_at, job.job_id))),
+            totals={
+                name: int(str(value))
+                for name, value in cast(Mapping[str, object], item.get("totals", {})).items()
+            },
+            worker_id=str(item.get("worker_id", "")),
+            worker_token=str(item.get("worker_token", "")),
+        )
+
+
+# Each job is a separate attribute, so that recording one needs no read of the others.
+_JOB = "job#"
+
+
+def job_attribute(job_id: str) -> str:
+    """Return the name of a job's attribute in its session's item."""
+    return _JOB + job_id
+
+
+def job_to_map(job: RestoreJob) -> dict[str, object]:
+    """Return the job as the value of its attribute."""
+    values = dataclasses.asdict(job)
+    for name in ("started_at", "began_at", "completed_at"):
+        values[name] = values[name].isoformat() if values[name] else ""
+    return values
+
+
+def _jobs(item: Item) -> Iterator[RestoreJob]:
+    for name, value in item.items():
+        if name.startswith(_JOB):
+            fields = dict(cast(Mapping[str, object], value))
+            for moment in ("started_at", "began_at", "completed_at"):
+                fields[moment] = _moment(fields[moment])
+            for number in ("point", "first", "end", "attempt"):
+                fields[number] = int(str(fields[number]))
+            yield RestoreJob(**fields)  # type: ignore[arg-type]  # the map is what job_to_map wrote
+
+
+def _moment(value: object) -> datetime | None:
+    return datetime.fromisoformat(str(value)) if value else None

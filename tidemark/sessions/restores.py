@@ -1,0 +1,209 @@
+"""Restore sessions in the records: their turn, jobs, workers and end, and lists of them.
+
+One restore session of a file system runs at a time: the worker finds the directory that AWS Backup has
+restored by the time of the job, and two sessions could take each other's. The others wait for their turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from tidemark.errors import RestoreFailed, RestoreNotFound
+from tidemark.sessions.restore_session import (
+    RUNNING_MARK,
+    Phase,
+    RestoreJob,
+    RestoreSession,
+    job_attribute,
+    job_to_map,
+)
+from tidemark.sessions.schema import INDEXES, RESTORES, RESTORES_BY_MONTH, RESTORES_RUNNING
+from tidemark.sessions.session import FileSystem, SessionStatus
+from tidemark.sessions.transactions import (
+    ConditionNotMet,
+    Delete,
+    Key,
+    Path,
+    Put,
+    Store,
+    Update,
+    Value,
+    absent,
+    equal,
+)
+
+_TURN = "restore"  # the sort key of the item that names the restore session whose turn it is
+
+
+def read_restore(store: Store, restore_id: str) -> RestoreSession:
+    """Return the current restore session; raise RestoreNotFound."""
+    item = store.get(RESTORES, {"restore_id": restore_id})
+    if item is None:
+        raise RestoreNotFound(restore_id)
+    return RestoreSession.from_item(item)
+
+
+def open_restore(store: Store, session: RestoreSession) -> RestoreSession:
+    """Record a restore session and return it; a repeated call returns the recorded one."""
+    try:
+        store.transact(Put(table=RESTORES, item=session.to_item(), conditions=(absent("restore_id"),)))
+    except ConditionNotMet:
+        return read_restore(store, session.restore_id)
+    return session
+
+
+def reopen_restore(store: Store, restore_id: str) -> None:
+    """Mark a closed session as running again, after a redrive."""
+    _update(
+        store,
+        restore_id,
+        {"status": SessionStatus.RUNNING.value, "running": RUNNING_MARK, "phase": "turn", "reasons": ()},
+        remove=("ended_at",),
+    )
+
+
+def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | None:
+    """Take the file system's turn for a restore session; return the id of the session that has it instead.
+
+    None: the session has the turn, also if it had it before. A session that has ended has no turn.
+    """
+    key = _turn_key(file_system)
+    mine = Put(table=INDEXES, item={**key, "restore_id": restore_id})
+    while True:
+        item = store.get(INDEXES, key)
+        holder = None if item is None else str(item["restore_id"])
+        if holder == restore_id:
+            return None
+        if holder is not None and _runs(store, holder):
+            return holder
+        condition = absent("restore_id") if holder is None else equal("restore_id", holder)
+        try:
+            store.transact(dataclasses.replace(mine, conditions=(condition,)))
+        except ConditionNotMet:
+            continue
+        return None
+
+
+def hold_turn(store: Store, file_system: FileSystem, restore_id: str) -> RestoreSession:
+    """Return the session, which has the turn; open it again if it was closed.
+
+    A redrive of an aborted execution resumes at the step that was aborted, after the sweeper has closed the
+    session. Raises RestoreFailed if another session has the turn by now.
+    """
+    holder = take_turn(store, file_system, restore_id)
+    if holder is not None:
+        raise RestoreFailed(
+            f"restore session {restore_id} was closed, and {holder} restores to the same file system now; "
+            f"redrive this one when the other has ended"
+        )
+    session = read_restore(store, restore_id)
+    if session.status is SessionStatus.RUNNING:
+        return session
+    reopen_restore(store, restore_id)
+    return read_restore(store, restore_id)
+
+
+def end_turn(store: Store, file_system: FileSystem, restore_id: str) -> None:
+    """Give the turn back, if the session has it."""
+    held = (equal("restore_id", restore_id),)
+    try:
+        store.transact(Delete(table=INDEXES, key=_turn_key(file_system), conditions=held))
+    except ConditionNotMet:
+        return  # it never had it, or has given it back
+
+
+def enter_phase(store: Store, restore_id: str, phase: Phase) -> None:
+    """Record what the session waits for."""
+    _update(store, restore_id, {"phase": phase})
+
+
+def record_restore_job(store: Store, restore_id: str, job: RestoreJob) -> None:
+    """Record a job, new or changed."""
+    _update(store, restore_id, {job_attribute(job.job_id): job_to_map(job)})
+
+
+def record_most_items(store: Store, restore_id: str, most_items: int) -> None:
+    """Record the number of items per job after AWS Backup refused more."""
+    _update(store, restore_id, {"most_items": most_items})
+
+
+def record_restore_worker(store: Store, restore_id: str, *, worker_id: str, task_token: str) -> None:
+    """Record the worker that the session waits for: before its launch without an id, and again after it."""
+    _update(store, restore_id, {"worker_id": worker_id, "worker_token": task_token})
+
+
+def close_restore(
+    store: Store,
+    restore_id: str,
+    *,
+    status: SessionStatus,
+    reasons: Sequence[str],
+    totals: Mapping[str, int],
+    now: datetime,
+) -> RestoreSession:
+    """Record how the session ended, give its turn back, and return it."""
+    _update(
+        store,
+        restore_id,
+        {
+            "status": status.value,
+            "phase": "ended",
+            "reasons": tuple(reasons),
+            "totals": dict(totals),
+            "ended_at": now.isoformat(),
+        },
+        remove=("running", "worker_id", "worker_token"),
+    )
+    closed = read_restore(store, restore_id)
+    end_turn(store, closed.file_system, restore_id)
+    return closed
+
+
+def restores_since(store: Store, oldest: datetime, now: datetime) -> Iterator[RestoreSession]:
+    """Return the restore sessions started between the two times, newest first. Eventually consistent."""
+    year, month = now.year, now.month
+    while (year, month) >= (oldest.year, oldest.month):
+        for item in store.query(RESTORES, RESTORES_BY_MONTH, f"{year:04}-{month:02}", newest_first=True):
+            session = RestoreSession.from_item(item)
+            if session.started_at < oldest:
+                return
+            yield session
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+
+
+def running_restore_ids(store: Store) -> Iterator[str]:
+    """Return the ids of the restore sessions that are not closed, oldest first. Eventually consistent."""
+    for item in store.query(RESTORES, RESTORES_RUNNING, RUNNING_MARK):
+        yield str(item["restore_id"])
+
+
+def _runs(store: Store, restore_id: str) -> bool:
+    try:
+        return read_restore(store, restore_id).status is SessionStatus.RUNNING
+    except RestoreNotFound:
+        return False
+
+
+def _turn_key(file_system: FileSystem) -> Key:
+    return {"file_system": str(file_system), "record": _TURN}
+
+
+def _update(
+    store: Store, restore_id: str, attributes: Mapping[Path, Value], *, remove: tuple[str, ...] = ()
+) -> None:
+    update = Update(
+        table=RESTORES,
+        key={"restore_id": restore_id},
+        conditions=(equal("restore_id", restore_id),),
+        set=attributes,
+        remove=remove,
+    )
+    while True:
+        try:
+            store.transact(update)
+        except ConditionNotMet:
+            read_restore(store, restore_id)  # it exists, so another write was in progress: try again
+            continue
+        return

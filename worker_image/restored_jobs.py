@@ -1,0 +1,269 @@
+"""Places what one restore job after the other has restored, and records the results in the repository.
+
+    jobs.json                     the completed jobs, written by the Lambda that launched the worker
+    results/directories.json      the restored directory of each job, written before the first file is moved
+    results/problems-JOB.jsonl    the items of a job that were not placed, and why
+    results/differences-JOB.jsonl what differs from the index
+    results/totals-JOB.json       the totals of a job, written before its restored directory is removed
+    results/progress.json         the totals so far
+
+Each is complete when it is written, so a worker that is run again skips what is recorded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from tidemark.restore.compare import compare
+
+from tidemark.errors import TidemarkError
+from tidemark.escape import escape, unescape
+from tidemark.index.format.entry import Entry
+from tidemark.index.query.browse import find_entry
+from tidemark.index.query.search import search
+from tidemark.index.reading.filters import Filters
+from tidemark.index.storage.catalog import open_index
+from tidemark.index.storage.object_store import ObjectMissing, Store
+from tidemark.restore.finish import finish
+from tidemark.restore.outcomes import Placed
+from tidemark.restore.place import place
+from tidemark.restore.plan import Item, Plan, PointPlan
+from tidemark.restore.restored import find_restored
+
+_LOG = logging.getLogger("tidemark.worker")
+_NOT_PLACED = {"conflict", "failed"}
+MOST_LISTED = 10_000  # problems and differences of a job that are listed; all are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedJob:
+    """A restore job that AWS Backup has completed."""
+
+    job_id: str
+    point: int  # the number of the point in the plan
+    first: int  # its requests
+    end: int
+    began_at: datetime
+    completed_at: datetime
+
+
+class RestoreResults:
+    """The objects of a restore session in the repository."""
+
+    def __init__(self, store: Store, prefix: str, now: Callable[[], datetime]) -> None:
+        self._store, self._prefix, self._now = store, prefix, now
+        self._totals: Counter[str] = Counter()
+
+    @property
+    def totals(self) -> Mapping[str, int]:
+        """The totals of all jobs so far."""
+        return dict(self._totals)
+
+    def jobs(self) -> list[FinishedJob]:
+        """Return the completed jobs, in the order in which AWS Backup ran them."""
+        found = [
+            FinishedJob(
+                job_id=job["job_id"],
+                point=job["point"],
+                first=job["first"],
+                end=job["end"],
+                began_at=datetime.fromisoformat(job["began_at"]),
+                completed_at=datetime.fromisoformat(job["completed_at"])
+                if job["completed_at"]
+                else self._now(),
+            )
+            for job in json.loads(self._store.get(f"{self._prefix}jobs.json"))
+        ]
+        return sorted(found, key=lambda job: job.began_at)
+
+    def add(self, totals: Mapping[str, int]) -> None:
+        """Add to the totals."""
+        self._totals.update(totals)
+
+    def read(self, name: str) -> Any:
+        """Return a result that was written earlier, from its JSON; None if there is none."""
+        try:
+            return json.loads(self._store.get(f"{self._prefix}results/{name}"))
+        except ObjectMissing:
+            return None
+
+    def write(self, name: str, value: object) -> None:
+        """Write a result as JSON."""
+        self._store.put(f"{self._prefix}results/{name}", json.dumps(value).encode())
+
+    def write_lines(self, name: str, values: list[dict[str, str]]) -> None:
+        """Write results as JSON, one per line."""
+        text = "".join(json.dumps(value) + "\n" for value in values)
+        self._store.put(f"{self._prefix}results/{name}", text.encode())
+
+    def write_progress(self) -> None:
+        """Write the totals so far; log an error, because progress is only informational."""
+        moment = self._now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        try:
+            self.write("progress.json", {"totals": self.totals, "updated_at": moment})
+        except (TidemarkError, BotoCoreError, ClientError) as error:
+            _LOG.warning("cannot write progress", extra={"reason": str(error)})
+
+
+class JobPlacer:
+    """Places the restored files of a session's jobs."""
+
+    def __init__(
+        self,
+        root: bytes,
+        store: Store,
+        plan: Plan,
+        results: RestoreResults,
+        *,
+        may_continue: Callable[[], None],
+    ) -> None:
+        self._root, self._store, self._plan, self._results = root, store, plan, results
+        self._may_continue = may_continue
+        self._directories: dict[str, str] = results.read("directories.json") or {}  # escaped names by job id
+        self._destination = unescape(plan.destination.directory).strip(b"/")
+        self._suffix = f".restored-{plan.created_at:%Y%m%dT%H%M%SZ}".encode()
+
+    def place(self, job: FinishedJob) -> None:
+        """Place what a job has restored, compare it with the index, and remove its directory.
+
+        Raises RestoreFailed if the directory cannot be found, OSError, and what `may_continue` raises.
+        """
+        point = self._plan.points[job.point]
+        items = list(items_of(point, job))
+        raw = [unescape(item.path).strip(b"/") for item in items]
+        totals = self._results.read(f"totals-{job.job_id}.json")
+        restored = self._directory(job, point, is_placed=totals is not None)
+        if totals is None:
+            totals = self._place(job, point, items, raw, restored)
+        finished = finish(self._root, restored, raw, may_continue=self._may_continue)
+        for problem in finished.problems:
+            _LOG.warning("an entry of the restored directory was not removed", extra={"reason": problem})
+        self._results.add({**totals, "left_directories": 0 if finished.gone else 1})
+
+    def _directory(self, job: FinishedJob, point: PointPlan, *, is_placed: bool) -> bytes:
+        known = self._directories.get(job.job_id)
+        if known is not None:
+            return unescape(known)
+        restored = find_restored(
+            self._root,
+            [unescape(path).strip(b"/") for path in point.requests[job.first : job.end]],
+            began_at=job.began_at,
+            completed_at=job.completed_at,
+            taken={unescape(name) for name in self._directories.values()},
+        )
+        self._directories[job.job_id] = escape(restored)
+        self._results.write("directories.json", self._directories)
+        return restored
+
+    def _place(
+        self, job: FinishedJob, point: PointPlan, items: list[Item], raw: list[bytes], restored: bytes
+    ) -> dict[str, int]:
+        problems: list[dict[str, str]] = []
+        targets: dict[bytes, bytes | None] = {}  # of what was not placed at its own target
+
+        def report(placed: Placed) -> None:
+            self._results.add({placed.outcome: 1})
+            own = b"/".join(filter(None, (self._destination, placed.path)))
+            if placed.outcome in _NOT_PLACED:
+                if len(problems) < MOST_LISTED:
+                    problems.append(
+                        {
+                            "path": f"/{escape(placed.path)}",
+                            "outcome": placed.outcome,
+                            "reason": placed.reason or "it exists",
+                        }
+                    )
+                targets[placed.path] = None
+            elif placed.outcome == "skipped":
+                targets[placed.path] = None
+            elif placed.target != own:
+                targets[placed.path] = placed.target
+
+        before = Counter(self._results.totals)
+        place(
+            self._root,
+            restored,
+            raw,
+            destination=self._destination,
+            on_conflict=self._plan.on_conflict,
+            suffix=self._suffix,
+            report=report,
+            may_continue=self._may_continue,
+        )
+        totals = dict(Counter(self._results.totals) - before)
+        self._results.add(
+            {name: -number for name, number in totals.items()}
+        )  # `place` adds them when recorded
+        totals["differences"] = self._compare(job, point, items, targets)
+        self._results.write_lines(f"problems-{job.job_id}.jsonl", problems)
+        self._results.write(f"totals-{job.job_id}.json", totals)
+        return totals
+
+    def _compare(
+        self, job: FinishedJob, point: PointPlan, items: list[Item], targets: Mapping[bytes, bytes | None]
+    ) -> int:
+        """Write the differences between the placed files and the point's index; return their number."""
+        differences: list[dict[str, str]] = []
+        number = 0
+        for each in compare(
+            self._root,
+            self._entries(point, items),
+            target_of=lambda path: self._target(path, targets),
+            exact=False,
+        ):
+            number += 1
+            if len(differences) < MOST_LISTED:
+                fields = dataclasses.asdict(each)
+                differences.append(
+                    {**{k: v for k, v in fields.items() if k != "path"}, "path": f"/{escape(each.path)}"}
+                )
+            self._may_continue()
+        self._results.write_lines(f"differences-{job.job_id}.jsonl", differences)
+        return number
+
+    def _target(self, path: bytes, targets: Mapping[bytes, bytes | None]) -> bytes | None:
+        """Return where an entry of the backup was placed; None if it was not."""
+        names = path.split(b"/")
+        for depth in range(len(names), 0, -1):
+            above = b"/".join(names[:depth])
+            if above in targets:
+                target = targets[above]
+                return None if target is None else b"/".join((target, *names[depth:]))
+        return b"/".join(filter(None, (self._destination, path)))
+
+    def _entries(self, point: PointPlan, items: list[Item]) -> Iterator[Entry]:
+        """Return the entries of the point's index that the items contain, in the order of the index."""
+        manifest = open_index(self._store, point.index_id)
+        for item in items:
+            if item.type == "d":
+                if entry := find_entry(self._store, manifest, item.path):
+                    yield entry
+                yield from search(self._store, manifest, filters=Filters(under=item.path))
+            elif entry := find_entry(self._store, manifest, item.path):
+                yield entry
+
+
+def items_of(point: PointPlan, job: FinishedJob) -> Iterator[Item]:
+    """Return the items of a point that a job has restored: those that its requests cover."""
+    if not point.requests:
+        yield from point.items
+        return
+    requests = set(point.requests[job.first : job.end])
+    for item in point.items:
+        if any(above in requests for above in _and_above(item.path)):
+            yield item
+
+
+def _and_above(path: str) -> Iterator[str]:
+    """Return a path and the directories above it, without the root."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
