@@ -42,7 +42,7 @@ class Request(NamedTuple):
     """A path to request, and what AWS Backup restores for it as far as the index contains it."""
 
     path: str  # escaped; `/` is the whole point
-    entries: int
+    entries: int  # without directories above the items, which every restore contains
     bytes: int
 
 
@@ -117,16 +117,31 @@ def cover(
     paths = outermost(requestable(item.path, limits) for item in items)
     if is_complete:
         paths = _whole_directories(paths, subtrees)
-    requests = _measured(paths, items, subtrees)
+    totals = _Totals(items, subtrees)
+    requests = _measured(paths, items, totals)
     if len(batches(paths, limits)) > limits.most_jobs:
-        requests = _Merger(requests, subtrees).fitted(limits)
+        requests = _Merger(requests, totals).fitted(limits)
     return tuple(requests[path] for path in sorted(requests, key=path_order))
 
 
-def _measured(
-    paths: Sequence[str], items: Sequence[Item], subtrees: Mapping[str, Subtree]
-) -> dict[str, Request]:
-    """Return the requests for disjoint paths that cover the items: what the index contains of each path."""
+class _Totals:
+    """What AWS Backup restores for a directory, as far as the index contains it."""
+
+    def __init__(self, items: Collection[Item], subtrees: Mapping[str, Subtree]) -> None:
+        self._subtrees = subtrees
+        self._leading: Counter[str] = Counter()  # directory -> those at or below it that lead to items
+        for directory in {each for item in items for each in _above(item.path)} - {_ROOT}:
+            self._leading.update((directory, *_above(directory)))
+
+    def request(self, path: str, entries: int, size: int) -> Request:
+        """Return the request for a path; at least with the totals of its items, which the index may lack."""
+        totals = self._subtrees.get(path, Subtree(0, 0, 0))
+        with_itself = totals.entries + (path != _ROOT) - self._leading[path]
+        return Request(path, max(with_itself, entries), max(totals.bytes, size))
+
+
+def _measured(paths: Sequence[str], items: Sequence[Item], totals: _Totals) -> dict[str, Request]:
+    """Return the requests for disjoint paths that cover the items."""
     entries: Counter[str] = Counter()
     size: Counter[str] = Counter()
     requested = frozenset(paths)
@@ -136,7 +151,7 @@ def _measured(
             path = _parent_of(path)
         entries[path] += item.entries
         size[path] += item.bytes
-    return {path: _request(path, subtrees, entries[path], size[path]) for path in paths}
+    return {path: totals.request(path, entries[path], size[path]) for path in paths}
 
 
 def _whole_directories(paths: Sequence[str], subtrees: Mapping[str, Subtree]) -> list[str]:
@@ -165,8 +180,8 @@ def _whole_directories(paths: Sequence[str], subtrees: Mapping[str, Subtree]) ->
 class _Merger:
     """Applies rule 3: a tree of the directories above the requests, and a queue of the cheapest merges."""
 
-    def __init__(self, requests: Mapping[str, Request], subtrees: Mapping[str, Subtree]) -> None:
-        self._requests, self._subtrees = requests, subtrees
+    def __init__(self, requests: Mapping[str, Request], totals: _Totals) -> None:
+        self._requests, self._totals = requests, totals
         self.count = len(requests)
         self._merged: dict[str, Request] = {}
         self._below: Counter[str] = Counter()  # directory -> requests below it
@@ -232,7 +247,7 @@ class _Merger:
         return more / min(self._below[path] - 1, excess), -len(path), path
 
     def _whole(self, path: str) -> Request:
-        return _request(path, self._subtrees, self._entries[path], self._bytes[path])
+        return self._totals.request(path, self._entries[path], self._bytes[path])
 
     def _current(self) -> dict[str, Request]:
         current: dict[str, Request] = {}
@@ -240,15 +255,6 @@ class _Merger:
             merged = [above for above in _above(path) if above in self._merged]
             current[merged[-1] if merged else path] = self._merged[merged[-1]] if merged else request
         return current
-
-
-def _request(path: str, subtrees: Mapping[str, Subtree], entries: int, size: int) -> Request:
-    """Return the request for a path with the totals of its items, or of the directory if these are more.
-
-    They are less if the index does not contain all items.
-    """
-    totals = subtrees.get(path, Subtree(0, 0, 0))
-    return Request(path, max(totals.entries + (path != _ROOT), entries), max(totals.bytes, size))
 
 
 def _above(path: str) -> Iterator[str]:
