@@ -1,6 +1,6 @@
 """The plan of a restore: a value that the CLI shows, the repository stores and the state machine executes.
 
-`Plan.to_dict` documents the fields, for `--json` as well. Paths are escaped text (index/format/escape.py),
+`Plan.to_dict` documents the fields, for `--json` as well. Paths are escaped text (tidemark/escape.py),
 from the root, without a trailing slash; `/` is the whole file system.
 """
 
@@ -47,7 +47,9 @@ class PointPlan:
     is_cold: bool
     items: tuple[Item, ...]  # in path order, none below another
     requests: tuple[str, ...]  # the paths for ItemsToRestore, none below another; empty: the whole point
-    requested_entries: int  # what AWS Backup writes, which may be more than the items
+    # What AWS Backup writes, without the directories above the items. More than the items if a directory had to
+    # be requested instead of some of its content.
+    requested_entries: int
     requested_bytes: int
     jobs: int  # restore jobs, each with up to Plan.items_per_job of the requests
 
