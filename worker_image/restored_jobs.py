@@ -22,7 +22,6 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from tidemark.restore.compare import compare
 
 from tidemark.errors import TidemarkError
 from tidemark.escape import escape, unescape
@@ -32,6 +31,7 @@ from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
 from tidemark.index.storage.catalog import open_index
 from tidemark.index.storage.object_store import ObjectMissing, Store
+from tidemark.restore.compare import compare
 from tidemark.restore.finish import finish
 from tidemark.restore.outcomes import Placed
 from tidemark.restore.place import place

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemark.cli.support import filter_options
+from tidemark.escape import escape
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
@@ -91,3 +92,25 @@ def test_any_text_has_a_meaning_or_is_refused(text):
     ):
         with contextlib.suppress(typer.BadParameter):
             read()
+
+
+@given(st.text(st.sampled_from("\\x5cféa\udcff\udcc3\udca9*?"), max_size=6))
+def test_a_pattern_can_be_typed_as_its_name_is_printed(name):
+    raw = name.encode("utf-8", "surrogateescape")
+    assert filter_options.pattern_of(escape(raw), regex=False) == raw.decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expression"),
+    [
+        (r"caf\xe9$", "caf\udce9$"),
+        (r"[\x80-\xFF]", "[\udc80-\udcff]"),
+        (r"\xc3\xa9+", "é+"),
+        (r"\x2a\x{e9}", r"\x2a\x{e9}"),
+        (r"\\xe9", r"\\xe9"),
+        (r"\\\xe9", "\\\\\udce9"),
+        ("\udcff", "\udcff"),
+    ],
+)
+def test_a_byte_in_a_regular_expression(typed, expression):
+    assert filter_options.pattern_of(typed, regex=True) == expression

@@ -32,6 +32,13 @@ SETTINGS = settings(
 )
 
 
+class Whole(tuple):
+    """A store, a manifest and a reader, which Hypothesis does not print in full."""
+
+    def __repr__(self) -> str:
+        return "<whole part>"
+
+
 class Watched(FileStore):
     def __init__(self, directory):
         super().__init__(directory)
@@ -63,7 +70,7 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tidemark.index.files.parquet_writer.PAGE_BYTES", 300)
         manifest = index_rows(store, top, rows, row_group_rows=ROWS, batch_rows=ROWS)
-    return store, manifest, ParquetReader(store, manifest, manifest.parts[0], paged=True)
+    return Whole((store, manifest, ParquetReader(store, manifest, manifest.parts[0], paged=True)))
 
 
 @SETTINGS

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
+from collections.abc import Iterator
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,9 +17,24 @@ from tidemark.errors import IndexDamaged
 from tidemark.index.query.browse import list_directory
 from tidemark.index.query.search import search
 from tidemark.index.reading.part_reader import ROW_COLUMNS, ParquetReader
+from tidemark.index.reading.thrift import read_header
 from tidemark.index.storage.object_store import FileStore
 
 NAMES = [f"{number:04}{hashlib.sha256(b'%d' % number).hexdigest()[:12]}" for number in range(400)]
+
+
+class Whole(tuple):
+    """A store and a manifest, which Hypothesis does not print in full."""
+
+    def __repr__(self) -> str:
+        return "<whole index>"
+
+
+class Damaged(tuple):
+    """The bytes of a part and a function that replaces them, likewise."""
+
+    def __repr__(self) -> str:
+        return "<part>"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +43,7 @@ def whole(tmp_path_factory):
     store = FileStore(top)
     rows = [row(f"/d/{name}", size=number) for number, name in enumerate(NAMES)]
     manifest = index_rows(store, top, rows, part_rows=200, row_group_rows=50)
-    return store, manifest
+    return Whole((store, manifest))
 
 
 @pytest.fixture
@@ -35,7 +53,7 @@ def damaged(whole):
     key = manifest.identity.prefix + manifest.parts[1].file
     body = store.get(key)
     path = store._directory / key
-    yield body, path.write_bytes
+    yield Damaged((body, path.write_bytes))
     path.write_bytes(body)
 
 
@@ -90,6 +108,52 @@ def test_altered_bytes_are_noticed_or_were_of_no_consequence(whole, damaged, alt
         assert "part-00001.parquet" in str(error)  # noqa: PT017 - a page header may hold bytes nobody uses
     else:
         assert names == NAMES
+
+
+def headers_of(body: bytes) -> Iterator[tuple[int, str, range]]:
+    """Return the bytes of each page header with its row group and column, found by means of the footer."""
+    metadata = pq.read_metadata(io.BytesIO(body))
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(number)
+            at = min(filter(None, (chunk.data_page_offset, chunk.dictionary_page_offset)))
+            end = at + chunk.total_compressed_size
+            while at < end:
+                header, start = read_header(body, at)
+                yield group, chunk.path_in_schema, range(at, start)
+                at = start + header[3][1]  # its compressed bytes
+
+
+class Altered(FileStore):
+    """A store that returns other bytes of the file that is read."""
+
+    body: bytes
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        return self.body[offset : offset + length]
+
+
+@pytest.mark.parametrize("paged", [False, True])
+def test_an_altered_page_header_is_noticed_or_was_of_no_consequence(whole, paged):
+    """Arrow skips pages, or decodes them with another encoding, by what a header says."""
+    store, manifest = whole
+    body = store.get(manifest.identity.prefix + manifest.parts[1].file)
+    altered = Altered(store._directory)
+    altered.body = body
+    rows = range(10) if paged else range(50)
+    reader = ParquetReader(altered, manifest, manifest.parts[1], paged=paged)
+    headers = [(column, header) for group, column, header in headers_of(body) if group == 0]
+    right = {column: reader.read_rows(0, rows, [column]) for column, _ in headers}
+    values = [0, 2, 6, 8, 9, 18, 21, 37]  # numbers of fields, encodings and counts as Thrift writes them
+    for column, header in headers:
+        for at in header:
+            for value in {*values, body[at] ^ 1, body[at] ^ 2, body[at] ^ 0x10, body[at] ^ 0x30} - {body[at]}:
+                altered.body = body[:at] + bytes([value]) + body[at + 1 :]
+                try:
+                    found = reader.read_rows(0, rows, [column])
+                except IndexDamaged:
+                    continue
+                assert found.equals(right[column]), (column, at - header.start, value)
 
 
 class Watched(FileStore):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.crawl import trees as crawled
+from tidemark.escape import escape
 from tidemark.index.format.entry import Entry
-from tidemark.index.format.escape import escape
 from tidemark.restore.compare import Difference, compare
 
 

@@ -15,7 +15,7 @@ from tests.crawl import trees as crawled
 from tests.restore import trees
 from tests.restore.placing import RESTORED, disk
 from tidemark.errors import ConfigurationError, PathNotFound, WorkerStopped
-from tidemark.index.format.escape import is_utf8
+from tidemark.escape import is_utf8
 from tidemark.restore import placement
 from tidemark.restore.finish import Finished
 from tidemark.restore.moves import name_with_suffix

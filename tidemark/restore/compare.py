@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from errno import ELOOP, ENOENT, ENOTDIR
 from typing import Literal
 
+from tidemark.escape import escape
 from tidemark.index.format.entry import Entry
-from tidemark.index.format.escape import escape
 from tidemark.restore.descriptors import Descent, names_in, names_of, status_of
 from tidemark.restore.journal import joined
 from tidemark.restore.outcomes import reason

@@ -42,6 +42,10 @@ repository; reads only the parts of an index that can contain matches. With --al
 shows each path once, with the first and the last recovery point or copy that holds it, as far as sessions
 record them; points that are known to be deleted are omitted. Prints matches as they are found.
 
+In PATTERN, \\xNN is one byte, as in printed names: 'caf\\xe9' finds a name that is not valid UTF-8. A literal
+backslash before an x is \\x5c. Wildcards match a byte that is not valid UTF-8 as one character. With --regex,
+\\x80 to \\xff are such bytes, the others are as in RE2; a character by its number is \\x{{e9}}.
+
 Sizes are in bytes, or in k, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers of 1024): +1G is at least that
 size, -10k at most, 10k exactly; if given twice, both must match. Times are UTC, 2026-11-22 or
 2026-11-22T02:00, or ages: 90min, 12h, 30d, 2w, 1y.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TYPES = "fdlpscb"
 LARGEST = 2**63 - 1  # the largest number that an option accepts
 _SIZE = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kKMGTPE]?)(?P<binary>i?)B?")
+_BYTE_OR_ESCAPE = re.compile(rb"\\x(?P<byte>[89a-fA-F][0-9a-fA-F])|\\.", re.DOTALL)
 _AGE = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>min|h|d|w|y)")
 _UNITS = {
     "min": timedelta(minutes=1),
@@ -61,10 +62,19 @@ def filters(
 
 
 def pattern_of(text: str, *, regex: bool) -> str:
-    r"""Return the pattern in the notation of an index; a regular expression keeps its `\xNN`."""
-    if regex:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return terminal.typed(text).decode("utf-8", "surrogateescape")
+    r"""Return the pattern as characters: `\xNN` is one byte, as in the names that commands print.
+
+    It is replaced before wildcards are recognized, so `\x2a` is one; a literal `*` is `[*]`. In a regular
+    expression, `\x00` to `\x7f` are left to RE2, for which they are literal characters. From `\x80` on, they
+    would be the numbers of characters in RE2, which are written `\x{e9}` here.
+    """
+    if not regex:
+        return terminal.typed(text).decode("utf-8", "surrogateescape")
+    raw = _BYTE_OR_ESCAPE.sub(
+        lambda found: bytes.fromhex(found["byte"].decode()) if found["byte"] else found[0],
+        text.encode("utf-8", "surrogateescape"),
+    )
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:

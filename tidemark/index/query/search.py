@@ -71,7 +71,7 @@ def count(
         if filters.columns or not wanted.is_needle:
             return _true(_matches(place, wanted, filters))
         holding = _holding(place, wanted)  # the row numbers are not needed here
-        return _true(_by_column(place, wanted)) if holding is None else len(holding)
+        return _true(_by_column(place, wanted)) if holding is None else wanted.count_of(holding)
 
     places = _places(store, manifest, wanted, filters, trigrams=trigrams, rows_wanted=False)
     return sum(in_order(places, hits, at_once=store.at_once))

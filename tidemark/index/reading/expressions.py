@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from re import _parser as sre  # type: ignore[attr-defined]  # the only available parser of regular expressions
 from typing import Any
 
+_NOTHING, _ANYTHING = r"[^\x00-\x{10ffff}]", r"[\x00-\x{10ffff}]"
+
 
 def glob_to_re2(glob: str) -> str:
     """Return the RE2 expression of a shell glob; an unclosed `[` is literal."""
@@ -37,9 +39,7 @@ def _parts(glob: str) -> list[tuple[str, bool]]:
         elif character == "?":
             parts.append((".", True))
         elif character == "[" and (end := _class_end(glob, at)) > 0:
-            inside = glob[at:end].replace("\\", "\\\\").replace("[", "\\[").replace("&", "\\&")
-            negated = inside[0] in "!^"
-            parts.append((f"[{'^' if negated else ''}{_escape_first(inside[negated:])}]", True))
+            parts.append((_class(glob[at:end]), True))
             at = end + 1
         else:
             parts.append((character, False))
@@ -52,8 +52,20 @@ def _class_end(glob: str, start: int) -> int:
     return glob.find("]", first + 1)
 
 
-def _escape_first(inside: str) -> str:
-    return "\\" + inside if inside[:1] in ("]", "^") else inside
+def _class(inside: str) -> str:
+    """Return the RE2 expression of a class; a range that ends before it starts is empty."""
+    negated = inside[0] in "!^"
+    ranges: list[str] = []
+    at = int(negated)
+    while at < len(inside):
+        is_range = inside[at + 1 : at + 2] == "-" and at + 2 < len(inside)
+        low, high = inside[at], inside[at + 2 if is_range else at]
+        if low <= high:
+            ranges.append(rf"\x{{{ord(low):x}}}-\x{{{ord(high):x}}}")
+        at += 3 if is_range else 1
+    if not ranges:  # RE2 has no empty class
+        return _ANYTHING if negated else _NOTHING
+    return f"[{'^' if negated else ''}{''.join(ranges)}]"
 
 
 def required_texts(expression: str) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tidemark.index.reading.page_headers import check_pages
 from tidemark.index.reading.thrift import BINARY, I32, I64, LIST, STRUCT, Struct, read_struct, write_struct
 
 _MAGIC = b"PAR1"
@@ -24,6 +25,7 @@ _NAME, _CHILDREN = 4, 5  # SchemaElement
 _COLUMNS, _BYTES, _ROWS = 1, 2, 3  # RowGroup
 _FILE_OFFSET, _META, _INDEX_OFFSET, _INDEX_LENGTH = 2, 3, 4, 5  # ColumnChunk
 _VALUES, _COMPRESSED, _DATA_OFFSET, _DICTIONARY_OFFSET = 5, 7, 9, 11  # ColumnMetaData
+_ENCODINGS = 2
 _KEPT = (1, 2, 3, 4, 6)  # type, encodings, path, codec, uncompressed bytes
 _LOCATIONS = 1  # OffsetIndex
 _PAGE_OFFSET, _PAGE_BYTES, _PAGE_FIRST_ROW = 1, 2, 3  # PageLocation
@@ -64,7 +66,9 @@ class Pages:
         pieces = _Pieces(fetch, [piece for each in wanted for piece in (each.dictionary, each.data)])
         found = {}
         for name, each in zip(columns, wanted, strict=True):
-            file = self._little_file(each, pieces[each.dictionary], pieces[each.data])
+            dictionary, data = pieces[each.dictionary], pieces[each.data]
+            check_pages(dictionary + data, each.rows, each.meta[_ENCODINGS][1][1])
+            file = self._little_file(each, dictionary, data)
             opened = pq.ParquetFile(pa.BufferReader(file), page_checksum_verification=True)
             column = opened.read(use_threads=False)
             if len(column) != each.rows:

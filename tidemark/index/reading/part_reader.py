@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import File, Manifest
 from tidemark.index.format.schema import PART_SCHEMA
+from tidemark.index.reading.page_headers import ENCODINGS, check_pages
 from tidemark.index.reading.page_reader import Pages
 from tidemark.index.reading.page_search import Chunk, Holding, Needle, look_for
 from tidemark.index.storage.object_store import Store
@@ -88,7 +89,10 @@ class ParquetReader:
     def read(self, row_group: int, columns: Sequence[str], *, encoded: Sequence[str] = ()) -> pa.Table:
         """Return some columns of a row group, those in `encoded` as dictionaries."""
         with self._naming_the_file():
-            source = _Pieces(self._chunks(row_group, columns), self._described.bytes)
+            chunks = self._chunks(row_group, columns)
+            for column in columns:
+                self._check(row_group, column, chunks)
+            source = _Pieces(chunks, self._described.bytes)
             opened = pq.ParquetFile(
                 pa.PythonFile(source, mode="r"),
                 metadata=self._metadata,
@@ -96,16 +100,23 @@ class ParquetReader:
                 pre_buffer=False,  # otherwise Arrow's threads read from the source, possibly even at exit
                 page_checksum_verification=True,
             )
-            return opened.read_row_group(row_group, columns=list(columns), use_threads=False)
+            table = opened.read_row_group(row_group, columns=list(columns), use_threads=False)
+            if len(table) != self.rows(row_group):
+                raise ValueError("a row group does not have its number of rows")
+            return table
+
+    def _check(self, row_group: int, column: str, chunks: Mapping[int, bytes]) -> None:
+        """Raise ValueError or LookupError unless a column chunk's pages match the footer."""
+        chunk = self._metadata.row_group(row_group).column(self._columns.names.index(column))
+        encodings = {ENCODINGS[name] for name in chunk.encodings}
+        check_pages(chunks[_start_of(chunk)], chunk.num_values, encodings)
 
     def _chunks(self, row_group: int, columns: Sequence[str]) -> dict[int, bytes]:
         """Return the column chunks of a row group by offset; adjacent ones are read in one request."""
         chunks: list[range] = []
         for column in columns:
             chunk = self._metadata.row_group(row_group).column(self._columns.names.index(column))
-            begin = chunk.data_page_offset
-            if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-                begin = min(begin, chunk.dictionary_page_offset)
+            begin = _start_of(chunk)
             chunks.append(range(begin, begin + chunk.total_compressed_size))
         found: dict[int, bytes] = {}
         for each in chunks:
@@ -179,6 +190,14 @@ class ParquetReader:
         except _UNREADABLE as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
             raise damaged(self._store, self._manifest, self._described, f"is damaged: {reason}") from error
+
+
+def _start_of(chunk: Any) -> int:
+    """Return the offset of a column chunk in its file."""
+    begin = int(chunk.data_page_offset)
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+        begin = min(begin, int(chunk.dictionary_page_offset))
+    return begin
 
 
 def entries(table: pa.Table) -> Iterator[Entry]:

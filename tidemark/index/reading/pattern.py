@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from functools import cached_property
 from typing import Literal
@@ -10,9 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidemark.errors import ConfigurationError
-from tidemark.escape import escape
+from tidemark.index.reading.characters import (
+    ESCAPE,
+    STAND_INS,
+    by_stand_ins,
+    characters,
+    escaped,
+    escaped_pieces,
+    first_free,
+    has_bytes,
+    named_bytes,
+    stand_ins,
+)
 from tidemark.index.reading.expressions import glob_to_re2, literal_pieces, required_texts
-from tidemark.index.reading.folding import alternatives, fold_expression, folded, is_ascii
+from tidemark.index.reading.folding import alternatives, fold, fold_expression, is_ascii
 from tidemark.index.reading.page_search import Holding, Needle
 
 Mode = Literal["auto", "exact", "substring", "glob", "regex"]
@@ -22,7 +34,12 @@ _ENDS = re.compile(r"([^*?\[]+)\*|\*([^*?\[]+)")  # globs for a prefix or a suff
 
 
 class NamePattern:
-    """A condition on names. Case-sensitive unless `ignore_case`, which folds both sides, see `folding`.
+    r"""A condition on names. Case-sensitive unless `ignore_case`, which folds both sides, see `folding`.
+
+    Both sides are characters: the pattern is text decoded with `surrogateescape`, and a byte of a name that
+    is not part of valid UTF-8 is one character, which only a wildcard or that byte in the pattern matches. It
+    follows all other characters, so `[é-\udcff]` contains it. A pattern never matches a part of the `\xNN`
+    by which an index represents such a byte.
 
     If a letter folds to several, wildcards match both the original and the folded name, so that `stra?e` and
     `stras?e` match `Straße`.
@@ -36,34 +53,45 @@ class NamePattern:
         if mode == "auto":
             mode = "glob" if _WILD.search(pattern) else "substring"
         self._mode, self._ignore_case = mode, ignore_case
-        shown = pattern if mode == "regex" else escape(pattern.encode("utf-8", "surrogateescape"))
-        self._shown = shown
-        self._text = shown.casefold() if ignore_case and mode != "regex" else shown
+        self._pattern = characters(pattern)
+        self._text = self._pattern.casefold() if ignore_case and mode != "regex" else self._pattern
         self.matches_all = not self._text and mode != "exact"
+        self._condition = functools.cache(self._condition_of)
         if mode == "regex":
+            first = first_free(self._pattern)
             try:
-                pc.match_substring_regex(pa.array([""]), pattern)
+                pc.match_substring_regex(pa.array([""]), stand_ins(self._pattern, first))
             except pa.ArrowInvalid as error:
+                shown, reason = (named_bytes(text, first) for text in (stand_ins(pattern, first), str(error)))
                 raise ConfigurationError(
-                    f"{pattern!r} is not a regular expression ({error}); see https://github.com/google/re2/wiki/Syntax"
+                    f"'{shown}' is not a regular expression ({reason}); "
+                    f"see https://github.com/google/re2/wiki/Syntax"
                 ) from error
 
     def __call__(self, names: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Return a mask of the matching names."""
-        if self._mode in ("glob", "regex") and not any(self._ends):
-            found = pc.match_substring_regex(names, self._expression, ignore_case=self._ignore_case)
-            if not self._ignore_case or self._folded_expression is None or _are_ascii(names, self._text):
-                return found
-            by_folding = pc.match_substring_regex(folded(names), self._folded_expression, ignore_case=True)
-            return pa.chunked_array([pc.or_(found.combine_chunks(), by_folding.combine_chunks())])
-        if self._ignore_case:
-            names = folded(names)
-        if self._mode == "glob":
-            start, end = self._ends
-            return pc.starts_with(names, start) if start else pc.ends_with(names, end)
-        if self._mode == "exact":
-            return pc.equal(names, self._text)
-        return pc.match_substring(names, self._text)
+        """Return a mask of the matching names, which are escaped text."""
+        return pa.chunked_array([self._matching(chunk) for chunk in names.chunks], pa.bool_())
+
+    def _matching(self, names: pa.StringArray) -> pa.BooleanArray:
+        if has_bytes(self._pattern):  # its stand-ins could be characters of any name
+            return self._matching_characters(names.to_pylist())
+        found = self._condition(STAND_INS.start)(names)
+        mask = escaped(names)
+        if mask is None:
+            return found
+        return pc.replace_with_mask(found, mask, self._matching_characters(names.filter(mask).to_pylist()))
+
+    def _matching_characters(self, names: list[str]) -> pa.BooleanArray:
+        matches = [False] * len(names)
+        for first, texts in by_stand_ins(names).items():
+            found = self._condition(first)(pa.array(texts.values(), pa.string())).to_pylist()
+            for number, match in zip(texts, found, strict=True):
+                matches[number] = match
+        return pa.array(matches, pa.bool_())
+
+    def _condition_of(self, first: int) -> _Condition:
+        """Return the condition on texts that have stand-ins from `first` on."""
+        return _Condition(stand_ins(self._pattern, first), self._mode, self._ignore_case)
 
     @cached_property
     def needle(self) -> Needle | None:
@@ -71,46 +99,42 @@ class NamePattern:
         text = max(self.pieces, key=len, default="")
         if not text or "\0" in text or (self._ignore_case and not text.isascii()):
             return None
-        start, end = self._ends
+        start, end = self._ends if len(self.pieces) == 1 else ("", "")
         return Needle(text.encode(), self._ignore_case, at_start=bool(start), at_end=bool(end))
 
     @cached_property
     def is_needle(self) -> bool:
-        """Whether every name with the needle in its required position matches."""
-        return self._mode == "substring" or any(self._ends)
-
-    @cached_property
-    def _expression(self) -> str:
-        return self._text if self._mode == "regex" else glob_to_re2(self._shown)
-
-    @cached_property
-    def _folded_expression(self) -> str | None:
-        return fold_expression(self._expression)
+        """Whether every name without escaped bytes that has the needle in its required position matches."""
+        return len(self.pieces) == 1 and (self._mode == "substring" or any(self._ends))
 
     @cached_property
     def _ends(self) -> tuple[str, str]:
-        """The prefix or the suffix that a glob consists of; otherwise two empty texts."""
-        simple = _ENDS.fullmatch(self._text) if self._mode == "glob" else None
-        return (simple[1] or "", simple[2] or "") if simple else ("", "")
+        return _ends_of(self._text) if self._mode == "glob" else ("", "")
+
+    def count_of(self, holding: Holding) -> int:
+        """Return the number of matching names, of those that contain the needle."""
+        return len(holding) if self._has_only_matches(holding) else len(self.rows_of(holding))
 
     def rows_of(self, holding: Holding) -> list[int]:
         """Return the rows with matching names, of those that contain the needle."""
         rows = list(holding.rows())
-        if self.is_needle or not rows:
+        if self._has_only_matches(holding):
             return rows
         names = pa.array([name.decode("utf-8", "replace") for name in holding.texts()], pa.string())
-        matches = self(pa.chunked_array([names])).combine_chunks()
-        found: list[int] = pa.array(rows, pa.int64()).filter(matches).to_pylist()
+        found: list[int] = pa.array(rows, pa.int64()).filter(self._matching(names)).to_pylist()
         return found
+
+    def _has_only_matches(self, holding: Holding) -> bool:
+        return not len(holding) or (self.is_needle and not holding.may_contain(ESCAPE))
 
     @cached_property
     def pieces(self) -> list[str]:
-        """Texts that every matching name contains; folded if case-insensitive."""
+        """Texts that every matching name contains as it is escaped; folded if case-insensitive."""
         if self._mode == "regex":
-            return [] if self._ignore_case else required_texts(self._text)
-        if self._mode == "glob":
-            return literal_pieces(self._text)
-        return [self._text]
+            pieces = [] if self._ignore_case else required_texts(self._pattern)
+        else:
+            pieces = literal_pieces(self._text) if self._mode == "glob" else [self._text]
+        return [text for piece in pieces for text in escaped_pieces(piece)]
 
     @property
     def looked_up(self) -> list[list[str]]:
@@ -120,5 +144,34 @@ class NamePattern:
         return [found for piece in self.pieces for found in alternatives(piece)]
 
 
-def _are_ascii(names: pa.ChunkedArray, text: str) -> bool:
-    return text.isascii() and all(map(is_ascii, names.chunks))
+class _Condition:
+    """A condition on texts without escaped bytes."""
+
+    def __init__(self, pattern: str, mode: Mode, ignore_case: bool) -> None:
+        self._mode, self._ignore_case = mode, ignore_case
+        self._text = pattern.casefold() if ignore_case and mode != "regex" else pattern
+        self._expression = glob_to_re2(pattern) if mode == "glob" else pattern
+        self._folded_expression = fold_expression(self._expression) if ignore_case else None
+        self._ends = _ends_of(self._text) if mode == "glob" else ("", "")
+
+    def __call__(self, names: pa.StringArray) -> pa.BooleanArray:
+        if self._mode in ("glob", "regex") and not any(self._ends):
+            found = pc.match_substring_regex(names, self._expression, ignore_case=self._ignore_case)
+            if self._folded_expression is None or (self._text.isascii() and is_ascii(names)):
+                return found
+            by_folding = pc.match_substring_regex(fold(names), self._folded_expression, ignore_case=True)
+            return pc.or_(found, by_folding)
+        if self._ignore_case:
+            names = fold(names)
+        if self._mode == "glob":
+            start, end = self._ends
+            return pc.starts_with(names, start) if start else pc.ends_with(names, end)
+        if self._mode == "exact":
+            return pc.equal(names, self._text)
+        return pc.match_substring(names, self._text)
+
+
+def _ends_of(glob: str) -> tuple[str, str]:
+    """Return the prefix or the suffix that a glob consists of; otherwise two empty texts."""
+    simple = _ENDS.fullmatch(glob)
+    return (simple[1] or "", simple[2] or "") if simple else ("", "")
