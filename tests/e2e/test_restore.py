@@ -62,8 +62,7 @@ def root(desk: Deployed) -> Iterable[Path]:
 
 def test_everything_comes_back_as_it_was(desk: Deployed, root: Path) -> None:
     before = tree(root)
-    for entry in root.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    subprocess.run(["find", root, "-mindepth", "1", "-delete"], check=True)
     session = restored(desk, "desk")
     assert tree(root) == before
     assert session["status"] == "success"
