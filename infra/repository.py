@@ -35,10 +35,13 @@ class Repository(Construct):
         super().__init__(scope, identifier)
         self._prefix = f"{prefix}/" if prefix else ""
         self.key = key(self, "Key", description=f"Tidemark {names.deployment}: repository", removal=removal)
+        name = bucket_name or f"{names.deployment}-repository-{Aws.ACCOUNT_ID}-{names.region}"
+        # Built from the name: cdk-nag cannot see the ARN of another stack's resource.
+        self._arn = f"arn:{Aws.PARTITION}:s3:::{name}"
         self.bucket = s3.Bucket(
             self,
             "Bucket",
-            bucket_name=bucket_name or f"{names.deployment}-repository-{Aws.ACCOUNT_ID}-{names.region}",
+            bucket_name=name,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             bucket_key_enabled=True,
@@ -86,7 +89,7 @@ class Repository(Construct):
         return [
             Grant(
                 actions=("s3:ListBucketVersions",),
-                resources=(self.bucket.bucket_arn,),
+                resources=(self._arn,),
                 conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
             )
         ]
@@ -160,7 +163,7 @@ class Repository(Construct):
         return Grant(
             # Without it, S3 returns AccessDenied instead of NoSuchKey for a missing object.
             actions=("s3:ListBucket",),
-            resources=(self.bucket.bucket_arn,),
+            resources=(self._arn,),
             conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
         )
 
@@ -170,8 +173,6 @@ class Repository(Construct):
     def _objects(self, actions: tuple[str, ...], below: str, *names: str) -> Grant:
         return Grant(
             actions=actions,
-            resources=tuple(
-                self.bucket.arn_for_objects(f"{self._prefix}{below}{name}") for name in names or ("*",)
-            ),
+            resources=tuple(f"{self._arn}/{self._prefix}{below}{name}" for name in names or ("*",)),
             why_pattern=f"Objects below {below} are named at run time; limited to this prefix.",
         )

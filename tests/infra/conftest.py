@@ -11,7 +11,7 @@ import pytest
 
 from tests.infra.assemblies import checked_assembly
 from tests.infra.recording import Recording, record
-from tests.infra.template import Template
+from tests.infra.template import Template, combined
 
 CONFIGURATION = """\
 deployment: cellar
@@ -77,8 +77,8 @@ def templates(assembly: Path) -> dict[str, Template]:
 
 @pytest.fixture(scope="session")
 def main(templates: dict[str, Template]) -> Template:
-    """The template of the main stack, without the vaults of copies."""
-    return templates["Tidemark-cellar"]
+    """What is deployed in the home Region: the main stack and the stack of restores, as one template."""
+    return combined(templates["Tidemark-cellar"], templates["Tidemark-cellar-restore"])
 
 
 @pytest.fixture(scope="session")

@@ -43,3 +43,22 @@ def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
 def as_list(value: Any) -> list[Any]:
     """Return a single value or a list, as a list."""
     return value if isinstance(value, list) else [value]
+
+
+def combined(main: Template, other: Template) -> Template:
+    """Return both stacks as one template: what the second imports refers to the first's resources."""
+    exports = {
+        output["Export"]["Name"]: output["Value"]
+        for output in main.get("Outputs", {}).values()
+        if "Export" in output
+    }
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, dict) and set(value) == {"Fn::ImportValue"}:
+            return exports[value["Fn::ImportValue"]]
+        if isinstance(value, dict):
+            return {key: resolved(each) for key, each in value.items()}
+        return [resolved(each) for each in value] if isinstance(value, list) else value
+
+    assert not main["Resources"].keys() & other["Resources"].keys() - {"CDKMetadata"}
+    return {**main, "Resources": {**resolved(other["Resources"]), **main["Resources"]}}
