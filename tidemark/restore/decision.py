@@ -19,7 +19,7 @@ class Decision(NamedTuple):
 
 
 def decide(source: os.stat_result | None, target: os.stat_result | None, on_conflict: OnConflict) -> Decision:
-    """Return the decision for an entry, from its own status and that of its target; None if it does not exist.
+    """Return the decision for an entry from its own status and that of its target, None if absent.
 
     Raises Stays for a conflict, and for an entry that does not exist.
     """

@@ -6,12 +6,12 @@ exists. Where link(2) is refused, because a file has as many links as the server
 because it does not link symbolic links, an empty placeholder is linked to the target, and the entry is
 renamed over the placeholder.
 
-    action    of             operations                                        state between them
-    LINK      no directory   link, then unlink the source                      two names, one inode
-    RESERVE   no directory   link a placeholder, then rename over it           a placeholder, known by its inode
+    action    of             operations                                     state between them
+    LINK      no directory   link, then unlink the source                   two names, one inode
+    RESERVE   no directory   link a placeholder, then rename over it        the placeholder, an empty file
     REPLACE   no directory   rename, replacing a file or link
     MOVE      a directory    rename, after checking that the target is free
-    MERGE     a directory    move its entries, then remove it                  two directories
+    MERGE     a directory    move its entries, then remove it               two directories
     REMOVE    no directory   unlink the source
 
 Between the check and the rename of MOVE, another process can create the target. rename(2) then fails, except

@@ -147,7 +147,7 @@ class Placement:
             return
         self._options.may_continue()
         try:
-            self._enter_both(above)
+            self._enter_both(above, waiting)
         except Stays as stays:
             for name in waiting:
                 self._stay(directory, name, stays)
@@ -158,7 +158,7 @@ class Placement:
         """Place the entries of the restored directory, which itself stays."""
         directory = self._directory(b"", ())
         try:
-            self._enter_both(())
+            self._enter_both((), ())
             names = names_in(self._source.fd)
         except Stays as stays:
             self._stay(directory, b"", stays)
@@ -179,14 +179,22 @@ class Placement:
     def _directory(self, path: bytes, names: Sequence[bytes]) -> _Directory:
         return _Directory(path, joined(b"/".join(self._options.destination), path), iter(names))
 
-    def _enter_both(self, above: Sequence[bytes]) -> None:
+    def _enter_both(self, above: Sequence[bytes], names: Sequence[bytes]) -> None:
         try:
             self._source.go_to(above)
         except OSError as error:
             if error.errno in {*NO_DIRECTORY, ENOENT}:
                 raise Stays("failed", NOT_RESTORED) from error
             raise failed(error) from error
+        if names and not any(self._exists(name) for name in names):
+            raise Stays("failed", NOT_RESTORED)  # before directories are created for nothing
         self._directories.go_to(above, self._source)
+
+    def _exists(self, name: bytes) -> bool:
+        try:
+            return status_of(name, self._source.fd) is not None
+        except OSError:
+            return True  # which placing it reports
 
     def _walk(self, first: _Directory) -> None:
         """Place the entries of a directory, and of those below it that are merged."""

@@ -1,6 +1,6 @@
 """The plan of a restore: a value that the CLI shows, the repository stores and the state machine executes.
 
-`Plan.to_dict` documents the fields, for `--json` as well. Paths are escaped text (index/format/escape.py),
+`Plan.to_dict` documents the fields, for `--json` as well. Paths are escaped text (tidemark/escape.py),
 from the root, without a trailing slash; `/` is the whole file system.
 """
 
