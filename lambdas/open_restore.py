@@ -79,8 +79,8 @@ def _check(plan: Plan, target: FileSystem) -> None:
     source = FileSystem(plan.account, plan.region, plan.file_system_id)
     if source != target:
         raise NotRestorable(
-            f"the plan {plan.plan_id} restores {source}, and the execution was started for {target}; start it "
-            f"for the file system of the plan"
+            f"the plan {plan.plan_id} restores {source}, and the execution was started for {target}; "
+            f"start it for the file system of the plan"
         )
     if plan.destination.kind == "new-file-system":
         raise NotRestorable(

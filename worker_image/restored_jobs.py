@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -139,9 +140,10 @@ class JobPlacer:
         items = list(items_of(point, job))
         raw = [unescape(item.path).strip(b"/") for item in items]
         totals = self._results.read(f"totals-{job.job_id}.json")
-        restored = self._directory(job, point, is_placed=totals is not None)
-        if totals is None:
-            totals = self._place(job, point, items, raw, restored)
+        restored = self._directory(job, point)
+        # After a redrive, what had not been placed is tried again.
+        if totals is None or (_NOT_PLACED & totals.keys() and self._exists(restored)):
+            self._place(job, point, items, raw, restored)
         else:
             self._results.add(totals)
         finished = finish(self._root, restored, raw, may_continue=self._may_continue)
@@ -150,7 +152,10 @@ class JobPlacer:
         if not finished.gone:
             self._results.add({"left_directories": 1})
 
-    def _directory(self, job: FinishedJob, point: PointPlan, *, is_placed: bool) -> bytes:
+    def _exists(self, restored: bytes) -> bool:
+        return os.path.isdir(os.path.join(self._root, restored))  # noqa: PTH112 - bytes
+
+    def _directory(self, job: FinishedJob, point: PointPlan) -> bytes:
         known = self._directories.get(job.job_id)
         if known is not None:
             return unescape(known)
@@ -167,7 +172,7 @@ class JobPlacer:
 
     def _place(
         self, job: FinishedJob, point: PointPlan, items: list[Item], raw: list[bytes], restored: bytes
-    ) -> dict[str, int]:
+    ) -> None:
         problems: list[dict[str, str]] = []
         totals: Counter[str] = Counter()
         # What was not placed at its own target, and what is below it.
@@ -216,9 +221,7 @@ class JobPlacer:
         )
         self._results.add(compared)
         self._results.write_lines(f"problems-{job.job_id}.jsonl", problems)
-        recorded = {**totals, **compared}
-        self._results.write(f"totals-{job.job_id}.json", recorded)
-        return recorded
+        self._results.write(f"totals-{job.job_id}.json", {**totals, **compared})
 
     def _compare(
         self,
