@@ -35,7 +35,8 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
     """Return the started job; without an id if every item has had its job.
 
-    Idempotent: a repeated call starts the same job, whose idempotency token is derived from its items. If AWS
+    Idempotent: a job that is recorded as running is returned instead of another one, and before it is
+    recorded, a repeated call starts the same job, whose idempotency token is derived from its items. If AWS
     Backup refuses the number of items, the session continues with fewer items per job.
     """
     settings, restore = deployment.settings, event["restore"]
@@ -44,8 +45,11 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
     plan = read_plan(s3, settings.repository, file_system, restore["plan"], restore["sha256"])
     while True:
         session = hold_turn(deployment.records, file_system, restore["restore_id"])
-        batch = session.next_batch([max(1, len(point.requests)) for point in plan.points], event["attempt"])
         restored = sum(job.is_done for job in session.jobs)
+        running = next((job for job in session.jobs if job.is_running), None)
+        if running is not None:
+            return _value(running.job_id, restored)
+        batch = session.next_batch([max(1, len(point.requests)) for point in plan.points], event["attempt"])
         if batch is None:
             return _value("", restored)
         point = plan.points[batch.point]

@@ -8,7 +8,7 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler, logger
 from lambdas.restore_events import RestoreValue, TurnValue
 from tidemark.sessions.polling import next_wait
-from tidemark.sessions.restores import enter_phase, take_turn
+from tidemark.sessions.restores import take_turn
 
 
 class Event(TypedDict):
@@ -24,9 +24,7 @@ def handler(event: Event, deployment: Deployment) -> TurnValue:
     restore = event["restore"]
     file_system = deployment.file_system(restore["file_system"])
     holder = take_turn(deployment.records, file_system, restore["restore_id"])
-    if holder is None:
-        enter_phase(deployment.records, restore["restore_id"], "jobs")
-    else:
+    if holder is not None:
         logger.info("waiting for restore session %s", holder)
     wait = int(next_wait(timedelta(seconds=event["waited_seconds"])).total_seconds())
     return {

@@ -12,9 +12,9 @@ Each is complete when it is written, so a worker that is run again skips what is
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidemark.errors import TidemarkError
+from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound, TidemarkError
 from tidemark.escape import escape, unescape
 from tidemark.index.format.entry import Entry
 from tidemark.index.query.browse import find_entry
@@ -140,15 +140,22 @@ class JobPlacer:
         items = list(items_of(point, job))
         raw = [unescape(item.path).strip(b"/") for item in items]
         totals = self._results.read(f"totals-{job.job_id}.json")
-        restored = self._directory(job, point, is_placed=totals is not None)
-        if totals is None:
-            totals = self._place(job, point, items, raw, restored)
+        restored = self._directory(job, point)
+        # After a redrive, what had not been placed is tried again.
+        if totals is None or (_NOT_PLACED & totals.keys() and self._exists(restored)):
+            self._place(job, point, items, raw, restored)
+        else:
+            self._results.add(totals)
         finished = finish(self._root, restored, raw, may_continue=self._may_continue)
         for problem in finished.problems:
             _LOG.warning("an entry of the restored directory was not removed", extra={"reason": problem})
-        self._results.add({**totals, "left_directories": 0 if finished.gone else 1})
+        if not finished.gone:
+            self._results.add({"left_directories": 1})
 
-    def _directory(self, job: FinishedJob, point: PointPlan, *, is_placed: bool) -> bytes:
+    def _exists(self, restored: bytes) -> bool:
+        return os.path.isdir(os.path.join(self._root, restored))  # noqa: PTH112 - bytes
+
+    def _directory(self, job: FinishedJob, point: PointPlan) -> bytes:
         known = self._directories.get(job.job_id)
         if known is not None:
             return unescape(known)
@@ -165,12 +172,18 @@ class JobPlacer:
 
     def _place(
         self, job: FinishedJob, point: PointPlan, items: list[Item], raw: list[bytes], restored: bytes
-    ) -> dict[str, int]:
+    ) -> None:
         problems: list[dict[str, str]] = []
-        targets: dict[bytes, bytes | None] = {}  # of what was not placed at its own target
+        totals: Counter[str] = Counter()
+        # What was not placed at its own target, and what is below it.
+        targets: dict[bytes, bytes | None] = {}
+        # Directories that already existed and kept their attributes; what is below them may be new.
+        existing: set[bytes] = set()
+        keeps_attributes = self._plan.on_conflict != "replace"
 
         def report(placed: Placed) -> None:
             self._results.add({placed.outcome: 1})
+            totals[placed.outcome] += 1
             own = b"/".join(filter(None, (self._destination, placed.path)))
             if placed.outcome in _NOT_PLACED:
                 if len(problems) < MOST_LISTED:
@@ -184,10 +197,12 @@ class JobPlacer:
                 targets[placed.path] = None
             elif placed.outcome == "skipped":
                 targets[placed.path] = None
+            elif placed.outcome == "merged":
+                if keeps_attributes:
+                    existing.add(placed.path)
             elif placed.target != own:
                 targets[placed.path] = placed.target
 
-        before = Counter(self._results.totals)
         place(
             self._root,
             restored,
@@ -198,36 +213,38 @@ class JobPlacer:
             report=report,
             may_continue=self._may_continue,
         )
-        totals = dict(Counter(self._results.totals) - before)
-        self._results.add(
-            {name: -number for name, number in totals.items()}
-        )  # `place` adds them when recorded
-        totals["differences"] = self._compare(job, point, items, targets)
+        compared = self._compare(
+            job,
+            point,
+            items,
+            lambda path: None if path in existing else self._target(path, targets),
+        )
+        self._results.add(compared)
         self._results.write_lines(f"problems-{job.job_id}.jsonl", problems)
-        self._results.write(f"totals-{job.job_id}.json", totals)
-        return totals
+        self._results.write(f"totals-{job.job_id}.json", {**totals, **compared})
 
     def _compare(
-        self, job: FinishedJob, point: PointPlan, items: list[Item], targets: Mapping[bytes, bytes | None]
-    ) -> int:
-        """Write the differences between the placed files and the point's index; return their number."""
+        self,
+        job: FinishedJob,
+        point: PointPlan,
+        items: list[Item],
+        target_of: Callable[[bytes], bytes | None],
+    ) -> dict[str, int]:
+        """Write the differences between the placed files and the point's index; return the totals."""
         differences: list[dict[str, str]] = []
-        number = 0
-        for each in compare(
-            self._root,
-            self._entries(point, items),
-            target_of=lambda path: self._target(path, targets),
-            exact=False,
-        ):
-            number += 1
-            if len(differences) < MOST_LISTED:
-                fields = dataclasses.asdict(each)
-                differences.append(
-                    {**{k: v for k, v in fields.items() if k != "path"}, "path": f"/{escape(each.path)}"}
-                )
-            self._may_continue()
+        totals = {"differences": 0}
+        try:
+            for each in compare(self._root, self._entries(point, items), target_of=target_of, exact=False):
+                totals["differences"] += 1
+                if len(differences) < MOST_LISTED:
+                    fields = {"field": each.field, "expected": each.expected, "found": each.found}
+                    differences.append({**fields, "path": f"/{escape(each.path)}"})
+        except (IndexNotFound, IndexDamaged, IndexFormatNotSupported) as error:
+            # The files are in place; every further attempt would end here, too.
+            _LOG.warning("the restored files are not compared", extra={"reason": str(error)})
+            totals["not_compared"] = 1
         self._results.write_lines(f"differences-{job.job_id}.jsonl", differences)
-        return number
+        return totals
 
     def _target(self, path: bytes, targets: Mapping[bytes, bytes | None]) -> bytes | None:
         """Return where an entry of the backup was placed; None if it was not."""
@@ -243,12 +260,13 @@ class JobPlacer:
         """Return the entries of the point's index that the items contain, in the order of the index."""
         manifest = open_index(self._store, point.index_id)
         for item in items:
-            if item.type == "d":
-                if entry := find_entry(self._store, manifest, item.path):
-                    yield entry
-                yield from search(self._store, manifest, filters=Filters(under=item.path))
-            elif entry := find_entry(self._store, manifest, item.path):
+            entry = find_entry(self._store, manifest, item.path)
+            if entry is not None:
                 yield entry
+            if item.type == "d":
+                for below in search(self._store, manifest, filters=Filters(under=item.path)):
+                    self._may_continue()
+                    yield below
 
 
 def items_of(point: PointPlan, job: FinishedJob) -> Iterator[Item]:

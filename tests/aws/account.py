@@ -44,6 +44,11 @@ SETTINGS = LambdaSettings(
     worker_execution_role=f"arn:aws:iam::{ACCOUNT}:role/execution",
     worker_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/worker",
     worker_log_group="/tidemark/worker",
+    restores_table="tidemark-restores",
+    restore_session=f"{MACHINES}-restore-session",
+    restore_role=f"arn:aws:iam::{ACCOUNT}:role/restore",
+    restore_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-task",
+    restore_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/restore-worker",
 )
 RESOURCES = Resources(
     account=ACCOUNT,
@@ -56,6 +61,8 @@ RESOURCES = Resources(
     backup_session=f"{MACHINES}-backup-session",
     indexing_session=f"{MACHINES}-indexing-session",
     vaults={REGION: "tidemark", COPY_REGION: "copies"},
+    restores_table=SETTINGS.restores_table,
+    restore_session=SETTINGS.restore_session,
 )
 IMAGE = "ami-12345678"  # moto asks no questions
 

@@ -95,7 +95,7 @@ def test_a_task_is_found_by_its_index_and_removed(
 ) -> None:
     arn = launch(clients, settings, request_of, environment())
     (found,) = find_workers(clients, settings, INDEX)
-    assert (found.kind, found.worker_id, found.index_id) == ("fargate", arn, INDEX)
+    assert (found.kind, found.worker_id, found.run_id) == ("fargate", arn, INDEX)
     assert list(find_workers(clients, settings, "another")) == []
     assert [worker.worker_id for worker in find_workers(clients, settings)] == [arn]
     assert list(find_workers(clients, replace(settings, deployment="cellar"))) == []

@@ -91,6 +91,7 @@ def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> N
         "renewed": [account.index_id("living")],
         "failed_indexes": [],
         "aborted_sessions": [],
+        "aborted_restores": [],
         "workers": [],
         "task_definitions": [],
     }

@@ -111,8 +111,13 @@ def restore_token(restore_id: str, attempt: int, batch: Batch) -> str:
 
 
 def describe_restore(client: BackupClient, job: RestoreJob) -> RestoreJob:
-    """Return the job with AWS Backup's current state."""
-    found = client.describe_restore_job(RestoreJobId=job.job_id)
+    """Return the job with AWS Backup's current state; `MISSING` if AWS Backup has no record of it."""
+    try:
+        found = client.describe_restore_job(RestoreJobId=job.job_id)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+        return dataclasses.replace(job, state="MISSING", message="AWS Backup has no record of the job")
     began_at: datetime | None = found.get("CreationDate")
     return dataclasses.replace(
         job,

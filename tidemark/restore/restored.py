@@ -20,7 +20,7 @@ from tidemark.restore.descriptors import names_of
 
 # AWS documents `datetime`; observed is 2019-11-04T21-52-45-187123456Z. Separators and fraction may differ.
 _NAME = re.compile(rb"aws-backup-restore_(\d{4})\D?(\d\d)\D?(\d\d)\D?(\d\d)\D?(\d\d)\D?(\d\d)(?:\D(\d+))?\D*")
-# The clocks of AWS Backup and EFS are not the same, and the name may be in whole seconds.
+# The clocks of AWS Backup and EFS are not the same.
 _TOLERANCE = timedelta(minutes=2)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,9 +39,11 @@ def find_restored(
     other jobs. Raises RestoreFailed if there is no such directory, or several.
     """
     named = dict(_named(root))
-    within = [name for name, moment in named.items() if began_at <= moment <= completed_at]
+    within = [name for name, (first, last) in named.items() if began_at <= last and first <= completed_at]
     near = [
-        name for name, moment in named.items() if began_at - _TOLERANCE <= moment <= completed_at + _TOLERANCE
+        name
+        for name, (first, last) in named.items()
+        if began_at - _TOLERANCE <= last and first <= completed_at + _TOLERANCE
     ]
     for candidates in (within, near):
         found = [name for name in candidates if name not in taken and _contains(root, name, requests)]
@@ -61,17 +63,20 @@ def find_restored(
     )
 
 
-def _named(root: bytes) -> Iterator[tuple[bytes, datetime]]:
+def _named(root: bytes) -> Iterator[tuple[bytes, tuple[datetime, datetime]]]:
+    """Return the names of restored directories, and the first and the last moment that each may stand for."""
     for name in os.listdir(root):  # noqa: PTH208 - bytes
         match = _NAME.fullmatch(name)
         if match is None:
             continue
         year, month, day, hour, minute, second = (int(text) for text in match.groups()[:6])
-        fraction = int((match[7] or b"0")[:6].ljust(6, b"0"))
+        digits = match[7] or b""
         try:
-            yield name, datetime(year, month, day, hour, minute, second, fraction, tzinfo=UTC)
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:
             continue
+        first, last = (timedelta(microseconds=int(digits[:6].ljust(6, each))) for each in (b"0", b"9"))
+        yield name, (moment + first, moment + last)
 
 
 def _contains(root: bytes, name: bytes, requests: Sequence[bytes]) -> bool:

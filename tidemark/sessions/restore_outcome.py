@@ -8,15 +8,24 @@ from dataclasses import dataclass
 from typing import Self
 
 from tidemark.sessions.indexing import LONGEST_REASON
-from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restore_session import RestoreJob, RestoreSession
 from tidemark.sessions.session import SessionStatus
 
-# The worker's totals that are deviations from the plan, and their reasons.
+# The worker's totals that are deviations from the plan: the counted thing, its plural, and the reason.
 _DEVIATIONS = {
-    "conflict": "{} not placed, because something was in the way",
-    "failed": "{} could not be placed",
-    "differences": "{} different from the index of the recovery point",
-    "left_directories": "{} left in the root of the file system, with the items that were not placed",
+    "conflict": ("item", "items", "not placed, because something was in the way"),
+    "failed": ("item", "items", "could not be placed"),
+    "differences": (
+        "difference",
+        "differences",
+        "between the placed files and the index of the recovery point",
+    ),
+    "not_compared": ("restore job", "restore jobs", "not compared, because the index cannot be read"),
+    "left_directories": (
+        "directory",
+        "directories",
+        "left in the root of the file system, with the items that were not placed",
+    ),
 }
 
 
@@ -54,13 +63,7 @@ def decide_restore_outcome(
 
 def decide_stopped_restore(session: RestoreSession, why: str) -> RestoreOutcome:
     """Return how a session ended whose execution was stopped from outside: `why`, and what remains."""
-    reasons = [why]
-    reasons += [
-        f"restore job {job.job_id} continues in AWS Backup, which cannot stop it; its files will be in a "
-        f"directory aws-backup-restore_* in the root of the file system"
-        for job in session.jobs
-        if job.is_running
-    ]
+    reasons = [why, *(_continues(job) for job in session.jobs if job.is_running)]
     if any(job.is_done for job in session.jobs):
         reasons.append(
             "what was restored and not placed is in a directory aws-backup-restore_* in the root of the file "
@@ -72,15 +75,18 @@ def decide_stopped_restore(session: RestoreSession, why: str) -> RestoreOutcome:
 def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | None) -> Iterator[str]:
     if failure is not None:
         yield failure
+    yield from (_continues(job) for job in session.jobs if job.is_running)
     superseded = {(job.point, job.first) for job in session.jobs if job.is_done}
     for job in session.jobs:
         if not (job.is_done or job.is_running or (job.point, job.first) in superseded):
             yield f"restore job {job.job_id} ended {job.state}: {job.message or 'AWS Backup gave no reason'}"
-    for name, text in _DEVIATIONS.items():
+    for name, (one, several, text) in _DEVIATIONS.items():
         if number := totals.get(name, 0):
-            what = (
-                ("directory" if name == "left_directories" else "item")
-                if number == 1
-                else ("directories" if name == "left_directories" else "items")
-            )
-            yield text.format(f"{number:,} {what}")
+            yield f"{number:,} {one if number == 1 else several} {text}"
+
+
+def _continues(job: RestoreJob) -> str:
+    return (
+        f"restore job {job.job_id} continues in AWS Backup, which cannot stop it; its files will be in a "
+        f"directory aws-backup-restore_* in the root of the file system"
+    )

@@ -6,7 +6,6 @@ restored by the time of the job, and two sessions could take each other's. The o
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -35,6 +34,12 @@ from tidemark.sessions.transactions import (
 )
 
 _TURN = "restore"  # the sort key of the item that names the restore session whose turn it is
+_REOPENED: Mapping[Path, Value] = {
+    "status": SessionStatus.RUNNING.value,
+    "running": RUNNING_MARK,
+    "phase": "turn",
+    "reasons": (),
+}
 
 
 def read_restore(store: Store, restore_id: str) -> RestoreSession:
@@ -55,39 +60,50 @@ def open_restore(store: Store, session: RestoreSession) -> RestoreSession:
 
 
 def reopen_restore(store: Store, restore_id: str) -> None:
-    """Mark a closed session as running again, after a redrive."""
-    _update(
-        store,
-        restore_id,
-        {"status": SessionStatus.RUNNING.value, "running": RUNNING_MARK, "phase": "turn", "reasons": ()},
-        remove=("ended_at",),
-    )
+    """Mark a session that its execution has closed as running again, after a redrive."""
+    _update(store, restore_id, _REOPENED, remove=("ended_at",))
 
 
 def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | None:
     """Take the file system's turn for a restore session; return the id of the session that has it instead.
 
-    None: the session has the turn, also if it had it before. A session that has ended has no turn.
+    None: the session has the turn, also if it had it before. A session that the sweeper has closed is opened
+    again: its execution was aborted, and a redrive resumes it. Raises RestoreFailed for a session that its
+    own execution has closed.
     """
     key = _turn_key(file_system)
-    mine = Put(table=INDEXES, item={**key, "restore_id": restore_id})
     while True:
+        session = read_restore(store, restore_id)
+        if session.status not in (SessionStatus.RUNNING, SessionStatus.ABORTED):
+            raise RestoreFailed(
+                f"restore session {restore_id} has ended; restore again with: tidemark restore"
+            )
         item = store.get(INDEXES, key)
         holder = None if item is None else str(item["restore_id"])
-        if holder == restore_id:
+        is_running = session.status is SessionStatus.RUNNING
+        if holder == restore_id and is_running:
             return None
-        if holder is not None and _runs(store, holder):
-            return holder
+        other = _other(store, holder) if holder not in (None, restore_id) else None
         condition = absent("restore_id") if holder is None else equal("restore_id", holder)
+        mine = Put(table=INDEXES, item={**key, "restore_id": restore_id}, conditions=(condition,))
         try:
-            store.transact(dataclasses.replace(mine, conditions=(condition,)))
+            if other is not None and other.status is SessionStatus.RUNNING:
+                if not is_running:
+                    store.transact(_change(session, _REOPENED, remove=("ended_at",)))
+                return holder
+            # The phase is written together with the turn, so that a session in another phase than `turn` has
+            # the turn. A closed session keeps its status until the turn has been taken from it: it could be
+            # opened again in between.
+            began = _change(session, {**_REOPENED, "phase": "jobs"}, remove=("ended_at",))
+            closed = () if other is None else (_change(other, {"status": other.status.value}),)
+            store.transact(mine, began, *closed)
         except ConditionNotMet:
             continue
         return None
 
 
 def hold_turn(store: Store, file_system: FileSystem, restore_id: str) -> RestoreSession:
-    """Return the session, which has the turn; open it again if it was closed.
+    """Return the session, which has the turn; open it again if the sweeper has closed it.
 
     A redrive of an aborted execution resumes at the step that was aborted, after the sweeper has closed the
     session. Raises RestoreFailed if another session has the turn by now.
@@ -98,20 +114,7 @@ def hold_turn(store: Store, file_system: FileSystem, restore_id: str) -> Restore
             f"restore session {restore_id} was closed, and {holder} restores to the same file system now; "
             f"redrive this one when the other has ended"
         )
-    session = read_restore(store, restore_id)
-    if session.status is SessionStatus.RUNNING:
-        return session
-    reopen_restore(store, restore_id)
     return read_restore(store, restore_id)
-
-
-def end_turn(store: Store, file_system: FileSystem, restore_id: str) -> None:
-    """Give the turn back, if the session has it."""
-    held = (equal("restore_id", restore_id),)
-    try:
-        store.transact(Delete(table=INDEXES, key=_turn_key(file_system), conditions=held))
-    except ConditionNotMet:
-        return  # it never had it, or has given it back
 
 
 def enter_phase(store: Store, restore_id: str, phase: Phase) -> None:
@@ -143,22 +146,26 @@ def close_restore(
     totals: Mapping[str, int],
     now: datetime,
 ) -> RestoreSession:
-    """Record how the session ended, give its turn back, and return it."""
-    _update(
-        store,
-        restore_id,
-        {
-            "status": status.value,
-            "phase": "ended",
-            "reasons": tuple(reasons),
-            "totals": dict(totals),
-            "ended_at": now.isoformat(),
-        },
-        remove=("running", "worker_id", "worker_token"),
-    )
-    closed = read_restore(store, restore_id)
-    end_turn(store, closed.file_system, restore_id)
-    return closed
+    """Record how the session ended and give its turn back, in one transaction; return the session."""
+    ended: dict[Path, Value] = {
+        "status": status.value,
+        "phase": "ended",
+        "reasons": tuple(reasons),
+        "totals": dict(totals),
+        "ended_at": now.isoformat(),
+    }
+    held = (equal("restore_id", restore_id),)
+    while True:
+        session = read_restore(store, restore_id)
+        key = _turn_key(session.file_system)
+        turn = store.get(INDEXES, key)
+        has_turn = turn is not None and turn["restore_id"] == restore_id
+        release = (Delete(table=INDEXES, key=key, conditions=held),) if has_turn else ()
+        try:
+            store.transact(_change(session, ended, remove=("running", "worker_id", "worker_token")), *release)
+        except ConditionNotMet:
+            continue
+        return read_restore(store, restore_id)
 
 
 def restores_since(store: Store, oldest: datetime, now: datetime) -> Iterator[RestoreSession]:
@@ -179,11 +186,24 @@ def running_restore_ids(store: Store) -> Iterator[str]:
         yield str(item["restore_id"])
 
 
-def _runs(store: Store, restore_id: str) -> bool:
+def _other(store: Store, restore_id: str | None) -> RestoreSession | None:
     try:
-        return read_restore(store, restore_id).status is SessionStatus.RUNNING
+        return read_restore(store, str(restore_id))
     except RestoreNotFound:
-        return False
+        return None
+
+
+def _change(
+    session: RestoreSession, attributes: Mapping[Path, Value], *, remove: tuple[str, ...] = ()
+) -> Update:
+    """Return an update of a session, on the condition that its status is still the one that was read."""
+    return Update(
+        table=RESTORES,
+        key={"restore_id": session.restore_id},
+        conditions=(equal("status", session.status.value),),
+        set=attributes,
+        remove=remove,
+    )
 
 
 def _turn_key(file_system: FileSystem) -> Key:
