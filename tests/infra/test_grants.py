@@ -21,6 +21,8 @@ NAMED_ALL_THE_SAME = {"states:SendTaskSuccess", "states:SendTaskFailure", "state
 # With a resource level but without a known name: a condition restricts it instead.
 RESTRICTED_BY_CONDITION = {"ecs:ListTasks"}
 
+REPOSITORY = re.escape("arn:<AWS::Partition>:s3:::cellar-repository-<AWS::AccountId>-eu-central-1")
+
 
 def test_no_statement_of_a_role_has_a_wildcard_action(templates: dict[str, Template]) -> None:
     for template in templates.values():
@@ -75,7 +77,8 @@ def test_a_role_is_passed_only_to_its_service(main: Template) -> None:
         assert statement["Condition"]["StringEquals"]["iam:PassedToService"]
         for resource in map(text_of, as_list(statement["Resource"])):
             worker = re.fullmatch(
-                r"arn:<AWS::Partition>:iam::<AWS::AccountId>:role/cellar-(task|ec2)-fs-\*", resource
+                r"arn:<AWS::Partition>:iam::<AWS::AccountId>:role/cellar-(restore-)?(task|ec2)-fs-\*",
+                resource,
             )
             assert worker or re.fullmatch(r"<\w+\.Arn>", resource)
 
@@ -87,9 +90,7 @@ def test_a_worker_writes_only_below_the_indexes_of_its_file_system(main: Templat
         if identifier.startswith("WorkersRoles") and "s3:PutObject" in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
-    below = re.compile(
-        r"<RepositoryBucket\w+\.Arn>/some/where/indexes/<AWS::AccountId>/eu-central-1/fs-(\w+)/\*/(.+)"
-    )
+    below = re.compile(rf"{REPOSITORY}/some/where/indexes/<AWS::AccountId>/eu-central-1/fs-(\w+)/\*/(.+)")
     found = [(role, match) for role, pattern in written if (match := below.fullmatch(pattern))]
     assert len(found) == len(written) == 3 * 3
     assert all(match[1] in role for role, match in found)
@@ -97,13 +98,30 @@ def test_a_worker_writes_only_below_the_indexes_of_its_file_system(main: Templat
     assert names == {"attempt-*", "checkpoint/*", "progress.json"}, "and no manifest"
 
 
-def test_a_worker_cannot_write_to_a_file_system(main: Template) -> None:
+def test_a_restore_worker_writes_only_results_of_its_file_system(main: Template) -> None:
+    written = {
+        (identifier, text_of(resource))
+        for identifier, statement in statements(main)
+        if identifier.startswith("Roles") and "s3:PutObject" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    below = re.compile(
+        rf"{REPOSITORY}/some/where/restores/<AWS::AccountId>/eu-central-1/fs-(\w+)/\*/results/\*"
+    )
+    found = [(role, match) for role, pattern in written if (match := below.fullmatch(pattern))]
+    assert len(found) == len(written) == 3, "and no plan, no list of jobs and no index"
+    assert all(match[1] in role for role, match in found)
+
+
+def test_only_restore_workers_write_to_file_systems_each_to_its_own(main: Template) -> None:
+    read = {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"}
     for identifier, statement in statements(main):
         actions = [a for a in as_list(statement["Action"]) if a.startswith("elasticfilesystem:Client")]
         if not actions:
             continue
-        assert identifier.startswith("WorkersRoles")
-        assert set(actions) == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"}
+        is_restore = identifier.startswith("Roles")
+        assert is_restore or identifier.startswith("WorkersRoles")
+        assert set(actions) == read | ({"elasticfilesystem:ClientWrite"} if is_restore else set())
         assert statement["Condition"] == {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
         assert len(as_list(statement["Resource"])) == 1
 

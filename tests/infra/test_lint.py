@@ -15,7 +15,7 @@ REGIONS = ("eu-central-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1")
 
 def test_cfn_lint_reports_no_problems(assembly: Path, tmp_path: Path) -> None:
     templates = [_as_in_aws(path, tmp_path) for path in sorted(assembly.glob("*.template.json"))]
-    assert len(templates) == 3
+    assert len(templates) == 4
     # W3005 reports explicit dependencies of the CDK as redundant.
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005"]
     command += ["--regions", *REGIONS, "--"]
