@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from re import _parser as sre  # type: ignore[attr-defined]  # the only available parser of regular expressions
 from typing import Any
 
-
 _NOTHING, _ANYTHING = r"[^\x00-\x{10ffff}]", r"[\x00-\x{10ffff}]"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -113,19 +114,28 @@ class NamePattern:
 
     def count_of(self, holding: Holding) -> int:
         """Return the number of matching names, of those that contain the needle."""
-        return len(holding) if self._has_only_matches(holding) else len(self.rows_of(holding))
+        if self.is_needle:
+            return len(holding) - len(self._apart(holding))
+        return len(self.rows_of(holding))
 
     def rows_of(self, holding: Holding) -> list[int]:
         """Return the rows with matching names, of those that contain the needle."""
         rows = list(holding.rows())
-        if self._has_only_matches(holding):
+        if not rows:
             return rows
-        names = pa.array([name.decode("utf-8", "replace") for name in holding.texts()], pa.string())
-        found: list[int] = pa.array(rows, pa.int64()).filter(self._matching(names)).to_pylist()
+        if self.is_needle:
+            apart = self._apart(holding)
+            return [row for number, row in enumerate(rows) if number not in apart] if apart else rows
+        found: list[int] = (
+            pa.array(rows, pa.int64()).filter(self._matching(_names(holding.texts()))).to_pylist()
+        )
         return found
 
-    def _has_only_matches(self, holding: Holding) -> bool:
-        return not len(holding) or (self.is_needle and not holding.may_contain(ESCAPE))
+    def _apart(self, holding: Holding) -> set[int]:
+        """Return the numbers of names that contain the needle, but only with a part of an escaped byte."""
+        names = dict(holding.with_text(ESCAPE))
+        matches = self._matching(_names(names.values())).to_pylist()
+        return {number for number, match in zip(names, matches, strict=True) if not match}
 
     @cached_property
     def pieces(self) -> list[str]:
@@ -169,6 +179,10 @@ class _Condition:
         if self._mode == "exact":
             return pc.equal(names, self._text)
         return pc.match_substring(names, self._text)
+
+
+def _names(texts: Iterable[bytes]) -> pa.StringArray:
+    return pa.array([text.decode("utf-8", "replace") for text in texts], pa.string())
 
 
 def _ends_of(glob: str) -> tuple[str, str]:
