@@ -106,6 +106,8 @@ class NamePattern:
     @cached_property
     def is_needle(self) -> bool:
         """Whether every name without escaped bytes that has the needle in its required position matches."""
+        if self._ignore_case and has_bytes(self._pattern):
+            return False  # in lower case, the name `\XFF` contains `\xff`
         return len(self.pieces) == 1 and (self._mode == "substring" or any(self._ends))
 
     @cached_property
