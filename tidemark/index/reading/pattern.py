@@ -38,9 +38,9 @@ class NamePattern:
     r"""A condition on names. Case-sensitive unless `ignore_case`, which folds both sides, see `folding`.
 
     Both sides are characters: the pattern is text decoded with `surrogateescape`, and a byte of a name that
-    is not part of valid UTF-8 is one character, which only a wildcard or that byte in the pattern matches. It
-    follows all other characters, so `[é-\udcff]` contains it. A pattern never matches a part of the `\xNN`
-    by which an index represents such a byte.
+    is not part of valid UTF-8 is one character, which only a wildcard or that byte in the pattern matches. In
+    the range of a class, it follows the characters of planes 0 to 3. A pattern never matches a part of the
+    `\xNN` by which an index represents such a byte.
 
     If a letter folds to several, wildcards match both the original and the folded name, so that `stra?e` and
     `stras?e` match `Straße`.
