@@ -9,11 +9,11 @@ points that are not assigned and that the text does not contain.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tidemark.escape import escape, unescape
 
@@ -59,10 +59,20 @@ def escaped(names: pa.StringArray) -> pa.BooleanArray | None:
     _, offsets, letters = names.buffers()
     if not len(names) or letters is None:
         return None
-    ends = memoryview(offsets).cast("i")
-    there = letters[ends[names.offset] : ends[names.offset + len(names)]].to_pybytes()
-    # Searching one byte is much faster than searching two, and most names have no backslash.
-    return pc.match_substring(names, ESCAPE.decode()) if b"\\" in there else None
+    ends = memoryview(offsets).cast("i")[names.offset : names.offset + len(names) + 1]
+    together = letters[ends[0] : ends[-1]].to_pybytes()
+    mask, found = bytearray(len(names)), False
+    at = together.find(ESCAPE[:1])  # searching one byte is much faster than searching two
+    while at >= 0:
+        next_from = at + 1
+        if together.startswith(ESCAPE, at):
+            row = bisect_right(ends, ends[0] + at) - 1
+            mask[row], found = 1, True
+            next_from = ends[row + 1] - ends[0]
+        at = together.find(ESCAPE[:1], next_from)
+    if not found:
+        return None
+    return pa.Array.from_buffers(pa.uint8(), len(mask), [None, pa.py_buffer(mask)]).cast(pa.bool_())
 
 
 def by_stand_ins(names: Sequence[str]) -> dict[int, dict[int, str]]:

@@ -28,11 +28,6 @@ _TOKEN = re.compile(
 _MINDS_CASE = re.compile(r"\(\?[a-zA-Z]*-[a-zA-Z]*i")
 
 
-def folded(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the names with `fold` applied to each chunk."""
-    return pa.chunked_array(list(map(fold, names.chunks)), pa.string())
-
-
 def is_ascii(names: pa.StringArray) -> bool:
     """Return whether the names' buffer, which may contain other names, is ASCII."""
     letters = names.buffers()[2]

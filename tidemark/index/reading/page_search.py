@@ -52,6 +52,10 @@ class _Page:
     body: bytes
     ends: list[int]  # the ends of the texts that contain the needle, after the search
 
+    def texts(self) -> Iterator[bytes]:
+        for end in self.ends:
+            yield self.body[self.body.rfind(_ENDS, 0, end) + len(_ENDS) : end]
+
 
 class Holding:
     """The texts of a column chunk that contain a needle."""
@@ -62,10 +66,14 @@ class Holding:
     def __len__(self) -> int:
         return sum(len(page.ends) for page in self._pages)
 
-    def may_contain(self, text: bytes) -> bool:
-        """Return whether any page with such a text contains another text, which is fast to decide."""
-        # Searching one byte is much faster than searching two.
-        return any(text[:1] in page.body and text in page.body for page in self._pages)
+    def with_text(self, text: bytes) -> Iterator[tuple[int, bytes]]:
+        """Return the texts that also contain another text, with their numbers in the order of `texts`."""
+        number = 0
+        for page in self._pages:
+            # Searching one byte is much faster than searching two.
+            if text[:1] in page.body and text in page.body:
+                yield from ((at, found) for at, found in enumerate(page.texts(), number) if text in found)
+            number += len(page.ends)
 
     def rows(self) -> Iterator[int]:
         """Return the row of each text within the row group."""
@@ -79,8 +87,7 @@ class Holding:
     def texts(self) -> Iterator[bytes]:
         """Return each text."""
         for page in self._pages:
-            for end in page.ends:
-                yield page.body[page.body.rfind(_ENDS, 0, end) + len(_ENDS) : end]
+            yield from page.texts()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
@@ -37,9 +38,9 @@ class NamePattern:
     r"""A condition on names. Case-sensitive unless `ignore_case`, which folds both sides, see `folding`.
 
     Both sides are characters: the pattern is text decoded with `surrogateescape`, and a byte of a name that
-    is not part of valid UTF-8 is one character, which only a wildcard or that byte in the pattern matches. It
-    follows all other characters, so `[é-\udcff]` contains it. A pattern never matches a part of the `\xNN`
-    by which an index represents such a byte.
+    is not part of valid UTF-8 is one character, which only a wildcard or that byte in the pattern matches. In
+    the range of a class, it follows the characters of planes 0 to 3. A pattern never matches a part of the
+    `\xNN` by which an index represents such a byte.
 
     If a letter folds to several, wildcards match both the original and the folded name, so that `stra?e` and
     `stras?e` match `Straße`.
@@ -105,6 +106,8 @@ class NamePattern:
     @cached_property
     def is_needle(self) -> bool:
         """Whether every name without escaped bytes that has the needle in its required position matches."""
+        if self._ignore_case and has_bytes(self._pattern):
+            return False  # in lower case, the name `\XFF` contains `\xff`
         return len(self.pieces) == 1 and (self._mode == "substring" or any(self._ends))
 
     @cached_property
@@ -113,19 +116,28 @@ class NamePattern:
 
     def count_of(self, holding: Holding) -> int:
         """Return the number of matching names, of those that contain the needle."""
-        return len(holding) if self._has_only_matches(holding) else len(self.rows_of(holding))
+        if self.is_needle:
+            return len(holding) - len(self._apart(holding))
+        return len(self.rows_of(holding))
 
     def rows_of(self, holding: Holding) -> list[int]:
         """Return the rows with matching names, of those that contain the needle."""
         rows = list(holding.rows())
-        if self._has_only_matches(holding):
+        if not rows:
             return rows
-        names = pa.array([name.decode("utf-8", "replace") for name in holding.texts()], pa.string())
-        found: list[int] = pa.array(rows, pa.int64()).filter(self._matching(names)).to_pylist()
+        if self.is_needle:
+            apart = self._apart(holding)
+            return [row for number, row in enumerate(rows) if number not in apart] if apart else rows
+        found: list[int] = (
+            pa.array(rows, pa.int64()).filter(self._matching(_names(holding.texts()))).to_pylist()
+        )
         return found
 
-    def _has_only_matches(self, holding: Holding) -> bool:
-        return not len(holding) or (self.is_needle and not holding.may_contain(ESCAPE))
+    def _apart(self, holding: Holding) -> set[int]:
+        """Return the numbers of names that contain the needle, but only with a part of an escaped byte."""
+        names = dict(holding.with_text(ESCAPE))
+        matches = self._matching(_names(names.values())).to_pylist()
+        return {number for number, match in zip(names, matches, strict=True) if not match}
 
     @cached_property
     def pieces(self) -> list[str]:
@@ -169,6 +181,10 @@ class _Condition:
         if self._mode == "exact":
             return pc.equal(names, self._text)
         return pc.match_substring(names, self._text)
+
+
+def _names(texts: Iterable[bytes]) -> pa.StringArray:
+    return pa.array([text.decode("utf-8", "replace") for text in texts], pa.string())
 
 
 def _ends_of(glob: str) -> tuple[str, str]:
