@@ -243,7 +243,9 @@ class RetentionNotAllowed(TidemarkError):
         self, vault: str, region: str, kind: str, asked: str, least: int | None, most: int | None
     ) -> None:
         limits = [
-            f"at {name} {days} days" for name, days in (("least", least), ("most", most)) if days is not None
+            f"at {name} {days} day{'' if days == 1 else 's'}"
+            for name, days in (("least", least), ("most", most))
+            if days is not None
         ]
         super().__init__(
             f"the lock of vault {vault} in {region} requires a retention of "

@@ -78,7 +78,7 @@ def test_a_root_of_which_no_entry_can_be_looked_at_fails_the_build(crawler, plac
     preload = refusing.library(place)
     made, files = build(place, crawler, preload=preload, stat=str(place / "root" / "0"))
     assert (made.returncode, made.stdout, files) == (41, "", []), made.stderr
-    assert "reading failed for all 1 entries in it" in made.stderr
+    assert "reading failed for every entry in it (1)" in made.stderr
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_a_whole_index_has_no_findings(store, manifest):
     ("damage", "what"),
     [
         (lambda path: path.unlink(), "is missing"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes instead of"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "instead of"),
         (
             lambda path: path.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:]),
             "was altered",
@@ -55,7 +55,7 @@ def test_a_manifest_that_contradicts_its_parts_is_found_out(store, manifest):
         totals=dataclasses.replace(manifest.totals, bytes=1),
         parts=(first, second),
     )
-    assert [finding.what for finding in verify(store, wrong)] == ["has 1 bytes, but the parts have 36"]
+    assert [finding.what for finding in verify(store, wrong)] == ["gives 1 as bytes, but the parts have 36"]
     wrong = dataclasses.replace(manifest, parts=(second, first))
     assert any("is not in order" in finding.what for finding in verify(store, wrong))
     moved = dataclasses.replace(first, first=Key(parent="/", name="a"))

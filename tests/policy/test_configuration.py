@@ -331,7 +331,9 @@ def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
 
 def test_a_session_id_that_would_not_fit_is_refused_here(tmp_path: Path) -> None:
     text = RIGHT.replace("nightly", "n" * 30).replace("fs-0123456789abcdef0", "fs-" + "0" * 40)
-    assert "session names are 15 characters too long; shorten the policy's name" in problem_of(tmp_path, text)
+    assert "session names exceed the limit of 80 characters by 15; shorten the policy's name" in problem_of(
+        tmp_path, text
+    )
 
 
 YAML_VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -301,7 +301,7 @@ def test_a_point_is_found_by_a_tag_key_that_does_not_depend_on_the_point():
 
 
 def test_metadata_of_another_file_system_is_not_sealed():
-    with pytest.raises(ValueError, match="cannot be sealed"):
+    with pytest.raises(ValueError, match="cannot be encrypted"):
         seal(
             example(),
             file_system=arn(example()).replace("eu-central-1", "us-east-1"),

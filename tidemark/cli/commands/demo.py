@@ -163,7 +163,8 @@ def _show_search(out: Console, connection: Connection, manifest: Manifest) -> No
     rest = len(found) - _SAMPLE
     out.print(
         Text(
-            f"{f'and {rest:,} more; ' if rest > 0 else ''}{manifest.totals.entries:,} names read in {took}",
+            f"{f'and {rest:,} more; ' if rest > 0 else ''}"
+            f"{terminal.count(manifest.totals.entries, 'name')} read in {took}",
             "dim",
         )
     )
