@@ -137,7 +137,7 @@ class IndexNotFound(TidemarkError):
 
 
 class PathNotFound(TidemarkError):
-    """The index holds no such directory."""
+    """The index contains no such path."""
 
     exit_code = 18
 
@@ -209,7 +209,7 @@ class AwsThrottled(TidemarkError):
 
 
 class WorkerNetworkNotFound(TidemarkError):
-    """No security group is known that a mount target admits."""
+    """No mount target of the file system admits NFS from its own subnet."""
 
     exit_code = 27
 
@@ -242,11 +242,8 @@ class RetentionNotAllowed(TidemarkError):
     def __init__(
         self, vault: str, region: str, kind: str, asked: str, least: int | None, most: int | None
     ) -> None:
-        limits = [
-            f"at {name} {days} day{'' if days == 1 else 's'}"
-            for name, days in (("least", least), ("most", most))
-            if days is not None
-        ]
+        bounds = (("least", least), ("most", most))
+        limits = [f"at {name} {days} day{'s' * (days > 1)}" for name, days in bounds if days is not None]
         super().__init__(
             f"the lock of vault {vault} in {region} requires a retention of "
             f"{', '.join(limits)}, but the policy keeps the {kind} there {asked}; change `keep` in "
@@ -271,7 +268,7 @@ class WorkerCutOff(TidemarkError):
 
 
 class ExtraNotInstalled(TidemarkError):
-    """The command needs distributions that only an extra of the package installs."""
+    """The command needs packages that only an extra installs."""
 
     exit_code = 29
 
@@ -330,31 +327,31 @@ class LeaseLost(TidemarkError):
 
 
 class IndexShared(TidemarkError):
-    """No more sessions can share the index that is being made."""
+    """No more sessions can share the index that is being created."""
 
     exit_code = 49
 
     def __init__(self, index_id: str, most: int) -> None:
         super().__init__(
-            f"index {index_id} is still being made and already belongs to {most:,} sessions, the most that "
-            f"its record holds; the next session after it ends starts a new index"
+            f"index {index_id} is still being created and already belongs to {most:,} sessions, the most "
+            f"that its record holds; the next session after it ends starts a new index"
         )
 
 
 class WorkerStopped(TidemarkError):
-    """The worker was stopped or killed before its index was complete; another may complete it."""
+    """The worker was stopped or killed before its index was complete; another worker may complete it."""
 
     exit_code = 46
 
 
 class WorkerCannotRun(TidemarkError):
-    """The worker did not start, or ended without an answer, and every attempt with this setup would."""
+    """The worker did not start, or ended without a result; another attempt would end the same way."""
 
     exit_code = 47
 
 
 class WorkerNotRecorded(TidemarkError):
-    """A worker stopped that may belong to a launch that is not recorded yet."""
+    """The worker that stopped may belong to a launch that is not recorded yet."""
 
     exit_code = 48
 

@@ -1,4 +1,4 @@
-"""tidemark recovery-points: facts from tags, invalid tags, and points of other programs."""
+"""tidemark recovery-points: metadata from tags, invalid tags, and points of other programs."""
 
 from __future__ import annotations
 
