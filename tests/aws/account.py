@@ -57,12 +57,12 @@ RESOURCES = Resources(
     indexing_session=f"{MACHINES}-indexing-session",
     vaults={REGION: "tidemark", COPY_REGION: "copies"},
 )
-IMAGE = "ami-12345678"  # moto asks no questions
+IMAGE = "ami-12345678"  # moto does not verify it
 
 
 @cache
 def the_clients() -> Clients:
-    """Return clients with credentials of nobody: one set for all tests, since making them takes long."""
+    """Return clients with invalid credentials; one set serves all tests, because their creation is slow."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", REGION)

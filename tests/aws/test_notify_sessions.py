@@ -38,7 +38,7 @@ def store() -> MemoryStore:
     return store
 
 
-def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: MemoryStore) -> None:
+def test_every_waiting_session_is_answered_even_if_one_token_has_expired(store: MemoryStore) -> None:
     client, told = the_clients().of("stepfunctions", REGION), Told()
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "TaskTimedOut")
@@ -48,7 +48,7 @@ def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: Memo
     assert told.points == ["arn:a:backup", "arn:b:backup", "arn:c:backup"]
 
 
-def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) -> None:
+def test_a_deleted_session_does_not_block_the_others(store: MemoryStore) -> None:
     index = complete(store, FS, "index", {}, START)
     client = the_clients().of("stepfunctions", REGION)
     with Stubber(client) as stub:
@@ -58,7 +58,7 @@ def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) 
         stub.assert_no_pending_responses()
 
 
-def test_what_aws_refuses_otherwise_is_not_swallowed(store: MemoryStore) -> None:
+def test_other_errors_of_step_functions_are_raised(store: MemoryStore) -> None:
     client = the_clients().of("stepfunctions", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "KmsThrottlingException")

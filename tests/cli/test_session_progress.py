@@ -69,7 +69,7 @@ BACKED_UP = (point(),)
 COPIED = (point(), point("copy", "eu-west-1", "copies"))
 
 
-def test_a_session_that_has_just_opened():
+def test_a_new_session_shows_its_backup_as_running():
     assert told(view()) == [
         ("backup", "running", "AWS Backup is running the job, 1 min 15 s so far"),
         ("copy to eu-west-1", "waiting", "after the backup"),
@@ -122,7 +122,7 @@ def test_recorded_jobs_of_an_aborted_session_are_shown():
     )
 
 
-def test_copies_and_index_go_on_side_by_side():
+def test_copies_and_index_run_in_parallel():
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=PROGRESS)) == [
         ("backup", "done", "1.2 MB in vault tidemark"),
         ("copy to eu-west-1", "running", "AWS Backup is running the job"),
@@ -142,13 +142,13 @@ def test_copies_and_index_go_on_side_by_side():
         ),
     ],
 )
-def test_the_end_is_estimated_where_the_worker_could(said, shown):
+def test_the_end_is_estimated_if_the_worker_estimates_it(said, shown):
     """Fifteen seconds ago: the worker writes its progress once a minute."""
     progress = {**PROGRESS, "phase": "crawling", "updated_at": "2026-11-22T02:01:00Z", **said}
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=progress))[2][2] == shown
 
 
-def test_the_worker_that_has_not_written_yet_is_starting():
+def test_a_worker_without_progress_is_shown_as_starting():
     assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i"))[2][2] == "the worker is starting"
 
 
@@ -188,11 +188,11 @@ def test_a_failed_index_shows_its_reason_which_cannot_move_the_cursor():
     )
 
 
-def test_without_an_index_wanted_there_is_no_such_step():
+def test_without_indexing_there_is_no_index_step():
     assert [name for name, _, _ in told(view(index_wanted=False))] == ["backup", "copy to eu-west-1"]
 
 
-def test_copies_are_shown_also_when_the_policy_is_gone():
+def test_copies_are_shown_even_if_the_policy_was_deleted():
     assert [name for name, _, _ in told(view(policy=None, points=COPIED, index_wanted=False))] == [
         "backup",
         "copy to eu-west-1",
@@ -207,7 +207,7 @@ def test_a_copy_in_the_same_region_is_distinguished_from_the_backup():
 
 
 @pytest.mark.parametrize("state", State)
-def test_every_state_has_a_look(state, capsys):
+def test_every_state_has_a_style(state, capsys):
     shown = [dataclasses.replace(step, state=state) for step in steps(view(), NOW)]
     console().print(StepsTable().render(shown))
     assert "copy to eu-west-1" in capsys.readouterr().out

@@ -70,7 +70,7 @@ def versions(tidemark, repository, path):
     [
         ({"mode": 0o000}, BELOW),
         ({"mode": 0o311}, BELOW),
-        ({"mode": 0o444}, BELOW),  # names, but nothing can be looked at
+        ({"mode": 0o444}, BELOW),  # its names are listed, but no entry can be read
         ({"readdir": "d"}, BELOW),
         ({"stat": "d"}, BELOW | {"/d"}),
         ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
@@ -83,7 +83,7 @@ def versions(tidemark, repository, path):
         ({"device": "d"}, BELOW),  # another file system is mounted over it
     ],
 )
-def test_a_refusing_path_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
+def test_a_path_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
     first = build()
     (build.root / "gone").unlink()
     refuse = {name: path for name, path in how.items() if name != "mode"}
@@ -99,7 +99,7 @@ def test_a_refusing_path_is_unreadable_until_it_is_read_again(tidemark, reposito
     assert second["changes"]["deleted"] == 1
     assert third["changes"]["deleted"] == third["changes"]["added"] == 0
     assert told(tidemark, repository, second, third) == was
-    assert told(tidemark, repository, first, third) == was | {("removed", "/gone")}  # both read whole
+    assert told(tidemark, repository, first, third) == was | {("removed", "/gone")}  # both read completely
     changed = {("changed", "/d/one")}
     assert told(tidemark, repository, third, fourth) == changed
     assert told(tidemark, repository, second, fourth) == changed
@@ -122,11 +122,11 @@ def test_a_stale_handle_is_opened_again_by_name(tidemark, repository, build):
 @pytest.mark.parametrize(
     ("refuse", "removed"),
     [
-        ({"open": "d/sub"}, {"/d/sub/two"}),  # its own row came from the listing of /d
+        ({"open": "d/sub"}, {"/d/sub/two"}),  # its own row is from the listing of /d
         ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
     ],
 )
-def test_a_stale_handle_of_a_vanished_path_is_no_refusal(tidemark, repository, build, refuse, removed):
+def test_a_stale_handle_of_a_vanished_path_is_not_unreadable(tidemark, repository, build, refuse, removed):
     first = build()
     second = build(**refuse, errno=str(ESTALE), times="1", move_to="../moved")
     assert (second["unreadable"], second["vanished"]) == (0, 1)
@@ -155,7 +155,7 @@ TREE = [directory("/d"), row("/d/a", size=5), directory("/d/sub"), row("/d/sub/b
 
 @pytest.fixture
 def refused(repository, tmp_path):
-    """Two indexes: in the second, /d was not listed and /x is gone."""
+    """Two indexes: in the second, /d was not listed and /x was removed."""
     first = index_rows(repository, tmp_path, TREE, number=1)
     problems = [Problem.seen(b"/d/", "open", 13)]
     second = index_crawl(repository, tmp_path, RowsCrawl([TREE[0], row("/y")], problems), number=2)

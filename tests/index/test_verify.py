@@ -40,7 +40,7 @@ def test_a_whole_index_has_no_findings(store, manifest):
         ),
     ],
 )
-def test_every_file_that_is_not_what_was_written_is_named(store, manifest, name, damage, what):
+def test_every_altered_file_is_named(store, manifest, name, damage, what):
     path = store._directory / manifest.identity.prefix / name
     damage(path)
     (finding,) = verify(store, manifest)
@@ -48,7 +48,7 @@ def test_every_file_that_is_not_what_was_written_is_named(store, manifest, name,
     assert what in finding.what
 
 
-def test_a_manifest_that_contradicts_its_parts_is_found_out(store, manifest):
+def test_a_manifest_that_contradicts_its_parts_is_detected(store, manifest):
     first, second = manifest.parts
     wrong = dataclasses.replace(
         manifest,

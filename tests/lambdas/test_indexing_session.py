@@ -150,7 +150,7 @@ def test_a_worker_is_removed_with_its_task_definition_idempotently(
 
 
 @pytest.mark.parametrize("step", ["prepare_worker", "launch_worker", "complete_index"])
-def test_a_redrive_whose_lease_is_gone_does_nothing(
+def test_a_redrive_without_a_lease_does_nothing(
     call: Any, clients: Clients, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The execution was stopped, the sweeper ended its index, and a user redrives it days later."""
