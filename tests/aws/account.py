@@ -76,7 +76,7 @@ def _opted_in(**_: Any) -> tuple[Any, dict[str, Any]]:
     return SimpleNamespace(status_code=200), {"ResourceTypeOptInPreference": {"EFS": True}}
 
 
-def lead_out(clients: Clients, vpc: str) -> None:
+def route_out(clients: Clients, vpc: str) -> None:
     """Route the VPC's main route table through a NAT gateway."""
     ec2 = clients.of("ec2", REGION)
     subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]

@@ -39,7 +39,7 @@ def copy(job_id: str, state: str, began: datetime, ended: datetime | None = None
     return job | ({"CompletionDate": ended} if ended else {})
 
 
-def said(backups: list[dict[str, Any]], copies: list[dict[str, Any]], job: JobState = HELD) -> str:
+def message(backups: list[dict[str, Any]], copies: list[dict[str, Any]], job: JobState = HELD) -> str:
     client = the_clients().of("backup", REGION)
     with Stubber(client) as stub:
         of_the_file_system = {"ByResourceArn": FS.arn}
@@ -49,14 +49,14 @@ def said(backups: list[dict[str, Any]], copies: list[dict[str, Any]], job: JobSt
 
 
 def test_a_copy_that_ran_during_the_start_window_is_named() -> None:
-    text = said([], [copy("long", "RUNNING", CREATED - HOUR)])
+    text = message([], [copy("long", "RUNNING", CREATED - HOUR)])
     assert "copy job long to copies in eu-west-1" in text
     assert "one backup or copy job of a file system at a time" in text
     assert "redrive" in text
 
 
 def test_a_backup_of_another_plan_is_named() -> None:
-    text = said(
+    text = message(
         [backup("held", "EXPIRED", CREATED), backup("theirs", "COMPLETED", CREATED, CREATED + HOUR)], []
     )
     assert "backup job theirs" in text
@@ -67,7 +67,7 @@ def test_jobs_that_did_not_run_during_the_start_window_are_not_named() -> None:
     earlier = backup("before", "COMPLETED", CREATED - 5 * HOUR, CREATED - HOUR)
     later = copy("later", "RUNNING", CREATED + 9 * HOUR)
     waiting = backup("waiting", "CREATED", CREATED)
-    text = said([earlier, waiting], [later])
+    text = message([earlier, waiting], [later])
     assert not any(name in text for name in ("job before", "job later", "job waiting"))
     assert "another backup or copy job" in text
 
@@ -89,5 +89,5 @@ def test_other_failures_name_no_job(job: JobState) -> None:
 
 
 def test_a_window_that_expired_for_no_known_reason_names_no_job() -> None:
-    text = said([], [], replace(HELD, message=""))
+    text = message([], [], replace(HELD, message=""))
     assert "did not start within its start window" in text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.aws.account import ACCOUNT, REGION, lead_out
+from tests.aws.account import ACCOUNT, REGION, route_out
 from tidemark.aws.clients import Clients
 from tidemark.aws.network import (
     WorkerNetwork,
@@ -94,7 +94,7 @@ def mounted(clients: Clients) -> tuple[Clients, FileSystem, str, str]:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
-    lead_out(clients, vpc)
+    route_out(clients, vpc)
     security_group = ec2.create_security_group(GroupName="mt", Description="mt", VpcId=vpc)["GroupId"]
     file_system = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=file_system, SubnetId=subnet, SecurityGroups=[security_group])

@@ -47,7 +47,7 @@ def build(request, tmp_path):
     (root / "d").chmod(0o755)
 
 
-def told(tidemark, repository, first, second):
+def differences(tidemark, repository, first, second):
     at = ("--repository", repository.url, "--json")
     result = tidemark("diff", first["index_id"], second["index_id"], *at)
     assert result.code == 0, result.err
@@ -94,16 +94,18 @@ def test_a_path_is_unreadable_until_it_is_read_again(tidemark, repository, build
     fourth = build()
 
     was = {("unreadable", path) for path in unread}
-    assert told(tidemark, repository, first, second) == was | {("removed", "/gone")}
+    assert differences(tidemark, repository, first, second) == was | {("removed", "/gone")}
     assert second["changes"]["unreadable"] == third["changes"]["unreadable"] == len(unread)
     assert second["changes"]["deleted"] == 1
     assert third["changes"]["deleted"] == third["changes"]["added"] == 0
-    assert told(tidemark, repository, second, third) == was
-    assert told(tidemark, repository, first, third) == was | {("removed", "/gone")}  # both read completely
+    assert differences(tidemark, repository, second, third) == was
+    assert differences(tidemark, repository, first, third) == was | {
+        ("removed", "/gone")
+    }  # both read completely
     changed = {("changed", "/d/one")}
-    assert told(tidemark, repository, third, fourth) == changed
-    assert told(tidemark, repository, second, fourth) == changed
-    assert told(tidemark, repository, first, fourth) == changed | {("removed", "/gone")}
+    assert differences(tidemark, repository, third, fourth) == changed
+    assert differences(tidemark, repository, second, fourth) == changed
+    assert differences(tidemark, repository, first, fourth) == changed | {("removed", "/gone")}
     assert fourth["changes"]["unreadable"] == fourth["changes"]["added"] == fourth["changes"]["deleted"] == 0
     for path in ("/d/one", "/d/sub/two", "/link"):
         found = versions(tidemark, repository, path)
@@ -116,7 +118,7 @@ def test_a_stale_handle_is_opened_again_by_name(tidemark, repository, build):
     first = build()
     second = build(open="d", errno=str(ESTALE), times="1")
     assert second["unreadable"] == second["vanished"] == 0
-    assert told(tidemark, repository, first, second) == set()
+    assert differences(tidemark, repository, first, second) == set()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_a_stale_handle_of_a_vanished_path_is_not_unreadable(tidemark, repositor
     first = build()
     second = build(**refuse, errno=str(ESTALE), times="1", move_to="../moved")
     assert (second["unreadable"], second["vanished"]) == (0, 1)
-    assert told(tidemark, repository, first, second) - {("changed", "/")} == {
+    assert differences(tidemark, repository, first, second) - {("changed", "/")} == {
         ("removed", path) for path in removed
     }
 
@@ -140,9 +142,13 @@ def test_an_unreadable_path_that_vanishes_is_removed_then(tidemark, repository, 
     second = build(readdir="d")
     shutil.rmtree(build.root / "d" / "sub")
     third = build()
-    assert ("unreadable", "/d/sub/two") in told(tidemark, repository, first, second)
+    assert ("unreadable", "/d/sub/two") in differences(tidemark, repository, first, second)
     gone = {("removed", "/d/sub"), ("removed", "/d/sub/two")}
-    assert told(tidemark, repository, second, third) == told(tidemark, repository, first, third) == gone
+    assert (
+        differences(tidemark, repository, second, third)
+        == differences(tidemark, repository, first, third)
+        == gone
+    )
     assert [what for what, _ in versions(tidemark, repository, "/d/sub/two")] == [
         "appeared",
         "unreadable",
@@ -185,9 +191,9 @@ def test_unreadable_paths_are_shown_and_remove_no_bytes(tidemark, repository, re
         "?",
         "?",
     ]
-    told = tidemark("history", "/d/a", *at).out
-    assert "unreadable" in told
-    assert "not read by 1 index" in told
+    shown = tidemark("history", "/d/a", *at).out
+    assert "unreadable" in shown
+    assert "not read by 1 index" in shown
     listed = tidemark("ls", f"{refused[1]}:/d", *at)
     assert "no readable entries" in listed.err
     assert "tidemark history /d/NAME" in listed.err

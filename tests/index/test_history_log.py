@@ -50,7 +50,7 @@ def oracle(store, path):
     return found
 
 
-def told(store, path, numbers):
+def read_history(store, path, numbers):
     found = history(store, [identity_of(number) for number in numbers], path)
     return [(each.entry, [(one.index_id, one.crawled_at) for one in each.indexes]) for each in found]
 
@@ -78,7 +78,7 @@ def test_history_equals_a_reading_of_every_index(tmp_path_factory, monkeypatch, 
             numbers.remove(gone)
     for path in sorted(paths):
         shown = as_shown(path.decode("utf-8", "surrogateescape"))
-        assert told(store, shown, numbers) == oracle(store, shown)
+        assert read_history(store, shown, numbers) == oracle(store, shown)
     for index in list_indexes(store):
         assert list(verify(store, index)) == []
 
@@ -116,7 +116,7 @@ def test_logs_stop_growing(store, tmp_path, monkeypatch):
             shutil.rmtree(store._directory / identity_of(number - 5).prefix)
         rows.append(sum(file.rows for file in made.side_files if file.file.startswith("history")))
     assert max(rows[10:]) <= max(rows[:10]) <= 3 * 10
-    assert told(store, "/1", range(15, 20)) == oracle(store, "/1")
+    assert read_history(store, "/1", range(15, 20)) == oracle(store, "/1")
 
 
 @pytest.mark.parametrize("name", ["history.parquet", "history-recent.parquet"])
@@ -133,7 +133,7 @@ def test_without_a_log_the_indexes_are_read(store, tmp_path, monkeypatch, name, 
             file.unlink()
         else:
             file.write_bytes(body[:-3] if damage == "cut" else body[:-20] + bytes(20))
-    found = told(store, "/d/f", range(8))
+    found = read_history(store, "/d/f", range(8))
     assert found == oracle(store, "/d/f")
     assert len(found) == 4
 
@@ -142,8 +142,8 @@ def test_an_index_that_is_being_written_is_skipped(store, tmp_path):
     for number in range(4):
         index_rows(store, tmp_path, [row("/f", size=number)], number=number)
     (store._directory / identity_of(3).prefix / "manifest.json").unlink()
-    assert [len(indexes) for _, indexes in told(store, "/f", range(4))] == [1, 1, 1]
-    assert told(store, "/f", range(4)) == oracle(store, "/f")
+    assert [len(indexes) for _, indexes in read_history(store, "/f", range(4))] == [1, 1, 1]
+    assert read_history(store, "/f", range(4)) == oracle(store, "/f")
 
 
 def test_more_changes_than_fit_in_memory_start_a_new_log(store, tmp_path, monkeypatch):
@@ -163,4 +163,4 @@ def test_more_changes_than_fit_in_memory_start_a_new_log(store, tmp_path, monkey
         True,
         True,
     ]
-    assert told(store, "/2", range(6)) == oracle(store, "/2")
+    assert read_history(store, "/2", range(6)) == oracle(store, "/2")

@@ -38,7 +38,7 @@ def differences(first: list[Entry], second: list[Entry]) -> list[Change]:
     ]
 
 
-def said(changes: list[Change]) -> list[tuple[str, str, str | None, int | None]]:
+def summarized(changes: list[Change]) -> list[tuple[str, str, str | None, int | None]]:
     return [(each.kind, each.entry.path, each.before, each.entries) for each in changes]
 
 
@@ -66,7 +66,7 @@ def test_entries_below_a_renamed_directory_moved_with_it(store, tmp_path):
         number=2,
     )
     changes = with_renames(diff(store, first, second))
-    assert said(changes) == [("removed", "/gone", None, None), ("renamed", "/new", "/old", 3)]
+    assert summarized(changes) == [("removed", "/gone", None, None), ("renamed", "/new", "/old", 3)]
     sums = by_directory(changes)
     assert (sums["/"].renamed, sums["/"].removed, sums["/"].bytes_removed) == (1, 1, 3)
 
@@ -88,7 +88,7 @@ def test_changes_below_a_renamed_directory_are_reported():
         entry("/b/new"),
         entry("/b/kind", type="p"),
     ]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("removed", "/a/gone", None, None),
         ("removed", "/a/kind", None, None),
         ("renamed", "/b", "/a", 1),
@@ -102,7 +102,7 @@ def test_changes_below_a_renamed_directory_are_reported():
 def test_a_directory_renamed_inside_a_renamed_one_is_a_rename_of_its_own():
     first = [folder("/a", 5), folder("/a/s", 6), entry("/a/s/x"), entry("/a/y")]
     second = [folder("/b", 5), folder("/b/t", 6), entry("/b/t/x"), entry("/b/y")]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("renamed", "/b", "/a", 1),
         ("renamed", "/b/t", "/a/s", 1),
     ]
@@ -117,7 +117,7 @@ def test_a_file_is_identified_by_its_inode_if_it_has_several_names_otherwise_by_
         entry("/b/y", **linked),
         entry("/zz", nlink=2, inode=7),
     ]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("renamed", "/b", "/a", 2),
         ("renamed", "/zz", "/z", None),
     ]
@@ -126,7 +126,7 @@ def test_a_file_is_identified_by_its_inode_if_it_has_several_names_otherwise_by_
 def test_entries_that_left_a_renamed_directory_did_not_move_with_it():
     first = [folder("/a", 5), entry("/a/x", nlink=2, inode=9)]
     second = [folder("/b", 5), entry("/b/x"), entry("/elsewhere", nlink=2, inode=9)]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("renamed", "/b", "/a", 0),
         ("added", "/b/x", None, None),
         ("renamed", "/elsewhere", "/a/x", None),
@@ -136,12 +136,12 @@ def test_entries_that_left_a_renamed_directory_did_not_move_with_it():
 def test_an_inode_with_two_candidate_names_is_not_a_rename():
     linked = {"nlink": 2, "inode": 9}
     first, second = [entry("/x", **linked), entry("/y", **linked)], [entry("/z", **linked)]
-    assert said(with_renames(differences(first, second))) == said(differences(first, second))
+    assert summarized(with_renames(differences(first, second))) == summarized(differences(first, second))
 
 
 def test_without_inodes_there_are_no_renames():
     first, second = [folder("/a", None), entry("/a/x")], [folder("/b", None), entry("/b/x")]
-    assert said(with_renames(differences(first, second))) == said(differences(first, second))
+    assert summarized(with_renames(differences(first, second))) == summarized(differences(first, second))
 
 
 NAMES = st.sampled_from("abcd")

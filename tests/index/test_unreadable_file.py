@@ -171,13 +171,13 @@ def test_unreadable_rows_are_kept_until_the_path_is_read_again(
             now = state.get(path, (None, False))
             if (now[0] is not None or expected) and (not expected or expected[-1] != now):
                 expected.append(now)
-        assert told(store, path, len(made)) == expected
+        assert read_history(store, path, len(made)) == expected
         with monkeypatch.context() as without_logs:
             without_logs.setattr(history_log.Log, "of", lambda *_: None)
-            assert told(store, path, len(made)) == expected
+            assert read_history(store, path, len(made)) == expected
 
 
-def told(store, path, count):
+def read_history(store, path, count):
     found = history(store, [identity_of(number) for number in range(count)], escape(path))
     assert sum(len(each.indexes) for each in found) <= count
     return [(entry_content(each.entry), each.unreadable) for each in found]
@@ -247,8 +247,8 @@ def test_logs_and_manifests_of_earlier_versions_are_read_and_continued(store, tm
     index_crawl(store, tmp_path, RowsCrawl([tree[0]], refused), number=2)
     index_crawl(store, tmp_path, RowsCrawl(tree), number=3)
     usual = ("f", 10, b"")
-    assert told(store, b"/d/a", 4) == [(usual, False), (usual, True), (usual, False)]
-    assert told(store, b"/x", 4) == [
+    assert read_history(store, b"/d/a", 4) == [(usual, False), (usual, True), (usual, False)]
+    assert read_history(store, b"/x", 4) == [
         *((("f", size, b""), False) for size in range(2)),
         (None, False),
         (("f", 1, b""), False),
@@ -274,7 +274,7 @@ def test_history_across_an_index_without_changes_keeps_unreadable_paths(store, t
     assert second.changes is None
     part.write_bytes(body)
     usual = ("f", 10, b"")
-    assert told(store, b"/d/a", 2) == [(usual, False), (usual, True)]
-    assert told(store, b"/d/sub/b", 2) == [(usual, False), (None, False)]  # its directory was listed
+    assert read_history(store, b"/d/a", 2) == [(usual, False), (usual, True)]
+    assert read_history(store, b"/d/sub/b", 2) == [(usual, False), (None, False)]  # its directory was listed
     found = {each.entry.path: each.kind for each in diff(store, first, second)}
     assert found == {"/d/a": "unreadable", "/d/sub/b": "removed"}

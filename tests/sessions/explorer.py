@@ -210,7 +210,7 @@ class Explorer:
         self._scenario.at_end(self._view(state.items), started)
 
     def _moves(self, state: State, *, only_current: bool = False) -> list[Move]:
-        """Return the possible moves; if no preemption is left, those of the current actor while it can continue."""
+        """Return the possible moves; with `only_current`, those of the current actor if it can continue."""
         moves: list[Move] = []
         for slot, actor in enumerate(state.actors):
             call = self._calls[actor]
