@@ -261,9 +261,9 @@ class NetworkPart(_Part):
     )
     public_address: Annotated[bool, NoNumber] = Field(
         False,
-        description="Whether workers get a public IPv4 address, which a subnet needs whose only way to AWS's "
-        "services is an internet gateway, as in the default VPC. The security groups decide what may come "
-        "in.",
+        description="Whether workers get a public IPv4 address. Required if an internet gateway is the only "
+        "route from the subnet to AWS's services, as in the default VPC. Security groups restrict "
+        "inbound traffic.",
     )
 
 
