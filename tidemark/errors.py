@@ -275,7 +275,7 @@ class ExtraNotInstalled(TidemarkError):
     def __init__(self, command: str, missing: Sequence[str], installation: str) -> None:
         shown = ", ".join(missing[:3])
         more = f" and {len(missing) - 3} more" * (len(missing) > 3)
-        super().__init__(f"{command} needs packages that are missing ({shown}{more}); {installation}")
+        super().__init__(f"{command} cannot run without {shown}{more}; {installation}")
 
 
 class BackupJobFailed(TidemarkError):

@@ -55,7 +55,7 @@ def test_without_the_local_cloud_the_command_names_the_extra_to_install(
     without("moto", "aws-cdk-lib")
     result = tidemark(*arguments)
     assert result.code == ExtraNotInstalled.exit_code, result
-    assert "needs packages that are missing (aws-cdk-lib, moto)" in result.err
+    assert "cannot run without aws-cdk-lib, moto;" in result.err
     assert "pip install --editable '.[cdk,local]'" in result.err
     assert result.out == ""
 
@@ -65,6 +65,6 @@ def test_without_pillow_a_plot_is_refused_before_anything_is_read(tidemark, with
     result = tidemark("usage", FILE_SYSTEM, "--plot", str(tmp_path / "picture.png"))
     assert result.code == ExtraNotInstalled.exit_code, result
     assert result.err == (
-        "tidemark: usage --plot needs packages that are missing (pillow); "
+        "tidemark: usage --plot cannot run without pillow; "
         "install the extra: pip install 'tidemark[plot]'\n"
     )
