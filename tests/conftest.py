@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""Fixtures and settings for all tests."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from hypothesis import settings
 
 # Machines are shared and slow at times; figures are for the benchmarks. In CI the same examples are tried
-# each time, so that a change is judged by itself; elsewhere each run tries new ones.
+# each time, so that results depend on the change only; elsewhere each run uses new ones.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
-# A shell without job control starts what is put in the background (`make test &`) with SIGINT ignored, and
-# so would be every program that tests interrupt.
+# A shell without job control starts background commands (`make test &`) with SIGINT ignored, and programs
+# that tests interrupt would inherit this.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -40,7 +40,7 @@ def test_help_fits_80_columns():
             assert len(line) <= 80, line
 
 
-def test_every_command_that_a_message_names_is_there():
+def test_every_command_that_a_message_names_exists():
     known = {path[1] for path, _ in reference.commands()}
     sources = "".join(file.read_text() for file in (Path(__file__).parents[2] / "tidemark").rglob("*.py"))
     named = set(re.findall(r": tidemark ([a-z-]+)", sources))

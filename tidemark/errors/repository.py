@@ -12,7 +12,7 @@ class IndexNotFound(TidemarkError):
 
 
 class PathNotFound(TidemarkError):
-    """The index holds no such directory."""
+    """The index contains no such path."""
 
     exit_code = 18
 

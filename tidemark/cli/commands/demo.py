@@ -144,7 +144,7 @@ def _manifest(connection: Connection, view: View) -> Manifest:
 
 
 def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
-    _heading(out, "List the recovery points in AWS Backup, with the facts from their encrypted tags")
+    _heading(out, "List the recovery points in AWS Backup, with the metadata in their encrypted tags")
     out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
     recovery_points.show(out, recovery_points.find(connection, file_system_id).points)
 
@@ -163,7 +163,8 @@ def _show_search(out: Console, connection: Connection, manifest: Manifest) -> No
     rest = len(found) - _SAMPLE
     out.print(
         Text(
-            f"{f'and {rest:,} more; ' if rest > 0 else ''}{manifest.totals.entries:,} names read in {took}",
+            f"{f'and {rest:,} more; ' if rest > 0 else ''}"
+            f"{terminal.count(manifest.totals.entries, 'name')} read in {took}",
             "dim",
         )
     )

@@ -65,7 +65,7 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="The index to compare from.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The index to compare to.")],
     under: Annotated[
-        str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
+        str, typer.Option("--under", metavar="PATH", help="Compare only below this directory, at any depth.")
     ] = "/",
     limit: Annotated[
         int,

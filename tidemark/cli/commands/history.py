@@ -51,7 +51,7 @@ _STYLES = {
 def history(
     path: Annotated[str, typer.Argument(metavar="PATH", help="Path from the root, such as /home/a.txt.")],
     file_system: Annotated[
-        str | None, typer.Option("--file-system", metavar="ID", help="Only in this file system.")
+        str | None, typer.Option("--file-system", metavar="ID", help="Search only this file system.")
     ] = None,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

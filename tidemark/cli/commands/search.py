@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 HELP = f"""Find files and folders by name in an index.
 
 PATTERN is part of a name or, with *, ? or [ in it, a glob for the whole name. Without PATTERN, the options
-alone select. Searches the newest index of each file system, or of one, or one given index, directly in the
-repository; reads only the parts of an index that can contain matches. With --all, searches every index and
-shows each path once, with the first and the last recovery point or copy that holds it, as far as sessions
-record them; points that are known to be deleted are omitted. Prints matches as they are found.
+alone select. Searches the newest index of each file system; --file-system or --index selects one. Reads
+directly from the repository, and only the parts of an index that can contain matches. With --all, searches
+every index and shows each path once, with the first and the last recovery point or copy that holds it, as far
+as sessions record them; points that are known to be deleted are omitted. Prints matches as they are found.
 
 In PATTERN, \\xNN is one byte, as in printed names: 'caf\\xe9' finds a name that is not valid UTF-8. A literal
 backslash before an x is \\x5c. Wildcards match a byte that is not valid UTF-8 as one character. With --regex,
@@ -77,33 +77,40 @@ def search(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Search all indexes, not only the newest.")] = False,
     repository: Repository = None,
-    exact: Annotated[bool, typer.Option("--exact", help="PATTERN is the whole name.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Match PATTERN with the whole name.")] = False,
     regex: Annotated[
-        bool, typer.Option("--regex", help="PATTERN is a regular expression (RE2), anywhere in the name.")
+        bool,
+        typer.Option("--regex", help="Match PATTERN as a regular expression (RE2), anywhere in the name."),
     ] = False,
     ignore_case: Annotated[
         bool, typer.Option("--ignore-case", "-i", help="Ignore case as Unicode folds it, in all modes.")
     ] = False,
-    ext: Annotated[str | None, typer.Option("--ext", metavar="EXT", help="Names that end in .EXT.")] = None,
+    ext: Annotated[
+        str | None, typer.Option("--ext", metavar="EXT", help="Match names that end in .EXT.")
+    ] = None,
     under: Annotated[
-        str | None, typer.Option("--under", metavar="PATH", help="Below this directory, at any depth.")
+        str | None, typer.Option("--under", metavar="PATH", help="Search below this directory, at any depth.")
     ] = None,
     types: Annotated[
         str | None,
-        typer.Option("--type", metavar="T", help="f, d, l, p, s, c or b, as in find; or several: f,l."),
+        typer.Option("--type", metavar="T", help="Match f, d, l, p, s, c or b, as in find; or several: f,l."),
     ] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option("--size", metavar="SIZE", help="Such as +1G, -10k, or 0 (exactly); repeatable."),
+        typer.Option(
+            "--size", metavar="SIZE", help="Match sizes such as +1G, -10k, or 0 (exactly); repeatable."
+        ),
     ] = None,
     newer: Annotated[
-        str | None, typer.Option("--newer", metavar="TIME", help="Modified at this time or later.")
+        str | None,
+        typer.Option("--newer", metavar="TIME", help="Match what was modified at this time or later."),
     ] = None,
     older: Annotated[
-        str | None, typer.Option("--older", metavar="TIME", help="Modified before this time.")
+        str | None, typer.Option("--older", metavar="TIME", help="Match what was modified before this time.")
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", metavar="UID[:GID]", help="Numbers: 1000, 1000:100 or :100.")
+        str | None,
+        typer.Option("--owner", metavar="UID[:GID]", help="Match numeric owners: 1000, 1000:100 or :100."),
     ] = None,
     limit: Annotated[
         int | None,

@@ -87,7 +87,8 @@ class _Answer:
 def usage(
     index: Annotated[str, typer.Argument(metavar="INDEX", help="Index id, ARN or file system id.")],
     under: Annotated[
-        str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
+        str,
+        typer.Option("--under", metavar="PATH", help="Summarize only below this directory, at any depth."),
     ] = "/",
     by: Annotated[By, typer.Option("--by", metavar="KEY", help="Group by dir, ext, owner or age.")] = By.DIR,
     limit: Annotated[
