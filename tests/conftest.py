@@ -8,6 +8,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+from tests import scheduling
+
 # Machines are shared and slow at times; figures are for the benchmarks. In CI the same examples are tried
 # each time, so that results depend on the change only; elsewhere each run uses new ones.
 settings.register_profile("here", deadline=None)
@@ -18,6 +20,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # that tests interrupt would inherit this.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for the workers of pytest-xdist."""
+    scheduling.assign(items)
 
 
 @pytest.fixture(autouse=True)
