@@ -39,7 +39,7 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
     """
     implied = [check for check in checks if check.implied]
     role = role_of(principal) if implied else None
-    if role is None or getattr(role, _UNKNOWN, ()):
+    if role is None or getattr(role, _UNKNOWN, None):
         return
     missing = missing_permission(principal, implied)
     if missing is not None:
