@@ -84,6 +84,8 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
         file_system.file_system_id, file_system_id
     )
     file_system.file_system_id = file_system_id
+    arn = regional_arn("elasticfilesystem", region, cloud.account_id, f"file-system/{file_system_id}")
+    file_system.file_system_arn = arn
     backend.file_systems_by_id[file_system_id] = file_system
     backend.tagging_service.tag_resource(file_system_id, [{"Key": "Name", "Value": name}])
     cloud.file_systems[file_system_id] = directory.resolve()

@@ -242,6 +242,28 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
         "AWS::Backup::BackupVault",
         {"BackupVaultName": "all-types", "EncryptionKeyArn": arn("Key")},
     ),
+    "RestoreTestingPlan": (
+        "AWS::Backup::RestoreTestingPlan",
+        {
+            "RestoreTestingPlanName": "all_types",
+            "ScheduleExpression": "cron(0 5 1 1 ? *)",
+            "RecoveryPointSelection": {
+                "Algorithm": "LATEST_WITHIN_WINDOW",
+                "IncludeVaults": ["*"],
+                "RecoveryPointTypes": ["SNAPSHOT"],
+            },
+        },
+    ),
+    "RestoreTestingSelection": (
+        "AWS::Backup::RestoreTestingSelection",
+        {
+            "RestoreTestingPlanName": {"Ref": "RestoreTestingPlan"},
+            "RestoreTestingSelectionName": "all_types",
+            "ProtectedResourceType": "EFS",
+            "ProtectedResourceArns": ["*"],
+            "IamRoleArn": arn("Role"),
+        },
+    ),
     "XRay": ("AWS::XRay::Group", {"GroupName": "x"}),
 }
 
