@@ -13,6 +13,7 @@ from localcloud.services.file_system_directories import (
     forget_directory,
     readable_directory,
     remove_private_directories,
+    writable_directory,
 )
 from localcloud.services.networks import private_subnet
 
@@ -56,6 +57,9 @@ def install(cloud: Cloud) -> None:
 
     cloud.control("POST", "file-systems", create)
     cloud.control("GET", "file-systems", directories)
+    cloud.control(
+        "POST", "writable-directory", lambda value: str(writable_directory(cloud, value["file_system"]))
+    )
 
 
 def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:

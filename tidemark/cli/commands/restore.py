@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
+from rich.console import Console
 
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
@@ -36,7 +37,7 @@ from tidemark.sessions.naming import restore_id as new_restore_id
 from tidemark.sessions.session import SessionStatus
 
 _POLICIES = ("fail", "skip", "rename", "replace")
-# Limited by the size of the metadata. If AWS Backup refuses so many, the session continues with fewer.
+# Limited by the size of the metadata. If AWS Backup refuses the number, the session continues with fewer.
 _ITEMS_PER_JOB = 10_000
 
 HELP = f"""Restore files and directories from recovery points.
@@ -182,6 +183,35 @@ def _execute(
         print_restored(connection, restore_id, execution, view)
     if plan.missing:
         raise _nothing(plan)
+
+
+def restore_now(
+    connection: Connection, file_system_id: str, paths: list[str], *, interval: float, to: Console
+) -> RestoreView:
+    """Restore paths, escaped, to their places, without asking; return the session as it ended."""
+    now = utc_now()
+    with skipping_unreadable() as skip_index:
+        held = held_points(connection, file_system_id, now, skip_index)
+    wish = Wish(
+        paths=paths,
+        destination=Destination(kind="in-place"),
+        on_conflict="fail",
+        limits=Limits(most_items=_ITEMS_PER_JOB),
+        point=None,
+        at=None,
+    )
+    plan = plan_restore(connection, file_system_id, held, wish, now)
+    restore_id, execution = start(connection, plan)
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    view = watch_restore(
+        connection,
+        restore_id,
+        execution_ended=lambda: executions.ended_as(client, execution) is not None,
+        interval=interval,
+        to=to,
+    )
+    print_restored(connection, restore_id, execution, view)
+    return restore_view(connection, restore_id)
 
 
 def start(connection: Connection, plan: Plan) -> tuple[str, str]:
