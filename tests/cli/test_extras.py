@@ -65,6 +65,5 @@ def test_without_pillow_a_plot_is_refused_before_anything_is_read(tidemark, with
     result = tidemark("usage", FILE_SYSTEM, "--plot", str(tmp_path / "picture.png"))
     assert result.code == ExtraNotInstalled.exit_code, result
     assert result.err == (
-        "tidemark: usage --plot cannot run without pillow; "
-        "install the extra: pip install 'tidemark[plot]'\n"
+        "tidemark: usage --plot cannot run without pillow; install the extra: pip install 'tidemark[plot]'\n"
     )
