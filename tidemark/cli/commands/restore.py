@@ -51,7 +51,7 @@ First prints the plan: recovery points, items, restore jobs, time and cost. --dr
 files to their places, compares them with the index, and removes the directory. Existing files are never
 overwritten unless --on-conflict replace is given.
 
-\\b
+\b
   tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0 --wait
   tidemark search '*.tex' --print0 | tidemark restore --from0 - --file-system fs-... --yes
 
