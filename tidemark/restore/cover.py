@@ -33,6 +33,7 @@ from tidemark.restore.plan import Item, outermost, path_order
 METADATA_BYTES = 190_000  # for the paths of a job; AWS allows 200 KB, of which other keys need some hundred
 MOST_JOBS = 20  # for one recovery point, by default
 _ROOT = "/"
+_MOST_BYTES = 12  # of a character in `_metadata_bytes`: two surrogates, each escaped
 # The documented speeds, 1,500 files/s and 200 MB/s, as costs in units of 1/600,000,000 second.
 _ENTRY, _BYTE = 400_000, 3
 
@@ -41,7 +42,7 @@ class Request(NamedTuple):
     """A path to request, and what AWS Backup restores for it as far as the index contains it."""
 
     path: str  # escaped; `/` is the whole point
-    entries: int
+    entries: int  # without directories above the items, which every restore contains
     bytes: int
 
 
@@ -84,7 +85,9 @@ def requestable(path: str, limits: Limits) -> str:
         names = path.split("/")
         valid = next((number for number, name in enumerate(names) if not is_utf8(unescape(name))), len(names))
         path = "/".join(names[:valid]) or _ROOT
-    while len("[]") + _metadata_bytes(path) > limits.most_bytes and path != _ROOT:
+    while _MOST_BYTES * len(path) + len('[""],') > limits.most_bytes and path != _ROOT:
+        if len("[]") + _metadata_bytes(path) <= limits.most_bytes:
+            break
         path = _parent_of(path)
     return path
 
@@ -114,24 +117,41 @@ def cover(
     paths = outermost(requestable(item.path, limits) for item in items)
     if is_complete:
         paths = _whole_directories(paths, subtrees)
-    requests = _measured(paths, items, subtrees)
+    totals = _Totals(items, subtrees)
+    requests = _measured(paths, items, totals)
     if len(batches(paths, limits)) > limits.most_jobs:
-        requests = _Merger(requests, subtrees).fitted(limits)
+        requests = _Merger(requests, totals).fitted(limits)
     return tuple(requests[path] for path in sorted(requests, key=path_order))
 
 
-def _measured(
-    paths: Sequence[str], items: Sequence[Item], subtrees: Mapping[str, Subtree]
-) -> dict[str, Request]:
-    """Return the requests for disjoint paths that cover the items: what the index contains of each path."""
+class _Totals:
+    """What AWS Backup restores for a directory, as far as the index contains it."""
+
+    def __init__(self, items: Collection[Item], subtrees: Mapping[str, Subtree]) -> None:
+        self._subtrees = subtrees
+        self._leading: Counter[str] = Counter()  # directory -> those at or below it that lead to items
+        for directory in {each for item in items for each in _above(item.path)} - {_ROOT}:
+            self._leading.update((directory, *_above(directory)))
+
+    def request(self, path: str, entries: int, size: int) -> Request:
+        """Return the request for a path; at least with the totals of its items, which the index may lack."""
+        totals = self._subtrees.get(path, Subtree(0, 0, 0))
+        with_itself = totals.entries + (path != _ROOT) - self._leading[path]
+        return Request(path, max(with_itself, entries), max(totals.bytes, size))
+
+
+def _measured(paths: Sequence[str], items: Sequence[Item], totals: _Totals) -> dict[str, Request]:
+    """Return the requests for disjoint paths that cover the items."""
     entries: Counter[str] = Counter()
     size: Counter[str] = Counter()
     requested = frozenset(paths)
     for item in items:
-        path = next(each for each in (item.path, *_above(item.path)) if each in requested)
+        path = item.path
+        while path not in requested:
+            path = _parent_of(path)
         entries[path] += item.entries
         size[path] += item.bytes
-    return {path: _request(path, subtrees, entries[path], size[path]) for path in paths}
+    return {path: totals.request(path, entries[path], size[path]) for path in paths}
 
 
 def _whole_directories(paths: Sequence[str], subtrees: Mapping[str, Subtree]) -> list[str]:
@@ -160,8 +180,8 @@ def _whole_directories(paths: Sequence[str], subtrees: Mapping[str, Subtree]) ->
 class _Merger:
     """Applies rule 3: a tree of the directories above the requests, and a queue of the cheapest merges."""
 
-    def __init__(self, requests: Mapping[str, Request], subtrees: Mapping[str, Subtree]) -> None:
-        self._requests, self._subtrees = requests, subtrees
+    def __init__(self, requests: Mapping[str, Request], totals: _Totals) -> None:
+        self._requests, self._totals = requests, totals
         self.count = len(requests)
         self._merged: dict[str, Request] = {}
         self._below: Counter[str] = Counter()  # directory -> requests below it
@@ -169,38 +189,46 @@ class _Merger:
         self._bytes: Counter[str] = Counter()
         for path, request in requests.items():
             self._add(path, 1, request.entries, request.bytes)
-        # Entries become outdated when a merge changes the number of requests below the directory.
-        self._queue = [
-            (self._price(path), path, number) for path, number in self._below.items() if number > 1
-        ]
-        heapq.heapify(self._queue)
+        self._queue: list[tuple[float, int, str]] = []
 
     def fitted(self, limits: Limits) -> dict[str, Request]:
         """Return requests that need no more jobs than allowed. One request always fits."""
         most = limits.most_jobs * limits.most_items
         while True:
-            while self.count > max(most, 1):
-                self._merge_cheapest()
+            # Prices rise as fewer requests remain to be saved: an outdated one is only looked at too early.
+            self._queue = [
+                self._queued(path, self.count) for path, number in self._below.items() if number > 1
+            ]
+            heapq.heapify(self._queue)
+            while (excess := self.count - max(most, 1)) > 0:
+                self._merge(self._cheapest(excess))
             requests = self._current()
             if len(batches(sorted(requests, key=path_order), limits)) <= limits.most_jobs:
                 return requests
             most = self.count * 9 // 10  # long paths: the metadata is full before the number of items is
 
-    def _merge_cheapest(self) -> None:
+    def _cheapest(self, excess: int) -> str:
+        """Return the directory with the lowest price that is not below a merged one."""
         while True:
-            _, path, number = heapq.heappop(self._queue)
-            if self._below[path] == number and not any(above in self._merged for above in _above(path)):
-                break
-        entries, size = self._entries[path], self._bytes[path]
+            queued = heapq.heappop(self._queue)
+            path = queued[-1]
+            if self._below[path] < 2 or any(above in self._merged for above in _above(path)):
+                continue
+            now = self._queued(path, excess)
+            if now <= queued:
+                return path
+            heapq.heappush(self._queue, now)
+
+    def _merge(self, path: str) -> None:
         whole = self._whole(path)
         self._merged[path] = whole
-        self.count -= number - 1
+        saved = self._below[path] - 1
+        self.count -= saved
+        self._add(path, -saved, whole.entries - self._entries[path], whole.bytes - self._bytes[path])
         self._below[path] = 1
-        self._add(path, 1 - number, whole.entries - entries, whole.bytes - size)
         for directory in _above(path):
             if self._below[directory] > 1:
-                item = (self._price(directory), directory, self._below[directory])
-                heapq.heappush(self._queue, item)
+                heapq.heappush(self._queue, self._queued(directory, self.count))
 
     def _add(self, path: str, requests: int, entries: int, size: int) -> None:
         for directory in _above(path):
@@ -208,14 +236,18 @@ class _Merger:
             self._entries[directory] += entries
             self._bytes[directory] += size
 
-    def _price(self, path: str) -> float:
-        """Return the added time of requesting a directory, for each request that this saves."""
+    def _queued(self, path: str, excess: int) -> tuple[float, int, str]:
+        """Return the price of requesting a directory instead of all requests below it, to order by.
+
+        It is the added time for each request that this saves, of which no more than `excess` count. Of equal
+        ones, a directory precedes those above it.
+        """
         whole = self._whole(path)
         more = (whole.entries - self._entries[path]) * _ENTRY + (whole.bytes - self._bytes[path]) * _BYTE
-        return more / (self._below[path] - 1)
+        return more / min(self._below[path] - 1, excess), -len(path), path
 
     def _whole(self, path: str) -> Request:
-        return _request(path, self._subtrees, self._entries[path], self._bytes[path])
+        return self._totals.request(path, self._entries[path], self._bytes[path])
 
     def _current(self) -> dict[str, Request]:
         current: dict[str, Request] = {}
@@ -223,15 +255,6 @@ class _Merger:
             merged = [above for above in _above(path) if above in self._merged]
             current[merged[-1] if merged else path] = self._merged[merged[-1]] if merged else request
         return current
-
-
-def _request(path: str, subtrees: Mapping[str, Subtree], entries: int, size: int) -> Request:
-    """Return the request for a path with the totals of its items, or of the directory if these are more.
-
-    They are less if the index does not contain all items.
-    """
-    totals = subtrees.get(path, Subtree(0, 0, 0))
-    return Request(path, max(totals.entries + (path != _ROOT), entries), max(totals.bytes, size))
 
 
 def _above(path: str) -> Iterator[str]:

@@ -47,7 +47,9 @@ class PointPlan:
     is_cold: bool
     items: tuple[Item, ...]  # in path order, none below another
     requests: tuple[str, ...]  # the paths for ItemsToRestore, none below another; empty: the whole point
-    requested_entries: int  # what AWS Backup writes, which may be more than the items
+    # What AWS Backup writes, without the directories above the items. More than the items if a directory had
+    # to be requested instead of some of its content.
+    requested_entries: int
     requested_bytes: int
     jobs: int  # restore jobs, each with up to Plan.items_per_job of the requests
 

@@ -1,4 +1,4 @@
-"""Composes the plan of a restore: points, requests that cover their items, conflicts, estimate."""
+"""Composes the plan of a restore: points, requests that cover their items, conflicts, and the estimate."""
 
 from __future__ import annotations
 
