@@ -58,7 +58,7 @@ def test_any_step_may_be_delivered_twice() -> None:
 @pytest.mark.parametrize("step", ["take", "job", "place"])
 def test_an_aborted_session_that_is_redriven_never_restores_together_with_another(step: str) -> None:
     world = RestoreWorld(aborted={"s0": step})
-    explore(scenario(world, 2, swept=True, preemptions=6))
+    explore(scenario(world, 2, swept=True, preemptions=4))
     assert "the sweeper closes a session" in world.met
     if step != "take":  # where it waits instead
         assert "a redriven session has lost its turn" in world.met
@@ -66,11 +66,11 @@ def test_an_aborted_session_that_is_redriven_never_restores_together_with_anothe
 
 def test_two_aborted_sessions_that_are_redriven_take_their_turns() -> None:
     world = RestoreWorld(aborted={"s0": "job", "s1": "place"})
-    explore(scenario(world, 2, swept=True, preemptions=4, hours=2))
+    explore(scenario(world, 2, swept=True, preemptions=2, hours=2))
 
 
 def test_a_sweep_may_be_lost_after_any_write_and_run_again() -> None:
-    explore(scenario(RestoreWorld(aborted={"s0": "job"}), 2, swept=True, preemptions=3, crashes=2))
+    explore(scenario(RestoreWorld(aborted={"s0": "job"}), 2, swept=True, preemptions=2, crashes=1))
 
 
 def test_a_failed_session_that_is_redriven_waits_for_its_turn() -> None:

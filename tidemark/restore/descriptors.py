@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from errno import EINVAL, ESTALE, EXDEV
 
 from tidemark.errors import ConfigurationError
@@ -163,6 +163,16 @@ def names_of(path: bytes) -> tuple[bytes, ...]:
             f"beginning or end, without empty names, '.' and '..'"
         )
     return names
+
+
+def is_in(path: bytes, items: Collection[bytes]) -> bool:
+    """Return whether a path is one of the items, or below one. All are from the root, the root is `b""`."""
+    end = len(path)
+    while end > 0:
+        if path[:end] in items:
+            return True
+        end = path.rfind(b"/", 0, end)
+    return b"" in items
 
 
 def names_in(directory: int) -> Iterator[bytes]:

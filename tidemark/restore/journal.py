@@ -24,6 +24,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Sequence
+from errno import EACCES, EAGAIN
 from typing import Any
 
 from tidemark.errors import WorkerCannotRun, WorkerStopped
@@ -73,8 +74,10 @@ class Journal:
         self._fd = fd
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(fd)
+            if error.errno not in (EACCES, EAGAIN):
+                raise
             raise WorkerStopped(
                 "another worker is placing the files of this restore; wait until it has ended, and retry"
             ) from error
@@ -106,7 +109,11 @@ class Journal:
         self._write([*header, ["to", escape(destination)]])
 
     def record(self, intents: Sequence[Intent]) -> list[int]:
-        """Record intents durably; return their numbers. Raises OSError, and then no action may be taken."""
+        """Record intents durably; return their numbers.
+
+        Raises WorkerStopped if they cannot be written, for example because the server gave the lock to
+        another worker; no action may be taken then. So do the other methods that write.
+        """
         numbers = list(range(self._intents, self._intents + len(intents)))
         if intents:
             self._write([self._line(intent) for intent in intents])
@@ -159,10 +166,13 @@ class Journal:
                 written = os.pwrite(self._fd, text, at)
                 at, text = at + written, text[written:]
             os.fsync(self._fd)
-        except OSError:
+        except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._end)  # lines of a write that failed must not become valid
-            raise
+            raise WorkerStopped(
+                f"the journal in the restored directory cannot be written: {error.strerror}; retry when the "
+                f"file system accepts writes again"
+            ) from error
         self._end = at
         self._results = {"done": [], "void": []}
 

@@ -58,8 +58,8 @@ def place(
     which another call completes.
 
     Raises ConfigurationError for an invalid path or suffix, PathNotFound if there is no restored directory,
-    WorkerStopped if another worker is placing its files, WorkerCannotRun if the journal belongs to another
-    user or a newer Tidemark, and OSError if the placement cannot continue.
+    WorkerStopped if another worker is placing its files or the journal cannot be written, WorkerCannotRun if
+    the journal belongs to another user or a newer Tidemark, and OSError for a read-only file system.
     """
     wanted = _outermost(map(names_of, items))
     to = names_of(destination)
