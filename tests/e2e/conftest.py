@@ -184,6 +184,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         (directory / "readme.txt").write_text(directory.name)
     for name in ("home", "desk"):
         make_pitfalls(directories[name])
+    for path in ("home/ann/thesis.tex", "finance/2026.xlsx"):  # those of docs/restore.md
+        (directories["desk"] / path).parent.mkdir(parents=True, exist_ok=True)
+        (directories["desk"] / path).write_text(path)
     shutil.rmtree(directories["desk"] / "chain")  # `cp` cannot copy paths as long as these
     for name in ("team", "bare"):
         (directories[name] / "scratch" / "much").mkdir(parents=True)
