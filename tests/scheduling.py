@@ -47,7 +47,8 @@ SINGLE = (
 class GroupScheduling(LoadScopeScheduling):
     """Sends the tests of a group to one worker.
 
-    Not by the mark `xdist_group`, which pytest-xdist 3.8 writes into an attribute that pytest 9.2 does not read.
+    The mark `xdist_group` has no effect: pytest-xdist 3.8 writes it into an attribute that pytest 9.2 does
+    not read.
     """
 
     def _split_scope(self, nodeid: str) -> str:
