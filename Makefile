@@ -17,7 +17,7 @@ demo: setup ## Run the main job on this machine; DIR=/some/tree sets the tree to
 TEST_WORKERS ?= 4
 
 test: .venv/.ready-dev node_modules/.ready ## Run all tests
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder
 
 test-aws: .venv/.ready-dev node_modules/.ready ## Run the main job in the AWS account TIDEMARK_TEST_ACCOUNT; costs money
 	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py

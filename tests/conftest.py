@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import scheduling
 
@@ -23,8 +25,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for the workers of pytest-xdist."""
-    scheduling.assign(items)
+    """Start the groups of tests that take longest first."""
+    scheduling.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Send each group of tests to one worker, with `--dist loadscope`."""
+    if config.getvalue("dist") == "loadscope":
+        return scheduling.GroupScheduling(config, log)
+    return None
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,8 @@ cores because these groups mostly wait.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # In the order of their start. A group is a file or a directory below tests/, or several. Those in `e2e` share
 # one deployment for each group.
@@ -43,25 +42,33 @@ SINGLE = (
     "cli/test_unreadable.py",
     "sessions/test_interleavings.py",
 )
-TESTS = Path(__file__).parent
 
 
-def assign(items: list[pytest.Item]) -> None:
-    """Give each test the mark of its group, and sort the tests by group."""
-    named = [(_group_of(item), item) for item in items]
-    for (_, name), item in named:
-        item.add_marker(pytest.mark.xdist_group(name))
+class GroupScheduling(LoadScopeScheduling):
+    """Sends the tests of a group to one worker.
+
+    The mark `xdist_group` has no effect: pytest-xdist 3.8 writes it into an attribute that pytest 9.2 does
+    not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group_of(nodeid)[1]
+
+
+def sort(items: list[pytest.Item]) -> None:
+    """Sort the tests by group, in the order in which the groups are to start."""
+    groups = [_group_of(item.nodeid) for item in items]
     position: dict[str, int] = {}
-    for (_, name), _item in named:
+    for _, name in groups:
         position.setdefault(name, len(position))
-    named.sort(key=lambda one: (one[0][0], position[one[0][1]]))
-    items[:] = [item for _, item in named]
+    keys = [(rank, position[name]) for rank, name in groups]
+    items[:] = [items[index] for index in sorted(range(len(items)), key=keys.__getitem__)]
 
 
-def _group_of(item: pytest.Item) -> tuple[int, str]:
+def _group_of(nodeid: str) -> tuple[int, str]:
     """Return the rank and the name of a test's group; by default the group is its file."""
-    path = item.path.relative_to(TESTS).as_posix()
-    test = f"{path}::{item.name}"
+    test = nodeid.removeprefix("tests/")
+    path = test.partition("::")[0]
     for rank, group in enumerate(GROUPS):
         if any(path == member or path.startswith(f"{member}/") for member in group):
             return rank, group[0]
