@@ -51,8 +51,9 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
         return result.stdout
 
     def run_section(title: str) -> list[str]:
-        index = shell(f"tidemark index list --file-system {file_system} | tail -1").split()[0]
-        listed = shell("tidemark restores | tail -1").split()
+        indexes = deployed.tidemark("index", "list", "--file-system", file_system, "--json").json["indexes"]
+        index = indexes[-1]["index_id"]
+        listed = shell("tidemark restores | sed -n 2p").split()
         values = {
             "fs-0123456789abcdef0": file_system,
             "--at 2026-11-22": "--at 0min",
