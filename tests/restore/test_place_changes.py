@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from errno import EIO
@@ -11,6 +12,7 @@ from errno import EIO
 import pytest
 
 from tests.restore import trees
+from tests.restore.crashes import MOMENTS, crashing
 from tests.restore.placing import disk
 from tidemark.restore import placement
 from tidemark.restore.outcomes import PlaceTotals
@@ -229,3 +231,25 @@ def test_a_killed_worker_is_replaced_by_another(policy, monkeypatch):
         assert place.live() == model.live
         assert place.left() == model.restored
         assert place.outcomes() == model.outcomes
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_target_directory_that_is_removed_after_an_interruption_is_placed_again(moment, monkeypatch):
+    monkeypatch.setattr(placement, "THREADS", 1)
+    files: trees.Tree = {b"a": b"1", b"b": b"2", b"link": "to"}
+    at = 0
+    while True:
+        with disk({b"d": {b"e": dict(files)}}, {b"d": {b"e": {}}}) as place:
+            with crashing(at, moment) as crashes:
+                place.place([b"d/e"])
+            if not crashes.dead:
+                break
+            placed = place.live()[b"d"][b"e"]
+            shutil.rmtree(place.root + b"/d")
+            remaining = {name for name in files if name in place.left()[b"d"].get(b"e", {})}
+            assert remaining | placed.keys() == files.keys()
+            place.place([b"d/e"])
+            found = place.live().get(b"d", {}).get(b"e", {})
+            assert found == {name: files[name] for name in remaining}
+        at += 1
+    assert at > 10
