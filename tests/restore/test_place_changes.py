@@ -253,3 +253,26 @@ def test_a_target_directory_that_is_removed_after_an_interruption_is_placed_agai
             assert found == {name: files[name] for name in remaining}
         at += 1
     assert at > 10
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_linked_file_that_is_exchanged_before_its_other_name_is_removed_is_not_the_only_copy(policy):
+    def exchange() -> None:
+        os.unlink(place.root + b"/a")
+        trees.build(place.root, {b"a": b"own"})
+
+    with disk({b"a": b"restored"}, {}) as place:
+        os.link(place.restored + b"/a", place.root + b"/a")
+        place.place([b"a"], policy, may_continue=once(exchange, 2))
+        outcomes = {"fail": "conflict", "skip": "skipped", "rename": "renamed", "replace": "replaced"}
+        assert place.outcomes() == {b"a": outcomes[policy]}
+        assert place.live()[b"a"] == (b"restored" if policy == "replace" else b"own")
+
+
+def test_a_directory_that_the_user_created_in_the_place_of_a_created_one_keeps_its_times():
+    with disk({b"home": {b"a": b"1"}}, {}) as place:
+        place.place([b"home/a"])
+        os.rename(place.root + b"/home", place.root + b"/old")
+        trees.build(place.root, {b"home": {}})
+        place.place([b"home/a"])
+        assert trees.marks(place.live())[b"home",] == (trees.LIVE_MODE, trees.LIVE_TIME)
