@@ -15,6 +15,8 @@ the placement:
   removes the remainder, and with it the journal. A caller first stores the totals of `place`, then calls
   `finish`, and after an interruption calls only `finish` if the totals are stored.
 
+The entries of a directory are placed by several threads, in chunks whose intents are recorded together.
+
 Directories are entered through descriptors, name by name, never through a symbolic link. A directory whose
 target does not exist is moved by one rename, with everything in it. One whose target is a directory is merged
 into it. Directories that are missing above the target of an item are created with the attributes of their
