@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
@@ -69,6 +70,14 @@ class Restore:
         self.states = States()
         self._points: list[PointPlan] = []
         self._jobs: list[dict[str, Any]] = []
+
+    def copied_to(self, directory: Path) -> Restore:
+        """Return another restore session in the same state."""
+        shutil.copytree(self.directory, directory, symlinks=True)
+        copied = copy.copy(self)
+        copied.directory, copied.root = directory, directory / "root"
+        copied.store, copied.states = FileStore(directory / "repository"), States()
+        return copied
 
     def backup(self, tree: trees.Tree, items: Sequence[str], requests: Sequence[str] | None = None) -> Path:
         """Index a tree as the next point of the plan; return its directory."""

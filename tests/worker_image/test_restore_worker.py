@@ -207,7 +207,8 @@ def test_files_are_placed_although_their_index_is_gone(restore: Restore) -> None
 
 
 def test_names_that_are_not_utf8_are_placed_and_compared(restore: Restore) -> None:
-    name, path = b"\xff\n", f"/d/{escape(b'\xff\n')}"
+    name = b"\xff\n"
+    path = f"/d/{escape(name)}"
     restore.backup({b"d": {name: b"1", b"other": b"2"}}, [path], requests=["/d"])
     written = restore.restore()
     Path(os.fsdecode(os.path.join(os.fsencode(written), b"d", name))).write_bytes(b"damaged")

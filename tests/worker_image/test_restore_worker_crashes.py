@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +37,10 @@ def prepared(directory: Path) -> Restore:
     directory.mkdir()
     restore = Restore(directory, LIVE)
     restore.backup(FIRST, ["/d", "/far/g"], requests=["/d", "/far"])
-    (restore.restore(0, 1) / "d/new").write_bytes(b"damaged")
+    damaged = restore.restore(0, 1) / "d/new"
+    times = damaged.stat().st_mtime_ns
+    damaged.write_bytes(b"damaged")
+    os.utime(damaged, ns=(times, times))
     (restore.restore(1, 2) / "far/not asked for").write_bytes(b"")
     restore.backup(SECOND, ["/late"])
     restore.restore()
@@ -70,26 +75,28 @@ def _at_writes(crashes: Crashes, number: int | None, moment: Moment) -> Callable
 
 @pytest.mark.parametrize("policy", ["fail", "skip", "rename", "replace"])
 def test_the_result_is_the_same_after_an_end_at_any_operation(tmp_path: Path, policy: str) -> None:
-    whole = prepared(tmp_path / "whole")
+    template = prepared(tmp_path / "template")
+    whole = template.copied_to(tmp_path / "whole")
     count = ended_at(None, "before", whole, policy)
     assert count > 30
     expected = (whole.tree(), whole.totals, whole.results())
     assert "differences" in whole.totals
     for number in range(count):
         for moment in ("before", "after"):
-            restore = prepared(tmp_path / f"{number}-{moment}")
+            restore = template.copied_to(tmp_path / f"{number}-{moment}")
             ended_at(number, moment, restore, policy)
             if not restore.states.successes:  # the last operations follow the answer
                 restore.states = States()
                 assert restore.run(on_conflict=policy) == 0  # type: ignore[arg-type]  # a literal
             found = (restore.tree(), restore.totals, restore.results())
             assert found == expected, f"ended {moment} operation {number}"
+            shutil.rmtree(restore.directory)
 
 
 def test_the_result_is_the_same_after_many_ends(tmp_path: Path) -> None:
     whole = prepared(tmp_path / "whole")
+    restore = whole.copied_to(tmp_path / "often")
     ended_at(None, "before", whole, "rename")
-    restore = prepared(tmp_path / "often")
     for number in range(0, 40, 3):
         restore.states = States()
         ended_at(number, "after", restore, "rename")

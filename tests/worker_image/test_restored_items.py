@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ def test_every_item_belongs_to_the_one_job_that_requests_it_or_a_directory_above
     cuts = sorted(data.draw(st.sets(st.integers(0, len(requests)))) | {0, len(requests)})
     point = point_plan(items, requests)
     found = []
-    for first, end in zip(cuts, cuts[1:], strict=False):
+    for first, end in pairwise(cuts):
         for item in items_of(point, job(first, end)):
             asked = point.requests[first:end]
             assert any(item.path == path or item.path.startswith(f"{path}/") for path in asked)
