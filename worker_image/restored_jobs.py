@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound, TidemarkError
 from tidemark.escape import escape, unescape
 from tidemark.index.format.entry import Entry
-from tidemark.index.query.browse import find_entry
+from tidemark.index.query.lookup import whole_entries_of
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
 from tidemark.index.storage.catalog import open_index
@@ -257,16 +257,15 @@ class JobPlacer:
         return b"/".join(filter(None, (self._destination, path)))
 
     def _entries(self, point: PointPlan, items: list[Item]) -> Iterator[Entry]:
-        """Return the entries of the point's index that the items contain, in the order of the index."""
+        """Return the entries of the point's index that the items contain: the items, then what is below."""
         manifest = open_index(self._store, point.index_id)
+        found = whole_entries_of(self._store, manifest, (item.path for item in items))
+        yield from sorted(found.values(), key=lambda entry: (entry.parent, entry.name))
         for item in items:
-            entry = find_entry(self._store, manifest, item.path)
-            if entry is not None:
-                yield entry
             if item.type == "d":
-                for below in search(self._store, manifest, filters=Filters(under=item.path)):
+                for entry in search(self._store, manifest, filters=Filters(under=item.path)):
                     self._may_continue()
-                    yield below
+                    yield entry
 
 
 def items_of(point: PointPlan, job: FinishedJob) -> Iterator[Item]:
