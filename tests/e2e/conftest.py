@@ -171,7 +171,9 @@ def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalC
     with LocalCloud.start(
         file_systems=directories, time_scale=0.01, timeout_scale=0.1, warm_functions=20, region=region
     ) as cloud:
-        cloud.set_job_durations(backup=60, copy=60, restore=60)  # in AWS's seconds: each is polled at least twice
+        cloud.set_job_durations(
+            backup=60, copy=60, restore=60
+        )  # in AWS's seconds: each is polled at least twice
         yield cloud
 
 
