@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def sections() -> dict[str, list[str]]:
 def run(deployed: Deployed) -> Callable[[str], list[str]]:
     """Return a function that runs the commands of a section in a shell and returns their outputs."""
     deployed.run("desk")
+    good = datetime.now(UTC).isoformat(timespec="seconds")
     file_system = deployed.cloud.file_systems["desk"].id
     environment = {
         **deployed.cloud.environment,
@@ -52,13 +54,13 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
 
     def run_section(title: str) -> list[str]:
         indexes = deployed.tidemark("index", "list", "--file-system", file_system, "--json").json["indexes"]
-        index = indexes[-1]["index_id"]
+        two = [index["index_id"] for index in indexes][-2:]
         listed = shell("tidemark restores | sed -n 2p").split()
         values = {
             "fs-0123456789abcdef0": file_system,
-            "--at 2026-11-22": "--at 0min",
-            "--at 7d": "--at 0min",
-            "INDEX INDEX": f"{index} {index}",
+            "--at 2026-11-22": f"--at {good}",
+            "--at 7d": f"--at {good}",
+            "INDEX INDEX": " ".join(two),
             "session ID": f"session {listed[-1] if listed else ''}",
         }
         outputs = []
@@ -106,11 +108,12 @@ def test_many_files(run: Callable[[str], list[str]], root: Path) -> None:
     shutil.rmtree(root / "restored")
 
 
-def test_ransomware(run: Callable[[str], list[str]], root: Path) -> None:
+def test_ransomware(deployed: Deployed, run: Callable[[str], list[str]], root: Path) -> None:
     files = [root / "home" / "ann" / "thesis.tex", root / "finance" / "2026.xlsx"]
     for file in files:
         file.write_text("encrypted")
     (root / "README_TO_DECRYPT.txt").write_text("pay")
+    deployed.run("desk")  # the newest backup is encrypted, too
     run("Ransomware, or another mass change")
     assert [file.read_text() for file in files] == ["home/ann/thesis.tex", "finance/2026.xlsx"]
     assert (root / "README_TO_DECRYPT.txt").exists(), "the page says that it stays"
