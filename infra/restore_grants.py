@@ -46,11 +46,11 @@ class RestoreGrants:
 
     def read_plans(self) -> list[Grant]:
         """Read restore plans."""
-        return self.repository.read(f"restores/{Aws.ACCOUNT_ID}/")
+        return self.repository.read(f"restores/{Aws.ACCOUNT_ID}/", "*/plans/*")
 
     def write_jobs(self) -> list[Grant]:
-        """Write the finished jobs of a session, for its worker."""
-        return self.repository.write(f"restores/{Aws.ACCOUNT_ID}/")
+        """Write the completed jobs of a session, for its worker."""
+        return self.repository.hand_over(f"restores/{Aws.ACCOUNT_ID}/", "*/jobs.json")
 
     def table(self) -> dict[str, list[Grant]]:
         """Return the grants of each function, by the name of its file."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ class Recording:
 
 
 def record(directory: Path) -> Recording:
-    """Deploy to a new local cloud, run everything, and return the recording. Takes half a minute."""
+    """Deploy to a new local cloud, run everything, and return the recording. Takes a minute."""
     names = ("home", "team", "lost", "dark")
     for name in names:
         for path in ("below/file", *MANY):
@@ -113,8 +113,8 @@ def record(directory: Path) -> Recording:
         cloud.set_job_durations(backup=60, copy=60, restore=60)
         _deploy(cloud)
         _let_things_fail(cloud)
-        assert _run_policies(cloud) == ENDS
-        with restores(cloud, directory / "home-of-commands"):
+        with restores(cloud, directory / "home-of-commands") as restoring:
+            assert _run_policies(cloud, restoring.start) == ENDS
             _resolve_many(cloud)
             _leave_something_behind(cloud)
             _leave_jobs_behind(cloud)
@@ -147,8 +147,9 @@ def _let_things_fail(cloud: LocalCloud) -> None:
     cloud.faults.add(Fault(service="ecs", operation="ContainerStart", match=dark, **unpullable))
 
 
-def _run_policies(cloud: LocalCloud) -> dict[str, str]:
-    """Run all policies concurrently; return the final statuses of their executions."""
+def _run_policies(cloud: LocalCloud, on_end: Callable[[str], None]) -> dict[str, str]:
+    """Run all policies concurrently and call `on_end` with each that has ended; return the final statuses of
+    their executions."""
     states = cloud.client("stepfunctions")
     machine = next(
         found["stateMachineArn"]
@@ -165,8 +166,9 @@ def _run_policies(cloud: LocalCloud) -> dict[str, str]:
         time.sleep(0.5)
         for policy, execution in started.items():
             status = states.describe_execution(executionArn=execution["executionArn"])["status"]
-            if status != "RUNNING":
+            if status != "RUNNING" and policy not in ended:
                 ended[policy] = status
+                on_end(policy)
     return ended
 
 
