@@ -81,7 +81,7 @@ class RestoreGrants:
                 *worker.remove_workers(),
             ],
             "close_restore": [
-                *items(get=restore, update=restore, delete=turn),
+                *items(get=(*restore, *turn), update=restore, delete=turn),
                 *self.notifications.publish(),
                 *worker.remove_workers(),
                 *worker.find_task_definitions(),
