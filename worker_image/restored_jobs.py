@@ -26,10 +26,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound, TidemarkError
 from tidemark.escape import escape, unescape
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.query.lookup import whole_entries_of
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
-from tidemark.index.storage.catalog import open_index
+from tidemark.index.storage.catalog import read_manifest
 from tidemark.index.storage.object_store import ObjectMissing, Store
 from tidemark.restore.compare import compare
 from tidemark.restore.finish import finish
@@ -258,7 +259,15 @@ class JobPlacer:
 
     def _entries(self, point: PointPlan, items: list[Item]) -> Iterator[Entry]:
         """Return the entries of the point's index that the items contain: the items, then what is below."""
-        manifest = open_index(self._store, point.index_id)
+        plan = self._plan
+        identity = IndexIdentity(
+            account=plan.account,
+            region=plan.region,
+            file_system_id=plan.file_system_id,
+            index_id=point.index_id,
+        )
+        # Not by its id alone, because the worker's role can list only below its file system.
+        manifest = read_manifest(self._store, identity)
         found = whole_entries_of(self._store, manifest, (item.path for item in items))
         yield from sorted(found.values(), key=lambda entry: (entry.parent, entry.name))
         for item in items:
