@@ -24,7 +24,7 @@ HELP = f"""List the access points of file systems, with the names that commands 
 Lists those of one file system, or of every file system that a policy names. search, ls, history, usage, diff
 and restore accept each name in place of a path; the directory is that of the access point:
 
-\\b
+\b
   accesspoint:NAME[:/PATH]       by the Name tag, if it is unique
   accesspoint:fsap-ID[:/PATH]    by id, or as fs-ID::fsap-ID
   pvc:[NAMESPACE/]NAME[:/PATH]   by the claim of a Kubernetes volume
@@ -33,12 +33,11 @@ NAME ends at the first :/ and may contain spaces and slashes. Write a colon befo
 A path from the root begins with a slash, so /pvc:x is a directory that is called pvc:x.
 
 pvc: needs the tags kubernetes.io/created-for/pvc/namespace and kubernetes.io/created-for/pvc/name on the
-access point. The EFS CSI driver does not set them; add them, or use the handle of the volume, which is
-fs-ID::fsap-ID:
+access point. The EFS CSI driver does not set them; add them, or give the handle of the volume:
 
-\\b
-  kubectl get pv -o custom-columns=CLAIM:.spec.claimRef.name,VOLUME:.spec.csi.volumeHandle
-  tidemark ls accesspoint:fs-0123456789abcdef0::fsap-0123456789abcdef0:/
+\b
+  kubectl get pv PV -o 'jsonpath={{.spec.csi.volumeHandle}}'
+  tidemark ls accesspoint:fs-0123456789abcdef0::fsap-0123456789abcdef0
 
 Deleted access points are not listed, but indexes still contain their directories: tidemark ls FILE-SYSTEM:/
 

@@ -35,6 +35,7 @@ deleted are omitted. Where indexes could not read the path, it is "unreadable" a
 "readable" means that this version was found again.
 Without --file-system, searches every file system of the repository. Each takes about ten requests, regardless
 of the number of indexes. A change that was undone between two indexes is not visible.
+
 {PATH_FORMS}
 It selects the file system, too.
 
@@ -42,8 +43,9 @@ It selects the file system, too.
   tidemark history /home/ann/thesis.tex
 
 JSON: path, path_base64, access_point (null, or as access-points lists it), versions[], each with
-file_system, what (appeared, changed, vanished, unreadable or readable), index_ids[], first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: the
-path did not exist; if unreadable, the last known entry) with {ENTRY_FIELDS}.
+file_system, what (appeared, changed, vanished, unreadable or readable), index_ids[], first_crawled_at,
+last_crawled_at, recovery_point_arns[], entry (null: the path did not exist; if
+unreadable, the last known entry) with {ENTRY_FIELDS}.
 """
 _STYLES = {
     "appeared": terminal.GOOD,

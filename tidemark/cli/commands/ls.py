@@ -32,17 +32,17 @@ HELP = f"""List a directory, or a file, as it was in a backup.
 WHERE is an index id, the ARN of a recovery point or copy (lists its index), or a file system id (its newest
 index), followed by :/ and the path. Without a path, lists the root. WHERE:accesspoint:NAME[:/PATH] and
 WHERE:pvc:[NAMESPACE/]NAME[:/PATH] list the directory of an access point, see: access-points. Without WHERE:,
-they select the file system, too. Bytes that are not text are written
-\\xNN, as in the output. The size of a directory is that of all files below it; a hard-linked file counts once
-for each of its names. Times are UTC.
+they select the file system, too. Bytes that are not text are written \\xNN, as in the output. The size of a
+directory is that of all files below it; a hard-linked file counts once for each of its names. Times are UTC.
 
 \b
   tidemark ls fs-0123456789abcdef0:/home --sort size --limit 20
   tidemark ls pvc:shop/uploads:/2026
 
 JSON: index_id, path, path_base64, access_point (null, or as access-points lists it), unreadable (whether
-parts of the directory could not be read), more (whether --limit omitted entries), entries[], each with {ENTRY_FIELDS}; for directories also subtree_bytes,
-subtree_files, subtree_entries (otherwise null).
+parts of the directory could not be read), more (whether --limit omitted entries),
+entries[], each with {ENTRY_FIELDS}; for directories also subtree_bytes, subtree_files,
+subtree_entries (otherwise null).
 """
 
 

@@ -44,8 +44,9 @@ tidemark[plot].
   tidemark usage fs-0123456789abcdef0 --under /home --by age --plot home.png
 
 JSON: index_id, under, access_point (null, or as access-points lists it), by, files, bytes (of everything
-below PATH), index_bytes_each_name and index_bytes_once (of the whole index, with a hard-linked file counted once for each of its names, as in all
-other fields, and once); rows[] with key, key_base64, files, bytes; more (whether --limit omitted rows);
+below PATH), index_bytes_each_name and index_bytes_once (of the whole index, with a hard-linked file counted
+once for each of its names, as in all other fields, and once); rows[] with key, key_base64, files, bytes; more
+(whether --limit omitted rows);
 largest_files[] with path, path_base64, bytes; largest_directories[] with path, path_base64, files, bytes
 (directly in each). The key is empty for files without an extension and, by dir, for files directly in PATH.
 """
