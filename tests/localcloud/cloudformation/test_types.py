@@ -86,7 +86,10 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
         "AWS::EFS::MountTarget",
         {"FileSystemId": ref("FileSystem"), "SubnetId": ref("Subnet"), "SecurityGroups": [ref("Group")]},
     ),
-    "AccessPoint": ("AWS::EFS::AccessPoint", {"FileSystemId": ref("FileSystem")}),
+    "AccessPoint": (
+        "AWS::EFS::AccessPoint",
+        {"FileSystemId": ref("FileSystem"), "AccessPointTags": [{"Key": "Name", "Value": "team"}]},
+    ),
     "Group": (
         "AWS::EC2::SecurityGroup",
         {

@@ -33,7 +33,7 @@ NAME ends at the first :/ and may contain spaces and slashes. Write a colon befo
 A path from the root begins with a slash, so /pvc:x is a directory that is called pvc:x.
 
 pvc: needs the tags kubernetes.io/created-for/pvc/namespace and kubernetes.io/created-for/pvc/name on the
-access point. The EFS CSI driver does not set them; add them, or give the handle of the volume:
+access point. The EFS CSI driver does not set them by default; add them, or give the handle of the volume:
 
 \b
   kubectl get pv PV -o 'jsonpath={{.spec.csi.volumeHandle}}'

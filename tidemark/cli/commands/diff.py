@@ -50,9 +50,9 @@ of their own. If B was made directly after A, reads only B's own lists of change
 
 JSON: from, to (the index ids), under, access_point (null, or as access-points lists it), totals with added,
 removed, changed, renamed, unreadable, bytes_added, bytes_removed; directories[] with path, path_base64 and
-the same; changes[] with kind (added, removed, changed, renamed, unreadable), before, before_base64 (path in A of what
-was renamed, or is below a renamed directory), entries (number that moved with a renamed directory; otherwise
-null), {ENTRY_FIELDS}; more (whether --limit omitted changes).
+the same; changes[] with kind (added, removed, changed, renamed, unreadable), before, before_base64 (path in
+A of what was renamed, or is below a renamed directory), entries (number that moved with a renamed directory;
+otherwise null), {ENTRY_FIELDS}; more (whether --limit omitted changes).
 """
 _NUMBERS = ("added", "removed", "changed", "renamed", "unreadable")
 _SIZES = ("bytes_added", "bytes_removed")

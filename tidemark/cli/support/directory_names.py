@@ -172,7 +172,7 @@ class DirectoryNames:
         ]
         if not matching:
             hint = (
-                "the EFS CSI driver does not write these tags itself; its volume handle names the access "
+                "the EFS CSI driver does not set these tags by default; its volume handle names the access "
                 "point, too: accesspoint:fs-ID::fsap-ID; "
             )
             what = f"no access point has the tags of the claim {terminal.printable(name)}"
