@@ -88,8 +88,9 @@ class DirectoryNames:
                 f"{terminal.quoted(text)} can be resolved only through a deployment; with --repository, name "
                 f"a path from the root, such as /home"
             )
-        named, _, below = text.partition(":/")
-        kind, _, name = named.partition(":")
+        kind, _, rest = text.partition(":")
+        name, _, below = rest.partition(":/")
+        named = f"{kind}:{name}"
         matching = self._claims(name, text, file_system_id) if kind == "pvc" else None
         if matching is None:
             matching = self._access_points(name, text, file_system_id)
