@@ -17,6 +17,12 @@ class PathNotFound(TidemarkError):
     exit_code = 18
 
 
+class AccessPointNotFound(TidemarkError):
+    """No access point of the file system has this id, name or volume claim."""
+
+    exit_code = 39
+
+
 class RecoveryPointNotFound(TidemarkError):
     """No recovery point has this ARN, or no index describes it."""
 

@@ -16,6 +16,7 @@ from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
 from tidemark.cli.support.connection import Connection, connect
+from tidemark.cli.support.directory_names import Directory, DirectoryNames
 from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.filter_options import moment_of
 from tidemark.cli.support.index_selection import skipping_unreadable
@@ -29,7 +30,7 @@ from tidemark.cli.support.restore_planning import (
 )
 from tidemark.cli.support.restore_progress import RestoreView, restore_view, watch_restore
 from tidemark.errors import NotRestorable, RestoreFailed
-from tidemark.escape import escape
+from tidemark.escape import escape, unescape
 from tidemark.policy.policy import check_file_system_id
 from tidemark.restore.cover import Limits
 from tidemark.restore.plan import Destination, OnConflict, Plan
@@ -44,7 +45,8 @@ HELP = f"""Restore files and directories from recovery points.
 
 PATH begins at the root of the file system; a directory includes everything below it. Names may be given as
 other commands show them, with \\xNN. Without PATH, restores the whole file system. Each path is restored from
-the newest recovery point that holds it; --point or --at selects another one.
+the newest recovery point that holds it; --point or --at selects another one. PATH and DIR may be
+accesspoint:NAME[:/PATH] or pvc:[NAMESPACE/]NAME[:/PATH]; see: access-points.
 
 First prints the plan: recovery points, items, restore jobs, time and cost. --dry-run ends there; without
 --yes, it asks. Then AWS Backup restores into a new directory of the file system, and a worker moves the
@@ -118,9 +120,12 @@ def restore(
     """See HELP."""
     check_file_system_id(file_system)
     now = utc_now()
+    names = DirectoryNames()
+    named = [names.resolve(path, file_system) for path in paths or []]
+    target = None if to is None else names.resolve(to, file_system)
     wish = Wish(
-        paths=_paths(paths or [], from0),
-        destination=_destination(to, in_place=in_place),
+        paths=_paths(named, from0),
+        destination=_destination(target, in_place=in_place),
         on_conflict=_policy(on_conflict),
         limits=Limits(most_items=items_per_job),
         point=point,
@@ -132,6 +137,9 @@ def restore(
         raise typer.BadParameter(
             "it cannot ask here; confirm with --yes, or use --dry-run", param_hint="--yes"
         )
+    if not as_json:
+        for directory in [*named, *([] if target is None else [target])]:
+            directory.print_line()
     connection = connect()
     with skipping_unreadable() as skip_index:
         held = held_points(connection, file_system, now, skip_index)
@@ -244,9 +252,9 @@ def print_restored(connection: Connection, restore_id: str, execution: str, view
         )
 
 
-def _paths(given: list[str], from0: str | None) -> list[str]:
+def _paths(given: list[Directory], from0: str | None) -> list[str]:
     """Return the requested paths, escaped; `/` if none are named."""
-    raw = [terminal.typed(path) for path in given]
+    raw = [unescape(directory.path) for directory in given]
     if from0 is not None:
         content = sys.stdin.buffer.read() if from0 == "-" else _read(Path(from0))
         raw += split_paths(content)
@@ -268,12 +276,12 @@ def _read(path: Path) -> bytes:
         raise typer.BadParameter(f"cannot read {path}: {error.strerror}", param_hint="--from0") from error
 
 
-def _destination(to: str | None, *, in_place: bool) -> Destination:
+def _destination(to: Directory | None, *, in_place: bool) -> Destination:
     if to is None:
         return Destination(kind="in-place")
     if in_place:
         raise typer.BadParameter("--in-place and --to exclude each other")
-    raw = terminal.typed(to)
+    raw = unescape(to.path)
     names = [name for name in raw.split(b"/") if name not in (b"", b".")]
     if not raw.startswith(b"/") or b".." in names:
         raise typer.BadParameter("name a directory from the root of the file system", param_hint="--to")

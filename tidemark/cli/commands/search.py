@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,11 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import ENTRY_FIELDS
 from tidemark.cli.support import filter_options, search_results
+from tidemark.cli.support.directory_names import (
+    PATH_FORMS,
+    Directory,
+    DirectoryNames,
+)
 from tidemark.cli.support.index_selection import (
     Repository,
     deployment_or,
@@ -50,6 +56,9 @@ Sizes are in bytes, or in k, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers 
 size, -10k at most, 10k exactly; if given twice, both must match. Times are UTC, 2026-11-22 or
 2026-11-22T02:00, or ages: 90min, 12h, 30d, 2w, 1y.
 
+{PATH_FORMS}
+It selects the file system, too.
+
 \b
   tidemark search invoice --ext pdf --under /home
   tidemark search '*.log' --size +1G --older 90d --all
@@ -57,7 +66,8 @@ size, -10k at most, 10k exactly; if given twice, both must match. Times are UTC,
 
 JSON: one object per line, each with index_id, file_system, {ENTRY_FIELDS}; with --all also first_index_id,
 last_index_id, indexes (number that hold the path), first_recovery_point_arn, last_recovery_point_arn (null:
-not known). With --count, one object: indexes[] with index_id, file_system, crawled_at; count.
+not known). With --count, one object: indexes[] with index_id, file_system, crawled_at; access_point
+(null, or as access-points lists it); count.
 """
 _FOR_PEOPLE = 100  # lines; more would scroll off the screen
 
@@ -165,10 +175,15 @@ def search(
             owner=owner,
         ),
     }
+    names = DirectoryNames(repository)
+    directory: Directory | None = None
     store: Store
     connection: Connection | None = None
     with skipping_unreadable() as skip_index:
         if index is None:
+            directory = None if under is None else names.resolve(under, file_system)
+            if directory is not None and directory.access_point is not None:
+                file_system = directory.access_point.file_system_id
             store, connection = deployment_or(repository)
             manifests = (every_index if every else choose)(store, file_system, skip_index)
         else:
@@ -179,8 +194,13 @@ def search(
                     f"{terminal.printable(index)} is not an index of {file_system}; "
                     f"omit --index or --file-system"
                 )
+            directory = None if under is None else names.resolve(under, manifest.identity.file_system_id)
+        if directory is not None:
+            wanted["filters"] = replace(wanted["filters"], under=directory.path)
+            if not as_json and not print0:
+                directory.print_line()
         if count:
-            _print_count(store, manifests, wanted, every=every, as_json=as_json)
+            _print_count(store, manifests, wanted, directory, every=every, as_json=as_json)
             return
         found = _find_all(store, manifests, wanted) if every else _find(store, manifests, wanted)
         if limit is None:
@@ -232,7 +252,13 @@ def _find_all(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -
 
 
 def _print_count(
-    store: Store, manifests: list[Manifest], wanted: dict[str, Any], *, every: bool, as_json: bool
+    store: Store,
+    manifests: list[Manifest],
+    wanted: dict[str, Any],
+    directory: Directory | None,
+    *,
+    every: bool,
+    as_json: bool,
 ) -> None:
     from tidemark.index.query.search import count as count_names
 
@@ -253,7 +279,8 @@ def _print_count(
         }
         for manifest in manifests
     ]
-    terminal.print_json({"indexes": indexes, "count": number})
+    access_point = None if directory is None else directory.json
+    terminal.print_json({"indexes": indexes, "access_point": access_point, "count": number})
 
 
 def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> None:
