@@ -153,8 +153,14 @@ class Restore:
         return restore_worker.run(settings, store=store or self.store, states=states, now=lambda: STARTED)
 
     def tree(self) -> trees.Tree:
-        """Return the file system."""
-        return trees.read(os.fsencode(self.root))
+        """Return the file system, without what Tidemark keeps in restored directories."""
+        tree = trees.read(os.fsencode(self.root))
+        return {
+            name: {below: each for below, each in node.items() if not below.startswith(b".tidemark-")}
+            if isinstance(node, dict)
+            else node
+            for name, node in tree.items()
+        }
 
     def results(self) -> dict[str, Any]:
         """Return the objects that the worker wrote, by name, apart from the progress."""
