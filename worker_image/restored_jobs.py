@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound, TidemarkError
 from tidemark.escape import escape, unescape
 from tidemark.index.format.entry import Entry
+from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.browse import find_entry
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
@@ -36,6 +37,7 @@ from tidemark.restore.finish import finish
 from tidemark.restore.outcomes import Placed
 from tidemark.restore.place import place
 from tidemark.restore.plan import Item, Plan, PointPlan
+from tidemark.restore.planner import is_complete
 from tidemark.restore.restored import find_restored
 
 _LOG = logging.getLogger("tidemark.worker")
@@ -146,11 +148,24 @@ class JobPlacer:
             self._place(job, point, items, raw, restored)
         else:
             self._results.add(totals)
+        # Of a whole restore to a new file system, also the time of the root is that of the backup, which the
+        # removal of the directory changes.
+        root_times = self._times_of_root() if self._is_exact(point) else None
         finished = finish(self._root, restored, raw, may_continue=self._may_continue)
         for problem in finished.problems:
             _LOG.warning("an entry of the restored directory was not removed", extra={"reason": problem})
         if not finished.gone:
             self._results.add({"left_directories": 1})
+        elif root_times is not None:
+            os.utime(self._root, ns=root_times)
+
+    def _is_exact(self, point: PointPlan) -> bool:
+        """Return whether the file system contains nothing but this point."""
+        return self._plan.new_file_system is not None and not point.requests and len(self._plan.points) == 1
+
+    def _times_of_root(self) -> tuple[int, int]:
+        status = os.stat(self._root)  # noqa: PTH116 - bytes
+        return status.st_atime_ns, status.st_mtime_ns
 
     def _exists(self, restored: bytes) -> bool:
         return os.path.isdir(os.path.join(self._root, restored))  # noqa: PTH112 - bytes
@@ -234,7 +249,10 @@ class JobPlacer:
         differences: list[dict[str, str]] = []
         totals = {"differences": 0}
         try:
-            for each in compare(self._root, self._entries(point, items), target_of=target_of, exact=False):
+            manifest = open_index(self._store, point.index_id)
+            entries = self._entries(manifest, items)
+            exact = self._is_exact(point) and is_complete(manifest)
+            for each in compare(self._root, entries, target_of=target_of, exact=exact):
                 totals["differences"] += 1
                 if len(differences) < MOST_LISTED:
                     fields = {"field": each.field, "expected": each.expected, "found": each.found}
@@ -256,9 +274,8 @@ class JobPlacer:
                 return None if target is None else b"/".join((target, *names[depth:]))
         return b"/".join(filter(None, (self._destination, path)))
 
-    def _entries(self, point: PointPlan, items: list[Item]) -> Iterator[Entry]:
-        """Return the entries of the point's index that the items contain, in the order of the index."""
-        manifest = open_index(self._store, point.index_id)
+    def _entries(self, manifest: Manifest, items: list[Item]) -> Iterator[Entry]:
+        """Return the entries of an index that the items contain, in the order of the index."""
         for item in items:
             entry = find_entry(self._store, manifest, item.path)
             if entry is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
+from localcloud.services import throughput
 from localcloud.services.file_system_directories import (
     forget_directory,
     readable_directory,
@@ -21,6 +22,7 @@ def install(cloud: Cloud) -> None:
     """Give mount targets the default security group, and add the controls of file systems."""
     remove_private_directories(cloud)
     _default_security_groups()
+    throughput.install(cloud)
     _deleted_directories(cloud)
 
     def file_system_of(params: Mapping[str, Any], region: str) -> str | None:
