@@ -1,6 +1,7 @@
 """Places what one restore job after the other has restored, and records the results in the repository.
 
     jobs.json                     the completed jobs, written by the Lambda that launched the worker
+    results/root.json             the attributes of the root, for a new file system
     results/directories.json      the restored directory of each job, written before the first file is moved
     results/problems-JOB.jsonl    the items of a job that were not placed, and why
     results/differences-JOB.jsonl what differs from the index
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -148,24 +150,35 @@ class JobPlacer:
             self._place(job, point, items, raw, restored)
         else:
             self._results.add(totals)
-        # Of a whole restore to a new file system, also the time of the root is that of the backup, which the
-        # removal of the directory changes.
-        root_times = self._times_of_root() if self._is_exact(point) else None
         finished = finish(self._root, restored, raw, may_continue=self._may_continue)
         for problem in finished.problems:
             _LOG.warning("an entry of the restored directory was not removed", extra={"reason": problem})
         if not finished.gone:
             self._results.add({"left_directories": 1})
-        elif root_times is not None:
-            os.utime(self._root, ns=root_times)
+        elif self._is_exact(point):
+            self._restore_root()
 
     def _is_exact(self, point: PointPlan) -> bool:
-        """Return whether the file system contains nothing but this point."""
-        return self._plan.new_file_system is not None and not point.requests and len(self._plan.points) == 1
+        """Return whether the file system is to contain all of this point, and nothing else."""
+        # A point without requests is restored as a whole, possibly for the sake of some of its items.
+        return self._plan.new_file_system is not None and [item.path for item in point.items] == ["/"]
 
-    def _times_of_root(self) -> tuple[int, int]:
-        status = os.stat(self._root)  # noqa: PTH116 - bytes
-        return status.st_atime_ns, status.st_mtime_ns
+    def _record_root(self, restored: bytes) -> None:
+        """Record the attributes of the restored directory, which are those of the root of the backup."""
+        status = os.stat(os.path.join(self._root, restored))  # noqa: PTH116 - bytes
+        fields = ("st_mode", "st_uid", "st_gid", "st_atime_ns", "st_mtime_ns")
+        self._results.write("root.json", {field: getattr(status, field) for field in fields})
+
+    def _restore_root(self) -> None:
+        """Give the root of the new file system the recorded attributes; log an error."""
+        root = self._results.read("root.json")
+        try:
+            os.chown(self._root, root["st_uid"], root["st_gid"])
+            os.chmod(self._root, stat.S_IMODE(root["st_mode"]))  # noqa: PTH101 - bytes
+            # Last, and after the removal of the restored directory, which changes the time.
+            os.utime(self._root, ns=(root["st_atime_ns"], root["st_mtime_ns"]))
+        except OSError as error:
+            _LOG.warning("the root does not have the attributes of the backup", extra={"reason": str(error)})
 
     def _exists(self, restored: bytes) -> bool:
         return os.path.isdir(os.path.join(self._root, restored))  # noqa: PTH112 - bytes
@@ -181,6 +194,8 @@ class JobPlacer:
             completed_at=job.completed_at,
             taken={unescape(name) for name in self._directories.values()},
         )
+        if self._is_exact(point):
+            self._record_root(restored)
         self._directories[job.job_id] = escape(restored)
         self._results.write("directories.json", self._directories)
         return restored

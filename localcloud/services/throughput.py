@@ -24,7 +24,7 @@ def install(cloud: Cloud) -> None:
 
     changed: dict[str, datetime] = {}  # when a file system's throughput was last changed
 
-    class TooManyRequests(EFSError):
+    class TooManyRequests(EFSError):  # type: ignore[misc]  # moto has no types
         code = 429
 
         def __init__(self) -> None:
@@ -53,4 +53,4 @@ def install(cloud: Cloud) -> None:
         answer = {"status": 202, "Content-Type": "application/json"}
         return json.dumps(found.info_json()), answer
 
-    EFSResponse.update_file_system = update_file_system  # type: ignore[attr-defined]  # moto has no such method
+    EFSResponse.update_file_system = update_file_system

@@ -24,8 +24,8 @@ JOB_FIELDS = (
 )
 RESTORE_FIELDS = (
     "restore_id, plan_id, account, region, file_system, new_file_system (its id, or null), status, phase "
-    "(turn, jobs, placing, ended), reasons[], started_at, ended_at, execution_arn, totals, jobs[] with job_id, "
-    "state, message, started_at, completed_at"
+    "(turn, jobs, placing, ended), reasons[], started_at, ended_at, execution_arn, totals, jobs[] with "
+    "job_id, state, message, started_at, completed_at"
 )
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
