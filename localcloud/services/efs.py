@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
-from localcloud.services import access_points
+from localcloud.services import access_points, throughput
 from localcloud.services.file_system_directories import (
     forget_directory,
     readable_directory,
@@ -24,6 +24,7 @@ def install(cloud: Cloud) -> None:
     remove_private_directories(cloud)
     _default_security_groups()
     access_points.install()
+    throughput.install(cloud)
     _deleted_directories(cloud)
 
     def file_system_of(params: Mapping[str, Any], region: str) -> str | None:

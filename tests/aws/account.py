@@ -49,6 +49,7 @@ SETTINGS = LambdaSettings(
     restore_role=f"arn:aws:iam::{ACCOUNT}:role/restore",
     restore_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-task",
     restore_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/restore-worker",
+    restore_new_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-new-task",
 )
 RESOURCES = Resources(
     account=ACCOUNT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from tests.e2e.test_restore import left_directories, root_of
 pytestmark = pytest.mark.cloud
 
 PAGE = (Path(__file__).parents[2] / "docs" / "restore.md").read_text()
-COMMAND = re.compile(r"^ {4,}(tidemark .+)$", re.MULTILINE)
+COMMAND = re.compile(r"^ {4,}((?:tidemark|aws) .+)$", re.MULTILINE)
 
 
 def sections() -> dict[str, list[str]]:
@@ -34,6 +35,8 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
     deployed.run("desk")
     good = datetime.now(UTC).isoformat(timespec="seconds")
     file_system = deployed.cloud.file_systems["desk"].id
+    (target,) = deployed.cloud.client("efs").describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+    subnet = target["SubnetId"]
     environment = {
         **deployed.cloud.environment,
         "HOME": str(deployed.home),
@@ -57,6 +60,7 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
         two = [index["index_id"] for index in indexes][-2:]
         listed = shell("tidemark restores | sed -n 2p").split()
         values = {
+            "subnet-0123456789abcdef0": subnet,
             "fs-0123456789abcdef0": file_system,
             "--at 2026-11-22": f"--at {good}",
             "--at 7d": f"--at {good}",
@@ -71,6 +75,11 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
             if "restore " in filled and "--yes" not in filled and "--dry-run" not in filled:
                 filled += " --yes"  # there is no terminal to ask
             outputs.append(shell(filled))
+            if "list-recovery-points" in command:
+                lines = [line for line in outputs[-1].splitlines() if file_system in line]
+                values["POINT"] = lines[0].split()[0]
+            if "start-restore-job" in command:
+                values[" JOB "] = f" {json.loads(outputs[-1])['RestoreJobId']} "
         return outputs
 
     return run_section
@@ -121,6 +130,20 @@ def test_ransomware(deployed: Deployed, run: Callable[[str], list[str]], root: P
     assert left_directories(root) == []
 
 
+def test_a_new_file_system(deployed: Deployed, run: Callable[[str], list[str]], root: Path) -> None:
+    efs = deployed.cloud.client("efs")
+    before = {one["FileSystemId"] for one in efs.describe_file_systems()["FileSystems"]}
+    run("The file system was deleted")
+    (new,) = {one["FileSystemId"] for one in efs.describe_file_systems()["FileSystems"]} - before
+    assert (deployed.cloud.directory_of(new) / "home" / "ann" / "thesis.tex").exists()
+    assert left_directories(deployed.cloud.directory_of(new)) == []
+
+
+def test_a_lost_region(run: Callable[[str], list[str]]) -> None:
+    *_, described = run("The Region is lost")
+    assert described.split()[0] in {"PENDING", "RUNNING", "COMPLETED"}
+
+
 def test_watching(deployed: Deployed, run: Callable[[str], list[str]], root: Path) -> None:
     until(lambda: deployed.tidemark("restores").out, lambda out: "restore-fs-" in out)
     assert any("place" in output for output in run("What happens"))
@@ -133,5 +156,7 @@ def test_the_page_has_no_other_commands() -> None:
         "A directory was deleted",
         "Many files, by a condition",
         "Ransomware, or another mass change",
+        "The file system was deleted",
+        "The Region is lost",
         "What happens",
     }

@@ -1,7 +1,8 @@
 """Restore sessions in the records: their turn, jobs, workers and end, and lists of them.
 
 One restore session of a file system runs at a time: the worker finds the directory that AWS Backup has
-restored by the time of the job, and two sessions could take each other's. The others wait for their turn.
+restored by the time of the job, and two sessions could take each other's. The others wait for their turn. A
+session that restores to a new file system waits for none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tidemark.sessions.restore_session import (
     RestoreSession,
     job_attribute,
     job_to_map,
+    problem_attribute,
 )
 from tidemark.sessions.schema import INDEXES, RESTORES, RESTORES_BY_MONTH, RESTORES_RUNNING
 from tidemark.sessions.session import FileSystem, SessionStatus
@@ -71,9 +73,9 @@ def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | N
     again: its execution was aborted, and a redrive resumes it. Raises RestoreFailed for a session that its
     own execution has closed.
     """
-    key = _turn_key(file_system)
     while True:
         session = read_restore(store, restore_id)
+        key = _turn_key(file_system, session)
         if session.status not in (SessionStatus.RUNNING, SessionStatus.ABORTED):
             raise RestoreFailed(
                 f"restore session {restore_id} has ended; restore again with: tidemark restore"
@@ -126,6 +128,15 @@ def record_restore_job(store: Store, restore_id: str, job: RestoreJob) -> None:
     _update(store, restore_id, {job_attribute(job.job_id): job_to_map(job)})
 
 
+def record_problem(store: Store, restore_id: str, part: str, problem: str) -> None:
+    """Record why a part of the new file system could not be set; empty: it is set."""
+    name = problem_attribute(part)
+    if problem:
+        _update(store, restore_id, {name: problem})
+    else:
+        _update(store, restore_id, {}, remove=(name,))
+
+
 def record_most_items(store: Store, restore_id: str, most_items: int) -> None:
     """Record the number of items per job after AWS Backup refused more."""
     _update(store, restore_id, {"most_items": most_items})
@@ -156,7 +167,7 @@ def close_restore(
     held = (equal("restore_id", restore_id),)
     while True:
         session = read_restore(store, restore_id)
-        key = _turn_key(session.file_system)
+        key = _turn_key(session.file_system, session)
         turn = store.get(INDEXES, key)
         has_turn = turn is not None and turn["restore_id"] == restore_id
         release = (Delete(table=INDEXES, key=key, conditions=held),) if has_turn else ()
@@ -205,8 +216,9 @@ def _change(
     )
 
 
-def _turn_key(file_system: FileSystem) -> Key:
-    return {"file_system": str(file_system), "record": _TURN}
+def _turn_key(file_system: FileSystem, session: RestoreSession) -> Key:
+    record = f"{_TURN}#{session.restore_id}" if session.is_new else _TURN
+    return {"file_system": str(file_system), "record": record}
 
 
 def _update(

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
+from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part
 from tidemark.aws.restore_plans import write_plan
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
@@ -52,6 +53,9 @@ First prints the plan: recovery points, items, restore jobs, time and cost. --dr
 --yes, it asks. Then AWS Backup restores into a new directory of the file system, and a worker moves the
 files to their places, compares them with the index, and removes the directory. Existing files are never
 overwritten unless --on-conflict replace is given.
+
+--new-file-system restores to a new file system instead, with the tags, throughput, lifecycle, policy and
+mount targets of the original. It is kept if the restore fails. AWS bills it until you delete it.
 
 \b
   tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0 --wait
@@ -96,6 +100,34 @@ def restore(
             help="Restore below this directory of the file system, with the paths kept.",
         ),
     ] = None,
+    new_file_system: Annotated[
+        bool,
+        typer.Option("--new-file-system", help="Restore to a new file system with the original's settings."),
+    ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="|".join(PARTS),
+            help="Do not give the new file system these settings of the original. Repeatable.",
+        ),
+    ] = None,
+    subnets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subnet",
+            metavar="ID",
+            help="Subnet of a mount target of the new file system, instead of the original's. Repeatable.",
+        ),
+    ] = None,
+    security_groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--security-group",
+            metavar="ID",
+            help="Security group of the new mount targets, instead of the original's. Repeatable.",
+        ),
+    ] = None,
     on_conflict: Annotated[
         str,
         typer.Option(
@@ -123,10 +155,19 @@ def restore(
     names = DirectoryNames()
     named = [names.resolve(path, file_system) for path in paths or []]
     target = None if to is None else names.resolve(to, file_system)
+    new = _new_file_system(without or [], subnets or [], security_groups or [], wanted=new_file_system)
+    if new is not None and (to is not None or in_place or on_conflict != "fail"):
+        raise typer.BadParameter(
+            "--new-file-system excludes --to, --in-place and --on-conflict: the file system is empty"
+        )
     wish = Wish(
         paths=_paths(named, from0),
-        destination=_destination(target, in_place=in_place),
-        on_conflict=_policy(on_conflict),
+        destination=_destination(target, in_place=in_place)
+        if new is None
+        else Destination(kind="new-file-system"),
+        # Only the root exists, which gets the restored attributes.
+        on_conflict=_policy(on_conflict) if new is None else "replace",
+        new_file_system=new,
         limits=Limits(most_items=items_per_job),
         point=point,
         at=None if at is None else moment_of(at, now, "--at"),
@@ -288,6 +329,21 @@ def _destination(to: Directory | None, *, in_place: bool) -> Destination:
     if not names:
         return Destination(kind="in-place")
     return Destination(kind="directory", directory="/" + escape(b"/".join(names)))
+
+
+def _new_file_system(
+    without: list[str], subnets: list[str], security_groups: list[str], *, wanted: bool
+) -> NewFileSystemWish | None:
+    if not wanted:
+        if without or subnets or security_groups:
+            raise typer.BadParameter("--without, --subnet and --security-group require --new-file-system")
+        return None
+    for part in without:
+        if part not in PARTS:
+            raise typer.BadParameter(f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--without")
+    return NewFileSystemWish(
+        without=cast(list[Part], without), subnets=subnets, security_groups=security_groups
+    )
 
 
 def _policy(text: str) -> OnConflict:
