@@ -258,7 +258,7 @@ def test_presigned_urls(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> N
     assert s3.get_object(Bucket="presigned", Key="three")["Body"].read() == b"three"
 
 
-# --- What must continue to work -------------------------------------------------------------------------------
+# --- What must continue to work -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", ["a b+c%/é~!*'()//x/../y/.;=&?#[]@,$", "ä/%2F/ +", "plain", "a//b", "x/"])
