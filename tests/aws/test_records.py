@@ -14,11 +14,13 @@ from moto import mock_aws
 from tests.aws.account import REGION, create_tables, records_of, the_clients
 from tests.sessions import examples
 from tests.sessions.memory_store import MemoryStore, item_key
+from tests.sessions.restore_examples import restore_sessions
 from tests.sessions.world import FS, new_session
 from tidemark.aws.records import Records
 from tidemark.errors import AwsThrottled
 from tidemark.sessions.indexing import LEASE_MARK, Lease
-from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RUNNING, SESSIONS, TABLES
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RESTORES, RUNNING, SESSIONS, TABLES
 from tidemark.sessions.session import RUNNING_MARK, Session
 from tidemark.sessions.transactions import (
     ConditionNotMet,
@@ -137,9 +139,9 @@ def test_the_same_transactions_leave_the_same_items(dynamo: Records, history: li
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(record=examples.records)
+@given(record=examples.records | restore_sessions)
 def test_every_record_is_read_back_unchanged(dynamo: Records, record: object) -> None:
-    table = SESSIONS if isinstance(record, Session) else INDEXES
+    table = {Session: SESSIONS, RestoreSession: RESTORES}.get(type(record), INDEXES)  # type: ignore[call-overload]  # any class
     item = record.to_item()  # type: ignore[attr-defined]  # each of the four has it
     dynamo.transact(Put(table=table, item=item))
     names = [table.partition_key] + ([table.sort_key] if table.sort_key else [])
@@ -176,7 +178,7 @@ def test_only_items_with_the_index_attribute_are_listed_as_leases(lease: Lease) 
 def test_every_key_of_every_secondary_index_is_written_by_some_record() -> None:
     written = {
         name
-        for strategy in (examples.sessions, examples.leases, examples.associations)
+        for strategy in (examples.sessions, examples.leases, examples.associations, restore_sessions)
         for name in _attributes(strategy)
     }
     for table in TABLES:

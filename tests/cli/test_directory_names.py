@@ -97,7 +97,7 @@ def test_a_name_of_several_access_points_lists_them_and_of_none_is_not_found(nam
 
 def test_two_claims_in_two_namespaces_are_ambiguous_without_the_namespace():
     points = [point(1, pvc_namespace="a", pvc_name="x"), point(2, pvc_namespace="b", pvc_name="x")]
-    with pytest.raises(typer.BadParameter, match=r"pvc:a/x.*pvc:b/x"):
+    with pytest.raises(typer.BadParameter, match=r"(?s)pvc:a/x.*pvc:b/x"):
         Known(points).resolve("pvc:x")
     assert Known(points).resolve("pvc:b/x").path == "/exports/2"
 

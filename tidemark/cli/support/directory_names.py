@@ -96,8 +96,8 @@ class DirectoryNames:
             matching = self._access_points(name, text, file_system_id)
         if len(matching) > 1:
             raise typer.BadParameter(
-                f"{terminal.quoted(named)} names {len(matching)} access points; "
-                f"choose one: {_listed(matching)}"
+                f"{terminal.quoted(named)} names {len(matching)} access points; choose one of:\n"
+                f"{_listed(matching)}"
             )
         root = escape(matching[0].root_directory.encode())
         below = escape(terminal.typed(below))
@@ -138,7 +138,7 @@ class DirectoryNames:
         found = self.all_in(file_system_id)
         matching = [each for each in found if each.name is not None and each.name.encode() == wanted]
         if not matching:
-            hint = "write a path below it after :/; " if "/" in name else ""
+            hint = "; write a path below an access point after :/" if "/" in name else ""
             raise _not_found(f"no access point is named {terminal.quoted(name)}", hint, found, file_system_id)
         return matching
 
@@ -173,8 +173,8 @@ class DirectoryNames:
         ]
         if not matching:
             hint = (
-                "the EFS CSI driver does not set these tags by default; its volume handle names the access "
-                "point, too: accesspoint:fs-ID::fsap-ID; "
+                "; the EFS CSI driver does not set these tags by default, so use the volume handle instead: "
+                "accesspoint:fs-ID::fsap-ID"
             )
             what = f"no access point has the tags of the claim {terminal.printable(name)}"
             raise _not_found(what, hint, [each for each in found if each.pvc_name], file_system_id)
@@ -208,28 +208,24 @@ def access_point_json(point: AccessPoint) -> dict[str, Any]:
 
 
 def _listed(points: Iterable[AccessPoint]) -> str:
-    """Return the access points by id, each with the names and the directory."""
-    texts = []
+    """Return lines with the id, the names and the directory of each access point, a limited number."""
+    lines = []
     for point in points:
-        names = [name_of(point)] if point.name is not None else []
-        names += [claim for claim in [claim_of(point)] if claim is not None]
+        names = [name_of(point) if point.name is not None else None, claim_of(point)]
         root = escape(point.root_directory.encode())
         place = f"{point.file_system_id}:{root}"
-        texts.append(f"accesspoint:{point.access_point_id} ({', '.join([*names, place])})")
-    more = len(texts) - _LISTED
-    shown = terminal.printable("; ".join(texts[:_LISTED]))
-    return f"{shown}; and {more} more" if more > 0 else shown
+        known = ", ".join([*(name for name in names if name is not None), place])
+        lines.append(terminal.printable(f"  accesspoint:{point.access_point_id} ({known})"))
+    more = len(lines) - _LISTED
+    return "\n".join([*lines[:_LISTED], *([f"  and {more} more"] if more > 0 else [])])
 
 
 def _not_found(
     what: str, hint: str, found: list[AccessPoint], file_system_id: str | None
 ) -> AccessPointNotFound:
     where = file_system_id or "the file systems of the policies"
-    existing = f"there are: {_listed(found)}" if found else f"{where} has none like it"
-    if file_system_id is None and not found:
-        existing = f"{where} have none like it"
-    ls = f"tidemark ls {file_system_id or 'FILE-SYSTEM'}:/"
+    existing = f"; choose one of:\n{_listed(found)}\n" if found else ". "
     return AccessPointNotFound(
-        f"{what} in {where}; {hint}{existing}. The directory of a deleted access point is still in the "
-        f"indexes; look for it with: {ls}"
+        f"{what} in {where}{hint}{existing}Indexes still contain the directory of a deleted access point; "
+        f"look for it with: tidemark ls {file_system_id or 'FILE-SYSTEM'}:/"
     )
