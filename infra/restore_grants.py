@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -13,7 +14,10 @@ from infra.notifications import Notifications
 from infra.records import Records
 from infra.repository import Repository
 from infra.worker_grants import WorkerGrants
+from tidemark.aws.workers import DEPLOYMENT_TAG
 from tidemark.sessions.schema import INDEXES, RESTORES
+
+_REQUESTED = f"aws:RequestTag/{DEPLOYMENT_TAG}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,7 @@ class RestoreGrants:
     repository: Repository
     notifications: Notifications
     restore_role: iam.Role
+    new_task_role: iam.Role  # of workers that mount a new file system
     read_policies: list[Grant]
     workers: WorkerGrants
 
@@ -51,6 +56,53 @@ class RestoreGrants:
     def write_jobs(self) -> list[Grant]:
         """Write the completed jobs of a session, for its worker."""
         return self.repository.hand_over(f"restores/{Aws.ACCOUNT_ID}/", "*/jobs.json")
+
+    def configure_file_systems(self) -> list[Grant]:
+        """Apply the settings of the original to a new file system."""
+        arn = self.names.arn
+        return [
+            self._on_new("DescribeFileSystems", conditions={}),
+            self._on_new("TagResource", conditions={"StringEquals": {_REQUESTED: self.names.deployment}}),
+            self._on_new(
+                "TagResource",
+                "PutLifecycleConfiguration",
+                "UpdateFileSystem",
+                "DescribeMountTargets",
+                "CreateMountTarget",
+            ),
+            # EFS calls EC2 on behalf of its caller. Source: EFS API Reference, CreateMountTarget.
+            Grant(
+                actions=("ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
+                resources=("*",),
+                why_pattern=NO_LEVEL,
+            ),
+            Grant(
+                actions=("ec2:CreateNetworkInterface",),
+                resources=(
+                    arn("ec2", "network-interface/*"),
+                    arn("ec2", "subnet/*"),
+                    arn("ec2", "security-group/*"),
+                ),
+                why_pattern="A plan names the subnets and security groups of the new mount targets.",
+            ),
+        ]
+
+    def find_new_mount_targets(self) -> list[Grant]:
+        """Find the mount targets of a new file system, and start the task that mounts it."""
+        return [
+            self._on_new("DescribeMountTargets", "DescribeMountTargetSecurityGroups"),
+            pass_role(self.new_task_role, "ecs-tasks.amazonaws.com"),
+        ]
+
+    def _on_new(self, *operations: str, conditions: Mapping[str, Mapping[str, str]] | None = None) -> Grant:
+        marked = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment}}
+        return Grant(
+            actions=tuple(f"elasticfilesystem:{operation}" for operation in operations),
+            resources=(self.names.file_system_arn("*"),),
+            conditions=marked if conditions is None else conditions,
+            why_pattern="EFS generates the ids of new file systems; changes are limited to those with the "
+            "deployment's tag, which it sets when AWS Backup has created them.",
+        )
 
     def table(self) -> dict[str, list[Grant]]:
         """Return the grants of each function, by the name of its file."""
@@ -79,6 +131,17 @@ class RestoreGrants:
                 *worker.register_task(),
                 *worker.launch(),
                 *worker.remove_workers(),
+                *self.find_new_mount_targets(),
+            ],
+            "configure_file_system": [
+                *items(get=(*restore, *turn), put=turn, update=restore),
+                *self.read_plans(),
+                *self.configure_file_systems(),
+            ],
+            "finish_file_system": [
+                *items(get=(*restore, *turn), put=turn, update=restore),
+                *self.read_plans(),
+                self._on_new("PutFileSystemPolicy"),
             ],
             "close_restore": [
                 *items(get=(*restore, *turn), update=restore, delete=turn),

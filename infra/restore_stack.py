@@ -18,7 +18,7 @@ from infra.names import Names
 from infra.restore_grants import RestoreGrants
 from infra.stack import RETENTION, TidemarkStack
 from infra.worker_grants import WorkerGrants
-from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing
+from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, placing_in_new
 from infra.workflows import RESTORE_WORKFLOWS, Workflows
 from tidemark.aws.workers import PLACING
 from tidemark.policy.configuration import Configuration
@@ -58,6 +58,7 @@ class RestoreStack(Stack):
             repository=main.repository,
             notifications=main.notifications,
             restore_role=restore_role(self, "RestoreRole", name=names.named(RESTORE_ROLE)),
+            new_task_role=placing_in_new(self, names, main.repository),
             read_policies=main.grants.read_policies(),
             workers=WorkerGrants(
                 names=names,

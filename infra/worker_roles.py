@@ -22,6 +22,8 @@ from infra.services import service
 from tidemark.aws.workers import FILE_SYSTEM, arn_for
 from tidemark.policy.policy import Policy, WorkerKind
 
+RESTORE_NEW_TASK = "restore-new-task"  # its name in a deployment
+
 FileSystems = Mapping[WorkerKind, Collection[str]]
 # The grants of a worker's work, for a prefix `<account>/<region>/<file system>/` and these file systems.
 Work = Callable[[str, Collection[str]], list[Grant]]
@@ -132,6 +134,25 @@ def placing(names: Names, repository: Repository) -> Work:
         *write_files(names, file_systems),
         _answer(names, "restore-session"),
     ]
+
+
+def placing_in_new(scope: Construct, names: Names, repository: Repository) -> iam.Role:
+    """Return the role of Fargate workers that place files in new file systems, without access to EFS.
+
+    One for all: the file systems do not exist yet, and their workers mount without IAM.
+    """
+    return role(
+        scope,
+        "NewFileSystemTask",
+        role_name=names.named(RESTORE_NEW_TASK),
+        assumed_by=tasks(names),
+        description="Permissions of a Fargate worker: place restored files in a new file system",
+        grants=[
+            *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
+            *repository.report(f"restores/{Aws.ACCOUNT_ID}/"),
+            _answer(names, "restore-session"),
+        ],
+    )
 
 
 def _answer(names: Names, workflow: str) -> Grant:

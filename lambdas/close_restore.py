@@ -78,9 +78,11 @@ def _remove_worker(deployment: Deployment, restore_id: str) -> None:
 
 def _notification(session: RestoreSession, outcome: RestoreOutcome, totals: dict[str, int]) -> Notification:
     file_system_id = session.file_system.file_system_id
+    if session.is_new:
+        file_system_id = f"{session.target or 'a new file system'}, of {file_system_id}"
     return Notification(
         status=outcome.status.value,
-        subject=f"restore {file_system_id}",
+        subject=f"restore {session.file_system.file_system_id}",
         lines=(
             f"the restore to {file_system_id} ended with {outcome.status.value}",
             *(f"  {reason}" for reason in outcome.reasons),

@@ -10,7 +10,7 @@ from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import choose_networks
 from tidemark.aws.restore_plans import write_jobs
 from tidemark.aws.worker_launcher import launch
-from tidemark.aws.workers import PLACING, WorkerRequest, remove_workers
+from tidemark.aws.workers import PLACING, PLACING_NEW, WorkerRequest, remove_workers
 from tidemark.sessions.restores import enter_phase, hold_turn, record_restore_worker
 from tidemark.settings import RestoreWorkerSettings
 
@@ -36,15 +36,21 @@ def handler(event: Event, deployment: Deployment) -> None:
     done = [job for job in session.jobs if job.is_done]
     write_jobs(clients.of("s3", settings.region), settings.repository, file_system, restore_id, done)
     networks = choose_networks(
-        clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
+        clients.of("efs", settings.region),
+        clients.of("ec2", settings.region),
+        deployment.file_system(session.target),
+        worker,
     )
+    purpose = PLACING_NEW if session.is_new else PLACING
+    # Instances have the role of an existing file system, so new ones are always mounted by a task.
+    kind = "fargate" if session.is_new else worker.kind
     task_definition = ""
-    if worker.kind == "fargate":
+    if kind == "fargate":
         task_definition = register_task_definition(
-            clients.of("ecs", settings.region), settings, restore["file_system"], restore_id, worker, PLACING
+            clients.of("ecs", settings.region), settings, session.target, restore_id, worker, purpose
         )
     request: WorkerRequest = {
-        "kind": worker.kind,
+        "kind": kind,
         "task_definition": task_definition,
         "instance_type": worker.instance_type or "",
         "networks": [
@@ -65,6 +71,6 @@ def handler(event: Event, deployment: Deployment) -> None:
     token = event["task_token"]
     # For worker_stopped, which finds the token by the machine.
     record_restore_worker(deployment.records, restore_id, worker_id="", task_token=token)
-    worker_id = launch(clients, settings, request, environment, PLACING)
+    worker_id = launch(clients, settings, request, environment, purpose)
     record_restore_worker(deployment.records, restore_id, worker_id=worker_id, task_token=token)
     logger.info("launched worker %s", worker_id)

@@ -8,7 +8,7 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler
 from lambdas.restore_events import RestoreValue
 from tidemark.aws.clock import utc_now
-from tidemark.aws.network import choose_networks
+from tidemark.aws.network import choose_networks, planned_networks
 from tidemark.aws.restore_plans import read_plan
 from tidemark.errors import ConfigurationError, NotRestorable
 from tidemark.policy.policy import check_file_system_id
@@ -51,18 +51,20 @@ def handler(event: Event, deployment: Deployment) -> RestoreValue:
         clients.of("s3", settings.region), settings.repository, file_system, event["plan"], event["sha256"]
     )
     _check(plan, file_system)
-    choose_networks(
-        clients.of("efs", settings.region),
-        clients.of("ec2", settings.region),
-        file_system,
-        deployment.worker_of(event["policy"]),
-    )
+    ec2, worker = clients.of("ec2", settings.region), deployment.worker_of(event["policy"])
+    new = plan.new_file_system
+    if new is None:
+        choose_networks(clients.of("efs", settings.region), ec2, file_system, worker)
+    else:
+        targets = {target.subnet: target.security_groups for target in new.mount_targets}
+        planned_networks(ec2, file_system, targets, worker)
     session = RestoreSession(
         restore_id=event["restore_id"],
         plan_id=event["plan"],
         file_system=file_system,
         execution_arn=event["execution_arn"],
         started_at=utc_now(),
+        is_new=new is not None,
     )
     open_restore(deployment.records, session)
     return {
@@ -71,21 +73,23 @@ def handler(event: Event, deployment: Deployment) -> RestoreValue:
         "sha256": event["sha256"],
         "file_system": event["file_system"],
         "policy": event["policy"],
+        "is_new": session.is_new,
     }
 
 
 def _check(plan: Plan, target: FileSystem) -> None:
-    """Raise NotRestorable if the plan is not a restore within the target file system."""
+    """Raise NotRestorable if the plan is not a restore of the file system that can be executed."""
     source = FileSystem(plan.account, plan.region, plan.file_system_id)
     if source != target:
         raise NotRestorable(
             f"the plan {plan.plan_id} restores {source}, and the execution was started for {target}; "
             f"start it for the file system of the plan"
         )
-    if plan.destination.kind == "new-file-system":
+    new = plan.new_file_system
+    if (plan.destination.kind == "new-file-system") != (new is not None and bool(new.mount_targets)):
         raise NotRestorable(
-            f"the plan {plan.plan_id} restores to a new file system, which this deployment cannot do; "
-            f"restore to a directory of the existing one with: tidemark restore --to DIRECTORY"
+            f"the plan {plan.plan_id} does not match its destination {plan.destination.kind}: only a new "
+            f"file system has settings, and it has mount targets; plan again with: tidemark restore"
         )
     if not plan.points:
         raise NotRestorable(

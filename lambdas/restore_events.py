@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class RestoreValue(TypedDict):
@@ -11,14 +11,25 @@ class RestoreValue(TypedDict):
     restore_id: str
     plan: str  # the id of its plan
     sha256: str  # the digest of the plan's document
-    file_system: str  # the target, fs-...
+    file_system: str  # the one of the plan, fs-...; the target, unless that is new
     policy: str  # whose worker settings apply; empty for the defaults
+    is_new: NotRequired[bool]  # whether the target is a new file system; missing in older executions
 
 
 class TurnValue(TypedDict):
     """Whether it is the session's turn, and how long to wait otherwise."""
 
     is_mine: bool
+    waited_seconds: int
+    wait_seconds: int
+
+
+class SetupValue(TypedDict):
+    """How far the setup of a new file system is."""
+
+    is_marked: bool  # it had the tags of the restore when it was last checked
+    is_available: bool  # its mount targets were available when they were last checked
+    is_ready: bool  # a worker can mount it
     waited_seconds: int
     wait_seconds: int
 

@@ -57,12 +57,20 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
             cut(batch, point.requests, session.most_items or plan.items_per_job) if point.requests else batch
         )
         paths = point.requests[batch.first : batch.end]
+        # The first job that completes has created the new file system; the next ones restore into it.
+        target = session.target or plan.new_file_system
+        if target is None:
+            raise NotRestorable(
+                f"the plan {plan.plan_id} has no settings of a new file system; plan the restore again with: "
+                f"tidemark restore --new-file-system"
+            )
         try:
             job_id = start_restore(
                 deployment.clients.of("backup", point.region),
                 point,
                 paths,
-                file_system_id=restore["file_system"],
+                target=target,
+                original=restore["file_system"],
                 role=settings.restore_role,
                 token=restore_token(session.restore_id, event["attempt"], batch),
             )

@@ -109,6 +109,7 @@ class LambdaSettings(_FromEnvironment):
     restore_role: str  # ARN that AWS Backup assumes to restore
     restore_task_role: str  # as worker_task_role, for workers that place restored files
     restore_instance_profile: str
+    restore_new_task_role: str  # ARN, for workers that place files in a new file system
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

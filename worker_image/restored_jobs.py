@@ -1,6 +1,7 @@
 """Places what one restore job after the other has restored, and records the results in the repository.
 
     jobs.json                     the completed jobs, written by the Lambda that launched the worker
+    results/root.json             the attributes of the root, for a new file system
     results/directories.json      the restored directory of each job, written before the first file is moved
     results/problems-JOB.jsonl    the items of a job that were not placed, and why
     results/differences-JOB.jsonl what differs from the index
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,8 +28,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound, TidemarkError
 from tidemark.escape import escape, unescape
 from tidemark.index.format.entry import Entry
-from tidemark.index.format.manifest import IndexIdentity
-from tidemark.index.query.browse import find_entry
+from tidemark.index.format.manifest import IndexIdentity, Manifest
+from tidemark.index.query.lookup import whole_entries_of
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
 from tidemark.index.storage.catalog import read_manifest
@@ -37,6 +39,7 @@ from tidemark.restore.finish import finish
 from tidemark.restore.outcomes import Placed
 from tidemark.restore.place import place
 from tidemark.restore.plan import Item, Plan, PointPlan
+from tidemark.restore.planner import is_complete
 from tidemark.restore.restored import find_restored
 
 _LOG = logging.getLogger("tidemark.worker")
@@ -152,6 +155,30 @@ class JobPlacer:
             _LOG.warning("an entry of the restored directory was not removed", extra={"reason": problem})
         if not finished.gone:
             self._results.add({"left_directories": 1})
+        elif self._is_exact(point):
+            self._restore_root()
+
+    def _is_exact(self, point: PointPlan) -> bool:
+        """Return whether the file system is to contain all of this point, and nothing else."""
+        # A point without requests is restored as a whole, possibly for the sake of some of its items.
+        return self._plan.new_file_system is not None and [item.path for item in point.items] == ["/"]
+
+    def _record_root(self, restored: bytes) -> None:
+        """Record the attributes of the restored directory, which are those of the root of the backup."""
+        status = os.stat(os.path.join(self._root, restored))  # noqa: PTH116 - bytes
+        fields = ("st_mode", "st_uid", "st_gid", "st_atime_ns", "st_mtime_ns")
+        self._results.write("root.json", {field: getattr(status, field) for field in fields})
+
+    def _restore_root(self) -> None:
+        """Give the root of the new file system the recorded attributes; log an error."""
+        root = self._results.read("root.json")
+        try:
+            os.chown(self._root, root["st_uid"], root["st_gid"])
+            os.chmod(self._root, stat.S_IMODE(root["st_mode"]))  # noqa: PTH101 - bytes
+            # Last, and after the removal of the restored directory, which changes the time.
+            os.utime(self._root, ns=(root["st_atime_ns"], root["st_mtime_ns"]))
+        except OSError as error:
+            _LOG.warning("the root does not have the attributes of the backup", extra={"reason": str(error)})
 
     def _exists(self, restored: bytes) -> bool:
         return os.path.isdir(os.path.join(self._root, restored))  # noqa: PTH112 - bytes
@@ -167,6 +194,8 @@ class JobPlacer:
             completed_at=job.completed_at,
             taken={unescape(name) for name in self._directories.values()},
         )
+        if self._is_exact(point):
+            self._record_root(restored)
         self._directories[job.job_id] = escape(restored)
         self._results.write("directories.json", self._directories)
         return restored
@@ -235,7 +264,10 @@ class JobPlacer:
         differences: list[dict[str, str]] = []
         totals = {"differences": 0}
         try:
-            for each in compare(self._root, self._entries(point, items), target_of=target_of, exact=False):
+            manifest = self._manifest(point)
+            entries = self._entries(manifest, items)
+            exact = self._is_exact(point) and is_complete(manifest)
+            for each in compare(self._root, entries, target_of=target_of, exact=exact):
                 totals["differences"] += 1
                 if len(differences) < MOST_LISTED:
                     fields = {"field": each.field, "expected": each.expected, "found": each.found}
@@ -257,25 +289,28 @@ class JobPlacer:
                 return None if target is None else b"/".join((target, *names[depth:]))
         return b"/".join(filter(None, (self._destination, path)))
 
-    def _entries(self, point: PointPlan, items: list[Item]) -> Iterator[Entry]:
-        """Return the entries of the point's index that the items contain, in the order of the index."""
+    def _manifest(self, point: PointPlan) -> Manifest:
+        """Return a point's index: not by its id alone, because the worker can list only its file system."""
         plan = self._plan
-        identity = IndexIdentity(
-            account=plan.account,
-            region=plan.region,
-            file_system_id=plan.file_system_id,
-            index_id=point.index_id,
+        return read_manifest(
+            self._store,
+            IndexIdentity(
+                account=plan.account,
+                region=plan.region,
+                file_system_id=plan.file_system_id,
+                index_id=point.index_id,
+            ),
         )
-        # Not by its id alone, because the worker's role can list only below its file system.
-        manifest = read_manifest(self._store, identity)
+
+    def _entries(self, manifest: Manifest, items: list[Item]) -> Iterator[Entry]:
+        """Return the entries of an index that the items contain: the items, then what is below."""
+        found = whole_entries_of(self._store, manifest, (item.path for item in items))
+        yield from sorted(found.values(), key=lambda entry: (entry.parent, entry.name))
         for item in items:
-            entry = find_entry(self._store, manifest, item.path)
-            if entry is not None:
-                yield entry
             if item.type == "d":
-                for below in search(self._store, manifest, filters=Filters(under=item.path)):
+                for entry in search(self._store, manifest, filters=Filters(under=item.path)):
                     self._may_continue()
-                    yield below
+                    yield entry
 
 
 def items_of(point: PointPlan, job: FinishedJob) -> Iterator[Item]:

@@ -19,8 +19,11 @@ from tidemark.restore.plan import (
     Estimate,
     Item,
     Missing,
+    NewFileSystem,
+    NewMountTarget,
     Plan,
     PointPlan,
+    Setting,
     is_below,
     outermost,
 )
@@ -57,6 +60,23 @@ ESTIMATES = st.builds(
     usd=USD,
     assumptions=st.lists(TEXT, max_size=2).map(tuple),
 )
+SETTINGS = st.lists(st.builds(Setting, name=TEXT, value=TEXT), max_size=2).map(tuple)
+NEW_FILE_SYSTEMS = st.builds(
+    NewFileSystem,
+    performance_mode=TEXT,
+    kms_key=TEXT,
+    availability_zone=TEXT,
+    throughput_mode=TEXT,
+    provisioned_mibps=TEXT,
+    tags=SETTINGS,
+    lifecycle=SETTINGS,
+    policy=TEXT,
+    mount_targets=st.lists(
+        st.builds(NewMountTarget, subnet=TEXT, security_groups=st.lists(TEXT, max_size=2).map(tuple)),
+        max_size=2,
+    ).map(tuple),
+    notes=st.lists(TEXT, max_size=2).map(tuple),
+)
 PLANS = st.builds(
     Plan,
     plan_id=TEXT,
@@ -74,6 +94,7 @@ PLANS = st.builds(
     conflicts=st.lists(st.builds(Conflict, path=TEXT, existing_type=TEXT), max_size=2).map(tuple),
     conflict_count=NUMBER,
     estimate=ESTIMATES,
+    new_file_system=st.none() | NEW_FILE_SYSTEMS,
 )
 URL = "s3://bucket/restores/plan.json"
 

@@ -53,8 +53,8 @@ def register_task_definition(
 ) -> str:
     """Register the task definition that mounts the file system; return its ARN.
 
-    Mounts the real root, not an access point, so that paths match those of AWS Backup restores; with TLS and
-    IAM, so that the file system's policy can allow only the worker.
+    Mounts the real root, not an access point, so that paths match those of AWS Backup restores; with TLS and,
+    unless the purpose excludes it, IAM, so that the file system's policy can allow only the worker.
     """
     answer = client.register_task_definition(
         family=task_family(settings.deployment, file_system_id, purpose),
@@ -63,9 +63,7 @@ def register_task_definition(
         cpu=str(worker.cpu_units),
         memory=str(worker.memory_mib),
         runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
-        taskRoleArn=arn_for(
-            settings.worker_task_role if purpose.read_only else settings.restore_task_role, file_system_id
-        ),
+        taskRoleArn=arn_for(_role(settings, purpose), file_system_id),
         executionRoleArn=settings.worker_execution_role,
         volumes=[
             {
@@ -74,7 +72,7 @@ def register_task_definition(
                     "fileSystemId": file_system_id,
                     "rootDirectory": "/",
                     "transitEncryption": "ENABLED",
-                    "authorizationConfig": {"iam": "ENABLED"},
+                    "authorizationConfig": {"iam": "ENABLED" if purpose.uses_iam else "DISABLED"},
                 },
             },
             {"name": "scratch"},
@@ -86,6 +84,12 @@ def register_task_definition(
         ],
     )
     return answer["taskDefinition"]["taskDefinitionArn"]
+
+
+def _role(settings: LambdaSettings, purpose: Purpose) -> str:
+    if purpose.read_only:
+        return settings.worker_task_role
+    return settings.restore_task_role if purpose.uses_iam else settings.restore_new_task_role
 
 
 def _container(settings: LambdaSettings, file_system_id: str, purpose: Purpose) -> ContainerDefinitionTypeDef:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,17 +67,48 @@ def choose_networks(
     NoMountTarget, FileSystemNotFound, WorkerNetworkNotFound if no mount target allows a known security group,
     and WorkerCutOff if no subnet is left.
     """
-    targets = available_mount_targets(efs, file_system)
+    targets = {
+        target["SubnetId"]: target["MountTargetId"] for target in available_mount_targets(efs, file_system)
+    }
+
+    def groups_of(subnet: str) -> Sequence[str]:
+        answer = efs.describe_mount_target_security_groups(MountTargetId=targets[subnet])
+        return answer["SecurityGroups"]
+
+    return _networks(ec2, file_system, tuple(targets), groups_of, settings)
+
+
+def planned_networks(
+    ec2: EC2Client,
+    file_system: FileSystem,
+    mount_targets: Mapping[str, Sequence[str]],
+    settings: WorkerSettings,
+) -> list[WorkerNetwork]:
+    """Return what `choose_networks` would return with these mount targets, security groups by subnet.
+
+    `file_system` is for errors.
+    """
+    return _networks(ec2, file_system, tuple(mount_targets), mount_targets.__getitem__, settings)
+
+
+def _networks(
+    ec2: EC2Client,
+    file_system: FileSystem,
+    targets: Sequence[str],
+    groups_of: Callable[[str], Sequence[str]],
+    settings: WorkerSettings,
+) -> list[WorkerNetwork]:
+    """`targets` are the subnets of the mount targets."""
     if not settings.subnets:
         if settings.security_groups:
-            places = {target["SubnetId"]: settings.security_groups for target in targets}
+            places = dict.fromkeys(targets, settings.security_groups)
         else:
-            places = _admitted(efs, ec2, file_system, targets)
+            places = _admitted(ec2, file_system, targets, groups_of)
         return [
             WorkerNetwork(subnets=(subnet,), security_groups=places[subnet])
             for subnet in _connected(ec2, file_system, tuple(places), settings)
         ]
-    groups = settings.security_groups or next(iter(_admitted(efs, ec2, file_system, targets).values()))
+    groups = settings.security_groups or next(iter(_admitted(ec2, file_system, targets, groups_of).values()))
     subnets = _connected(ec2, file_system, settings.subnets, settings)
     together = [subnets] if settings.kind == "fargate" else [(one,) for one in subnets]
     return [WorkerNetwork(subnets=group, security_groups=groups) for group in together]
@@ -104,25 +135,23 @@ def _connected(
 
 
 def _admitted(
-    efs: EFSClient,
     ec2: EC2Client,
     file_system: FileSystem,
-    targets: Sequence[MountTargetDescriptionTypeDef],
+    targets: Sequence[str],
+    groups_of: Callable[[str], Sequence[str]],
 ) -> dict[str, tuple[str, ...]]:
-    """Return the mount targets' subnets, each with at least one security group that is allowed there."""
+    """Return the subnets of mount targets, each with at least one security group that is allowed there."""
     found: dict[str, tuple[str, ...]] = {}
     refusing: list[str] = []
     for target in targets:
-        group_ids = efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])[
-            "SecurityGroups"
-        ]
+        group_ids = groups_of(target)
         groups = ec2.describe_security_groups(GroupIds=group_ids)["SecurityGroups"]
-        subnet = ec2.describe_subnets(SubnetIds=[target["SubnetId"]])["Subnets"][0]
+        subnet = ec2.describe_subnets(SubnetIds=[target])["Subnets"][0]
         chosen = choose_security_groups(groups, subnet_cidr=subnet["CidrBlock"])
         if chosen is None:
             refusing += group_ids
         else:
-            found[target["SubnetId"]] = chosen
+            found[target] = chosen
     if not found:
         raise WorkerNetworkNotFound(file_system.file_system_id, sorted(set(refusing)))
     return found

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tidemark.aws.errors import code_of
 from tidemark.errors import NotRestorable
 from tidemark.escape import unescape
-from tidemark.restore.plan import Plan, PointPlan
+from tidemark.restore.plan import NewFileSystem, Plan, PointPlan
 from tidemark.sessions.restore_session import Batch, RestoreJob
 
 if TYPE_CHECKING:
@@ -60,24 +60,32 @@ def start_restore(
     point: PointPlan,
     paths: Sequence[str],
     *,
-    file_system_id: str,
+    target: str | NewFileSystem,
+    original: str,
     role: str,
     token: str,
 ) -> str:
-    """Start a restore job into an existing file system, or find the one with this token; return its id.
+    """Start a restore job, or find the one with this token; return its id.
 
-    `paths` are requests of the plan; none restores the whole point. Raises ItemsRefused if AWS Backup refuses
-    several items, and NotRestorable if the recovery point does not exist.
+    `target` is the id of an existing file system, or the one to create; `original` is the id of the file
+    system that was backed up. `paths` are requests of the plan; none restores the whole point. Raises
+    ItemsRefused if AWS Backup refuses several items, and NotRestorable if the recovery point does not exist.
     Source: StartRestoreJob, Metadata.
     """
     metadata = {
-        "file-system-id": file_system_id,
-        "newFileSystem": "false",
+        "file-system-id": target if isinstance(target, str) else original,
+        "newFileSystem": "false" if isinstance(target, str) else "true",
         # Required also for an existing file system, which keeps its own.
         "Encrypted": "true",
         "PerformanceMode": "generalPurpose",
         "CreationToken": token,
     }
+    if not isinstance(target, str):
+        metadata["PerformanceMode"] = target.performance_mode
+        if target.kms_key:
+            metadata["KmsKeyId"] = target.kms_key
+        if target.availability_zone:
+            metadata |= {"singleAzFilesystem": "true", "availabilityZoneName": target.availability_zone}
     if paths:
         metadata["ItemsToRestore"] = json.dumps([item_of(path) for path in paths])
     try:
@@ -126,4 +134,5 @@ def describe_restore(client: BackupClient, job: RestoreJob) -> RestoreJob:
         percent=found.get("PercentDone", ""),
         began_at=began_at,
         completed_at=found.get("CompletionDate"),
+        created=found.get("CreatedResourceArn", "").rpartition("/")[2],
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 from tidemark.aws.clients import Clients
@@ -33,6 +33,7 @@ class Purpose:
     family: str  # the middle of the name of a task definition's family
     read_only: bool  # whether they mount the file system read-only
     command: tuple[str, ...]  # their entry point; empty for the image's own
+    uses_iam: bool = True  # whether they mount with the permissions of their role
 
 
 INDEXING = Purpose(name="index", tag=INDEX_TAG, family="worker", read_only=True, command=())
@@ -43,6 +44,10 @@ PLACING = Purpose(
     read_only=False,
     command=("python", "-m", "worker_image.restore_worker"),
 )
+# A new file system has no policy yet, and then admits every client in its network. A role with permission for
+# it would have permission for every file system, because its id is not known before.
+# Source: EFS user guide, "Default EFS file system policy".
+PLACING_NEW = replace(PLACING, uses_iam=False)
 
 
 class WorkerEnvironment(Protocol):

@@ -21,7 +21,7 @@ VERSION = 1
 DestinationKind = Literal["in-place", "directory", "new-file-system"]
 OnConflict = Literal["fail", "skip", "rename", "replace"]
 
-_Flat = TypeVar("_Flat", "Item", "Missing", "Conflict", "CostPart")
+_Flat = TypeVar("_Flat", "Item", "Missing", "Conflict", "CostPart", "Setting")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,38 @@ class Destination:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A tag, or a rule of the lifecycle configuration such as TransitionToIA: AFTER_30_DAYS."""
+
+    name: str
+    value: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewMountTarget:
+    """A mount target of a new file system."""
+
+    subnet: str
+    security_groups: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewFileSystem:
+    """The settings of a file system that a restore creates. It is always encrypted."""
+
+    performance_mode: str
+    kms_key: str  # ARN; empty: the key that AWS manages for EFS
+    availability_zone: str  # of a One Zone file system; empty: Regional
+    throughput_mode: str
+    provisioned_mibps: str  # a number, for the throughput mode `provisioned`; otherwise empty
+    tags: tuple[Setting, ...]
+    lifecycle: tuple[Setting, ...]
+    policy: str  # JSON, as of the original file system; empty: none
+    mount_targets: tuple[NewMountTarget, ...]
+    notes: tuple[str, ...]  # sentences about settings that differ from the original's
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CostPart:
     """One part of the estimated cost."""
 
@@ -118,6 +150,7 @@ class Plan:
     conflicts: tuple[Conflict, ...]  # the first of them
     conflict_count: int
     estimate: Estimate
+    new_file_system: NewFileSystem | None = None  # only for the destination "new-file-system"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values: the fields of these classes by name.
@@ -140,6 +173,9 @@ class Plan:
                 "usd": str(self.estimate.usd),
                 "assumptions": list(self.estimate.assumptions),
             },
+            "new_file_system": None
+            if self.new_file_system is None
+            else dataclasses.asdict(self.new_file_system),
         }
 
     def to_json(self) -> bytes:
@@ -181,6 +217,7 @@ class Plan:
             conflicts=_flats(Conflict, content["conflicts"]),
             conflict_count=_whole(content["conflict_count"]),
             estimate=_estimate(content["estimate"]),
+            new_file_system=_new_file_system(content.get("new_file_system")),
         )
 
 
@@ -244,6 +281,32 @@ def _estimate(content: Mapping[str, Any]) -> Estimate:
         parts=_flats(CostPart, content["parts"]),
         usd=_amount(content["usd"]),
         assumptions=tuple(_text(each) for each in _list(content["assumptions"])),
+    )
+
+
+def _new_file_system(content: Mapping[str, Any] | None) -> NewFileSystem | None:
+    if content is None:
+        return None
+    texts = (
+        "performance_mode",
+        "kms_key",
+        "availability_zone",
+        "throughput_mode",
+        "provisioned_mibps",
+        "policy",
+    )
+    return NewFileSystem(
+        **{name: _text(content[name]) for name in texts},
+        tags=_flats(Setting, content["tags"]),
+        lifecycle=_flats(Setting, content["lifecycle"]),
+        mount_targets=tuple(
+            NewMountTarget(
+                subnet=_text(each["subnet"]),
+                security_groups=tuple(_text(group) for group in _list(each["security_groups"])),
+            )
+            for each in _list(content["mount_targets"])
+        ),
+        notes=tuple(_text(each) for each in _list(content["notes"])),
     )
 
 

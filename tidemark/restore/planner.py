@@ -12,7 +12,16 @@ from tidemark.index.storage.object_store import Store
 from tidemark.restore.choose import ChosenPoint, HeldPoint, choose
 from tidemark.restore.cover import Limits, Request, batches, cover, directories_above
 from tidemark.restore.estimate import Job, estimate
-from tidemark.restore.plan import Conflict, Destination, Item, OnConflict, Plan, PointPlan, path_order
+from tidemark.restore.plan import (
+    Conflict,
+    Destination,
+    Item,
+    NewFileSystem,
+    OnConflict,
+    Plan,
+    PointPlan,
+    path_order,
+)
 
 MOST_CONFLICTS = 1_000  # conflicts that a plan names
 _ROOT = "/"
@@ -29,6 +38,7 @@ class Order:
     created_at: datetime  # UTC
     destination: Destination
     on_conflict: OnConflict
+    new_file_system: NewFileSystem | None = None
 
 
 def make_plan(
@@ -74,6 +84,7 @@ def make_plan(
         conflicts=found[:MOST_CONFLICTS],
         conflict_count=len(found),
         estimate=estimate(jobs, order.region, is_counted=is_counted),
+        new_file_system=order.new_file_system,
     )
 
 

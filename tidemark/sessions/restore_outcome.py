@@ -57,7 +57,8 @@ def decide_restore_outcome(
     reasons = tuple(reason[:LONGEST_REASON] for reason in _reasons(session, totals, failure))
     in_place = sum(totals.get(name, 0) for name in ("placed", "merged", "renamed", "replaced", "skipped"))
     if failure is not None or not in_place:
-        return RestoreOutcome(status=SessionStatus.FAILED, reasons=reasons or ("nothing was restored",))
+        reasons = (*(reasons or ("nothing was restored",)), *_kept(session))
+        return RestoreOutcome(status=SessionStatus.FAILED, reasons=reasons)
     return RestoreOutcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=reasons)
 
 
@@ -69,6 +70,7 @@ def decide_stopped_restore(session: RestoreSession, why: str) -> RestoreOutcome:
             "what was restored and not placed is in a directory aws-backup-restore_* in the root of the file "
             "system"
         )
+    reasons += _kept(session)
     return RestoreOutcome(status=SessionStatus.ABORTED, reasons=tuple(reasons))
 
 
@@ -83,6 +85,18 @@ def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | 
     for name, (one, several, text) in _DEVIATIONS.items():
         if number := totals.get(name, 0):
             yield f"{number:,} {one if number == 1 else several} {text}"
+    for part, problem in sorted(session.problems.items()):
+        yield f"the {part} of the new file system {session.target} could not be set: {problem}"
+
+
+def _kept(session: RestoreSession) -> Iterator[str]:
+    """Yield the new file systems of a session that has not succeeded, which are never deleted."""
+    for created in sorted({job.created for job in session.jobs if session.is_new and job.created}):
+        yield (
+            f"the new file system {created} is kept, and AWS bills it; it may lack settings such as its "
+            f"policy; if you do not need it, delete its mount targets, and then the file system with: "
+            f"aws efs delete-file-system --file-system-id {created}"
+        )
 
 
 def _continues(job: RestoreJob) -> str:

@@ -16,7 +16,8 @@ Phase = Literal["turn", "jobs", "placing", "ended"]
 
 # Source: the model of AWS Backup, RestoreJobStatus.
 RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
-RUNNING_MARK = "yes"  # the value of the sparse attribute `running`
+_YES = "yes"
+RUNNING_MARK = _YES  # the value of the sparse attribute `running`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class RestoreJob:
     percent: str = ""  # AWS Backup's progress, such as 42.5; empty if not reported
     began_at: datetime | None = None  # AWS Backup's times of the job
     completed_at: datetime | None = None
+    created: str = ""  # the file system that AWS Backup reports as created, also if it existed
 
     @property
     def is_running(self) -> bool:
@@ -73,6 +75,16 @@ class RestoreSession:
     totals: Mapping[str, int] = dataclasses.field(default_factory=dict)  # as the worker reported them
     worker_id: str = ""  # of the worker that the session waits for
     worker_token: str = ""  # the task token that this worker answers
+    is_new: bool = False  # whether it restores to a new file system; `file_system` is then the original
+    # What could not be set on the new file system, and why, by the part: tags, lifecycle, ...
+    problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """The id of the file system with the restored files; empty while the new one does not exist."""
+        if not self.is_new:
+            return self.file_system.file_system_id
+        return next((job.created for job in self.jobs if job.is_done and job.created), "")
 
     def next_batch(self, requests: Sequence[int], attempt: int) -> Batch | None:
         """Return the first requests that no job covers; None if jobs cover all.
@@ -110,7 +122,10 @@ class RestoreSession:
             "most_items": self.most_items,
             "totals": dict(self.totals),
             **{job_attribute(job.job_id): job_to_map(job) for job in self.jobs},
+            **{problem_attribute(part): problem for part, problem in self.problems.items()},
         }
+        if self.is_new:
+            item["is_new"] = _YES
         optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}
         item |= {name: value for name, value in optional.items() if value}
         if self.ended_at is not None:
@@ -140,16 +155,28 @@ class RestoreSession:
             },
             worker_id=str(item.get("worker_id", "")),
             worker_token=str(item.get("worker_token", "")),
+            is_new="is_new" in item,
+            problems={
+                name.removeprefix(_PROBLEM): str(value)
+                for name, value in item.items()
+                if name.startswith(_PROBLEM)
+            },
         )
 
 
 # Each job is a separate attribute, so that recording one needs no read of the others.
 _JOB = "job#"
+_PROBLEM = "problem#"
 
 
 def job_attribute(job_id: str) -> str:
     """Return the name of a job's attribute in its session's item."""
     return _JOB + job_id
+
+
+def problem_attribute(part: str) -> str:
+    """Return the name of the attribute of a part of a new file system that could not be set."""
+    return _PROBLEM + part
 
 
 def job_to_map(job: RestoreJob) -> dict[str, object]:

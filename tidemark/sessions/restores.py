@@ -1,7 +1,8 @@
 """Restore sessions in the records: their turn, jobs, workers and end, and lists of them.
 
 One restore session of a file system runs at a time: the worker finds the directory that AWS Backup has
-restored by the time of the job, and two sessions could take each other's. The others wait for their turn.
+restored by the time of the job, and two sessions could take each other's. The others wait for their turn. A
+session that restores to a new file system waits for none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tidemark.sessions.restore_session import (
     RestoreSession,
     job_attribute,
     job_to_map,
+    problem_attribute,
 )
 from tidemark.sessions.schema import INDEXES, RESTORES, RESTORES_BY_MONTH, RESTORES_RUNNING
 from tidemark.sessions.session import FileSystem, SessionStatus
@@ -71,9 +73,9 @@ def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | N
     again: its execution was aborted, and a redrive resumes it. Raises RestoreFailed for a session that its
     own execution has closed.
     """
-    key = _turn_key(file_system)
     while True:
         session = read_restore(store, restore_id)
+        key = _turn_key(file_system, session)
         if session.status not in (SessionStatus.RUNNING, SessionStatus.ABORTED):
             raise RestoreFailed(
                 f"restore session {restore_id} has ended; restore again with: tidemark restore"
@@ -86,17 +88,16 @@ def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | N
         other = _other(store, holder) if holder not in (None, restore_id) else None
         condition = absent("restore_id") if holder is None else equal("restore_id", holder)
         mine = Put(table=INDEXES, item={**key, "restore_id": restore_id}, conditions=(condition,))
+        if other is not None and other.status is not SessionStatus.RUNNING:
+            continue  # it has given the turn back since
         try:
-            if other is not None and other.status is SessionStatus.RUNNING:
+            if other is not None:
                 if not is_running:
                     store.transact(_change(session, _REOPENED, remove=("ended_at",)))
                 return holder
-            # The phase is written together with the turn, so that a session in another phase than `turn` has
-            # the turn. A closed session keeps its status until the turn has been taken from it: it could be
-            # opened again in between.
-            began = _change(session, {**_REOPENED, "phase": "jobs"}, remove=("ended_at",))
-            closed = () if other is None else (_change(other, {"status": other.status.value}),)
-            store.transact(mine, began, *closed)
+            # Written together with the turn, so that only a running session has the turn, and a session in
+            # another phase than `turn` has it. A turn whose session has no record is free.
+            store.transact(mine, _change(session, {**_REOPENED, "phase": "jobs"}, remove=("ended_at",)))
         except ConditionNotMet:
             continue
         return None
@@ -125,6 +126,15 @@ def enter_phase(store: Store, restore_id: str, phase: Phase) -> None:
 def record_restore_job(store: Store, restore_id: str, job: RestoreJob) -> None:
     """Record a job, new or changed."""
     _update(store, restore_id, {job_attribute(job.job_id): job_to_map(job)})
+
+
+def record_problem(store: Store, restore_id: str, part: str, problem: str) -> None:
+    """Record why a part of the new file system could not be set; empty: it is set."""
+    name = problem_attribute(part)
+    if problem:
+        _update(store, restore_id, {name: problem})
+    else:
+        _update(store, restore_id, {}, remove=(name,))
 
 
 def record_most_items(store: Store, restore_id: str, most_items: int) -> None:
@@ -157,7 +167,7 @@ def close_restore(
     held = (equal("restore_id", restore_id),)
     while True:
         session = read_restore(store, restore_id)
-        key = _turn_key(session.file_system)
+        key = _turn_key(session.file_system, session)
         turn = store.get(INDEXES, key)
         has_turn = turn is not None and turn["restore_id"] == restore_id
         release = (Delete(table=INDEXES, key=key, conditions=held),) if has_turn else ()
@@ -196,18 +206,19 @@ def _other(store: Store, restore_id: str | None) -> RestoreSession | None:
 def _change(
     session: RestoreSession, attributes: Mapping[Path, Value], *, remove: tuple[str, ...] = ()
 ) -> Update:
-    """Return an update of a session, on the condition that its status is still the one that was read."""
+    """Return an update of a session, on the condition that it has not ended or taken its turn since."""
     return Update(
         table=RESTORES,
         key={"restore_id": session.restore_id},
-        conditions=(equal("status", session.status.value),),
+        conditions=(equal("status", session.status.value), equal("phase", session.phase)),
         set=attributes,
         remove=remove,
     )
 
 
-def _turn_key(file_system: FileSystem) -> Key:
-    return {"file_system": str(file_system), "record": _TURN}
+def _turn_key(file_system: FileSystem, session: RestoreSession) -> Key:
+    record = f"{_TURN}#{session.restore_id}" if session.is_new else _TURN
+    return {"file_system": str(file_system), "record": record}
 
 
 def _update(

@@ -94,6 +94,7 @@ def _show(
             "restore": Text(session.restore_id, terminal.STRONG),
             "status": Text(session.status.value, STATUS_STYLES[session.status]),
             "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
+            "new file system": (session.target or "not created yet") if session.is_new else None,
             "started": f"{terminal.moment(session.started_at)} UTC",
             "ended": f"{terminal.moment(session.ended_at)} UTC, after {took}" if view.ended else None,
         },

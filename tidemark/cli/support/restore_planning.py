@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidemark.aws.new_file_systems import NewFileSystemWish, settings_for
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.cli.output import terminal
 from tidemark.cli.support.connection import Connection
@@ -43,6 +44,7 @@ class Wish:
     limits: Limits
     point: str | None  # ARN
     at: datetime | None
+    new_file_system: NewFileSystemWish | None = None
 
 
 def held_points(connection: Connection, file_system_id: str, now: datetime, skip_index: SkipIndex) -> Held:
@@ -94,6 +96,10 @@ def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: 
                 f"{file_system_id} has no recovery point {terminal.printable(wish.point)} with an index; "
                 f"list its points with: tidemark recovery-points {file_system_id}"
             )
+    new = None
+    if wish.new_file_system is not None:
+        efs = connection.clients.of("efs", file_system.region)
+        new = settings_for(efs, file_system, wish.new_file_system)
     return make_plan(
         connection.repository,
         Order(
@@ -104,6 +110,7 @@ def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: 
             created_at=now,
             destination=wish.destination,
             on_conflict=wish.on_conflict,
+            new_file_system=new,
         ),
         held.manifests,
         held.points,
