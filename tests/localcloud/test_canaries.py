@@ -1,4 +1,4 @@
-"""Fail when moto or botocore has mended what is patched here, or has moved the seam that a patch uses.
+"""Fail when moto or botocore has fixed what is patched here, or has moved the seam that a patch uses.
 
 moto runs plain in this process: the patches are installed in the server's.
 """
@@ -62,7 +62,7 @@ def test_moto_still_gives_mount_targets_no_security_group() -> None:
 
 
 @pytest.mark.usefixtures("plain_moto")
-def test_moto_still_gives_the_default_vpc_no_way_out_and_routes_no_state() -> None:
+def test_moto_still_gives_the_default_vpc_no_route_to_the_internet_and_routes_no_state() -> None:
     ec2 = boto3.client("ec2", REGION)
     assert ec2.describe_internet_gateways()["InternetGateways"] == []
     default = ec2.describe_subnets()["Subnets"][0]

@@ -245,7 +245,7 @@ def test_a_missing_plan_or_list_of_jobs_is_reported(
     assert b"top.txt" not in restore.tree()
 
 
-def test_a_worker_that_nobody_waits_for_touches_nothing(restore: Restore) -> None:
+def test_a_worker_without_a_waiting_session_touches_nothing(restore: Restore) -> None:
     restore.backup(HOME, ["/top.txt"])
     restore.restore()
     before = restore.tree()

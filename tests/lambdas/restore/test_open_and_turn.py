@@ -60,7 +60,7 @@ WRONG_PLANS: dict[str, tuple[Plan, str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_PLANS)
-def test_a_plan_that_cannot_be_executed_is_refused_with_the_way_out(
+def test_a_plan_that_cannot_be_executed_is_refused_with_the_next_step(
     call: Any, deployment: Deployment, file_system: str, wrong: str
 ) -> None:
     plan, words = WRONG_PLANS[wrong]

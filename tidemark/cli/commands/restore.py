@@ -33,7 +33,6 @@ from tidemark.cli.support.restore_progress import RestoreView, restore_view, wat
 from tidemark.errors import NotRestorable, RestoreFailed
 from tidemark.escape import escape, unescape
 from tidemark.policy.policy import check_file_system_id
-from tidemark.restore.cover import Limits
 from tidemark.restore.plan import Destination, OnConflict, Plan
 from tidemark.sessions.naming import restore_id as new_restore_id
 from tidemark.sessions.session import SessionStatus
@@ -58,8 +57,9 @@ overwritten unless --on-conflict replace is given.
 mount targets of the original. It is kept if the restore fails. AWS bills it until you delete it.
 
 \b
-  tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0 --wait
-  tidemark search '*.tex' --print0 | tidemark restore --from0 - --file-system fs-... --yes
+  tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0
+  tidemark search '*.tex' --print0 |
+    tidemark restore --from0 - --file-system fs-0123456789abcdef0 --yes
 
 JSON: plan as docs/restore.md describes it; with --dry-run nothing else; otherwise restore_id, execution_arn,
 console_url, and with --wait session with {RESTORE_FIELDS}.
@@ -168,7 +168,7 @@ def restore(
         # Only the root exists, which gets the restored attributes.
         on_conflict=_policy(on_conflict) if new is None else "replace",
         new_file_system=new,
-        limits=Limits(most_items=items_per_job),
+        items_per_job=items_per_job,
         point=point,
         at=None if at is None else moment_of(at, now, "--at"),
     )
@@ -245,7 +245,7 @@ def restore_now(
         paths=paths,
         destination=Destination(kind="in-place"),
         on_conflict="fail",
-        limits=Limits(most_items=_ITEMS_PER_JOB),
+        items_per_job=_ITEMS_PER_JOB,
         point=None,
         at=None,
     )
