@@ -13,8 +13,11 @@ help: ## List the targets
 demo: setup ## Run the main job on this machine; DIR=/some/tree sets the tree to back up
 	@$(BIN)/tidemark demo $(if $(DIR),"$(DIR)")
 
+# More workers than two cores, because the tests that start a local cloud mostly wait; see tests/scheduling.py.
+TEST_WORKERS ?= 4
+
 test: .venv/.ready-dev node_modules/.ready ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder
 
 test-aws: .venv/.ready-dev node_modules/.ready ## Run the main job in the AWS account TIDEMARK_TEST_ACCOUNT; costs money
 	$(BIN)/python -m pytest -m aws --timeout 10800 -s tests/e2e/test_account.py

@@ -19,7 +19,7 @@ from bench.figures import printed
 from bench.measure import apart
 from bench.tree import make_tree
 
-SECTIONS = ("crawling", "far", "scale", "finding", "comparing", "refusing")
+SECTIONS = ("crawling", "latency", "writing", "finding", "comparing", "unreadable")
 PAGE = Path("docs/performance.md")
 
 
@@ -51,17 +51,19 @@ def _section(section: str, directory: Path, entries: int, indexed: int) -> list[
             tree = directory / f"tree-{entries}"
             apart(make_tree, tree, entries)
             return printed(f"Crawling {entries:,} entries", crawling.figures(tree, directory))
-        case "far":
-            return printed("Crawling where an operation takes 1 ms", far_crawling.figures(directory))
-        case "scale":
-            return printed("Sorting, writing, side files", scale.figures(repository, indexed))
+        case "latency":
+            return printed("Crawling at 1 ms per operation", far_crawling.figures(directory))
+        case "writing":
+            return printed("Sorting and writing, with side files", scale.figures(repository, indexed))
         case "comparing":
-            return printed("Comparing", comparing.figures(directory, indexed // 2))
-        case "refusing":
+            return printed("Comparing indexes", comparing.figures(directory, indexed // 2))
+        case "unreadable":
             return printed("Unreadable paths", refusing.figures(directory))
         case _:
             scale.make_repository(repository, indexed)
-            return printed("Finding", finding.figures(repository, scale.FILE_SYSTEM, directory))
+            return printed(
+                f"Finding in {indexed:,} entries", finding.figures(repository, scale.FILE_SYSTEM, directory)
+            )
 
 
 def _machine() -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.changed import ChangedCrawl, make
 from bench.figures import Figure, at_most, plain
 from bench.finding import TIDEMARK
-from bench.measure import FarStore, apart, run
+from bench.measure import REMOTE, FarStore, apart, run
 from bench.synthetic import SyntheticCrawl
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.format.manifest import IndexIdentity
@@ -50,8 +50,9 @@ def _one_path(nights: Path) -> Iterator[Figure]:
     started = time.monotonic()
     versions = history(there, list(identities(there, _NIGHTLY)), path)
     took = time.monotonic() - started
-    yield plain(f"one path over {_NIGHTS} indexes, from afar", f"{took:.2f} s, {len(versions)} version(s)")
-    yield at_most(f"its GETs, beside {there.lists} listings", there.requests - there.lists, 10, "", 0)
+    what = f"history of a path over {_NIGHTS} indexes, {REMOTE}"
+    yield plain(what, f"{took:.2f} s (number of versions: {len(versions)})")
+    yield at_most(f"its GETs, in addition to {there.lists} listings", there.requests - there.lists, 10, "", 0)
     yield plain("its bytes", f"{there.bytes / 1e6:.2f} MB")
 
 

@@ -66,9 +66,9 @@ def figures(tree: Path, scratch: Path) -> Iterator[Figure]:
     whole = python(INDEX, tree, repository, "1", runs=1)
     yield at_most("crawl, sort, write, side files: CPU / find", whole.cpu / find.cpu, 1.5)
     yield at_most("crawl, sort, write, side files: wall / find", whole.wall / find.wall, 1)
-    yield plain("memory of that", f"{whole.memory:.0f} MB")
+    yield plain("crawl, sort, write, side files: memory", f"{whole.memory:.0f} MB")
     again = python(INDEX, tree, repository, "2", runs=1)
-    yield plain("the same, with the changes against the index before", _ratios(again, find))
+    yield plain("the same, with changes since a previous index", _ratios(again, find))
 
 
 def _peers(tree: Path, scratch: Path) -> dict[str, list[str | Path]]:

@@ -23,7 +23,9 @@ def figures(scratch: Path) -> Iterator[Figure]:
     try:
         yield from _compared("plain READDIR", small, readdirplus=False, least=(30, 15))
         yield from _compared("READDIRPLUS", tree, readdirplus=True, least=(10, 4))
-        yield from _compared("one directory of 100,000, plain", flat, readdirplus=False, least=(40, 15))
+        yield from _compared(
+            "one directory of 100,000 entries, plain READDIR", flat, readdirplus=False, least=(40, 15)
+        )
     except SlowFileSystemMissing as missing:
         yield plain("1 ms for each operation", f"not measured: {missing}")
 
@@ -32,7 +34,7 @@ def _compared(what: str, tree: Path, *, readdirplus: bool, least: tuple[int, int
     with slow_file_system(tree, readdirplus=readdirplus) as mount:
         find = run(["find", mount, *FIND], runs=1)
         entries = len(list(tree.rglob("*")))
-        yield plain(f"`find`, {what}: entries a second", f"{entries / find.wall:,.0f}")
+        yield plain(f"`find`, {what}: entries per second", f"{entries / find.wall:,.0f}")
         for name, crawler, times in (("C core", C_CRAWLER, least[0]), ("Python", PYTHON_CRAWLER, least[1])):
             cost = crawl(crawler, mount, threads=_THREADS, runs=2)
-            yield at_least(f"{name}, {what}: times as fast as `find`", find.wall / cost.wall, times)
+            yield at_least(f"{name}, {what}: speed / `find`", find.wall / cost.wall, times)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, at_most, plain
-from bench.measure import Cost, FarStore, run
+from bench.measure import REMOTE, Cost, FarStore, run
 from bench.synthetic import NEEDLE
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
@@ -49,34 +49,34 @@ def figures(repository: Path, file_system: str, scratch: Path) -> Iterator[Figur
         f"an expression, `{EXPRESSION}`": ["--regex", EXPRESSION],
     }.items():
         cost = cold(*arguments)
-        found = f"{int(cost.output):,} hits, {cost.cpu:.1f} s CPU"
+        found = f"hits: {int(cost.output):,}, {cost.cpu:.1f} s CPU"
         yield at_most(f"cold `tidemark search --count`: {what} ({found})", cost.wall, 1, " s")
     exact, ending = cold("--exact", RARE_NAME), cold("--ext", "xlsx")
     if shutil.which("plocate-build") or Path("/usr/sbin/plocate-build").exists():
         names = _plocate(store, index, scratch)
         theirs = run(["plocate", "--database", names, "--count", "--basename", f"\\{RARE_NAME}"])
-        yield at_most("exact name: s, and plocate's as target", exact.wall, round(theirs.wall, 2), " s")
+        yield at_most("exact name; the target is plocate's time", exact.wall, round(theirs.wall, 2), " s")
         theirs = run(["plocate", "--database", names, "--count", "--basename", "*.xlsx"])
         yield at_most(
-            "count of `.xlsx`: s, and plocate's as target", ending.wall, round(theirs.wall, 2), " s"
+            "count of `.xlsx`; the target is plocate's time", ending.wall, round(theirs.wall, 2), " s"
         )
         parts = sum(part.bytes for part in index.parts)
-        yield at_most("parts, in sizes of plocate.db", parts / names.stat().st_size, 1.1)
+        yield at_most("size of the parts / size of plocate.db", parts / names.stat().st_size, 1.1)
         names.unlink()
     else:
         yield plain("exact name; count of `.xlsx`", f"{exact.wall:.2f} s; {ending.wall:.2f} s")
-    yield from _from_afar(repository, index, digest)
+    yield from _remote(repository, index, digest)
 
 
 def _sizes(index: Manifest) -> Iterator[Figure]:
     entries = index.totals.entries
     parts = sum(part.bytes for part in index.parts)
     yield plain("entries", f"{entries:,}")
-    yield at_most("parts, bytes an entry", parts / entries, 17.7, "", 1)
+    yield at_most("parts, bytes per entry", parts / entries, 17.7, "", 1)
     for file in index.side_files:
-        yield plain(f"{file.file}, bytes an entry", f"{file.bytes / entries:.2f}")
+        yield plain(f"{file.file}, bytes per entry", f"{file.bytes / entries:.2f}")
     everything = parts + sum(file.bytes for file in index.side_files)
-    yield at_most("all files, bytes an entry", everything / entries, 18.5, "", 1)
+    yield at_most("all files, bytes per entry", everything / entries, 18.5, "", 1)
 
 
 def _digest(store: Store, index: Manifest) -> str:
@@ -95,9 +95,7 @@ def _plocate(store: Store, index: Manifest, scratch: Path) -> Path:
     return names
 
 
-def _from_afar(repository: Path, index: Manifest, digest: str) -> Iterator[Figure]:
-    afar = "over 30 ms a request and 100 MB/s each"
-
+def _remote(repository: Path, index: Manifest, digest: str) -> Iterator[Figure]:
     def ask(question: Callable[[FarStore], Any]) -> tuple[float, FarStore]:
         there = FarStore(repository)
         started = time.monotonic()
@@ -115,12 +113,18 @@ def _from_afar(repository: Path, index: Manifest, digest: str) -> Iterator[Figur
         ("a name of hexadecimal digits", found(digest), 2.1, 29, None),
         ("full scan", lambda there: count(there, index, COMMON, trigrams=False), 1.7, 80, None),
         ("browse", lambda there: list(list_directory(there, index, folder)), None, 0.5, 5),
-        ("subtrees of /", lambda there: list(totals_of_subdirectories(there, index, "/")), 0.58, 5, 12),
+        (
+            "sums of the subdirectories of /",
+            lambda there: list(totals_of_subdirectories(there, index, "/")),
+            0.58,
+            5,
+            12,
+        ),
     ):
         took, there = ask(question)
         if seconds is not None:
-            yield at_most(f"{what}, {afar}", took, seconds, " s")
-        yield at_most(f"{what}: read", there.bytes / 1e6, megabytes, " MB")
+            yield at_most(f"{what}, {REMOTE}", took, seconds, " s")
+        yield at_most(f"{what}: bytes read", there.bytes / 1e6, megabytes, " MB")
         if gets is not None:
             yield at_most(f"{what}: requests", there.requests, gets, "", 0)
         else:

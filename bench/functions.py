@@ -39,10 +39,12 @@ def main() -> None:
             "AWS_LAMBDA_FUNCTION_NAME": "bench",
         }
         handlers = sorted(
-            path.stem for path in (asset / "lambdas").glob("*.py") if "\n@step\n" in path.read_text()
+            path.stem
+            for path in (asset / "lambdas").glob("*.py")
+            if "\n@lambda_handler\n" in path.read_text()
         )
         took = {name: _milliseconds(f"lambdas.{name}", runs, environment) for name in handlers}
-    print(f"import of each function, {runs} runs, in ms: least, median, most")
+    print(f"import time of each function in ms (runs: {runs}): minimum, median, maximum")
     for name, times in sorted(took.items(), key=lambda item: statistics.median(item[1])):
         print(f"  {name:20} {min(times):6.0f} {statistics.median(times):6.0f} {max(times):6.0f}")
     print(f"target for the slowest: {TARGET_MS}")

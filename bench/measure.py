@@ -59,6 +59,10 @@ def _run(command: Sequence[str | os.PathLike[str]]) -> Cost:
     )
 
 
+# The latency and bandwidth of FarStore, for labels of figures.
+REMOTE = "at 30 ms per request and 100 MB/s"
+
+
 class FarStore(FileStore):
     """A directory with S3's latency (30 ms per request, 100 MB/s each), which counts requests."""
 

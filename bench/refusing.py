@@ -81,7 +81,9 @@ def figures(directory: Path) -> Iterator[Figure]:
     """Yield the costs of three indexes; a million files are unreadable in the last two."""
     repository = directory / f"refused-{_UNREADABLE}"
     shutil.rmtree(repository, ignore_errors=True)
-    for day, what in enumerate(("all can be read", "a million files refuse", "and refuse again")):
+    for day, what in enumerate(
+        ("all files readable", "a million files unreadable", "the same files unreadable again")
+    ):
         program = [
             sys.executable,
             "-m",
@@ -94,8 +96,8 @@ def figures(directory: Path) -> Iterator[Figure]:
         cost = run(program, runs=1)
         made = json.loads(cost.output)
         numbers = f"{made['entries']:,} entries, {made['unreadable']:,} unreadable"
-        yield plain(f"built, {what} ({numbers}): CPU", f"{cost.cpu:.0f} s")
-        yield at_most(f"built, {what}: memory", cost.memory, 1000, " MB", 0)
+        yield plain(f"build, {what} ({numbers}): CPU", f"{cost.cpu:.0f} s")
+        yield at_most(f"build, {what}: memory", cost.memory, 1000, " MB", 0)
     first, second, third = list_indexes(FileStore(repository))
     entry = next(
         entry
@@ -104,25 +106,25 @@ def figures(directory: Path) -> Iterator[Figure]:
     )
     above = entry["parent"]
     for what, command in {
-        "ls of a directory that holds some": ["ls", f"{third.index_id}:{above}"],
-        "history of one": ["history", f"{above}{entry['name']}"],
-        "search --ignore-case": ["search", "--ignore-case", "invoice", "--count"],
-        "diff of neighbours, below one directory": [
+        "a directory with unreadable files": ["ls", f"{third.index_id}:{above}"],
+        "an unreadable file": ["history", f"{above}{entry['name']}"],
+        "`--ignore-case`": ["search", "--ignore-case", "invoice", "--count"],
+        "consecutive indexes, below one directory": [
             "diff",
             second.index_id,
             third.index_id,
             "--under",
             above,
         ],
-        "diff of neighbours": ["diff", second.index_id, third.index_id],
-        "diff over one between, below one directory": [
+        "consecutive indexes": ["diff", second.index_id, third.index_id],
+        "indexes with one in between, below one directory": [
             "diff",
             first.index_id,
             third.index_id,
             "--under",
             above,
         ],
-        "diff over one between": ["diff", first.index_id, third.index_id],
+        "indexes with one in between": ["diff", first.index_id, third.index_id],
     }.items():
         cost = run([TIDEMARK, *command, "--repository", repository.as_uri()], runs=1)
         yield plain(f"`tidemark {command[0]}`: {what}", f"{cost.wall:.1f} s, {cost.cpu:.1f} s CPU")

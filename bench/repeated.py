@@ -80,7 +80,7 @@ def main() -> None:
     print(
         f"{entries:,} entries: {cpu / entries * 1e6:.2f} us CPU, {wall / entries * 1e6:.2f} us wall, "
         f"{size / entries:.1f} bytes each; "
-        f"memory at most {_memory_mb():.0f} MB, {before:.0f} MB of it before it began"
+        f"peak memory {_memory_mb():.0f} MB; {before:.0f} MB before the build"
     )
 
 

@@ -40,7 +40,7 @@ def _report(name: str, command: Sequence[str | Path], target: str) -> None:
             time.sleep(_LOOK_SECONDS)
     if process.returncode:
         raise SystemExit(f"{name} ended with {process.returncode}")
-    print(f"{name:16} {time.monotonic() - started:6.1f} s  {most:5.0f} MB at most   (target {target})")
+    print(f"{name:16} {time.monotonic() - started:6.1f} s  peak {most:5.0f} MB   (target {target})")
 
 
 def _megabytes(top: int) -> float:

@@ -343,10 +343,10 @@ def main() -> None:
     print(f"generation (not counted below) {crawl.seconds:.1f} s")
     print(
         f"sort + write + side files: "
-        f"{cpu / entries * 1e6:.2f} us CPU an entry, {wall / entries * 1e6:.2f} us wall"
+        f"{cpu / entries * 1e6:.2f} us CPU per entry, {wall / entries * 1e6:.2f} us wall time"
     )
     parts = sum(part.bytes for part in manifest.parts)
-    print(f"memory at most {memory:.0f} MB; bytes an entry: parts {parts / entries:.2f}")
+    print(f"peak memory {memory:.0f} MB; bytes per entry: parts {parts / entries:.2f}")
     for file in manifest.side_files:
         print(f"  {file.file} {file.bytes / entries:.2f}")
 

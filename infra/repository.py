@@ -76,10 +76,10 @@ class Repository(Construct):
         )
         self.url = f"s3://{self.bucket.bucket_name}{f'/{prefix}' if prefix else ''}"
 
-    def read(self, below: str) -> list[Grant]:
-        """Return the grants to read objects below a prefix of the repository."""
+    def read(self, below: str, *names: str) -> list[Grant]:
+        """Return the grants to read objects below a prefix of the repository, by default all of them."""
         return [
-            self._objects(("s3:GetObject",), below),
+            self._objects(("s3:GetObject",), below, *names),
             self._list(below),
             Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,)),
         ]
@@ -101,6 +101,10 @@ class Repository(Construct):
             self._list(below),
             self._encrypt(),
         ]
+
+    def hand_over(self, below: str, name: str) -> list[Grant]:
+        """Return the grants to write objects of a name below a prefix, without reading them."""
+        return [self._objects(("s3:PutObject",), below, name), self._encrypt()]
 
     def propose(self, below: str) -> list[Grant]:
         """Return the grants of a worker, which proposes indexes below a prefix but cannot publish them."""

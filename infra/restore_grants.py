@@ -51,11 +51,11 @@ class RestoreGrants:
 
     def read_plans(self) -> list[Grant]:
         """Read restore plans."""
-        return self.repository.read(f"restores/{Aws.ACCOUNT_ID}/")
+        return self.repository.read(f"restores/{Aws.ACCOUNT_ID}/", "*/plans/*")
 
     def write_jobs(self) -> list[Grant]:
-        """Write the finished jobs of a session, for its worker."""
-        return self.repository.write(f"restores/{Aws.ACCOUNT_ID}/")
+        """Write the completed jobs of a session, for its worker."""
+        return self.repository.hand_over(f"restores/{Aws.ACCOUNT_ID}/", "*/jobs.json")
 
     def configure_file_systems(self) -> list[Grant]:
         """Apply the settings of the original to a new file system."""
@@ -144,7 +144,7 @@ class RestoreGrants:
                 self._on_new("PutFileSystemPolicy"),
             ],
             "close_restore": [
-                *items(get=restore, update=restore, delete=turn),
+                *items(get=(*restore, *turn), update=restore, delete=turn),
                 *self.notifications.publish(),
                 *worker.remove_workers(),
                 *worker.find_task_definitions(),

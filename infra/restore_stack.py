@@ -6,6 +6,8 @@ has no role that can change a file system.
 
 from __future__ import annotations
 
+import dataclasses
+
 from aws_cdk import Environment, Stack
 from constructs import Construct
 
@@ -67,12 +69,18 @@ class RestoreStack(Stack):
                 cluster_name=main.workers.cluster_name,
             ),
         )
+        # All file systems share one role if there are too many; CloudFormation gives it its name.
+        settings = dataclasses.replace(
+            main.settings,
+            restore_task_role=roles.task_role_arn,
+            restore_instance_profile=roles.instance_profile_arn,
+        )
         functions = Functions(
             self,
             "Functions",
             names=names,
             asset=lambda_asset,
-            settings=main.settings,
+            settings=settings,
             grants=grants.table(),
             log_retention=retention,
         )

@@ -126,7 +126,7 @@ class TidemarkStack(Stack):
             worker_execution_role=workers.execution_role.role_arn,
             worker_instance_profile=workers.roles.instance_profile_arn,
             worker_log_group=workers.log_group.log_group_name,
-            # By name: the stack of restores depends on this one.
+            # By name, because the stack of restores depends on this one. Its own functions get its roles.
             restores_table=RESTORES.table_name(names.deployment),
             restore_session=names.state_machine_arn("restore-session"),
             restore_role=names.arn("iam", f"role/{names.named(RESTORE_ROLE)}", region=""),

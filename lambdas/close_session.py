@@ -82,7 +82,7 @@ def _notify(deployment: Deployment, session: Session, outcome: Outcome) -> None:
         lines=(
             f"{session.policy}: {file_system_id} ended with {outcome.status.value}",
             *(f"  {reason}" for reason in outcome.reasons),
-            f"  {len(session.points)} recovery points; index {session.index_id or 'none'}",
+            f"  recovery points: {len(session.points)}; index: {session.index_id or 'none'}",
             f"  more: tidemark session {session.session_id}",
         ),
     )

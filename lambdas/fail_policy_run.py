@@ -57,8 +57,9 @@ def handler(event: Event, _deployment: Deployment) -> Result:
     fits = _events(event.get("started", 0) + len(failed), runs=attempt + 1) <= MOST_EVENTS
     if attempt <= event["attempt"] or not fits:
         way_out = "redrive this execution or start a new one" if fits else "start a new execution"
+        sessions = "1 session" if len(event["results"]) == 1 else f"{len(event['results'])} sessions"
         raise SessionFailed(
-            f"{len(failed)} of {len(event['results'])} sessions failed: {_names(failed, event['policy'])}; "
+            f"{len(failed)} of {sessions} failed: {_names(failed, event['policy'])}; "
             f"show the reasons with: tidemark session ID, fix the cause, and {way_out}"
         )
     return {

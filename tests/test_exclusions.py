@@ -1,4 +1,4 @@
-"""The grammar of what is left out, against git's own reading and pathspec's."""
+"""The grammar of exclusions, compared with git and pathspec."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def patterns(pieces):
 
 
 def left_out(pattern):
-    """Return the paths that a pattern leaves out, with what is below."""
+    """Return the paths that a pattern excludes, with everything below them."""
     regex = re.compile(Exclusion.parse(pattern).regex())
     return {
         path
@@ -58,9 +58,10 @@ def work_tree(tmp_path_factory):
 @example("/a/**")
 @example("**/[!a]/**")
 @settings(max_examples=60, deadline=None)
-def test_a_pattern_leaves_out_the_directories_that_git_ignores(work_tree, pattern):
-    # Of `a**/**`, git ignores `a` as well; by its documentation, `a**` is `a*`, and `/**` what is below only.
-    assume(not re.search(r"[^/]\*\*.*/\*\*/?$", pattern))
+def test_a_pattern_excludes_the_directories_that_git_ignores(work_tree, pattern):
+    # With `a**/**`, git also ignores `a`; by its documentation, `a**` is `a*`, and `/**` is only the content.
+    # With `a**/a`, git compares the literal `a` first and then reads `**/` as any number of directories.
+    assume(not re.search(r"[^/]\*\*(/|.*/\*\*/?$)", pattern))
     (work_tree / ".gitignore").write_text(f"{pattern}\n")
     run = subprocess.run(
         ["git", "-C", work_tree, "check-ignore", "--no-index", "-z", "--stdin"],
@@ -75,9 +76,9 @@ def test_a_pattern_leaves_out_the_directories_that_git_ignores(work_tree, patter
 
 @given(pattern=patterns(PLAIN))
 @settings(max_examples=200, deadline=None)
-def test_a_pattern_leaves_out_the_directories_that_pathspec_does(pattern):
+def test_a_pattern_excludes_the_directories_that_pathspec_excludes(pattern):
     ignored = pathspec.GitIgnoreSpec.from_lines([pattern])
-    # For pathspec, a directory is itself in what is below it.
+    # For pathspec, a directory is part of its content.
     below = {path for path in PATHS if pattern.rstrip("/").endswith("**") and path not in left_out(pattern)}
     assert left_out(pattern) == {path for path in PATHS if ignored.match_file(f"{path}/")} - below
 
@@ -86,7 +87,7 @@ def test_a_pattern_leaves_out_the_directories_that_pathspec_does(pattern):
 @example("\\xc3\\xa9")
 @example("[\\]-\\x80]")
 @example("[!\\^]")
-def test_what_is_written_of_a_pattern_reads_as_the_same(text):
+def test_a_pattern_is_read_back_from_its_text(text):
     try:
         pattern = Exclusion.parse(text)
     except ValueError:
@@ -140,7 +141,7 @@ def test_patterns(text, written):
         assert str(Exclusion.parse(text)) == written
 
 
-def test_a_character_is_one_whatever_its_bytes():
+def test_a_wildcard_matches_one_character_of_any_number_of_bytes():
     regex = re.compile(Exclusion.parse("/caf?").regex())
     assert [
         bool(regex.fullmatch(os.fsdecode(name))) for name in (b"caf\xc3\xa9", b"caf\xe9", b"caf\xc3\xa9s")

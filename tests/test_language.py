@@ -34,6 +34,22 @@ AREAS = (
     "infra",
     "worker_image",
     "localcloud",
+    "bench",
+    "tests/aws",
+    "tests/bench",
+    "tests/cli",
+    "tests/crawl",
+    "tests/index",
+    "tests/lambdas",
+    "tests/policy",
+    "tests/sessions",
+    "tests/e2e",
+    "tests/infra",
+    "tests/localcloud",
+    "tests/restore",
+    "tests/tags",
+    "tests/worker_image",
+    "tests/workflows",
 )
 
 # Pattern -> what to write instead. Case does not matter; a space matches any white space, also a line break.
@@ -101,15 +117,27 @@ def texts_of(area: str) -> Iterator[Text]:
         if "__pycache__" in place:
             continue
         if file.suffix == ".py":
-            yield from texts_of_module(place, file.read_text())
+            # Other strings of tests are input and expected output, which may be any text.
+            read = names_and_docstrings if place.startswith("tests/") else strings
+            yield from read(place, file.read_text())
+            yield from comments(place, file.read_text())
         elif file.suffix == ".md":
             yield Text(place, 1, _CODE_SPAN.sub("", file.read_text()))
         elif file.suffix in _TEXT_FILES or file.name in {"Dockerfile", "Makefile"}:
             yield Text(place, 1, file.read_text())
 
 
-def texts_of_module(place: str, source: str) -> Iterator[Text]:
-    """Yield docstrings, other string literals (f-strings without their values), and blocks of comments."""
+def names_and_docstrings(place: str, source: str) -> Iterator[Text]:
+    """Yield the docstrings of a module, and the names of its functions and classes as sentences."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield Text(place, node.lineno, node.name.strip("_").replace("_", " "))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node):
+            yield Text(place, node.body[0].lineno, ast.get_docstring(node, clean=False) or "")
+
+
+def strings(place: str, source: str) -> Iterator[Text]:
+    """Yield docstrings and other string literals, f-strings without their values."""
     inside: set[int] = set()  # the constants of f-strings, which are read with them
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.JoinedStr):
@@ -118,6 +146,10 @@ def texts_of_module(place: str, source: str) -> Iterator[Text]:
             yield Text(place, node.lineno, "".join(map(str, literals)))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             yield Text(place, node.lineno, node.value)
+
+
+def comments(place: str, source: str) -> Iterator[Text]:
+    """Yield blocks of comments."""
     start, lines = 0, list[str]()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type != tokenize.COMMENT:
@@ -166,14 +198,25 @@ def test_a_similar_word_is_not_found(sentence):
     assert findings(Text("page.md", 1, sentence)) == []
 
 
-def test_strings_docstrings_and_comments_of_a_module_are_read_with_their_lines():
+def test_strings_and_comments_of_a_module_are_read_with_their_lines():
     source = (
         '"""A docstring."""\nx = f"one {1} two"\n# a comment of\n# two lines\n\ny = ("a" "b")  # another\n'
     )
-    assert set(texts_of_module("m.py", source)) == {
+    assert set(strings("m.py", source)) == {
         Text("m.py", 1, "A docstring."),
         Text("m.py", 2, "one ... two"),
-        Text("m.py", 3, " a comment of\n two lines"),
         Text("m.py", 6, "ab"),
+    }
+    assert set(comments("m.py", source)) == {
+        Text("m.py", 3, " a comment of\n two lines"),
         Text("m.py", 6, " another"),
+    }
+
+
+def test_names_and_docstrings_of_tests_are_read_without_other_strings():
+    source = '"""A docstring."""\n\n\ndef test_a_name():\n    """Another."""\n    assert "input"\n'
+    assert set(names_and_docstrings("m.py", source)) == {
+        Text("m.py", 1, "A docstring."),
+        Text("m.py", 4, "test a name"),
+        Text("m.py", 5, "Another."),
     }

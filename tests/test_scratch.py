@@ -48,14 +48,14 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def test_a_directory_is_there_until_its_block_ends(temporary: Path) -> None:
+def test_a_directory_exists_until_its_block_ends(temporary: Path) -> None:
     with scratch_directory() as made:
         assert made.parent == temporary
         (made / "file").write_text("content")
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_stays(temporary: Path) -> None:
+def test_directories_of_killed_processes_are_removed_and_those_of_running_ones_kept(temporary: Path) -> None:
     killed, left = begun(temporary)
     living, held = begun(temporary)
     try:
@@ -82,7 +82,7 @@ def test_nothing_else_is_removed(temporary: Path, tmp_path_factory: pytest.TempP
     assert (elsewhere / "file").is_file()
 
 
-def test_what_another_user_left_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_directories_of_another_user_are_kept(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = temporary / f"{PREFIX}theirs"
     theirs.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: theirs.stat().st_uid + 1)
@@ -90,7 +90,7 @@ def test_what_another_user_left_stays(temporary: Path, monkeypatch: pytest.Monke
         assert theirs.is_dir()
 
 
-def test_an_abandoned_directory_keeps_its_links_targets(
+def test_removing_a_directory_keeps_the_targets_of_its_links(
     temporary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -103,11 +103,11 @@ def test_an_abandoned_directory_keeps_its_links_targets(
     assert (elsewhere / "file").is_file()
 
 
-def test_many_at_once_each_keep_their_own(temporary: Path) -> None:
+def test_concurrent_processes_keep_their_own_directories(temporary: Path) -> None:
     def hold(number: int) -> bool:
         with scratch_directory() as made:
             (made / str(number)).touch()
-            with scratch_directory():  # makes the others' look for what is free
+            with scratch_directory():  # makes it examine the directories of the others
                 pass
             return [entry.name for entry in made.iterdir()] == [str(number)]
 

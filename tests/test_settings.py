@@ -1,4 +1,4 @@
-"""Settings survive the environment, and what is wrong in it is named."""
+"""Settings are read back from the environment, and errors in it are named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_settings_survive_the_environment(settings: WorkerSettings) -> None:
     assert WorkerSettings.from_environment(settings.to_environment()) == settings
 
 
-def test_what_has_a_default_may_be_missing_and_all_that_is_wrong_is_told() -> None:
+def test_settings_with_a_default_may_be_missing_and_all_errors_are_reported() -> None:
     wrong = {"TIDEMARK_INDEX_ID": "i", "TIDEMARK_HEARTBEAT_SECONDS": "-1", "TIDEMARK_EXCLUDE": "/scratch"}
     with pytest.raises(ConfigurationError) as caught:
         WorkerSettings.from_environment(wrong)
@@ -38,6 +38,6 @@ def test_what_has_a_default_may_be_missing_and_all_that_is_wrong_is_told() -> No
 
 
 @pytest.mark.parametrize("text", ["1", "null", '"text"', "[1]", "{}"])
-def test_a_list_of_anything_but_texts_is_wrong(text: str) -> None:
+def test_a_list_of_anything_but_texts_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="TIDEMARK_EXCLUDE"):
         WorkerSettings.from_environment({"TIDEMARK_EXCLUDE": text})

@@ -131,7 +131,7 @@ def seal(metadata: PointMetadata, *, file_system: str, key: TagKey, deployment: 
     """
     expected = f":{metadata.region}:{metadata.account}:file-system/{metadata.file_system}"
     if not file_system.endswith(expected):
-        raise ValueError(f"metadata of {expected} cannot be sealed for {file_system}")
+        raise ValueError(f"metadata of {expected} cannot be encrypted for {file_system}")
     tags = {MARKER: deployment}
     for field, text in _texts(metadata).items():
         tag_key = name_tag(field, key=key, deployment=deployment)
@@ -204,7 +204,7 @@ def open_tags(
         if version is None or sealed_with == version:
             found[field] = tag_key
         else:
-            message = f"{field} is sealed with data key {sealed_with}, but the session with {version}"
+            message = f"{field} is encrypted with data key {sealed_with}, but the session with {version}"
             problems.append(_problem(Finding.MIXED_KEYS, tag_key, field, message))
     for field in FIELDS:
         if field not in found:
@@ -272,7 +272,7 @@ def encryption_context(deployment: str, version: int) -> dict[str, str]:
 
 def _texts(metadata: PointMetadata) -> dict[str, str]:
     if metadata.created.tzinfo is None:
-        raise ValueError(f"a time without zone cannot be sealed: {metadata.created}")
+        raise ValueError(f"a time without zone cannot be encrypted: {metadata.created}")
     return {
         "session": metadata.session,
         "policy": metadata.policy,
@@ -370,7 +370,7 @@ def _foreign_tag(tag_key: str, keys: Mapping[int, bytes]) -> TagProblem:
             message = f"the tag {tag_key} has format {parts[1]}, not {FORMAT}; install a newer Tidemark"
             return _problem(Finding.UNKNOWN_FORMAT, tag_key, None, message)
         if int(parts[2]) not in keys:
-            message = f"the tag {tag_key} is sealed with a data key that the repository does not hold"
+            message = f"the tag {tag_key} is encrypted with a data key that the repository does not hold"
             return _problem(Finding.UNKNOWN_KEY, tag_key, None, message)
     message = f"the tag {tag_key} was not made by this deployment, or was altered"
     return _problem(Finding.ALTERED, tag_key, None, message)

@@ -28,11 +28,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported, IndexNotFound, TidemarkError
 from tidemark.escape import escape, unescape
 from tidemark.index.format.entry import Entry
-from tidemark.index.format.manifest import Manifest
-from tidemark.index.query.browse import find_entry
+from tidemark.index.format.manifest import IndexIdentity, Manifest
+from tidemark.index.query.lookup import whole_entries_of
 from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
-from tidemark.index.storage.catalog import open_index
+from tidemark.index.storage.catalog import read_manifest
 from tidemark.index.storage.object_store import ObjectMissing, Store
 from tidemark.restore.compare import compare
 from tidemark.restore.finish import finish
@@ -264,7 +264,7 @@ class JobPlacer:
         differences: list[dict[str, str]] = []
         totals = {"differences": 0}
         try:
-            manifest = open_index(self._store, point.index_id)
+            manifest = self._manifest(point)
             entries = self._entries(manifest, items)
             exact = self._is_exact(point) and is_complete(manifest)
             for each in compare(self._root, entries, target_of=target_of, exact=exact):
@@ -289,16 +289,28 @@ class JobPlacer:
                 return None if target is None else b"/".join((target, *names[depth:]))
         return b"/".join(filter(None, (self._destination, path)))
 
+    def _manifest(self, point: PointPlan) -> Manifest:
+        """Return a point's index: not by its id alone, because the worker can list only its file system."""
+        plan = self._plan
+        return read_manifest(
+            self._store,
+            IndexIdentity(
+                account=plan.account,
+                region=plan.region,
+                file_system_id=plan.file_system_id,
+                index_id=point.index_id,
+            ),
+        )
+
     def _entries(self, manifest: Manifest, items: list[Item]) -> Iterator[Entry]:
-        """Return the entries of an index that the items contain, in the order of the index."""
+        """Return the entries of an index that the items contain: the items, then what is below."""
+        found = whole_entries_of(self._store, manifest, (item.path for item in items))
+        yield from sorted(found.values(), key=lambda entry: (entry.parent, entry.name))
         for item in items:
-            entry = find_entry(self._store, manifest, item.path)
-            if entry is not None:
-                yield entry
             if item.type == "d":
-                for below in search(self._store, manifest, filters=Filters(under=item.path)):
+                for entry in search(self._store, manifest, filters=Filters(under=item.path)):
                     self._may_continue()
-                    yield below
+                    yield entry
 
 
 def items_of(point: PointPlan, job: FinishedJob) -> Iterator[Item]:

@@ -61,7 +61,7 @@ def measure(root: Path, kept: Path, *, jobs: int) -> Selection:
     state = {file: f"{product} {_digest([root / file])}" for file in test_files(root)}
     stale = [file for file, digest in state.items() if known.get(file, {}).get("state") != digest]
     if stale:
-        print(f"measuring the coverage of {len(stale)} test files", flush=True)
+        print(f"measuring the coverage of test files: {len(stale)}", flush=True)
         for file, seen in _measured(root, stale, jobs).items():
             known[file] = {"state": state[file], **seen}
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -86,9 +86,10 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
     if (longest is not None and (days is None or days > longest)) or (
         shortest is not None and days is not None and days < shortest
     ):
+        limits = [f"{name} {days}" for name, days in (("minimum", shortest), ("maximum", longest)) if days]
         raise InvalidParameterValue(
-            f"The retention of the recovery point is outside the limits of the lock of {vault.name}: "
-            f"at least {shortest} days, at most {longest} days"
+            f"The retention of the recovery point is outside the limits of the lock of {vault.name} "
+            f"(in days: {', '.join(limits)})"
         )
 
 

@@ -254,6 +254,13 @@ class LocalCloud:
         """
         return Path(self._control.ask("GET", "file-systems")[file_system_id])
 
+    def writable_directory_of(self, file_system_id: str) -> Path:
+        """Return the directory to change as a client that mounts the file system would.
+
+        Unless the local cloud was started with `writable`, it is a copy of the user's directory.
+        """
+        return Path(self._control.ask("POST", "writable-directory", {"file_system": file_system_id}))
+
     def set_restore_items(self, most: int | None) -> None:
         """Set how many ItemsToRestore a restore job may have; None for any number. The default is 5."""
         self._control.ask("POST", "restore-items", {"most": most})

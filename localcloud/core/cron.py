@@ -32,7 +32,7 @@ class Cron:
         """Parse six fields. Raises ValueError, which names the invalid field."""
         fields = text.upper().split()
         if len(fields) != len(_FIELDS):
-            raise ValueError(f"{len(fields)} fields; six are required")
+            raise ValueError(f"six fields are required, not {len(fields)}")
         if (fields[2] == "?") == (fields[4] == "?"):
             raise ValueError("exactly one of day-of-month and day-of-week must be '?'")
         minutes, hours, self._days, months, self._weekdays, years = (

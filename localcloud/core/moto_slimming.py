@@ -21,6 +21,7 @@ def install(cloud: Cloud) -> None:
     """Patch the loaders; must run before any other module of moto is imported."""
     _one_arena()
     _models_without_documentation()
+    _one_loader()
     _ec2_without_offerings()
 
 
@@ -57,6 +58,13 @@ def _models_without_documentation() -> None:
         return model
 
     JSONFileLoader._load_file = load_file  # type: ignore[attr-defined]  # the stubs omit private names
+
+
+def _one_loader() -> None:
+    """Let moto use one loader: each lists the 400 directories of botocore's models again."""
+    import moto.core.utils
+
+    moto.core.utils.create_loader = functools.cache(moto.core.utils.create_loader)
 
 
 def _without_most(found: re.Match[bytes]) -> bytes:

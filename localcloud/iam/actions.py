@@ -98,6 +98,8 @@ def resource_of(
             return f"{arn}file-system/{params['FileSystemId']}"
         case "efs" if str(params.get("ResourceId", "")).startswith("fs-"):  # of TagResource
             return f"{arn}file-system/{params['ResourceId']}"
+        case "efs" if params.get("AccessPointId") or str(params.get("ResourceId", "")).startswith("fsap-"):
+            return f"{arn}access-point/{params.get('AccessPointId') or params['ResourceId']}"
         case "ecs" if operation == "RegisterTaskDefinition" and params.get("family"):
             return f"{arn}task-definition/{params['family']}:0"  # the revision does not exist yet
         case "logs" if params.get("logGroupName"):

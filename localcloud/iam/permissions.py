@@ -39,7 +39,7 @@ def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> Non
     """
     implied = [check for check in checks if check.implied]
     role = role_of(principal) if implied else None
-    if role is None or hasattr(role, _UNKNOWN):
+    if role is None or getattr(role, _UNKNOWN, None):
         return
     missing = missing_permission(principal, implied)
     if missing is not None:
@@ -74,11 +74,11 @@ def refusal_text(principal: str, check: Check) -> str:
     )
 
 
-def has_unknown_policies(role_arn: str, policy_arn: str) -> None:
-    """Record that a role has an AWS managed policy; the local cloud does not load them all."""
+def set_unknown_policies(role_arn: str, policy_arns: Iterable[str]) -> None:
+    """Record the AWS managed policies of a role, which the local cloud does not load."""
     role = role_of(role_arn)
     if role is not None:
-        setattr(role, _UNKNOWN, (*getattr(role, _UNKNOWN, ()), policy_arn))
+        setattr(role, _UNKNOWN, tuple(policy_arns))
 
 
 @functools.cache

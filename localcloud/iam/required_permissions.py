@@ -36,6 +36,7 @@ TAGGED = {  # by the parameter that holds the tags; the resource has no id yet
         "restore-testing-plan:{RestoreTestingPlanName}-new",
     ),
     ("efs", "CreateFileSystem"): ("Tags", "elasticfilesystem:TagResource", "file-system/new"),
+    ("efs", "CreateAccessPoint"): ("Tags", "elasticfilesystem:TagResource", "access-point/new"),
 }
 # Service-linked roles that a service creates on behalf of the caller if missing; checked as if they were
 # missing. Source: AWS Backup Developer Guide, "Using service-linked roles for AWS Backup".

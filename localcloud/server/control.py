@@ -9,6 +9,7 @@ POST   /_localcloud/images        {"uri": image URI, "directory": build context}
 GET    /_localcloud/file-systems  {file system id: its present directory}
 POST   /_localcloud/backup-durations  {"backup": unscaled seconds, ...}, for later jobs
 POST   /_localcloud/file-systems  {"name": ..., "directory": ..., "region": ...} -> {"id": ...}
+POST   /_localcloud/writable-directory {"file_system": id}: its directory, a copy of the user's
 POST   /_localcloud/restore-items {"most": number or null}: items that a restore job may have
 POST   /_localcloud/schedules     {"name": ..., "group": "default", "region": ...}: fires the schedule now
 """

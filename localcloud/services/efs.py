@@ -9,11 +9,12 @@ from typing import Any
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
-from localcloud.services import throughput
+from localcloud.services import access_points, throughput
 from localcloud.services.file_system_directories import (
     forget_directory,
     readable_directory,
     remove_private_directories,
+    writable_directory,
 )
 from localcloud.services.networks import private_subnet
 
@@ -22,6 +23,7 @@ def install(cloud: Cloud) -> None:
     """Give mount targets the default security group, and add the controls of file systems."""
     remove_private_directories(cloud)
     _default_security_groups()
+    access_points.install()
     throughput.install(cloud)
     _deleted_directories(cloud)
 
@@ -58,6 +60,9 @@ def install(cloud: Cloud) -> None:
 
     cloud.control("POST", "file-systems", create)
     cloud.control("GET", "file-systems", directories)
+    cloud.control(
+        "POST", "writable-directory", lambda value: str(writable_directory(cloud, value["file_system"]))
+    )
 
 
 def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:
@@ -86,6 +91,8 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
         file_system.file_system_id, file_system_id
     )
     file_system.file_system_id = file_system_id
+    arn = regional_arn("elasticfilesystem", region, cloud.account_id, f"file-system/{file_system_id}")
+    file_system.file_system_arn = arn
     backend.file_systems_by_id[file_system_id] = file_system
     backend.tagging_service.tag_resource(file_system_id, [{"Key": "Name", "Value": name}])
     cloud.file_systems[file_system_id] = directory.resolve()

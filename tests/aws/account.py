@@ -65,12 +65,12 @@ RESOURCES = Resources(
     restores_table=SETTINGS.restores_table,
     restore_session=SETTINGS.restore_session,
 )
-IMAGE = "ami-12345678"  # moto asks no questions
+IMAGE = "ami-12345678"  # moto does not verify it
 
 
 @cache
 def the_clients() -> Clients:
-    """Return clients with credentials of nobody: one set for all tests, since making them takes long."""
+    """Return clients with invalid credentials; one set serves all tests, because their creation is slow."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", REGION)
@@ -84,7 +84,7 @@ def _opted_in(**_: Any) -> tuple[Any, dict[str, Any]]:
     return SimpleNamespace(status_code=200), {"ResourceTypeOptInPreference": {"EFS": True}}
 
 
-def lead_out(clients: Clients, vpc: str) -> None:
+def route_out(clients: Clients, vpc: str) -> None:
     """Route the VPC's main route table through a NAT gateway."""
     ec2 = clients.of("ec2", REGION)
     subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]

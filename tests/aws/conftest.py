@@ -1,4 +1,4 @@
-"""An empty account on moto for each test that asks."""
+"""An empty account on moto for each test that uses the fixture."""
 
 from __future__ import annotations
 

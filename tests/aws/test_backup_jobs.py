@@ -45,7 +45,7 @@ def test_every_state_of_a_job_is_known(client: Any) -> None:
 @pytest.mark.parametrize(
     ("schedule", "window"), [(None, 480), (Schedule(expression="cron(0 0/6 * * ? *)"), 360)]
 )
-def test_a_backup_is_asked_for_once_with_its_token_and_tags(
+def test_a_backup_is_requested_once_with_its_token_and_tags(
     client: Any, keep_days: Any, asked: dict[str, Any], schedule: Any, window: int
 ) -> None:
     expected = {
@@ -65,7 +65,7 @@ def test_a_backup_is_asked_for_once_with_its_token_and_tags(
     assert answer == ("job", POINT)
 
 
-def test_a_copy_is_asked_for_once_for_each_target(client: Any) -> None:
+def test_a_copy_is_requested_once_for_each_target(client: Any) -> None:
     expected = {
         "RecoveryPointArn": POINT,
         "SourceBackupVaultName": "tidemark",
@@ -105,7 +105,9 @@ def test_a_missing_vault_is_named_with_its_region(client: Any) -> None:
 
 
 @pytest.mark.parametrize(("state", "means"), STATES.items())
-def test_a_job_runs_is_done_or_has_ended_without_a_point(client: Any, state: str, means: str) -> None:
+def test_a_job_is_running_or_completed_or_has_ended_without_a_point(
+    client: Any, state: str, means: str
+) -> None:
     ended = datetime(2026, 11, 22, tzinfo=UTC)
     fields = {"State": state, "StatusMessage": "words", "BackupSizeInBytes": 7, "CompletionDate": ended}
     with Stubber(client) as stub:
@@ -135,7 +137,7 @@ def _without_message(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "StatusMessage"}
 
 
-def test_a_job_that_has_just_been_made_has_neither_point_nor_size(client: Any) -> None:
+def test_a_new_job_has_neither_point_nor_size(client: Any) -> None:
     with Stubber(client) as stub:
         stub.add_response("describe_backup_job", {"State": "CREATED"}, {"BackupJobId": "job"})
         job = describe_backup(client, "job")
@@ -153,7 +155,7 @@ def test_a_job_that_has_just_been_made_has_neither_point_nor_size(client: Any) -
         ("PARTIAL", None, "PARTIAL: words"),
     ],
 )
-def test_a_point_that_was_made_with_issues_says_so(
+def test_a_point_that_was_created_with_issues_reports_them(
     client: Any, state: str, category: str | None, issues: str
 ) -> None:
     answer = {"State": state, "StatusMessage": "words", "RecoveryPointArn": POINT, "BackupVaultName": "vault"}

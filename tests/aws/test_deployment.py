@@ -27,19 +27,19 @@ def deploy(clients: Clients) -> None:
         ssm.put_parameter(Name=policy_parameter("tidemark", name), Value=NIGHTLY.to_json(), Type="String")
 
 
-def test_resources_come_back_from_their_parameter(clients: Clients) -> None:
+def test_resources_are_read_from_their_parameter(clients: Clients) -> None:
     deploy(clients)
     assert discover(clients, "tidemark") == RESOURCES
 
 
-def test_what_a_later_version_adds_is_left_out() -> None:
+def test_unknown_keys_of_a_later_version_are_ignored() -> None:
     assert Resources.from_json(json.dumps({**asdict(RESOURCES), "web": "https://"})) == RESOURCES
     with pytest.raises(TypeError):
         Resources.from_json("{}")
     assert {field.name for field in fields(Resources)} == set(json.loads(RESOURCES.to_json()))
 
 
-def test_no_deployment_and_no_region_say_what_to_do(
+def test_a_missing_deployment_or_region_is_reported_with_the_next_step(
     clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotDeployed, match="cellar"):
@@ -53,9 +53,7 @@ def test_no_deployment_and_no_region_say_what_to_do(
     ("region", "error"),
     [("eu-centrl-1", ConfigurationError), ("mars-1", ConfigurationError), ("eu-central-3", ClientError)],
 )
-def test_a_region_that_does_not_answer_and_is_none_is_said_to_be_none(
-    region: str, error: type[Exception]
-) -> None:
+def test_a_misspelled_region_is_reported_as_unknown(region: str, error: type[Exception]) -> None:
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", region)
@@ -66,7 +64,7 @@ def test_a_region_that_does_not_answer_and_is_none_is_said_to_be_none(
             discover(clients, "tidemark")
 
 
-def test_a_policy_is_read_or_the_deployed_ones_are_named(clients: Clients) -> None:
+def test_a_policy_is_read_or_the_deployed_policies_are_named(clients: Clients) -> None:
     deploy(clients)
     ssm = clients.of("ssm", REGION)
     assert read_policy(ssm, "tidemark", "nightly") == NIGHTLY
@@ -97,7 +95,7 @@ def test_a_policy_of_many_file_systems_is_read_from_all_its_lists(clients: Clien
     assert policy_names(ssm, "tidemark") == ["hourly", "nightly"], "its lists are no policies"
 
 
-def test_a_policy_that_is_deployed_meanwhile_is_the_one_before_or_the_one_after(
+def test_a_policy_read_during_a_deployment_is_the_old_or_the_new_one(
     clients: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lists = store(clients, MANY)
@@ -117,7 +115,7 @@ def test_a_policy_that_is_deployed_meanwhile_is_the_one_before_or_the_one_after(
     assert read_policy(ssm, "tidemark", "nightly") == after
 
 
-def test_a_policy_without_one_of_its_lists_is_no_policy_of_fewer_file_systems(clients: Clients) -> None:
+def test_a_policy_without_one_of_its_lists_is_an_error(clients: Clients) -> None:
     gone = store(clients, MANY)[1]
     ssm = clients.of("ssm", REGION)
     ssm.delete_parameter(Name=gone)

@@ -27,7 +27,9 @@ from tidemark.errors import (
 )
 
 SERVICES = ("backup", "dynamodb", "ec2", "ecs", "efs", "kms", "s3", "sns", "ssm", "stepfunctions", "sts")
-NOT_PASSING = {"InsufficientThroughputCapacity"}  # of EFS, to who changes a file system's throughput
+NOT_PASSING = {
+    "InsufficientThroughputCapacity"
+}  # of EFS, when a file system's throughput is changed too often
 
 
 def answer(code: str) -> ClientError:
@@ -64,7 +66,7 @@ def answer(code: str) -> ClientError:
         else type(value).__name__
     ),
 )
-def test_what_aws_says_becomes_a_fact_with_a_next_step(
+def test_an_aws_error_becomes_a_fact_with_a_next_step(
     error: Exception, expected: type[TidemarkError]
 ) -> None:
     with pytest.raises(expected) as caught, translated():
@@ -75,13 +77,13 @@ def test_what_aws_says_becomes_a_fact_with_a_next_step(
         assert "DoThing: AWS's words" in str(caught.value)
 
 
-def test_whatever_botocore_takes_for_throttling_is_throttling() -> None:
+def test_every_code_that_botocore_treats_as_throttling_is_throttling() -> None:
     for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
         assert isinstance(translate(answer(code)), AwsThrottled), code
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_passing_trouble_that_a_services_model_declares_is_retried(service: str) -> None:
+def test_every_transient_error_that_a_service_model_declares_is_retried(service: str) -> None:
     shapes = the_clients().of(service, REGION).meta.service_model._service_description["shapes"]
     for name, shape in shapes.items():
         error = shape.get("error", {})
@@ -92,14 +94,14 @@ def test_every_passing_trouble_that_a_services_model_declares_is_retried(service
 
 
 @pytest.mark.parametrize("error", [answer("ValidationException"), ParamValidationError(report="x")])
-def test_an_unknown_error_passes_as_it_is(error: Exception) -> None:
+def test_an_unknown_error_is_not_translated(error: Exception) -> None:
     assert translate(error) is None
     with pytest.raises(type(error)) as caught, translated():
         raise error
     assert caught.value is error
 
 
-def test_what_is_not_of_aws_passes_as_it_is() -> None:
+def test_an_error_that_is_not_from_aws_is_not_translated() -> None:
     with pytest.raises(ZeroDivisionError), translated():
         raise ZeroDivisionError
 
@@ -117,7 +119,7 @@ def test_a_web_page_is_not_shown() -> None:
     assert "the response is a web page, with status 500" in str(found)
 
 
-def test_an_answer_without_words_still_says_something() -> None:
+def test_a_response_without_a_message_still_gives_a_message() -> None:
     empty = ClientError({"Error": {"Code": "X"}}, "DoThing")
     assert "DoThing" in message_of(empty)
     assert code_of(ClientError({}, "DoThing")) == ""

@@ -26,7 +26,7 @@ def answers(stub: Stubber, status: str, **more: str) -> None:
     )
 
 
-def test_an_executions_arn_follows_from_its_machines() -> None:
+def test_an_executions_arn_is_derived_from_its_state_machine() -> None:
     assert f"arn:aws:states:{REGION}:123456789012:execution:tidemark-backup-session:nightly-1" == ARN
 
 
@@ -41,13 +41,15 @@ def test_an_executions_arn_follows_from_its_machines() -> None:
         ("ABORTED", "ABORTED"),
     ],
 )
-def test_only_what_can_still_go_on_has_not_ended(client: Any, status: str, ended: str | None) -> None:
+def test_only_executions_that_can_continue_have_not_ended(
+    client: Any, status: str, ended: str | None
+) -> None:
     with Stubber(client) as stub:
         answers(stub, status)
         assert ended_as(client, ARN) == ended
 
 
-def test_an_execution_that_nobody_knows_is_missing(client: Any) -> None:
+def test_an_execution_that_step_functions_does_not_find_is_missing(client: Any) -> None:
     with Stubber(client) as stub:
         stub.add_client_error("describe_execution", "ExecutionDoesNotExist")
         assert ended_as(client, ARN) == "MISSING"
@@ -63,7 +65,7 @@ def test_an_execution_that_nobody_knows_is_missing(client: Any) -> None:
         ({"cause": "[1]"}, "[1]"),
     ],
 )
-def test_a_failure_is_told_in_the_words_of_whatever_raised_it(
+def test_a_failure_is_reported_with_the_message_of_its_error(
     client: Any, said: Any, failure: str | None
 ) -> None:
     with Stubber(client) as stub:
@@ -71,7 +73,7 @@ def test_a_failure_is_told_in_the_words_of_whatever_raised_it(
         assert failure_of(client, ARN) == failure
 
 
-def test_an_execution_is_started_under_its_name_or_one_of_step_functions(client: Any) -> None:
+def test_an_execution_is_started_under_its_name_or_a_generated_one(client: Any) -> None:
     answer = {"executionArn": ARN, "startDate": 0}
     machine = f"{MACHINES}-policy-run"
     with Stubber(client) as stub:
@@ -89,7 +91,7 @@ def test_an_execution_is_started_under_its_name_or_one_of_step_functions(client:
         ("us-gov-west-1", "console.amazonaws-us-gov.com"),
     ],
 )
-def test_every_partition_has_its_console(region: str, host: str) -> None:
+def test_every_partition_has_its_own_console_url(region: str, host: str) -> None:
     arn = ARN.replace(REGION, region)
     client = get_session().create_client("stepfunctions", region_name=region)
     assert (
@@ -109,6 +111,6 @@ def test_every_partition_has_its_console(region: str, host: str) -> None:
         ("https://not-amazonaws.com", False),
     ],
 )
-def test_only_aws_has_a_console(endpoint: str, is_aws: bool) -> None:
+def test_only_aws_endpoints_have_a_console_url(endpoint: str, is_aws: bool) -> None:
     client = get_session().create_client("stepfunctions", region_name=REGION, endpoint_url=endpoint)
     assert (console_url(client, ARN) is not None) == is_aws

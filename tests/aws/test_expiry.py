@@ -39,7 +39,7 @@ def copy(job_id: str, state: str, began: datetime, ended: datetime | None = None
     return job | ({"CompletionDate": ended} if ended else {})
 
 
-def said(backups: list[dict[str, Any]], copies: list[dict[str, Any]], job: JobState = HELD) -> str:
+def message(backups: list[dict[str, Any]], copies: list[dict[str, Any]], job: JobState = HELD) -> str:
     client = the_clients().of("backup", REGION)
     with Stubber(client) as stub:
         of_the_file_system = {"ByResourceArn": FS.arn}
@@ -48,26 +48,26 @@ def said(backups: list[dict[str, Any]], copies: list[dict[str, Any]], job: JobSt
         return way_out(client, job, FS)
 
 
-def test_the_copy_that_ran_meanwhile_is_named() -> None:
-    text = said([], [copy("long", "RUNNING", CREATED - HOUR)])
+def test_a_copy_that_ran_during_the_start_window_is_named() -> None:
+    text = message([], [copy("long", "RUNNING", CREATED - HOUR)])
     assert "copy job long to copies in eu-west-1" in text
     assert "one backup or copy job of a file system at a time" in text
     assert "redrive" in text
 
 
 def test_a_backup_of_another_plan_is_named() -> None:
-    text = said(
+    text = message(
         [backup("held", "EXPIRED", CREATED), backup("theirs", "COMPLETED", CREATED, CREATED + HOUR)], []
     )
     assert "backup job theirs" in text
     assert "job held" not in text
 
 
-def test_jobs_that_did_not_run_meanwhile_are_not_blamed() -> None:
+def test_jobs_that_did_not_run_during_the_start_window_are_not_named() -> None:
     earlier = backup("before", "COMPLETED", CREATED - 5 * HOUR, CREATED - HOUR)
     later = copy("later", "RUNNING", CREATED + 9 * HOUR)
     waiting = backup("waiting", "CREATED", CREATED)
-    text = said([earlier, waiting], [later])
+    text = message([earlier, waiting], [later])
     assert not any(name in text for name in ("job before", "job later", "job waiting"))
     assert "another backup or copy job" in text
 
@@ -82,12 +82,12 @@ def test_without_the_permission_to_list_jobs_the_cause_is_named_in_words() -> No
 @pytest.mark.parametrize(
     "job", [replace(HELD, state="FAILED"), replace(HELD, message="Backup job expired before completion.")]
 )
-def test_other_ends_are_not_explained_so(job: JobState) -> None:
+def test_other_failures_name_no_job(job: JobState) -> None:
     client = the_clients().of("backup", REGION)
     with Stubber(client):
         assert "at a time" not in way_out(client, job, FS)
 
 
-def test_a_window_that_passed_for_no_known_reason_blames_no_job() -> None:
-    text = said([], [], replace(HELD, message=""))
+def test_a_window_that_expired_for_no_known_reason_names_no_job() -> None:
+    text = message([], [], replace(HELD, message=""))
     assert "did not start within its start window" in text

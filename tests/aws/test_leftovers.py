@@ -1,4 +1,4 @@
-"""What lost workers leave next to an index is removed, and nothing that an index consists of."""
+"""Files that lost workers left next to an index are removed, and no file of an index is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Repository:
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
     def index(self, number: int, status: str | None, files: list[str], manifest: bytes | None = None) -> str:
-        """Make an index that the records call so; `status` None has no record."""
+        """Create an index that is recorded with `status`; None creates no record."""
         index_id = f"{FS.file_system_id}-202611{number:02}T020000Z-0a1b2c"
         for name in files:
             body = json.dumps({"parts": [{"file": OWN[0]}], "side_files": []}).encode()
@@ -71,12 +71,12 @@ def repository(clients: Clients) -> Repository:
         ("failed", LEFT, []),
         ("failed", [*OWN, *LEFT], OWN),  # it was published, and the step died that records it
         ("running", [*OWN[:2], *LEFT], [*OWN[:2], *LEFT]),
-        (None, LEFT, LEFT),  # of a build of somebody else
+        (None, LEFT, LEFT),  # of another program's build
         ("complete", ["manifest.json", "part-00000.parquet", "dirs.parquet"], None),  # of the first versions
         ("complete", ["manifest.json", "notes.txt", "attempt-x/a", "checkpoints/a"], None),  # not of a worker
     ],
 )
-def test_what_an_index_does_not_consist_of_goes(
+def test_objects_that_no_manifest_names_are_removed(
     repository: Repository, status: str | None, files: list[str], stays: list[str] | None
 ) -> None:
     index_id = repository.index(1, status, files)
@@ -88,7 +88,7 @@ def test_what_an_index_does_not_consist_of_goes(
     assert repository.clean() == set()
 
 
-def test_earlier_versions_stay(repository: Repository) -> None:
+def test_earlier_object_versions_are_kept(repository: Repository) -> None:
     repository.index(1, "failed", LEFT)
     repository.clean()
     versions = repository.s3.list_object_versions(Bucket=BUCKET)["Versions"]
@@ -96,14 +96,12 @@ def test_earlier_versions_stay(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{}", b"[]", b'{"parts": [{}], "side_files": []}'])
-def test_nothing_goes_next_to_a_manifest_that_is_not_understood(
-    repository: Repository, manifest: bytes
-) -> None:
+def test_nothing_is_removed_next_to_an_unreadable_manifest(repository: Repository, manifest: bytes) -> None:
     repository.index(1, "complete", [*OWN, *LEFT], manifest)
     assert repository.clean() == set()
 
 
-def test_only_the_last_indexes_are_looked_at(repository: Repository) -> None:
+def test_only_the_latest_indexes_are_cleaned_up(repository: Repository) -> None:
     made = [repository.index(number, "complete", [*OWN, *LEFT]) for number in range(1, LAST_INDEXES + 3)]
     removed = " ".join(repository.clean())
     assert [index_id for index_id in made if index_id in removed] == made[-LAST_INDEXES:]

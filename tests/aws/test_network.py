@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.aws.account import ACCOUNT, REGION, lead_out
+from tests.aws.account import ACCOUNT, REGION, route_out
 from tidemark.aws.clients import Clients
 from tidemark.aws.network import (
     WorkerNetwork,
@@ -71,7 +71,7 @@ rules = st.builds(
 
 
 @given(st.dictionaries(names, st.lists(rules, max_size=3), max_size=3))
-def test_whatever_is_chosen_is_admitted_and_nothing_is_chosen_only_where_nobody_is(
+def test_a_chosen_group_is_admitted_and_none_is_chosen_only_if_none_is_admitted(
     table: dict[str, Any],
 ) -> None:
     groups = [group(name, *found) for name, found in table.items()]
@@ -94,7 +94,7 @@ def mounted(clients: Clients) -> tuple[Clients, FileSystem, str, str]:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
-    lead_out(clients, vpc)
+    route_out(clients, vpc)
     security_group = ec2.create_security_group(GroupName="mt", Description="mt", VpcId=vpc)["GroupId"]
     file_system = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=file_system, SubnetId=subnet, SecurityGroups=[security_group])
@@ -107,7 +107,7 @@ def choose(clients: Clients, file_system: FileSystem, **settings: Any) -> list[W
     )
 
 
-def test_the_worker_stands_in_the_mount_targets_subnet_and_group(mounted: Any) -> None:
+def test_the_worker_uses_the_mount_targets_subnet_and_group(mounted: Any) -> None:
     clients, file_system, subnet, security_group = mounted
     admit_itself(clients, security_group)
     assert choose(clients, file_system) == [
@@ -143,12 +143,12 @@ def another_mount_target(clients: Clients, file_system: FileSystem, beside: str)
     return subnet["SubnetId"], group
 
 
-def test_each_mount_target_is_a_place_with_its_own_subnet_and_group(mounted: Any) -> None:
+def test_each_mount_target_yields_a_network_with_its_own_subnet_and_group(mounted: Any) -> None:
     clients, file_system, subnet, security_group = mounted
     other_subnet, other_group = another_mount_target(clients, file_system, beside=subnet)
     admit_itself(clients, security_group)
     first = WorkerNetwork(subnets=(subnet,), security_groups=(security_group,))
-    assert choose(clients, file_system) == [first], "the other admits nobody"
+    assert choose(clients, file_system) == [first], "the other admits no group"
     admit_itself(clients, other_group)
     second = WorkerNetwork(subnets=(other_subnet,), security_groups=(other_group,))
     found = choose(clients, file_system)
@@ -159,7 +159,7 @@ def test_each_mount_target_is_a_place_with_its_own_subnet_and_group(mounted: Any
     assert {place.security_groups for place in named} == {("sg-1",)}
 
 
-def test_any_mount_target_that_admits_somebody_gives_the_groups_of_named_subnets(mounted: Any) -> None:
+def test_any_mount_target_that_admits_a_group_gives_the_groups_of_named_subnets(mounted: Any) -> None:
     clients, file_system, subnet, _ = mounted
     another_mount_target(clients, file_system, beside=subnet)
     efs = clients.of("efs", REGION)
@@ -171,7 +171,7 @@ def test_any_mount_target_that_admits_somebody_gives_the_groups_of_named_subnets
     ]
 
 
-def test_what_the_policy_names_is_taken_as_it_is(mounted: Any) -> None:
+def test_subnets_and_groups_of_the_policy_are_used_unchanged(mounted: Any) -> None:
     clients, file_system, subnet, _ = mounted
     other, _ = another_mount_target(clients, file_system, beside=subnet)
     named: dict[str, Any] = {"subnets": (other, subnet), "security_groups": ("sg-1",)}
@@ -189,7 +189,7 @@ def cut_off(clients: Clients, subnet: str) -> None:
     ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
 
 
-def test_a_subnet_that_leads_nowhere_is_left_out_and_named_where_there_is_no_other(mounted: Any) -> None:
+def test_a_subnet_without_routes_is_skipped_and_named_if_there_is_no_other(mounted: Any) -> None:
     clients, file_system, subnet, _ = mounted
     other, _ = another_mount_target(clients, file_system, beside=subnet)
     cut_off(clients, subnet)
@@ -205,13 +205,13 @@ def test_a_subnet_that_leads_nowhere_is_left_out_and_named_where_there_is_no_oth
     assert "public_address" in str(caught.value)
 
 
-def test_a_mount_target_that_admits_nobody_is_named_with_its_groups(mounted: Any) -> None:
+def test_mount_targets_that_admit_no_group_are_reported_with_their_groups(mounted: Any) -> None:
     clients, file_system, _, security_group = mounted
     with pytest.raises(WorkerNetworkNotFound, match=security_group):
         choose(clients, file_system)
 
 
-def test_a_file_system_without_mount_targets_or_none_at_all(clients: Clients) -> None:
+def test_a_file_system_without_mount_targets_and_a_missing_one_are_errors(clients: Clients) -> None:
     made = clients.of("efs", REGION).create_file_system(CreationToken="t")["FileSystemId"]
     with pytest.raises(NoMountTarget, match=made):
         choose(clients, FileSystem(ACCOUNT, REGION, made))

@@ -16,7 +16,7 @@ from tidemark.sessions.overlap import add_point, claim, complete, open_session
 from tidemark.sessions.queries import wait_for_index
 
 
-class Told:
+class FakeTags:
     def __init__(self) -> None:
         self.points: list[str] = []
 
@@ -32,35 +32,35 @@ def store() -> MemoryStore:
     for name in ("a", "b", "c"):
         open_session(store, new_session(name), START)
         claim(store, name, "index", START)
-        add_point(store, name, point(name, "backup"), Told().tag_with_index)
+        add_point(store, name, point(name, "backup"), FakeTags().tag_with_index)
     for name in ("a", "b"):
         wait_for_index(store, name, f"token-{name}")
     return store
 
 
-def test_everybody_who_waits_is_answered_although_one_no_longer_does(store: MemoryStore) -> None:
-    client, told = the_clients().of("stepfunctions", REGION), Told()
+def test_every_waiting_session_is_answered_even_if_one_token_has_expired(store: MemoryStore) -> None:
+    client, tags = the_clients().of("stepfunctions", REGION), FakeTags()
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "TaskTimedOut")
         stub.add_response("send_task_success", {})
-        notify_sessions(store, told, client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
+        notify_sessions(store, tags, client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
         stub.assert_no_pending_responses()
-    assert told.points == ["arn:a:backup", "arn:b:backup", "arn:c:backup"]
+    assert tags.points == ["arn:a:backup", "arn:b:backup", "arn:c:backup"]
 
 
-def test_a_deleted_session_does_not_keep_the_others_waiting(store: MemoryStore) -> None:
+def test_a_deleted_session_does_not_block_the_others(store: MemoryStore) -> None:
     index = complete(store, FS, "index", {}, START)
     client = the_clients().of("stepfunctions", REGION)
     with Stubber(client) as stub:
         for _ in "ab":
             stub.add_response("send_task_success", {})
-        notify_sessions(store, Told(), client, replace(index, sessions=index.sessions | {"0-gone"}))  # type: ignore[arg-type]  # stands for the tags
+        notify_sessions(store, FakeTags(), client, replace(index, sessions=index.sessions | {"0-gone"}))  # type: ignore[arg-type]  # stands for the tags
         stub.assert_no_pending_responses()
 
 
-def test_what_aws_refuses_otherwise_is_not_swallowed(store: MemoryStore) -> None:
+def test_other_errors_of_step_functions_are_raised(store: MemoryStore) -> None:
     client = the_clients().of("stepfunctions", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", "KmsThrottlingException")
         with pytest.raises(ClientError):
-            notify_sessions(store, Told(), client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags
+            notify_sessions(store, FakeTags(), client, complete(store, FS, "index", {}, START))  # type: ignore[arg-type]  # stands for the tags

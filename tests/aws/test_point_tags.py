@@ -24,7 +24,7 @@ INDEX = Index(
 )
 
 
-def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end() -> None:
+def test_a_point_whose_tags_are_missing_does_not_block_its_session() -> None:
     clients = the_clients()
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
     tags.__dict__["keys"] = SimpleNamespace(needed_by=lambda _: {1: b"k" * KEY_BYTES})
@@ -36,7 +36,7 @@ def test_a_point_whose_tags_are_gone_keeps_no_session_from_its_end() -> None:
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
 @pytest.mark.parametrize("operation", ["list_tags", "tag_resource"])
-def test_a_point_that_is_gone_or_denied_keeps_no_session_from_its_end(code: str, operation: str) -> None:
+def test_a_point_that_is_deleted_or_denied_does_not_block_its_session(code: str, operation: str) -> None:
     clients = the_clients()
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
     key = TagKey(version=1, secret=b"k" * KEY_BYTES)
@@ -56,7 +56,7 @@ def test_a_point_that_is_gone_or_denied_keeps_no_session_from_its_end(code: str,
         assert said == ""
 
 
-def test_a_new_point_names_no_index_for_the_one_that_is_made_may_fail() -> None:
+def test_a_new_point_names_no_index_because_the_current_one_may_fail() -> None:
     clients = the_clients()
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
     key = TagKey(version=1, secret=b"k" * KEY_BYTES)
@@ -69,7 +69,7 @@ def test_a_new_point_names_no_index_for_the_one_that_is_made_may_fail() -> None:
     assert opened.metadata.index is None
 
 
-def test_tags_are_read_to_the_last_page() -> None:
+def test_all_pages_of_tags_are_read() -> None:
     client = the_clients().of("backup", REGION)
     with Stubber(client) as stub:
         stub.add_response("list_tags", {"Tags": {"a": "1"}, "NextToken": "t"}, {"ResourceArn": "arn"})
@@ -77,7 +77,7 @@ def test_tags_are_read_to_the_last_page() -> None:
         assert all_tags(client, "arn") == {"a": "1", "b": "2"}
 
 
-def test_a_point_is_given_its_index_and_the_digest_of_its_manifest() -> None:
+def test_a_points_tags_receive_its_index_and_the_digest_of_the_manifest() -> None:
     clients = the_clients()
     tags = PointTags(clients=clients, deployment="tidemark", region=REGION, repository="s3://b", kms_key="k")
     key = TagKey(version=1, secret=b"k" * KEY_BYTES)

@@ -22,7 +22,7 @@ from tidemark.policy.policy import CopyTarget
 from tidemark.sessions.session import FileSystem
 
 
-def test_a_file_system_must_be_well_formed_named_and_there(clients: Clients) -> None:
+def test_a_file_system_must_be_well_formed_and_named_and_must_exist(clients: Clients) -> None:
     named = "fs-0123456789abcdef0"
     with pytest.raises(MalformedFileSystemId):
         check_file_system(clients, NIGHTLY, FileSystem(ACCOUNT, REGION, "fs-XYZ"))
@@ -40,7 +40,7 @@ def test_only_a_policy_that_indexes_needs_a_mount_target(clients: Clients) -> No
     check_file_system(clients, replace(policy, index=False), FileSystem(ACCOUNT, REGION, made))
 
 
-def test_every_vault_of_this_account_must_be_there(clients: Clients) -> None:
+def test_every_vault_of_this_account_must_exist(clients: Clients) -> None:
     with pytest.raises(VaultNotFound, match=REGION):
         check_vaults(clients, NIGHTLY)
     clients.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
@@ -52,7 +52,7 @@ def test_every_vault_of_this_account_must_be_there(clients: Clients) -> None:
     check_vaults(clients, replace(NIGHTLY, copies=(elsewhere,)))
 
 
-def test_a_vault_that_aws_keeps_to_itself_may_be_missing_or_forbidden() -> None:
+def test_a_vault_that_cannot_be_described_may_be_missing_or_denied() -> None:
     client = the_clients().of("backup", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("describe_backup_vault", "AccessDeniedException", "Insufficient privileges")
@@ -77,7 +77,7 @@ def test_aws_backup_must_be_opted_in_for_efs_in_every_region(opted_out: str) -> 
     )
 
 
-def test_a_locked_vault_is_found_before_its_job_fails() -> None:
+def test_a_vault_lock_is_checked_before_a_job_is_started() -> None:
     clients = the_clients()
     with Stubber(clients.of("backup", REGION)) as home, Stubber(clients.of("backup", COPY_REGION)) as away:
         home.add_response("describe_backup_vault", {"BackupVaultName": "tidemark"})

@@ -1,4 +1,4 @@
-"""What a subnet reaches, by routes and endpoints as EC2 describes them."""
+"""The services that a subnet reaches, by routes and endpoints as EC2 describes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def missing(
     main: bool = False,
     owner: str = ACCOUNT,
 ) -> set[str]:
-    """Return what a subnet lacks whose route table has these routes, or whose VPC's main one has them."""
+    """Return the services that a subnet with these routes, in its own or the main table, cannot reach."""
     client = the_clients().of("ec2", REGION)
     ours = {"Main": True} if main else {"SubnetId": "subnet-1"}
     others = {"SubnetId": "subnet-2"} if main else {"Main": True}  # its VPC's main one does not count then
@@ -87,7 +87,7 @@ INTERFACES = [endpoint(service) for service in ("ecr.api", "ecr.dkr", "logs", "s
     ],
 )
 @pytest.mark.parametrize("main", [True, False])
-def test_a_way_into_another_network_may_lead_anywhere(route: dict[str, Any], main: bool) -> None:
+def test_a_route_into_another_network_may_reach_every_service(route: dict[str, Any], main: bool) -> None:
     assert missing(route, main=main) == set()
 
 
@@ -103,7 +103,7 @@ def test_a_way_into_another_network_may_lead_anywhere(route: dict[str, Any], mai
     ],
 )
 @pytest.mark.parametrize("main", [True, False])
-def test_what_leads_nowhere_misses_every_service(routes: list[dict[str, Any]], main: bool) -> None:
+def test_a_subnet_without_such_a_route_reaches_no_service(routes: list[dict[str, Any]], main: bool) -> None:
     assert missing(*routes, main=main) == EVERYTHING
 
 
@@ -113,11 +113,11 @@ def test_an_internet_gateway_needs_a_public_address() -> None:
     assert missing(public_address=True) == EVERYTHING
 
 
-def test_of_a_subnet_that_another_account_shares_nothing_is_said() -> None:
+def test_a_subnet_shared_by_another_account_is_not_judged() -> None:
     assert missing(owner="210987654321") == set()
 
 
-def test_endpoints_for_all_services_are_enough_and_each_is_missed() -> None:
+def test_endpoints_for_all_services_suffice_and_each_missing_one_is_reported() -> None:
     everything = [*INTERFACES, s3_gateway()]
     assert missing(endpoints=everything) == set()
     assert missing(endpoints=[*INTERFACES, endpoint("s3")]) == set()
@@ -138,6 +138,8 @@ def test_endpoints_for_all_services_are_enough_and_each_is_missed() -> None:
         (endpoint("s3", DnsOptions={"PrivateDnsOnlyForInboundResolverEndpoint": True}), "s3"),
     ],
 )
-def test_an_endpoint_that_the_subnet_cannot_use_is_none(unusable: dict[str, Any], lacking: str) -> None:
+def test_an_endpoint_that_the_subnet_cannot_use_does_not_count(
+    unusable: dict[str, Any], lacking: str
+) -> None:
     others = [one for one in [*INTERFACES, s3_gateway()] if not one["ServiceName"].endswith(f".{lacking}")]
     assert missing(endpoints=[*others, unusable]) == {SERVICES[lacking]}

@@ -1,4 +1,4 @@
-"""The tables in DynamoDB behave as the store in memory that the overlap rule is tested on."""
+"""The tables in DynamoDB behave like the store in memory on which the overlap rule is tested."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from moto import mock_aws
 from tests.aws.account import REGION, create_tables, records_of, the_clients
 from tests.sessions import examples
 from tests.sessions.memory_store import MemoryStore, item_key
+from tests.sessions.restore_examples import restore_sessions
 from tests.sessions.world import FS, new_session
 from tidemark.aws.records import Records
 from tidemark.errors import AwsThrottled
 from tidemark.sessions.indexing import LEASE_MARK, Lease
-from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RUNNING, SESSIONS, TABLES
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.schema import BY_FILE_SYSTEM, INDEXES, LEASES, RESTORES, RUNNING, SESSIONS, TABLES
 from tidemark.sessions.session import RUNNING_MARK, Session
 from tidemark.sessions.transactions import (
     ConditionNotMet,
@@ -32,7 +34,7 @@ from tidemark.sessions.transactions import (
     equal,
 )
 
-# Few keys and values, so that what is written is met again. `size` and `status` are reserved in DynamoDB.
+# Few keys and values, so that writes meet existing items. `size` and `status` are reserved in DynamoDB.
 SESSION_KEYS: list[Key] = [{"session_id": "a"}, {"session_id": "b"}]
 INDEX_KEYS: list[Key] = [{"file_system": "1/r/fs", "record": record} for record in ("lease", "index#x")]
 attributes = st.sampled_from(["size", "status", "x-y"])
@@ -80,7 +82,7 @@ def a_write(draw: st.DrawFn) -> Write:
                     st.sampled_from([("points", "arn:1"), ("points", "arn:2")]), values, max_size=1
                 )
             )
-            # An entry of a map needs the map: what `update_session` makes sure of by its condition.
+            # An entry of a map needs the map: which `update_session` ensures by its condition.
             exists = (equal("points", {}),) if entry else ()
             return Update(
                 table=table,
@@ -137,9 +139,9 @@ def test_the_same_transactions_leave_the_same_items(dynamo: Records, history: li
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(record=examples.records)
-def test_every_record_comes_back_as_it_was(dynamo: Records, record: object) -> None:
-    table = SESSIONS if isinstance(record, Session) else INDEXES
+@given(record=examples.records | restore_sessions)
+def test_every_record_is_read_back_unchanged(dynamo: Records, record: object) -> None:
+    table = {Session: SESSIONS, RestoreSession: RESTORES}.get(type(record), INDEXES)  # type: ignore[call-overload]  # any class
     item = record.to_item()  # type: ignore[attr-defined]  # each of the four has it
     dynamo.transact(Put(table=table, item=item))
     names = [table.partition_key] + ([table.sort_key] if table.sort_key else [])
@@ -167,7 +169,7 @@ def test_both_stores_list_a_partition_in_the_same_order(dynamo: Records, *, newe
 
 
 @given(examples.leases)
-def test_only_what_carries_the_mark_is_in_the_list_of_leases(lease: Lease) -> None:
+def test_only_items_with_the_index_attribute_are_listed_as_leases(lease: Lease) -> None:
     store = MemoryStore()
     store.transact(Put(table=INDEXES, item=lease.to_item()))
     assert [item["index_id"] for item in store.query(INDEXES, LEASES, LEASE_MARK)] == [lease.index_id]
@@ -176,7 +178,7 @@ def test_only_what_carries_the_mark_is_in_the_list_of_leases(lease: Lease) -> No
 def test_every_key_of_every_secondary_index_is_written_by_some_record() -> None:
     written = {
         name
-        for strategy in (examples.sessions, examples.leases, examples.associations)
+        for strategy in (examples.sessions, examples.leases, examples.associations, restore_sessions)
         for name in _attributes(strategy)
     }
     for table in TABLES:
@@ -205,7 +207,7 @@ def _attributes(strategy: st.SearchStrategy[object]) -> set[str]:
         ("ItemCollectionSizeLimitExceeded", ClientError),
     ],
 )
-def test_a_conflict_counts_as_a_condition_that_does_not_hold(code: str, expected: type[Exception]) -> None:
+def test_a_transaction_conflict_counts_as_a_failed_condition(code: str, expected: type[Exception]) -> None:
     client = the_clients().of("dynamodb", REGION)
     with Stubber(client) as stub:
         stub.add_client_error(
@@ -217,7 +219,7 @@ def test_a_conflict_counts_as_a_condition_that_does_not_hold(code: str, expected
             Records(client, lambda table: table.suffix).transact(Delete(table=SESSIONS, key=SESSION_KEYS[0]))
 
 
-def test_any_other_refusal_is_not_a_condition() -> None:
+def test_any_other_error_is_not_a_failed_condition() -> None:
     client = the_clients().of("dynamodb", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("transact_write_items", "ValidationException")

@@ -1,4 +1,4 @@
-"""The recovery points of a file system, with AWS Backup's answers by botocore's own shapes."""
+"""The recovery points of a file system, with AWS Backup's responses in botocore's own shapes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def listing_of(clients):
     )
 
 
-def test_points_of_every_region_come_newest_first_and_copies_after_their_originals(stubs):
+def test_points_of_all_regions_are_listed_newest_first_and_copies_after_their_sources(stubs):
     clients, stubs = stubs
     lifecycle = {"CalculatedLifecycle": {"DeleteAt": LATE}, "BackupSizeInBytes": 7}
     listed(stubs[HOME], "tidemark", [point(1, HOME, EARLY)], [point(2, HOME, LATE, **lifecycle)])
@@ -86,7 +86,7 @@ def test_points_of_every_region_come_newest_first_and_copies_after_their_origina
     assert not found[0].tags.ours
 
 
-def test_tags_are_read_to_their_last_page(stubs):
+def test_all_pages_of_a_points_tags_are_read(stubs):
     clients, stubs = stubs
     listed(stubs[HOME], "tidemark", [point(1, HOME, LATE)])
     listed(stubs[AWAY], "copies", [])
@@ -105,7 +105,7 @@ def test_a_point_deleted_meanwhile_has_no_tags(stubs):
     assert not found.tags.ours
 
 
-def test_a_copy_in_the_same_region_is_told_by_its_source(stubs):
+def test_a_copy_in_the_same_region_is_identified_by_its_source(stubs):
     clients, stubs = stubs
     source = f"arn:aws:backup:{HOME}:123456789012:backup-vault:first"
     listed(stubs[HOME], "tidemark", [point(1, HOME, LATE, SourceBackupVaultArn=source)])

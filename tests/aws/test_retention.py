@@ -1,4 +1,4 @@
-"""What is asked for and what AWS Backup says that it will do, with its answers by botocore's own shapes."""
+"""The requested retention and the one that AWS Backup reports, with responses in botocore's own shapes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COPY = replace(BACKUP, kind="copy", region=COPY_REGION, vault="copies")
 
 
 def issues(point: Point, keep_days: int | None, **lifecycle: datetime) -> str:
-    """Return what a point has to report when AWS Backup describes it so."""
+    """Return the issues of a point when AWS Backup describes it with these members."""
     client = the_clients().of("backup", point.region)
     answer: dict[str, Any] = {"CreationDate": CREATED, "CalculatedLifecycle": lifecycle}
     expected = {"BackupVaultName": point.vault, "RecoveryPointArn": point.recovery_point_arn}
@@ -53,13 +53,13 @@ def after(days: int) -> datetime:
         ("copy", None, {"DeleteAfterDays": 36_500}),
     ],
 )
-def test_forever_is_no_lifecycle_of_a_backup_and_a_century_of_a_copy(
+def test_forever_is_no_lifecycle_for_a_backup_and_a_century_for_a_copy(
     kind: Any, keep_days: int | None, asked: Any
 ) -> None:
     assert lifecycle(kind, keep_days) == asked
 
 
-def test_a_point_that_is_kept_as_asked_has_no_issue() -> None:
+def test_a_point_with_the_requested_retention_has_no_issue() -> None:
     assert issues(BACKUP, 35, DeleteAt=after(35)) == ""
     assert issues(BACKUP, None) == ""
     assert issues(COPY, 90, DeleteAt=after(90)) == ""
@@ -67,7 +67,7 @@ def test_a_point_that_is_kept_as_asked_has_no_issue() -> None:
     assert issues(COPY, None) == ""
 
 
-def test_a_copy_that_was_to_be_kept_forever_and_expires_with_its_source_says_so_with_the_way_out() -> None:
+def test_a_copy_with_retention_forever_that_expires_with_its_source_is_reported_with_the_fix() -> None:
     said = issues(COPY, None, DeleteAt=after(35))
     named = f"--backup-vault-name copies --recovery-point-arn {COPY.recovery_point_arn}"
     for words in (
@@ -92,12 +92,12 @@ def test_any_difference_of_more_than_a_day_is_reported(
     assert (said == "") == (same or near)
 
 
-def test_cold_storage_that_the_policy_does_not_ask_for_is_reported() -> None:
+def test_cold_storage_that_the_policy_does_not_request_is_reported() -> None:
     said = issues(BACKUP, 200, DeleteAt=after(200), MoveToColdStorageAt=after(30))
     assert f"cold storage on {after(30):%Y-%m-%d}" in said
 
 
-def test_what_the_job_said_is_kept() -> None:
+def test_issues_reported_by_the_job_are_kept() -> None:
     assert issues(replace(BACKUP, issues="PARTIAL: words"), 7, DeleteAt=after(8 * 7)).startswith(
         "PARTIAL: words; AWS Backup deletes it on"
     )
@@ -114,7 +114,7 @@ def test_what_the_job_said_is_kept() -> None:
         ("InternalFailure", ["could not be checked", "look with"]),
     ],
 )
-def test_a_point_that_cannot_be_looked_at_is_a_point_with_both_causes_named(
+def test_a_point_that_cannot_be_described_is_recorded_with_both_possible_causes(
     code: str, words: list[str]
 ) -> None:
     client = the_clients().of("backup", COPY.region)
@@ -126,7 +126,7 @@ def test_a_point_that_cannot_be_looked_at_is_a_point_with_both_causes_named(
         assert word in point.issues
 
 
-def test_nothing_is_asked_about_a_job_whose_retention_is_not_recorded() -> None:
+def test_a_job_without_recorded_retention_is_not_checked() -> None:
     client = the_clients().of("backup", REGION)
     with Stubber(client):
         assert with_retention_checked(client, BACKUP, UNKNOWN_DAYS) == BACKUP
@@ -136,7 +136,7 @@ limits = st.none() | st.integers(1, 36_500)
 
 
 @given(limits, limits, limits, st.sampled_from(["backup", "copy"]))
-def test_a_lock_refuses_what_lies_outside_of_it(
+def test_a_lock_refuses_retentions_outside_its_limits(
     least: int | None, most: int | None, keep_days: int | None, kind: Any
 ) -> None:
     vault: Any = {"BackupVaultName": "v", "MinRetentionDays": least, "MaxRetentionDays": most}

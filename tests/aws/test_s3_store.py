@@ -1,4 +1,4 @@
-"""What S3 refuses, in the store's words."""
+"""Refusals of S3, as the store reports them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidemark.index.storage.object_store import ObjectMissing
     ("listed", "expected"),
     [([], ObjectMissing), ([{"Key": "p/key-2"}], ObjectMissing), ([{"Key": "p/key"}], AccessDenied)],
 )
-def test_a_refusal_of_what_is_not_there_is_no_refusal(
+def test_access_denied_counts_as_missing_only_if_the_key_is_not_listed(
     listed: list[dict[str, str]], expected: type[Exception]
 ) -> None:
     client = the_clients().of("s3", REGION)
@@ -26,7 +26,7 @@ def test_a_refusal_of_what_is_not_there_is_no_refusal(
             S3Store(client, "bucket", "p").get("key")
 
 
-def test_a_refusal_by_a_role_that_lists_nothing_stays_one() -> None:
+def test_access_denied_for_a_role_that_cannot_list_is_raised() -> None:
     client = the_clients().of("s3", REGION)
     with Stubber(client) as stub:
         stub.add_client_error("get_object", "AccessDenied", "Access Denied", 403)

@@ -1,4 +1,4 @@
-"""From the words of ECS and EC2 to the error of the session."""
+"""From the reasons of ECS and EC2 to the error of the session."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_worker_that_ends_with_code_0_has_no_error() -> None:
     assert error_of("EssentialContainerExited", EXITED, {"exitCode": 0}) is None
 
 
-def test_an_event_without_any_optional_member_is_an_error_in_words() -> None:
+def test_an_event_without_optional_members_gives_a_readable_error() -> None:
     assert "no reason given" in str(task_error("index-1", {"taskArn": "arn:task"}))
 
 
@@ -111,7 +111,7 @@ def test_ec2s_reason_is_named(code: str, message: str, error: type[TidemarkError
     assert str(found).count(code) <= 1 or not code, "the code once, although the message repeats it"
 
 
-def test_what_would_end_the_same_way_again_is_not_retried_and_the_rest_is() -> None:
+def test_only_causes_that_another_attempt_may_not_meet_are_retried() -> None:
     retries = json.loads(MACHINE.read_text())["States"]["Launch worker"]["Retry"]
     retried = {name for retry in retries for name in retry["ErrorEquals"]}
     assert {"WorkerStopped", "WorkerNotLaunched"} <= retried

@@ -28,7 +28,7 @@ def keys(request, monkeypatch):
         yield TagKeys(s3=s3, kms=kms, repository=request.param, kms_key=arn, deployment="tidemark")
 
 
-def test_the_first_use_makes_the_first_key_and_everybody_gets_the_same(keys):
+def test_the_first_use_creates_the_first_key_and_all_later_uses_return_it(keys):
     assert keys.needed_by(named(1)) == {}
     first = keys.current()
     assert first.version == 1
@@ -37,7 +37,7 @@ def test_the_first_use_makes_the_first_key_and_everybody_gets_the_same(keys):
     assert keys.needed_by(named(1)) == {1: first.secret}
 
 
-def test_two_first_users_agree_when_both_find_no_key(keys):
+def test_two_concurrent_first_uses_return_the_same_key(keys):
     winner = keys.current()
     loser = keys._make(1)  # has listed before the winner wrote
     assert loser == winner
@@ -52,13 +52,13 @@ def refuse(keys, operation):
     keys.s3.meta.events.register_first(f"before-call.s3.{operation}", refused)
 
 
-def test_a_key_that_may_not_be_written_is_not_taken_for_one_that_is_there(keys):
+def test_a_denied_write_of_a_key_is_not_treated_as_an_existing_key(keys):
     refuse(keys, "PutObject")
     with pytest.raises(ClientError, match="AccessDenied"):
         keys.current()
 
 
-def test_a_key_that_may_not_be_read_is_no_missing_key(keys):
+def test_a_denied_read_of_a_key_is_not_treated_as_a_missing_key(keys):
     """S3 answers AccessDenied for both where ListBucket is limited to a prefix."""
     keys.current()
     refuse(keys, "GetObject")
@@ -67,7 +67,7 @@ def test_a_key_that_may_not_be_read_is_no_missing_key(keys):
         keys.needed_by(named(1))
 
 
-def test_after_a_rotation_the_newest_seals_and_all_open(keys):
+def test_after_a_rotation_the_newest_key_encrypts_and_all_keys_decrypt(keys):
     first = keys.current()
     for _ in range(9):
         newest = keys.rotate()
@@ -78,7 +78,7 @@ def test_after_a_rotation_the_newest_seals_and_all_open(keys):
     assert keys.needed_by(named(1, 11)) == {1: first.secret}
 
 
-def test_the_data_key_is_not_in_the_repository_in_plain(keys):
+def test_the_repository_does_not_contain_the_plain_data_key(keys):
     secret = keys.current().secret
     body = stored(keys, 1)
     assert secret not in body
@@ -89,7 +89,7 @@ def test_the_data_key_is_not_in_the_repository_in_plain(keys):
     }
 
 
-def test_a_key_put_in_the_place_of_another_version_is_refused(keys):
+def test_a_key_stored_under_another_version_is_refused(keys):
     keys.current()
     keys.rotate()
     store(keys, 2, stored(keys, 1))
@@ -97,14 +97,14 @@ def test_a_key_put_in_the_place_of_another_version_is_refused(keys):
         keys.current()
 
 
-def test_a_key_that_is_not_json_is_named_with_the_way_out(keys):
+def test_a_key_that_is_not_json_is_reported_with_the_fix(keys):
     keys.current()
     store(keys, 1, b"{")
     with pytest.raises(TagKeyDamaged, match=r"tag-keys/1\.json.*restore"):
         keys.needed_by(named(1))
 
 
-def test_a_damaged_key_keeps_no_other_from_opening(keys):
+def test_a_damaged_key_does_not_block_the_others(keys):
     keys.current()
     newest = keys.rotate()
     store(keys, 1, b"{")
@@ -113,7 +113,7 @@ def test_a_damaged_key_keeps_no_other_from_opening(keys):
 
 
 @pytest.mark.parametrize("deleted", [1, 2])
-def test_a_deleted_key_is_not_made_again(keys, deleted):
+def test_a_deleted_key_is_not_created_again(keys, deleted):
     for _ in range(deleted):
         made = keys.rotate()
     keys.s3.delete_object(Bucket="repository", Key=keys._key(deleted))
@@ -127,7 +127,7 @@ def test_a_deleted_key_is_not_made_again(keys, deleted):
     assert keys.current() == made
 
 
-def test_an_older_key_that_was_deleted_keeps_nobody_from_sealing(keys):
+def test_a_deleted_older_key_does_not_block_encryption(keys):
     keys.current()
     newest = keys.rotate()
     keys.s3.delete_object(Bucket="repository", Key=keys._key(1))
@@ -135,14 +135,14 @@ def test_an_older_key_that_was_deleted_keeps_nobody_from_sealing(keys):
     assert keys.needed_by(named(1)) == {}
 
 
-def test_a_key_that_is_gone_with_all_its_versions_is_not_made_again_where_there_were_sessions(keys):
+def test_a_key_deleted_with_all_versions_is_not_created_again_after_a_session(keys):
     with pytest.raises(TagKeyDamaged, match=r"tag-keys/1\.json is missing.*tag-key rotate"):
         keys.current(lambda: True)
     keys.rotate()
     assert keys.current(lambda: True).version == 1
 
 
-def test_a_history_that_was_made_meanwhile_has_made_the_key_as_well(keys):
+def test_a_key_that_another_session_created_meanwhile_is_used(keys):
     def made_meanwhile() -> bool:
         keys.rotate()
         return True
@@ -150,7 +150,7 @@ def test_a_history_that_was_made_meanwhile_has_made_the_key_as_well(keys):
     assert keys.current(made_meanwhile).version == 1
 
 
-def test_other_files_beside_the_keys_are_ignored(keys):
+def test_other_files_next_to_the_keys_are_ignored(keys):
     store(keys, "README", b"")
     store(keys, "01", b"")
     assert keys.current().version == 1

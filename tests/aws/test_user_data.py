@@ -43,7 +43,7 @@ def commands(tmp_path: Path) -> Path:
 
 
 def run(commands: Path, fails: str = "nothing") -> tuple[int, list[str]]:
-    """Run the script with one command failing; return its exit code and what it called."""
+    """Run the script with one command failing; return its exit code and the commands that it called."""
     calls = commands / "calls"
     calls.touch()
     script = user_data(SETTINGS, environment(commands / "root"))
@@ -69,7 +69,7 @@ def test_the_worker_runs_and_the_instance_ends(commands: Path) -> None:
 
 
 @pytest.mark.parametrize("fails", ["dnf", "systemctl", "mount", "docker login", "docker pull"])
-def test_a_worker_that_cannot_start_is_answered_for_and_the_instance_ends(commands: Path, fails: str) -> None:
+def test_a_worker_that_cannot_start_is_reported_and_the_instance_ends(commands: Path, fails: str) -> None:
     code, calls = run(commands, fails)
     assert code != 0
     (answer,) = [call for call in calls if "send-task-failure" in call]
@@ -87,10 +87,10 @@ def test_a_worker_that_cannot_start_is_answered_for_and_the_instance_ends(comman
         (143, "WorkerStopped", "signal 15"),
     ],
 )
-def test_a_worker_that_may_not_have_answered_is_answered_for_and_the_instance_ends(
+def test_a_worker_that_may_have_sent_no_result_is_reported_and_the_instance_ends(
     commands: Path, ended: int, error: str, words: str
 ) -> None:
-    """After an answer of the worker's own, the token is refused, which stops nothing."""
+    """If the worker has sent a result, Step Functions refuses the token, which stops nothing."""
     docker = f'#!/bin/bash\necho "docker $*" >> "$CALLS"\n[ "$1" != run ] || exit {ended}\n'
     (commands / "docker").write_text(docker)
     code, calls = run(commands, "aws stepfunctions send-task-failure")
@@ -101,14 +101,14 @@ def test_a_worker_that_may_not_have_answered_is_answered_for_and_the_instance_en
     assert calls[-1] == "shutdown -h now"
 
 
-def test_the_instance_ends_although_nobody_takes_the_answer(commands: Path) -> None:
+def test_the_instance_ends_even_if_the_report_is_refused(commands: Path) -> None:
     (commands / "mount").write_text("#!/bin/bash\nexit 1\n")
     (commands / "aws").write_text(f'#!/bin/bash\necho "aws" >> "{commands}/calls"; exit 1\n')
     _, calls = run(commands)
     assert calls[-1] == "shutdown -h now"
 
 
-def test_names_are_never_more_than_text_to_the_shell(commands: Path, tmp_path: Path) -> None:
+def test_the_shell_never_interprets_names(commands: Path, tmp_path: Path) -> None:
     evil = f"$(touch {tmp_path}/pwned)`touch {tmp_path}/pwned`;touch {tmp_path}/pwned '\""
     settings = replace(SETTINGS, worker_image=evil, worker_log_group=evil, region=evil)
     script = user_data(settings, replace(environment(tmp_path / "root"), index_id=evil, task_token=evil))
@@ -120,7 +120,7 @@ def test_names_are_never_more_than_text_to_the_shell(commands: Path, tmp_path: P
     assert not (tmp_path / "pwned").exists()
 
 
-def test_the_script_is_sound_to_whoever_checks_scripts(tmp_path: Path) -> None:
+def test_bash_and_shellcheck_find_no_error_in_the_script(tmp_path: Path) -> None:
     script = tmp_path / "user-data.sh"
     script.write_text(user_data(SETTINGS, environment(Path("/mnt/efs"))))
     subprocess.run(["bash", "-n", str(script)], check=True)

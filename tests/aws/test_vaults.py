@@ -9,10 +9,10 @@ from tidemark.errors import AccessDenied, VaultNotFound
 
 def answer(code: str, operation: str = "DescribeBackupVault") -> ClientError:
     error = {"Error": {"Code": code, "Message": "Insufficient privileges"}}
-    return ClientError(error, operation)  # type: ignore[arg-type]  # the rest of an answer does not matter
+    return ClientError(error, operation)  # type: ignore[arg-type]  # the other members do not matter
 
 
-def test_a_vault_is_missing_or_may_be() -> None:
+def test_a_vault_is_missing_or_possibly_missing() -> None:
     assert isinstance(vault_error(answer("ResourceNotFoundException"), "v", "r"), VaultNotFound)
     denied = vault_error(answer("AccessDeniedException"), "v", "r")
     assert isinstance(denied, AccessDenied)
@@ -24,7 +24,7 @@ def test_a_vault_is_missing_or_may_be() -> None:
 @pytest.mark.parametrize(
     ("code", "error"), [("ResourceNotFoundException", VaultNotFound), ("AccessDeniedException", AccessDenied)]
 )
-def test_a_copy_needs_a_point_and_a_vault_and_either_may_be_missing(
+def test_a_refused_copy_names_the_point_and_the_vault_as_possibly_missing(
     code: str, error: type[Exception]
 ) -> None:
     found = copy_error(answer(code, "StartCopyJob"), vault="copies in r", source="point in vault main")
@@ -33,5 +33,5 @@ def test_a_copy_needs_a_point_and_a_vault_and_either_may_be_missing(
         assert words in str(found)
 
 
-def test_other_errors_of_a_copy_pass() -> None:
+def test_other_errors_of_a_copy_are_not_translated() -> None:
     assert copy_error(answer("LimitExceededException", "StartCopyJob"), vault="v", source="p") is None

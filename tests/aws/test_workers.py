@@ -1,4 +1,4 @@
-"""Workers on moto: launched, found again by their index, removed, and nothing of anybody else's."""
+"""Workers on moto: launched, found by their index and removed, without touching other resources."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_task_is_found_by_its_index_and_removed(
     assert remove_workers(clients, settings, INDEX, "over") == []
 
 
-def test_tasks_are_asked_for_by_their_index_and_nothing_else(settings: LambdaSettings) -> None:
+def test_tasks_are_listed_by_their_index_only(settings: LambdaSettings) -> None:
     clients = the_clients()
     asked: list[dict[str, Any]] = []
     clients.of("ecs", REGION).meta.events.register(
@@ -122,12 +122,12 @@ def test_an_instance_is_found_by_its_index_and_terminated(
     launched = ec2.run_instances(
         ImageId=IMAGE, MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )
-    ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)  # somebody else's
+    ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)  # another deployment's
     instance = launched["Instances"][0]["InstanceId"]
     assert [(worker.kind, worker.run_id) for worker in find_workers(clients, settings)] == [("ec2", INDEX)]
     assert list(find_workers(clients, settings, "another")) == []
     ec2.stop_instances(InstanceIds=[instance])
-    assert remove_workers(clients, settings, INDEX, "over") == [instance], "somebody has stopped it"
+    assert remove_workers(clients, settings, INDEX, "over") == [instance], "another program has stopped it"
     assert list(find_workers(clients, settings)) == []
 
 
@@ -158,7 +158,7 @@ ECS_REQUEST: WorkerRequest = {**EC2_REQUEST, "kind": "fargate"}
 
 
 def launched(request: WorkerRequest, *answers: Any) -> tuple[str | WorkerNotLaunched, list[dict[str, Any]]]:
-    """Launch where ECS or EC2 answers so, call by call; return what came of it, and what was asked."""
+    """Launch with these responses of ECS or EC2, in order; return the result or error, and the requests."""
     clients = the_clients()
     service: Any = "ecs" if request["kind"] == "fargate" else "ec2"
     operation = "run_task" if service == "ecs" else "run_instances"
@@ -186,7 +186,7 @@ def failed(reason: str, detail: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("full", [failed(FULL), ("ClientException", FULL)])
-def test_where_fargate_has_no_room_the_next_zone_is_tried_with_its_own_subnet_and_group(full: Any) -> None:
+def test_without_fargate_capacity_the_next_zone_is_tried_with_its_own_subnet_and_group(full: Any) -> None:
     found, asked = launched(ECS_REQUEST, full, {"tasks": [{"taskArn": "arn:task"}], "failures": []})
     assert found == "arn:task"
     places = [each["networkConfiguration"]["awsvpcConfiguration"] for each in asked]
@@ -199,7 +199,7 @@ def test_where_fargate_has_no_room_the_next_zone_is_tried_with_its_own_subnet_an
     assert len({each["clientToken"] for each in asked}) == 2
 
 
-def test_a_worker_gets_a_public_address_where_its_policy_wants_one() -> None:
+def test_a_worker_gets_a_public_address_if_its_policy_requests_one() -> None:
     task: Any = {**ECS_REQUEST, "public_address": True}
     _, (asked,) = launched(task, {"tasks": [{"taskArn": "arn:task"}], "failures": []})
     assert asked["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "ENABLED"
@@ -209,7 +209,7 @@ def test_a_worker_gets_a_public_address_where_its_policy_wants_one() -> None:
 
 
 @pytest.mark.parametrize("code", ["InsufficientInstanceCapacity", "InsufficientFreeAddressesInSubnet"])
-def test_where_ec2_has_no_room_the_next_zone_is_tried(code: str) -> None:
+def test_without_ec2_capacity_the_next_zone_is_tried(code: str) -> None:
     found, asked = launched(EC2_REQUEST, (code, "none left"), {"Instances": [{"InstanceId": "i-1"}]})
     assert found == "i-1"
     assert [each["NetworkInterfaces"][0]["SubnetId"] for each in asked] == ["subnet-1", "subnet-2"]
@@ -217,7 +217,7 @@ def test_where_ec2_has_no_room_the_next_zone_is_tried(code: str) -> None:
     assert len({each["ClientToken"] for each in asked}) == 2
 
 
-def test_no_room_anywhere_names_every_place() -> None:
+def test_missing_capacity_in_all_zones_is_reported_with_every_subnet() -> None:
     found, asked = launched(ECS_REQUEST, failed(FULL), failed(FULL))
     assert isinstance(found, WorkerNotLaunched)
     assert "in subnet-1: Capacity is unavailable" in str(found)
@@ -233,28 +233,26 @@ def test_no_room_anywhere_names_every_place() -> None:
         ({"tasks": [], "failures": []}, "no reason given"),
     ],
 )
-def test_ecs_refusing_is_told_in_its_own_words_and_elsewhere_it_would_be_the_same(
-    answer: Any, words: str
-) -> None:
+def test_a_refusal_by_ecs_is_quoted_and_no_other_zone_is_tried(answer: Any, words: str) -> None:
     found, asked = launched(ECS_REQUEST, answer)
     assert isinstance(found, WorkerNotLaunched)
     assert words in str(found)
     assert len(asked) == 1
 
 
-def test_a_full_account_is_told_and_elsewhere_it_would_be_full_too() -> None:
+def test_an_exhausted_account_quota_is_reported_and_no_other_zone_is_tried() -> None:
     found, asked = launched(EC2_REQUEST, ("VcpuLimitExceeded", "none left"))
     assert isinstance(found, WorkerNotLaunched)
     assert "none left" in str(found)
     assert len(asked) == 1
 
 
-def test_what_no_waiting_cures_is_not_tried_again() -> None:
+def test_a_permanent_launch_error_is_not_retried() -> None:
     with pytest.raises(ClientError, match=r"InvalidSubnetID\.NotFound"):
         launched(EC2_REQUEST, ("InvalidSubnetID.NotFound", "no such subnet"))
 
 
-def test_what_an_older_version_prepared_is_launched_where_it_said() -> None:
+def test_a_launch_prepared_by_an_older_version_uses_its_network() -> None:
     older: WorkerRequest = {
         "kind": "ec2",
         "task_definition": "",
@@ -285,7 +283,7 @@ WHATEVER = dict.fromkeys(
 )
 
 
-def test_an_instance_demands_imdsv2_has_no_public_address_and_ends_itself() -> None:
+def test_an_instance_requires_imdsv2_has_no_public_address_and_terminates_itself() -> None:
     client = the_clients().of("ec2", REGION)
     asked: dict[str, Any] = {}
     client.meta.events.register(

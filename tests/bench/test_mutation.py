@@ -1,4 +1,4 @@
-"""The mutator changes what it says, and a mutant is judged by tests that see it."""
+"""The mutator makes the changes that it describes, and tests that run the mutated code judge a mutant."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def changed(body: str, operator: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("operator", "body", "expected"), CHANGES)
-def test_an_operator_changes_what_its_description_says(operator: str, body: str, expected: set[str]) -> None:
+def test_an_operator_makes_the_change_that_it_describes(operator: str, body: str, expected: set[str]) -> None:
     assert changed(body, operator) == expected
 
 
@@ -76,7 +76,7 @@ def test_an_operator_changes_what_its_description_says(operator: str, body: str,
     "left_alone",
     ["logger.info('x', extra=x)", "import os", "'words'", "a: Literal['x']", "raise_later: int"],
 )
-def test_what_no_test_has_to_repeat_is_left_alone(left_alone: str) -> None:
+def test_code_without_behaviour_is_not_mutated(left_alone: str) -> None:
     assert mutants_of("file.py", f"def function(x):\n    {left_alone}\n".encode()) == []
 
 
@@ -166,7 +166,7 @@ def test_a_mutant_is_judged_by_the_chosen_tests_here_and_in_processes_that_they_
     assert copy.run([LOW, NOT_LOW, COUNT], 60)["code"] == 0, "the file is as it was"
 
 
-def test_what_does_not_end_is_noticed(copy: Copy) -> None:
+def test_a_mutant_that_does_not_end_is_detected(copy: Copy) -> None:
     assert copy.judge(mutant("drop", "numbers.pop() -> pass"), [COUNT], 5)["code"] is None
     assert copy.run([LOW, NOT_LOW, COUNT], 60)["code"] == 0
 

@@ -1,4 +1,4 @@
-"""A deployment on moto, as far as the reading commands and the checks before a run need one."""
+"""A deployment on moto, with the resources that the reading commands and the checks before a run use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Result:
 
 @pytest.fixture
 def tidemark(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Run one command and return what it printed."""
+    """Run one command and return its output."""
 
     def run(*arguments: str) -> Result:
         capfd.readouterr()
@@ -70,7 +70,7 @@ class Deployment:
     resources: Resources
     policy: Policy
     file_system: FileSystem
-    deleted: set[str] | None  # ARNs that the vaults do not hold any more; None: nobody may look
+    deleted: set[str] | None  # ARNs that the vaults no longer hold; None: listing is denied
 
     @property
     def store(self) -> S3Store:
@@ -81,7 +81,7 @@ class Deployment:
         return self.resources.records(self.clients)
 
     def session(self, name: str, *, age: timedelta = timedelta(0), **fields: object) -> Session:
-        """Record a session that was opened so long ago."""
+        """Record a session that was opened `age` ago."""
         made = Session(
             session_id=name,
             policy=self.policy.name,
@@ -127,7 +127,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 @pytest.fixture
 def deployment(aws: Clients, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """What the reading commands need of a deployment: its parameters, tables and repository."""
+    """The resources that the reading commands use: parameters, tables and repository."""
     aws.of("s3").create_bucket(Bucket="repository", CreateBucketConfiguration={"LocationConstraint": REGION})
     policy = dataclasses.replace(NIGHTLY, file_systems=(OWN, INDEXED))
     create_tables(aws)

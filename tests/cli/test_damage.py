@@ -25,7 +25,7 @@ from tidemark.sessions.session import FileSystem
 SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# What may be answered: a right answer, no such path or index, a damaged one, one of a newer format.
+# Allowed exit codes: a correct result, no such path or index, a damaged one, one of a newer format.
 GOOD, ABSENT, BAD = {0}, {17, 18}, {44, 45}
 
 
@@ -81,7 +81,7 @@ def ask(capfd, command) -> tuple[int, str, str]:
 
 @pytest.fixture
 def right(repository, capfd) -> dict:
-    """What the commands answer while all is well."""
+    """The results of the commands on undamaged indexes."""
     answers = {command: ask(capfd, command) for command in repository.commands}
     assert not [answer for answer in answers.values() if answer[0]]
     return answers
@@ -104,7 +104,7 @@ def check(answer, expected, command) -> None:
     if code:
         assert err.count("tidemark: ") == 1, err
     if command[0] != "index":
-        # Never another answer than the right one; what was found before the damage may have been printed.
+        # Never a wrong result; matches found before the damage may have been printed.
         assert expected[1].startswith(out) if code else out == expected[1]
 
 
@@ -183,7 +183,7 @@ def test_an_index_that_was_replaced_as_a_whole_is_detected(tidemark, deployment,
     made = published(deployment, tmp_path, 3)
     command = [word.format(made.index_id) for word in command]
     assert tidemark(*command).code == 0
-    deployment.store.put(made.key, dataclasses.replace(made, worker="somebody else").to_json())
+    deployment.store.put(made.key, dataclasses.replace(made, worker="another").to_json())
     result = tidemark(*command)
     assert (result.code, result.out) == (44, "")
     assert "is not the manifest that was published" in result.err
@@ -191,15 +191,15 @@ def test_an_index_that_was_replaced_as_a_whole_is_detected(tidemark, deployment,
 
 def test_only_the_replaced_index_of_several_is_skipped(tidemark, deployment, tmp_path):
     first, second = (published(deployment, tmp_path, number) for number in (3, 4))
-    deployment.store.put(second.key, dataclasses.replace(second, worker="somebody else").to_json())
+    deployment.store.put(second.key, dataclasses.replace(second, worker="another").to_json())
     result = tidemark("index", "list", "--json")
     assert result.code == 44
     assert [each["index_id"] for each in result.document["indexes"]] == [first.index_id]
 
 
 @pytest.mark.parametrize("status", ["running", "failed"])
-def test_an_index_that_the_records_do_not_call_complete_is_not_there(tidemark, deployment, tmp_path, status):
-    """As it is where the step that published it died before it recorded that, for good in the end."""
+def test_an_index_that_is_not_recorded_as_complete_is_not_visible(tidemark, deployment, tmp_path, status):
+    """This is the state if the step that published it was killed before it recorded the index as complete."""
     made = index_rows(deployment.store, tmp_path, [row("/a")], number=3)
     identity = made.identity
     whose = FileSystem(identity.account, identity.region, identity.file_system_id)

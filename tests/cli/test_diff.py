@@ -90,7 +90,7 @@ def test_only_below_a_directory(tidemark, repository, made):
     assert changes(result) == {each for each in EXPECTED if each[1].startswith("/a/")}
 
 
-def test_people_see_directories_first_and_no_escapes(tidemark, repository, made):
+def test_text_output_shows_directories_first_and_no_escapes(tidemark, repository, made):
     result = tidemark("diff", made[0], made[1], "--repository", repository.url)
     lines = result.out.splitlines()
     assert lines[1].split() == ["2", "1", "1", "-", "+3.0", "kB", "-500", "B", "/a/"]
@@ -101,14 +101,14 @@ def test_people_see_directories_first_and_no_escapes(tidemark, repository, made)
     assert made[0] in result.err
 
 
-def test_a_limit_leaves_the_totals_whole(tidemark, repository, made):
+def test_a_limit_does_not_change_the_totals(tidemark, repository, made):
     arguments = ("diff", made[0], made[1], "--limit", "1", "--repository", repository.url)
     document = tidemark(*arguments, "--json").document
     assert (len(document["changes"]), document["more"], document["totals"]["added"]) == (1, True, 2)
     assert "The first 1 of 7; --limit 0 shows all." in tidemark(*arguments).err
 
 
-def test_nothing_different(tidemark, repository, made):
+def test_equal_indexes_have_no_differences(tidemark, repository, made):
     result = tidemark("diff", made[1], made[2], "--repository", repository.url)
     assert (result.code, result.out) == (0, "")
     assert "No differences" in result.err
@@ -133,7 +133,7 @@ def test_a_path_that_is_not_a_directory_is_reported(tidemark, repository, made):
     assert (result.code, "No differences below" in result.err) == (0, True)
 
 
-def test_inodes_of_another_file_system_are_no_rename(tidemark, repository, tmp_path, made):
+def test_inodes_of_another_file_system_do_not_make_a_rename(tidemark, repository, tmp_path, made):
     other = index_rows(repository, tmp_path, AFTER, number=5)
     identity = dataclasses.replace(
         other.identity,

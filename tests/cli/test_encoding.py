@@ -83,7 +83,7 @@ def run(of, *arguments):
 
 
 def in_terminal(columns, *arguments):
-    """Return what a command prints to a terminal of N columns, without colours."""
+    """Return the output of a command on a terminal of N columns, without colours."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -102,7 +102,7 @@ def in_terminal(columns, *arguments):
     return re.sub(r"\x1b\[[0-9;]*m", "", received.decode()).replace("\r\n", "\n")
 
 
-# Commands that name files, and what is before and after a path on a line.
+# Commands that name files, and the text before and after a path on a line.
 COMMANDS = [
     (("ls", "{index}:/"), r"B  (.+)/"),
     (("search", "--type", "d", "--index", "{index}"), r"-  /(.+)/"),
@@ -124,7 +124,7 @@ def test_every_command_shows_names_that_can_be_typed_back(of, arguments, line, t
         assert run(of, "history", f"/{name}", "--repository", url).stdout.decode(of).count(f"/{name}/") == 1
 
 
-def test_complaints_and_warnings_can_be_typed_back(tree, tmp_path):
+def test_names_in_errors_and_warnings_can_be_typed_back(tree, tmp_path):
     _, index, url = tree
     (tmp_path / "é").mkdir()
     built = run("ascii", "index", "build", str(tmp_path / "é"), "--repository", url, "--exclude", "ö")

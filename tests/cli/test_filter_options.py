@@ -1,4 +1,4 @@
-"""What the options of a search mean."""
+"""The meaning of the options of a search."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
         (["+7EB"], (7 * 10**18, None)),
     ],
 )
-def test_sizes(texts, expected):
+def test_a_size_is_parsed_with_its_unit(texts, expected):
     assert filter_options.size_range(texts) == expected
 
 
 @given(st.integers(0, 2**63 - 1))
-def test_a_size_in_bytes_is_itself(number):
+def test_a_size_in_bytes_is_unchanged(number):
     assert filter_options.size_range([f"+{number}"]) == (number, None)
     assert filter_options.size_range([f"-{number}"]) == (None, number)
 
@@ -56,7 +56,7 @@ def test_an_invalid_size_is_refused(text):
         ("2026-11-01T12:30+02:00", datetime(2026, 11, 1, 10, 30, tzinfo=UTC)),
     ],
 )
-def test_times(text, expected):
+def test_a_time_or_an_age_is_parsed(text, expected):
     assert filter_options.moment_of(text, NOW, "--newer") == expected
 
 
@@ -66,7 +66,7 @@ def test_an_invalid_time_is_refused(text):
         filter_options.moment_of(text, NOW, "--newer")
 
 
-def test_owners():
+def test_an_owner_is_parsed():
     assert filter_options.owner_of("1000") == (1000, None)
     assert filter_options.owner_of("0:100") == (0, 100)
     assert filter_options.owner_of(":0") == (None, 0)
@@ -75,7 +75,7 @@ def test_owners():
             filter_options.owner_of(text)
 
 
-def test_types():
+def test_types_are_parsed():
     assert filter_options.types_of("f,l") == {"f", "l"}
     for text in ("", "x", "fd", "f,"):
         with pytest.raises(typer.BadParameter):

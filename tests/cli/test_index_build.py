@@ -30,7 +30,7 @@ def tree(tmp_path):
     return tmp_path / "tree"
 
 
-def test_an_index_holds_what_find_finds(tidemark, repository, tmp_path):
+def test_an_index_contains_the_entries_that_find_finds(tidemark, repository, tmp_path):
     root = tmp_path / "pitfalls"
     root.mkdir()
     make_pitfalls(root)
@@ -61,7 +61,7 @@ def test_json(tidemark, repository, tree):
     assert [document[name] for name in names] == [3, 1, 1, 1, 5, 0, None]
 
 
-def test_the_next_index_of_a_directory_follows_the_one_before(tidemark, repository, tree, monkeypatch):
+def test_the_next_index_of_a_directory_follows_the_previous_one(tidemark, repository, tree, monkeypatch):
     def build(*options):
         return tidemark("index", "build", *options, "--repository", repository.url, "--json").document
 
@@ -74,7 +74,7 @@ def test_the_next_index_of_a_directory_follows_the_one_before(tidemark, reposito
     assert (other["file_system"], other["previous_index_id"]) == ("fs-0123456789abcdef0", None)
 
 
-def test_a_damaged_index_before_it_is_no_reason_to_fail(tidemark, repository, tree):
+def test_a_damaged_previous_index_does_not_fail_the_build(tidemark, repository, tree):
     first = tidemark("index", "build", str(tree), "--repository", repository.url, "--json").document
     key = first["location"].removeprefix(repository.url + "/") + "manifest.json"
     repository.put(key, b"damaged")
@@ -120,7 +120,7 @@ def test_excluded_directories_and_added_fields(tidemark, repository, tree):
 
 
 @pytest.mark.parametrize("pattern", ["/", "", "..", "!a", "/[a", "/a\\"])
-def test_a_pattern_that_means_no_directory_is_refused(tidemark, repository, tree, pattern):
+def test_a_pattern_that_cannot_match_a_directory_is_refused(tidemark, repository, tree, pattern):
     result = tidemark("index", "build", str(tree), "--repository", repository.url, "--exclude", pattern)
     assert result.code == 2
     assert "--exclude" in result.err
@@ -206,7 +206,7 @@ def test_a_build_that_is_killed_at_any_moment_resumes_when_it_is_started_again(
     ).document
     expected = _parts(repository, f"whole/{whole['location'].rpartition('/whole/')[2]}")
     build = ("index", "build", str(tree), "--repository", repository.url, "--json")
-    # Of a checkpoint's files, the third; of an index's, the first.
+    # The kill is at the third write of a checkpoint's file, or at the first of an index's.
     for fatal in ("state.json", "run-", "part-", "manifest.json", "never"):
         result = _interrupted("SIGKILL", fatal, *build)
         assert result.returncode == (0 if fatal == "never" else -9), result.stderr
@@ -216,7 +216,7 @@ def test_a_build_that_is_killed_at_any_moment_resumes_when_it_is_started_again(
     assert document["entries"] == whole["entries"]
     prefix = document["location"].removeprefix(repository.url + "/")
     assert _parts(repository, prefix) == expected
-    assert not [key for key in repository.list_keys(prefix) if "checkpoint" in key]  # nothing is left
+    assert not [key for key in repository.list_keys(prefix) if "checkpoint" in key]  # no scratch files remain
 
 
 def test_ctrl_c_loses_nothing(tidemark, repository, tmp_path):
@@ -224,7 +224,7 @@ def test_ctrl_c_loses_nothing(tidemark, repository, tmp_path):
     build = ("index", "build", str(tree), "--repository", repository.url, "--json")
     begun = set()
     for fatal in ("state.json", "run-"):
-        # Slowly, so that there is something left to crawl, however busy the machine is.
+        # Slowly, so that the crawl has not ended on a machine of any speed.
         result = _interrupted("SIGINT", fatal, *build, "--operations-per-second", "200")
         assert result.returncode == 130
         assert re.search(r"stopped after [\d,]+ entries; run the same command again to resume", result.stderr)
@@ -252,14 +252,14 @@ def test_invalid_builds_are_refused(tidemark, repository, tree):
     assert "\x1b" not in tidemark("index", "build", "\x1b[2J", "--repository", repository.url).err
 
 
-def test_a_terminal_shows_how_far_it_is(tidemark, repository, tree, monkeypatch):
+def test_a_terminal_shows_the_progress(tidemark, repository, tree, monkeypatch):
     shown = io.StringIO()
     console = terminal.console
     seen = Console(file=shown, force_terminal=True, width=120, markup=False, highlight=False)
     monkeypatch.setattr(
         index_build.terminal, "console", lambda *, stderr=False: seen if stderr else console(stderr=stderr)
     )
-    for _ in range(2):  # the second time, the first says how much is to be expected
+    for _ in range(2):  # the second build estimates its end from the first index
         result = tidemark("index", "build", str(tree), "--repository", repository.url, "--json")
         assert json.loads(result.out)["entries"] == 3
     assert "entries" in shown.getvalue()

@@ -18,7 +18,7 @@ def test_indexes_are_listed_newest_first(tidemark, repository, tmp_path):
     assert documents[0]["crawl_started_at"] == "2026-11-03T00:00:00Z"
 
 
-def test_only_those_of_one_file_system(tidemark, repository, tmp_path):
+def test_indexes_of_one_file_system_are_listed(tidemark, repository, tmp_path):
     index_rows(repository, tmp_path, [row("/a")])
     arguments = ("index", "list", "--repository", repository.url, "--file-system")
     assert FILE_SYSTEM in tidemark(*arguments, FILE_SYSTEM).out
@@ -58,7 +58,7 @@ def test_a_damaged_manifest_is_named(tidemark, repository, tmp_path):
     "command",
     [["index", "list"], ["search", "x"], ["search", "x", "--all"], ["history", "/x"], ["ls", FILE_SYSTEM]],
 )
-def test_a_repository_that_is_not_there_is_no_empty_one(tidemark, tmp_path, command):
+def test_a_missing_repository_is_not_reported_as_empty(tidemark, tmp_path, command):
     (tmp_path / "file").write_text("")
     for name, said in (("none", "no such directory"), ("file", "it is not a directory")):
         result = tidemark(*command, "--repository", (tmp_path / name).as_uri())

@@ -10,7 +10,7 @@ from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tests.index.test_manifest import sealed
 from tidemark.index.storage.object_store import FileStore
 
-# By a file system's id, or by none: each takes the newest index, or all.
+# With the id of a file system, or without one: each command reads the newest index, or all.
 COMMANDS = [
     ("ls", f"{FILE_SYSTEM}:/"),
     ("usage", FILE_SYSTEM),
@@ -99,7 +99,7 @@ def test_an_index_named_by_its_own_id_is_not_skipped(tidemark, repository, made,
         assert "skipped" not in result.err
 
 
-def test_two_indexes_are_compared_all_the_same(tidemark, repository, made):
+def test_two_readable_indexes_are_compared_despite_the_damaged_one(tidemark, repository, made):
     damage(repository, made[2])
     result = tidemark("diff", made[0].index_id, FILE_SYSTEM, "--repository", repository.url, "--json")
     assert (result.code, result.err.count("! skipped: ")) == (44, 1)

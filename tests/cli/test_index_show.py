@@ -1,4 +1,4 @@
-"""tidemark index show: a manifest in words."""
+"""tidemark index show: the summary of a manifest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 
 
-def test_a_manifest_in_words(tidemark, repository, tmp_path):
+def test_a_manifest_is_summarized(tidemark, repository, tmp_path):
     made = index_rows(repository, tmp_path, [directory("/d"), row("/d/a", size=1_500_000)])
     for which in (made.index_id, FILE_SYSTEM):
         result = tidemark("index", "show", which, "--repository", repository.url)

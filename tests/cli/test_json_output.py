@@ -18,7 +18,7 @@ def true_bytes(document, field: str) -> bytes:
 
 
 @given(st.binary() | st.text(alphabet="\\x0aé").map(str.encode))
-def test_any_bytes_can_be_had_back(raw):
+def test_any_bytes_can_be_restored(raw):
     document = name_json("path", escape(raw))
     assert set(document) == {"path", "path_base64"}
     assert true_bytes(document, "path") == raw

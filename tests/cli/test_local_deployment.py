@@ -1,4 +1,4 @@
-"""What `demo` and `local up` share, as far as it needs no cloud."""
+"""The code that `demo` and `local up` share, as far as it runs without the local cloud."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_last_message_reports_whether_copies_are_kept(monkeypatch, state, wo
         "localcloud.client.local_cloud.LocalCloud.start",
         lambda **_: nullcontext(SimpleNamespace(file_systems={})),
     )
-    monkeypatch.setattr(local_deployment, "SOURCES", Path("nowhere"))  # so that it ends at once
+    monkeypatch.setattr(local_deployment, "SOURCES", Path("nowhere"))  # so that it ends immediately
     said = []
 
     def say(what):

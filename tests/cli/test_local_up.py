@@ -87,7 +87,7 @@ def secret_of(up: Up) -> str:
     return credentials["tidemark-local"]["aws_secret_access_key"]
 
 
-def test_the_pasted_lines_lead_the_aws_command_line_and_tidemark_to_it(up: Up) -> None:
+def test_the_pasted_lines_connect_the_aws_cli_and_tidemark(up: Up) -> None:
     caller = up.shell("aws sts get-caller-identity --query Arn --output text")
     assert (caller.stdout, caller.stderr) == ("arn:aws:iam::123456789012:root\n", "")
     sessions = up.shell("tidemark sessions --json")
@@ -96,7 +96,7 @@ def test_the_pasted_lines_lead_the_aws_command_line_and_tidemark_to_it(up: Up) -
     assert without.returncode != 0
 
 
-def test_only_its_user_learns_the_secret(up: Up) -> None:
+def test_only_its_user_can_read_the_secret(up: Up) -> None:
     secret = secret_of(up)
     assert set(up.files) == {"config", "credentials"}
     for path in up.files.values():
@@ -122,7 +122,7 @@ def test_the_files_are_removed_at_the_end(up: Up) -> None:
     assert list((up.home / ".tidemark").iterdir()) == []
 
 
-def test_a_home_that_cannot_hold_them_is_an_error_in_words(
+def test_a_home_directory_that_cannot_be_written_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What becomes of everything that goes wrong."""
+"""The message and exit code of every kind of failure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_defect_prints_one_sentence_and_a_file_for_the_report(tidemark, monkey
     assert "KeyError" in report.read_text()
 
 
-def test_ctrl_c_is_no_traceback(tidemark, monkeypatch):
+def test_ctrl_c_prints_no_traceback(tidemark, monkeypatch):
     monkeypatch.setattr("tidemark.cli.commands.sessions.connect", lambda: raise_(KeyboardInterrupt()))
     result = tidemark("sessions")
     assert (result.code, result.err) == (130, "tidemark: stopped\n")
@@ -96,7 +96,7 @@ def test_a_full_disk_is_reported_in_one_sentence(repository, tmp_path, options):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_are_no_error(repository, tmp_path, closed):
+def test_closed_streams_cause_no_error(repository, tmp_path, closed):
     index_rows(repository, tmp_path, [row("/a")])
     ended = subprocess.run(  # noqa: S602 - it is the shell's redirection that is tested
         f"{_TIDEMARK} search a --print0 --repository {repository.url} {closed}",

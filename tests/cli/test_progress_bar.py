@@ -23,7 +23,7 @@ def clock():
 
 
 def shown(build: BuildProgress, crawl: CrawlProgress, *, stopping: bool = False) -> str:
-    """Return what the bar shows of a build."""
+    """Return the text of the bar for a build."""
     console = Console(file=io.StringIO(), force_terminal=True, width=140, color_system=None)
     with Bar(console, lambda: crawl, build, lambda: stopping) as bar:
         bar.refresh()
@@ -41,7 +41,7 @@ def test_a_crawl_is_shown_with_its_estimated_end(clock):
     assert "1 min 04 s left" in text
 
 
-def test_without_a_previous_index_no_end_is_made_up():
+def test_without_a_previous_index_no_end_is_estimated():
     build = BuildProgress()
     build.begin(entries_expected=None, entries=0)
     assert "left" not in shown(build, CrawlProgress(entries=5))
@@ -53,7 +53,7 @@ def test_entries_of_an_earlier_build_count(clock):
     assert "1,005 entries" in shown(build, CrawlProgress(entries=5))
 
 
-def test_writing_is_shown_as_such_and_stopping_too(clock):
+def test_the_phases_writing_and_stopping_are_shown(clock):
     build = BuildProgress(clock)
     build.begin(entries_expected=None, entries=0)
     build.crawled(1_000_000)

@@ -1,4 +1,4 @@
-"""tidemark recovery-points: facts from tags, invalid tags, and points of other programs."""
+"""tidemark recovery-points: metadata from tags, invalid tags, and points of other programs."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def points(deployment, monkeypatch):
     return found
 
 
-def test_none_yet_names_the_vaults_that_were_looked_in(tidemark, points):
+def test_without_points_the_searched_vaults_are_named(tidemark, points):
     result = tidemark("recovery-points", OWN)
     assert (result.code, result.out) == (0, "")
     assert "tidemark (eu-central-1), copies (eu-west-1)" in result.err
     assert tidemark("recovery-points", OWN, "--json").document == {"recovery_points": [], "unlisted": []}
 
 
-def test_the_facts_in_the_tags_of_a_point(tidemark, points):
+def test_the_metadata_in_the_tags_of_a_point_is_shown(tidemark, points):
     points += [
         point(1, TAGS),
         point(2, TAGS, region=COPY_REGION, vault="copies", is_copy=True, delete_at=None),
@@ -90,7 +90,7 @@ def test_the_facts_in_the_tags_of_a_point(tidemark, points):
     assert (second["kind"], second["delete_at"]) == ("copy", None)
 
 
-def test_altered_tags_are_reported_and_not_believed(tidemark, points):
+def test_altered_tags_are_reported_and_not_used(tidemark, points):
     name = sorted(TAGS)[2]
     points.append(point(1, TAGS | {name: TAGS[name][:-1] + "_"}))
     out = tidemark("recovery-points", OWN).out
@@ -103,7 +103,7 @@ def test_altered_tags_are_reported_and_not_believed(tidemark, points):
     assert only["problems"][0]["tag_key"] == name
 
 
-def test_points_that_others_made_are_listed_as_such(tidemark, points):
+def test_points_of_other_programs_are_listed_as_such(tidemark, points):
     points.append(point(1, {"Name": "by hand"}, status="PARTIAL"))
     out = tidemark("recovery-points", OWN).out
     assert "another program" in out
@@ -112,7 +112,7 @@ def test_points_that_others_made_are_listed_as_such(tidemark, points):
     assert (only["made_by"], only["problems"]) == ("other", [])
 
 
-def test_a_malformed_id(tidemark):
+def test_a_malformed_id_is_refused(tidemark):
     assert tidemark("recovery-points", "fs-XYZ").code == 14
 
 
@@ -136,7 +136,7 @@ def test_a_vault_that_is_missing_is_named_after_the_points_of_the_others(tidemar
         assert [each["vault"] for each in document["unlisted"]] == [each.vault for each in unlisted]
 
 
-def test_an_index_that_the_records_do_not_name_is_reported(tidemark, points):
+def test_a_tagged_index_that_differs_from_the_records_is_reported(tidemark, points):
     """As in the tags that an earlier version sealed while an index was made that failed."""
     failed = f"{OWN}-20261122T020000Z-0a1b2c"
     points.append(
@@ -150,7 +150,7 @@ def test_an_index_that_the_records_do_not_name_is_reported(tidemark, points):
     assert f"! its tags name {failed}" in tidemark("recovery-points", OWN).out
 
 
-def test_another_manifest_than_that_of_the_records_is_reported(tidemark, deployment, points):
+def test_a_manifest_digest_that_differs_from_the_records_is_reported(tidemark, deployment, points):
     index_id, arn = f"{OWN}-20261122T020000Z-0a1b2c", point(1, TAGS).recovery_point_arn
     whose = deployment.session("s-1").file_system
     claim(deployment.records, "s-1", index_id, NOW)

@@ -47,7 +47,7 @@ def test_an_interrupted_build_resumes_only_with_the_same_parameters(tidemark, re
     other = tidemark(*build, "--exclude", "/x").document
     assert other["index_id"] != half
     assert not other["continued"]
-    # And not once there is a newer index: its changes would be those of the past.
+    # Nor after a newer index: the changes of the resumed build would refer to an older one.
     assert tidemark(*build).document["index_id"] not in (half, other["index_id"])
 
 
@@ -57,7 +57,7 @@ def test_an_interrupted_build_resumes(tidemark, repository, tree, half):
     assert (document["index_id"], document["entries"]) == (half, 3)
 
 
-def test_a_build_leaves_another_one_that_is_still_at_it_alone(tidemark, repository, tree, half):
+def test_a_build_does_not_resume_one_that_is_still_running(tidemark, repository, tree, half):
     (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
     ours = {"pid": os.getpid(), "process_began": psutil.Process().create_time()}
     build = ("index", "build", str(tree), "--repository", repository.url, "--json")
@@ -89,7 +89,7 @@ def test_the_objects_of_a_build_without_a_checkpoint_are_discarded(tidemark, rep
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"process": 3}', b'{"process": null, "host": 1}'])
-def test_a_beginning_that_makes_no_sense_is_none(tidemark, repository, tree, half, text):
+def test_an_invalid_build_record_is_not_resumed(tidemark, repository, tree, half, text):
     (key,) = (key for key in repository.list_keys("indexes/") if key.endswith("begun.json"))
     repository.put(key, text)
     assert tidemark("index", "build", str(tree), "--repository", repository.url).code == 0

@@ -34,7 +34,7 @@ def deploy(deployment, **fields):
 
 @pytest.fixture
 def deployment(deployment):
-    """What a run needs, too: vaults and state machines."""
+    """The deployment with the vaults and state machines that a run uses."""
     aws, resources = deployment.clients, deployment.resources
     aws.of("backup", REGION).create_backup_vault(BackupVaultName="tidemark")
     aws.of("backup", COPY_REGION).create_backup_vault(BackupVaultName="copies")
@@ -86,7 +86,7 @@ def test_an_execution_that_ends_without_a_session_is_a_failure(tidemark, deploym
     assert "its execution ended before it opened the session" in result.err
 
 
-def test_an_execution_that_is_stopped_leaves_its_session_to_be_looked_at(
+def test_a_stopped_execution_is_reported_with_the_command_that_shows_its_session(
     tidemark, deployment, own, monkeypatch
 ):
     deployment.session("s-1")
@@ -129,31 +129,31 @@ def refused(tidemark, deployment, code, *arguments):
     return result.err
 
 
-def test_an_unknown_policy(tidemark, deployment):
+def test_an_unknown_policy_is_refused(tidemark, deployment):
     said = refused(tidemark, deployment, 12, "nighty")
     assert "deployed policies: nightly" in said
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "\x1b[2J"])
-def test_a_name_that_no_policy_can_have(tidemark, deployment, name):
+def test_an_invalid_policy_name_is_refused(tidemark, deployment, name):
     said = refused(tidemark, deployment, 12, name)
     assert "\x1b" not in said
 
 
-def test_a_malformed_file_system_id(tidemark, deployment):
+def test_a_malformed_file_system_id_is_refused(tidemark, deployment):
     assert "describe-file-systems" in refused(tidemark, deployment, 14, "nightly", "--file-system", "fs-XYZ")
 
 
-def test_a_foreign_file_system(tidemark, deployment):
+def test_a_file_system_outside_the_policy_is_refused(tidemark, deployment):
     said = refused(tidemark, deployment, 13, "nightly", "--file-system", "fs-ffffffffffffffff0")
     assert "add it to the policy" in said
 
 
-def test_a_file_system_that_is_gone(tidemark, deployment):
+def test_a_deleted_file_system_is_reported(tidemark, deployment):
     refused(tidemark, deployment, 15, "nightly")
 
 
-def test_no_mount_target(tidemark, deployment, own):
+def test_a_missing_mount_target_is_reported(tidemark, deployment, own):
     efs = deployment.clients.of("efs")
     for target in efs.describe_mount_targets(FileSystemId=own)["MountTargets"]:
         efs.delete_mount_target(MountTargetId=target["MountTargetId"])
@@ -174,32 +174,32 @@ def test_each_invalid_file_system_is_reported_with_the_commands_for_the_valid_on
     assert tidemark("run", "nightly", "--file-system", own).code == 0
 
 
-def test_a_missing_vault(tidemark, deployment, own):
+def test_a_missing_vault_is_reported(tidemark, deployment, own):
     deployment.clients.of("backup", REGION).delete_backup_vault(BackupVaultName="tidemark")
     assert f"in {REGION}" in refused(tidemark, deployment, 22, "nightly")
 
 
-def test_a_vault_that_is_in_another_region(tidemark, deployment, own):
+def test_a_vault_in_another_region_is_reported_as_missing(tidemark, deployment, own):
     deployment.clients.of("backup", COPY_REGION).delete_backup_vault(BackupVaultName="copies")
     deployment.clients.of("backup", REGION).create_backup_vault(BackupVaultName="copies")
     assert f"no backup vault named copies in {COPY_REGION}" in refused(tidemark, deployment, 22, "nightly")
 
 
-def test_no_deployment(tidemark, aws, monkeypatch):
+def test_a_missing_deployment_is_reported(tidemark, aws, monkeypatch):
     result = tidemark("run", "nightly")
     assert result.code == 11
     monkeypatch.setenv("TIDEMARK_DEPLOYMENT", "other")
     assert "no deployment named other in eu-central-1" in tidemark("run", "nightly").err
 
 
-def test_no_credentials(tidemark, monkeypatch):
+def test_missing_credentials_are_reported(tidemark, monkeypatch):
     monkeypatch.setenv("AWS_REGION", REGION)
     result = tidemark("run", "nightly")
     assert result.code == 23
     assert "aws configure" in result.err
 
 
-def test_no_region(tidemark):
+def test_a_missing_region_is_reported(tidemark):
     result = tidemark("run", "nightly")
     assert result.code == 23
     assert "AWS_REGION" in result.err
@@ -225,7 +225,7 @@ def test_a_region_that_is_opted_out_is_named_and_nothing_is_started(tidemark, de
     assert executions(deployment) == []
 
 
-def test_a_user_who_may_not_read_the_opt_ins_leaves_them_to_the_session(tidemark, deployment, own):
+def test_without_permission_to_read_the_opt_ins_the_session_checks_them(tidemark, deployment, own):
     with Stubber(deployment.clients.of("backup", REGION)) as stub:
         stub.add_client_error("describe_region_settings", "AccessDeniedException")
         stub.add_response("describe_backup_vault", {"BackupVaultName": "tidemark"})

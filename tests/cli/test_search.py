@@ -56,12 +56,12 @@ def test_nothing_in_a_name_reaches_the_terminal(tidemark, index):
     assert r"/etc/\x1b]0;owned\x07\x0a.conf" in out
 
 
-def test_a_name_that_is_not_text_can_be_searched_as_it_is_shown(tidemark, index):
+def test_a_name_that_is_not_text_is_found_by_its_shown_form(tidemark, index):
     assert r"caf\xe9.conf" in tidemark("search", r"f\xe9.").out
     assert r"caf\xe9.conf" in tidemark("search", "f\udce9.").out
 
 
-def test_json_holds_the_true_bytes(tidemark, index):
+def test_json_contains_the_raw_bytes(tidemark, index):
     by_path = {entry["path"]: entry for entry in tidemark("search", "*.conf", "--json").lines}
     assert {(entry["index_id"], entry["file_system"]) for entry in by_path.values()} == {(index, FILE_SYSTEM)}
     assert by_path["/etc/app.conf"]["path_base64"] is None
@@ -86,7 +86,7 @@ def test_json_holds_the_true_bytes(tidemark, index):
     }
 
 
-def test_print0_gives_true_bytes(deployment, index, capfdbinary):
+def test_print0_prints_the_raw_bytes(deployment, index, capfdbinary):
     from tidemark.cli.main import call
 
     assert call(["search", "*.conf", "--print0", "--limit", "0"]) == 0
@@ -102,7 +102,7 @@ def test_a_limit_reports_that_it_stopped(tidemark, index):
     assert "Stopped" not in tidemark("search", "*", "--limit", "9").err
 
 
-def test_people_get_a_hundred_lines_and_programs_everything(tidemark, repository, tmp_path):
+def test_text_output_is_limited_to_a_hundred_lines_and_json_is_not(tidemark, repository, tmp_path):
     index_rows(repository, tmp_path, [row(f"/{number}") for number in range(120)])
     at = ("search", "*", "--repository", repository.url)
     assert len(tidemark(*at).out.splitlines()) == 100
@@ -160,7 +160,7 @@ def test_a_repository_without_any_index(tidemark, deployment):
     assert "tidemark run" in result.err
 
 
-def test_a_repository_whose_bucket_is_gone(tidemark, deployment):
+def test_a_missing_bucket_is_reported(tidemark, deployment):
     deployment.clients.of("s3").delete_bucket(Bucket="repository")
     result = tidemark("search", "x")
     assert result.code == 10
@@ -244,7 +244,7 @@ def test_contradictory_options_are_a_usage_error(tidemark, many, arguments):
 
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--print0"], ["--count"], ["--all"]])
-def test_a_directory_that_is_in_no_index_is_no_empty_one(tidemark, many, form):
+def test_a_directory_in_no_index_is_not_reported_as_empty(tidemark, many, form):
     arguments = ("--repository", many, *form, "--under")
     for typo in ("/etx", "/etc/app.conf", "/a\x1b[2J"):
         result = tidemark("search", "conf", *arguments, typo)
@@ -319,7 +319,7 @@ def test_all_indexes_with_the_recovery_points_that_hold_a_hit(tidemark, deployme
     assert lines[1].endswith("recovery points are unknown or deleted")
 
 
-def test_points_whose_vaults_cannot_be_seen_may_be_deleted_ones(tidemark, deployment, tmp_path):
+def test_points_in_vaults_that_cannot_be_listed_are_shown(tidemark, deployment, tmp_path):
     whose = deployment.resources.file_system(FILE_SYSTEM)
     index = index_rows(deployment.store, tmp_path, [row("/a.txt")]).index_id
     deployment.session("s-1", file_system=whose, index_id=index, points=(deployment.point(1),))
@@ -330,7 +330,7 @@ def test_points_whose_vaults_cannot_be_seen_may_be_deleted_ones(tidemark, deploy
     assert "Deleted recovery points may be listed" in result.err
 
 
-def test_all_of_nothing(tidemark, repository):
+def test_all_without_any_index(tidemark, repository):
     assert tidemark("search", "x", "--all", "--repository", repository.url).code == 17
     arguments = ("search", "x", "--all", "--repository", repository.url, "--file-system")
     assert tidemark(*arguments, FILE_SYSTEM).code == 17
@@ -346,7 +346,7 @@ def test_a_directory_is_listed(tidemark, index):
     assert len(result.out.splitlines()) == 5
 
 
-def test_a_directory_of_a_file_systems_newest_index_and_of_the_root(tidemark, index):
+def test_a_file_system_id_selects_its_newest_index_and_no_path_the_root(tidemark, index):
     for where in (f"{FILE_SYSTEM}:/", FILE_SYSTEM, index):
         out = tidemark("ls", where).out
         assert [line.rsplit("  ", 1)[1] for line in out.splitlines()] == ["empty/", "etc/", "readme.txt"]

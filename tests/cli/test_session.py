@@ -28,7 +28,7 @@ def indexed(deployment, name, **fields):
     return claim(deployment.records, session.session_id, f"{session.file_system.file_system_id}-i", NOW)
 
 
-def test_an_unknown_session(tidemark, deployment):
+def test_an_unknown_session_is_reported(tidemark, deployment):
     for name in ("nothing", "a b", "\x1b[2J"):
         result = tidemark("session", name)
         assert result.code == 16
@@ -49,7 +49,7 @@ def machine(deployment):
     return lambda name: states.start_execution(stateMachineArn=arn, name=name)["executionArn"]
 
 
-def test_a_session_whose_execution_has_begun_is_shown_as_starting(tidemark, deployment, machine):
+def test_a_session_whose_execution_has_started_is_shown_as_starting(tidemark, deployment, machine):
     machine("s-1")
     result = tidemark("session", "s-1")
     assert result.code == 16
@@ -70,7 +70,7 @@ def test_watching_waits_for_a_session_that_is_starting(tidemark, deployment, mac
     assert "success" in result.out
 
 
-def test_a_name_given_just_now_is_starting_and_an_old_one_is_not(tidemark, deployment):
+def test_a_recent_name_is_shown_as_starting_and_an_old_one_is_not(tidemark, deployment):
     file_system = deployment.file_system.file_system_id
     now = utc_now()
     assert "is starting" in tidemark("session", session_id("nightly", file_system, now)).err
@@ -78,7 +78,7 @@ def test_a_name_given_just_now_is_starting_and_an_old_one_is_not(tidemark, deplo
     assert "no session" in tidemark("session", old, "--watch").err
 
 
-def test_one_that_was_stopped_before_it_was_opened(tidemark, deployment, machine):
+def test_a_session_that_was_stopped_before_it_was_opened_is_reported(tidemark, deployment, machine):
     deployment.clients.of("stepfunctions").stop_execution(executionArn=machine("s-1"))
     result = tidemark("session", "s-1", "--watch")
     assert result.code == 16
@@ -123,7 +123,7 @@ def test_a_stopped_session_shows_its_jobs_and_their_results(tidemark, deployment
     assert document["execution_ended"] is None
 
 
-def test_a_running_one_whose_execution_runs_is_at_work(tidemark, deployment, machine):
+def test_a_session_whose_execution_runs_is_shown_as_running(tidemark, deployment, machine):
     machine("s-1")
     deployment.session("s-1")
     result = tidemark("session", "s-1")
@@ -131,13 +131,13 @@ def test_a_running_one_whose_execution_runs_is_at_work(tidemark, deployment, mac
     assert "its execution is" not in result.out
 
 
-def test_one_whose_execution_is_not_known_cannot_be_redriven(tidemark, deployment):
+def test_a_session_with_an_unknown_execution_cannot_be_redriven(tidemark, deployment):
     deployment.session("s-1")
     result = tidemark("session", "s-1", "--watch")
     assert "its execution is MISSING; run the policy nightly again" in result.out
 
 
-def test_a_running_one_shows_its_steps_and_the_workers_progress(tidemark, deployment):
+def test_a_running_session_shows_its_steps_and_the_workers_progress(tidemark, deployment):
     claimed = indexed(deployment, "s-1", age=timedelta(minutes=3))
     progress = {"entries": 1200, "directories_queued": 3, "entries_per_second": 400.0}
     key = f"indexes/{deployment.file_system}/{claimed.index_id}/progress.json"
@@ -153,7 +153,7 @@ def test_a_running_one_shows_its_steps_and_the_workers_progress(tidemark, deploy
     assert document["associations"] == []
 
 
-def test_a_complete_one_names_its_index_and_associations(tidemark, deployment):
+def test_a_complete_session_names_its_index_and_associations(tidemark, deployment):
     claimed = indexed(deployment, "s-1", status=SessionStatus.SUCCESS, ended_at=NOW)
     totals = {"files": 10, "directories": 2, "others": 0, "bytes": 99, "unreadable": 0}
     complete(deployment.records, deployment.file_system, claimed.index_id, totals, NOW)
@@ -175,6 +175,6 @@ def test_reasons_are_shown_and_cannot_move_the_cursor(tidemark, deployment):
     assert r"! copy \x1b[2J failed" in tidemark("session", "s-1").out
 
 
-def test_a_policy_that_is_gone_is_no_error(tidemark, deployment):
+def test_a_deleted_policy_is_no_error(tidemark, deployment):
     deployment.session("s-1", policy="gone")
     assert tidemark("session", "s-1").code == 0

@@ -61,7 +61,7 @@ def view(*, policy=POLICY, index=None, owner=None, progress=None, **fields) -> V
     return View(session=session, policy=policy, index=index, owner=owner, progress=progress)
 
 
-def told(shown: View) -> list[tuple[str, str, str]]:
+def displayed(shown: View) -> list[tuple[str, str, str]]:
     return [(step.name, step.state.value, step.detail) for step in steps(shown, NOW)]
 
 
@@ -69,8 +69,8 @@ BACKED_UP = (point(),)
 COPIED = (point(), point("copy", "eu-west-1", "copies"))
 
 
-def test_a_session_that_has_just_opened():
-    assert told(view()) == [
+def test_a_new_session_shows_its_backup_as_running():
+    assert displayed(view()) == [
         ("backup", "running", "AWS Backup is running the job, 1 min 15 s so far"),
         ("copy to eu-west-1", "waiting", "after the backup"),
         ("index", "waiting", "after the backup"),
@@ -79,12 +79,12 @@ def test_a_session_that_has_just_opened():
 
 def test_unrecorded_jobs_of_an_aborted_session_are_unknown():
     look = f"AWS Backup may hold it; see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
-    assert told(view(status=SessionStatus.ABORTED)) == [
+    assert displayed(view(status=SessionStatus.ABORTED)) == [
         ("backup", "unknown", look),
         ("copy to eu-west-1", "failed", "no copy"),
         ("index", "failed", "no index"),
     ]
-    backup, copy, _ = told(view(status=SessionStatus.ABORTED, points=BACKED_UP))
+    backup, copy, _ = displayed(view(status=SessionStatus.ABORTED, points=BACKED_UP))
     assert backup[1] == "done"
     assert copy == ("copy to eu-west-1", "unknown", look)
 
@@ -102,28 +102,28 @@ COPY_JOB = dataclasses.replace(JOB, job_id="job-2", kind="copy", region="eu-west
 
 def test_recorded_jobs_of_an_aborted_session_are_shown():
     see = f"see: tidemark recovery-points {FILE_SYSTEM.file_system_id}"
-    backup, copy, _ = told(view(status=SessionStatus.ABORTED, jobs=(JOB,)))
+    backup, copy, _ = displayed(view(status=SessionStatus.ABORTED, jobs=(JOB,)))
     assert backup == ("backup", "unknown", f"left to AWS Backup, CREATED at the last poll, job job-1; {see}")
     assert copy == ("copy to eu-west-1", "failed", "no copy")
     failed = dataclasses.replace(JOB, state="FAILED", message="no room")
-    assert told(view(status=SessionStatus.ABORTED, jobs=(failed,)))[0] == (
+    assert displayed(view(status=SessionStatus.ABORTED, jobs=(failed,)))[0] == (
         "backup",
         "failed",
         "FAILED: no room",
     )
     again = dataclasses.replace(JOB, job_id="job-3")
-    assert told(view(status=SessionStatus.ABORTED, jobs=(failed, again)))[0][1] == "unknown"
+    assert displayed(view(status=SessionStatus.ABORTED, jobs=(failed, again)))[0][1] == "unknown"
     copying = view(status=SessionStatus.ABORTED, points=BACKED_UP, jobs=(JOB, COPY_JOB))
-    assert "job job-2" in told(copying)[1][2]
-    assert told(view(status=SessionStatus.ABORTED, points=BACKED_UP, jobs=(JOB,)))[1] == (
+    assert "job job-2" in displayed(copying)[1][2]
+    assert displayed(view(status=SessionStatus.ABORTED, points=BACKED_UP, jobs=(JOB,)))[1] == (
         "copy to eu-west-1",
         "failed",
         "not started",
     )
 
 
-def test_copies_and_index_go_on_side_by_side():
-    assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=PROGRESS)) == [
+def test_copies_and_index_run_in_parallel():
+    assert displayed(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=PROGRESS)) == [
         ("backup", "done", "1.2 MB in vault tidemark"),
         ("copy to eu-west-1", "running", "AWS Backup is running the job"),
         ("index", "running", "12,345 entries, 4,568/s, 7 directories to go"),
@@ -142,23 +142,23 @@ def test_copies_and_index_go_on_side_by_side():
         ),
     ],
 )
-def test_the_end_is_estimated_where_the_worker_could(said, shown):
+def test_the_end_is_estimated_if_the_worker_estimates_it(said, shown):
     """Fifteen seconds ago: the worker writes its progress once a minute."""
     progress = {**PROGRESS, "phase": "crawling", "updated_at": "2026-11-22T02:01:00Z", **said}
-    assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=progress))[2][2] == shown
+    assert displayed(view(points=BACKED_UP, index=INDEX, index_id="fs-i", progress=progress))[2][2] == shown
 
 
-def test_the_worker_that_has_not_written_yet_is_starting():
-    assert told(view(points=BACKED_UP, index=INDEX, index_id="fs-i"))[2][2] == "the worker is starting"
+def test_a_worker_without_progress_is_shown_as_starting():
+    assert displayed(view(points=BACKED_UP, index=INDEX, index_id="fs-i"))[2][2] == "the worker is starting"
 
 
 def test_an_index_of_another_session_is_shown_as_shared():
     shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-0")
-    assert told(shown)[2] == ("index", "running", "made by session nightly-0; shared")
+    assert displayed(shown)[2] == ("index", "running", "made by session nightly-0; shared")
     shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-0", progress=PROGRESS)
-    assert told(shown)[2][2].endswith("; shared")
+    assert displayed(shown)[2][2].endswith("; shared")
     shown = view(points=BACKED_UP, index=INDEX, index_id="fs-i", owner="nightly-1", progress=PROGRESS)
-    assert "shared" not in told(shown)[2][2]
+    assert "shared" not in displayed(shown)[2][2]
 
 
 def test_a_complete_session():
@@ -167,7 +167,7 @@ def test_a_complete_session():
         INDEX, status=IndexStatus.COMPLETE, totals=totals, sessions=frozenset({"nightly-1", "nightly-2"})
     )
     shown = view(points=COPIED, index=index, index_id="fs-i", status=SessionStatus.SUCCESS, ended_at=NOW)
-    assert told(shown) == [
+    assert displayed(shown) == [
         ("backup", "done", "1.2 MB in vault tidemark"),
         ("copy to eu-west-1", "done", "1.2 MB in vault copies"),
         ("index", "done", "1 file, 1,234 directories, 2 unreadable; shared with 1 other session"),
@@ -176,24 +176,24 @@ def test_a_complete_session():
 
 def test_steps_that_are_missing_at_the_end_have_failed():
     shown = view(status=SessionStatus.FAILED, ended_at=NOW)
-    assert [state for _, state, _ in told(shown)] == ["failed", "failed", "failed"]
+    assert [state for _, state, _ in displayed(shown)] == ["failed", "failed", "failed"]
 
 
 def test_a_failed_index_shows_its_reason_which_cannot_move_the_cursor():
     index = dataclasses.replace(INDEX, status=IndexStatus.FAILED, reason="worker died\x1b[2J")
-    assert told(view(points=BACKED_UP, index=index, index_id="fs-i"))[2] == (
+    assert displayed(view(points=BACKED_UP, index=index, index_id="fs-i"))[2] == (
         "index",
         "failed",
         r"worker died\x1b[2J",
     )
 
 
-def test_without_an_index_wanted_there_is_no_such_step():
-    assert [name for name, _, _ in told(view(index_wanted=False))] == ["backup", "copy to eu-west-1"]
+def test_without_indexing_there_is_no_index_step():
+    assert [name for name, _, _ in displayed(view(index_wanted=False))] == ["backup", "copy to eu-west-1"]
 
 
-def test_copies_are_shown_also_when_the_policy_is_gone():
-    assert [name for name, _, _ in told(view(policy=None, points=COPIED, index_wanted=False))] == [
+def test_copies_are_shown_even_if_the_policy_was_deleted():
+    assert [name for name, _, _ in displayed(view(policy=None, points=COPIED, index_wanted=False))] == [
         "backup",
         "copy to eu-west-1",
     ]
@@ -203,11 +203,11 @@ def test_a_copy_in_the_same_region_is_distinguished_from_the_backup():
     target = CopyTarget(region="eu-central-1", vault="second", keep_days=None)
     policy = dataclasses.replace(POLICY, copies=(target,))
     shown = view(policy=policy, points=(point(), point("copy", vault="second")), index_wanted=False)
-    assert [state for _, state, _ in told(shown)] == ["done", "done"]
+    assert [state for _, state, _ in displayed(shown)] == ["done", "done"]
 
 
 @pytest.mark.parametrize("state", State)
-def test_every_state_has_a_look(state, capsys):
+def test_every_state_has_a_style(state, capsys):
     shown = [dataclasses.replace(step, state=state) for step in steps(view(), NOW)]
     console().print(StepsTable().render(shown))
     assert "copy to eu-west-1" in capsys.readouterr().out

@@ -26,7 +26,7 @@ FIELDS = {
 JOB_FIELDS = {"job_id", "kind", "account", "region", "vault", "started_at", "state", "message"}
 
 
-def test_without_sessions_the_first_command_is_shown(tidemark, deployment):
+def test_without_sessions_the_command_that_starts_one_is_shown(tidemark, deployment):
     result = tidemark("sessions")
     assert result.code == 0
     assert result.out == ""
@@ -36,7 +36,7 @@ def test_without_sessions_the_first_command_is_shown(tidemark, deployment):
     assert tidemark("sessions", "--json").document == {"sessions": []}
 
 
-def test_the_newest_are_first_across_months(tidemark, deployment):
+def test_sessions_are_listed_newest_first_across_months(tidemark, deployment):
     for days in (200, 40, 1):
         deployment.session(f"s-{days}", age=timedelta(days=days))
     result = tidemark("sessions")
@@ -47,7 +47,7 @@ def test_the_newest_are_first_across_months(tidemark, deployment):
     ]
 
 
-def test_filters(tidemark, deployment):
+def test_sessions_are_filtered_by_file_system_and_policy(tidemark, deployment):
     deployment.session("a")
     deployment.session("b", policy="weekly")
     other = deployment.resources.file_system("fs-ffffffffffffffff0")
@@ -63,7 +63,7 @@ def test_filters(tidemark, deployment):
     assert tidemark("sessions", "--file-system", "nonsense").code == 14
 
 
-def test_the_documented_fields_are_there(tidemark, deployment):
+def test_json_has_the_documented_fields(tidemark, deployment):
     copy = deployment.point(2, kind="copy", region=COPY_REGION, vault="copies")
     job = deployment.job()
     deployment.session(

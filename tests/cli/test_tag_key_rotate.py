@@ -14,7 +14,7 @@ from tidemark.policy.policy import resources_parameter
 
 @pytest.fixture
 def keys(deployment) -> TagKeys:
-    """The deployment's data keys, with a KMS key that is there."""
+    """The deployment's data keys, with an existing KMS key."""
     aws = deployment.clients
     arn = aws.of("kms", REGION).create_key()["KeyMetadata"]["Arn"]
     resources = dataclasses.replace(deployment.resources, tag_key=arn)
@@ -30,7 +30,7 @@ def keys(deployment) -> TagKeys:
     )
 
 
-def test_a_new_key_seals_and_the_old_ones_go_on_opening(tidemark, keys):
+def test_a_new_key_encrypts_and_the_old_ones_still_decrypt(tidemark, keys):
     first = keys.current()
     result = tidemark("tag-key", "rotate", "--json")
     assert result.code == 0, result.err
@@ -46,9 +46,9 @@ def test_it_reports_the_older_versions(tidemark, keys):
     assert "version 2; 1 older version can still decrypt" in tidemark("tag-key", "rotate").out
 
 
-def test_a_repository_that_does_not_answer_is_no_rotation(tidemark, keys, monkeypatch):
+def test_an_unavailable_repository_fails_the_rotation(tidemark, keys, monkeypatch):
     def silent(_keys: TagKeys) -> None:
-        raise AwsUnreachable("nobody answers")
+        raise AwsUnreachable("no response")
 
     monkeypatch.setattr(TagKeys, "rotate", silent)
     assert tidemark("tag-key", "rotate").code == AwsUnreachable.exit_code

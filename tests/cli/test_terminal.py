@@ -64,7 +64,7 @@ def test_json_is_ascii_and_keeps_every_character(capsys):
         (2**63 - 1, "9.2 EB"),
     ],
 )
-def test_sizes(number, shown):
+def test_a_size_is_shown_with_its_unit(number, shown):
     assert terminal.size(number) == shown
 
 
@@ -109,7 +109,7 @@ def test_counts_have_a_plural():
     assert terminal.count(12_345, "directory", "directories") == "12,345 directories"
 
 
-def test_a_time_that_is_no_time_is_a_dash():
+def test_a_missing_time_is_shown_as_a_dash():
     assert terminal.moment(None) == "-"
     assert terminal.clock(datetime(2026, 1, 1, 2, 3, 4, tzinfo=UTC)) == "02:03:04"
 
@@ -120,6 +120,6 @@ def test_times_of_any_year_have_the_same_width():
         assert (terminal.moment(time)[4:], terminal.minute(time)[4:]) == ("-01-02 03:04:05", "-01-02 03:04")
 
 
-def test_a_byte_typed_that_is_not_text_is_shown_as_that_byte():
+def test_a_typed_byte_that_is_not_text_is_shown_as_that_byte():
     assert terminal.quoted("caf\udce9") == r"'caf\xe9'"
     assert terminal.quoted("a\ud800\n") == r"'a\xed\xa0\x80\x0a'"

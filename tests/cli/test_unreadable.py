@@ -66,7 +66,7 @@ def documents_in(text: str):
         text = text[end:]
 
 
-def told(tidemark, repository, first, second):
+def differences(tidemark, repository, first, second):
     at = ("--repository", repository.url, "--json")
     result = tidemark("diff", first["index_id"], second["index_id"], *at)
     assert result.code == 0, result.err
@@ -89,7 +89,7 @@ def versions(tidemark, repository, path):
     [
         ({"mode": 0o000}, BELOW),
         ({"mode": 0o311}, BELOW),
-        ({"mode": 0o444}, BELOW),  # names, but nothing can be looked at
+        ({"mode": 0o444}, BELOW),  # its names are listed, but no entry can be read
         ({"readdir": "d"}, BELOW),
         ({"stat": "d"}, BELOW | {"/d"}),
         ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
@@ -102,7 +102,7 @@ def versions(tidemark, repository, path):
         ({"device": "d"}, BELOW),  # another file system is mounted over it
     ],
 )
-def test_a_refusing_path_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
+def test_a_path_is_unreadable_until_it_is_read_again(tidemark, repository, build, how, unread):
     first = build()
     (build.root / "gone").unlink()
     refuse = {name: path for name, path in how.items() if name != "mode"}
@@ -113,16 +113,18 @@ def test_a_refusing_path_is_unreadable_until_it_is_read_again(tidemark, reposito
     fourth = build()
 
     was = {("unreadable", path) for path in unread}
-    assert told(tidemark, repository, first, second) == was | {("removed", "/gone")}
+    assert differences(tidemark, repository, first, second) == was | {("removed", "/gone")}
     assert second["changes"]["unreadable"] == third["changes"]["unreadable"] == len(unread)
     assert second["changes"]["deleted"] == 1
     assert third["changes"]["deleted"] == third["changes"]["added"] == 0
-    assert told(tidemark, repository, second, third) == was
-    assert told(tidemark, repository, first, third) == was | {("removed", "/gone")}  # both read whole
+    assert differences(tidemark, repository, second, third) == was
+    assert differences(tidemark, repository, first, third) == was | {
+        ("removed", "/gone")
+    }  # both read completely
     changed = {("changed", "/d/one")}
-    assert told(tidemark, repository, third, fourth) == changed
-    assert told(tidemark, repository, second, fourth) == changed
-    assert told(tidemark, repository, first, fourth) == changed | {("removed", "/gone")}
+    assert differences(tidemark, repository, third, fourth) == changed
+    assert differences(tidemark, repository, second, fourth) == changed
+    assert differences(tidemark, repository, first, fourth) == changed | {("removed", "/gone")}
     assert fourth["changes"]["unreadable"] == fourth["changes"]["added"] == fourth["changes"]["deleted"] == 0
     for path in ("/d/one", "/d/sub/two", "/link"):
         found = versions(tidemark, repository, path)
@@ -135,21 +137,21 @@ def test_a_stale_handle_is_opened_again_by_name(tidemark, repository, build):
     first = build()
     second = build(open="d", errno=str(ESTALE), times="1")
     assert second["unreadable"] == second["vanished"] == 0
-    assert told(tidemark, repository, first, second) == set()
+    assert differences(tidemark, repository, first, second) == set()
 
 
 @pytest.mark.parametrize(
     ("refuse", "removed"),
     [
-        ({"open": "d/sub"}, {"/d/sub/two"}),  # its own row came from the listing of /d
+        ({"open": "d/sub"}, {"/d/sub/two"}),  # its own row is from the listing of /d
         ({"stat": "d/sub"}, {"/d/sub", "/d/sub/two"}),
     ],
 )
-def test_a_stale_handle_of_a_vanished_path_is_no_refusal(tidemark, repository, build, refuse, removed):
+def test_a_stale_handle_of_a_vanished_path_is_not_unreadable(tidemark, repository, build, refuse, removed):
     first = build()
     second = build(**refuse, errno=str(ESTALE), times="1", move_to="../moved")
     assert (second["unreadable"], second["vanished"]) == (0, 1)
-    assert told(tidemark, repository, first, second) - {("changed", "/")} == {
+    assert differences(tidemark, repository, first, second) - {("changed", "/")} == {
         ("removed", path) for path in removed
     }
 
@@ -159,9 +161,13 @@ def test_an_unreadable_path_that_vanishes_is_removed_then(tidemark, repository, 
     second = build(readdir="d")
     shutil.rmtree(build.root / "d" / "sub")
     third = build()
-    assert ("unreadable", "/d/sub/two") in told(tidemark, repository, first, second)
+    assert ("unreadable", "/d/sub/two") in differences(tidemark, repository, first, second)
     gone = {("removed", "/d/sub"), ("removed", "/d/sub/two")}
-    assert told(tidemark, repository, second, third) == told(tidemark, repository, first, third) == gone
+    assert (
+        differences(tidemark, repository, second, third)
+        == differences(tidemark, repository, first, third)
+        == gone
+    )
     assert [what for what, _ in versions(tidemark, repository, "/d/sub/two")] == [
         "appeared",
         "unreadable",
@@ -174,7 +180,7 @@ TREE = [directory("/d"), row("/d/a", size=5), directory("/d/sub"), row("/d/sub/b
 
 @pytest.fixture
 def refused(repository, tmp_path):
-    """Two indexes: in the second, /d was not listed and /x is gone."""
+    """Two indexes: in the second, /d was not listed and /x was removed."""
     first = index_rows(repository, tmp_path, TREE, number=1)
     problems = [Problem.seen(b"/d/", "open", 13)]
     second = index_crawl(repository, tmp_path, RowsCrawl([TREE[0], row("/y")], problems), number=2)
@@ -204,9 +210,9 @@ def test_unreadable_paths_are_shown_and_remove_no_bytes(tidemark, repository, re
         "?",
         "?",
     ]
-    told = tidemark("history", "/d/a", *at).out
-    assert "unreadable" in told
-    assert "not read by 1 index" in told
+    shown = tidemark("history", "/d/a", *at).out
+    assert "unreadable" in shown
+    assert "not read by 1 index" in shown
     listed = tidemark("ls", f"{refused[1]}:/d", *at)
     assert "no readable entries" in listed.err
     assert "tidemark history /d/NAME" in listed.err

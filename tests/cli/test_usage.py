@@ -61,7 +61,7 @@ def test_below_a_directory_the_sums_are_its_own(tidemark, at, by):
     assert sum(each["bytes"] for each in document["rows"]) == 6_000_000
 
 
-def test_people_see_bars_and_no_escapes(tidemark, at):
+def test_text_output_shows_bars_and_no_escapes(tidemark, at):
     result = tidemark("usage", *at)
     lines = result.out.splitlines()
     assert "\x1b" not in result.out
@@ -85,7 +85,7 @@ def test_a_limit_reports_that_there_is_more(tidemark, at):
     assert tidemark("usage", *at, "--limit", "1", "--json").document["more"] is True
 
 
-def test_an_index_of_nothing(tidemark, repository, tmp_path):
+def test_an_empty_index_has_an_empty_summary(tidemark, repository, tmp_path):
     index = index_rows(repository, tmp_path, []).index_id
     for by in ("dir", "ext"):
         result = tidemark("usage", index, "--by", by, "--repository", repository.url, "--json")
@@ -118,7 +118,7 @@ def test_the_largest_files_and_directories(tidemark, at):
 
 
 @pytest.mark.parametrize("by", ["dir", "ext", "owner", "age"])
-def test_a_picture(tidemark, at, tmp_path, by):
+def test_plot_writes_a_treemap(tidemark, at, tmp_path, by):
     path = tmp_path / "usage.png"
     result = tidemark("usage", *at, "--by", by, "--plot", str(path))
     assert result.code == 0
@@ -128,7 +128,7 @@ def test_a_picture(tidemark, at, tmp_path, by):
         assert len(picture.getcolors(1 << 20)) > 3
 
 
-def test_where_no_picture_can_be_drawn(tidemark, at, tmp_path):
+def test_a_plot_that_cannot_be_written_is_refused(tidemark, at, tmp_path):
     assert tidemark("usage", *at, "--plot", str(tmp_path / "usage.gif")).code == 2
     result = tidemark("usage", *at, "--plot", str(tmp_path / "nowhere" / "usage.png"))
     assert result.code == 10
@@ -139,7 +139,7 @@ def test_an_empty_directory_has_an_empty_summary(tidemark, at):
     assert "no file below /empty" in tidemark("usage", *at, "--under", "/empty").err
 
 
-def test_sizes_beyond_64_bits_are_summed_up_and_invent_no_hard_links(tidemark, repository, tmp_path):
+def test_sizes_beyond_64_bits_are_summed_exactly_and_not_shown_as_hard_links(tidemark, repository, tmp_path):
     most = 2**63 - 1
     rows = [directory("/a"), *(row(f"/a/{number}.x", size=most) for number in range(2)), row("/b.x", size=5)]
     index = index_rows(repository, tmp_path, rows)

@@ -13,7 +13,7 @@ from tidemark.crawl.python_crawler import PythonCrawl
 
 @pytest.fixture(scope="module")
 def pitfalls() -> Iterator[Path]:
-    """A tree with everything in it, on a path that any user can reach."""
+    """A tree with every kind of entry, on a path that any user can reach."""
     root = Path(tempfile.mkdtemp(prefix="pitfalls-"))
     root.chmod(0o755)
     trees.make_pitfalls(root)
@@ -23,7 +23,7 @@ def pitfalls() -> Iterator[Path]:
 
 @pytest.fixture(params=[CCrawl, PythonCrawl])
 def crawler(request):
-    """One after the other of the crawlers that this machine can run."""
+    """Each of the crawlers that this machine can run."""
     if request.param is CCrawl and load_core() is None:
         pytest.skip("the C core was not built: there is no compiler here")
     return request.param

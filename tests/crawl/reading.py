@@ -1,4 +1,4 @@
-"""What is in batches, as rows that can be compared."""
+"""The content of batches, as rows that can be compared."""
 
 from __future__ import annotations
 

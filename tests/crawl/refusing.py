@@ -1,4 +1,4 @@
-"""File systems that refuse: EIO by a library loaded before libc, EACCES by modes that bind root, too."""
+"""File systems with errors: EIO by a library loaded before libc, EACCES by modes that also apply to root."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ for _ in range(int(sys.argv[2])):
 
 
 def library(directory: Path) -> Path:
-    """Return the library that refuses, compiled once; skip the test where there is no compiler."""
+    """Return the compiled library that causes errors; skip the test without a compiler."""
     made = directory / "refusing.so"
     made.write_bytes(_compiled())
     return made

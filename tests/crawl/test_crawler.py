@@ -1,4 +1,4 @@
-"""What every crawler must do; each test runs on each crawler."""
+"""The contract of every crawler; each test runs on each crawler."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_rows_equal_those_of_find_on_every_field(crawler, pitfalls, threads, des
     assert problems == []
 
 
-def test_nanoseconds_are_what_the_microseconds_leave_out(crawler, tmp_path):
+def test_nanoseconds_are_the_part_that_microseconds_omit(crawler, tmp_path):
     (tmp_path / "file").write_text("")
     os.utime(tmp_path / "file", ns=(0, -1_000_000_001))
 
@@ -63,7 +63,7 @@ def test_open_descriptors_stay_bounded(crawler, tmp_path, threads):
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_what_aws_backup_restored_is_left_out_of_the_root_only(crawler, tmp_path, threads):
+def test_restore_directories_of_aws_backup_are_omitted_in_the_root_only(crawler, tmp_path, threads):
     for name in (
         "aws-backup-restore_2026",
         "aws-backup-failed-restore_2026",
@@ -71,7 +71,7 @@ def test_what_aws_backup_restored_is_left_out_of_the_root_only(crawler, tmp_path
         "kept",
     ):
         (tmp_path / name / "aws-backup-restore_inside").mkdir(parents=True)
-    (tmp_path / "aws-backup-restore_file").write_text("somebody's own")
+    (tmp_path / "aws-backup-restore_file").write_text("a file of a user")
 
     rows, _ = rows_of(crawler(os.fsencode(tmp_path), CrawlOptions(threads=threads)))
 
@@ -87,7 +87,7 @@ def test_an_empty_root_has_no_rows(crawler, tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_progress_ends_with_the_truth(crawler, pitfalls, threads):
+def test_progress_ends_with_the_exact_counts(crawler, pitfalls, threads):
     crawl = crawler(os.fsencode(pitfalls), CrawlOptions(threads=threads))
     rows, _ = rows_of(crawl)
 
@@ -99,7 +99,7 @@ def test_progress_ends_with_the_truth(crawler, pitfalls, threads):
     assert progress.bytes == sum(row.size for row in rows if row.type == "f")
 
 
-def test_a_root_that_is_not_there_fails_the_crawl(crawler, tmp_path):
+def test_a_missing_root_fails_the_crawl(crawler, tmp_path):
     with pytest.raises(CrawlFailed, match="No such file"):
         list(crawler(os.fsencode(tmp_path / "nothing"), CrawlOptions()).batches())
 
@@ -110,7 +110,7 @@ def test_a_root_that_is_a_file_fails_the_crawl(crawler, tmp_path):
         list(crawler(os.fsencode(tmp_path / "file"), CrawlOptions()).batches())
 
 
-def test_a_stopped_crawl_says_that_it_is_not_whole(crawler, pitfalls):
+def test_a_stopped_crawl_reports_that_it_is_incomplete(crawler, pitfalls):
     threads = threading.active_count()
     crawl = crawler(os.fsencode(pitfalls), CrawlOptions(batch_rows=1))
     batches = crawl.batches()
@@ -121,7 +121,7 @@ def test_a_stopped_crawl_says_that_it_is_not_whole(crawler, pitfalls):
     assert threading.active_count() == threads
 
 
-def test_a_crawl_that_nobody_reads_on_ends_its_threads(crawler, pitfalls):
+def test_an_abandoned_crawl_ends_its_threads(crawler, pitfalls):
     before, threads = open_descriptors(), threading.active_count()
     batches = crawler(os.fsencode(pitfalls), CrawlOptions(batch_rows=1, threads=8)).batches()
     next(batches)
@@ -131,7 +131,7 @@ def test_a_crawl_that_nobody_reads_on_ends_its_threads(crawler, pitfalls):
 
 
 def test_a_mount_point_is_a_row_and_is_unreadable(crawler):
-    """/dev has others mounted in it wherever there is a kernel."""
+    """On Linux, /dev always contains other mounts."""
     crawl = crawler(b"/dev", CrawlOptions())
     rows, problems = rows_of(crawl)
     device = Path("/dev").stat().st_dev
@@ -160,7 +160,7 @@ def test_a_directory_that_is_mounted_over_before_it_is_listed_is_unreadable(craw
     assert crawl.progress().directories_queued == 0
 
 
-def test_a_mount_point_that_is_left_out_is_no_problem(crawler):
+def test_an_excluded_mount_point_is_not_reported(crawler):
     device = Path("/dev").stat().st_dev
     mounts = [path.name for path in Path("/dev").iterdir() if _is_other_mount(path, device)]
     exclude = [Exclusion.parse(f"/{name}") for name in mounts]
@@ -189,7 +189,7 @@ print(crawl.progress().entries, crawl.progress().unreadable)
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_directories_that_refuse_are_recorded_and_the_rest_is_read(crawler, request, threads):
+def test_unreadable_directories_are_recorded_and_the_rest_is_read(crawler, request, threads):
     root = Path(tempfile.mkdtemp())  # pytest's own directories are their owner's alone
     request.addfinalizer(lambda: shutil.rmtree(root))
     root.chmod(0o755)
@@ -228,7 +228,7 @@ def test_directories_that_refuse_are_recorded_and_the_rest_is_read(crawler, requ
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_entries_that_come_and_go_never_fail_the_crawl(crawler, tmp_path, threads):
+def test_entries_that_appear_and_vanish_never_fail_the_crawl(crawler, tmp_path, threads):
     for number in range(20):
         (tmp_path / f"kept{number}").mkdir()
     done = threading.Event()
@@ -269,9 +269,7 @@ def test_a_directory_that_changes_while_it_is_listed_is_flagged(crawler, tmp_pat
 
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("after", [1, 50, 2000])
-def test_a_crawl_that_pauses_again_and_again_finds_what_one_without_pauses_finds(
-    crawler, pitfalls, threads, after
-):
+def test_a_crawl_with_many_pauses_finds_the_same_entries_as_one_without(crawler, pitfalls, threads, after):
     crawl = crawler(os.fsencode(pitfalls), CrawlOptions(threads=threads, batch_rows=1))
     rows = []
     for _ in range(10_000):
@@ -286,7 +284,7 @@ def test_a_crawl_that_pauses_again_and_again_finds_what_one_without_pauses_finds
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_a_new_crawl_goes_on_where_a_paused_one_ended(crawler, pitfalls, threads):
+def test_a_new_crawl_continues_where_a_paused_one_ended(crawler, pitfalls, threads):
     rows, pending = [], [b"/"]
     while pending:
         crawl = crawler(os.fsencode(pitfalls), CrawlOptions(threads=threads, batch_rows=1), pending)
@@ -297,7 +295,7 @@ def test_a_new_crawl_goes_on_where_a_paused_one_ended(crawler, pitfalls, threads
     assert sorted(rows) == found_by_find(pitfalls)
 
 
-def test_a_directory_that_was_pending_and_is_gone_has_vanished(crawler, tmp_path):
+def test_a_pending_directory_that_was_removed_has_vanished(crawler, tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "file").write_text("")
     (tmp_path / "link").symlink_to("here")
@@ -314,7 +312,7 @@ def test_a_directory_that_was_pending_and_is_gone_has_vanished(crawler, tmp_path
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_more_directories_than_fit_in_memory_wait_in_a_file(crawler, tmp_path, monkeypatch, threads):
+def test_directories_that_do_not_fit_in_memory_are_queued_in_a_file(crawler, tmp_path, monkeypatch, threads):
     monkeypatch.setattr(f"{crawler.__module__}._QUEUE_BYTES", 500)
     monkeypatch.setattr("tidemark.crawl.spill_queue._TAKEN_AT_ONCE", 2)
     waited = []

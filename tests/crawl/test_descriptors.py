@@ -19,7 +19,7 @@ def root(tmp_path):
 
 
 @pytest.mark.parametrize("errno", [EIO, EACCES, ENOTCONN, ETIMEDOUT, EXDEV])
-def test_only_what_is_not_there_has_vanished(root, errno):
+def test_only_missing_paths_have_vanished(root, errno):
     assert root.problem(b"/gone", "stat", errno).kind == "unreadable"
     assert root.problem(b"/gone/", "open", errno).errno == errno
     for gone in (ENOENT, ENOTDIR):
@@ -45,7 +45,7 @@ def test_a_stale_handle_is_looked_up_by_name(root, path, errno):
     assert problem.kind == ("unreadable" if errno == ESTALE else "vanished")
 
 
-def test_a_name_below_another_mount_is_not_taken_for_a_lost_one():
+def test_a_name_below_another_mount_does_not_count_as_vanished():
     device = Path("/dev").stat().st_dev
     mounts = [path.name for path in Path("/dev").iterdir() if path.is_dir() and path.lstat().st_dev != device]
     assert mounts, "this machine has nothing mounted below /dev"

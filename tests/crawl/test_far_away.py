@@ -1,4 +1,4 @@
-"""Crawls where every operation takes a while: many requests in flight, listings that bring attributes."""
+"""Crawls with latency: many concurrent requests, and listings that return attributes."""
 
 from __future__ import annotations
 

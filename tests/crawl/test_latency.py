@@ -1,4 +1,4 @@
-"""As many threads as the file system's answers take long."""
+"""The number of threads follows the latency of the file system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidemark.crawl.latency import FEWEST, MOST, answer_seconds, threads_for
     ("seconds", "threads"),
     [(0, FEWEST), (0.00001, FEWEST), (0.0001, FEWEST), (0.0002, 16), (0.0004, 32), (0.001, MOST), (9, MOST)],
 )
-def test_the_slower_the_answers_the_more_threads(seconds, threads):
+def test_slower_responses_give_more_threads(seconds, threads):
     assert threads_for(seconds) == threads
 
 
@@ -26,11 +26,11 @@ def make_tree(root):
     return root
 
 
-def test_answers_that_take_no_time_get_few(tmp_path):
+def test_immediate_responses_give_few_threads(tmp_path):
     assert threads_for(answer_seconds(os.fsencode(make_tree(tmp_path)), clock=lambda: 0.0)) == FEWEST
 
 
-def test_answers_that_take_a_millisecond_get_many(tmp_path, monkeypatch):
+def test_responses_after_a_millisecond_give_many_threads(tmp_path, monkeypatch):
     make_tree(tmp_path)
     now = [0.0]
 
@@ -48,13 +48,13 @@ def test_answers_that_take_a_millisecond_get_many(tmp_path, monkeypatch):
     assert now[0] < 0.5, "it looks at a few only"
 
 
-def test_what_cannot_be_read_is_left_to_the_crawl(tmp_path):
+def test_a_missing_or_empty_root_has_a_latency_and_raises_no_error(tmp_path):
     assert answer_seconds(os.fsencode(tmp_path / "none")) == 0
     (tmp_path / "empty").mkdir()
     assert threads_for(answer_seconds(os.fsencode(tmp_path / "empty"))) >= FEWEST
 
 
-def test_a_mount_over_a_network_gets_many(tmp_path):
+def test_a_network_mount_gives_many_threads(tmp_path):
     try:
         with slow_file_system(make_tree(tmp_path), readdirplus=True) as mount:
             assert threads_for(answer_seconds(os.fsencode(mount))) == MOST

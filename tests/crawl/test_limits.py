@@ -1,4 +1,4 @@
-"""What is left out, and how fast crawlers may ask; each test runs on each crawler."""
+"""Exclusions and rate limits; each test runs on each crawler."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EXCLUSIONS = [
 
 
 @pytest.mark.parametrize(("patterns", "left_out"), EXCLUSIONS)
-def test_excluded_directories_are_left_out_whole(crawler, tmp_path, patterns, left_out):
+def test_excluded_directories_are_omitted_with_their_content(crawler, tmp_path, patterns, left_out):
     for name in ("a/b/c/d", "a/.hidden", "z/b"):
         (tmp_path / name).mkdir(parents=True)
     every = {os.fsdecode(row.path[1:]) for row in found_by_find(tmp_path)}
@@ -55,7 +55,7 @@ def test_excluded_directories_are_left_out_whole(crawler, tmp_path, patterns, le
     }
 
 
-def test_files_and_links_are_never_left_out(crawler, tmp_path):
+def test_files_and_links_are_never_excluded(crawler, tmp_path):
     (tmp_path / "scratch").write_text("a file")
     (tmp_path / "link").symlink_to("scratch")
 
@@ -64,7 +64,7 @@ def test_files_and_links_are_never_left_out(crawler, tmp_path):
     assert [row.path for row in rows] == [b"/link", b"/scratch"]
 
 
-def test_each_pattern_counts_what_it_leaves_out(crawler, tmp_path):
+def test_each_pattern_counts_the_directories_that_it_excludes(crawler, tmp_path):
     for name in ("a/cache", "b/cache", "b/c"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "file").write_text("")
@@ -75,7 +75,7 @@ def test_each_pattern_counts_what_it_leaves_out(crawler, tmp_path):
     assert list(crawl.left_out()) == [2, 2, 0, 0]
 
 
-# Whatever means something to a pattern, to the core, to a regular expression or to UTF-8.
+# Characters that are special in a pattern, in the core, in a regular expression or in UTF-8.
 NAMES = [
     b"a", b"b.a", b"[a]", b"[", b"\\a", b"\xff", b"\xc3\xa9", b"\xc3", b"\xed\xa0\x80", b"\xf9\x80\x80\x80",
     b"\xf0\x9f\x8c\x8a", b"*", b"?", b"a|b", b"(a", b"^a$", b".a", b"\n", b"\1", b"\4\6", b"\7a",
@@ -104,7 +104,7 @@ def named(tmp_path_factory):
 @example(patterns=["/*\\xa9"])
 @example(patterns=["/**/[!a]*[!a]"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_crawlers_read_patterns_alike(crawler, named, patterns):
+def test_all_crawlers_interpret_patterns_equally(crawler, named, patterns):
     try:
         chosen = options(*patterns)
     except ValueError:  # a name of nothing but dots
@@ -123,7 +123,7 @@ def options(*patterns):
 
 
 def matches(pattern: str, path: bytes) -> bool:
-    """Tell whether a pattern from the root matches a whole path: by trying everything, name after name."""
+    """Return whether a pattern from the root matches a whole path, by trying all splits into names."""
 
     def names(pattern: list[str], path: list[str]) -> bool:
         if not pattern or not path:
@@ -168,7 +168,7 @@ def test_a_rate_limit_is_kept(crawler, tmp_path, threads):
     assert 0.4 < time.monotonic() - started < 5
 
 
-def test_a_slow_crawl_is_heard_of_before_a_batch_is_full(crawler, tmp_path):
+def test_a_slow_crawl_returns_a_batch_before_it_is_full(crawler, tmp_path):
     for number in range(300):
         (tmp_path / f"{number}").write_text("")
     crawl = crawler(os.fsencode(tmp_path), CrawlOptions(operations_per_second=80))
@@ -179,7 +179,7 @@ def test_a_slow_crawl_is_heard_of_before_a_batch_is_full(crawler, tmp_path):
     assert len(batches) > 1
 
 
-def test_a_crawl_can_be_stopped_while_it_waits_for_its_turn(crawler, tmp_path):
+def test_a_crawl_can_be_stopped_while_the_rate_limit_delays_it(crawler, tmp_path):
     for number in range(100):
         (tmp_path / f"{number}").write_text("")
     crawl = crawler(os.fsencode(tmp_path), CrawlOptions(operations_per_second=1))

@@ -24,7 +24,7 @@ def status(size: int = 0, mtime_ns: int = 0, nlink: int = 1) -> os.stat_result:
 
 
 @given(st.lists(st.lists(NAMES, max_size=5), max_size=5), st.sampled_from([0, 300]))
-def test_names_come_out_as_they_went_in(directories, more):
+def test_names_are_returned_unchanged(directories, more):
     directories = [*directories, [b"file"] * more]
     rows = Rows()
     for number, names in enumerate(directories):
@@ -39,7 +39,7 @@ def test_names_come_out_as_they_went_in(directories, more):
     assert len(array("q", bytes(batch.size))) == batch.rows == len(strings(batch.targets))
 
 
-def test_targets_stay_with_their_links():
+def test_targets_belong_to_their_links():
     rows = Rows()
     rows.add_directory(b"/", ["first", "second", "third"], [status()] * 3)
     rows.set_target(2, b"there")
@@ -48,7 +48,7 @@ def test_targets_stay_with_their_links():
     assert strings(rows.take().targets) == [b"here", b"", b"there"]
 
 
-def test_numbers_that_no_real_file_has_are_cut_to_what_fits():
+def test_numbers_beyond_their_type_are_clamped():
     rows = Rows()
     rows.add_directory(b"/", ["damaged"], [status(size=2**64 - 1, mtime_ns=-(2**70) * 1000, nlink=2**32 - 1)])
     batch = rows.take()

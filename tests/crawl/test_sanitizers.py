@@ -13,7 +13,7 @@ from tests.crawl.trees import found_by_find
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_the_core_is_clean_under(sanitizer, pitfalls, tmp_path):
+def test_sanitizers_find_no_error_in_the_core(sanitizer, pitfalls, tmp_path):
     program = tmp_path / "sanitized"
     source = Path(__file__).with_name("sanitized.c")
     options = ["-std=gnu11", "-g", "-O1", "-pthread", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"]

@@ -1,4 +1,4 @@
-"""A root that cannot be listed: code 41 and no index, whatever refuses and whichever crawler asks."""
+"""A root that cannot be listed: code 41 and no index, for each kind of error and each crawler."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build(place, crawler, **how):
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o311, 0o444, 0o111, 0o666])
-def test_a_root_whose_mode_refuses_fails_the_build(crawler, place, mode):
+def test_a_root_whose_mode_denies_access_fails_the_build(crawler, place, mode):
     (place / "root").chmod(mode)
     made, files = build(place, crawler)
     assert (made.returncode, made.stdout, files) == (41, "", []), made.stderr
@@ -43,7 +43,7 @@ def test_a_root_whose_mode_refuses_fails_the_build(crawler, place, mode):
 
 
 @pytest.mark.parametrize("after", ["0", "1", "2"])
-def test_a_root_whose_listing_fails_fails_the_build_also_when_it_has_begun(crawler, place, after):
+def test_a_root_whose_listing_fails_at_any_point_fails_the_build(crawler, place, after):
     if crawler.__name__ == "PythonCrawl" or after != "2":  # the C core has all of it after one call
         preload = refusing.library(place)
         made, files = build(place, crawler, preload=preload, readdir=str(place / "root"), after=after)
@@ -51,7 +51,7 @@ def test_a_root_whose_listing_fails_fails_the_build_also_when_it_has_begun(crawl
         assert "Input/output error" in made.stderr
 
 
-def test_a_root_that_is_gone_while_it_is_open_fails_the_crawl(crawler, tmp_path):
+def test_a_root_that_is_removed_while_open_fails_the_crawl(crawler, tmp_path):
     (tmp_path / "gone").mkdir()
     fd = os.open(tmp_path / "gone", os.O_RDONLY)
     (tmp_path / "gone").rmdir()
@@ -64,7 +64,7 @@ def test_a_root_that_is_gone_while_it_is_open_fails_the_crawl(crawler, tmp_path)
         os.close(fd)
 
 
-def test_a_directory_below_that_fails_is_a_problem_and_no_failure(crawler, place):
+def test_an_unreadable_directory_below_the_root_is_recorded_and_does_not_fail_the_build(crawler, place):
     preload = refusing.library(place)
     made, files = build(place, crawler, preload=preload, readdir=str(place / "root" / "3"))
     assert made.returncode == 0, made.stderr
@@ -72,13 +72,13 @@ def test_a_directory_below_that_fails_is_a_problem_and_no_failure(crawler, place
     assert files
 
 
-def test_a_root_of_which_no_entry_can_be_looked_at_fails_the_build(crawler, place):
+def test_a_root_without_a_readable_entry_fails_the_build(crawler, place):
     for number in range(1, 5):
         shutil.rmtree(place / "root" / f"{number}")
     preload = refusing.library(place)
     made, files = build(place, crawler, preload=preload, stat=str(place / "root" / "0"))
     assert (made.returncode, made.stdout, files) == (41, "", []), made.stderr
-    assert "reading failed for all 1 entries in it" in made.stderr
+    assert "reading failed for every entry in it (1)" in made.stderr
 
 
 @pytest.mark.parametrize(
@@ -92,5 +92,5 @@ def test_a_root_of_which_no_entry_can_be_looked_at_fails_the_build(crawler, plac
         (b"/a", "stat", 5, False),
     ],
 )
-def test_which_problems_are_the_root_itself(path, operation, errno, fails):
+def test_only_problems_of_the_root_itself_fail_the_crawl(path, operation, errno, fails):
     assert Problem.seen(path, operation, errno).is_of_the_root == fails

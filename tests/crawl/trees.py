@@ -1,4 +1,4 @@
-"""Trees with everything that has ever broken a crawler, and `find`'s word on them."""
+"""Trees with every kind of entry that broke a crawler, and the output of `find` for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONG = b"n" * 250
 
 
 class Row(NamedTuple):
-    """One entry, as the crawler and `find` must agree on it."""
+    """One entry, with the fields on which the crawler and `find` must agree."""
 
     path: bytes  # from the root, with a slash at its start
     type: str
@@ -57,7 +57,7 @@ def make_pitfalls(root: Path) -> None:
     os.mkdir(odd)  # noqa: PTH102 - pathlib cannot hold these bytes
     with open(os.path.join(odd, b"inside"), "wb"):
         pass
-    # "a b/" and "a-b/" sort before "a/", although "a" sorts before "a b": whole paths give another order.
+    # "a b/" and "a-b/" sort before "a/", although "a" sorts before "a b": complete paths have another order.
     for name in ("a", "a b", "a-b", "a0", "a/b", "a.b"):
         (root / name).mkdir()
         (root / name / "z").write_text("")
@@ -106,12 +106,12 @@ def make_chain(top: Path, depth: int) -> None:
 
 
 def remove(root: Path) -> None:
-    """Remove a tree, whatever is in it."""
+    """Remove a tree with any content."""
     shutil.rmtree(root)
 
 
 def found_by_find(root: Path) -> list[Row]:
-    """Return what GNU find says about everything below a directory, sorted."""
+    """Return the rows that GNU find prints for all entries below a directory, sorted."""
     fields = ["%P", "%y", "%m", "%n", "%U", "%G", "%s", "%i", "%T@", "%C@", "%l"]
     run = subprocess.run(
         ["find", root, "-mindepth", "1", "-xdev", "-printf", "\\0".join(fields) + "\\0"],
@@ -139,7 +139,7 @@ def found_by_find(root: Path) -> list[Row]:
 
 
 def open_descriptors() -> int:
-    """Return how many files this process holds open."""
+    """Return the number of open files of this process."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 

@@ -171,7 +171,9 @@ def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalC
     with LocalCloud.start(
         file_systems=directories, time_scale=0.01, timeout_scale=0.1, warm_functions=20, region=region
     ) as cloud:
-        cloud.set_job_durations(backup=60, copy=60)  # in AWS's seconds: each is polled at least twice
+        cloud.set_job_durations(
+            backup=60, copy=60, restore=60
+        )  # in AWS's seconds: each is polled at least twice
         yield cloud
 
 
@@ -184,6 +186,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         (directory / "readme.txt").write_text(directory.name)
     for name in ("home", "desk"):
         make_pitfalls(directories[name])
+    for path in ("home/ann/thesis.tex", "finance/2026.xlsx"):  # those of docs/restore.md
+        (directories["desk"] / path).parent.mkdir(parents=True, exist_ok=True)
+        (directories["desk"] / path).write_text(path)
     shutil.rmtree(directories["desk"] / "chain")  # `cp` cannot copy paths as long as these
     for name in ("team", "bare"):
         (directories[name] / "scratch" / "much").mkdir(parents=True)

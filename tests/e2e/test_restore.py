@@ -1,4 +1,4 @@
-"""Restores bring back what a recovery point holds, as it was."""
+"""Restores bring back what a recovery point holds, unchanged."""
 
 from __future__ import annotations
 

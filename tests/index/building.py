@@ -42,7 +42,7 @@ class RowsCrawl:
         ns_of: Callable[[bytes], tuple[int, int]] = lambda _path: (0, 0),
     ) -> None:
         self._rows, self._problems, self._batch_rows = rows, problems, batch_rows
-        self._ns_of = ns_of  # what mtime and ctime have beyond microseconds
+        self._ns_of = ns_of  # the nanoseconds of mtime and ctime beyond microseconds
 
     def batches(self) -> Iterator[Batch]:
         rows = Rows()
@@ -80,7 +80,7 @@ class RowsCrawl:
 
 
 def row(path: str | bytes, **fields: object) -> Row:
-    """Return a small file, but for what is said."""
+    """Return the row of a small file; `fields` replace its defaults."""
     raw = path.encode() if isinstance(path, str) else path
     usual = {
         "type": "f",
@@ -110,7 +110,7 @@ def index_rows(
     batch_rows: int = 1000,
     **options: Any,
 ) -> Manifest:
-    """Build an index of rows; `number` tells it from others of the same file system, and orders them."""
+    """Build an index of rows; `number` distinguishes and orders the indexes of a file system."""
     return index_crawl(store, scratch, RowsCrawl(rows, batch_rows=batch_rows), number=number, **options)
 
 

@@ -43,7 +43,7 @@ def test_a_directory_is_listed_by_name(store, manifest, path, names):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/a/b/c", "/a/1/x", "/zzz", "/top"])
-def test_what_is_no_directory_is_said_before_the_first_entry(store, manifest, path):
+def test_a_missing_directory_is_reported_before_the_first_entry(store, manifest, path):
     with pytest.raises(PathNotFound, match=path):
         list_directory(store, manifest, path)
 

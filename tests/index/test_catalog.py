@@ -29,8 +29,8 @@ def test_indexes_are_listed_oldest_first_and_found_by_id(store, tmp_path):
     assert read_manifest(store, made[0].identity) == made[0]
 
 
-def test_one_order_decides_which_index_is_newest_before_and_listed_last(store, tmp_path):
-    # Two builds of one directory at once: the first id's crawl begins later.
+def test_the_newest_the_previous_and_the_last_listed_index_follow_one_order(store, tmp_path):
+    # Two concurrent builds of one directory: the crawl of the first id starts later.
     template = index_rows(store, tmp_path, [row("/a")], number=0)
     first = _published_again(store, template, number=1, crawled_on=9)
     second = _published_again(store, template, number=2, crawled_on=8)
@@ -64,7 +64,7 @@ def test_an_index_without_a_manifest_does_not_exist(store, tmp_path):
         read_manifest(store, crashed.identity)
 
 
-def test_a_repository_that_is_empty_has_no_index(store):
+def test_an_empty_repository_has_no_index(store):
     assert list_indexes(store) == []
     with pytest.raises(IndexNotFound, match="no index of fs-1"):
         newest_index(store, "fs-1")
@@ -73,7 +73,7 @@ def test_a_repository_that_is_empty_has_no_index(store):
             open_index(store, nonsense)
 
 
-def test_an_index_that_was_moved_is_not_taken_for_another(store, tmp_path):
+def test_an_index_that_was_moved_is_refused(store, tmp_path):
     made = index_rows(store, tmp_path, [row("/a")])
     elsewhere = made.key.replace("eu-central-1", "us-east-1")
     store.put(elsewhere, store.get(made.key))

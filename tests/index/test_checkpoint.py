@@ -19,7 +19,7 @@ ROOT = (b"/",)
 
 
 class Killed(Exception):
-    """The worker is gone."""
+    """The worker was killed."""
 
 
 def make_tree(root):
@@ -40,7 +40,7 @@ def crawl_of(tree, crawler, pending=ROOT):
 
 @pytest.mark.parametrize("crawler", [open_crawl, PythonCrawl])
 @pytest.mark.parametrize("seed", range(3))
-def test_an_index_of_killed_workers_equals_that_of_one_that_lived(store, tmp_path, crawler, seed):
+def test_an_index_of_killed_workers_equals_that_of_an_uninterrupted_one(store, tmp_path, crawler, seed):
     tree = make_tree(tmp_path / "tree")
     whole = index_crawl(store, tmp_path, crawl_of(tree, crawler), number=1)
     chance = random.Random(seed)  # noqa: S311 - decides only when a worker dies
@@ -78,13 +78,13 @@ def test_an_index_of_killed_workers_equals_that_of_one_that_lived(store, tmp_pat
     for name in ("dirs.parquet", "trigrams.bin", "top.parquet"):
         assert again.side_file(name).sha256 == whole.side_file(name).sha256
     assert resume is not None, "no worker ever died after a checkpoint"
-    # Each death costs what was crawled since the last checkpoint: here the few directories then in hand.
+    # Each kill loses the entries since the last checkpoint: here those of the few directories in progress.
     assert crawled < whole.totals.entries + deaths * 300
-    assert not list((store._directory / again.identity.prefix).glob("checkpoint"))  # nothing is left
+    assert not list((store._directory / again.identity.prefix).glob("checkpoint"))  # no scratch files remain
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_build_that_is_paused_again_and_again_crawls_nothing_twice(store, tmp_path, seed):
+def test_a_build_that_is_paused_repeatedly_crawls_nothing_twice(store, tmp_path, seed):
     tree = make_tree(tmp_path / "tree")
     whole = index_crawl(store, tmp_path, crawl_of(tree, open_crawl), number=1)
     chance = random.Random(seed)  # noqa: S311 - decides only when to pause
@@ -119,7 +119,7 @@ def test_a_build_that_is_paused_again_and_again_crawls_nothing_twice(store, tmp_
 
 
 @pytest.mark.parametrize("refusals", range(40))
-def test_a_pause_keeps_what_was_crawled_whenever_it_is_first_wanted(store, tmp_path, refusals):
+def test_a_pause_requested_at_any_time_keeps_all_crawled_entries(store, tmp_path, refusals):
     tree = make_tree(tmp_path / "tree")
     asked = iter([False] * refusals)
     crawl = PythonCrawl(bytes(tree), CrawlOptions(batch_rows=100, threads=1), ROOT)
@@ -131,7 +131,7 @@ def test_a_pause_keeps_what_was_crawled_whenever_it_is_first_wanted(store, tmp_p
         assert kept.entries == crawl.progress().entries
 
 
-def test_problems_survive(store, tmp_path):
+def test_problems_survive_a_killed_worker(store, tmp_path):
     tree = tmp_path / "tree"
     (tree / "b").mkdir(parents=True)
     crawl = open_crawl(bytes(tree), CrawlOptions(batch_rows=1), [b"/gone/", b"/"])
@@ -140,7 +140,7 @@ def test_problems_survive(store, tmp_path):
 
 
 @pytest.mark.parametrize("batches_before", [1, 4, 9])
-def test_problems_that_do_not_fit_in_memory_survive_a_pause_once_each(
+def test_problems_that_do_not_fit_in_memory_survive_a_pause_without_duplicates(
     store, tmp_path, monkeypatch, batches_before
 ):
     monkeypatch.setattr("tidemark.index.build.pipeline._PROBLEMS_IN_MEMORY", 2)
@@ -161,7 +161,7 @@ def test_problems_that_do_not_fit_in_memory_survive_a_pause_once_each(
     assert not list((store._directory / made.identity.prefix).glob("checkpoint"))
 
 
-def test_a_whole_build_leaves_no_problems_beside_its_index(store, tmp_path, monkeypatch):
+def test_a_complete_build_leaves_no_problem_files_next_to_its_index(store, tmp_path, monkeypatch):
     monkeypatch.setattr("tidemark.index.build.pipeline._PROBLEMS_IN_MEMORY", 1)
     problems = [Problem.seen(b"/d/%d" % number, "stat", 5) for number in range(5)]
     made = index_crawl(store, tmp_path, RowsCrawl([directory("/d")], problems))
@@ -172,7 +172,7 @@ def test_a_whole_build_leaves_no_problems_beside_its_index(store, tmp_path, monk
 @pytest.mark.parametrize(
     "text", [b"", b"{}", b"[]", b'{"version": 2}', b"\xff", b'{"version": 1, "runs": 3}']
 )
-def test_a_checkpoint_that_makes_no_sense_is_none(store, text):
+def test_an_invalid_checkpoint_is_ignored(store, text):
     identity = identity_of(1)
     assert load_checkpoint(store, identity) is None
     store.put(f"{identity.prefix}checkpoint/state.json", text)

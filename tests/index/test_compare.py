@@ -1,4 +1,4 @@
-"""What changed between sorted rows, against a plain reckoning in Python."""
+"""Differences between sorted rows, compared with a plain computation in Python."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def shown(changes: pa.Table) -> list[tuple]:
     sparse=st.booleans(),
     step=st.integers(1, 9),
 )
-def test_the_same_whichever_way_rows_are_compared(old, changes, gone, sparse, step):
+def test_all_ways_to_compare_rows_give_the_same_result(old, changes, gone, sparse, step):
     kept = {key: size for number, (key, size) in enumerate(sorted(old.items())) if number not in gone}
     new = {**kept, **changes} if sparse else changes
     if not old or not new:
@@ -84,7 +84,7 @@ def test_the_same_whichever_way_rows_are_compared(old, changes, gone, sparse, st
 
 @settings(max_examples=80, deadline=None)
 @given(old=KEYS, new=KEYS, old_rows=st.integers(1, 50), new_rows=st.integers(1, 50))
-def test_the_same_whatever_tables_the_rows_come_in(old, new, old_rows, new_rows):
+def test_the_division_of_rows_into_tables_does_not_matter(old, new, old_rows, new_rows):
     was, now = ([each.slice(at, size) for at in range(0, len(each), size)] for each, size in (
         (table(old), old_rows), (table(new), new_rows)
     ))  # fmt: skip
@@ -105,7 +105,7 @@ NAMES = st.lists(st.text("ab", min_size=1, max_size=3), min_size=1, max_size=12,
 @example(old=(["a", "bb"], ["a"]), new=(["ab", "b"], ["a"]))
 @example(old=(["a"], ["b"]), new=(["a", "b"], ["c"]))
 @given(old=st.tuples(NAMES, NAMES), new=st.tuples(NAMES, NAMES))
-def test_names_that_only_together_are_the_same_letters_are_told_apart(old, new):
+def test_names_that_are_equal_only_when_joined_are_different(old, new):
     was, now = (
         {(parent, name): 0 for parent, names in zip(("/", "/d/"), each, strict=True) for name in names}
         for each in (old, new)
@@ -129,7 +129,7 @@ def test_a_row_that_differs_in_one_column_only_is_modified(column, null):
     assert not len(compare(now, now))
 
 
-def test_inodes_of_files_with_one_name_are_no_change_and_not_told():
+def test_inodes_of_files_with_one_name_are_neither_compared_nor_reported():
     rows = table({("/", "a"): 0, ("/", "b"): 1})
     whole = with_column(rows, "inode", pa.array([7, 8], pa.int64()))
     other = with_column(whole, "size", pa.array([0, 2], pa.int64()))

@@ -1,4 +1,4 @@
-"""What a comparison of two indexes reads, and that it is the same however they were made."""
+"""The reads of a comparison of two indexes, and its independence of their flags."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def row_groups_read(monkeypatch) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("written_against", [False, True])
-def test_only_row_groups_that_can_hold_what_is_below_a_directory_are_read(
+def test_only_row_groups_that_can_contain_the_directory_are_read(
     tmp_path, monkeypatch, row_groups_read, written_against
 ):
     monkeypatch.setattr(changes, "_ROW_GROUP_ROWS", 4)
@@ -49,14 +49,16 @@ def test_only_row_groups_that_can_hold_what_is_below_a_directory_are_read(
     found = [(change.kind, change.entry.path) for change in diff(store, first, second, under="/c")]
 
     assert found == [("removed", "/c/000"), ("changed", "/c/050")]
-    assert len(row_groups_read) <= (2 if written_against else 4 + 5)  # 100 and 99 rows, and what they share
+    assert len(row_groups_read) <= (2 if written_against else 4 + 5)  # 100 and 99 rows, and the common ones
     row_groups_read.clear()
     assert list(diff(store, first, second, under="/nothing")) == []
-    assert len(row_groups_read) <= 2  # between /h/ and / of which no extreme says that it is not there
+    assert (
+        len(row_groups_read) <= 2
+    )  # between /h/ and /: the bounds of the group do not exclude the directory
 
 
 @pytest.mark.parametrize("flags", [Flags(full_inodes=True), Flags(nanoseconds=True)])
-def test_indexes_with_other_flags_are_not_different(tmp_path, flags):
+def test_flags_alone_make_no_difference_between_indexes(tmp_path, flags):
     store = FileStore(tmp_path / "repository")
     first = index_rows(store, tmp_path, TREE, number=1, flags=flags)
     index_rows(store, tmp_path, [row("/between")], number=2)
@@ -66,7 +68,7 @@ def test_indexes_with_other_flags_are_not_different(tmp_path, flags):
     assert list(diff(store, second, first)) == []
 
 
-def test_where_nothing_is_common_all_is_removed_and_all_is_added(tmp_path):
+def test_without_common_entries_all_are_removed_and_all_are_added(tmp_path):
     store = FileStore(tmp_path / "repository")
     first = index_rows(store, tmp_path, [row(f"/{number:04}0") for number in range(500)], number=1)
     index_rows(store, tmp_path, [row("/between")], number=2)

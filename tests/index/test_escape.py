@@ -12,7 +12,7 @@ PIECES = st.lists(
 
 
 @given(st.binary() | PIECES)
-def test_unescape_gives_back_what_escape_was_given(raw):
+def test_unescape_is_the_inverse_of_escape(raw):
     assert unescape(escape(raw)) == raw
 
 
@@ -22,7 +22,7 @@ def test_different_names_are_shown_differently(one, other):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: "\\x" not in text))
-def test_text_is_shown_as_it_is(text):
+def test_text_is_not_escaped(text):
     assert escape(text.encode()) == text
 
 
@@ -34,6 +34,6 @@ def test_the_documented_examples(raw, shown):
     assert escape(raw) == shown
 
 
-def test_bytes_that_are_utf8_are_told_from_those_that_are_not():
+def test_valid_and_invalid_utf8_are_distinguished():
     assert is_utf8("é".encode())
     assert not is_utf8(b"\xe9")

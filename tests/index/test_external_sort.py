@@ -1,4 +1,4 @@
-"""Sorted runs: what workers could hand to each other."""
+"""Sorted runs, which workers can exchange."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sorted_keys(sorter: Sorter) -> list[tuple[str, str]]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys=KEYS, run_rows=st.integers(1, 9), at_once=st.integers(2, 5), slab=st.integers(1, 4))
-def test_rows_come_out_once_and_in_order(tmp_path, monkeypatch, keys, run_rows, at_once, slab):
+def test_rows_are_returned_once_and_in_order(tmp_path, monkeypatch, keys, run_rows, at_once, slab):
     monkeypatch.setattr("tidemark.index.rows.external_sort._RUNS_AT_ONCE", at_once)
     monkeypatch.setattr("tidemark.index.rows.external_sort._SLAB_ROWS", slab)
     sorter = filled(Sorter(tmp_path, run_rows=run_rows), keys)
@@ -40,7 +40,7 @@ def test_rows_come_out_once_and_in_order(tmp_path, monkeypatch, keys, run_rows, 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shares=st.lists(KEYS, max_size=4), run_rows=st.integers(1, 9))
-def test_runs_of_several_workers_merge_to_what_one_would_have_made(tmp_path, shares, run_rows):
+def test_runs_of_several_workers_merge_to_the_rows_of_one_worker(tmp_path, shares, run_rows):
     whole = Sorter(tmp_path)
     for share in shares:
         worker = filled(Sorter(tmp_path, run_rows=run_rows), share)
@@ -50,7 +50,7 @@ def test_runs_of_several_workers_merge_to_what_one_would_have_made(tmp_path, sha
     assert sorted_keys(whole) == sorted({key for share in shares for key in share})
 
 
-def test_runs_can_be_kept_also_while_they_are_being_merged(tmp_path):
+def test_runs_can_be_stored_while_they_are_merged(tmp_path):
     keys = [(f"/{number % 7}/", str(number)) for number in range(40)]
     sorter = filled(Sorter(tmp_path, run_rows=15), keys)
     merging = sorter.sorted()
@@ -61,4 +61,4 @@ def test_runs_can_be_kept_also_while_they_are_being_merged(tmp_path):
     merging.close()
     sorter.close()
     assert sorted_keys(kept) == sorted(keys)
-    assert not list(tmp_path.iterdir())  # nothing is left in scratch
+    assert not list(tmp_path.iterdir())  # no scratch files remain

@@ -38,7 +38,7 @@ def matching(names, pattern, mode):
 @example(names=["ΣΟΦΟΣ", "σοφος"], pattern="σοφος")
 @example(names=["STRASSE", "straße", "STRAẞE"], pattern="Straße")
 @settings(deadline=None, max_examples=300)
-def test_every_mode_folds_as_python_does(names, pattern):
+def test_every_mode_folds_case_as_python_does(names, pattern):
     folds = [name.casefold() for name in names]
     wanted = pattern.casefold()
     assert matching(names, pattern, "exact") == [fold == wanted for fold in folds]
@@ -69,7 +69,7 @@ def test_every_mode_folds_as_python_does(names, pattern):
         ("^[^s]*$", "regex", []),
     ],
 )
-def test_wildcards_take_a_name_as_it_is_and_folded(pattern, mode, found):
+def test_wildcards_match_a_name_unchanged_and_folded(pattern, mode, found):
     names = ["straße", "STRASSE", "STRAẞE"]
     assert [name for name, hit in zip(names, matching(names, pattern, mode), strict=True) if hit] == found
 
@@ -85,7 +85,7 @@ def test_wildcards_take_a_name_as_it_is_and_folded(pattern, mode, found):
 @example(names=["Maß", "x"], pattern="mass", ends="")
 @example(names=["ﬁne", "x"], pattern="ine", ends="")
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_trigrams_and_needles_lose_no_hit(tmp_path_factory, names, pattern, ends):
+def test_trigrams_and_needles_miss_no_match(tmp_path_factory, names, pattern, ends):
     scratch = tmp_path_factory.mktemp("folding")
     store = FileStore(scratch / "repository")
     rows = [row(f"/{name}") for name in names]
@@ -98,7 +98,7 @@ def test_trigrams_and_needles_lose_no_hit(tmp_path_factory, names, pattern, ends
         assert count(store, manifest, glob, ignore_case=True, trigrams=trigrams) == len(expected)
 
 
-def test_no_letter_is_overlooked():
+def test_every_letter_that_folds_is_found():
     letters = [chr(number) for number in range(0x110000) if not 0xD800 <= number <= 0xDFFF]
     lowered = pc.utf8_lower(pa.array(letters)).to_pylist()
     odd = {letter for letter, low in zip(letters, lowered, strict=True) if low != letter.casefold()}
@@ -107,7 +107,7 @@ def test_no_letter_is_overlooked():
         assert letter.casefold() in folding._lowered()
 
 
-def test_a_word_is_looked_up_as_it_is_first():
+def test_a_word_is_first_looked_up_unchanged():
     for word in ("invoice", "test", "office", "straße", "σοφος", "mississippi"):
         texts = list(folding.alternatives(word.casefold()))
         assert "".join(each[0] for each in texts) == word.casefold()
@@ -115,8 +115,8 @@ def test_a_word_is_looked_up_as_it_is_first():
 
 
 @pytest.mark.skipif(shutil.which("find") is None, reason="there is no find here")
-def test_what_find_finds_regardless_of_case_is_found(tmp_path):
-    """But for the dotted I, which C's towlower takes for an i, and Unicode for one with a dot above."""
+def test_matches_of_find_regardless_of_case_are_found(tmp_path):
+    """Except for the dotted I: C's towlower maps it to i, Unicode to i with a dot above."""
     names = sorted({letter + end for letter in ODD.replace("İ", "") for end in ("", "x", "x.TXT")})
     for name in names:
         (tmp_path / name).touch()
@@ -132,12 +132,12 @@ def test_what_find_finds_regardless_of_case_is_found(tmp_path):
         mode = "glob" if set("?*[") & set(pattern) else "exact"
         ours = {name for name, hit in zip(names, matching(names, pattern, mode), strict=True) if hit}
         assert found <= ours, pattern
-        # Beyond that, only what Unicode folds to the same, and towlower does not.
+        # All further matches are equal by Unicode's folding, but not by towlower.
         if mode == "exact":
             assert ours == {name for name in names if name.casefold() == pattern.casefold()}
 
 
-def test_an_extension_is_folded_as_names_are(store, tmp_path):
+def test_extensions_are_folded_like_names(store, tmp_path):
     names = ["a.ΣΑΣ", "b.σας", "c.Maß", "d.MASS", "e.txt", "f"]
     manifest = index_rows(store, tmp_path, [row(f"/{name}") for name in names])
     for ext, found in (("σασ", "ab"), (".mass", "cd"), ("TXT", "e")):  # noqa: RUF001 - likewise

@@ -1,4 +1,4 @@
-"""The history logs: what they say of a path is what every index would say, one by one."""
+"""The history logs: the versions of a path are those of a reading of each index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tidemark.index.storage.object_store import FileStore
 
 
 class Counting:
-    """A store that counts what it is asked."""
+    """A store that counts requests."""
 
     def __init__(self, store: FileStore) -> None:
         self._store, self.asked = store, []
@@ -34,7 +34,7 @@ class Counting:
 
 
 def oracle(store, path):
-    """Return the versions of a path as every index tells them."""
+    """Return the versions of a path from a reading of every index."""
     said = [
         (index.index_id, index.crawl_started_at, find_entry(store, index, path))
         for index in list_indexes(store)
@@ -50,15 +50,15 @@ def oracle(store, path):
     return found
 
 
-def told(store, path, numbers):
+def read_history(store, path, numbers):
     found = history(store, [identity_of(number) for number in numbers], path)
     return [(each.entry, [(one.index_id, one.crawled_at) for one in each.indexes]) for each in found]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), span=st.integers(1, 3))
-def test_history_is_what_every_index_says(tmp_path_factory, monkeypatch, data, span):
-    """Whatever changes, however far the logs reach, whichever indexes have been deleted meanwhile."""
+def test_history_equals_a_reading_of_every_index(tmp_path_factory, monkeypatch, data, span):
+    """With any changes, any span of the logs, and any deleted indexes."""
     monkeypatch.setattr(history_log, "SPAN", span)
     monkeypatch.setattr(history_log, "_ROW_GROUP_ROWS", data.draw(st.integers(1, 4)))
     scratch = tmp_path_factory.mktemp("history")
@@ -78,7 +78,7 @@ def test_history_is_what_every_index_says(tmp_path_factory, monkeypatch, data, s
             numbers.remove(gone)
     for path in sorted(paths):
         shown = as_shown(path.decode("utf-8", "surrogateescape"))
-        assert told(store, shown, numbers) == oracle(store, shown)
+        assert read_history(store, shown, numbers) == oracle(store, shown)
     for index in list_indexes(store):
         assert list(verify(store, index)) == []
 
@@ -98,7 +98,7 @@ def forty(store, tmp_path):
     return [identity_of(number) for number in range(40)]
 
 
-def test_one_path_over_many_indexes_takes_ten_requests(store, forty):
+def test_the_history_of_a_path_over_many_indexes_takes_ten_requests(store, forty):
     for path, count in {"/often": 4, "/once": 2, "/same": 1, "/late": 1, "/other3": 40, "/never": 0}.items():
         watched = Counting(store)
         found = history(watched, forty, path)
@@ -107,7 +107,7 @@ def test_one_path_over_many_indexes_takes_ten_requests(store, forty):
         assert sum(len(each.indexes) for each in found) in (0, 4, 40)
 
 
-def test_logs_do_not_grow_for_ever(store, tmp_path, monkeypatch):
+def test_logs_stop_growing(store, tmp_path, monkeypatch):
     monkeypatch.setattr(history_log, "SPAN", 2)
     rows = []
     for number in range(20):
@@ -116,12 +116,12 @@ def test_logs_do_not_grow_for_ever(store, tmp_path, monkeypatch):
             shutil.rmtree(store._directory / identity_of(number - 5).prefix)
         rows.append(sum(file.rows for file in made.side_files if file.file.startswith("history")))
     assert max(rows[10:]) <= max(rows[:10]) <= 3 * 10
-    assert told(store, "/1", range(15, 20)) == oracle(store, "/1")
+    assert read_history(store, "/1", range(15, 20)) == oracle(store, "/1")
 
 
 @pytest.mark.parametrize("name", ["history.parquet", "history-recent.parquet"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "altered"])
-def test_without_a_log_the_indexes_answer(store, tmp_path, monkeypatch, name, damage):
+def test_without_a_log_the_indexes_are_read(store, tmp_path, monkeypatch, name, damage):
     monkeypatch.setattr(history_log, "SPAN", 2)
     for number in range(8):
         index_rows(store, tmp_path, [directory("/d"), row("/d/f", size=number // 2)], number=number)
@@ -133,20 +133,20 @@ def test_without_a_log_the_indexes_answer(store, tmp_path, monkeypatch, name, da
             file.unlink()
         else:
             file.write_bytes(body[:-3] if damage == "cut" else body[:-20] + bytes(20))
-    found = told(store, "/d/f", range(8))
+    found = read_history(store, "/d/f", range(8))
     assert found == oracle(store, "/d/f")
     assert len(found) == 4
 
 
-def test_an_index_that_is_being_made_is_passed_over(store, tmp_path):
+def test_an_index_that_is_being_written_is_skipped(store, tmp_path):
     for number in range(4):
         index_rows(store, tmp_path, [row("/f", size=number)], number=number)
     (store._directory / identity_of(3).prefix / "manifest.json").unlink()
-    assert [len(indexes) for _, indexes in told(store, "/f", range(4))] == [1, 1, 1]
-    assert told(store, "/f", range(4)) == oracle(store, "/f")
+    assert [len(indexes) for _, indexes in read_history(store, "/f", range(4))] == [1, 1, 1]
+    assert read_history(store, "/f", range(4)) == oracle(store, "/f")
 
 
-def test_more_changes_than_fit_in_memory_begin_a_new_log(store, tmp_path, monkeypatch):
+def test_more_changes_than_fit_in_memory_start_a_new_log(store, tmp_path, monkeypatch):
     for number in range(3):
         index_rows(store, tmp_path, [row(f"/{each}", size=number) for each in range(5)], number=number)
     monkeypatch.setattr(history_log, "_MOST_CHANGES", 4)
@@ -163,4 +163,4 @@ def test_more_changes_than_fit_in_memory_begin_a_new_log(store, tmp_path, monkey
         True,
         True,
     ]
-    assert told(store, "/2", range(6)) == oracle(store, "/2")
+    assert read_history(store, "/2", range(6)) == oracle(store, "/2")

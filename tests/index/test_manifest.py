@@ -27,12 +27,12 @@ def sealed(content: dict) -> bytes:
     return json.dumps({**content, "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}).encode()
 
 
-def test_json_and_back_is_the_identity(manifest):
+def test_a_manifest_is_read_back_from_its_json(manifest):
     assert Manifest.from_json(manifest.to_json(), "url") == manifest
     assert json.loads(sealed(json.loads(manifest.to_json()))) == json.loads(manifest.to_json())
 
 
-def test_what_was_left_out_is_kept_and_may_be_missing_in_what_older_versions_wrote(manifest):
+def test_exclusions_are_kept_and_may_be_missing_in_older_manifests(manifest):
     excluded = ("/scratch", "/\\xff/*")
     assert Manifest.from_json(replace(manifest, excluded=excluded).to_json(), "url").excluded == excluded
     content = json.loads(manifest.to_json())
@@ -42,7 +42,7 @@ def test_what_was_left_out_is_kept_and_may_be_missing_in_what_older_versions_wro
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_altered_bytes_never_pass_and_never_crash(manifest, data):
+def test_altered_bytes_are_always_detected_and_never_crash(manifest, data):
     text = bytearray(manifest.to_json())
     at = data.draw(st.integers(0, len(text) - 1))
     text[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
@@ -78,7 +78,7 @@ def _places(content: object, path: tuple = ()) -> list[tuple]:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_manifest_with_a_right_digest_and_wrong_content_never_crashes(manifest, data):
+def test_a_manifest_with_a_correct_digest_and_invalid_content_never_crashes(manifest, data):
     content = json.loads(manifest.to_json())
     place = data.draw(st.sampled_from(_places(content)))
     holder = content
@@ -94,12 +94,12 @@ def test_a_manifest_with_a_right_digest_and_wrong_content_never_crashes(manifest
 @pytest.mark.parametrize(
     "text", [b"", b"{}", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}']
 )
-def test_what_is_no_manifest_is_named(text):
+def test_content_that_is_not_a_manifest_is_reported(text):
     with pytest.raises(IndexDamaged, match=r"s3://b/x/manifest\.json is not an intact manifest"):
         Manifest.from_json(text, "s3://b/x/manifest.json")
 
 
-def test_a_newer_format_asks_for_a_newer_tidemark(manifest):
+def test_a_newer_format_requires_a_newer_tidemark(manifest):
     content = json.loads(manifest.to_json())
     content["format_version"] = 2
     with pytest.raises(IndexFormatNotSupported, match="newer Tidemark"):
@@ -117,7 +117,7 @@ def test_a_manifest_cannot_make_its_reader_open_anything_else(manifest, name):
         Manifest.from_json(sealed(content), "url")
 
 
-def test_indexes_that_do_not_say_where_page_indexes_are_stay_readable(manifest):
+def test_indexes_without_page_index_offsets_remain_readable(manifest):
     content = json.loads(manifest.to_json())
     for file in (*content["parts"], *content["side_files"]):
         del file["page_index_offset"], file["page_index_sha256"]

@@ -1,4 +1,4 @@
-"""What every store must do."""
+"""The contract of every store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def any_store(request, tmp_path, monkeypatch) -> Iterator[Store]:
         client.close()
 
 
-def test_what_was_put_can_be_got(any_store):
+def test_an_object_that_was_put_can_be_read(any_store):
     any_store.put("indexes/x/manifest.json", b"hello")
     assert any_store.get("indexes/x/manifest.json") == b"hello"
     any_store.put("indexes/x/manifest.json", memoryview(b"again"))
@@ -39,25 +39,25 @@ def test_what_was_put_can_be_got(any_store):
     ("offset", "length", "expected"),
     [(0, 3, b"012"), (7, 3, b"789"), (8, 100, b"89"), (10, 5, b""), (3, 0, b"")],
 )
-def test_a_range_is_read_as_far_as_the_object_goes(any_store, offset, length, expected):
+def test_a_range_ends_at_the_end_of_the_object(any_store, offset, length, expected):
     any_store.put("digits", b"0123456789")
     assert any_store.get_range("digits", offset, length) == expected
 
 
-def test_an_object_that_is_not_there_is_missing(any_store):
+def test_a_missing_object_is_reported(any_store):
     for read in (lambda: any_store.get("no/such"), lambda: any_store.get_range("no/such", 0, 1)):
         with pytest.raises(ObjectMissing):
             read()
 
 
-def test_a_conditional_put_keeps_what_is_there(any_store):
+def test_a_conditional_put_keeps_an_existing_object(any_store):
     any_store.put("once", b"first", only_if_absent=True)
     with pytest.raises(ObjectExists):
         any_store.put("once", b"second", only_if_absent=True)
     assert any_store.get("once") == b"first"
 
 
-def test_what_is_discarded_has_no_content(any_store):
+def test_a_discarded_object_has_no_content(any_store):
     any_store.put("a/b/c", b"1")
     any_store.discard("a/b/c")
     with contextlib.suppress(ObjectMissing):
@@ -72,7 +72,7 @@ def test_discarding_files_leaves_no_directory(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folders_are_what_has_objects_below(any_store):
+def test_folders_are_the_prefixes_of_objects(any_store):
     assert list(any_store.list_folders("indexes/")) == []
     for key in ("indexes/b/x/1", "indexes/b/x/2", "indexes/a/y", "indexes/file", "other/z"):
         any_store.put(key, b"")
@@ -83,36 +83,36 @@ def test_folders_are_what_has_objects_below(any_store):
     assert list(any_store.list_folders("indexes/b/x/")) == []
 
 
-def test_a_bucket_that_is_not_there_is_named(monkeypatch):
+def test_a_missing_bucket_is_named(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
-        store = S3Store(client, "nobody", "")
+        store = S3Store(client, "absent", "")
         for use in (
             lambda: store.get("a"),
             lambda: store.put("a", b""),
             lambda: list(store.list_folders("")),
         ):
-            with pytest.raises(ConfigurationError, match="nobody does not exist"):
+            with pytest.raises(ConfigurationError, match="absent does not exist"):
                 use()
         client.close()
 
 
 @pytest.mark.parametrize("url", ["", "s3:/x/y", "s3://B/x", "http://x/y", "file://host/x", "file:x"])
-def test_what_is_no_repository_is_refused(url):
+def test_a_url_that_is_not_a_repository_is_refused(url):
     with pytest.raises(ConfigurationError, match="s3://bucket/prefix or file:///path"):
         open_store(url, None)
 
 
 @pytest.mark.parametrize(("path", "url"), [("/a path", "file:///a%20path"), ("here", "file:///tmp/here")])
-def test_of_a_path_its_url_is_said(path, url, monkeypatch):
+def test_the_error_for_a_path_gives_its_url(path, url, monkeypatch):
     monkeypatch.chdir("/tmp")
     with pytest.raises(ConfigurationError, match=f"write {url}, or s3://bucket/prefix"):
         open_store(path, None)
 
 
-def test_urls_lead_to_their_store(tmp_path):
+def test_a_url_selects_its_store(tmp_path):
     assert open_store("s3://bucket-1/a/b/", None).url == "s3://bucket-1/a/b"
     assert open_store("s3://bucket-1", None).url == "s3://bucket-1"
     (tmp_path / "a b").mkdir()
@@ -121,7 +121,7 @@ def test_urls_lead_to_their_store(tmp_path):
     assert (tmp_path / "a b" / "x").read_bytes() == b"1"
 
 
-def test_a_directory_that_cannot_be_written_says_so(tmp_path):
+def test_a_directory_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be used"):
         FileStore(tmp_path / "file").put("a", b"")

@@ -1,4 +1,4 @@
-"""Rows read by their pages are the rows that a whole row group has there."""
+"""Rows read by their pages equal those rows of the complete row group."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_few_rows_take_few_bytes(whole):
     assert store.bytes < manifest.parts[0].bytes / 6
 
 
-def test_an_altered_page_index_is_noticed(whole):
+def test_an_altered_page_index_is_detected(whole):
     store, manifest, _ = whole
     part = manifest.parts[0]
     path = store._directory / manifest.identity.prefix / part.file
@@ -115,7 +115,7 @@ def test_an_altered_page_index_is_noticed(whole):
         path.write_bytes(body)
 
 
-def test_a_footer_read_and_written_is_the_same(whole):
+def test_a_footer_that_is_read_and_written_is_unchanged(whole):
     store, manifest, _ = whole
     part = manifest.parts[0]
     footer = store.get(manifest.identity.prefix + part.file)[part.footer_offset : -8]
@@ -140,18 +140,18 @@ STRUCTS = st.dictionaries(st.integers(1, 400), VALUES, max_size=4).map(
 
 @settings(deadline=None)
 @given(STRUCTS)
-def test_what_is_written_is_read(content):
+def test_written_values_are_read_back(content):
     assert read_struct(write_struct(content)) == content
 
 
 @given(st.binary(max_size=60))
-def test_anything_else_is_refused(body):
+def test_other_bytes_are_refused(body):
     try:
         read_struct(body)
     except ValueError as error:
         assert "Thrift" in str(error)  # noqa: PT017 - some bytes are a struct by chance
 
 
-def test_a_number_without_an_end_is_refused_at_once():
+def test_a_number_without_an_end_is_refused():
     with pytest.raises(ValueError, match="too long"):
         read_struct(b"\x15" + b"\xa5" * 5_000_000)

@@ -1,4 +1,4 @@
-"""What is found in a column chunk as it lies in the file is what Python finds in the texts."""
+"""A search in a column chunk in its file layout finds what Python finds in the texts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def chunk_of(texts: list[str], page_rows: int = 2) -> Chunk:
 @example(texts=["x" * 3, "y" * 256, "z"], needle="x", page_rows=4)
 @example(texts=["x", "y" * 257, "z"], needle="x\1", page_rows=4)
 @example(texts=["x", "y" * 257, "z"], needle="\1", page_rows=4)
-def test_rows_and_texts_that_hold_a_needle(texts, needle, page_rows):
+def test_rows_and_texts_that_contain_a_needle_are_found(texts, needle, page_rows):
     found = look_for(Needle(needle.encode()), chunk_of(texts, page_rows), [range(len(texts))])
 
     expected = [number for number, text in enumerate(texts) if needle in text]
@@ -69,7 +69,7 @@ def test_rows_and_texts_that_hold_a_needle(texts, needle, page_rows):
 @example(texts=["\u212a"], needle="k")
 @example(texts=["\u0130"], needle="i")
 @example(texts=["ß"], needle="ss")
-def test_regardless_of_case_as_unicode_folds_it_or_no_answer(texts, needle):
+def test_a_search_regardless_of_case_folds_as_unicode_does_or_declines(texts, needle):
     found = look_for(Needle(needle.encode(), ignore_case=True), chunk_of(texts), [range(len(texts))])
 
     expected = [number for number, text in enumerate(texts) if needle in text.casefold()]
@@ -88,7 +88,7 @@ def test_regardless_of_case_as_unicode_folds_it_or_no_answer(texts, needle):
     ignore_case=st.booleans(),
 )
 @example(texts=["xab", "abx", "abxab", "ab"], needle="ab", ignore_case=False)
-def test_what_begins_or_ends_with_a_needle(texts, needle, ignore_case):
+def test_prefixes_and_suffixes_are_found(texts, needle, ignore_case):
     wanted = needle.lower() if ignore_case else needle
     looked_at = [text.casefold() for text in texts] if ignore_case else texts
     for field, test in (("at_start", str.startswith), ("at_end", str.endswith)):
@@ -102,7 +102,7 @@ def test_what_begins_or_ends_with_a_needle(texts, needle, ignore_case):
     texts=st.lists(TEXTS, min_size=12, max_size=12),
     ends=st.lists(st.integers(0, 12), min_size=2, max_size=4, unique=True).map(sorted),
 )
-def test_pages_without_wanted_rows_are_not_looked_at(texts, ends):
+def test_pages_without_requested_rows_are_not_searched(texts, ends):
     spans = [range(*pair) for pair in zip(ends[::2], ends[1::2], strict=False)]
     page_rows = 3
     found = look_for(Needle(b"A"), chunk_of(texts, page_rows), spans)
@@ -114,7 +114,7 @@ def test_pages_without_wanted_rows_are_not_looked_at(texts, ends):
     assert list(found.rows()) == expected
 
 
-def test_where_many_hold_it_there_is_no_answer(monkeypatch):
+def test_with_many_matches_the_search_declines(monkeypatch):
     monkeypatch.setattr(page_search, "_FEW_AT_FIRST", 4)
     texts = ["ab", *["b"] * 15]
     assert look_for(Needle(b"a"), chunk_of(texts), [range(16)]) is not None
@@ -130,12 +130,12 @@ def altered(at: int, rest: bytes) -> Chunk:
 
 @settings(deadline=None, max_examples=300)
 @given(at=st.integers(0, len(CHUNK.body) - 1), value=st.integers(0, 255), cut=st.booleans())
-def test_an_altered_chunk_is_noticed_or_has_the_same_texts(at, value, cut):
+def test_an_altered_chunk_is_detected_or_has_the_same_texts(at, value, cut):
     chunk = altered(at, b"" if cut else bytes([value]) + CHUNK.body[at + 1 :])
     try:
         found = look_for(Needle(b"o"), chunk, [range(4)])
     except (ValueError, LookupError, TypeError, OverflowError, OSError):
-        return  # what the reader of a part turns into IndexDamaged
+        return  # the reader of a part turns these into IndexDamaged
     assert not cut
     assert list(found.texts()) == [b"report", b"invoice"]
     assert list(found.rows()) == [0, 1]

@@ -1,4 +1,4 @@
-"""Files of an index that are missing, cut or altered: always named, never a gap, never a crash."""
+"""Files of an index that are missing, truncated or altered: always named, never skipped, never a crash."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def damaged(whole):
-    """Return a function that replaces the second part; the part is whole again afterwards."""
+    """Return a function that replaces the second part; the part is restored afterwards."""
     store, manifest = whole
     key = manifest.identity.prefix + manifest.parts[1].file
     body = store.get(key)
@@ -96,7 +96,7 @@ def test_a_part_of_another_index_is_named(whole, damaged):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=3))
-def test_altered_bytes_are_noticed_or_were_of_no_consequence(whole, damaged, alterations):
+def test_altered_bytes_are_detected_or_change_no_result(whole, damaged, alterations):
     body, replace = damaged
     altered = bytearray(body)
     for place, bits in alterations:
@@ -105,7 +105,7 @@ def test_altered_bytes_are_noticed_or_were_of_no_consequence(whole, damaged, alt
     try:
         names = everything(whole)
     except IndexDamaged as error:
-        assert "part-00001.parquet" in str(error)  # noqa: PT017 - a page header may hold bytes nobody uses
+        assert "part-00001.parquet" in str(error)  # noqa: PT017 - a page header may hold unused bytes
     else:
         assert names == NAMES
 
@@ -157,7 +157,7 @@ def test_an_altered_page_header_is_noticed_or_was_of_no_consequence(whole, paged
 
 
 class Watched(FileStore):
-    """A store that notes who reads from it."""
+    """A store that records the threads that read from it."""
 
     def __init__(self, directory) -> None:
         super().__init__(directory)
@@ -173,8 +173,8 @@ class Watched(FileStore):
 
 
 @pytest.mark.parametrize("columns", [["name"], ["name", "mtime", "mode"], ROW_COLUMNS, ["size", "parent"]])
-def test_no_thread_of_arrows_reads_and_none_outlives_a_reading(whole, columns):
-    """A thread that is still at it when the interpreter ends aborts the process, after a right answer."""
+def test_no_arrow_thread_reads_or_outlives_a_read(whole, columns):
+    """A thread that still reads when the interpreter ends aborts the process, after a correct result."""
     store, manifest = whole
     watched = Watched(store._directory)
     reader = ParquetReader(watched, manifest, manifest.parts[0])
@@ -185,7 +185,7 @@ def test_no_thread_of_arrows_reads_and_none_outlives_a_reading(whole, columns):
     assert threading.active_count() == before
 
 
-def test_columns_that_lie_together_come_by_one_request(whole):
+def test_adjacent_columns_are_read_with_one_request(whole):
     store, manifest = whole
     watched = Watched(store._directory)
     reader = ParquetReader(watched, manifest, manifest.parts[0])

@@ -57,7 +57,7 @@ def rows_strategy(draw) -> list[Row]:
 
 
 def read_rows(store: FileStore, manifest) -> list[Row]:
-    """Read an index back with pyarrow alone, undoing what the format document says was done."""
+    """Read an index with pyarrow alone, as the format document describes."""
     rows = []
     for part in manifest.parts:
         body = store.get(manifest.identity.prefix + part.file)
@@ -91,7 +91,7 @@ def _row(values: dict) -> Row:
 
 
 def shown(expected: list[Row]) -> list[Row]:
-    """Return rows as an index keeps them: no inode where there is one name only."""
+    """Return rows as an index stores them: no inode for entries with one name."""
     return sorted(each._replace(inode=each.inode if each.nlink > 1 else 0) for each in expected)
 
 
@@ -119,7 +119,7 @@ def test_an_index_of_a_tree_equals_find_on_every_field(store, tmp_path, pitfalls
     part_rows=st.integers(1, 8),
     row_group_rows=st.integers(1, 4),
 )
-def test_reading_gives_back_what_was_written(
+def test_reading_returns_the_written_rows(
     tmp_path_factory, rows, batch_rows, run_rows, part_rows, row_group_rows
 ):
     scratch = tmp_path_factory.mktemp("identity")
@@ -140,7 +140,7 @@ def test_reading_gives_back_what_was_written(
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows_strategy(), run_rows=st.integers(1, 8))
-def test_rows_are_in_order_and_the_manifest_says_where_parts_begin_and_end(tmp_path_factory, rows, run_rows):
+def test_rows_are_sorted_and_the_manifest_gives_the_bounds_of_parts(tmp_path_factory, rows, run_rows):
     scratch = tmp_path_factory.mktemp("order")
     store = FileStore(scratch / "repository")
 
@@ -167,7 +167,7 @@ def test_rows_are_in_order_and_the_manifest_says_where_parts_begin_and_end(tmp_p
 
 
 @pytest.mark.parametrize("run_rows", [2, 1000])
-def test_a_name_that_was_listed_twice_is_one_row(store, tmp_path, run_rows):
+def test_a_name_that_is_listed_twice_is_one_row(store, tmp_path, run_rows):
     rows = [row("/a/1"), row("/a/2"), row("/a/1"), row("/b/1"), row("/a/1")]
 
     manifest = index_rows(store, tmp_path, rows, batch_rows=1, run_rows=run_rows)
@@ -194,14 +194,14 @@ def test_a_name_that_was_listed_twice_is_one_row(store, tmp_path, run_rows):
         ("a..b", "b"),
     ],
 )
-def test_extensions(store, tmp_path, name, ext):
+def test_extensions_follow_the_format_document(store, tmp_path, name, ext):
     manifest = index_rows(store, tmp_path, [row(f"/{name}"), directory("/d.ext")])
     table = pq.read_table(store._directory / manifest.identity.prefix / "part-00000.parquet")
     found = dict(zip(table["name"].to_pylist(), table["ext"].to_pylist(), strict=True))
     assert found == {name: ext, "d.ext": None}
 
 
-def test_other_readers_see_the_same_rows(store, tmp_path):
+def test_other_readers_read_the_same_rows(store, tmp_path):
     rows = [
         row(b"/dir \xff/\xfe.txt", size=2**63 - 1, mtime_us=-1),
         row("/link", type="l", target=b"somewhere \xff"),
@@ -231,7 +231,7 @@ def test_other_readers_see_the_same_rows(store, tmp_path):
     assert duck_rows == ours.to_pylist()
 
 
-def test_true_bytes_are_kept_where_names_are_not_utf_8_and_only_there(store, tmp_path):
+def test_raw_bytes_are_stored_only_for_names_that_are_not_utf_8(store, tmp_path):
     names = [b"plain", b"\xff", b"a\\xff", "é".encode(), *(b"n%d" % number for number in range(100))]
     rows = [row(b"/d/" + name, type="l", target=name) for name in names] + [row(b"/\xfe/x")]
     manifest = index_rows(store, tmp_path, rows)
@@ -265,7 +265,7 @@ def test_an_empty_file_system_has_an_index_without_parts(store, tmp_path):
     assert list_indexes(store) == [manifest]
 
 
-def test_the_manifest_comes_last_and_a_no_leaves_none(store, tmp_path):
+def test_the_manifest_is_written_last_and_not_at_all_after_a_refusal(store, tmp_path):
     class NoError(Exception):
         pass
 
@@ -288,7 +288,7 @@ def test_the_manifest_comes_last_and_a_no_leaves_none(store, tmp_path):
             may_complete=refuse,
         )
     assert list_indexes(store) == []
-    assert [path.name for path in Path(tmp_path).iterdir()] == ["repository"]  # nothing is left in scratch
+    assert [path.name for path in Path(tmp_path).iterdir()] == ["repository"]  # no scratch files remain
 
 
 def test_an_index_is_never_overwritten(store, tmp_path):
@@ -297,20 +297,20 @@ def test_an_index_is_never_overwritten(store, tmp_path):
         index_rows(store, tmp_path, [row("/b")])
 
 
-def test_a_manifest_whose_answer_was_lost_is_complete(store, tmp_path, monkeypatch):
+def test_a_manifest_whose_response_was_lost_is_complete(store, tmp_path, monkeypatch):
     put = store.put
 
     def put_twice(key, body, *, only_if_absent=False):
         put(key, body, only_if_absent=only_if_absent)
         if only_if_absent:
-            put(key, body, only_if_absent=True)  # what the SDK does when the first answer is lost
+            put(key, body, only_if_absent=True)  # as the SDK does when the first response is lost
 
     monkeypatch.setattr(store, "put", put_twice)
     manifest = index_rows(store, tmp_path, [row("/a")])
     assert list_indexes(store) == [manifest]
 
 
-def test_an_index_names_the_one_before(store, tmp_path):
+def test_an_index_names_the_previous_one(store, tmp_path):
     first = index_rows(store, tmp_path, [row("/a")], number=1)
     second = index_rows(store, tmp_path, [row("/a")], number=2)
     assert first.previous_index_id is None
@@ -326,7 +326,7 @@ def test_the_manifest_is_plain_json_with_the_documented_names(store, tmp_path):
     assert content["parts"][0]["first"] == {"parent": "/", "name": "a"}
 
 
-def test_the_manifest_says_where_the_offset_indexes_are(store, tmp_path):
+def test_the_manifest_contains_the_position_of_the_offset_indexes(store, tmp_path):
     rows = [row(f"/{number % 7}/{number:05}") for number in range(5000)]
     manifest = index_rows(store, tmp_path, rows, part_rows=4000, row_group_rows=2000)
     files = [file for file in (*manifest.parts, *manifest.side_files) if file.file.endswith(".parquet")]
@@ -340,7 +340,7 @@ def test_the_manifest_says_where_the_offset_indexes_are(store, tmp_path):
             for group in range(metadata.num_row_groups)
             for column in range(metadata.num_columns)
         ]
-        # What a reader needs is there, and nothing else: offset index by offset index, up to the footer.
+        # The range contains the offset indexes and nothing else, up to the footer.
         footer = read_struct(body[file.footer_offset :])
         places = sorted(
             (chunk[4][1], chunk[4][1] + chunk[5][1])  # OffsetIndex: its offset and length, in parquet.thrift

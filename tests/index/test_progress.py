@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_the_previous_index_and_the_pace_so_far_give_the_time_that_is_left():
+def test_the_remaining_time_follows_from_the_previous_index_and_the_pace():
     clock = Clock()
     progress = BuildProgress(clock)
     progress.begin(entries_expected=1_000_000, entries=0)
@@ -23,11 +23,11 @@ def test_the_previous_index_and_the_pace_so_far_give_the_time_that_is_left():
     progress.crawled(250_000)
     assert progress.seconds_left() == pytest.approx(30 + 4)  # 25,000 a second; then a million to write
 
-    progress.crawled(850_000)  # there is more than there was
+    progress.crawled(850_000)  # more entries than in the previous index
     assert progress.seconds_left() == pytest.approx(1_100_000 / 250_000)
 
 
-def test_what_an_earlier_worker_crawled_tells_nothing_of_the_pace():
+def test_entries_of_an_earlier_worker_do_not_count_for_the_pace():
     clock = Clock()
     progress = BuildProgress(clock)
     progress.begin(entries_expected=1_000_000, entries=500_000)

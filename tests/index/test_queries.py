@@ -1,4 +1,4 @@
-"""Filters, diff, history and usage, each against a plain reckoning in Python."""
+"""Filters, diff, history and usage, each compared with a plain computation in Python."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def holds(each, wanted: Filters) -> bool:
     group=st.integers(1, 5),
     needle=st.sampled_from(["", "a", "long", "longlong", "*b", "a*", "l*ng*", "*[ab]", "?"]),
 )
-def test_hits_are_those_that_hold_every_condition_with_trigrams_and_without(
-    tmp_path_factory, rows, wanted, group, needle
-):
+def test_hits_meet_every_condition_with_trigrams_and_without(tmp_path_factory, rows, wanted, group, needle):
     scratch = tmp_path_factory.mktemp("filters")
     store = FileStore(scratch / "repository")
     manifest = index_rows(store, scratch, rows, row_group_rows=group, part_rows=2 * group, block_rows=2)
@@ -108,7 +106,7 @@ def test_extensions_exact_names_and_regular_expressions(store, tmp_path):
         paths("(", mode="regex")
 
 
-def test_a_search_that_is_left_early_leaves_no_thread_waiting(store, tmp_path):
+def test_a_search_that_is_abandoned_leaves_no_thread_waiting(store, tmp_path):
     manifest = index_rows(store, tmp_path, [row(f"/{number:04}") for number in range(500)], row_group_rows=5)
     hits = search(store, manifest, "")
     assert next(hits).path == "/0000"
@@ -147,7 +145,7 @@ def test_diff_applied_to_the_first_gives_the_second(
     )
 
 
-def test_history_tells_when_a_path_came_changed_and_went(store, tmp_path):
+def test_history_shows_when_a_path_appeared_changed_and_vanished(store, tmp_path):
     states = [[], [row("/f", size=1)], [row("/f", size=1)], [row("/f", size=2)], [], [row("/f", size=2)]]
     indexes = [index_rows(store, tmp_path, rows, number=number) for number, rows in enumerate(states)]
     ids = [index.index_id for index in indexes]
@@ -168,7 +166,7 @@ def test_history_tells_when_a_path_came_changed_and_went(store, tmp_path):
     assert history(store, identities, "/never") == []
 
 
-def test_a_search_over_all_indexes_tells_the_first_and_the_last(store, tmp_path):
+def test_a_search_over_all_indexes_gives_the_first_and_the_last_index(store, tmp_path):
     states = [[row("/a", size=1)], [row("/a", size=2), row("/b/a")], [row("/b/a")], [row("/c")]]
     indexes = [index_rows(store, tmp_path, rows, number=number) for number, rows in enumerate(states)]
 
@@ -203,7 +201,7 @@ def test_totals_of_directories(store, used):
     assert [each.path for each in largest_directories(store, used, limit=2)] == ["/", "/d/e"]
 
 
-def test_the_largest_files(store, used):
+def test_the_largest_files_are_those_of_a_sort_by_size(store, used):
     assert [(each.path, each.size) for each in largest_files(store, used, limit=2)] == [
         ("/c", 100),
         ("/d/e/b.TXT", 6),
@@ -224,7 +222,7 @@ def test_usage_by_extension_owner_and_age(store, used):
     assert by("ext", filters=Filters(under="/d")) == [("txt", 2, 11)]
 
 
-def test_an_empty_index_uses_nothing(store, tmp_path):
+def test_an_empty_index_has_no_usage(store, tmp_path):
     manifest = index_rows(store, tmp_path, [])
     assert usage_by(store, manifest, "ext", now=MOMENT) == []
     assert largest_files(store, manifest) == []
@@ -233,7 +231,7 @@ def test_an_empty_index_uses_nothing(store, tmp_path):
 
 @SETTINGS
 @given(rows=trees(), under=st.sampled_from(["/", "/a", "/a b/", "/none"]), limit=st.integers(1, 5))
-def test_the_largest_below_a_directory(tmp_path_factory, rows, under, limit):
+def test_the_largest_files_below_a_directory(tmp_path_factory, rows, under, limit):
     scratch = tmp_path_factory.mktemp("largest")
     store = FileStore(scratch / "repository")
     with pytest.MonkeyPatch.context() as patch:

@@ -25,7 +25,7 @@ def folder(path: str, inode: int | None, **fields: object) -> Entry:
 
 
 def differences(first: list[Entry], second: list[Entry]) -> list[Change]:
-    """Return what `diff` would, by comparing every path."""
+    """Return the result of `diff`, by comparing every path."""
     was, now = ({each.path: each for each in entries} for entries in (first, second))
     return [
         Change(kind="added", entry=now[path])
@@ -38,11 +38,11 @@ def differences(first: list[Entry], second: list[Entry]) -> list[Change]:
     ]
 
 
-def said(changes: list[Change]) -> list[tuple[str, str, str | None, int | None]]:
+def summarized(changes: list[Change]) -> list[tuple[str, str, str | None, int | None]]:
     return [(each.kind, each.entry.path, each.before, each.entries) for each in changes]
 
 
-def test_what_is_below_a_renamed_directory_went_along(store, tmp_path):
+def test_entries_below_a_renamed_directory_moved_with_it(store, tmp_path):
     first = index_rows(
         store,
         tmp_path,
@@ -66,12 +66,12 @@ def test_what_is_below_a_renamed_directory_went_along(store, tmp_path):
         number=2,
     )
     changes = with_renames(diff(store, first, second))
-    assert said(changes) == [("removed", "/gone", None, None), ("renamed", "/new", "/old", 3)]
+    assert summarized(changes) == [("removed", "/gone", None, None), ("renamed", "/new", "/old", 3)]
     sums = by_directory(changes)
     assert (sums["/"].renamed, sums["/"].removed, sums["/"].bytes_removed) == (1, 1, 3)
 
 
-def test_what_changed_below_a_renamed_directory_is_said():
+def test_changes_below_a_renamed_directory_are_reported():
     first = [
         folder("/a", 5),
         folder("/a/d", 6),
@@ -88,7 +88,7 @@ def test_what_changed_below_a_renamed_directory_is_said():
         entry("/b/new"),
         entry("/b/kind", type="p"),
     ]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("removed", "/a/gone", None, None),
         ("removed", "/a/kind", None, None),
         ("renamed", "/b", "/a", 1),
@@ -99,16 +99,16 @@ def test_what_changed_below_a_renamed_directory_is_said():
     ]
 
 
-def test_a_directory_renamed_inside_a_renamed_one_has_its_own():
+def test_a_directory_renamed_inside_a_renamed_one_is_a_rename_of_its_own():
     first = [folder("/a", 5), folder("/a/s", 6), entry("/a/s/x"), entry("/a/y")]
     second = [folder("/b", 5), folder("/b/t", 6), entry("/b/t/x"), entry("/b/y")]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("renamed", "/b", "/a", 1),
         ("renamed", "/b/t", "/a/s", 1),
     ]
 
 
-def test_a_file_with_several_names_is_told_by_its_inode_and_else_by_its_directory():
+def test_a_file_is_identified_by_its_inode_if_it_has_several_names_otherwise_by_its_directory():
     linked = {"nlink": 2, "inode": 9}
     first = [folder("/a", 5), entry("/a/x", **linked), entry("/a/y", **linked), entry("/z", nlink=2, inode=7)]
     second = [
@@ -117,31 +117,31 @@ def test_a_file_with_several_names_is_told_by_its_inode_and_else_by_its_director
         entry("/b/y", **linked),
         entry("/zz", nlink=2, inode=7),
     ]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("renamed", "/b", "/a", 2),
         ("renamed", "/zz", "/z", None),
     ]
 
 
-def test_what_left_a_renamed_directory_did_not_go_along():
+def test_entries_that_left_a_renamed_directory_did_not_move_with_it():
     first = [folder("/a", 5), entry("/a/x", nlink=2, inode=9)]
     second = [folder("/b", 5), entry("/b/x"), entry("/elsewhere", nlink=2, inode=9)]
-    assert said(with_renames(differences(first, second))) == [
+    assert summarized(with_renames(differences(first, second))) == [
         ("renamed", "/b", "/a", 0),
         ("added", "/b/x", None, None),
         ("renamed", "/elsewhere", "/a/x", None),
     ]
 
 
-def test_of_two_names_for_one_nobody_can_tell_which_was_renamed():
+def test_an_inode_with_two_candidate_names_is_not_a_rename():
     linked = {"nlink": 2, "inode": 9}
     first, second = [entry("/x", **linked), entry("/y", **linked)], [entry("/z", **linked)]
-    assert said(with_renames(differences(first, second))) == said(differences(first, second))
+    assert summarized(with_renames(differences(first, second))) == summarized(differences(first, second))
 
 
-def test_without_an_inode_nothing_is_a_rename():
+def test_without_inodes_there_are_no_renames():
     first, second = [folder("/a", None), entry("/a/x")], [folder("/b", None), entry("/b/x")]
-    assert said(with_renames(differences(first, second))) == said(differences(first, second))
+    assert summarized(with_renames(differences(first, second))) == summarized(differences(first, second))
 
 
 NAMES = st.sampled_from("abcd")
@@ -167,7 +167,7 @@ def trees(draw) -> list[Entry]:
 
 
 def applied(first: list[Entry], changes: list[Change]) -> dict[str, Entry]:
-    """Return what the first index is after the changes, as their words say."""
+    """Return the first index with the changes applied."""
     state = {each.path: each for each in first}
     for change in changes:
         if change.kind != "added":
@@ -190,7 +190,7 @@ def test_the_changes_applied_to_the_first_give_the_second(first, second):
     every = differences(first, second)
     changes = with_renames(every)
     assert applied(first, changes) == {each.path: each for each in second}
-    # Each rename, and each entry that went along, stands for one that is gone and one that is new.
+    # Each rename, and each entry that moved with it, replaces one removed and one added entry.
     saved = sum(1 + 2 * (change.entries or 0) for change in changes if change.before is not None)
     assert len(changes) == len(every) - saved
     assert len({change.entry.path for change in changes}) == len(changes)

@@ -1,4 +1,4 @@
-"""What an index may hold beyond the usual."""
+"""The optional columns of an index."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ FLAGS = st.builds(Flags, full_inodes=st.booleans(), nanoseconds=st.booleans())
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows_strategy(), flags=FLAGS, seed=st.integers(0, 999), run_rows=st.integers(1, 8))
-def test_whatever_the_flags_reading_gives_back_what_was_written(
-    tmp_path_factory, rows, flags, seed, run_rows
-):
+def test_reading_returns_the_written_rows_with_any_flags(tmp_path_factory, rows, flags, seed, run_rows):
     scratch = tmp_path_factory.mktemp("flags")
     store = FileStore(scratch / "repository")
     ns = {each.path: (seed, (seed + number) * 7 % 1000) for number, each in enumerate(rows)}
@@ -55,7 +53,7 @@ def test_flags_are_off_by_default_and_named_in_the_manifest(store, tmp_path):
     assert NO_FLAGS.part_schema() == PART_SCHEMA
 
 
-def test_readers_of_the_usual_columns_read_an_index_with_more(store, tmp_path):
+def test_readers_of_the_basic_columns_read_an_index_with_more_columns(store, tmp_path):
     flags = Flags(full_inodes=True, nanoseconds=True)
     manifest = index_crawl(store, tmp_path, RowsCrawl([row("/a", inode=5)]), flags=flags)
     table = ParquetReader(store, manifest, manifest.parts[0]).read(0, ENTRY_COLUMNS)

@@ -156,7 +156,9 @@ EXPRESSIONS = st.recursive(
     expression=EXPRESSIONS,
     ignore_case=st.booleans(),
 )
-def test_an_expression_finds_what_python_finds(tmp_path_factory, names, expression, ignore_case):
+def test_a_regular_expression_finds_the_names_that_python_finds(
+    tmp_path_factory, names, expression, ignore_case
+):
     names = [name for name in names if name not in (".", "..")]
     scratch = tmp_path_factory.mktemp("expressions")
     manifest = index_rows(FileStore(scratch), scratch, [row(f"/{name}") for name in names], block_rows=2)
@@ -182,5 +184,5 @@ def test_an_expression_finds_what_python_finds(tmp_path_factory, names, expressi
         ("", []),
     ],
 )
-def test_texts_that_an_expression_cannot_do_without(expression, texts):
+def test_the_literal_texts_of_a_regular_expression_are_required(expression, texts):
     assert required_texts(expression) == texts

@@ -1,4 +1,4 @@
-"""dirs, top, errors and changes, each against a plain reckoning in Python."""
+"""dirs, top, errors and changes, each compared with a plain computation in Python."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = settings(
 
 @st.composite
 def trees(draw) -> list[Row]:
-    """A tree whose every entry's directory is there too."""
+    """A tree that contains the directory of every entry."""
     directories = [b""]
     rows = []
     seen = set()
@@ -63,14 +63,14 @@ def side_file(store: FileStore, manifest, name: str) -> list[dict]:
 
 
 def subtree(directory: dict, name: str) -> int:
-    """What a row of dirs.parquet says of all below it: null stands for what it says of what is in it."""
+    """Return the subtree sums of a row of dirs.parquet; null means that they equal the direct sums."""
     found = directory[f"subtree_{name}"]
     return directory[name] if found is None else found
 
 
 @SETTINGS
 @given(rows=trees(), group=st.integers(1, 6))
-def test_dirs_sum_up_what_is_in_and_below_each_directory(tmp_path_factory, rows, group):
+def test_dirs_contains_the_sums_in_and_below_each_directory(tmp_path_factory, rows, group):
     scratch = tmp_path_factory.mktemp("dirs")
     store = FileStore(scratch / "repository")
     manifest = index_rows(store, scratch, rows, row_group_rows=group, run_rows=7, batch_rows=3)
@@ -109,7 +109,7 @@ def test_top_holds_the_largest_files_first(store, tmp_path, monkeypatch):
     assert found == largest[:5]
 
 
-def test_errors_keep_every_problem(store, tmp_path):
+def test_errors_contains_every_problem(store, tmp_path):
     problems = [
         Problem(path=b"/a/\xff", operation="open", errno=13, kind="unreadable"),
         Problem(path=b"/", operation="list", errno=0, kind="changed"),
@@ -178,7 +178,7 @@ def test_the_first_index_has_no_changes(store, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["part-00000.parquet", "part-00001.parquet"])
-def test_a_damaged_index_before_costs_only_the_changes(store, tmp_path, name):
+def test_after_a_damaged_previous_index_only_the_changes_are_missing(store, tmp_path, name):
     rows = [row(f"/{number:02}") for number in range(20)]
     first = index_rows(store, tmp_path, rows, number=1, part_rows=10, row_group_rows=5)
     (store._directory / first.identity.prefix / name).write_bytes(b"nothing")
@@ -190,7 +190,7 @@ def test_a_damaged_index_before_costs_only_the_changes(store, tmp_path, name):
     assert second.totals.entries == 20
 
 
-def test_subtrees_of_equal_beginnings_are_told_apart(store, tmp_path):
+def test_subtrees_with_a_common_prefix_are_distinguished(store, tmp_path):
     """The order of rows is that of paths with a slash at the end: a-b/ comes before a/."""
     rows = [directory("/a"), directory("/a-b"), directory("/a/b"), row("/a/b/x"), row("/a-b/y"), row("/a/z")]
     manifest = index_rows(store, tmp_path, rows)

@@ -22,9 +22,7 @@ LETTERS = st.sampled_from("abcAB\n") | st.sampled_from("éÉßı")
     block_rows=st.integers(1, 10),
     group=st.integers(1, 10),
 )
-def test_every_block_that_holds_the_needle_is_among_those_named(
-    tmp_path_factory, names, needle, block_rows, group
-):
+def test_every_block_that_contains_the_needle_is_returned(tmp_path_factory, names, needle, block_rows, group):
     scratch = tmp_path_factory.mktemp("trigrams")
     store = FileStore(scratch / "repository")
     rows = [row(f"/{name}") for name in names]
@@ -60,7 +58,7 @@ def test_a_rare_needle_is_found_in_few_blocks(store, tmp_path, monkeypatch):
     assert trigrams.blocks_of([["haystick"]]) == []
 
 
-def test_few_pairs_at_a_time_make_the_same_file(store, tmp_path, monkeypatch):
+def test_the_number_of_pairs_in_memory_does_not_change_the_file(store, tmp_path, monkeypatch):
     chance = random.Random(2)  # noqa: S311 - names of a test
     rows = [row("/" + "".join(chance.choices("abcdé", k=6))) for _ in range(300)]
     files = []
@@ -71,7 +69,7 @@ def test_few_pairs_at_a_time_make_the_same_file(store, tmp_path, monkeypatch):
     assert files[0] == files[1]
 
 
-def test_of_blocks_that_all_have_a_name_all_are_found(store, tmp_path):
+def test_a_name_in_all_blocks_is_found_in_all_blocks(store, tmp_path):
     rows = [row(f"/{number:02}/same") for number in range(64)]
     manifest = index_rows(store, tmp_path, rows, block_rows=1)
     trigrams = Trigrams(store, manifest, manifest.side_file("trigrams.bin"))
@@ -81,7 +79,7 @@ def test_of_blocks_that_all_have_a_name_all_are_found(store, tmp_path):
     assert trigrams.blocks_of([["zzz"]]) == []
 
 
-def test_a_layout_that_is_not_known_tells_nothing(store, tmp_path, monkeypatch):
+def test_a_file_with_an_unknown_layout_is_ignored(store, tmp_path, monkeypatch):
     with monkeypatch.context() as earlier:
         earlier.setattr("tidemark.index.files.trigrams._MAGIC", b"TMTRIG01")
         manifest = index_rows(store, tmp_path, [row("/abcdef")])

@@ -1,4 +1,4 @@
-"""What could not be read is never gone: changes, history and diff against a reckoning from the top down."""
+"""Unreadable paths never count as removed: changes, history and diff, compared with a top-down model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EIO, EACCES = 5, 13
 
 @st.composite
 def trees(draw) -> list[Row]:
-    """A tree of few names, so that a path is often there again and often something else."""
+    """A tree of few names, so that a path often exists again, and often with another type."""
     rows, directories = [], [b""]
     for path in draw(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(NAMES)), max_size=14)):
         parent = directories[path[0] % len(directories)]
@@ -45,7 +45,7 @@ def trees(draw) -> list[Row]:
 
 @st.composite
 def crawls(draw) -> tuple[list[Row], list[Problem]]:
-    """What a crawl of a tree finds where some of it refuses."""
+    """The result of a crawl of a tree in which some paths are unreadable."""
     tree = draw(trees())
     problems: list[Problem] = []
     hidden: set[bytes] = set()  # and all below
@@ -71,7 +71,7 @@ def crawls(draw) -> tuple[list[Row], list[Problem]]:
         if not any(each.path == other or each.path.startswith(other + b"/") for other in hidden)
     ]
     there = {each.path for each in found}
-    # Nobody meets what is below something that could not be read.
+    # A crawl finds nothing below an unreadable directory.
     met = [
         each
         for each in problems
@@ -105,7 +105,7 @@ def content(each: Row | None) -> tuple | None:
 
 
 def known_after(known: dict, found: list[Row], problems: list[Problem]) -> dict[bytes, tuple[tuple, bool]]:
-    """Return what is known of each path, and whether that only stands."""
+    """Return the last known row of each path, and whether it is only kept."""
     by_path = {each.path: each for each in found}
     after = {path: (content(each), False) for path, each in by_path.items()}
     for path, (was, _) in known.items():
@@ -131,7 +131,7 @@ def path_of(each: dict) -> bytes:
 
 @MANY
 @given(data=st.data(), group=st.integers(1, 5), span=st.integers(1, 3))
-def test_what_could_not_be_read_stands_until_it_is_read_again(
+def test_unreadable_rows_are_kept_until_the_path_is_read_again(
     tmp_path_factory, monkeypatch, data, group, span
 ):
     monkeypatch.setattr(history_log, "SPAN", span)
@@ -171,13 +171,13 @@ def test_what_could_not_be_read_stands_until_it_is_read_again(
             now = state.get(path, (None, False))
             if (now[0] is not None or expected) and (not expected or expected[-1] != now):
                 expected.append(now)
-        assert told(store, path, len(made)) == expected
+        assert read_history(store, path, len(made)) == expected
         with monkeypatch.context() as without_logs:
             without_logs.setattr(history_log.Log, "of", lambda *_: None)
-            assert told(store, path, len(made)) == expected
+            assert read_history(store, path, len(made)) == expected
 
 
-def told(store, path, count):
+def read_history(store, path, count):
     found = history(store, [identity_of(number) for number in range(count)], escape(path))
     assert sum(len(each.indexes) for each in found) <= count
     return [(entry_content(each.entry), each.unreadable) for each in found]
@@ -219,10 +219,12 @@ def check_diff(store, first, second, before, after, seen, under):
             expected[path] = (
                 "unreadable",
                 was,
-            )  # gone behind what refused, or a link that is the same but for it
+            )  # removed below an unreadable directory, or a link that differs only in its unreadable target
         elif was != now:
             expected[path] = ("removed", was) if now is None else ("changed" if was else "added", now)
-    if second.previous_index_id == first.index_id:  # what one has forgotten, its list of changes has not
+    if (
+        second.previous_index_id == first.index_id
+    ):  # the list of changes contains rows that the index does not
         expected = {
             path: each for path, each in expected.items() if each[0] != "unreadable" or after.get(path)
         }
@@ -233,7 +235,7 @@ def check_diff(store, first, second, before, after, seen, under):
     assert len(keys) == len(set(keys))
 
 
-def test_logs_and_manifests_of_before_are_read_and_gone_on_with(store, tmp_path, monkeypatch):
+def test_logs_and_manifests_of_earlier_versions_are_read_and_continued(store, tmp_path, monkeypatch):
     tree = [directory("/d"), row("/d/a"), row("/x", size=1)]
     with monkeypatch.context() as before:
         before.setattr(history_log, "HISTORY_SCHEMA", history_log._FIRST_SCHEMA)
@@ -245,8 +247,8 @@ def test_logs_and_manifests_of_before_are_read_and_gone_on_with(store, tmp_path,
     index_crawl(store, tmp_path, RowsCrawl([tree[0]], refused), number=2)
     index_crawl(store, tmp_path, RowsCrawl(tree), number=3)
     usual = ("f", 10, b"")
-    assert told(store, b"/d/a", 4) == [(usual, False), (usual, True), (usual, False)]
-    assert told(store, b"/x", 4) == [
+    assert read_history(store, b"/d/a", 4) == [(usual, False), (usual, True), (usual, False)]
+    assert read_history(store, b"/x", 4) == [
         *((("f", size, b""), False) for size in range(2)),
         (None, False),
         (("f", 1, b""), False),
@@ -260,8 +262,8 @@ def _without_unreadable(manifest: Manifest) -> bytes:
     return json.dumps({**content, "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}).encode()
 
 
-def test_an_index_without_changes_forgets_nothing_in_history(store, tmp_path):
-    """Where the index before is damaged, what could not be read is told by the errors alone."""
+def test_history_across_an_index_without_changes_keeps_unreadable_paths(store, tmp_path):
+    """If the previous index is damaged, only errors.parquet records unreadable paths."""
     tree = [directory("/d"), row("/d/a"), directory("/d/sub"), row("/d/sub/b")]
     first = index_crawl(store, tmp_path, RowsCrawl(tree), number=0)
     part = store._directory / first.identity.prefix / "part-00000.parquet"
@@ -272,7 +274,7 @@ def test_an_index_without_changes_forgets_nothing_in_history(store, tmp_path):
     assert second.changes is None
     part.write_bytes(body)
     usual = ("f", 10, b"")
-    assert told(store, b"/d/a", 2) == [(usual, False), (usual, True)]
-    assert told(store, b"/d/sub/b", 2) == [(usual, False), (None, False)]  # its directory was listed
+    assert read_history(store, b"/d/a", 2) == [(usual, False), (usual, True)]
+    assert read_history(store, b"/d/sub/b", 2) == [(usual, False), (None, False)]  # its directory was listed
     found = {each.entry.path: each.kind for each in diff(store, first, second)}
     assert found == {"/d/a": "unreadable", "/d/sub/b": "removed"}

@@ -33,14 +33,14 @@ def test_a_whole_index_has_no_findings(store, manifest):
     ("damage", "what"),
     [
         (lambda path: path.unlink(), "is missing"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes instead of"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "instead of"),
         (
             lambda path: path.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:]),
             "was altered",
         ),
     ],
 )
-def test_every_file_that_is_not_what_was_written_is_named(store, manifest, name, damage, what):
+def test_every_altered_file_is_named(store, manifest, name, damage, what):
     path = store._directory / manifest.identity.prefix / name
     damage(path)
     (finding,) = verify(store, manifest)
@@ -48,14 +48,14 @@ def test_every_file_that_is_not_what_was_written_is_named(store, manifest, name,
     assert what in finding.what
 
 
-def test_a_manifest_that_contradicts_its_parts_is_found_out(store, manifest):
+def test_a_manifest_that_contradicts_its_parts_is_detected(store, manifest):
     first, second = manifest.parts
     wrong = dataclasses.replace(
         manifest,
         totals=dataclasses.replace(manifest.totals, bytes=1),
         parts=(first, second),
     )
-    assert [finding.what for finding in verify(store, wrong)] == ["has 1 bytes, but the parts have 36"]
+    assert [finding.what for finding in verify(store, wrong)] == ["gives 1 as bytes, but the parts have 36"]
     wrong = dataclasses.replace(manifest, parts=(second, first))
     assert any("is not in order" in finding.what for finding in verify(store, wrong))
     moved = dataclasses.replace(first, first=Key(parent="/", name="a"))

@@ -35,7 +35,7 @@ SETTINGS = settings(
 
 @SETTINGS
 @given(st.lists(st.integers(-(2**63), MOST)))
-def test_a_sum_is_that_of_whole_numbers(numbers):
+def test_a_sum_equals_that_of_python_integers(numbers):
     assert wide_sums.total(pa.array(numbers, pa.int64())) == sum(numbers)
 
 
@@ -55,7 +55,7 @@ def large_trees(draw):
 
 @SETTINGS
 @given(rows=large_trees(), group=st.integers(1, 7))
-def test_every_sum_of_an_index_is_that_of_whole_numbers(tmp_path_factory, rows, group):
+def test_every_sum_of_an_index_equals_that_of_python_integers(tmp_path_factory, rows, group):
     scratch = tmp_path_factory.mktemp("sums")
     store = FileStore(scratch / "repository")
     manifest = index_rows(store, scratch, rows, row_group_rows=group, batch_rows=3)
@@ -92,7 +92,7 @@ def test_every_sum_of_an_index_is_that_of_whole_numbers(tmp_path_factory, rows, 
 
 @SETTINGS
 @given(before=large_trees(), after=large_trees())
-def test_what_a_diff_adds_up_is_that_of_whole_numbers(tmp_path_factory, before, after):
+def test_sums_of_a_diff_equal_those_of_python_integers(tmp_path_factory, before, after):
     scratch = tmp_path_factory.mktemp("sums")
     store = FileStore(scratch / "repository")
     first = index_rows(store, scratch, before, number=1)
@@ -107,7 +107,7 @@ def old_size(some, others):
     return [size for path, size in some.items() if path not in others]
 
 
-def test_another_reader_has_the_clamped_and_the_whole_sum(store, tmp_path):
+def test_another_reader_reads_the_clamped_and_the_exact_sum(store, tmp_path):
     rows = [directory("/a"), *(row(f"/a/{number}", size=MOST) for number in range(3))]
     manifest = index_rows(store, tmp_path, rows)
     path = store._directory / manifest.identity.prefix / "dirs.parquet"
@@ -116,7 +116,7 @@ def test_another_reader_has_the_clamped_and_the_whole_sum(store, tmp_path):
     assert found == [("", 0, 0, 3 * MOST), ("a", MOST, 3 * MOST, 3 * MOST)]
 
 
-def test_an_index_of_before_is_read_without_the_wide_columns(store, tmp_path, monkeypatch):
+def test_an_index_without_the_wide_columns_is_read(store, tmp_path, monkeypatch):
     def without(self, folder):
         file = close(self, folder)
         if file.file != dirs.DIRS:
@@ -134,7 +134,7 @@ def test_an_index_of_before_is_read_without_the_wide_columns(store, tmp_path, mo
     assert [each.path for each in largest_directories(store, manifest)] == ["/a", "/"]
 
 
-def test_a_crawls_progress_does_not_begin_again(tmp_path_factory):
+def test_the_progress_of_a_crawl_does_not_overflow(tmp_path_factory):
     from tidemark.crawl.c_crawler import CCrawl, load_core
     from tidemark.crawl.python_crawler import PythonCrawl
 
@@ -144,7 +144,7 @@ def test_a_crawls_progress_does_not_begin_again(tmp_path_factory):
     root = with_room / tmp_path_factory.mktemp("sizes").name / f"{os.getpid()}"
     root.mkdir(parents=True)
     try:
-        for number in range(40):  # more than the core looks at together
+        for number in range(40):  # more than the core reads together
             with (root / f"{number}").open("wb") as file:
                 file.truncate(MOST)
         for crawler in (CCrawl, PythonCrawl):

@@ -1,8 +1,8 @@
 """Records the IAM requests of whole sessions in the local cloud, with the deployed policies.
 
 Runs successful sessions on Fargate and EC2, one whose backup fails and one whose index fails, a policy of
-many file systems, and a sweep that has leftovers to remove and a stopped session's jobs to poll. Calls
-include implied requests: passing roles, setting tags, using keys.
+many file systems, the restores of recorded_restores.py, and a sweep that has leftovers to remove and a
+stopped session's jobs to poll. Calls include implied requests: passing roles, setting tags, using keys.
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from localcloud import Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
+from tests.infra.recorded_restores import (
+    MANY,
+    RESTORE_LEFT_BEHIND,
+    check_restore_swept,
+    leave_restore,
+    restores,
+)
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
 
@@ -47,10 +54,11 @@ ENDS = {
     "blind": "SUCCEEDED",
     "unknown": "FAILED",
 }
-LEFT_BEHIND = {
+INDEX_LEFT_BEHIND = {
     "tidemark:deployment": "tidemark",
     "tidemark:index": "fs-0123456789abcdef0-20261122T020000Z-abcdef",
 }
+LEFT_BEHIND = {"worker": INDEX_LEFT_BEHIND, "restore-worker": RESTORE_LEFT_BEHIND}  # by family
 STOPPED = "nightly-stopped"
 
 
@@ -91,22 +99,26 @@ class Recording:
 
 
 def record(directory: Path) -> Recording:
-    """Deploy to a new local cloud, run everything, and return the recording. Takes half a minute."""
+    """Deploy to a new local cloud, run everything, and return the recording. Takes a minute."""
     names = ("home", "team", "lost", "dark")
     for name in names:
-        (directory / name / "below").mkdir(parents=True)
-        (directory / name / "below" / "file").write_text("content")
+        for path in ("below/file", *MANY):
+            file = directory / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("content")
     trees = {name: directory / name for name in names}
     with LocalCloud.start(
         file_systems=trees, time_scale=0.01, warm_functions=20, region="eu-central-1"
     ) as cloud:
-        cloud.set_job_durations(backup=60, copy=60)
+        cloud.set_job_durations(backup=60, copy=60, restore=60)
         _deploy(cloud)
         _let_things_fail(cloud)
-        assert _run_policies(cloud) == ENDS
-        _resolve_many(cloud)
-        _leave_something_behind(cloud)
-        _leave_jobs_behind(cloud)
+        with restores(cloud, directory / "home-of-commands") as restoring:
+            assert _run_policies(cloud, restoring.start) == ENDS
+            _resolve_many(cloud)
+            _leave_something_behind(cloud)
+            _leave_jobs_behind(cloud)
+            leave_restore(cloud)
         cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
         statements = _statements(cloud)
@@ -135,8 +147,9 @@ def _let_things_fail(cloud: LocalCloud) -> None:
     cloud.faults.add(Fault(service="ecs", operation="ContainerStart", match=dark, **unpullable))
 
 
-def _run_policies(cloud: LocalCloud) -> dict[str, str]:
-    """Run all policies concurrently; return the final statuses of their executions."""
+def _run_policies(cloud: LocalCloud, on_end: Callable[[str], None]) -> dict[str, str]:
+    """Run all policies concurrently and call `on_end` with each that has ended; return the final statuses of
+    their executions."""
     states = cloud.client("stepfunctions")
     machine = next(
         found["stateMachineArn"]
@@ -153,8 +166,9 @@ def _run_policies(cloud: LocalCloud) -> dict[str, str]:
         time.sleep(0.5)
         for policy, execution in started.items():
             status = states.describe_execution(executionArn=execution["executionArn"])["status"]
-            if status != "RUNNING":
+            if status != "RUNNING" and policy not in ended:
                 ended[policy] = status
+                on_end(policy)
     return ended
 
 
@@ -175,20 +189,21 @@ def _resolve_many(cloud: LocalCloud) -> None:
 
 
 def _leave_something_behind(cloud: LocalCloud) -> None:
-    """Leave an instance and a task definition of an index that is not in progress, like an aborted
-    execution."""
-    tags = [{"Key": key, "Value": value} for key, value in LEFT_BEHIND.items()]
-    cloud.client("ec2").run_instances(
-        ImageId="ami-12345678",
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
-    )
-    cloud.client("ecs").register_task_definition(
-        family="tidemark-worker-fs-0123456789abcdef0",
-        containerDefinitions=[{"name": "worker", "image": "none", "memory": 128}],
-        tags=[{"key": key, "value": value} for key, value in LEFT_BEHIND.items()],
-    )
+    """Leave an instance and a task definition of an index and of a restore that are not in progress, like an
+    aborted execution."""
+    for family, left in LEFT_BEHIND.items():
+        tags = [{"Key": key, "Value": value} for key, value in left.items()]
+        cloud.client("ec2").run_instances(
+            ImageId="ami-12345678",
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )
+        cloud.client("ecs").register_task_definition(
+            family=f"tidemark-{family}-fs-0123456789abcdef0",
+            containerDefinitions=[{"name": "worker", "image": "none", "memory": 128}],
+            tags=[{"key": key, "value": value} for key, value in left.items()],
+        )
 
 
 def _leave_jobs_behind(cloud: LocalCloud) -> None:
@@ -209,6 +224,7 @@ def _leave_jobs_behind(cloud: LocalCloud) -> None:
 
 def _check_swept(cloud: LocalCloud) -> None:
     """Check that no leftover remains. The schedule may have swept before."""
+    check_restore_swept(cloud)
     found = cloud.client("dynamodb").get_item(
         TableName="tidemark-sessions", Key={"session_id": {"S": STOPPED}}, ConsistentRead=True
     )["Item"]

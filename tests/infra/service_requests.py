@@ -163,8 +163,11 @@ def _mount(recording: Recording, role: str, file_system: str) -> Iterator[Reques
     # Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
     context = {"elasticfilesystem:AccessedViaMountTarget": "true"}
     arn = _arn(recording, "elasticfilesystem", f"file-system/{file_system}")
-    for action in ("elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"):
-        yield _by(recording, role, action, arn, context)
+    actions = ["ClientMount", "ClientRootAccess"]
+    if "-restore-" in role:
+        actions.append("ClientWrite")
+    for action in actions:
+        yield _by(recording, role, f"elasticfilesystem:{action}", arn, context)
 
 
 def _of_alarms(recording: Recording) -> Iterator[Request]:
@@ -188,48 +191,51 @@ def _of_alarms(recording: Recording) -> Iterator[Request]:
 def _of_removals(recording: Recording) -> Iterator[Request]:
     """Return the requests of functions that stop a Fargate task left running by its session."""
     context = {"ecs:cluster": _arn(recording, "ecs", "cluster/tidemark-workers")}
+    removing = ("sweep", "launch-worker", "remove-worker", "launch-restore-worker", "close-restore")
     for function in recording.services["functions"]:
-        if function["FunctionName"] in {"tidemark-sweep", "tidemark-launch-worker", "tidemark-remove-worker"}:
+        if function["FunctionName"].removeprefix("tidemark-") in removing:
             for action in ("ecs:DescribeTasks", "ecs:StopTask"):
                 task = _arn(recording, "ecs", "task/tidemark-workers/0123456789abcdef")
                 yield _by(recording, function["Role"], action, task, context)
 
 
 def _of_backups(recording: Recording) -> Iterator[Request]:
-    """Return the requests of AWS Backup as its role; the text of its managed policy is moto's.
+    """Return the requests of AWS Backup as its roles; the text of its managed policies is moto's.
 
-    Source: AWS Backup Developer Guide, "Access control", "Creating backup copies across AWS Regions", and
-    "Encryption for backups in AWS Backup".
+    Source: AWS Backup Developer Guide, "Access control", "Creating backup copies across AWS Regions",
+    "Restore an Amazon EFS file system", and "Encryption for backups in AWS Backup".
     """
-    (role,) = (one.resource for one in takings_of_roles(recording) if one.principal == "backup.amazonaws.com")
-    managed = json.loads(aws_managed_policies_data)["AWSBackupServiceRolePolicyForBackup"]
-    statements = managed["Document"]["Statement"]
+    roles = {one.resource for one in takings_of_roles(recording) if one.principal == "backup.amazonaws.com"}
+    (restoring,) = (role for role in roles if role.endswith("-restore-role"))
+    (backing_up,) = roles - {restoring}
     vault = f"arn:aws:backup:eu-west-1:{recording.account}:backup-vault:copies"
     point = _arn(recording, "backup", "recovery-point:0123-4567")
     ours = {"aws:PrincipalAccount": recording.account, "aws:ResourceAccount": recording.account}
-    asked: list[tuple[str, str, dict[str, str]]] = [
-        ("backup:CopyFromBackupVault", point, {}),
-        ("backup:CopyIntoBackupVault", vault, {}),
-        ("backup:DescribeBackupVault", vault, {}),
-        ("backup:TagResource", point, ours),
+    asked: list[tuple[str, str, str, dict[str, str]]] = [
+        (backing_up, "backup:CopyFromBackupVault", point, {}),
+        (backing_up, "backup:CopyIntoBackupVault", vault, {}),
+        (backing_up, "backup:DescribeBackupVault", vault, {}),
+        (backing_up, "backup:TagResource", point, ours),
     ]
     for definition in recording.services["definitions"]:
         for volume in definition["volumes"]:
             if mounted := volume.get("efsVolumeConfiguration"):
                 arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
-                asked += [(f"elasticfilesystem:{action}", arn, {}) for action in ("Backup", "DescribeTags")]
+                uses = ((backing_up, "Backup"), (backing_up, "DescribeTags"), (restoring, "Restore"))
+                asked += [(role, f"elasticfilesystem:{action}", arn, {}) for role, action in uses]
     for key in (arn for arn in recording.resource_policies if ":kms:" in arn):
-        asked += [
-            ("kms:DescribeKey", key, {}),
-            ("kms:CreateGrant", key, {"kms:GrantIsForAWSResource": "true"}),
-        ]
-    for action, resource, context in asked:
+        for role in (backing_up, restoring):
+            granting = {"kms:GrantIsForAWSResource": "true"}
+            asked += [(role, "kms:DescribeKey", key, {}), (role, "kms:CreateGrant", key, granting)]
+    managed = json.loads(aws_managed_policies_data)
+    for role, action, resource, context in asked:
+        purpose = "Restores" if role == restoring else "Backup"
         yield Request(
             principal=role,
             action=action,
             resource=resource,
             context=context,
-            statements=statements,
+            statements=managed[f"AWSBackupServiceRolePolicyFor{purpose}"]["Document"]["Statement"],
             resource_policy=protecting(recording, resource),
         )
 

@@ -113,6 +113,19 @@ def test_a_restore_worker_writes_only_results_of_its_file_system(main: Template)
     assert all(match[1] in role for role, match in found)
 
 
+def test_no_function_writes_plans_or_results_of_restores(main: Template) -> None:
+    written = {
+        (identifier, text_of(resource))
+        for identifier, statement in statements(main)
+        if identifier.startswith("Functions") and "s3:PutObject" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    jobs = re.compile(rf"{REPOSITORY}/some/where/restores/<AWS::AccountId>/\*/jobs\.json")
+    ((role, pattern),) = ((role, pattern) for role, pattern in written if "/restores/" in pattern)
+    assert jobs.fullmatch(pattern)
+    assert role.startswith("FunctionsLaunchRestoreWorker")
+
+
 def test_only_restore_workers_write_to_file_systems_each_to_its_own(main: Template) -> None:
     read = {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"}
     for identifier, statement in statements(main):

@@ -46,6 +46,7 @@ LIMITS = {
     "definition of a state machine": (1_048_576, "CreateStateMachine, definition"),
     "name of a schedule": (64, "CreateSchedule, Name"),
     "description of a role": (1_000, "CreateRole, Description"),
+    "name of a role": (64, "CreateRole, RoleName"),
     "overrides of a task": (8_192, "RunTask, overrides"),
     "user data": (16_384, "RunInstances, UserData"),
     "task token": (2_048, "SendTaskSuccess, taskToken"),
@@ -97,10 +98,10 @@ class Longest(dict[str, str]):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A synthesized configuration: its raw template, and the template with resolved references."""
+    """A synthesized configuration: the texts of the home Region's stacks by name, and their resources with
+    resolved references, as one template."""
 
-    size: int
-    template: Template
+    texts: Mapping[str, str]
     resolved: Template
 
     def properties(self, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -110,16 +111,21 @@ class Deployment:
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
 def deployment(request: pytest.FixtureRequest) -> Deployment:
     checked = checked_assembly(largest.configuration(**CONFIGURATIONS[request.param]))
-    text = (checked / f"Tidemark-{'d' * 20}.template.json").read_text()
-    template = json.loads(text)
-    values = Values(template=template, pseudo=PSEUDO, parameters={}, export=str, ssm=str, made=Anything())
-    return Deployment(len(text.encode()), template, values.value(template))
+    names = (f"Tidemark-{'d' * 20}", f"Tidemark-{'d' * 20}-restore")
+    texts = {name: (checked / f"{name}.template.json").read_text() for name in names}
+    found: Template = {"Resources": {}}
+    for template in map(json.loads, texts.values()):
+        values = Values(template=template, pseudo=PSEUDO, parameters={}, export=str, ssm=str, made=Anything())
+        found["Resources"] |= values.value(template)["Resources"]
+    return Deployment(texts, found)
 
 
-def test_the_template_is_accepted(deployment: Deployment) -> None:
-    check("template", deployment.size)
-    check("resources of a stack", len(deployment.template["Resources"]))
-    check("outputs of a stack", len(deployment.template["Outputs"]))
+def test_the_templates_are_accepted(deployment: Deployment) -> None:
+    for name, text in deployment.texts.items():
+        template = json.loads(text)
+        check("template", len(text.encode()), name)
+        check("resources of a stack", len(template["Resources"]), name)
+        check("outputs of a stack", len(template.get("Outputs", ())), name)
 
 
 def test_every_role_is_accepted(deployment: Deployment) -> None:
@@ -131,10 +137,11 @@ def test_every_role_is_accepted(deployment: Deployment) -> None:
         check("managed policies of a role", len(role.get("ManagedPolicyArns", [])), name)
         check("trust policy", policy_size(json.dumps(role["AssumeRolePolicyDocument"])), name)
         check("description of a role", len(role["Description"]), name)
+        check("name of a role", len(role.get("RoleName", "")), name)
 
 
 def test_nothing_but_its_role_gives_a_principal_permissions(deployment: Deployment) -> None:
-    kinds = {resource["Type"] for resource in deployment.template["Resources"].values()}
+    kinds = {resource["Type"] for resource in deployment.resolved["Resources"].values()}
     assert not kinds & {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}, "measure them with the roles"
 
 

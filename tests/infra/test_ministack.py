@@ -26,6 +26,7 @@ from tests.infra.template import Template, resources
 
 pytestmark = pytest.mark.cloud
 
+HOME = ("Tidemark-cellar", "Tidemark-cellar-restore")  # the stacks in the home Region
 # Resources that CloudFormation or the service names.
 CHANCE = {"AWS::IAM::Role", "AWS::IAM::InstanceProfile", "AWS::KMS::Key"}
 
@@ -55,6 +56,10 @@ class Deployed:
         )
         arn: str = created["stateMachineArn"]
         return arn
+
+    def restore(self, name: str, system: str) -> dict[str, Any]:
+        given = {"plan": "plan", "sha256": "digest", "file_system": system, "policy": "nightly"}
+        return self.cloud.run(self.arn("restore-session"), name, given)
 
     def session(self, name: str, system: str) -> dict[str, Any]:
         given = {"policy": "nightly", "file_system": system}
@@ -88,7 +93,7 @@ def test_every_function_has_a_stub(main: Template) -> None:
 def test_every_resource_of_every_stack_is_created(deployed: Deployed, templates: dict[str, Template]) -> None:
     assert set(deployed.outputs) == set(templates)
     for name, template in templates.items():
-        region = ministack.REGION if name == "Tidemark-cellar" else name.removeprefix("Tidemark-cellar-")
+        region = ministack.REGION if name in HOME else name.removeprefix("Tidemark-cellar-")
         pages = deployed.cloud.client("cloudformation", region).get_paginator("list_stack_resources")
         found = [one for page in pages.paginate(StackName=name) for one in page["StackResourceSummaries"]]
         states = {one["LogicalResourceId"]: one["ResourceStatus"] for one in found}
@@ -158,6 +163,36 @@ def test_a_failed_session_does_not_stop_the_others_and_is_named(deployed: Deploy
     assert other["status"] == "SUCCEEDED"
 
 
+def test_a_restore_waits_for_its_turn_and_its_job_and_places_the_files(deployed: Deployed) -> None:
+    ended = deployed.restore("restored", GOOD)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"]) == {"status": "success", "reasons": [], "totals": {"placed": 3}}
+    assert deployed.cloud.calls("restored") == [
+        "open_restore", "take_restore_turn", "take_restore_turn", "start_restore_job", "check_restore_job",
+        "check_restore_job", "start_restore_job", "launch_restore_worker", "close_restore",
+    ]  # fmt: skip
+
+
+def test_a_restore_without_a_completed_job_launches_no_worker_and_fails(deployed: Deployed) -> None:
+    ended = deployed.restore("empty", BROKEN)
+    assert ended["status"] == "FAILED"
+    assert "nothing was restored" in ended["cause"]
+    called = deployed.cloud.calls("empty")
+    assert called[-2:] == ["close_restore", "fail_restore"]
+    assert "launch_restore_worker" not in called
+
+
+def test_a_restore_whose_worker_cannot_start_is_closed_with_the_reason(deployed: Deployed) -> None:
+    ended = deployed.restore("unplaced", UNREADABLE)
+    assert ended["status"] == "FAILED"
+    assert "cannot be mounted" in ended["cause"]
+    assert deployed.cloud.calls("unplaced")[-3:] == [
+        "launch_restore_worker",
+        "close_restore",
+        "fail_restore",
+    ]
+
+
 # --- What the templates resolve to -------------------------------------------------------------------------
 
 
@@ -198,8 +233,8 @@ def resolved(client: MakeClient, main: Template) -> dict[str, Any]:
 
 def by_logical_ids(found: dict[str, Any], cloudformation: Any) -> dict[str, Any]:  # a CloudFormation client
     """Return `found` with logical ids in place of generated names."""
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName="Tidemark-cellar")
-    text = json.dumps(found)
+    paginator, text = cloudformation.get_paginator("list_stack_resources"), json.dumps(found)
+    pages = (page for stack in HOME for page in paginator.paginate(StackName=stack))
     for one in (one for page in pages for one in page["StackResourceSummaries"]):
         if one["ResourceType"] in CHANCE:
             name = one["PhysicalResourceId"].rpartition("/")[2]  # ministack gives profiles an ARN

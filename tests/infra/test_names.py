@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from infra.backup_role import RESTORE_ROLE
 from infra.names import Names
 from tidemark.policy.models import ConfigurationFile
 
 DEPLOYMENT, POLICY = "d" * 20, "p" * 30
 LONGEST_REGION = "ap-southeast-1"
-LAMBDAS = Path(__file__).parents[2] / "lambdas"
+SOURCES = Path(__file__).parents[2]
+LAMBDAS, WORKFLOWS = SOURCES / "lambdas", SOURCES / "tidemark" / "workflows"
 
 
 def configured(deployment: str, policy: str) -> ConfigurationFile:
@@ -39,4 +41,6 @@ def test_they_fit_everywhere() -> None:
     assert max(len(names.function(path.stem)) for path in LAMBDAS.glob("*.py")) <= 64
     assert len(names.named(f"policy-{POLICY}")) <= 64  # a schedule
     assert len(f"{DEPLOYMENT}-repository-{'0' * 12}-{LONGEST_REGION}") <= 63  # a bucket
-    assert len(names.named("indexing-session")) <= 80  # a state machine
+    machines = WORKFLOWS.glob("*.asl.json")
+    assert max(len(names.named(path.name.partition(".")[0])) for path in machines) <= 80
+    assert len(names.named(RESTORE_ROLE)) <= 64

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,15 @@ def test_the_actions_run_what_the_project_runs() -> None:
     assert {command.removeprefix("make ") for command in commands - {".ci/run"}} <= set(targets)
 
 
+@functools.cache
+def distributions_of_modules() -> Mapping[str, list[str]]:
+    """Return the installed distributions of each module; reads the metadata of all of them."""
+    return packages_distributions()
+
+
 def imported(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
     """Return (file, distribution) of each third-party import that runs."""
-    distributions = packages_distributions()
+    distributions = distributions_of_modules()
     own = {"tidemark", "localcloud", "lambdas", "infra", "worker_image"}
     for path in files:
         for module in _modules(ast.parse(path.read_text())):

@@ -49,14 +49,17 @@ def test_the_recording_contains_every_kind_of_request(recording: Recording) -> N
     assert {"backup:DescribeBackupJob", "backup:DescribeCopyJob"} <= swept
     answered = {one.action for one in asked if "WorkerStoppedRole" in one.role}
     assert {"states:SendTaskFailure", "dynamodb:GetItem", "ec2:DescribeInstances"} <= answered
+    failed = {one.resource.rpartition(":")[2] for one in asked if one.action == "states:SendTaskFailure"}
+    assert {"tidemark-indexing-session", "tidemark-restore-session"} <= failed
     idle = {role for role in recording.statements if "-Functions" in role} - {one.role for one in asked}
     assert idle == set(), "every function has called something"
-    for role in ("-task-fs-", "-ec2-fs-"):
+    for role in ("-task-fs-", "-ec2-fs-", "-restore-task-fs-", "-restore-ec2-fs-"):
         did = {one.action for one in asked if role in one.role}
-        assert {"s3:PutObject", "states:SendTaskSuccess", "kms:GenerateDataKey"} <= did, "the index is whole"
+        assert {"s3:PutObject", "states:SendTaskSuccess", "kms:GenerateDataKey"} <= did, "its work is whole"
     assert {one.operation for one in asked if one.action == "iam:PassRole"} == {
         "backup StartBackupJob",
         "backup StartCopyJob",
+        "backup StartRestoreJob",
         "ecs RegisterTaskDefinition",
         "ecs RunTask",
         "ec2 RunInstances",

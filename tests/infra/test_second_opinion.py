@@ -78,13 +78,16 @@ def test_requests_of_services_for_the_deployment_are_allowed(recording: Recordin
     assert wrong == []
 
 
-def test_the_backup_role_has_the_evaluated_managed_policy(main: Template) -> None:
-    ((managed,),) = (
-        role["ManagedPolicyArns"]
+def test_the_roles_of_backup_have_the_evaluated_managed_policies(main: Template) -> None:
+    found = {
+        role.get("RoleName"): [text_of(one).rpartition(":")[2] for one in role["ManagedPolicyArns"]]
         for role in resources(main, "AWS::IAM::Role").values()
         if "backup.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
-    )
-    assert text_of(managed).endswith("/service-role/AWSBackupServiceRolePolicyForBackup")
+    }
+    assert found == {
+        None: ["policy/service-role/AWSBackupServiceRolePolicyForBackup"],
+        "cellar-restore-role": ["policy/service-role/AWSBackupServiceRolePolicyForRestores"],
+    }
 
 
 def test_every_role_can_be_assumed_only_by_its_service(recording: Recording, tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ REASONS = {
     ("*", "s3:ListBucket"): "It distinguishes a missing key from a denied one.",
     ("*FailSession*", "dynamodb:*"): "A redrive: tests/lambdas/test_backup_session.py.",
     ("*FailSession*", "kms:Decrypt"): "The same.",
+    ("*OpenRestore*", "dynamodb:GetItem"): "Step Functions calls it twice: the recorded session is returned.",
+    ("*FailRestore*", "dynamodb:GetItem"): "Another write of the session is in progress.",
+    ("*StartRestoreJob*", "dynamodb:PutItem"): "The redrive of a swept session takes its turn again.",
+    ("*LaunchRestore*", "dynamodb:PutItem"): "The same.",
     ("*StartCopy*", "dynamodb:GetItem"): "A redrive finds the job that it has started.",
     ("*Check*", "dynamodb:PutItem"): "The index may be complete before the backup: test_interleavings.py.",
     ("*CloseSession*", "dynamodb:PutItem"): "The same.",
@@ -47,7 +51,8 @@ REASONS = {
     ("*", "s3:GetObject"): "The same: the data key that has sealed its tags.",
     ("*", "ecs:DescribeTasks"): "A worker of Fargate that has not ended by itself is stopped.",
     ("*", "ecs:StopTask"): "The same.",
-    ("*Worker*", "ec2:TerminateInstances"): "The same, on EC2: one of an earlier attempt.",
+    ("*Launch*", "ec2:TerminateInstances"): "The same, on EC2: one of an earlier attempt.",
+    ("*RemoveWorker*", "ec2:TerminateInstances"): "The same.",
 }
 
 

@@ -48,7 +48,7 @@ def test_opening_is_idempotent_but_a_name_has_one_execution(
         call("open_session", event)
 
 
-def test_nothing_is_written_where_a_vault_is_missing(
+def test_nothing_is_written_if_a_vault_is_missing(
     call: Any, clients: Clients, deployment: Deployment, file_system: str
 ) -> None:
     clients.of("backup", "eu-west-1").delete_backup_vault(BackupVaultName="copies")

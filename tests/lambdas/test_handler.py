@@ -1,4 +1,4 @@
-"""What every handler gets of its deployment."""
+"""The resources of the deployment that every handler receives."""
 
 from __future__ import annotations
 

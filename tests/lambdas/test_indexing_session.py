@@ -8,7 +8,7 @@ import pytest
 
 from lambdas import launch_worker
 from lambdas._handler import Deployment
-from tests.aws.account import FS, NIGHTLY, REGION, lead_out
+from tests.aws.account import FS, NIGHTLY, REGION, route_out
 from tests.lambdas.conftest import deploy_policy, hold_lease, propose
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
@@ -29,7 +29,7 @@ def file_system(clients: Clients, deployment: Deployment) -> str:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    lead_out(clients, vpc)
+    route_out(clients, vpc)
     made = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
     return made
@@ -150,7 +150,7 @@ def test_a_worker_is_removed_with_its_task_definition_idempotently(
 
 
 @pytest.mark.parametrize("step", ["prepare_worker", "launch_worker", "complete_index"])
-def test_a_redrive_whose_lease_is_gone_does_nothing(
+def test_a_redrive_without_a_lease_does_nothing(
     call: Any, clients: Clients, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The execution was stopped, the sweeper ended its index, and a user redrives it days later."""

@@ -126,7 +126,7 @@ def machine(sessions: Sessions) -> Iterator[Machine]:
     made.api.close()
 
 
-def test_a_run_of_a_thousand_takes_a_third_of_the_events_and_fits_into_states(
+def test_a_run_of_a_thousand_sessions_takes_a_third_of_the_events_and_fits_into_states(
     machine: Machine, sessions: Sessions
 ) -> None:
     execution = machine.start()
@@ -137,7 +137,9 @@ def test_a_run_of_a_thousand_takes_a_third_of_the_events_and_fits_into_states(
     assert sessions.largest < 0.8 * LARGEST_DATA
 
 
-def test_a_run_of_a_thousand_ends_if_all_are_throttled_and_fail(machine: Machine, sessions: Sessions) -> None:
+def test_a_run_of_a_thousand_sessions_ends_even_if_all_are_throttled_and_fail(
+    machine: Machine, sessions: Sessions
+) -> None:
     sessions.throttled, sessions.failing = RETRIES, MOST_FILE_SYSTEMS
     execution = machine.start()
     described = machine.ended(execution)
@@ -146,7 +148,7 @@ def test_a_run_of_a_thousand_ends_if_all_are_throttled_and_fail(machine: Machine
     assert machine.events(execution) < 0.9 * MOST_EVENTS
 
 
-def test_a_redrive_runs_half_of_a_thousand_again(machine: Machine, sessions: Sessions) -> None:
+def test_a_redrive_runs_half_of_a_thousand_sessions_again(machine: Machine, sessions: Sessions) -> None:
     sessions.failing = MOST_FILE_SYSTEMS // 2
     execution = machine.start()
     assert machine.ended(execution)["status"] == "FAILED"

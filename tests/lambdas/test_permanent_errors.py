@@ -150,7 +150,7 @@ ERRORS: dict[str, tuple[Callable[[Account], None], str]] = {
         lambda account: account.answer("backup", "ListTags", {"Tags": {"Owner": "ada"}}),
         "no Tidemark tags",
     ),
-    "nobody answers": (
+    "no response": (
         lambda account: account.answer(
             "backup", "ListTags", EndpointConnectionError(endpoint_url="https://backup")
         ),
@@ -251,7 +251,7 @@ def test_sessions_that_share_the_index_are_associated_and_get_the_result(
     assert [account.index_of(name) for name in ("s", "t")] == [INDEX, INDEX]
 
 
-def test_tags_are_written_once_the_obstacle_is_gone(account: Account, call: Any) -> None:
+def test_tags_are_written_after_the_error_is_fixed(account: Account, call: Any) -> None:
     account.refuse("backup", "TagResource", "AccessDeniedException")
     complete_index(account, call)
     account.answer("backup", "TagResource", {})

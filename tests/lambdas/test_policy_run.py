@@ -90,7 +90,7 @@ def test_reruns_have_unique_names_that_do_not_grow(steps: list[int]) -> None:
     assert len(name) <= len("nightly-fs-0-r") + 2
 
 
-def test_the_deployment_is_made_once_for_each_sandbox(deployment: Deployment) -> None:
+def test_the_deployment_is_created_once_for_each_sandbox(deployment: Deployment) -> None:
     assert deployment.records is deployment.records
 
 

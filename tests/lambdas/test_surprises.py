@@ -1,4 +1,4 @@
-"""The steps of a session when AWS Backup deviates from their expectations or a resource is gone."""
+"""The steps of a session when AWS Backup deviates from the requests or a resource was deleted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_backup_that_expires_earlier_than_asked_is_a_warning(
         assert "the policy keeps it 35 days; change it with: aws backup" in said[0]
 
 
-def test_a_copy_that_expires_with_its_source_is_a_warning_where_the_policy_keeps_it_forever(
+def test_a_copy_that_expires_with_its_source_is_a_warning_if_the_policy_keeps_it_forever(
     call: Any, backup: Stubber, clients: Clients, session: Any
 ) -> None:
     start_backup(call, backup, session)
@@ -103,7 +103,7 @@ def test_a_vault_that_was_deleted_after_the_session_was_opened_is_named_when_its
         call("start_copy", event)
 
 
-def test_an_expired_backup_names_the_copy_that_held_it_back(call: Any, backup: Stubber, session: Any) -> None:
+def test_an_expired_backup_names_the_copy_that_blocked_it(call: Any, backup: Stubber, session: Any) -> None:
     file_system = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/{session['file_system']}"
     of_it = {"ByResourceArn": file_system}
     backup.add_response(
@@ -129,7 +129,7 @@ def test_an_expired_backup_names_the_copy_that_held_it_back(call: Any, backup: S
 
 
 @pytest.mark.parametrize("region", [REGION, "eu-west-1"])
-def test_nothing_is_written_where_aws_backup_is_not_opted_in(
+def test_nothing_is_written_if_aws_backup_is_not_opted_in(
     call: Any, clients: Clients, deployment: Deployment, file_system: str, region: str
 ) -> None:
     with Stubber(clients.of("backup", region)) as stub:

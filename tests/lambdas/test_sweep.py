@@ -142,7 +142,7 @@ def test_machines_of_other_deployments_are_not_removed(account: Account, call: A
         ],
     )["Instances"][0]["InstanceId"]
     definition = ecs.register_task_definition(
-        family="tidemark-worker-of-somebody",
+        family="tidemark-worker-of-another",
         containerDefinitions=[{"name": "c", "image": "i", "memory": 128}],
     )["taskDefinition"]["taskDefinitionArn"]
     call("sweep", {})
@@ -235,7 +235,7 @@ def test_a_running_job_is_polled_until_it_ends(account: Account, call: Any, back
     later = swept(account, call)
     assert [made.recovery_point_arn for made in later.points] == [POINT]
     assert later.ended_at == session.ended_at
-    assert not any("goes on" in reason for reason in later.reasons)
+    assert not any("continues in AWS Backup" in reason for reason in later.reasons)
     assert call("sweep", {})["aborted_sessions"] == [], "nor is AWS Backup asked again"
     assert "lost" not in watched(account)
 

@@ -92,7 +92,7 @@ def test_the_log_omits_the_overrides_of_the_task(
         {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]},  # it has sent its result
         {"taskArn": TASK.replace("/1", "/2")},  # the step waits for a successor
         {"startedBy": f"{FS.file_system_id}-20261122T020000Z-ffffff"},  # another index
-        {"startedBy": "somebody"},
+        {"startedBy": "another"},
         {"startedBy": ""},
     ],
 )
@@ -174,7 +174,7 @@ def test_other_instances_of_the_account_are_ignored(
     foreign = [
         run_instance(clients, other="tag"),
         run_instance(clients, deployment="cellar", index=INDEX),
-        "i-0123456789abcdef0",  # no longer known
+        "i-0123456789abcdef0",  # no longer described
     ]
     for instance in foreign:
         record_attempt(waiting.records, FS, INDEX, Attempt(worker_id=instance, task_token="token"))

@@ -1,4 +1,4 @@
-"""Requests signed by botocore, and sent as they are."""
+"""Requests signed by botocore, and sent unchanged."""
 
 from __future__ import annotations
 

@@ -48,6 +48,14 @@ def test_a_transaction_is_its_parts_each_on_its_table() -> None:
             "/x?FileSystemId=fs-1 ",
             "elasticfilesystem:r:1:file-system/fs-1",
         ),
+        (
+            "efs",
+            "DescribeAccessPoints",
+            {},
+            "/x?AccessPointId=fsap-1 ",
+            "elasticfilesystem:r:1:access-point/fsap-1",
+        ),
+        ("efs", "TagResource", {"ResourceId": "fsap-1"}, "/ ", "elasticfilesystem:r:1:access-point/fsap-1"),
         ("ecs", "RegisterTaskDefinition", {}, '/? {"family": "f"}', "ecs:r:1:task-definition/f:0"),
         ("logs", "CreateLogGroup", {}, '/? {"logGroupName": "/g"}', "logs:r:1:log-group:/g"),
         (

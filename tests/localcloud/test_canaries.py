@@ -1,4 +1,4 @@
-"""Fail when moto or botocore has mended what is patched here, or has moved the seam that a patch uses.
+"""Fail when moto or botocore has fixed what is patched here, or has moved the seam that a patch uses.
 
 moto runs plain in this process: the patches are installed in the server's.
 """
@@ -38,6 +38,19 @@ def test_botocore_still_reads_models_in_load_file() -> None:
     assert list(parameters) == ["self", "full_path", "open_method"]
 
 
+def test_moto_still_creates_a_loader_for_each_model() -> None:
+    from moto.core import utils
+
+    assert "loader = create_loader()" in inspect.getsource(utils._load_service_model)
+
+
+def test_moto_still_generates_a_key_pair_for_a_symmetric_key() -> None:
+    from moto.kms import models
+
+    assert "self.private_key = generate_private_key(self.key_spec)" in inspect.getsource(models.Key.__init__)
+    assert models.generate_private_key("SYMMETRIC_DEFAULT") is not None
+
+
 @pytest.mark.usefixtures("plain_moto")
 def test_moto_still_gives_mount_targets_no_security_group() -> None:
     efs, ec2 = boto3.client("efs", REGION), boto3.client("ec2", REGION)
@@ -49,7 +62,7 @@ def test_moto_still_gives_mount_targets_no_security_group() -> None:
 
 
 @pytest.mark.usefixtures("plain_moto")
-def test_moto_still_gives_the_default_vpc_no_way_out_and_routes_no_state() -> None:
+def test_moto_still_gives_the_default_vpc_no_route_to_the_internet_and_routes_no_state() -> None:
     ec2 = boto3.client("ec2", REGION)
     assert ec2.describe_internet_gateways()["InternetGateways"] == []
     default = ec2.describe_subnets()["Subnets"][0]

@@ -78,7 +78,7 @@ def test_the_result_comes_back(function: Any) -> None:
     assert result["name"] == invoke.name
 
 
-def test_an_exception_is_told_by_its_type(function: Any) -> None:
+def test_an_exception_is_reported_by_its_type(function: Any) -> None:
     error, result = function()(do="raise")
     assert error == "Unhandled"
     assert result["errorType"] == "KeyError"

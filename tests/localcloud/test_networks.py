@@ -11,7 +11,7 @@ from localcloud import LocalCloud
 pytestmark = pytest.mark.cloud
 
 
-def way_out(table: dict[str, Any]) -> str:
+def default_route(table: dict[str, Any]) -> str:
     """Return the target of a table's default route: igw, nat, or nothing."""
     (route,) = (one for one in table["Routes"] if one.get("DestinationCidrBlock") == "0.0.0.0/0")
     return str(route.get("GatewayId") or route.get("NatGatewayId")).partition("-")[0]
@@ -23,7 +23,7 @@ def test_the_default_vpc_leads_to_an_internet_gateway_by_its_main_route_table(cl
     vpc = ec2.describe_vpcs(Filters=default)["Vpcs"][0]["VpcId"]
     main = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]
     (table,) = ec2.describe_route_tables(Filters=main)["RouteTables"]
-    assert way_out(table) == "igw"
+    assert default_route(table) == "igw"
 
 
 def test_file_systems_are_mounted_in_a_private_subnet_of_a_vpc_with_one_in_each_zone(
@@ -38,11 +38,11 @@ def test_file_systems_are_mounted_in_a_private_subnet_of_a_vpc_with_one_in_each_
         association["SubnetId"]
         for table in tables
         for association in table["Associations"]
-        if "SubnetId" in association and way_out(table) == "igw"
+        if "SubnetId" in association and default_route(table) == "igw"
     }
     assert target["SubnetId"] not in public
     (main,) = (table for table in tables if any(one["Main"] for one in table["Associations"]))
-    assert way_out(main) == "nat"
+    assert default_route(main) == "nat"
     private = [
         subnet["AvailabilityZone"]
         for subnet in ec2.describe_subnets(Filters=in_vpc)["Subnets"]

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.cloud
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    """Whose keys are for nobody else: tests here make credentials that expire."""
+    """A local cloud of its own, because tests here create credentials that expire."""
     with LocalCloud.start() as running:
         yield running
 
@@ -258,7 +258,7 @@ def test_presigned_urls(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> N
     assert s3.get_object(Bucket="presigned", Key="three")["Body"].read() == b"three"
 
 
-# --- What must go on working -------------------------------------------------------------------------------
+# --- What must continue to work -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", ["a b+c%/é~!*'()//x/../y/.;=&?#[]@,$", "ä/%2F/ +", "plain", "a//b", "x/"])

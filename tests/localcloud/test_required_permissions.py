@@ -1,4 +1,4 @@
-"""What IAM is asked about a call, beside its own action."""
+"""The permissions that IAM requires for a call, in addition to its own action."""
 
 from __future__ import annotations
 

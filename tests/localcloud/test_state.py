@@ -79,7 +79,7 @@ def test_a_state_directory_that_cannot_be_made_is_refused_in_words(tmp_path: Pat
         pass
 
 
-def test_a_port_in_use_is_named_with_the_way_out() -> None:
+def test_a_port_in_use_is_named_with_the_next_step() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

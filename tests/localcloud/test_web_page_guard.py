@@ -146,7 +146,7 @@ async function attempt(name, path, options) {
 
 @pytest.fixture
 def page(cloud: LocalCloud) -> Iterator[str]:
-    """A page of somebody else; its URL."""
+    """The URL of a page of another origin."""
     text = PAGE.replace("ENDPOINT", json.dumps(cloud.endpoint_url)).replace("CREATE", json.dumps(CREATE))
     text = text.replace("FAULT", json.dumps(FAULT)).replace("SCOPE", OLD_SCOPE)
 

@@ -1,4 +1,4 @@
-"""What does not fit into a deployment is refused at its line, with the number, the limit and the fix."""
+"""A configuration beyond a limit is refused at its line, with the number, the limit and the fix."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_vaults_in_more_regions_than_a_role_holds_are_refused(tmp_path: Path) ->
 
 
 def long_policy(*, copies: int) -> str:
-    """Return a tidemark.yaml of one policy whose every value is as long as it may be, but for its copies."""
+    """Return a tidemark.yaml of one policy with values of the maximum length, except for its copies."""
     home, *others = sorted(regions(100), key=len)[-MOST_VAULTS:]
     lines = "".join(f"  {region}: {'v' * 50}\n" for region in [home, *others])
     made = "".join(f"      - {{region: {region}, keep: 36500 days}}\n" for region in others[:copies])

@@ -1,4 +1,4 @@
-"""`tidemark.yaml`: what is right is read, what is wrong is told with its line and the way out."""
+"""`tidemark.yaml`: valid files are read, errors give the line and the fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tidemark.settings import WorkerSettings as WorkerEnvironment
 SOURCES = Path(__file__).parents[2]
 REGIONS = sdk_regions()
 
-# A file whose lines the cases below replace by number; each is right as it stands.
+# A file whose lines the cases below replace by number; each line is valid.
 RIGHT = """\
 deployment: tidemark
 region: eu-central-1
@@ -68,13 +68,13 @@ def problem_of(folder: Path, text: str | bytes) -> str:
     return str(caught.value).replace(str(folder) + "/", "")
 
 
-def test_the_commented_example_is_right() -> None:
+def test_the_commented_example_is_valid() -> None:
     configuration = load(SOURCES / "tidemark.yaml", REGIONS)
     assert [policy.name for policy in configuration.policies] == ["nightly"]
     assert configuration.keep_on_destroy
 
 
-def test_every_commented_line_of_the_example_is_right_too(tmp_path: Path) -> None:
+def test_every_commented_line_of_the_example_is_valid(tmp_path: Path) -> None:
     """Uncommented one at a time, for `ec2` and `fargate` exclude each other."""
     lines = (SOURCES / "tidemark.yaml").read_text().splitlines()
     tried = 0
@@ -95,7 +95,7 @@ def test_every_commented_line_of_the_example_is_right_too(tmp_path: Path) -> Non
     assert tried == 6
 
 
-def test_values_become_a_policy_with_units(tmp_path: Path) -> None:
+def test_values_become_a_policy_in_its_units(tmp_path: Path) -> None:
     configuration = load(written(tmp_path, RIGHT), REGIONS)
     assert configuration.vaults == {"eu-central-1": "tidemark", "eu-west-1": "copies"}
     assert (configuration.bucket, configuration.prefix) == (None, "some/where")
@@ -117,7 +117,7 @@ def test_values_become_a_policy_with_units(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
+def test_omitted_keys_have_defaults(tmp_path: Path) -> None:
     text = """\
 region: eu-central-1
 vaults: {eu-central-1: tidemark}
@@ -130,7 +130,7 @@ policies: {manual: {file_systems: [fs-01234567], keep: 7 years, index: false}}
     assert (policy.worker.kind, policy.worker.instance_type) == ("ec2", None)
 
 
-def test_index_may_say_what_it_leaves_out_and_how_fast_it_asks(tmp_path: Path) -> None:
+def test_index_accepts_exclusions_and_a_rate_limit(tmp_path: Path) -> None:
     said = "index: {exclude: [/scratch, /home/*/.cache, /Übersicht], operations_per_second: 500}"
     (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).policies
     assert policy.index
@@ -142,13 +142,13 @@ def test_index_may_say_what_it_leaves_out_and_how_fast_it_asks(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("said", "wanted"), [("true", True), ("on", True), ("{}", True), ("false", False), ("off", False)]
 )
-def test_index_may_be_a_switch(tmp_path: Path, said: str, wanted: bool) -> None:
+def test_index_accepts_a_boolean(tmp_path: Path, said: str, wanted: bool) -> None:
     (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
     assert (policy.index, policy.crawl) == (wanted, CrawlSettings())
 
 
 @pytest.mark.parametrize("name", ["directory", "Verzeichnis-Ä", '"quoted"'])
-def test_what_is_left_out_fits_into_what_a_worker_can_be_told(tmp_path: Path, name: str) -> None:
+def test_the_longest_exclude_fits_into_the_overrides_of_a_worker(tmp_path: Path, name: str) -> None:
     """The longest list that is taken leaves RunTask's overrides room for the longest task token."""
 
     def with_paths(count: int) -> str:
@@ -178,7 +178,7 @@ def test_what_is_left_out_fits_into_what_a_worker_can_be_told(tmp_path: Path, na
     assert len(json.dumps({"containerOverrides": [{"name": "worker", "environment": overrides}]})) <= 8192
 
 
-# What replaces a line of RIGHT; the line that is named; words of the message, the way out among them.
+# The text that replaces a line of RIGHT; the line that is named; words of the message, including the fix.
 WRONG = [
     (1, "deployment: Tidemark", 1, "2-20 of a-z"),
     (1, "deployment: a-name-that-is-much-too-long", 1, "2-20 of a-z"),
@@ -263,14 +263,14 @@ WRONG = [
     (24, "      memory: lots", 24, "write it as '2 GB'"),
     (26, "        subnets: [sn-1]", 26, "a subnet id"),
     (26, "        subnet: subnet-01234567", 26, "did you mean 'subnets'"),
-    (28, "  email: nobody", 28, "an e-mail address"),
+    (28, "  email: operator", 28, "an e-mail address"),
     (28, "  email: you@example.com\nregion: eu-west-1", 29, 'found duplicate key "region"; write it once'),
     (28, "  email: [", 29, "this is not YAML"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("number", "replacement", "line", "words"), WRONG)
-def test_a_problem_names_its_line_and_the_way_out(
+def test_a_problem_is_reported_with_its_line_and_the_fix(
     tmp_path: Path, number: int, replacement: str, line: int, words: str
 ) -> None:
     lines = RIGHT.splitlines()
@@ -280,7 +280,7 @@ def test_a_problem_names_its_line_and_the_way_out(
     assert words in message
 
 
-def test_all_problems_are_told_at_once_by_line(tmp_path: Path) -> None:
+def test_all_problems_are_reported_together_by_line(tmp_path: Path) -> None:
     text = RIGHT.replace("region: eu-central-1", "region: nowhere", 1).replace("35 days", "35 dyas")
     message = problem_of(tmp_path, text.replace("index: on", "indx: on"))
     assert [line.split(": ")[0] for line in message.splitlines()] == [
@@ -313,25 +313,27 @@ def test_all_problems_are_told_at_once_by_line(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_hardly_a_configuration_is_refused_in_words(
+def test_a_file_that_is_not_a_configuration_is_refused_with_a_message(
     tmp_path: Path, text: str | bytes, words: str
 ) -> None:
     assert words in problem_of(tmp_path, text)
 
 
-def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_gives_the_setting_that_names_another(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="TIDEMARK_CONFIG"):
         load(tmp_path / "none.yaml", REGIONS)
 
 
-def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+def test_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
         load(tmp_path, REGIONS)
 
 
-def test_a_session_id_that_would_not_fit_is_refused_here(tmp_path: Path) -> None:
+def test_a_session_id_that_would_be_too_long_is_refused(tmp_path: Path) -> None:
     text = RIGHT.replace("nightly", "n" * 30).replace("fs-0123456789abcdef0", "fs-" + "0" * 40)
-    assert "session names are 15 characters too long; shorten the policy's name" in problem_of(tmp_path, text)
+    assert "session names exceed the limit of 80 characters by 15; shorten the policy's name" in problem_of(
+        tmp_path, text
+    )
 
 
 YAML_VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -343,7 +345,7 @@ YAML_VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(line=st.integers(0, len(RIGHT.splitlines()) - 1), value=YAML_VALUES)
-def test_no_value_anywhere_ends_in_anything_but_a_configuration_error(
+def test_any_value_anywhere_is_accepted_or_a_configuration_error(
     tmp_path: Path, line: int, value: object
 ) -> None:
     lines = RIGHT.splitlines()
@@ -358,6 +360,6 @@ def test_no_value_anywhere_ends_in_anything_but_a_configuration_error(
 @example(b"+_")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=60) | st.text(alphabet="ab:-?[]{}&*!|>'\"%@`# \n\t", max_size=40).map(str.encode))
-def test_no_bytes_end_in_anything_but_a_configuration_error(tmp_path: Path, content: bytes) -> None:
+def test_any_bytes_are_accepted_or_a_configuration_error(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError):
         load(written(tmp_path, content), REGIONS)

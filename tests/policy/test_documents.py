@@ -1,4 +1,4 @@
-"""A policy of any length is stored in parameters and read back as it was."""
+"""A policy of any length is stored in parameters and read back unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def policy_of(count: int) -> Policy:
 
 
 @given(st.integers(0, 1_200), st.lists(ids, max_size=5))
-def test_what_is_stored_is_read_back(count: int, more: list[str]) -> None:
+def test_a_stored_policy_is_read_back(count: int, more: list[str]) -> None:
     policy = policy_of(count)
     policy = replace(policy, file_systems=tuple(dict.fromkeys((*policy.file_systems, *more))))
     stored = documents(policy)
@@ -35,7 +35,7 @@ def test_a_policy_that_fits_into_one_parameter_is_its_json() -> None:
     assert documents(policy).lists == {}
 
 
-def test_a_version_that_knows_no_lists_does_not_take_a_long_policy_for_one_of_no_file_systems() -> None:
+def test_a_version_without_lists_refuses_a_long_policy() -> None:
     with pytest.raises(KeyError, match="file_systems"):
         Policy.from_json(documents(policy_of(1_000)).own)
 
@@ -44,7 +44,7 @@ def test_a_thousand_file_systems_take_six_lists_which_one_call_reads() -> None:
     assert len(documents(policy_of(1_000)).lists) == 6
 
 
-def test_a_list_that_changes_has_another_name() -> None:
+def test_a_changed_list_has_another_name() -> None:
     before, after = documents(policy_of(1_000)), documents(policy_of(999))
     assert set(before.lists) - set(after.lists)
     assert all(before.lists[name] == after.lists[name] for name in set(before.lists) & set(after.lists))

@@ -1,4 +1,4 @@
-"""Fargate's sizes, against the table of the developer guide as its rules are worded there."""
+"""Fargate's sizes, compared with the table of the developer guide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GB = 1024
     ("vcpu", "least", "most"),
     [(0.25, 0.5, 2), (0.5, 1, 4), (1, 2, 8), (2, 4, 16), (4, 8, 30), (8, 16, 60), (16, 32, 120)],
 )
-def test_the_ends_of_each_row_are_offered(vcpu: float, least: float, most: float) -> None:
+def test_the_bounds_of_each_row_are_accepted(vcpu: float, least: float, most: float) -> None:
     for memory in (least, most):
         check_size(int(vcpu * 1024), int(memory * GB))
     for memory in (least * GB - 1, most * GB + GB):
@@ -24,7 +24,7 @@ def test_the_ends_of_each_row_are_offered(vcpu: float, least: float, most: float
 
 
 @given(st.sampled_from(sorted(SIZES)), st.integers(1, 130 * GB))
-def test_every_size_offered_is_a_multiple_of_512_mib(cpu_units: int, memory_mib: int) -> None:
+def test_every_accepted_size_is_a_multiple_of_512_mib(cpu_units: int, memory_mib: int) -> None:
     try:
         check_size(cpu_units, memory_mib)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A policy survives its JSON, and a file system id is told from anything else."""
+"""A policy is read back from its JSON, and only file system ids are accepted as such."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_policy_written_by_a_newer_version_is_still_read(policy: Policy) -> No
     assert Policy.from_json(json.dumps(fields)) == policy
 
 
-def test_what_has_a_default_may_be_missing_from_the_json() -> None:
+def test_keys_with_a_default_may_be_missing_from_the_json() -> None:
     minimal = {"name": "n", "region": "r", "file_systems": ["fs-01234567"], "vault": "v", "keep_days": None}
     assert Policy.from_json(json.dumps(minimal)) == Policy(
         name="n", region="r", file_systems=("fs-01234567",), vault="v", keep_days=None
@@ -90,7 +90,7 @@ def test_a_file_system_id_is_returned(text: str) -> None:
     ["", "fs-", "fs-0123456", "fs-" + "a" * 41, "fs-0123456G", "FS-01234567", "fs-01234567\n", " fs-01234567",
      "vol-01234567", "arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/fs-01234567"],
 )  # fmt: skip
-def test_what_is_no_file_system_id_says_how_to_list_them(text: str) -> None:
+def test_the_error_for_a_malformed_id_gives_the_command_that_lists_file_systems(text: str) -> None:
     with pytest.raises(MalformedFileSystemId, match="describe-file-systems"):
         check_file_system_id(text)
 

@@ -1,4 +1,4 @@
-"""Schedules: what Scheduler's user guide shows is accepted, the rest is refused naming the field."""
+"""Schedules: the examples of Scheduler's user guide are accepted, invalid ones are refused with the field."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "field"), BAD)
-def test_a_wrong_cron_field_is_named(text: str, field: str) -> None:
+def test_an_invalid_cron_field_is_named(text: str, field: str) -> None:
     with pytest.raises(ValueError, match=f"is not valid for {field}; use "):
         cron_expression(text)
 
@@ -85,13 +85,13 @@ def test_a_wrong_cron_field_is_named(text: str, field: str) -> None:
         "0 0 ? 2 1#5 2025-2027",
     ],
 )
-def test_a_day_that_never_comes_is_refused(text: str) -> None:
+def test_a_day_that_never_occurs_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="never runs"):
         cron_expression(text)
 
 
 @pytest.mark.parametrize("text", ["0 0 29 2 ? *", "0 0 31 1,2 ? *", "0 0 ? 2 2#5 *", "0 0 29W 2 ? *"])
-def test_a_day_that_seldom_comes_is_not(text: str) -> None:
+def test_a_day_that_seldom_occurs_is_accepted(text: str) -> None:
     assert cron_expression(text) == f"cron({text})"
 
 
@@ -102,7 +102,7 @@ def test_exactly_one_of_the_two_days_is_a_question_mark(text: str) -> None:
 
 
 @given(st.text(alphabet="0123456789*?,-/LW# ()cronMONJAN", max_size=30))
-def test_whatever_is_accepted_has_six_fields_within_their_bounds(text: str) -> None:
+def test_every_accepted_cron_has_six_fields_within_their_bounds(text: str) -> None:
     try:
         expression = cron_expression(text)
     except ValueError:
@@ -115,7 +115,7 @@ def test_whatever_is_accepted_has_six_fields_within_their_bounds(text: str) -> N
 
 
 @given(minutes=st.integers(0, 59), hours=st.integers(0, 23), day=st.integers(1, 7))
-def test_every_time_of_the_week_can_be_said(minutes: int, hours: int, day: int) -> None:
+def test_every_time_of_the_week_can_be_expressed(minutes: int, hours: int, day: int) -> None:
     assert cron_expression(f"{minutes} {hours} ? * {day} *") == f"cron({minutes} {hours} ? * {day} *)"
 
 
@@ -133,7 +133,7 @@ def test_a_rate_is_written_with_the_unit_in_the_right_number(text: str, expressi
 @pytest.mark.parametrize(
     "text", ["", "0 hours", "-1 day", "1.5 hours", "12", "hours", "12 weeks", "12 hours daily"]
 )
-def test_a_wrong_rate_gets_an_example(text: str) -> None:
+def test_an_invalid_rate_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="such as '12 hours'"):
         rate_expression(text)
 
@@ -147,12 +147,12 @@ def test_every_zone_of_the_iana_list_is_accepted(name: str) -> None:
     "name",
     ["Berlin", "europe/berlin", "CEST", "UTC+1", "", "Europe/Berlin ", "localtime", "Factory", "posixrules"],
 )
-def test_other_names_are_not(name: str) -> None:
+def test_other_names_of_zones_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"is not an IANA time zone; (did you mean|write one)"):
         check_time_zone(name)
 
 
-def test_a_machine_without_zone_data_checks_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_zone_data_the_form_of_a_zone_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_time_zones", frozenset)
     assert check_time_zone("Europe/Berlin") == "Europe/Berlin"
     for name in ("no zone at all", "localtime", "Factory"):
@@ -160,7 +160,7 @@ def test_a_machine_without_zone_data_checks_the_form(monkeypatch: pytest.MonkeyP
             check_time_zone(name)
 
 
-def test_a_cron_is_at_most_as_long_as_scheduler_takes() -> None:
+def test_a_cron_longer_than_scheduler_accepts_is_refused() -> None:
     fits = f"{','.join(['10'] * 80)} 00 * * ? *"
     assert len(cron_expression(fits)) == 256
     with pytest.raises(ValueError, match="has 257 characters; Scheduler accepts 256; write ranges and"):

@@ -1,4 +1,4 @@
-"""Start windows against the local cloud's scheduler, which reckons schedules in another way."""
+"""Start windows, compared with the local cloud's scheduler, which computes schedules independently."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 def field(last: int) -> st.SearchStrategy[str]:
-    """A cron field of minutes or hours, in every form that Scheduler takes."""
+    """A cron field of minutes or hours, in every form that Scheduler accepts."""
     number = st.integers(0, last)
     step = st.integers(1, last)
     ranges = st.tuples(number, number).map(sorted).map(lambda ends: f"{ends[0]}-{ends[1]}")
@@ -61,7 +61,7 @@ def test_no_two_runs_of_a_cron_are_closer_than_the_interval(minutes: str, hours:
 @given(
     st.sets(st.integers(0, 59), min_size=1, max_size=3), st.sets(st.integers(0, 23), min_size=1, max_size=3)
 )
-def test_of_a_cron_of_every_day_the_interval_is_the_shortest_gap(minutes: set[int], hours: set[int]) -> None:
+def test_the_interval_of_a_daily_cron_is_its_shortest_gap(minutes: set[int], hours: set[int]) -> None:
     listed = [",".join(map(str, sorted(numbers))) for numbers in (minutes, hours)]
     expression = cron_expression(f"{listed[0]} {listed[1]} * * ? *")
     assert shortest_interval_minutes(expression) == min(gaps(expression, START + timedelta(days=2)))
@@ -90,10 +90,10 @@ def test_examples_of_windows(expression: str, window: int) -> None:
     assert start_window_minutes(Schedule(expression=expression)) == window
 
 
-def test_a_policy_that_is_started_by_hand_has_the_window_of_aws_backup() -> None:
+def test_a_policy_without_a_schedule_has_the_default_window_of_aws_backup() -> None:
     assert start_window_minutes(None) == 480
 
 
-def test_what_is_no_recurring_schedule_has_no_interval() -> None:
+def test_a_schedule_that_does_not_recur_has_no_interval() -> None:
     with pytest.raises(ValueError, match="neither"):
         shortest_interval_minutes("at(2026-11-22T02:00:00)")

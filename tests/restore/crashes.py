@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -47,6 +48,7 @@ class Crashes:
         """Crash at an operation, counted from 0; never for None."""
         self.count = 0
         self.dead = False
+        self._lock = threading.Lock()
         self._at = at
         self._moment = moment
         self._flushed: dict[int, tuple[str, int]] = {}  # descriptor -> path, length
@@ -57,11 +59,12 @@ class Crashes:
         def counted(*args: Any, **kwargs: Any) -> Any:
             if name == "open" and not args[1] & os.O_CREAT:
                 return operation(*args, **kwargs)
-            if self.dead:
-                raise Crash
-            number, self.count = self.count, self.count + 1
-            if number == self._at and self._moment != "after":
-                raise self._die()
+            with self._lock:
+                if self.dead:
+                    raise Crash
+                number, self.count = self.count, self.count + 1
+                if number == self._at and self._moment != "after":
+                    raise self._die()
             try:
                 result = operation(*args, **kwargs)
                 if name in ("pwrite", "fsync", "ftruncate"):

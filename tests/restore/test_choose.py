@@ -169,6 +169,12 @@ def test_a_time_selects_one_point_for_every_path(three_days):
     )
 
 
+def test_a_point_created_at_the_time_itself_counts(three_days):
+    at = POINTS[1].created_at
+    assert three_days.chosen(POINTS, ["/a/x"], at=at) == {"2": ["/a/x"]}
+    assert three_days.chosen(POINTS, ["/a/x"], at=at - timedelta(microseconds=1)) == {"1": ["/a/x"]}
+
+
 def test_a_point_may_be_named(three_days):
     assert three_days.chosen(POINTS, ["/a/x", "/a/old"], point=POINTS[2]) == {"1": ["/a/old", "/a/x"]}
 

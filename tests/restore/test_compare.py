@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import stat
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,19 @@ def test_a_socket_in_the_place_of_a_file_is_another_type(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("file")
     assert differences(tmp_path, entries) == {(b"file", "type")}
+
+
+def test_an_entry_and_a_directory_that_cannot_be_read_are_reported(tmp_path, monkeypatch):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "link").symlink_to("target")
+    (tmp_path / "below" / "file").write_text("")
+    entries = entries_of(tmp_path)
+
+    def fail(*_, **__):
+        raise OSError(EIO, os.strerror(EIO))
+
+    monkeypatch.setattr(os, "readlink", fail)
+    assert differences(tmp_path, entries) == {(b"below/link", "unreadable")}
+    monkeypatch.setattr(os, "scandir", fail)
+    found = differences(tmp_path, entries, exact=True)
+    assert found == {(b"below/link", "unreadable"), (b"below", "unreadable"), (b"", "unreadable")}

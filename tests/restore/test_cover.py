@@ -215,6 +215,22 @@ def test_many_small_directories_are_preferred_to_a_large_one_above_them():
     assert requested(wanted_files, tree, limits) == [f"/home/{user}/mail" for user in range(6)]
 
 
+def test_what_a_merged_directory_already_restores_adds_no_time_to_the_directory_above_it():
+    wanted_files = [f"/p/q/{number}" for number in range(4)] + ["/p/r", "/z/1", "/z/2"]
+    tree = files(*wanted_files)
+    tree |= {"/p/q/more": ("f", 10 * 10**9), "/p/more": ("f", 6 * 10**9), "/z/more": ("f", 8 * 10**9)}
+    # /p/q is the cheapest, with 10 GB for three requests. Then /p adds 6 GB, and /z would add 8 GB.
+    assert requested(wanted_files, tree, Limits(most_items=3, most_jobs=1)) == ["/p", "/z/1", "/z/2"]
+
+
+def test_characters_that_json_escapes_count_with_their_escapes():
+    name = "\N{WATER WAVE}" * 10
+    fits = Limits(most_items=1, most_bytes=len(json.dumps(json.dumps([f"/a/{name}"], ensure_ascii=False))))
+    assert requestable(f"/a/{name}", fits) == f"/a/{name}"
+    assert requestable(f"/a/{name}/{name}", fits) == f"/a/{name}"
+    assert requestable(f"/a/{name}", Limits(most_items=1, most_bytes=60)) == "/a"
+
+
 def test_no_paths_are_one_job_of_the_whole_point():
     assert batches((), AMPLE) == [()]
 

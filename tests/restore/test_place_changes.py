@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from errno import EIO
@@ -11,6 +12,7 @@ from errno import EIO
 import pytest
 
 from tests.restore import trees
+from tests.restore.crashes import MOMENTS, crashing
 from tests.restore.placing import disk
 from tidemark.restore import placement
 from tidemark.restore.outcomes import PlaceTotals
@@ -229,3 +231,48 @@ def test_a_killed_worker_is_replaced_by_another(policy, monkeypatch):
         assert place.live() == model.live
         assert place.left() == model.restored
         assert place.outcomes() == model.outcomes
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_target_directory_that_is_removed_after_an_interruption_is_placed_again(moment, monkeypatch):
+    monkeypatch.setattr(placement, "THREADS", 1)
+    files: trees.Tree = {b"a": b"1", b"b": b"2", b"link": "to"}
+    at = 0
+    while True:
+        with disk({b"d": {b"e": dict(files)}}, {b"d": {b"e": {}}}) as place:
+            with crashing(at, moment) as crashes:
+                place.place([b"d/e"])
+            if not crashes.dead:
+                break
+            placed = place.live()[b"d"][b"e"]
+            shutil.rmtree(place.root + b"/d")
+            remaining = {name for name in files if name in place.left()[b"d"].get(b"e", {})}
+            assert remaining | placed.keys() == files.keys()
+            place.place([b"d/e"])
+            found = place.live().get(b"d", {}).get(b"e", {})
+            assert found == {name: files[name] for name in remaining}
+        at += 1
+    assert at > 10
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_linked_file_that_is_exchanged_before_its_other_name_is_removed_is_not_the_only_copy(policy):
+    def exchange() -> None:
+        os.unlink(place.root + b"/a")
+        trees.build(place.root, {b"a": b"own"})
+
+    with disk({b"a": b"restored"}, {}) as place:
+        os.link(place.restored + b"/a", place.root + b"/a")
+        place.place([b"a"], policy, may_continue=once(exchange, 2))
+        outcomes = {"fail": "conflict", "skip": "skipped", "rename": "renamed", "replace": "replaced"}
+        assert place.outcomes() == {b"a": outcomes[policy]}
+        assert place.live()[b"a"] == (b"restored" if policy == "replace" else b"own")
+
+
+def test_a_directory_that_the_user_created_in_the_place_of_a_created_one_keeps_its_times():
+    with disk({b"home": {b"a": b"1"}}, {}) as place:
+        place.place([b"home/a"])
+        os.rename(place.root + b"/home", place.root + b"/old")
+        trees.build(place.root, {b"home": {}})
+        place.place([b"home/a"])
+        assert trees.marks(place.live())[b"home",] == (trees.LIVE_MODE, trees.LIVE_TIME)

@@ -59,6 +59,7 @@ ITEMS = {
 def _small_chunks(monkeypatch):
     """Several chunks in one directory. Nothing is flushed, because the machine of the tests does not end."""
     monkeypatch.setattr(placement, "CHUNK", 2)
+    monkeypatch.setattr(placement, "THREADS", 1)
     monkeypatch.setattr(os, "fsync", lambda fd: None)
     if os.path.isdir("/dev/shm"):
         monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # in memory
@@ -152,6 +153,26 @@ def test_a_placement_that_ends_at_any_operation_is_completed_by_another(policy: 
             assert_as_the_model(place, model)
         at += 1
     assert at > 30
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_placement_that_ends_while_threads_place_entries_is_completed_by_another(policy, monkeypatch):
+    monkeypatch.setattr(placement, "CHUNK", 16)
+    monkeypatch.setattr(placement, "THREADS", 4)
+    model = trees.Model(RESTORED_TREE, LIVE_TREE, policy)
+    model.place(ITEMS, ())
+    at = 0
+    while True:
+        with disk(RESTORED_TREE, LIVE_TREE) as place:
+            with crashing(at, MOMENTS[at % 3]) as crashes:
+                place.place(joined(ITEMS), policy)
+            if not crashes.dead:
+                break
+            assert_nothing_lost(place, RESTORED_TREE, LIVE_TREE, policy)
+            place.place(joined(ITEMS), policy)
+            assert_as_the_model(place, model)
+        at += 1
+    assert at > 20
 
 
 def nodes() -> st.SearchStrategy[trees.Tree]:

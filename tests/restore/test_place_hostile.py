@@ -150,7 +150,7 @@ def test_files_that_appear_and_vanish_in_the_target_are_neither_lost_nor_overwri
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_worker_that_lost_its_lock_loses_and_overwrites_nothing(policy, monkeypatch):
-    monkeypatch.setattr(placement, "CHUNK", 2)
+    monkeypatch.setattr(placement, "CHUNK", 1)
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     moment = 0

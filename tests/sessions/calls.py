@@ -1,4 +1,4 @@
-"""What a step of an actor can ask of AWS, each a call at which another actor may go on."""
+"""The calls that a step of an actor can make; at each of them another actor may continue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Variables = tuple[Any, ...]
 
 
 class Numbers(Protocol):
-    """Numbers in place of keys, actors and items: the search compares a great many of them."""
+    """Numbers in place of keys, actors and items, because the search compares many of them."""
 
     def key_number(self, key: ItemKey) -> int: ...
 
@@ -23,16 +23,16 @@ class Numbers(Protocol):
     def item(self, number: int) -> Item | None: ...
 
     def begin(self, step: str, variables: Variables) -> int:
-        """Return the state of an actor that is about to begin a step."""
+        """Return the state of an actor that is about to start a step."""
 
 
 class Pause(BaseException):
-    """The step has come to a call whose answer is not known yet."""
+    """The step has reached a call without a recorded result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an actor does next. Exactly one of the groups is set."""
+    """The next action of an actor. Exactly one of the groups is set."""
 
     text: str
     reads: int = -1
@@ -47,12 +47,12 @@ class Call:
 
 
 class Aws:
-    """What a step calls: the store, and the little of Step Functions that the sessions need."""
+    """The interface that a step calls: the store, and the calls of Step Functions that sessions make."""
 
     def __init__(self, numbers: Numbers, attempt: int, answers: tuple[Any, ...], *, is_twin: bool) -> None:
         self._numbers = numbers
         self._answers = iter(answers)
-        self.is_twin = is_twin  # delivered a second time: what the step returns is ignored
+        self.is_twin = is_twin  # delivered a second time: the result of the step is ignored
         self.attempt = attempt  # how often the step has been run before
 
     def _answer(self, call: Callable[[], Call]) -> Any:
@@ -89,7 +89,7 @@ class Aws:
         self._answer(lambda: Call(f"write {'/'.join(key)}", other=(number, item)))
 
     def note(self, key: ItemKey, item: Item) -> None:
-        """Write an item that no step reads, so that it does not matter when."""
+        """Write an item that no step reads, so that the time of the write does not matter."""
         number = self._numbers.key_number(key)
         self._answer(lambda: Call(f"note {'/'.join(key)}", other=(number, item), at_once=True))
 
@@ -105,7 +105,7 @@ class Aws:
         self._answer(lambda: Call(f"join {actors}", awaits_end=slots, at_once=True))
 
     def wait(self, key: ItemKey) -> None:
-        """Wait until the item is noted. When everything rests for an hour, the step is run again."""
+        """Wait until the item is noted. If no actor can continue for an hour, the step runs again."""
         number = self._numbers.key_number(key)
         self._answer(lambda: Call(f"wait for {'/'.join(key)}", awaits_item=number, at_once=True))
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what the tables record."""
+"""Hypothesis strategies for the records of the tables."""
 
 from __future__ import annotations
 

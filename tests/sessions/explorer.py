@@ -1,17 +1,18 @@
 """Runs actors against one store in every order, as a search through states instead of through runs.
 
 An actor is a chain of steps, as a state machine is a chain of Lambdas. A step is a plain function that
-calls the store; apart from its arguments it knows nothing but the answers to its calls. So an actor's whole
-state is its step, the arguments, and those answers, and what it does next is found by running the step
-again on the same answers until it asks for one more. That is computed once for each such state, and a
-state of everything (all items, all actors) is visited once, however many orders lead to it.
+calls the store; it depends only on its arguments and the results of its calls. The state of an actor is
+therefore its step, the arguments, and those results. Its next call is found by running the step again with
+the same results until it makes one more call. This is computed once for each such state, and a state of the
+system (all items, all actors) is visited once, regardless of the number of orders that lead to it.
 
-Every call that reaches AWS is a point where any other actor may go on. Where even that is too much, the
-search can be bounded by preemptions (Musuvathi and Qadeer, 2007): switching away from an actor that could
-go on costs one, switching where it ends or waits costs none.
+At every call that reaches AWS, any other actor may continue. If this gives too many orders, the search can
+be bounded by preemptions (Musuvathi and Qadeer, 2007): a switch away from an actor that could continue
+costs one, a switch after it has ended or while it waits costs none.
 
-A crash is a step whose write was made and whose answer was lost: the step runs again. A twin is a step that
-was delivered twice: both run, and the second's result is ignored. How many of either is a bound, too.
+A crash is a step whose write succeeded and whose response was lost: the step runs again. A twin is a step
+that was delivered twice: both run, and the result of the second is ignored. The numbers of crashes and of
+twins are bounds, too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tidemark.sessions.transactions import Item, Write
 Next = tuple[str, Variables] | None  # the step that follows and its arguments; None ends the actor
 Step = Callable[..., Next]
 
-_ITEMS = 64  # no scenario has more; fixed, so that equal states are equal tuples
+_ITEMS = 64  # a maximum for all scenarios; fixed, so that equal states are equal tuples
 _ACTORS = 12
 _NOT_STARTED, _ENDED = 0, 1
 _WRITTEN, _REFUSED = True, False
@@ -37,7 +38,7 @@ _NEXT_HOUR = 10  # more attempts than an hour has
 
 
 class Left(NamedTuple):
-    """What is left of the bounds."""
+    """The remaining bounds."""
 
     crashes: int
     twins: int
@@ -45,41 +46,41 @@ class Left(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything, by number."""
+    """The state of the system, by numbers."""
 
     items: int
     actors: tuple[int, ...]
     left: Left
-    current: int  # the slot of the actor that moved last; -1 where that does not matter
+    current: int  # the slot of the actor that moved last; -1 if it does not matter
 
     def moved(self, slot: int, actor: int) -> State:
-        """Return this state with one actor moved on."""
+        """Return this state with another state of one actor."""
         actors = self.actors
         return State(self.items, (*actors[:slot], actor, *actors[slot + 1 :]), self.left, slot)
 
 
-Move = tuple[int, str, State]  # the slot of the actor, what it does, and what is then
+Move = tuple[int, str, State]  # the slot of the actor, its action, and the next state
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What runs at once, how much may go wrong, and what must hold all the same."""
+    """The concurrent actors, the bounds of failures, and the invariants."""
 
     steps: Mapping[str, Step]
     actors: Mapping[str, tuple[str, Variables]]
-    # A transaction is about to be written: its writes, and a look at any item as it is then.
+    # Called before a transaction is written, with its writes and a function that reads any item.
     at_write: Callable[[tuple[Write, ...], Callable[[ItemKey], Item | None]], None]
     after_every_write: Callable[[Mapping[ItemKey, Item]], None]
-    at_end: Callable[[Mapping[ItemKey, Item], frozenset[str]], None]  # the items, and who was started
-    stored: Mapping[ItemKey, Item] = field(default_factory=dict)  # what is there before anybody moves
+    at_end: Callable[[Mapping[ItemKey, Item], frozenset[str]], None]  # the items, and the started actors
+    stored: Mapping[ItemKey, Item] = field(default_factory=dict)  # the items at the start
     preemptions: int | None = None  # None: every order
     crashes: int = 0
     twins: int = 0
-    # How often everything may rest while an actor waits: each time an hour passes, `at_rest` are started,
-    # and who waited asks again.
+    # How many times all actors may be blocked or ended while one waits: each time, an hour passes, the actors
+    # `at_rest` are started, and the waiting ones read again.
     hours: int = 0
     at_rest: Mapping[str, tuple[str, Variables]] = field(default_factory=dict)
-    # Actors that differ in their names only: without loss, each begins after the one before it has begun.
+    # Actors that differ only in their names: without loss of generality, they start in this order.
     alike: tuple[str, ...] = ()
 
 
@@ -127,7 +128,7 @@ class Explorer:
         return self._item_numbers[text]
 
     def begin(self, step: str, variables: Variables, attempt: int = 0) -> int:
-        """Return the state of an actor that is about to begin a step."""
+        """Return the state of an actor that is about to start a step."""
         return self._actor(step, variables, attempt, ())
 
     def _actor(self, step: str, variables: Variables, attempt: int, answers: tuple[Any, ...]) -> int:
@@ -204,17 +205,17 @@ class Explorer:
 
     def _check_end(self, state: State) -> None:
         waiting = [name for name, slot in self._slots.items() if state.actors[slot] > _ENDED]
-        assert not waiting, f"lost wake-up: {waiting} wait for ever"
+        assert not waiting, f"lost wake-up: {waiting} wait forever"
         started = frozenset(name for name, slot in self._slots.items() if state.actors[slot])
         self._scenario.at_end(self._view(state.items), started)
 
     def _moves(self, state: State, *, only_current: bool = False) -> list[Move]:
-        """Return who can go on, doing what, and what is then; perhaps only the current actor, if it can."""
+        """Return the possible moves; with `only_current`, those of the current actor if it can continue."""
         moves: list[Move] = []
         for slot, actor in enumerate(state.actors):
             call = self._calls[actor]
             if call is not None and call.at_once and self._has_come(state, actor, call):
-                # It commutes with every other call, so there is no need to try the others first.
+                # It commutes with every other call, so the other orders need no visit.
                 return [(slot, call.text, self._at_once(state, slot, actor, call))]
         if only_current and state.current >= 0:
             self._try(moves, state, state.current)
@@ -246,7 +247,7 @@ class Explorer:
         moves.append((slot, call.text, after))
 
     def _has_come(self, state: State, actor: int, call: Call) -> bool:
-        """Return whether what the actor waits for is there."""
+        """Return whether the condition that the actor waits for holds."""
         if call.awaits_item >= 0:
             return bool(self._all_items[state.items][call.awaits_item]) or self._is_twin(actor)
         return all(state.actors[awaited] <= _ENDED for awaited in call.awaits_end)
@@ -256,7 +257,7 @@ class Explorer:
         if call.other is not None:
             return after._replace(items=self._changed(state.items, (call.other,)))
         if call.starts is not None and after.actors[call.starts[0]] == _NOT_STARTED:
-            # Whoever was current goes on: to start an actor is not to switch to it.
+            # The current actor continues: starting an actor does not switch to it.
             return after.moved(*call.starts)._replace(current=slot)
         return after
 
@@ -284,7 +285,7 @@ class Explorer:
             moves.append((slot, text, crashed._replace(items=items, left=left)))
 
     def _twin(self, moves: list[Move], state: State, actor: int) -> None:
-        """Add the move that delivers the step that begins a second time."""
+        """Add the move that delivers the starting step a second time."""
         step, variables, attempt, answers = self._actor_states[actor]
         if answers or self._is_twin(actor):
             return
@@ -299,7 +300,7 @@ class Explorer:
         return self._actor_states[actor][0].endswith("'")
 
     def _an_hour_later(self, state: State) -> list[Move]:
-        """Return the move at rest: who waits asks again, and what runs every now and then is started."""
+        """Return the move when no actor can continue: waiting actors read again, and periodic ones start."""
         actors = list(state.actors)
         waits = [
             (slot, actor)

@@ -1,4 +1,4 @@
-"""A store in memory that keeps DynamoDB's promises: strong reads, all-or-nothing transactions."""
+"""A store in memory that has DynamoDB's guarantees: strong reads, atomic transactions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class MemoryStore:
 
 
 def item_key(table: TableSchema, values: Item | Key) -> ItemKey:
-    """Return what an item is found by."""
+    """Return the key of an item."""
     names = [table.partition_key] + ([table.sort_key] if table.sort_key else [])
     return (table.suffix, *(str(values[name]) for name in names))
 
@@ -70,7 +70,7 @@ def keys_of(writes: tuple[Write, ...]) -> tuple[ItemKey, ...]:
 
 
 def outcome(writes: tuple[Write, ...], stored: list[Item | None]) -> list[Item | None] | None:
-    """Return the items as the transaction leaves them, None where a condition does not hold."""
+    """Return the items after the transaction, None if a condition does not hold."""
     for write, item in zip(writes, stored, strict=True):
         if not all(_holds(condition, item or {}) for condition in write.conditions):
             return None

@@ -1,4 +1,4 @@
-"""The launch that an indexing session waits for: replaced by the next, and gone with the index's end."""
+"""The launch that an indexing session waits for: replaced by the next, and removed when the index ends."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def store() -> MemoryStore:
     return store
 
 
-def test_the_last_launch_is_the_one_that_is_waited_for(store: MemoryStore) -> None:
+def test_the_session_waits_for_the_last_launch(store: MemoryStore) -> None:
     assert read_attempt(store, FS, "index") is None
     for attempt in (FIRST, SECOND):
         assert record_attempt(store, FS, "index", attempt)
         assert read_attempt(store, FS, "index") == attempt
 
 
-def test_the_token_is_gone_when_the_index_has_ended_and_none_is_recorded_after(store: MemoryStore) -> None:
+def test_the_token_is_removed_when_the_index_ends_and_none_is_recorded_afterwards(store: MemoryStore) -> None:
     record_attempt(store, FS, "index", FIRST)
     before = read_index(store, FS, "index")
     assert before is not None
@@ -41,12 +41,12 @@ def test_the_token_is_gone_when_the_index_has_ended_and_none_is_recorded_after(s
     assert "token-2" not in repr(store.items)
 
 
-def test_a_failed_index_forgets_it_too(store: MemoryStore) -> None:
+def test_a_failed_index_has_no_token_either(store: MemoryStore) -> None:
     record_attempt(store, FS, "index", FIRST)
     fail(store, FS, "index", "why", START)
     assert "token-1" not in repr(store.items)
 
 
-def test_an_unknown_index_has_none(store: MemoryStore) -> None:
+def test_an_unknown_index_has_no_launch(store: MemoryStore) -> None:
     assert not record_attempt(store, FS, "another", FIRST)
     assert read_attempt(store, FS, "another") is None

@@ -1,7 +1,7 @@
-"""The invariants of the overlap rule, under every order of what can happen at once.
+"""The invariants of the overlap rule, under every order of concurrent steps.
 
-`explorer.py` says what "every" means; `world.py` has the steps, which call the product's own functions as
-the Lambdas do, and the invariants. A number of states in a comment is what the search visits.
+`explorer.py` defines "every"; `world.py` contains the steps, which call the product's own functions as the
+Lambdas do, and the invariants. A number of states in a comment is the number that the search visits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.sessions.world import World, after_every_write, with_an_old_session
 from tidemark.sessions import overlap, queries
 
 ENDS = ("complete", "fail", "lost")
-# The sweeper, an hour after everything has come to rest while somebody still waits.
+# The sweeper, an hour after no other actor can continue while one still waits.
 AN_HOUR_LATER = {"late sweep": ("late sweep", ())}
 
 
@@ -31,7 +31,7 @@ Actor = tuple[str, tuple[str, tuple[str, ...]]]
 
 
 def scenario(world: World, sessions: int, *others: Actor, **bounds: Any) -> Scenario:
-    """Return so many sessions of one file system at once, and other actors with their first steps."""
+    """Return N concurrent sessions of one file system, and other actors with their first steps."""
     names = tuple(f"s{number}" for number in range(sessions))
     if world.ends == "lost":
         bounds.setdefault("hours", 1)
@@ -51,7 +51,7 @@ def scenario(world: World, sessions: int, *others: Actor, **bounds: Any) -> Scen
 
 
 @pytest.mark.parametrize("ends", ENDS)
-def test_two_sessions_hold_the_invariants_in_every_order_there_is(ends: Any) -> None:
+def test_two_sessions_hold_the_invariants_in_every_order(ends: Any) -> None:
     world = World(ends=ends, copies=False)
     explore(scenario(world, 2))  # 270,000 states
     assert "an index is shared" in world.met
@@ -71,7 +71,7 @@ def test_three_sessions_hold_the_invariants_with_one_preemption(ends: Any) -> No
     assert "an index is shared" in world.met
 
 
-def test_a_session_whose_shared_index_fails_before_its_index_step_indexes_by_itself() -> None:
+def test_a_session_whose_shared_index_fails_before_its_index_step_creates_its_own() -> None:
     world = World(ends="fail")
     explore(scenario(world, 2, preemptions=0))
     assert "a session indexes again after its shared index failed" in world.met
@@ -79,8 +79,8 @@ def test_a_session_whose_shared_index_fails_before_its_index_step_indexes_by_its
 
 @pytest.mark.parametrize("ends", ENDS)
 def test_the_invariants_hold_when_any_step_is_lost_after_any_write_and_runs_again(ends: Any) -> None:
-    # Two hours: a sweep that is lost between ending an index and telling its sessions is not told again,
-    # but they ask.
+    # Two hours: a sweep that is lost between ending an index and answering its sessions does not answer them
+    # again, but they read the index.
     explore(scenario(World(ends=ends), 2, preemptions=0, crashes=1, hours=2))
     explore(scenario(World(ends=ends, copies=False), 2, preemptions=1, crashes=1, hours=2))
 
@@ -92,7 +92,7 @@ def test_the_invariants_hold_when_any_step_is_delivered_twice(ends: Any) -> None
 
 
 @pytest.mark.parametrize("ends", ENDS)
-def test_a_lease_that_expires_at_any_moment_is_taken_over_and_its_worker_changes_nothing(ends: Any) -> None:
+def test_a_lease_that_expires_at_any_time_is_taken_over_and_its_worker_changes_nothing(ends: Any) -> None:
     world = World(ends=ends, clock_moves=True, copies=False)
     explore(scenario(world, 2, CLOCK, preemptions=1, hours=1))
     if ends == "complete":
@@ -100,7 +100,7 @@ def test_a_lease_that_expires_at_any_moment_is_taken_over_and_its_worker_changes
 
 
 @pytest.mark.parametrize("ends", ENDS)
-def test_an_expired_lease_is_renewed_given_up_completed_or_taken_over_but_once(ends: Any) -> None:
+def test_an_expired_lease_is_renewed_failed_completed_or_taken_over_exactly_once(ends: Any) -> None:
     world = World(ends=ends, clock_moves=True, copies=False)
     others = (CLOCK, SWEEPER, OLD_WORKER)
     explore(scenario(world, 1, *others, stored=with_an_old_session(), preemptions=2, hours=1))
@@ -109,7 +109,7 @@ def test_an_expired_lease_is_renewed_given_up_completed_or_taken_over_but_once(e
 
 
 @pytest.mark.parametrize("ends", ENDS)
-def test_the_sweeper_renews_or_gives_up_at_any_moment_and_harms_nobody(ends: Any) -> None:
+def test_the_sweeper_renews_or_fails_an_index_at_any_time_and_the_invariants_hold(ends: Any) -> None:
     world = World(ends=ends, clock_moves=True, copies=False)
     explore(scenario(world, 2, CLOCK, SWEEPER, preemptions=1, hours=1))
     assert "the sweeper gives an index up" in world.met
@@ -118,11 +118,11 @@ def test_the_sweeper_renews_or_gives_up_at_any_moment_and_harms_nobody(ends: Any
 
 
 @pytest.mark.parametrize("ends", ENDS)
-def test_a_session_that_failed_and_is_redriven_finds_its_place(ends: Any) -> None:
+def test_a_failed_session_that_is_redriven_holds_the_invariants(ends: Any) -> None:
     explore(scenario(World(ends=ends, copies=False), 1, REDRIVEN, preemptions=1, hours=1))
 
 
-# Each breaks the rule in one place, and names what it takes to notice.
+# Each breaks the rule in one place, and names the scenario that detects it.
 MUTANTS = {
     "opens without asking for a lease": (
         "    return lease if can_attach else None",
@@ -235,7 +235,7 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_broken_rule_is_noticed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_rule_is_detected(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, needs = MUTANTS[mutant]
     broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, queries)}
     assert any(module is not whole for whole, module in broken.items()), "the rule reads otherwise by now"

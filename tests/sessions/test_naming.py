@@ -59,7 +59,7 @@ def test_a_session_has_one_name_in_every_time_zone(moment: datetime, hours: int)
     assert session_id("nightly", FILE_SYSTEM, elsewhere) == session_id("nightly", FILE_SYSTEM, moment)
 
 
-def test_the_name_says_policy_file_system_and_time() -> None:
+def test_the_name_contains_policy_file_system_and_time() -> None:
     moment = datetime(2026, 11, 22, 2, tzinfo=UTC)
     assert session_id("nightly", "fs-0123", moment) == "nightly-fs-0123-20261122T020000Z"
     later = moment.replace(microsecond=999_999)
@@ -68,11 +68,11 @@ def test_the_name_says_policy_file_system_and_time() -> None:
 
 
 @given(times)
-def test_a_sessions_name_gives_its_moment_back(moment: datetime) -> None:
+def test_the_time_of_a_session_is_parsed_from_its_name(moment: datetime) -> None:
     assert moment_of(session_id("nightly", FILE_SYSTEM, moment)) == moment.replace(microsecond=0)
     assert moment_of("nightly-1") is None
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a:b", "a/b", "-a", "a" * 81, "a\n", "../a", "ä"])
-def test_what_cannot_be_an_id_is_not_asked_for(text: str) -> None:
+def test_a_text_with_other_characters_is_not_a_session_id(text: str) -> None:
     assert not is_session_id(text)

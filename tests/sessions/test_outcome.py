@@ -20,7 +20,7 @@ def test_a_session_with_its_point_and_its_index_is_a_success() -> None:
     assert (outcome.status, outcome.reasons) == (SessionStatus.SUCCESS, ())
 
 
-def test_a_session_that_wanted_no_index_misses_none() -> None:
+def test_a_session_without_indexing_lacks_no_index() -> None:
     session = replace(BACKED_UP, index_id=None, index_wanted=False)
     assert decide_outcome(session, None, failure=None, problems=()).status is SessionStatus.SUCCESS
 
@@ -31,7 +31,7 @@ def test_a_session_that_wanted_no_index_misses_none() -> None:
     failure=st.none() | examples.texts,
     problems=st.lists(examples.texts, max_size=3),
 )
-def test_whatever_is_missing_is_said(
+def test_everything_missing_is_reported(
     session: Session, index: Index | None, failure: str | None, problems: list[str]
 ) -> None:
     outcome = decide_outcome(session, index, failure=failure, problems=problems)
@@ -49,7 +49,7 @@ def test_whatever_is_missing_is_said(
 
 
 @given(session=examples.sessions, index=st.none() | examples.indexes)
-def test_a_stopped_session_says_what_became_of_each_job_and_why_it_has_no_index(
+def test_a_stopped_session_reports_the_result_of_each_job_and_why_it_has_no_index(
     session: Session, index: Index | None
 ) -> None:
     outcome = decide_stopped_outcome(session, index, why="it was stopped")
@@ -76,7 +76,7 @@ def test_a_point_with_issues_is_a_warning() -> None:
     assert outcome.reasons == (f"the copy in {flawed.region} has issues: COMPLETED: no access to some files",)
 
 
-def test_why_there_is_no_index_names_the_index_and_what_stopped_it() -> None:
+def test_the_reason_for_a_missing_index_names_the_index_and_its_failure() -> None:
     failed = replace(COMPLETE, status=IndexStatus.FAILED, reason="no mount target")
     assert decide_outcome(BACKED_UP, failed, failure=None, problems=()).reasons == (
         "not indexed: index index failed: no mount target",

@@ -70,10 +70,10 @@ def test_an_index_that_ends_before_the_backup_of_a_session_is_still_its_index(st
     assert told == ["one"]
 
 
-def test_a_point_is_told_its_index_once_and_written_only_where_something_changes(
+def test_the_tags_of_a_point_are_written_once_and_records_only_when_they_change(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each later step settles the session again: that must not cost calls and writes for every point."""
+    """Each later step settles the session again, which must not repeat calls and writes for every point."""
     told: list[str] = []
     tables: list[str] = []
     transact = store.transact
@@ -91,14 +91,14 @@ def test_a_point_is_told_its_index_once_and_written_only_where_something_changes
     assert tables == [INDEXES.suffix], "the association, and the point not again"
 
 
-def test_an_association_that_somebody_wrote_meanwhile_is_not_replaced(
+def test_an_association_that_was_written_meanwhile_is_not_replaced(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = point("first", "backup")
     add_point(store, "first", made, lambda *_: "")
     complete(store, FS, "one", {}, START)
     theirs = Association(
-        file_system=FS, recovery_point_arn=made.recovery_point_arn, index_id="of somebody", session_id="other"
+        file_system=FS, recovery_point_arn=made.recovery_point_arn, index_id="another", session_id="other"
     )
     key, get = association_key(FS, made.recovery_point_arn), store.get
 
@@ -114,7 +114,7 @@ def test_an_association_that_somebody_wrote_meanwhile_is_not_replaced(
     assert store.get(INDEXES, key) == theirs.to_item()
 
 
-def test_an_expired_lease_is_taken_over_also_where_its_index_has_no_record(store: MemoryStore) -> None:
+def test_an_expired_lease_is_taken_over_even_if_its_index_has_no_record(store: MemoryStore) -> None:
     store.transact(Delete(table=INDEXES, key=index_key(FS, "one")))
     open_session(store, new_session("second"), LATER)
     assert claim(store, "second", "two", LATER).step is Step.LAUNCH
@@ -123,7 +123,7 @@ def test_an_expired_lease_is_taken_over_also_where_its_index_has_no_record(store
     assert (lease.index_id, lease.owner, lease.sessions) == ("two", "second", {"second"})
 
 
-def test_a_session_that_wants_no_index_is_attached_to_none(store: MemoryStore) -> None:
+def test_a_session_without_indexing_is_attached_to_no_index(store: MemoryStore) -> None:
     assert open_session(store, replace(new_session("plain"), index_wanted=False), START).index_id is None
     lease = read_lease(store, FS)
     assert lease is not None
@@ -140,7 +140,7 @@ def test_a_lease_blocks_until_it_expires_and_no_longer(store: MemoryStore) -> No
     assert (lost.status, lost.sessions) == (IndexStatus.FAILED, {"first", "second"})
 
 
-def test_a_renewed_lease_lives_on_and_a_lost_one_is_not_renewed(store: MemoryStore) -> None:
+def test_a_renewed_lease_stays_valid_and_a_lost_one_is_not_renewed(store: MemoryStore) -> None:
     lease = read_lease(store, FS)
     assert lease is not None
     assert renew(store, lease, LATER)
@@ -150,7 +150,7 @@ def test_a_renewed_lease_lives_on_and_a_lost_one_is_not_renewed(store: MemorySto
     assert read_lease(store, FS) is None
 
 
-def test_a_worker_that_comes_back_from_the_dead_is_told(store: MemoryStore) -> None:
+def test_a_worker_that_was_considered_dead_gets_lease_lost(store: MemoryStore) -> None:
     fail(store, FS, "one", "silent", START)
     with pytest.raises(LeaseLost):
         complete(store, FS, "one", {}, START)
@@ -164,20 +164,20 @@ def test_an_index_whose_lease_was_deleted_by_hand_can_still_end(store: MemorySto
     assert complete(store, FS, "one", {"files": 3}, START).totals == {"files": 3}
 
 
-def test_one_name_belongs_to_one_execution(store: MemoryStore) -> None:
+def test_a_session_name_belongs_to_one_execution(store: MemoryStore) -> None:
     assert open_session(store, new_session("first"), LATER).index_id == "one"
     with pytest.raises(SessionExists):
         open_session(store, replace(new_session("first"), execution_arn="arn:another"), START)
 
 
-def test_what_was_never_opened_is_not_made_by_a_change() -> None:
+def test_a_change_does_not_create_a_session_that_was_never_opened() -> None:
     store = MemoryStore()
     with pytest.raises(SessionNotFound):
-        update_session(store, "nobody", {"status": "failed"})
+        update_session(store, "unknown", {"status": "failed"})
     assert store.items == {}
 
 
-def test_sessions_are_listed_over_months_newest_first() -> None:
+def test_sessions_of_several_months_are_listed_newest_first() -> None:
     store = MemoryStore()
     for days in (0, 20, 40, 400):
         opened = START - timedelta(days=days)
@@ -189,7 +189,7 @@ def test_sessions_are_listed_over_months_newest_first() -> None:
 DAYS_LATER = START + timedelta(days=3)
 
 
-def test_a_redrive_days_later_is_indexed_anew(store: MemoryStore) -> None:
+def test_a_redrive_days_later_gets_a_new_index(store: MemoryStore) -> None:
     open_session(store, new_session("second"), START)  # meets index one, and fails
     complete(store, FS, "one", {}, START)
     reopen_session(store, "second", DAYS_LATER)
@@ -215,7 +215,7 @@ def test_a_redrive_that_meets_a_running_index_shares_it(store: MemoryStore) -> N
     assert index.sessions == {"second", "third"}
 
 
-def test_a_point_from_before_the_redrive_gets_no_index_of_after_it(store: MemoryStore) -> None:
+def test_a_point_from_before_the_redrive_gets_no_later_index(store: MemoryStore) -> None:
     open_session(store, new_session("second"), START)
     add_point(store, "second", point("second", "backup"), lambda *_: "")
     fail(store, FS, "one", "the worker failed", START)
@@ -240,7 +240,7 @@ def test_a_reopened_session_runs_again(store: MemoryStore) -> None:
     assert reopened.redriven_at == DAYS_LATER
 
 
-def test_an_index_that_is_shared_by_as_many_as_its_record_holds_can_still_end(store: MemoryStore) -> None:
+def test_an_index_that_is_shared_by_the_maximum_of_sessions_can_end(store: MemoryStore) -> None:
     """The names are as long as Step Functions allows, and the reason as long as a step's message."""
     names = [f"{number:080}" for number in range(MOST_ATTACHED + 5)]
     opened = [open_session(store, new_session(name), START) for name in names]

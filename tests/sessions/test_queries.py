@@ -42,7 +42,7 @@ def begin(store: MemoryStore, name: str, at: datetime = START) -> None:
     open_session(store, replace(new_session(name), opened_at=at), at)
 
 
-def test_a_session_that_started_a_job_is_history_to_all_others(store: MemoryStore) -> None:
+def test_a_session_that_started_a_job_is_history_for_all_others(store: MemoryStore) -> None:
     for name in ("first", "second"):
         begin(store, name)
     assert not has_started_jobs(store, START, but="second"), "opening starts no job"
@@ -90,7 +90,7 @@ def test_the_end_of_a_job_changes_that_job_and_no_other(store: MemoryStore) -> N
 
 
 @pytest.mark.parametrize(("status", "stays"), [(SessionStatus.SUCCESS, False), (SessionStatus.ABORTED, True)])
-def test_the_sweeper_keeps_looking_after_what_was_stopped(
+def test_the_sweeper_watches_aborted_sessions_and_those_that_record_a_job_after_closing(
     store: MemoryStore,
     status: SessionStatus,
     stays: bool,
@@ -102,7 +102,7 @@ def test_the_sweeper_keeps_looking_after_what_was_stopped(
     later = START + timedelta(hours=1)
     closed = close_session(store, "s", Outcome(status=status, reasons=("why",)), later)
     assert (closed.status, closed.reasons, closed.ended_at) == (status, ("why",), later)
-    assert closed.waiting_token is None, "nobody waits any more"
+    assert closed.waiting_token is None, "the session no longer waits"
     assert list(watched_session_ids(store)) == (["s"] if stays else [])
     record_job(store, "s", JOB)
     assert list(watched_session_ids(store)) == ["s"], "its last step has started a job meanwhile"
@@ -110,7 +110,7 @@ def test_the_sweeper_keeps_looking_after_what_was_stopped(
     assert list(watched_session_ids(store)) == []
 
 
-def test_a_write_that_met_another_is_tried_again_and_one_of_no_session_is_an_error(
+def test_a_conflicting_write_is_retried_and_one_without_a_session_is_an_error(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(store, "s")
@@ -125,10 +125,10 @@ def test_a_write_that_met_another_is_tried_again_and_one_of_no_session_is_an_err
     record_job(store, "s", JOB)
     assert read_session(store, "s").jobs == (JOB,)
     with pytest.raises(SessionNotFound):
-        record_job(store, "nobody", JOB)
+        record_job(store, "unknown", JOB)
 
 
-def test_waiting_leaves_the_token_and_returns_the_index_as_it_is(store: MemoryStore) -> None:
+def test_waiting_stores_the_token_and_returns_the_current_index(store: MemoryStore) -> None:
     begin(store, "s")
     assert wait_for_index(store, "s", "token") is None
     assert read_session(store, "s").waiting_token == "token"
@@ -139,7 +139,7 @@ def test_waiting_leaves_the_token_and_returns_the_index_as_it_is(store: MemorySt
     assert read_session(store, "s").waiting_token == "token-2"
 
 
-def test_leases_and_indexes_are_listed_while_they_are_there(store: MemoryStore) -> None:
+def test_leases_and_indexes_are_listed_while_they_exist(store: MemoryStore) -> None:
     begin(store, "s")
     assert list(leased_file_systems(store)) == []
     claim(store, "s", "one", START)

@@ -23,17 +23,17 @@ from tidemark.sessions.session import (
 
 
 @given(examples.records)
-def test_every_record_comes_back_from_its_item(record: Any) -> None:
+def test_every_record_is_read_back_from_its_item(record: Any) -> None:
     assert type(record).from_item(record.to_item()) == record
 
 
 @given(st.one_of(examples.leases, examples.associations))
-def test_no_other_record_is_taken_for_an_index(record: Any) -> None:
+def test_no_other_record_is_read_as_an_index(record: Any) -> None:
     assert not is_index_item(record.to_item())
 
 
 @given(examples.sessions)
-def test_the_sweeper_finds_what_runs_and_what_left_its_jobs_to_aws_backup(session: Session) -> None:
+def test_the_sweeper_finds_running_sessions_and_those_with_unfinished_jobs(session: Session) -> None:
     left = [job for job in session.jobs if job.state in ("CREATED", "RUNNING")]
     watched = session.status == "running" or (session.status == "aborted" and left != [])
     assert ("running" in session.to_item()) == watched
@@ -65,7 +65,7 @@ def test_a_point_that_an_older_version_recorded_had_no_issues() -> None:
     assert Session.from_item({**item, "points": entries}) == session
 
 
-def test_of_a_job_that_an_older_version_recorded_the_retention_is_not_known() -> None:
+def test_the_retention_of_a_job_that_an_older_version_recorded_is_unknown() -> None:
     job = Job(
         job_id="j",
         kind="backup",

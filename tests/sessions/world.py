@@ -1,4 +1,4 @@
-"""The state machines around the overlap rule: each step is the body of a Lambda, AWS a few items."""
+"""The state machines around the overlap rule: each step is the body of a Lambda, and AWS is a few items."""
 
 from __future__ import annotations
 
@@ -36,21 +36,23 @@ AFTER_EXPIRY = START + LEASE_DURATION + timedelta(seconds=1)
 LATER = AFTER_EXPIRY + LEASE_DURATION + timedelta(seconds=1)
 
 LEASE: ItemKey = (INDEXES.suffix, *lease_key(FS).values())
-# Stands for the time, which is in neither table.
+# Represents the time, which is in neither table.
 CLOCK: ItemKey = ("clock",)
 
 
 @dataclass(frozen=True)
 class World:
-    """The steps of the state machines, and what must hold of everything they write."""
+    """The steps of the state machines, and the invariants of their writes."""
 
     ends: Literal["complete", "fail", "lost"]  # how the workers end
     clock_moves: bool = False  # an hour may pass at any moment
-    copies: bool = True  # each session makes a copy beside its index step
+    copies: bool = True  # each session makes a copy in parallel to its index step
     close_settles: bool = True
     rule: ModuleType = overlap
     records: ModuleType = queries
-    met: set[str] = field(default_factory=set)  # what has happened in some order, so that no test is vacuous
+    met: set[str] = field(
+        default_factory=set
+    )  # events that occurred in some order, so that no test is vacuous
 
     @property
     def steps(self) -> Mapping[str, Step]:
@@ -128,7 +130,7 @@ class World:
         return None
 
     def fail_backup(self, aws: Aws, name: str) -> Next:
-        """The backup job failed, and so has the session."""
+        """The backup job and the session have failed."""
         failed = Outcome(status=SessionStatus.FAILED, reasons=("the backup job failed",))
         self.records.close_session(aws, name, failed, START)
         return "redrive", (name,)
@@ -143,7 +145,7 @@ class World:
     # indexing-session
 
     def lost(self, _aws: Aws, _index_id: str) -> Next:
-        """The execution was aborted: it leaves everything behind."""
+        """The execution was aborted: its items remain."""
         return None
 
     def complete(self, aws: Aws, index_id: str) -> Next:
@@ -171,10 +173,10 @@ class World:
             if session.waiting_token is not None:
                 aws.note(("answered", session.waiting_token), {"index_id": index.index_id})
 
-    # beside them
+    # in parallel to them
 
     def sweep(self, aws: Aws, *, late: bool = False) -> Next:
-        """`late`: the sweep comes after everything has rested for longer than any lease lasts."""
+        """`late`: the sweep runs after all leases have expired without any other step."""
         now = LATER if late else self._now(aws)
         lease = records.read_lease(aws, FS)
         if lease is None:
@@ -190,7 +192,7 @@ class World:
         return None
 
     def tick(self, aws: Aws) -> Next:
-        """More time passes than a lease lasts."""
+        """More time passes than the duration of a lease."""
         aws.write(CLOCK, {"now": AFTER_EXPIRY.isoformat()})
         return None
 
@@ -201,7 +203,7 @@ class World:
         return START if item is None else AFTER_EXPIRY
 
     def at_write(self, writes: tuple[Write, ...], stored: Callable[[ItemKey], Item | None]) -> None:
-        """Hold a transaction to I1 when it is written: no live lease is taken from its index."""
+        """Check I1 when a transaction is written: no valid lease is taken from its index."""
         item = stored(LEASE)
         lease = None if item is None else Lease.from_item(item)
         if lease is None or not lease.is_live(START if stored(CLOCK) is None else AFTER_EXPIRY):
@@ -211,7 +213,7 @@ class World:
                 assert write.item["index_id"] == lease.index_id, f"I1: {lease.index_id} has a live lease"
 
     def at_end(self, stored: Mapping[ItemKey, Item], started: frozenset[str]) -> None:
-        """Hold what every actor has left behind, when all have ended, to I2, I3 and I4."""
+        """Check I2, I3 and I4 on the items after all actors have ended."""
         found = {key[1]: Session.from_item(item) for key, item in stored.items() if key[0] == SESSIONS.suffix}
         for name, session in found.items():
             kinds = {"backup", "copy"} if self.copies or name == "old" else {"backup"}
@@ -235,7 +237,7 @@ class World:
 
 
 def after_every_write(stored: Mapping[ItemKey, Item]) -> None:
-    """Hold the records to I1 and I5."""
+    """Check I1 and I5 on the records."""
     leases = [Lease.from_item(item) for key, item in stored.items() if key[2:] == ("lease",)]
     indexes = {item["index_id"]: item for item in _of_kind(stored, "index#")}
     running = [index_id for index_id, item in indexes.items() if item["status"] == "running"]
@@ -245,7 +247,7 @@ def after_every_write(stored: Mapping[ItemKey, Item]) -> None:
         assert lease.owner in lease.sessions, "an owner without its index"
     for key, item in stored.items():
         if key[0] == SESSIONS.suffix and "index_id" in item:
-            assert key[1] in _attached(indexes, leases, str(item["index_id"])), f"{key[1]} will not be told"
+            assert key[1] in _attached(indexes, leases, str(item["index_id"])), f"{key[1]} will get no answer"
     for item in _of_kind(stored, "association#"):
         assert indexes[item["index_id"]]["status"] == "complete", "I5: the associated index is not complete"
         tag = stored["tag", str(item["recovery_point_arn"])]
@@ -310,7 +312,7 @@ def point(session: str, kind: Literal["backup", "copy"]) -> Point:
 
 
 def with_an_old_session() -> Mapping[ItemKey, Item]:
-    """Return what a session has left that was closed while its index was still being made."""
+    """Return the items of a session that was closed while its index was still being created."""
     store = MemoryStore()
     overlap.open_session(store, new_session("old"), START)
     for kind in ("backup", "copy"):

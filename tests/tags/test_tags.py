@@ -1,4 +1,4 @@
-"""The tags of a recovery point: what holds for every metadata, key and change."""
+"""The tags of a recovery point: properties for all metadata, keys and changes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ foreign_tags = st.dictionaries(
 
 
 @given(metadatas, keys, foreign_tags)
-def test_what_was_sealed_opens_and_tags_of_others_change_nothing(metadata, key, foreign):
+def test_sealed_metadata_opens_and_foreign_tags_change_nothing(metadata, key, foreign):
     tags = seal(metadata, file_system=arn(metadata), key=key, deployment=DEPLOYMENT)
     opened = open_tags(
         foreign | tags, file_system=arn(metadata), keys={key.version: key.secret}, deployment=DEPLOYMENT
@@ -134,7 +134,7 @@ def test_another_spelling_of_the_same_bytes_is_reported():
     metadata = example()
     tags = seal(metadata, file_system=arn(metadata), key=KEY, deployment=DEPLOYMENT)
     name = name_tag("session", key=KEY, deployment=DEPLOYMENT)
-    assert len(tags[name]) % 4 == 3  # so the last character carries two spare bits
+    assert len(tags[name]) % 4 == 3  # so the last character has two spare bits
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     respelled = tags[name][:-1] + alphabet[alphabet.index(tags[name][-1]) + 1]
     for value in (respelled, tags[name] + "="):
@@ -224,7 +224,7 @@ def test_an_index_is_not_written_to_a_point_whose_tags_were_altered():
         )
 
 
-def test_a_tag_that_somebody_added_in_our_format_is_reported_and_the_rest_still_trusted():
+def test_an_added_tag_in_our_format_is_reported_and_the_rest_still_trusted():
     metadata = example()
     tags = seal(metadata, file_system=arn(metadata), key=KEY, deployment=DEPLOYMENT)
     tags["tidemark:1:1:forged"] = "anything"
@@ -264,7 +264,7 @@ def test_a_marker_that_names_another_deployment_is_reported_and_the_rest_still_t
     assert [(problem.finding, problem.tag_key) for problem in opened.problems] == [(Finding.ALTERED, MARKER)]
 
 
-def test_tags_of_a_newer_format_ask_for_a_newer_tidemark():
+def test_tags_of_a_newer_format_require_a_newer_tidemark():
     opened = open_tags(
         {MARKER: DEPLOYMENT, "tidemark:2:1:abc": "x"},
         file_system=arn(example()),
@@ -275,7 +275,7 @@ def test_tags_of_a_newer_format_ask_for_a_newer_tidemark():
     assert "newer Tidemark" in opened.problems[0].message
 
 
-def test_a_marker_alone_is_reported_also_without_any_key():
+def test_a_marker_alone_is_reported_even_without_any_key():
     for known in ({}, {1: KEY.secret}):
         opened = open_tags(
             {MARKER: DEPLOYMENT}, file_system=arn(example()), keys=known, deployment=DEPLOYMENT
@@ -286,7 +286,7 @@ def test_a_marker_alone_is_reported_also_without_any_key():
 
 
 @given(foreign_tags)
-def test_a_point_without_our_tags_is_not_ours_and_no_problem(tags):
+def test_a_point_without_our_tags_is_not_ours_and_not_a_problem(tags):
     opened = open_tags(tags, file_system=arn(example()), keys={1: KEY.secret}, deployment=DEPLOYMENT)
     assert not opened.ours
     assert opened.problems == ()
@@ -301,7 +301,7 @@ def test_a_point_is_found_by_a_tag_key_that_does_not_depend_on_the_point():
 
 
 def test_metadata_of_another_file_system_is_not_sealed():
-    with pytest.raises(ValueError, match="cannot be sealed"):
+    with pytest.raises(ValueError, match="cannot be encrypted"):
         seal(
             example(),
             file_system=arn(example()).replace("eu-central-1", "us-east-1"),
@@ -324,19 +324,19 @@ def test_the_time_is_sealed_in_utc():
 
 
 def test_the_cipher_is_rfc_5297():
-    """AES-SIV with a 64-byte key is what the published vectors of RFC 5297 describe for 32 bytes."""
+    """A published vector of RFC 5297, with a key of 32 bytes; Tidemark's keys have 64."""
     key = bytes.fromhex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
     associated = bytes.fromhex("101112131415161718191a1b1c1d1e1f2021222324252627")
     sealed = AESSIV(key).encrypt(bytes.fromhex("112233445566778899aabbccddee"), [associated])
     assert sealed.hex() == "85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c"
 
 
-def test_a_key_does_not_show_itself_in_logs():
+def test_the_representation_of_a_key_does_not_contain_it():
     assert "secret" not in repr(KEY)
 
 
 @given(st.integers(1, 1000), st.binary(min_size=1, max_size=200))
-def test_a_wrapped_key_reads_back(version, wrapped):
+def test_a_wrapped_key_is_read_back(version, wrapped):
     key = WrappedTagKey(
         version=version, wrapped=wrapped, encryption_context=encryption_context(DEPLOYMENT, version)
     )

@@ -40,7 +40,7 @@ class StepFunctionsStub:
             self.called.notify_all()
             beats = len(self.of("SendTaskHeartbeat"))
         if self.dead and beats > (self.dead_after or 0):
-            return 400, {"__type": self.dead, "message": "nobody waits"}
+            return 400, {"__type": self.dead, "message": "no state waits"}
         return 200, {}
 
     def of(self, operation: str) -> list[dict[str, str]]:

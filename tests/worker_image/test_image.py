@@ -108,7 +108,7 @@ def shipped(tmp_path_factory) -> Image:
     return build(tmp_path_factory.mktemp("shipped"), {})
 
 
-def test_the_image_makes_an_index_with_nothing_but_what_it_installed(image, world):
+def test_the_image_creates_an_index_using_only_its_own_packages(image, world):
     run = subprocess.run(
         image.entry_point,
         cwd=image.work,
@@ -155,7 +155,7 @@ def test_all_compiled_files_are_for_arm64_and_python_3_13(shipped):
         assert for_python is None or for_python[1] in {"cpython-313", "abi3"}, path.name
 
 
-def test_no_file_needs_a_newer_c_library_than_the_base_image_has(shipped):
+def test_no_file_requires_a_newer_c_library_than_that_of_the_base_image(shipped):
     """Symbol versions are in the file as text: GLIBC_2.34."""
     for path in (path for path in shipped.root.rglob("*") if path.is_file() and is_elf(path)):
         needed = {tuple(map(int, found)) for found in re.findall(rb"GLIBC_(\d+)\.(\d+)", path.read_bytes())}

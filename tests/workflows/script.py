@@ -21,7 +21,7 @@ SESSION = {
 
 
 class Script:
-    """Lambdas that answer as those of a session whose jobs take so long; each can be told to fail."""
+    """Lambdas that return the results of a session with jobs of `job_seconds`; each can be made to fail."""
 
     def __init__(self, job_seconds: int = 600, **failing: str) -> None:
         self.called: list[tuple[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The state machines keep the rules of the States Language as they stand in the sources."""
+"""The definitions in the sources follow the rules of the States Language."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Evaluation(NamedTuple):
 
 
 class Recorder:
-    """Notes every expression that a walk evaluates, with the variables as they were."""
+    """Records every expression that a walk evaluates, with the values of its variables."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.found: list[Evaluation] = []
@@ -92,7 +92,7 @@ class Recorder:
 
 @pytest.fixture
 def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[Evaluation]:
-    """What executions that succeed, fail at each step, and are redriven evaluate."""
+    """The evaluations of executions that succeed, fail at each step, and are redriven."""
     recorder = Recorder(monkeypatch)
     recorder.run(Script(), "backup-session", GIVEN)
     for step in ("StartBackup", "StartCopy", "ClaimIndex", "StartIndexing", "AwaitIndex"):

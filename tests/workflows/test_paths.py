@@ -1,4 +1,4 @@
-"""The paths through the state machines: what a session costs, and where failures lead."""
+"""The paths through the state machines: the transitions of a session, and the effects of failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_session_with_a_copy_and_an_index_costs_at_most_sixty_transitions() ->
     assert len(script.walk.entered) <= 60, f"{session} of the session, the rest of its index"
 
 
-def test_a_whole_session_takes_every_step_once_and_closes() -> None:
+def test_a_complete_session_takes_every_step_once_and_closes() -> None:
     script = Script(job_seconds=1)
     script.run("backup-session", GIVEN)
     assert script.names() == [
@@ -42,7 +42,7 @@ def test_a_session_that_shares_starts_no_indexing_session() -> None:
 
 
 @pytest.mark.parametrize("step", ["StartCopy", "CheckCopy"])
-def test_a_failed_copy_is_told_to_the_close_and_stops_nothing(step: str) -> None:
+def test_a_failed_copy_is_passed_to_the_closing_step_and_stops_nothing(step: str) -> None:
     script = Script(job_seconds=1, **{step: "CopyJobFailed"})
     script.run("backup-session", GIVEN)
     assert script.payload("CloseSession")["copies"][0]["failure"]["Error"] == "CopyJobFailed"
@@ -50,7 +50,7 @@ def test_a_failed_copy_is_told_to_the_close_and_stops_nothing(step: str) -> None
 
 
 @pytest.mark.parametrize("step", ["ClaimIndex", "AwaitIndex"])
-def test_a_failed_index_step_is_told_to_the_close_and_stops_nothing(step: str) -> None:
+def test_a_failed_index_step_is_passed_to_the_closing_step_and_stops_nothing(step: str) -> None:
     script = Script(job_seconds=1, **{step: "IndexingFailed"})
     script.run("backup-session", GIVEN)
     closed = script.payload("CloseSession")
@@ -58,14 +58,14 @@ def test_a_failed_index_step_is_told_to_the_close_and_stops_nothing(step: str) -
     assert closed["copies"] == [{"recovery_point_arn": "arn:copy"}]
 
 
-def test_an_indexing_session_that_cannot_be_started_gives_its_lease_back() -> None:
+def test_an_indexing_session_that_cannot_be_started_releases_its_lease() -> None:
     script = Script(job_seconds=1, StartIndexing="StepFunctions.AWSStepFunctionsException")
     script.run("backup-session", GIVEN)
     assert script.payload("FailIndex")["failure"]["Error"] == "StepFunctions.AWSStepFunctionsException"
     assert "AwaitIndex" not in script.names()
 
 
-def test_an_indexing_session_that_has_been_started_already_is_awaited() -> None:
+def test_an_indexing_session_that_was_already_started_is_awaited() -> None:
     script = Script(job_seconds=1, StartIndexing="StepFunctions.ExecutionAlreadyExistsException")
     script.run("backup-session", GIVEN)
     assert "FailIndex" not in script.names()
@@ -81,7 +81,7 @@ def test_a_failed_backup_closes_the_session_and_fails_with_its_reason(step: str)
     assert script.names()[-2:] == ["CloseSession", "FailSession"]
 
 
-def test_a_redrive_begins_the_backup_again_with_a_new_attempt() -> None:
+def test_a_redrive_starts_the_backup_again_with_a_new_attempt() -> None:
     script = Script(job_seconds=1)
     backups: list[int] = []
 
@@ -102,7 +102,7 @@ def test_a_redrive_begins_the_backup_again_with_a_new_attempt() -> None:
 
 
 @pytest.mark.parametrize("step", ["PrepareWorker", "LaunchWorker", "CompleteIndex"])
-def test_a_failed_indexing_session_tells_its_sessions_and_removes_its_worker(step: str) -> None:
+def test_a_failed_indexing_session_notifies_its_sessions_and_removes_its_worker(step: str) -> None:
     script = Script(**{step: "CrawlFailed"})
     with pytest.raises(Raised, match=f"CrawlFailed.*{step} failed"):
         script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})
@@ -137,7 +137,7 @@ def test_a_failed_file_system_does_not_stop_the_others() -> None:
     assert [(each["session_id"], each["failed"]) for each in failed] == [("s1", True), ("s2", False)]
 
 
-def test_an_indexing_session_that_ran_out_of_time_fails_although_nobody_said_why() -> None:
+def test_an_indexing_session_that_timed_out_without_a_cause_fails() -> None:
     script = Script(LaunchWorker="States.HeartbeatTimeout")
     launch = script.walk.lambdas["LaunchWorkerFunction"]
 

@@ -1,4 +1,4 @@
-"""What the state machines pass to a Lambda and take from it is what the Lambda's types say."""
+"""The state machines pass and read the keys that the types of the Lambda functions declare."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from tests.workflows.walker import definition
 
-MACHINES = ("policy-run", "backup-session", "indexing-session")
-# Beside these an execution's input carries a link to whoever started it, which no step reads.
+MACHINES = ("policy-run", "backup-session", "indexing-session", "restore-session")
+# In addition, an execution's input contains a link to the execution that started it, which no step reads.
 LINK = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
@@ -64,12 +64,12 @@ def result_of(function: str) -> Any:
 
 
 @every_invocation
-def test_a_state_passes_what_the_lambda_says_it_takes(invocation: Invocation) -> None:
+def test_a_state_passes_the_keys_of_the_lambdas_event_type(invocation: Invocation) -> None:
     event = event_of(invocation.function)
     payload = invocation.payload
     if payload == "{% $states.input %}":
         payload = inputs_of("IndexingSessionStateMachine")
-    # Not `__required_keys__`: annotations that are text hide what is NotRequired from it.
+    # Not `__required_keys__`: it does not see NotRequired in annotations that are strings.
     hints = typing.get_type_hints(event, include_extras=True)
     required = {name for name, hint in hints.items() if typing.get_origin(hint) is not typing.NotRequired}
     assert required <= set(payload), "a key that the Lambda reads is missing"
@@ -88,11 +88,11 @@ def inputs_of(machine: str) -> set[str]:
     return found[0]
 
 
-def test_a_nested_backup_session_gets_what_a_user_would_type() -> None:
+def test_a_nested_backup_session_gets_the_input_that_a_user_would_type() -> None:
     assert inputs_of("BackupSessionStateMachine") == {"policy", "file_system"}
 
 
-# What a variable holds, where it is not simply what a Lambda returned.
+# The types of variables that are not the unchanged result of a Lambda function.
 HELD = {
     "failure": ("lambdas.events", "Failure"),
     "request": ("lambdas.prepare_worker", "Event"),
@@ -100,7 +100,7 @@ HELD = {
 
 
 def variables(machine: str) -> dict[str, Any]:
-    """Return the type of every variable that a state machine assigns, as far as a Lambda says it."""
+    """Return the type of every variable that a state machine assigns, if a Lambda function declares it."""
     types: dict[str, Any] = {}
     for invocation in INVOCATIONS:
         if invocation.machine != machine:
@@ -141,12 +141,12 @@ def _assigned(state: dict[str, Any]) -> Iterator[str]:
 
 
 @every_invocation
-def test_a_field_taken_straight_from_an_answer_is_one_that_the_lambda_returns(invocation: Invocation) -> None:
+def test_a_field_read_directly_from_a_result_is_one_that_the_lambda_returns(invocation: Invocation) -> None:
     for attribute in re.findall(r"\$states\.result\.Payload\.(\w+)", str(invocation.definition)):
         assert attribute in typing.get_type_hints(result_of(invocation.function))
 
 
 @every_invocation
-def test_no_step_fails_for_good_over_what_passes(invocation: Invocation) -> None:
+def test_every_step_retries_transient_errors(invocation: Invocation) -> None:
     retried = {error for retry in invocation.definition["Retry"] for error in retry["ErrorEquals"]}
     assert {"AwsThrottled", "AwsUnreachable", "Lambda.TooManyRequestsException"} <= retried

@@ -15,7 +15,7 @@ Lambdas = Mapping[str, Callable[[Any], Any]]  # by placeholder, such as OpenSess
 
 
 class Raised(Exception):
-    """What a task or a machine fails with."""
+    """The error of a task or a machine."""
 
     def __init__(self, error: str, cause: str = "") -> None:
         super().__init__(f"{error}: {cause}")
@@ -23,7 +23,7 @@ class Raised(Exception):
 
 
 def definition(name: str) -> dict[str, Any]:
-    """Return a state machine as it is deployed in the partition `aws`, its other placeholders left in."""
+    """Return a state machine as it is deployed in the partition `aws`, with its other placeholders."""
     found: dict[str, Any] = json.loads(source(name))
     return found
 
@@ -35,7 +35,7 @@ def source(name: str) -> str:
 
 @dataclass
 class Walk:
-    """One execution: what has been entered, and how many seconds it has waited."""
+    """One execution: the entered states, and the seconds that it has waited."""
 
     lambdas: Lambdas
     context: dict[str, Any]

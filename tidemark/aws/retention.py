@@ -135,4 +135,4 @@ def _named(point: Point) -> str:
 
 
 def _kept(keep_days: int | None) -> str:
-    return "forever" if keep_days is None else f"{keep_days} days"
+    return "forever" if keep_days is None else f"{keep_days} day{'' if keep_days == 1 else 's'}"

@@ -100,14 +100,14 @@ class TagKeys:
                 match = _FILE.fullmatch(marker["Key"].removeprefix(folder))
                 if match and int(match[1]) > newest and marker["IsLatest"]:
                     raise TagKeyDamaged(
-                        f"{self._url(int(match[1]))} was deleted, and tags are sealed with it; restore it "
+                        f"{self._url(int(match[1]))} was deleted, and tags are encrypted with it; restore it "
                         f"with: aws s3api delete-object --bucket {self._bucket} --key {marker['Key']} "
                         f"--version-id {marker['VersionId']}"
                     )
 
     def _gone(self) -> TagKeyDamaged:
         return TagKeyDamaged(
-            f"{self._url(1)} is missing with all versions, and earlier sessions have sealed tags with it; "
+            f"{self._url(1)} is missing with all versions, and earlier sessions have encrypted tags with it; "
             f"restore it from a copy of the repository, or create a new key, which cannot open those tags: "
             f"tidemark tag-key rotate"
         )

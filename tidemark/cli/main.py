@@ -38,6 +38,7 @@ _COMMANDS = {
     "history": "history.history",
     "diff": "diff.diff",
     "usage": "usage.usage",
+    "access-points": "access_points.access_points",
 }
 _LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {

@@ -28,6 +28,10 @@ File names are data. Characters that a terminal would interpret, or that the enc
 `\\xNN`, one for each byte of their UTF-8, and can be typed that way. JSON escapes only bytes that are not UTF-8; next to each such name
 or path, the field that ends in `_base64` contains the raw bytes, or null where the name is text.
 
+Where a command takes a path or `--under`, an EFS access point or the claim of a Kubernetes volume may stand for its directory:
+`accesspoint:NAME[:/PATH]`, `accesspoint:fsap-ID[:/PATH]`, or `pvc:[NAMESPACE/]NAME[:/PATH]`; see
+[tidemark access-points](#tidemark-access-points). A path from the root begins with a slash: `/pvc:x` is a directory called `pvc:x`.
+
 A command that is given neither an index id nor an ARN skips every index that cannot be read, because its manifest is damaged or a newer
 Tidemark wrote it. A line on standard error gives the index and the reason. The result covers the other indexes, and the command exits
 with code 44 or 45, so that programs can detect it.
@@ -54,6 +58,8 @@ The credentials need these permissions on the resources of the deployment:
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |
+| `access-points`, and any command that is given the name of an access point or claim | \
+`elasticfilesystem:DescribeAccessPoints` |
 | `search --all`, `history`, to omit deleted points | `backup:ListRecoveryPointsByBackupVault` \
 (in every Region) |
 | all commands that read the tables or the repository | `kms:Decrypt` with their keys; for `recovery-points` \

@@ -107,7 +107,7 @@ def root_unreadable(root: bytes, errno: int) -> CrawlFailed:
 def check_anything_read(root: bytes, entries: int, unreadable: int) -> None:
     """Raise CrawlFailed if a crawl from the root read no entry and some could not be read."""
     if unreadable and not entries:
-        raise _failed(root, f"cannot be read: reading failed for all {unreadable:,} entries in it")
+        raise _failed(root, f"cannot be read: reading failed for every entry in it ({unreadable:,})")
 
 
 def _failed(root: bytes, why: str) -> CrawlFailed:

@@ -29,6 +29,7 @@
     ├── NotRestorable                     35   no recovery point holds the requested paths
     ├── NotOptedIn                        36   AWS Backup is not opted in for EFS in a Region
     ├── RetentionNotAllowed               37   a vault's lock refuses the policy's retention
+    ├── AccessPointNotFound               39   no access point has this id, name or volume claim
     ├── WorkerNotLaunched                 40   retried by the state machines
     ├── CrawlFailed                       41
     ├── IndexingFailed                    42
@@ -51,6 +52,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidemark.errors.repository import (
+    AccessPointNotFound,
     ForeignTag,
     IndexDamaged,
     IndexFormatNotSupported,
@@ -101,6 +103,7 @@ from tidemark.errors.setup import (
 
 __all__ = [
     "AccessDenied",
+    "AccessPointNotFound",
     "AwsThrottled",
     "AwsUnreachable",
     "BackupJobFailed",

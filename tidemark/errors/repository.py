@@ -12,9 +12,15 @@ class IndexNotFound(TidemarkError):
 
 
 class PathNotFound(TidemarkError):
-    """The index holds no such directory."""
+    """The index contains no such path."""
 
     exit_code = 18
+
+
+class AccessPointNotFound(TidemarkError):
+    """No access point of the file system has this id, name or volume claim."""
+
+    exit_code = 39
 
 
 class RecoveryPointNotFound(TidemarkError):

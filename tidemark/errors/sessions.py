@@ -93,25 +93,25 @@ class LeaseLost(TidemarkError):
 
 
 class IndexShared(TidemarkError):
-    """No more sessions can share the index that is being made."""
+    """No more sessions can share the index that is being created."""
 
     exit_code = 49
 
     def __init__(self, index_id: str, most: int) -> None:
         super().__init__(
-            f"index {index_id} is still being made and already belongs to {most:,} sessions, the most that "
-            f"its record holds; the next session after it ends starts a new index"
+            f"index {index_id} is still being created and already belongs to {most:,} sessions, the most "
+            f"that its record holds; the next session after it ends starts a new index"
         )
 
 
 class WorkerStopped(TidemarkError):
-    """The worker was stopped or killed before its index was complete; another may complete it."""
+    """The worker was stopped or killed before its index was complete; another worker may complete it."""
 
     exit_code = 46
 
 
 class WorkerCannotRun(TidemarkError):
-    """The worker did not start, or ended without an answer, and every attempt with this setup would."""
+    """The worker did not start, or ended without a result; another attempt would end the same way."""
 
     exit_code = 47
 

@@ -126,7 +126,7 @@ class AwsThrottled(TidemarkError):
 
 
 class WorkerNetworkNotFound(TidemarkError):
-    """No security group is known that a mount target admits."""
+    """No mount target of the file system admits NFS from its own subnet."""
 
     exit_code = 27
 
@@ -159,9 +159,8 @@ class RetentionNotAllowed(TidemarkError):
     def __init__(
         self, vault: str, region: str, kind: str, asked: str, least: int | None, most: int | None
     ) -> None:
-        limits = [
-            f"at {name} {days} days" for name, days in (("least", least), ("most", most)) if days is not None
-        ]
+        bounds = (("least", least), ("most", most))
+        limits = [f"at {name} {days} day{'s' * (days > 1)}" for name, days in bounds if days is not None]
         super().__init__(
             f"the lock of vault {vault} in {region} requires a retention of "
             f"{', '.join(limits)}, but the policy keeps the {kind} there {asked}; change `keep` in "
@@ -186,14 +185,14 @@ class WorkerCutOff(TidemarkError):
 
 
 class ExtraNotInstalled(TidemarkError):
-    """The command needs distributions that only an extra of the package installs."""
+    """The command needs packages that only an extra installs."""
 
     exit_code = 29
 
     def __init__(self, command: str, missing: Sequence[str], installation: str) -> None:
         shown = ", ".join(missing[:3])
         more = f" and {len(missing) - 3} more" * (len(missing) > 3)
-        super().__init__(f"{command} needs packages that are missing ({shown}{more}); {installation}")
+        super().__init__(f"{command} cannot run without {shown}{more}; {installation}")
 
 
 class LocalCloudError(TidemarkError):

@@ -205,10 +205,8 @@ def _policy_problems(
         session_id = f"{name}-{file_system}-{_MOMENT}"
         if len(session_id) > LONGEST_SESSION_ID:
             too_long = len(session_id) - LONGEST_SESSION_ID
-            yield (
-                at,
-                f"with this id, session names are {too_long} characters too long; shorten the policy's name",
-            )
+            limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
+            yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
     if policy.index:

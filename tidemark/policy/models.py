@@ -71,7 +71,8 @@ def keep_days(text: Any) -> int | None:
         return None
     match = re.fullmatch(r"([0-9]{1,6}) (day|week|year)s?", text) if isinstance(text, str) else None
     if not match:
-        hint = f"{text} days" if isinstance(text, int) and not isinstance(text, bool) else "35 days"
+        number = text if isinstance(text, int) and not isinstance(text, bool) else 35
+        hint = f"{number} day{'' if number == 1 else 's'}"
         raise ValueError(
             f"{text!r} is not a retention period; write '{hint}', '5 weeks', '7 years' or 'forever'"
         )
@@ -260,9 +261,9 @@ class NetworkPart(_Part):
     )
     public_address: Annotated[bool, NoNumber] = Field(
         False,
-        description="Whether workers get a public IPv4 address, which a subnet needs whose only way to AWS's "
-        "services is an internet gateway, as in the default VPC. The security groups decide what may come "
-        "in.",
+        description="Whether workers get a public IPv4 address. Required if an internet gateway is the only "
+        "route from the subnet to AWS's services, as in the default VPC. Security groups restrict "
+        "inbound traffic.",
     )
 
 

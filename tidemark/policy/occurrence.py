@@ -61,9 +61,8 @@ def _of_week(field: str, weekdays: dict[int, int]) -> Iterable[int]:
     if field == "L":  # the last day of the week
         field = "7"
     wanted, hash_sign, week = field.partition("#")
-    days = [
-        day for day, weekday in weekdays.items() if weekday in _numbers("day-of-week", wanted.rstrip("L"))
-    ]
+    numbers = _numbers("day-of-week", wanted.rstrip("L"))
+    days = [day for day, weekday in weekdays.items() if weekday in numbers]
     if hash_sign:
         return days[int(week) - 1 : int(week)]
     return days[-1:] if field.endswith("L") else days

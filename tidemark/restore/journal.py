@@ -109,7 +109,11 @@ class Journal:
         self._write([*header, ["to", escape(destination)]])
 
     def record(self, intents: Sequence[Intent]) -> list[int]:
-        """Record intents durably; return their numbers. Raises OSError, and then no action may be taken."""
+        """Record intents durably; return their numbers.
+
+        Raises WorkerStopped if they cannot be written, for example because the server gave the lock to
+        another worker; no action may be taken then. So do the other methods that write.
+        """
         numbers = list(range(self._intents, self._intents + len(intents)))
         if intents:
             self._write([self._line(intent) for intent in intents])
@@ -162,10 +166,13 @@ class Journal:
                 written = os.pwrite(self._fd, text, at)
                 at, text = at + written, text[written:]
             os.fsync(self._fd)
-        except OSError:
+        except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._end)  # lines of a write that failed must not become valid
-            raise
+            raise WorkerStopped(
+                f"the journal in the restored directory cannot be written: {error.strerror}; retry when the "
+                f"file system accepts writes again"
+            ) from error
         self._end = at
         self._results = {"done": [], "void": []}
 

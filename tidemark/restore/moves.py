@@ -30,6 +30,7 @@ from tidemark.restore.descriptors import status_of
 
 LINK, RESERVE, REPLACE, MOVE, MERGE, REMOVE = "link", "reserve", "replace", "move", "merge", "remove"
 
+CONCURRENT = frozenset({LINK, REPLACE, REMOVE})  # safe at the same time as those of other entries
 _OTHER_TYPE_OR_NOT_EMPTY = {EEXIST, EISDIR, ENOTDIR, ENOTEMPTY}
 _LINK_REFUSED = {EMLINK, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM}
 _NAME_BYTES = 255
@@ -113,6 +114,20 @@ class Entry:
         if linked and source is not None and not os.path.samestat(source, target):
             raise TargetChanged
         self._unlink_source()
+
+    def attempt(self, action: str, *, linked: bool) -> None:
+        """Carry out LINK, REPLACE, MOVE or REMOVE; see `remove` for `linked`.
+
+        Raises TargetChanged, LinkRefused and OSError.
+        """
+        if action == LINK:
+            self.link()
+        elif action == REPLACE:
+            self.replace()
+        elif action == MOVE:
+            self.move()
+        elif action == REMOVE:
+            self.remove(linked=linked)
 
     def recover(self, action: str, placeholder: int | None) -> bool:
         """Complete an action that may have been interrupted; return whether it is complete. Raises OSError.

@@ -15,6 +15,8 @@ the placement:
   removes the remainder, and with it the journal. A caller first stores the totals of `place`, then calls
   `finish`, and after an interruption calls only `finish` if the totals are stored.
 
+The entries of a directory are placed by several threads, in chunks whose intents are recorded together.
+
 Directories are entered through descriptors, name by name, never through a symbolic link. A directory whose
 target does not exist is moved by one rename, with everything in it. One whose target is a directory is merged
 into it. Directories that are missing above the target of an item are created with the attributes of their
@@ -58,8 +60,8 @@ def place(
     which another call completes.
 
     Raises ConfigurationError for an invalid path or suffix, PathNotFound if there is no restored directory,
-    WorkerStopped if another worker is placing its files, WorkerCannotRun if the journal belongs to another
-    user or a newer Tidemark, and OSError if the placement cannot continue.
+    WorkerStopped if another worker is placing its files or the journal cannot be written, WorkerCannotRun if
+    the journal belongs to another user or a newer Tidemark, and OSError for a read-only file system.
     """
     wanted = _outermost(map(names_of, items))
     to = names_of(destination)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import cast
 
 from tidemark.restore import moves
 from tidemark.restore.decision import decide
-from tidemark.restore.descriptors import Attributes, Descent, is_in, names_in, names_of, status_of
+from tidemark.restore.descriptors import Attributes, Descent, is_in, names_in, status_of
 from tidemark.restore.journal import Intent, joined
 from tidemark.restore.moves import Entry, LinkRefused, TargetChanged, name_with_suffix
 from tidemark.restore.outcomes import (
@@ -26,13 +27,19 @@ from tidemark.restore.outcomes import (
     Stays,
     failed,
 )
+from tidemark.restore.recovery import recover
 from tidemark.restore.target_directories import NO_DIRECTORY, TargetDirectories
+from tidemark.restore.threads import Threads
 from tidemark.restore.workspace import Workspace
 
 CHUNK = 256  # entries whose intents are written together
+THREADS = 16  # that look up and place the entries of a chunk, because each operation waits for the server
 _MOST_TRIES = 10  # for an entry whose target keeps changing
 _MOST_NAMES = 1000  # with the suffix
 _MOST_LISTINGS = 3  # of a directory in which entries appear while it is being merged
+
+
+_Found = tuple[os.stat_result | None, os.stat_result | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +94,13 @@ class Placement:
         )
         self._counts: collections.Counter[str] = collections.Counter()
         self._placeholders = itertools.count()
+        self._threads = Threads(THREADS)
         self._attributes: dict[bytes, Attributes] = {}
         self._done: set[bytes] = set()  # items that earlier attempts placed
 
     def close(self) -> None:
-        """Close all descriptors."""
+        """Wait for running operations, and close all descriptors."""
+        self._threads.close()
         self._source.close()
         self._target.close()
 
@@ -114,7 +123,7 @@ class Placement:
         self._directories.created_before(replayed.created)
         self._journal.begin(b"/".join(self._options.destination))
         for number, intent in replayed.pending.items():
-            if self._recover(intent):
+            if recover(intent, self._source, self._target):
                 self._journal.done(number)
                 self._attributes.pop(intent.path, None)
                 on_done(intent)
@@ -122,24 +131,6 @@ class Placement:
                 self._journal.void(number)
         self._journal.flush()
         self._workspace.clear_staging()
-
-    def _recover(self, intent: Intent) -> bool:
-        *above, name = names_of(intent.path)
-        try:
-            self._source.go_to(above)
-        except OSError as error:
-            if error.errno not in {*NO_DIRECTORY, ENOENT}:
-                raise
-            return True  # only the holder of the lock, an earlier attempt, removes directories
-        *target_above, target_name = names_of(intent.target)
-        try:
-            self._target.go_to(target_above)
-        except OSError as error:
-            if error.errno not in {*NO_DIRECTORY, ENOENT}:
-                raise
-            return status_of(name, self._source.fd) is None
-        entry = Entry(self._source.fd, name, self._target.fd, target_name)
-        return entry.recover(intent.action, intent.placeholder)
 
     def place_items(self, above: Sequence[bytes], names: Sequence[bytes]) -> None:
         """Place items of one directory."""
@@ -217,15 +208,28 @@ class Placement:
                     stack.append(again)
 
     def _place_chunk(self, directory: _Directory, names: Sequence[bytes]) -> None:
-        intents = [intent for name in names if (intent := self._intent(directory, name)) is not None]
-        for number, intent in zip(self._journal.record(intents), intents, strict=True):
-            self._take(directory, number, intent)
+        try:
+            look_up = functools.partial(_look_up, self._source.fd, self._target.fd)
+        except OSError as error:
+            for name in names:
+                self._stay(directory, name, failed(error))
+            return
+        lookups = [self._threads.start(functools.partial(look_up, name)) for name in names]
+        intents = list(filter(None, map(self._intent, itertools.repeat(directory), names, lookups)))
+        numbers = self._journal.record(intents)
+        attempts = []
+        for intent in intents:
+            self._options.may_continue()
+            attempt = self._attempt(intent)
+            attempts.append(self._threads.start(attempt) if intent.action in moves.CONCURRENT else attempt)
+        for number, intent, attempt in zip(numbers, intents, attempts, strict=True):
+            self._take(directory, number, intent, attempt)
 
-    def _intent(self, directory: _Directory, name: bytes) -> Intent | None:
+    def _intent(self, directory: _Directory, name: bytes, look_up: Callable[[], _Found]) -> Intent | None:
         """Return what is to be done with an entry; None after reporting that it stays."""
         path = joined(directory.path, name)
         try:
-            source, target = status_of(name, self._source.fd), status_of(name, self._target.fd)
+            source, target = look_up()
             decision = decide(source, target, self._options.on_conflict)
             target_name = self._free_name(name) if decision.other_name else name
         except OSError as error:
@@ -252,47 +256,36 @@ class Placement:
                 return candidate
         raise Stays("conflict", f"{_MOST_NAMES:,} names with the suffix are taken")
 
-    def _take(self, directory: _Directory, number: int, intent: Intent, tries: int = 1) -> None:
-        """Carry out an intent, or another one if the target has changed since it was chosen."""
-        name = intent.path.rpartition(b"/")[2]
-        while True:
-            self._options.may_continue()
-            if intent.action == moves.MERGE:
-                directory.to_merge.append(_Merge(number, intent, tries))
-                return
+    def _entry(self, intent: Intent) -> Entry:
+        name, target_name = (path.rpartition(b"/")[2] for path in (intent.path, intent.target))
+        return Entry(self._source.fd, name, self._target.fd, target_name)
+
+    def _attempt(self, intent: Intent) -> Callable[[], None]:
+        linked = intent.outcome == "placed"
+        return functools.partial(self._entry(intent).attempt, intent.action, linked=linked)
+
+    def _take(
+        self, directory: _Directory, number: int, intent: Intent, attempt: Callable[[], None], tries: int = 1
+    ) -> None:
+        """Wait for an attempt, and conclude it."""
+        if intent.action == moves.MERGE:
+            directory.to_merge.append(_Merge(number, intent, tries))
+            return
+        try:
             try:
-                entry = Entry(self._source.fd, name, self._target.fd, intent.target.rpartition(b"/")[2])
-                number = self._act(entry, number, intent)
-            except TargetChanged:
-                changed = self._decide_again(directory, number, intent, tries)
-                if changed is None:
-                    return
-                (number, intent), tries = changed, tries + 1
-            except OSError as error:
-                self._stay(directory, name, failed(error))
-                return
-            else:
-                self._journal.done(number)
-                self._report(intent.path, intent.target, cast(Outcome, intent.outcome))
-                return
+                attempt()
+            except LinkRefused:
+                number = self._reserve(number, intent)
+        except TargetChanged:
+            self._decide_again(directory, number, intent, tries)
+        except OSError as error:
+            self._stay(directory, intent.path.rpartition(b"/")[2], failed(error))
+        else:
+            self._journal.done(number)
+            self._report(intent.path, intent.target, cast(Outcome, intent.outcome))
 
-    def _act(self, entry: Entry, number: int, intent: Intent) -> int:
-        """Carry out an action; return the number of the intent under which it was done."""
-        match intent.action:
-            case moves.LINK:
-                try:
-                    entry.link()
-                except LinkRefused:
-                    return self._reserve(entry, number, intent)
-            case moves.REPLACE:
-                entry.replace()
-            case moves.MOVE:
-                entry.move()
-            case moves.REMOVE:
-                entry.remove(linked=intent.outcome == "placed")
-        return number
-
-    def _reserve(self, entry: Entry, number: int, intent: Intent) -> int:
+    def _reserve(self, number: int, intent: Intent) -> int:
+        """Place an entry that the server does not link; return the number of the intent for this."""
         staging, placeholder = self._workspace.staging, b"placeholder-%d" % next(self._placeholders)
         fd = os.open(placeholder, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0, dir_fd=staging)
         inode = os.fstat(fd).st_ino
@@ -301,7 +294,7 @@ class Placement:
         reserving = dataclasses.replace(intent, action=moves.RESERVE, placeholder=inode)
         [number] = self._journal.record([reserving])
         try:
-            entry.reserve(placeholder, staging)
+            self._entry(intent).reserve(placeholder, staging)
         except TargetChanged:
             self._journal.void(number)
             raise
@@ -309,21 +302,22 @@ class Placement:
             os.unlink(placeholder, dir_fd=staging)
         return number
 
-    def _decide_again(
-        self, directory: _Directory, number: int, intent: Intent, tries: int
-    ) -> tuple[int, Intent] | None:
+    def _decide_again(self, directory: _Directory, number: int, intent: Intent, tries: int) -> None:
+        """Place an entry whose target has changed since its intent was recorded."""
         name = intent.path.rpartition(b"/")[2]
         self._journal.void(number)
         if tries == _MOST_TRIES:
             self._stay(directory, name, Stays("failed", KEEPS_CHANGING))
-            return None
-        changed = self._intent(directory, name)
-        if changed is None:
-            return None
-        return self._journal.record([changed])[0], changed
+            return
+        look_up = functools.partial(_look_up, self._source.fd, self._target.fd, name)
+        changed = self._intent(directory, name, look_up)
+        if changed is not None:
+            [number] = self._journal.record([changed])
+            self._take(directory, number, changed, self._attempt(changed), tries + 1)
 
     def _enter(self, directory: _Directory, merge: _Merge, listings: int = 1) -> _Directory | None:
         """Enter a directory to merge; return None if that is not possible."""
+        self._options.may_continue()
         depth = self._source.depth
         try:
             self._source.enter(merge.name)
@@ -335,9 +329,7 @@ class Placement:
             if error.errno not in {*NO_DIRECTORY, ENOENT}:
                 self._stay(directory, merge.name, failed(error))
                 return None
-            changed = self._decide_again(directory, merge.number, merge.intent, merge.tries)
-            if changed is not None:
-                self._take(directory, *changed, tries=merge.tries + 1)
+            self._decide_again(directory, merge.number, merge.intent, merge.tries)
             return None
         if merge.intent.attributes is not None:
             self._attributes.setdefault(merge.intent.path, merge.intent.attributes)
@@ -382,6 +374,11 @@ class Placement:
     def _report(self, path: bytes, target: bytes, outcome: Outcome, why: str = "") -> None:
         self._counts[outcome] += 1
         self._options.report(Placed(path, target, outcome, why))
+
+
+def _look_up(source: int, target: int, name: bytes) -> _Found:
+    """Return the status of an entry and that of its target."""
+    return status_of(name, source), status_of(name, target)
 
 
 def _left(number: int) -> str:

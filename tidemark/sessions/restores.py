@@ -88,17 +88,16 @@ def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | N
         other = _other(store, holder) if holder not in (None, restore_id) else None
         condition = absent("restore_id") if holder is None else equal("restore_id", holder)
         mine = Put(table=INDEXES, item={**key, "restore_id": restore_id}, conditions=(condition,))
+        if other is not None and other.status is not SessionStatus.RUNNING:
+            continue  # it has given the turn back since
         try:
-            if other is not None and other.status is SessionStatus.RUNNING:
+            if other is not None:
                 if not is_running:
                     store.transact(_change(session, _REOPENED, remove=("ended_at",)))
                 return holder
-            # The phase is written together with the turn, so that a session in another phase than `turn` has
-            # the turn. A closed session keeps its status until the turn has been taken from it: it could be
-            # opened again in between.
-            began = _change(session, {**_REOPENED, "phase": "jobs"}, remove=("ended_at",))
-            closed = () if other is None else (_change(other, {"status": other.status.value}),)
-            store.transact(mine, began, *closed)
+            # Written together with the turn, so that only a running session has the turn, and a session in
+            # another phase than `turn` has it. A turn whose session has no record is free.
+            store.transact(mine, _change(session, {**_REOPENED, "phase": "jobs"}, remove=("ended_at",)))
         except ConditionNotMet:
             continue
         return None
@@ -207,11 +206,11 @@ def _other(store: Store, restore_id: str | None) -> RestoreSession | None:
 def _change(
     session: RestoreSession, attributes: Mapping[Path, Value], *, remove: tuple[str, ...] = ()
 ) -> Update:
-    """Return an update of a session, on the condition that its status is still the one that was read."""
+    """Return an update of a session, on the condition that it has not ended or taken its turn since."""
     return Update(
         table=RESTORES,
         key={"restore_id": session.restore_id},
-        conditions=(equal("status", session.status.value),),
+        conditions=(equal("status", session.status.value), equal("phase", session.phase)),
         set=attributes,
         remove=remove,
     )

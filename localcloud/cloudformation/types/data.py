@@ -235,7 +235,8 @@ def _create_mount_target(request: Request) -> Resource:
 
 
 def _create_access_point(request: Request) -> Resource:
-    made = request.call("efs", "CreateAccessPoint", ClientToken=request.name("ClientToken"), Tags=None)
+    tags = request.properties.get("AccessPointTags") or None
+    made = request.call("efs", "CreateAccessPoint", ClientToken=request.name("ClientToken"), Tags=tags)
     attributes = {"Arn": made["AccessPointArn"], "AccessPointId": made["AccessPointId"]}
     return Resource(ref=made["AccessPointId"], attributes=attributes)
 

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from localcloud.cloudformation.resources import Request, Resource, ResourceType
-from localcloud.iam.permissions import has_unknown_policies
+from localcloud.iam.permissions import set_unknown_policies
 
 
 def _role(request: Request) -> Resource:
@@ -29,12 +29,14 @@ def _role(request: Request) -> Resource:
             PolicyName=policy["PolicyName"],
             PolicyDocument=json.dumps(policy["PolicyDocument"]),
         )
+    unknown = []
     for arn in properties.get("ManagedPolicyArns", ()):
         # AWS managed policies are not loaded: moto takes 20 MB for them
         try:
             iam.attach_role_policy(RoleName=name, PolicyArn=arn)
         except iam.exceptions.NoSuchEntityException:
-            has_unknown_policies(role["Arn"], arn)
+            unknown.append(arn)
+    set_unknown_policies(role["Arn"], unknown)
     return Resource(ref=name, attributes={"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
 

@@ -26,7 +26,7 @@ def test_cold_storage_lasts_ninety_days_at_least(cold: int, delete: int) -> None
 
 
 @pytest.mark.parametrize("lifecycle", [{}, {"DeleteAfterDays": -1}, {"MoveToColdStorageAfterDays": 400}])
-def test_for_ever_is_a_lifecycle_too(lifecycle: dict[str, int]) -> None:
+def test_a_lifecycle_without_an_end_is_accepted(lifecycle: dict[str, int]) -> None:
     check_lifecycle(lifecycle)
     assert "DeleteAt" not in calculated_lifecycle(datetime(2026, 1, 1, tzinfo=UTC), lifecycle)
 

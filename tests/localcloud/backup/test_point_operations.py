@@ -182,7 +182,7 @@ def test_a_copy_expires_with_its_source_unless_a_number_of_days_is_asked_for(
     assert copy["CalculatedLifecycle"] == {"DeleteAt": copy["CreationDate"] + timedelta(days=days)}
 
 
-def test_a_backup_without_a_lifecycle_or_with_minus_one_is_kept_for_ever_and_so_is_its_copy(
+def test_a_backup_without_a_lifecycle_or_with_minus_one_never_expires_nor_does_its_copy(
     backups: Backups,
 ) -> None:
     for lifecycle in ({}, {"DeleteAfterDays": -1}):

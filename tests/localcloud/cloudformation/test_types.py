@@ -86,7 +86,10 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
         "AWS::EFS::MountTarget",
         {"FileSystemId": ref("FileSystem"), "SubnetId": ref("Subnet"), "SecurityGroups": [ref("Group")]},
     ),
-    "AccessPoint": ("AWS::EFS::AccessPoint", {"FileSystemId": ref("FileSystem")}),
+    "AccessPoint": (
+        "AWS::EFS::AccessPoint",
+        {"FileSystemId": ref("FileSystem"), "AccessPointTags": [{"Key": "Name", "Value": "team"}]},
+    ),
     "Group": (
         "AWS::EC2::SecurityGroup",
         {
@@ -242,6 +245,28 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
         "AWS::Backup::BackupVault",
         {"BackupVaultName": "all-types", "EncryptionKeyArn": arn("Key")},
     ),
+    "RestoreTestingPlan": (
+        "AWS::Backup::RestoreTestingPlan",
+        {
+            "RestoreTestingPlanName": "all_types",
+            "ScheduleExpression": "cron(0 5 1 1 ? *)",
+            "RecoveryPointSelection": {
+                "Algorithm": "LATEST_WITHIN_WINDOW",
+                "IncludeVaults": ["*"],
+                "RecoveryPointTypes": ["SNAPSHOT"],
+            },
+        },
+    ),
+    "RestoreTestingSelection": (
+        "AWS::Backup::RestoreTestingSelection",
+        {
+            "RestoreTestingPlanName": {"Ref": "RestoreTestingPlan"},
+            "RestoreTestingSelectionName": "all_types",
+            "ProtectedResourceType": "EFS",
+            "ProtectedResourceArns": ["*"],
+            "IamRoleArn": arn("Role"),
+        },
+    ),
     "XRay": ("AWS::XRay::Group", {"GroupName": "x"}),
 }
 
@@ -265,6 +290,9 @@ def test_a_resource_of_every_type_is_created_and_deleted(cloud: LocalCloud) -> N
     assert stacks.describe_stacks(StackName="all-types")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
     outputs = stacks.describe_stacks(StackName="all-types")["Stacks"][0]["Outputs"]
     assert all(output["OutputValue"] for output in outputs)
+    refs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    points = cloud.client("efs").describe_access_points(AccessPointId=refs["AccessPoint"])["AccessPoints"]
+    assert [point["Name"] for point in points] == ["team"]
     stacks.delete_stack(StackName="all-types")
     stacks.get_waiter("stack_delete_complete").wait(StackName="all-types", WaiterConfig={"Delay": 0.1})
     assert "all-types" not in [

@@ -1,4 +1,4 @@
-"""A cluster, a role and an image whose program says what it sees and then does what it is told."""
+"""A cluster, a role and an image whose program prints its environment and then follows its orders."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_terminate_instances_kills_everything_that_runs(site: Site) -> None:
     assert state(site, instance) == "terminated"
 
 
-def test_a_killed_container_lets_the_script_go_on_to_its_end(site: Site) -> None:
+def test_a_killed_container_lets_the_script_run_to_its_end(site: Site) -> None:
     site.cloud.faults.add(Fault(service="ec2", operation="InstanceSecond", action="kill", match="victim"))
     instance = launch(site, "victim", order="wait")
     wait_for(lambda: state(site, instance) == "terminated")

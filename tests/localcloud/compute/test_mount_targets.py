@@ -25,8 +25,8 @@ def file_system(site: Site, tmp_path: Path) -> FileSystem:
     return site.cloud.create_file_system(f"rw-{uuid.uuid4()}", tmp_path)
 
 
-def role(site: Site, *actions: str) -> str:
-    """Create a role for tasks that has these permissions for every file system."""
+def role(site: Site, *actions: str, resource: str = "*") -> str:
+    """Create a role for tasks that has these permissions for the resource."""
     iam, name = site.client("iam"), f"mounting-{uuid.uuid4()}"
     trust = {
         "Effect": "Allow",
@@ -34,7 +34,7 @@ def role(site: Site, *actions: str) -> str:
         "Action": "sts:AssumeRole",
     }
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
-    statement = {"Effect": "Allow", "Action": [*actions, "logs:*"], "Resource": "*"}
+    statement = {"Effect": "Allow", "Action": [*actions, "logs:*"], "Resource": resource}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy)
     return str(made["Role"]["Arn"])
@@ -87,6 +87,19 @@ def test_a_task_that_mounts_read_write_changes_a_copy_that_later_tasks_see(
 def test_a_task_that_mounts_read_only_gets_the_directory_itself(site: Site, file_system: FileSystem) -> None:
     run_task(site, definition(site, file_system, read_only=True), "report")
     assert site.cloud.directory_of(file_system.id) == file_system.directory
+
+
+@pytest.mark.parametrize(("own", "mounts"), [(True, True), (False, False)])
+def test_a_mount_needs_the_permission_for_its_own_file_system(
+    site: Site, file_system: FileSystem, own: bool, mounts: bool
+) -> None:
+    named = file_system.id if own else site.file_system
+    resource = f"arn:aws:elasticfilesystem:eu-central-1:123456789012:file-system/{named}"
+    (described,) = site.client("efs").describe_file_systems(FileSystemId=named)["FileSystems"]
+    assert described["FileSystemArn"] == resource
+    mounting = definition(site, file_system, read_only=True)
+    task = run_task(site, mounting, "nothing", role(site, "elasticfilesystem:ClientMount", resource=resource))
+    assert task["stopCode"] == ("EssentialContainerExited" if mounts else "TaskFailedToStart")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
     clock = ScaledClock(1.0)
     cloud = Cloud(
         endpoint_url="http://127.0.0.1:9",
@@ -41,9 +42,16 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
         clock=clock,
         faults=Faults(clock),
     )
-    logs: Any = SimpleNamespace(write=lambda *_: None, close=lambda: None)
-    yield Pool(cloud, logs)
+    yield cloud
     cloud.close()
+
+
+LOGS: Any = SimpleNamespace(write=lambda *_: None, close=lambda: None)
+
+
+@pytest.fixture
+def pool(cloud: Cloud) -> Pool:
+    return Pool(cloud, LOGS)
 
 
 def function(*, import_seconds: float = 0.0) -> FunctionSettings:
@@ -82,3 +90,13 @@ def test_a_process_that_was_killed_gets_no_other_call_while_its_end_is_not_known
 
 def test_what_a_function_imports_is_not_counted_in_its_time_out(pool: Pool) -> None:
     assert without_log(pool.run(function(import_seconds=0.6), b"0")) == DONE
+
+
+@pytest.mark.parametrize("warm", [0, 1, 5])
+def test_as_many_processes_stay_as_the_setting_says(cloud: Cloud, warm: int) -> None:
+    cloud.warm_functions = warm
+    pool = Pool(cloud, LOGS)
+    for number in range(6):
+        named = replace(function(), arn=f"arn:aws:lambda:eu-central-1:123456789012:function:f{number}")
+        assert without_log(pool.run(named, b"0")) == DONE
+    assert len(cloud.processes.running("function")) == warm

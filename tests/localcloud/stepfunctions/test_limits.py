@@ -17,7 +17,7 @@ LIMIT = 262_144  # bytes; source: Step Functions quotas, input or output of a ta
 
 
 def text_of(size: int) -> str:
-    """Return a string whose JSON has so many bytes."""
+    """Return a string whose JSON has this number of bytes."""
     return "x" * (size - len('""'))
 
 

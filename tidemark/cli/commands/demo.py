@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sysconfig
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.aws.clock import utc_now
-from tidemark.cli.commands import recovery_points, run
+from tidemark.cli.commands import recovery_points, restore, run
 from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
@@ -103,6 +104,7 @@ def demo(
         _show_search(out, connection, _manifest(connection, view))
         quick = view.session.ended_at is not None and view.session.ended_at - view.session.opened_at < _QUICK
         _show_overlap(out, bench, policy if quick else connection.policy(SMALL))
+        _show_restore(out, bench, NAME if quick else SMALL)
     _show_next(out, directory)
 
 
@@ -144,7 +146,7 @@ def _manifest(connection: Connection, view: View) -> Manifest:
 
 
 def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
-    _heading(out, "List the recovery points in AWS Backup, with the facts from their encrypted tags")
+    _heading(out, "List the recovery points in AWS Backup, with the metadata in their encrypted tags")
     out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
     recovery_points.show(out, recovery_points.find(connection, file_system_id).points)
 
@@ -163,7 +165,8 @@ def _show_search(out: Console, connection: Connection, manifest: Manifest) -> No
     rest = len(found) - _SAMPLE
     out.print(
         Text(
-            f"{f'and {rest:,} more; ' if rest > 0 else ''}{manifest.totals.entries:,} names read in {took}",
+            f"{f'and {rest:,} more; ' if rest > 0 else ''}"
+            f"{terminal.count(manifest.totals.entries, 'name')} read in {took}",
             "dim",
         )
     )
@@ -212,6 +215,35 @@ def _show_overlap(out: Console, bench: LocalDeployment, policy: Policy) -> None:
     run.print_outcome(connection, both, watcher)
     bench.cloud.faults.clear()
     _print_shared(out, connection, watcher.views)
+
+
+def _show_restore(out: Console, bench: LocalDeployment, name: str) -> None:
+    """Delete a file in the local cloud's copy of the directory, find it in the backups, and restore it."""
+    from tidemark.index.query.search import search
+    from tidemark.index.storage.catalog import newest_index
+
+    connection, file_system = bench.connection, bench.cloud.file_systems[name].id
+    _heading(out, "Delete a file, find it in the backups, and put it back")
+    with terminal.working(out)("Copying the directory, because the demo only reads yours"):
+        root = bench.cloud.writable_directory_of(file_system)
+    manifest = newest_index(connection.repository, file_system)
+    files = (entry for entry in search(connection.repository, manifest, "*.*") if entry.type == "f")
+    file = next(files, None)
+    if file is None:
+        out.print("The directory has no file to delete.", style=terminal.QUIET)
+        return
+    place = Path(os.fsdecode(os.fsencode(root) + file.raw_path))
+    place.unlink()
+    path, name = (shlex.quote(terminal.printable(text)) for text in (file.path, file.name))
+    out.print(terminal.commands((f"rm {path}", ""), (f"tidemark search {name}", "")))
+    begun = utc_now()
+    for found in search(connection.repository, manifest, file.name, mode="exact"):
+        out.print(entry_line(found, found.path), soft_wrap=True)
+    out.print(terminal.commands((f"tidemark restore {path} --file-system {file_system} --wait", "")))
+    restore.restore_now(connection, file_system, [file.path], interval=_INTERVAL, to=out)
+    took = terminal.duration(utc_now() - begun)
+    if place.exists():
+        out.print(Text.assemble((f"{path} is back", terminal.STRONG), f", {took} after the search."))
 
 
 def _await_crawl(connection: Connection, policy: Policy, started: Started) -> None:

@@ -13,10 +13,15 @@ from rich.text import Text
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.directory_names import (
+    PATH_FORMS,
+    Directory,
+    DirectoryNames,
+    is_name,
+)
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, resolve, skipping_unreadable, whose
 from tidemark.errors import PathNotFound
-from tidemark.escape import escape
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
@@ -38,15 +43,16 @@ compared as it was last known. Renames are detected by inode, which indexes stor
 files with several names; any other rename is one - and one +, as is one that leads into or out of PATH.
 Entries that moved with a renamed directory and are otherwise unchanged are counted there and are not changes
 of their own. If B was made directly after A, reads only B's own lists of changes.
+{PATH_FORMS}
 
 \b
   tidemark diff INDEX-ID fs-0123456789abcdef0 --under /home
 
-JSON: from, to (the index ids), under, totals with added, removed, changed, renamed, unreadable, bytes_added,
-bytes_removed; directories[] with path, path_base64 and the same; changes[] with kind (added, removed,
-changed, renamed, unreadable), before, before_base64 (path in A of what was renamed, or is below a
-renamed directory), entries (number that moved with a renamed directory; otherwise null), {ENTRY_FIELDS};
-more (whether --limit omitted changes).
+JSON: from, to (the index ids), under, access_point (null, or as access-points lists it), totals with added,
+removed, changed, renamed, unreadable, bytes_added, bytes_removed; directories[] with path, path_base64 and
+the same; changes[] with kind (added, removed, changed, renamed, unreadable), before, before_base64 (path in
+A of what was renamed, or is below a renamed directory), entries (number that moved with a renamed directory;
+otherwise null), {ENTRY_FIELDS}; more (whether --limit omitted changes).
 """
 _NUMBERS = ("added", "removed", "changed", "renamed", "unreadable")
 _SIZES = ("bytes_added", "bytes_removed")
@@ -65,7 +71,7 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="The index to compare from.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The index to compare to.")],
     under: Annotated[
-        str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
+        str, typer.Option("--under", metavar="PATH", help="Compare only below this directory, at any depth.")
     ] = "/",
     limit: Annotated[
         int,
@@ -77,15 +83,15 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    below = "/" + escape(terminal.typed(under)).strip("/")
     with skipping_unreadable() as skip_index:
         store, before = resolve(first, repository, skip_index)
         _, after = resolve(second, repository, skip_index)
-        _answer(store, before, after, below, limit, as_json=as_json)
+        directory = DirectoryNames(repository).resolve(under, _file_system(before, after, under))
+        _answer(store, before, after, directory, limit, as_json=as_json)
 
 
 def _answer(
-    store: Store, before: Manifest, after: Manifest, below: str, limit: int, *, as_json: bool
+    store: Store, before: Manifest, after: Manifest, directory: Directory, limit: int, *, as_json: bool
 ) -> None:
     from tidemark.index.query.diff import by_directory
     from tidemark.index.query.diff import diff as differences
@@ -96,6 +102,7 @@ def _answer(
             f"A and B are both index {before.index_id}; name two, from: "
             f"tidemark index list --repository {store.url}"
         )
+    below = directory.from_root
     changes = list(differences(store, before, after, under=below))
     one_file_system = whose(before) == whose(after)
     if one_file_system:  # inodes of different file systems are not comparable
@@ -112,6 +119,7 @@ def _answer(
                 "from": before.index_id,
                 "to": after.index_id,
                 "under": below,
+                "access_point": directory.json,
                 "totals": totals,
                 "directories": [
                     {**name_json("path", path), **{name: getattr(each, name) for name in _COUNTS}}
@@ -126,6 +134,7 @@ def _answer(
     for word, index in (("from", before), ("to  ", after)):
         heading = f"{word} {index.index_id}, crawled {terminal.moment(index.crawl_started_at)} UTC"
         err.print(Text(heading, terminal.QUIET), soft_wrap=True)
+    directory.print_line()
     if not one_file_system:
         note = "! A and B are of different file systems; renames cannot be detected across file systems"
         err.print(Text(note, terminal.CAREFUL))
@@ -138,6 +147,18 @@ def _answer(
         show(_change_line(change))
     if len(shown) < len(changes):
         err.print(Text(f"The first {limit:,} of {len(changes):,}; --limit 0 shows all.", terminal.QUIET))
+
+
+def _file_system(before: Manifest, after: Manifest, under: str) -> str:
+    """Return the file system of both indexes; raise BadParameter if two cannot resolve a name."""
+    first, second = before.identity.file_system_id, after.identity.file_system_id
+    if first != second and is_name(under):
+        raise typer.BadParameter(
+            f"an access point is a directory of one file system, and A and B are of {first} and {second}; "
+            f"name a path from the root",
+            param_hint="--under",
+        )
+    return second
 
 
 def _check_directory(store: Store, before: Manifest, after: Manifest, below: str) -> None:

@@ -11,10 +11,14 @@ from rich.text import Text
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.directory_names import (
+    PATH_FORMS,
+    Directory,
+    DirectoryNames,
+)
 from tidemark.cli.support.index_selection import Repository, deployment_or, no_index_yet, skipping_unreadable
 from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.errors import PathNotFound
-from tidemark.escape import escape
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
@@ -32,12 +36,16 @@ deleted are omitted. Where indexes could not read the path, it is "unreadable" a
 Without --file-system, searches every file system of the repository. Each takes about ten requests, regardless
 of the number of indexes. A change that was undone between two indexes is not visible.
 
+{PATH_FORMS}
+It selects the file system, too.
+
 \b
   tidemark history /home/ann/thesis.tex
 
-JSON: path, path_base64, versions[], each with file_system, what (appeared, changed, vanished, unreadable or
-readable), index_ids[], first_crawled_at, last_crawled_at, recovery_point_arns[], entry (null: the
-path did not exist; if unreadable, the last known entry) with {ENTRY_FIELDS}.
+JSON: path, path_base64, access_point (null, or as access-points lists it), versions[], each with
+file_system, what (appeared, changed, vanished, unreadable or readable), index_ids[], first_crawled_at,
+last_crawled_at, recovery_point_arns[], entry (null: the path did not exist; if
+unreadable, the last known entry) with {ENTRY_FIELDS}.
 """
 _STYLES = {
     "appeared": terminal.GOOD,
@@ -51,7 +59,7 @@ _STYLES = {
 def history(
     path: Annotated[str, typer.Argument(metavar="PATH", help="Path from the root, such as /home/a.txt.")],
     file_system: Annotated[
-        str | None, typer.Option("--file-system", metavar="ID", help="Only in this file system.")
+        str | None, typer.Option("--file-system", metavar="ID", help="Search only this file system.")
     ] = None,
     repository: Repository = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -59,7 +67,10 @@ def history(
     """See HELP."""
     if file_system is not None:
         check_file_system_id(file_system)
-    shown = "/" + escape(terminal.typed(path)).strip("/")
+    directory = DirectoryNames(repository).resolve(path, file_system)
+    shown = directory.from_root
+    if directory.access_point is not None:
+        file_system = directory.access_point.file_system_id
     if shown == "/":
         raise PathNotFound(
             "the root has no entry of its own in an index; name a path below it, or list it with: "
@@ -67,14 +78,14 @@ def history(
         )
     store, connection = deployment_or(repository)
     with skipping_unreadable() as skip_index:
-        _answer(store, connection, file_system, shown, skip_index, as_json=as_json)
+        _answer(store, connection, file_system, directory, skip_index, as_json=as_json)
 
 
 def _answer(
     store: Store,
     connection: Connection | None,
     file_system: str | None,
-    shown: str,
+    directory: Directory,
     skip_index: SkipIndex,
     *,
     as_json: bool,
@@ -82,6 +93,7 @@ def _answer(
     from tidemark.index.query.history import history as versions_of
     from tidemark.index.storage.catalog import identities, newest_index
 
+    shown = directory.from_root
     indexes = sorted(identities(store, file_system), key=lambda each: each.file_system)
     if not indexes:
         raise no_index_yet(store)
@@ -113,8 +125,9 @@ def _answer(
             f"tidemark search NAME --all --repository {store.url}"
         )
     if as_json:
-        terminal.print_json({**name_json("path", shown), "versions": found})
+        terminal.print_json({**name_json("path", shown), "access_point": directory.json, "versions": found})
         return
+    directory.print_line()
     show = terminal.line_printer()
     for line in lines:
         show(line)

@@ -230,14 +230,16 @@ def _kept_for_resume(
         yield
     except IndexingPaused:
         record_parameters(store, identity, parameters, here=False)
-        _warn(f"stopped after {progress.entries:,} entries; run the same command again to resume")
+        kept = terminal.count(progress.entries, "entry", "entries")
+        _warn(f"stopped after {kept}; run the same command again to resume")
         raise Exit(INTERRUPTED) from None
     except BaseException:
         crawl.stop()
         with contextlib.suppress(Exception):  # the repository may be the cause of the error
             if checkpoint := load_checkpoint(store, identity):
                 record_parameters(store, identity, parameters, here=False)
-                _warn(f"{checkpoint.entries:,} entries are kept; run the same command again to resume")
+                kept = terminal.count(checkpoint.entries, "entry", "entries")
+                _warn(f"{kept} kept; run the same command again to resume")
             else:
                 give_up(store, identity)
         raise
@@ -333,7 +335,7 @@ def _print(store: Store, manifest: Manifest, took: str) -> None:
     problems = {
         "could not be read": totals.unreadable,
         "vanished during the crawl": totals.vanished,
-        "changed while they were listed": totals.changed,
+        "changed while being listed": totals.changed,
     }
     for what, number in problems.items():
         if number:

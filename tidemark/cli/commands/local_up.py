@@ -62,7 +62,11 @@ def up(
     time_scale: Annotated[
         float,
         typer.Option(
-            "--time-scale", metavar="X", min=0.0001, max=1, help="Duration of a second of AWS, in seconds."
+            "--time-scale",
+            metavar="X",
+            min=0.0001,
+            max=1,
+            help="Real seconds for each second of AWS's waits.",
         ),
     ] = 0.01,
 ) -> None:

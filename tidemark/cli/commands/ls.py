@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from enum import StrEnum
@@ -14,6 +15,7 @@ from rich.text import Text
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.directory_names import Directory, DirectoryNames, is_name
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
@@ -28,17 +30,24 @@ if TYPE_CHECKING:
 HELP = f"""List a directory, or a file, as it was in a backup.
 
 WHERE is an index id, the ARN of a recovery point or copy (lists its index), or a file system id (its newest
-index), followed by :/ and the path. Without a path, lists the root. Bytes that are not text are written
-\\xNN, as in the output. The size of a directory is that of all files below it; a hard-linked file counts once
-for each of its names. Times are UTC.
+index), followed by :/ and the path. Without a path, lists the root. WHERE:accesspoint:NAME[:/PATH] and
+WHERE:pvc:[NAMESPACE/]NAME[:/PATH] list the directory of an access point, see: access-points. Without WHERE:,
+they select the file system, too. Bytes that are not text are written \\xNN, as in the output. The size of a
+directory is that of all files below it; a hard-linked file counts once for each of its names. Times are UTC.
 
 \b
   tidemark ls fs-0123456789abcdef0:/home --sort size --limit 20
+  tidemark ls pvc:shop/uploads:/2026
 
-JSON: index_id, path, path_base64, unreadable (whether parts of the directory could not be read), more
-(whether --limit omitted entries), entries[], each with {ENTRY_FIELDS}; for directories also subtree_bytes,
-subtree_files, subtree_entries (otherwise null).
+JSON: index_id, path, path_base64, access_point (null, or as access-points lists it), unreadable (whether
+parts of the directory could not be read), more (whether --limit omitted entries),
+entries[], each with {ENTRY_FIELDS}; for directories also subtree_bytes, subtree_files,
+subtree_entries (otherwise null).
 """
+
+
+_PATH_AFTER_ID = re.compile(":")
+_PATH_AFTER_ARN = re.compile(":(?=/|accesspoint:|pvc:)")
 
 
 class Sort(StrEnum):
@@ -68,11 +77,17 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    source, directory = _parsed(where)
+    names = DirectoryNames(repository)
+    source, path = _parsed(where)
+    if not source:
+        named = names.resolve(path)
+        source = named.access_point.file_system_id if named.access_point is not None else source
     behind = None if after is None else escape(terminal.typed(after)).rstrip("/")
     from tidemark.index.query.refused_paths import refused
 
     with opened(source, repository) as (store, manifest):
+        named = names.resolve(path, manifest.identity.file_system_id)
+        directory = _from_root(named)
         listing, totals = _listing(store, manifest, directory)
         page = _sorted(listing, sort, totals)
         if behind is not None:
@@ -86,6 +101,7 @@ def ls(
                 {
                     "index_id": manifest.index_id,
                     **name_json("path", directory),
+                    "access_point": named.json,
                     "unreadable": unreadable,
                     "more": more,
                     "entries": documents,
@@ -93,6 +109,7 @@ def ls(
             )
         else:
             print_index_line(manifest)
+            named.print_line()
             once = manifest.totals.bytes if directory == "/" and behind is None else None
             _print(entries, page, totals, after=behind is not None, once=once, unreadable=unreadable)
             if unreadable:
@@ -109,15 +126,26 @@ def _warn_unreadable(manifest: Manifest, directory: str) -> None:
 
 
 def _parsed(where: str) -> tuple[str, str]:
-    """Return the index and the path of WHERE:/PATH; ids hold no colon, ARNs do."""
-    source, _, path = where.partition(":/" if where.startswith("arn:") else ":")
+    """Return the index and the path of WHERE:/PATH, as typed; ids hold no colon, ARNs do.
+
+    The index is empty if the path is a name that selects the file system, too.
+    """
+    if is_name(where):
+        return "", where
+    source, path = where, ""
+    if found := (_PATH_AFTER_ARN if where.startswith("arn:") else _PATH_AFTER_ID).search(where):
+        source, path = where[: found.start()], where[found.end() :]
     if "/" in source and not source.startswith("arn:"):
         known, _, rest = source.partition("/")
         raise typer.BadParameter(
             f"write the path after a colon: {terminal.printable(f'{known}:/{rest}')}",
             param_hint="WHERE:/PATH",
         )
-    return source, f"/{escape(terminal.typed(path)).removeprefix('/')}"
+    return source, path
+
+
+def _from_root(directory: Directory) -> str:
+    return f"/{directory.path.removeprefix('/')}"
 
 
 def _listing(

@@ -20,7 +20,7 @@ from tidemark.tags import Finding, PointMetadata, TagProblem
 
 HELP = """List the recovery points and copies of a file system.
 
-Reads the facts of a point from its encrypted tags. Tags that were altered or copied from elsewhere, and an
+Reads the metadata of a point from its encrypted tags. Tags that were altered or copied from elsewhere, and an
 index that the records do not name, are reported and not trusted. A vault that does not exist or may not be
 listed is reported after the points of the other vaults, and its error determines the exit code. Makes one
 listing for each vault, and one request for the tags of each point.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
+from rich.console import Console
 
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
@@ -17,6 +18,7 @@ from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
 from tidemark.cli.support.connection import Connection, connect
+from tidemark.cli.support.directory_names import Directory, DirectoryNames
 from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.filter_options import moment_of
 from tidemark.cli.support.index_selection import skipping_unreadable
@@ -30,22 +32,22 @@ from tidemark.cli.support.restore_planning import (
 )
 from tidemark.cli.support.restore_progress import RestoreView, restore_view, watch_restore
 from tidemark.errors import NotRestorable, RestoreFailed
-from tidemark.escape import escape
+from tidemark.escape import escape, unescape
 from tidemark.policy.policy import check_file_system_id
-from tidemark.restore.cover import Limits
 from tidemark.restore.plan import Destination, OnConflict, Plan
 from tidemark.sessions.naming import restore_id as new_restore_id
 from tidemark.sessions.session import SessionStatus
 
 _POLICIES = ("fail", "skip", "rename", "replace")
-# Limited by the size of the metadata. If AWS Backup refuses so many, the session continues with fewer.
+# Limited by the size of the metadata. If AWS Backup refuses the number, the session continues with fewer.
 _ITEMS_PER_JOB = 10_000
 
 HELP = f"""Restore files and directories from recovery points.
 
 PATH begins at the root of the file system; a directory includes everything below it. Names may be given as
 other commands show them, with \\xNN. Without PATH, restores the whole file system. Each path is restored from
-the newest recovery point that holds it; --point or --at selects another one.
+the newest recovery point that holds it; --point or --at selects another one. PATH and DIR may be
+accesspoint:NAME[:/PATH] or pvc:[NAMESPACE/]NAME[:/PATH]; see: access-points.
 
 First prints the plan: recovery points, items, restore jobs, time and cost. --dry-run ends there; without
 --yes, it asks. Then AWS Backup restores into a new directory of the file system, and a worker moves the
@@ -55,9 +57,10 @@ overwritten unless --on-conflict replace is given.
 --new-file-system restores to a new file system instead, with the tags, throughput, lifecycle, policy and
 mount targets of the original. It is kept if the restore fails. AWS bills it until you delete it.
 
-\\b
-  tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0 --wait
-  tidemark search '*.tex' --print0 | tidemark restore --from0 - --file-system fs-... --yes
+\b
+  tidemark restore /home/ann/thesis.tex --file-system fs-0123456789abcdef0
+  tidemark search '*.tex' --print0 |
+    tidemark restore --from0 - --file-system fs-0123456789abcdef0 --yes
 
 JSON: plan as docs/restore.md describes it; with --dry-run nothing else; otherwise restore_id, execution_arn,
 console_url, and with --wait session with {RESTORE_FIELDS}.
@@ -150,20 +153,23 @@ def restore(
     """See HELP."""
     check_file_system_id(file_system)
     now = utc_now()
+    names = DirectoryNames()
+    named = [names.resolve(path, file_system) for path in paths or []]
+    target = None if to is None else names.resolve(to, file_system)
     new = _new_file_system(without or [], subnets or [], security_groups or [], wanted=new_file_system)
     if new is not None and (to is not None or in_place or on_conflict != "fail"):
         raise typer.BadParameter(
             "--new-file-system excludes --to, --in-place and --on-conflict: the file system is empty"
         )
     wish = Wish(
-        paths=_paths(paths or [], from0),
-        destination=_destination(to, in_place=in_place)
+        paths=_paths(named, from0),
+        destination=_destination(target, in_place=in_place)
         if new is None
         else Destination(kind="new-file-system"),
         # Only the root exists, which gets the restored attributes.
         on_conflict=_policy(on_conflict) if new is None else "replace",
         new_file_system=new,
-        limits=Limits(most_items=items_per_job),
+        items_per_job=items_per_job,
         point=point,
         at=None if at is None else moment_of(at, now, "--at"),
     )
@@ -173,6 +179,9 @@ def restore(
         raise typer.BadParameter(
             "it cannot ask here; confirm with --yes, or use --dry-run", param_hint="--yes"
         )
+    if not as_json:
+        for directory in [*named, *([] if target is None else [target])]:
+            directory.print_line()
     connection = connect()
     with skipping_unreadable() as skip_index:
         held = held_points(connection, file_system, now, skip_index)
@@ -226,6 +235,35 @@ def _execute(
         raise _nothing(plan)
 
 
+def restore_now(
+    connection: Connection, file_system_id: str, paths: list[str], *, interval: float, to: Console
+) -> RestoreView:
+    """Restore paths, escaped, to their places, without asking; return the session as it ended."""
+    now = utc_now()
+    with skipping_unreadable() as skip_index:
+        held = held_points(connection, file_system_id, now, skip_index)
+    wish = Wish(
+        paths=paths,
+        destination=Destination(kind="in-place"),
+        on_conflict="fail",
+        items_per_job=_ITEMS_PER_JOB,
+        point=None,
+        at=None,
+    )
+    plan = plan_restore(connection, file_system_id, held, wish, now)
+    restore_id, execution = start(connection, plan)
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    view = watch_restore(
+        connection,
+        restore_id,
+        execution_ended=lambda: executions.ended_as(client, execution) is not None,
+        interval=interval,
+        to=to,
+    )
+    print_restored(connection, restore_id, execution, view)
+    return restore_view(connection, restore_id)
+
+
 def start(connection: Connection, plan: Plan) -> tuple[str, str]:
     """Write the plan and start its restore session; return the session's id and its execution's ARN."""
     resources = connection.resources
@@ -256,9 +294,9 @@ def print_restored(connection: Connection, restore_id: str, execution: str, view
         )
 
 
-def _paths(given: list[str], from0: str | None) -> list[str]:
+def _paths(given: list[Directory], from0: str | None) -> list[str]:
     """Return the requested paths, escaped; `/` if none are named."""
-    raw = [terminal.typed(path) for path in given]
+    raw = [unescape(directory.path) for directory in given]
     if from0 is not None:
         content = sys.stdin.buffer.read() if from0 == "-" else _read(Path(from0))
         raw += split_paths(content)
@@ -280,12 +318,12 @@ def _read(path: Path) -> bytes:
         raise typer.BadParameter(f"cannot read {path}: {error.strerror}", param_hint="--from0") from error
 
 
-def _destination(to: str | None, *, in_place: bool) -> Destination:
+def _destination(to: Directory | None, *, in_place: bool) -> Destination:
     if to is None:
         return Destination(kind="in-place")
     if in_place:
         raise typer.BadParameter("--in-place and --to exclude each other")
-    raw = terminal.typed(to)
+    raw = unescape(to.path)
     names = [name for name in raw.split(b"/") if name not in (b"", b".")]
     if not raw.startswith(b"/") or b".." in names:
         raise typer.BadParameter("name a directory from the root of the file system", param_hint="--to")

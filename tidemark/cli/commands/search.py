@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,11 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import ENTRY_FIELDS
 from tidemark.cli.support import filter_options, search_results
+from tidemark.cli.support.directory_names import (
+    PATH_FORMS,
+    Directory,
+    DirectoryNames,
+)
 from tidemark.cli.support.index_selection import (
     Repository,
     deployment_or,
@@ -37,10 +43,10 @@ if TYPE_CHECKING:
 HELP = f"""Find files and folders by name in an index.
 
 PATTERN is part of a name or, with *, ? or [ in it, a glob for the whole name. Without PATTERN, the options
-alone select. Searches the newest index of each file system, or of one, or one given index, directly in the
-repository; reads only the parts of an index that can contain matches. With --all, searches every index and
-shows each path once, with the first and the last recovery point or copy that holds it, as far as sessions
-record them; points that are known to be deleted are omitted. Prints matches as they are found.
+alone select. Searches the newest index of each file system; --file-system or --index selects one. Reads
+directly from the repository, and only the parts of an index that can contain matches. With --all, searches
+every index and shows each path once, with the first and the last recovery point or copy that holds it, as far
+as sessions record them; points that are known to be deleted are omitted. Prints matches as they are found.
 
 In PATTERN, \\xNN is one byte, as in printed names: 'caf\\xe9' finds a name that is not valid UTF-8. A literal
 backslash before an x is \\x5c. Wildcards match a byte that is not valid UTF-8 as one character. With --regex,
@@ -50,6 +56,9 @@ Sizes are in bytes, or in k, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers 
 size, -10k at most, 10k exactly; if given twice, both must match. Times are UTC, 2026-11-22 or
 2026-11-22T02:00, or ages: 90min, 12h, 30d, 2w, 1y.
 
+{PATH_FORMS}
+It selects the file system, too.
+
 \b
   tidemark search invoice --ext pdf --under /home
   tidemark search '*.log' --size +1G --older 90d --all
@@ -57,7 +66,8 @@ size, -10k at most, 10k exactly; if given twice, both must match. Times are UTC,
 
 JSON: one object per line, each with index_id, file_system, {ENTRY_FIELDS}; with --all also first_index_id,
 last_index_id, indexes (number that hold the path), first_recovery_point_arn, last_recovery_point_arn (null:
-not known). With --count, one object: indexes[] with index_id, file_system, crawled_at; count.
+not known). With --count, one object: indexes[] with index_id, file_system, crawled_at; access_point
+(null, or as access-points lists it); count.
 """
 _FOR_PEOPLE = 100  # lines; more would scroll off the screen
 
@@ -77,33 +87,40 @@ def search(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Search all indexes, not only the newest.")] = False,
     repository: Repository = None,
-    exact: Annotated[bool, typer.Option("--exact", help="PATTERN is the whole name.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Match PATTERN with the whole name.")] = False,
     regex: Annotated[
-        bool, typer.Option("--regex", help="PATTERN is a regular expression (RE2), anywhere in the name.")
+        bool,
+        typer.Option("--regex", help="Match PATTERN as a regular expression (RE2), anywhere in the name."),
     ] = False,
     ignore_case: Annotated[
         bool, typer.Option("--ignore-case", "-i", help="Ignore case as Unicode folds it, in all modes.")
     ] = False,
-    ext: Annotated[str | None, typer.Option("--ext", metavar="EXT", help="Names that end in .EXT.")] = None,
+    ext: Annotated[
+        str | None, typer.Option("--ext", metavar="EXT", help="Match names that end in .EXT.")
+    ] = None,
     under: Annotated[
-        str | None, typer.Option("--under", metavar="PATH", help="Below this directory, at any depth.")
+        str | None, typer.Option("--under", metavar="PATH", help="Search below this directory, at any depth.")
     ] = None,
     types: Annotated[
         str | None,
-        typer.Option("--type", metavar="T", help="f, d, l, p, s, c or b, as in find; or several: f,l."),
+        typer.Option("--type", metavar="T", help="Match f, d, l, p, s, c or b, as in find; or several: f,l."),
     ] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option("--size", metavar="SIZE", help="Such as +1G, -10k, or 0 (exactly); repeatable."),
+        typer.Option(
+            "--size", metavar="SIZE", help="Match sizes such as +1G, -10k, or 0 (exactly); repeatable."
+        ),
     ] = None,
     newer: Annotated[
-        str | None, typer.Option("--newer", metavar="TIME", help="Modified at this time or later.")
+        str | None,
+        typer.Option("--newer", metavar="TIME", help="Match what was modified at this time or later."),
     ] = None,
     older: Annotated[
-        str | None, typer.Option("--older", metavar="TIME", help="Modified before this time.")
+        str | None, typer.Option("--older", metavar="TIME", help="Match what was modified before this time.")
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", metavar="UID[:GID]", help="Numbers: 1000, 1000:100 or :100.")
+        str | None,
+        typer.Option("--owner", metavar="UID[:GID]", help="Match numeric owners: 1000, 1000:100 or :100."),
     ] = None,
     limit: Annotated[
         int | None,
@@ -158,10 +175,15 @@ def search(
             owner=owner,
         ),
     }
+    names = DirectoryNames(repository)
+    directory: Directory | None = None
     store: Store
     connection: Connection | None = None
     with skipping_unreadable() as skip_index:
         if index is None:
+            directory = None if under is None else names.resolve(under, file_system)
+            if directory is not None and directory.access_point is not None:
+                file_system = directory.access_point.file_system_id
             store, connection = deployment_or(repository)
             manifests = (every_index if every else choose)(store, file_system, skip_index)
         else:
@@ -172,8 +194,13 @@ def search(
                     f"{terminal.printable(index)} is not an index of {file_system}; "
                     f"omit --index or --file-system"
                 )
+            directory = None if under is None else names.resolve(under, manifest.identity.file_system_id)
+        if directory is not None:
+            wanted["filters"] = replace(wanted["filters"], under=directory.path)
+            if not as_json and not print0:
+                directory.print_line()
         if count:
-            _print_count(store, manifests, wanted, every=every, as_json=as_json)
+            _print_count(store, manifests, wanted, directory, every=every, as_json=as_json)
             return
         found = _find_all(store, manifests, wanted) if every else _find(store, manifests, wanted)
         if limit is None:
@@ -225,7 +252,13 @@ def _find_all(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -
 
 
 def _print_count(
-    store: Store, manifests: list[Manifest], wanted: dict[str, Any], *, every: bool, as_json: bool
+    store: Store,
+    manifests: list[Manifest],
+    wanted: dict[str, Any],
+    directory: Directory | None,
+    *,
+    every: bool,
+    as_json: bool,
 ) -> None:
     from tidemark.index.query.search import count as count_names
 
@@ -246,7 +279,8 @@ def _print_count(
         }
         for manifest in manifests
     ]
-    terminal.print_json({"indexes": indexes, "count": number})
+    access_point = None if directory is None else directory.json
+    terminal.print_json({"indexes": indexes, "access_point": access_point, "count": number})
 
 
 def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> None:

@@ -15,11 +15,11 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
+from tidemark.cli.support.directory_names import PATH_FORMS, DirectoryNames
 from tidemark.cli.support.extras import require_plot
 from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
 from tidemark.errors import PathNotFound
-from tidemark.escape import escape
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.query.usage import DirectoryTotals
 
-HELP = """Show how the bytes of an index are distributed.
+HELP = f"""Show how the bytes of an index are distributed.
 
 INDEX is an index id, the ARN of a recovery point or copy, or a file system id (its newest index). --by dir
 lists the directories directly in PATH, each with everything below it. --by ext, owner or age groups the files
@@ -35,7 +35,7 @@ below PATH by extension, by the owner's user id, or by the time since they were 
 largest files below PATH, and the directories with the most bytes directly in them. A hard-linked file counts
 once for each of its names; where that makes a difference, a line shows the size of the index with each file
 counted once, as "index list" and "index show" count. Reads only what it needs: small files for directories,
-otherwise two or three columns.
+otherwise two or three columns. {PATH_FORMS}
 
 With --plot, also draws a treemap, in which areas are proportional to bytes; this needs the extra
 tidemark[plot].
@@ -43,9 +43,10 @@ tidemark[plot].
 \b
   tidemark usage fs-0123456789abcdef0 --under /home --by age --plot home.png
 
-JSON: index_id, under, by, files, bytes (of everything below PATH), index_bytes_each_name and
-index_bytes_once (of the whole index, with a hard-linked file counted once for each of its names, as in all
-other fields, and once); rows[] with key, key_base64, files, bytes; more (whether --limit omitted rows);
+JSON: index_id, under, access_point (null, or as access-points lists it), by, files, bytes (of everything
+below PATH), index_bytes_each_name and index_bytes_once (of the whole index, with a hard-linked file counted
+once for each of its names, as in all other fields, and once); rows[] with key, key_base64, files, bytes; more
+(whether --limit omitted rows);
 largest_files[] with path, path_base64, bytes; largest_directories[] with path, path_base64, files, bytes
 (directly in each). The key is empty for files without an extension and, by dir, for files directly in PATH.
 """
@@ -87,7 +88,8 @@ class _Answer:
 def usage(
     index: Annotated[str, typer.Argument(metavar="INDEX", help="Index id, ARN or file system id.")],
     under: Annotated[
-        str, typer.Option("--under", metavar="PATH", help="Only below this directory, at any depth.")
+        str,
+        typer.Option("--under", metavar="PATH", help="Summarize only below this directory, at any depth."),
     ] = "/",
     by: Annotated[By, typer.Option("--by", metavar="KEY", help="Group by dir, ext, owner or age.")] = By.DIR,
     limit: Annotated[
@@ -117,16 +119,24 @@ def usage(
                 "treemaps are PNG files; name a file that ends in .png", param_hint="--plot"
             )
         require_plot("usage --plot")
-    below = "/" + escape(terminal.typed(under)).strip("/")
     with opened(index, repository) as (store, manifest):
+        directory = DirectoryNames(repository).resolve(under, manifest.identity.file_system_id)
+        below = directory.from_root
         answer = _sum_up(store, manifest, below, by, largest)
         shown = answer.rows[:limit] if limit else answer.rows
         if as_json:
             terminal.print_json(
-                {"index_id": manifest.index_id, "under": below, "by": by.value, **_json(answer, shown)}
+                {
+                    "index_id": manifest.index_id,
+                    "under": below,
+                    "access_point": directory.json,
+                    "by": by.value,
+                    **_json(answer, shown),
+                }
             )
         else:
             print_index_line(manifest)
+            directory.print_line()
             _print(answer, shown, by)
             if not answer.files:
                 terminal.console(stderr=True).print(Text(f"no file below {terminal.printable(below)}"))

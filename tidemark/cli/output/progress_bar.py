@@ -47,7 +47,7 @@ class Bar(Progress):
         crawl, build = self._crawl(), self._build
         before = build.entries_before
         entries = max(build.entries, before + crawl.entries)  # the crawl is a batch ahead of the build
-        counted = f"{entries:,} entries, {terminal.size(crawl.bytes)}"
+        counted = f"{terminal.count(entries, 'entry', 'entries')}, {terminal.size(crawl.bytes)}"
         if build.phase == "crawling":
             if crawl.directories_queued:
                 counted += f", {terminal.count(crawl.directories_queued, 'directory', 'directories')} waiting"

@@ -63,6 +63,11 @@ class Connection:
         """Return the names of the deployed policies, sorted."""
         return policy_names(self.clients.of("ssm", self.resources.region), self.deployment)
 
+    def file_system_ids(self) -> frozenset[str]:
+        """Return the ids of the file systems that the deployed policies name."""
+        policies = (self.policy_if_any(name) for name in self.policy_names())
+        return frozenset(each for policy in policies if policy is not None for each in policy.file_systems)
+
     def policy_if_any(self, name: str) -> Policy | None:
         """Return a policy, or None if it is no longer deployed."""
         try:

@@ -6,19 +6,20 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tidemark.aws.new_file_systems import NewFileSystemWish, settings_for
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.cli.output import terminal
 from tidemark.cli.support.connection import Connection
 from tidemark.errors import IndexNotFound, RecoveryPointNotFound
-from tidemark.index.format.manifest import Manifest
-from tidemark.index.storage.catalog import SkipIndex, list_indexes
-from tidemark.restore.choose import HeldPoint
-from tidemark.restore.cover import Limits
 from tidemark.restore.plan import Destination, OnConflict, Plan
-from tidemark.restore.planner import Order, make_plan
 from tidemark.sessions.queries import associations_in
+
+if TYPE_CHECKING:  # these import pyarrow, which the help of commands does not need
+    from tidemark.index.format.manifest import Manifest
+    from tidemark.index.storage.catalog import SkipIndex
+    from tidemark.restore.choose import HeldPoint
 
 _RESTORABLE = {"COMPLETED", "AVAILABLE", "PARTIAL"}
 
@@ -41,7 +42,7 @@ class Wish:
     paths: list[str]  # escaped
     destination: Destination
     on_conflict: OnConflict
-    limits: Limits
+    items_per_job: int
     point: str | None  # ARN
     at: datetime | None
     new_file_system: NewFileSystemWish | None = None
@@ -49,6 +50,8 @@ class Wish:
 
 def held_points(connection: Connection, file_system_id: str, now: datetime, skip_index: SkipIndex) -> Held:
     """Return what can be restored of a file system; raise IndexNotFound if it has no readable index."""
+    from tidemark.index.storage.catalog import list_indexes
+
     file_system = connection.resources.file_system(file_system_id)
     listing = recovery_points_of(
         connection.clients,
@@ -87,6 +90,9 @@ def held_points(connection: Connection, file_system_id: str, now: datetime, skip
 
 def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: Wish, now: datetime) -> Plan:
     """Return the plan of a restore. Raises RecoveryPointNotFound for an unknown point, and IndexDamaged."""
+    from tidemark.restore.cover import Limits
+    from tidemark.restore.planner import Order, make_plan
+
     file_system = connection.resources.file_system(file_system_id)
     point = None
     if wish.point is not None:
@@ -115,7 +121,7 @@ def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: 
         held.manifests,
         held.points,
         wish.paths,
-        limits=wish.limits,
+        limits=Limits(most_items=wish.items_per_job),
         newest=held.newest,
         point=point,
         at=wish.at,
@@ -137,6 +143,8 @@ def split_paths(raw: bytes) -> Iterable[bytes]:
 
 
 def _held(point: RecoveryPoint, index_id: str, now: datetime) -> HeldPoint:
+    from tidemark.restore.choose import HeldPoint
+
     return HeldPoint(
         recovery_point_arn=point.recovery_point_arn,
         region=point.region,

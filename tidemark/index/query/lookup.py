@@ -21,8 +21,9 @@ from tidemark.exclusions import Exclusion
 from tidemark.index.files.changes import UNREADABLE
 from tidemark.index.files.dirs import DIRS, FIRST_SCHEMA
 from tidemark.index.files.errors_file import unreadable_of
+from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.reading.part_reader import ParquetReader
+from tidemark.index.reading.part_reader import ENTRY_COLUMNS, ParquetReader, entries
 from tidemark.index.reading.scan import Place, in_order
 from tidemark.index.rows.wide_sums import WIDE
 from tidemark.index.storage.object_store import Store
@@ -53,16 +54,12 @@ def entries_of(store: Store, manifest: Manifest, paths: Iterable[str]) -> dict[s
 
     Raises IndexDamaged.
     """
-    wanted = _Wanted(paths)
-    parts = (
-        part
-        for part in manifest.parts
-        if wanted.parents_between(part.first.parent, part.last.parent)  # read from the manifest, not the part
-    )
-    readers = in_order(
-        parts, lambda part: ParquetReader(store, manifest, part, paged=True), at_once=store.at_once
-    )
-    return _collected(store, readers, wanted, _found)
+    return _found_in_parts(store, manifest, paths, _found)
+
+
+def whole_entries_of(store: Store, manifest: Manifest, paths: Iterable[str]) -> dict[str, Entry]:
+    """Return the entries of `entries_of` with all of their fields."""
+    return _found_in_parts(store, manifest, paths, _whole)
 
 
 def last_known_of(store: Store, manifest: Manifest, paths: Iterable[str]) -> dict[str, Found]:
@@ -188,6 +185,24 @@ class _Wanted:
         return pa.array([parent + name for parent in parents for name in self._names[parent]], pa.string())
 
 
+def _found_in_parts(
+    store: Store,
+    manifest: Manifest,
+    paths: Iterable[str],
+    read: Callable[[Place, pa.ChunkedArray], Iterable[tuple[str, _Result]]],
+) -> dict[str, _Result]:
+    wanted = _Wanted(paths)
+    parts = (
+        part
+        for part in manifest.parts
+        if wanted.parents_between(part.first.parent, part.last.parent)  # read from the manifest, not the part
+    )
+    readers = in_order(
+        parts, lambda part: ParquetReader(store, manifest, part, paged=True), at_once=store.at_once
+    )
+    return _collected(store, readers, wanted, read)
+
+
 def _collected(
     store: Store,
     readers: Iterator[ParquetReader],
@@ -243,6 +258,11 @@ def _found(place: Place, path: pa.Array) -> Iterator[tuple[str, Found]]:
         yield name, Found(each, number)
 
 
+def _whole(place: Place, path: pa.Array) -> Iterator[tuple[str, Entry]]:
+    rows = place.read(ENTRY_COLUMNS).filter(pc.is_valid(path))
+    return ((entry.path, entry) for entry in entries(rows))
+
+
 def _subtree(place: Place, path: pa.Array) -> Iterator[tuple[str, Subtree]]:
     names = [name for name in (*_BYTES, "entries", "subtree_entries") if place.reader.has(name)]
     kept = pc.is_valid(path)
@@ -253,8 +273,8 @@ def _subtree(place: Place, path: pa.Array) -> Iterator[tuple[str, Subtree]]:
         pc.coalesce(rows.column("subtree_entries"), rows.column("entries")),
         pc.coalesce(*(rows.column(name).cast(WIDE) for name in _BYTES if name in names)),
     )
-    for name, children, entries, size in zip(*(column.to_pylist() for column in columns), strict=True):
-        yield name, Subtree(children, entries, int(size))
+    for name, children, below, size in zip(*(column.to_pylist() for column in columns), strict=True):
+        yield name, Subtree(children, below, int(size))
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -46,7 +46,9 @@ def verify(store: Store, manifest: Manifest) -> Iterator[Finding]:
     if whole:  # otherwise the sum cannot be right
         for name in ("entries", "files", "directories", "others", "bytes"):
             if getattr(counted, name) != getattr(said, name):
-                what = f"has {getattr(said, name):,} {name}, but the parts have {getattr(counted, name):,}"
+                what = (
+                    f"gives {getattr(said, name):,} as {name}, but the parts have {getattr(counted, name):,}"
+                )
                 yield Finding(url=f"{store.url}/{manifest.key}", what=what)
 
 
@@ -57,7 +59,7 @@ def _digest(store: Store, manifest: Manifest, file: File) -> Iterator[Finding]:
         yield _finding(store, manifest, file, "is missing")
         return
     if len(body) != file.bytes:
-        yield _finding(store, manifest, file, f"has {len(body):,} bytes instead of {file.bytes:,}")
+        yield _finding(store, manifest, file, f"has {len(body):,} instead of {file.bytes:,} bytes")
     elif hashlib.sha256(body).hexdigest() != file.sha256:
         yield _finding(store, manifest, file, "was altered: its SHA-256 differs")
 

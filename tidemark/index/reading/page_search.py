@@ -3,7 +3,7 @@
 A plain page stores each text after its length in four bytes. The search needs no decoding: names contain no
 NUL, and the last two bytes of a length below 65,536 are NUL, so two adjacent NULs always end a length. If
 few names contain the text, this takes half the time of decoding all of them into columns
-(docs/decisions/0010-who-reads-an-index.md).
+(docs/decisions/0010-pyarrow-reads-indexes.md).
 """
 
 from __future__ import annotations

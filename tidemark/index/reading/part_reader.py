@@ -245,7 +245,7 @@ class _Pieces(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         piece = self._pieces.pop(self._position, b"")
         if len(piece) != size:
-            raise OSError(f"nothing at {self._position} is {size} bytes long")
+            raise OSError(f"no bytes of length {size} were fetched at {self._position}")
         self._position += len(piece)
         return piece
 

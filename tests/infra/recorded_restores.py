@@ -1,0 +1,161 @@
+"""The restores of the recording: two sessions of a file system on Fargate, two of one on EC2, and leftovers.
+
+The sessions of a file system wait for their turn. On Fargate, one has more items than AWS Backup accepts, and
+a worker is killed once. On EC2, the job of the first session fails, and a redrive restores its items.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from localcloud import Fault, LocalCloud
+from tidemark.errors import RestoreFailed
+
+TIDEMARK = Path(sys.executable).with_name("tidemark")
+SECONDS = 240  # for all restores, on a busy machine
+MANY = tuple(f"many/{number}" for number in range(7))  # more items than the local cloud accepts in a job
+STOPPED = "restore-fs-0123456789abcdef0-20261122T020000Z-abcdef"  # a session whose execution is gone
+RESTORE_LEFT_BEHIND = {"tidemark:deployment": "tidemark", "tidemark:restore": STOPPED}
+
+
+class Restores:
+    """Commands that restore, in progress."""
+
+    def __init__(self, cloud: LocalCloud, home: Path) -> None:
+        """`home` is an empty directory."""
+        self._cloud = cloud
+        self._variables = {**cloud.environment, "HOME": str(home), "PATH": os.environ["PATH"]}
+        self._running: list[tuple[str, subprocess.Popen[str]]] = []
+        self._redriven = ""  # ARN of an execution
+
+    def _start(self, name: str, *arguments: str) -> None:
+        file_system = self._cloud.file_systems[name].id
+        command = [TIDEMARK, "restore", *arguments, "--file-system", file_system, "--yes", "--wait"]
+        process = subprocess.Popen(
+            command, env=self._variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._running.append((name, process))
+
+    def start(self, policy: str) -> None:
+        """Start the restores of the file system of a policy that has ended, if there are any."""
+        match policy:
+            case "nightly":
+                shutil.rmtree(self._root("home") / "many")
+                self._cloud.faults.add(
+                    Fault(
+                        service="s3",
+                        operation="PutObject",
+                        action="kill",
+                        principal="restore-task",
+                        match="results/totals-",
+                        calls=(1, 1),
+                    )
+                )
+                self._start("home", *(f"/{path}" for path in MANY))
+                self._start("home", "/below/file", "--to", "/elsewhere")
+            case "instance":
+                shutil.rmtree(self._root("team") / "many")
+                team = self._cloud.file_systems["team"].id
+                self._cloud.faults.add(
+                    Fault(service="backup", operation="RestoreJob", action="fail", match=team, calls=(1, 1))
+                )
+                for directory in ("/first", "/second"):
+                    self._start("team", "/many", "--to", directory)
+
+    def check(self) -> None:
+        """Wait for all restores, and redrive the failed one; check exit codes and restored files."""
+        ended = []
+        # those of `team` first: the redrive runs while the sessions of `home` do
+        for name, process in sorted(self._running, key=lambda one: one[0], reverse=True):
+            output, _ = process.communicate(timeout=SECONDS)
+            ended.append((name, process.returncode))
+            assert process.returncode in (0, RestoreFailed.exit_code), output
+            if process.returncode:
+                self._redriven = self._redrive()
+        assert sorted(ended) == [("home", 0), ("home", 0), ("team", 0), ("team", RestoreFailed.exit_code)]
+        home, team = self._root("home"), self._root("team")
+        assert all((home / path).exists() for path in (*MANY, "elsewhere/below/file"))
+        self._await(self._redriven)
+        assert all((team / directory / path).exists() for directory in ("first", "second") for path in MANY)
+
+    def _redrive(self) -> str:
+        """Redrive the failed session; return the ARN of its execution."""
+        states = self._cloud.client("stepfunctions")
+        (failed,) = states.list_executions(stateMachineArn=machine(self._cloud), statusFilter="FAILED")[
+            "executions"
+        ]
+        states.redrive_execution(executionArn=failed["executionArn"])
+        return str(failed["executionArn"])
+
+    def _await(self, execution: str) -> None:
+        states, deadline = self._cloud.client("stepfunctions"), time.monotonic() + SECONDS
+        while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < deadline, "the redriven restore has not ended"
+            time.sleep(0.2)
+        assert status == "SUCCEEDED"
+
+    def kill(self) -> None:
+        """End commands that still run."""
+        for _, process in self._running:
+            process.kill()
+            process.wait()
+
+    def _root(self, name: str) -> Path:
+        return self._cloud.directory_of(self._cloud.file_systems[name].id)
+
+
+@contextmanager
+def restores(cloud: LocalCloud, home: Path) -> Iterator[Restores]:
+    """Return the restores, to be started; check their results at the end."""
+    home.mkdir()
+    started = Restores(cloud, home)
+    try:
+        yield started
+        started.check()
+    finally:
+        started.kill()
+
+
+def machine(cloud: LocalCloud) -> str:
+    """Return the ARN of the state machine of restores."""
+    return f"arn:aws:states:{cloud.region}:{cloud.account_id}:stateMachine:tidemark-restore-session"
+
+
+def leave_restore(cloud: LocalCloud) -> None:
+    """Leave a session with the turn of its file system, whose execution is gone."""
+    dynamodb = cloud.client("dynamodb")
+    texts = {
+        "restore_id": STOPPED,
+        "plan_id": "plan",
+        "file_system": f"{cloud.account_id}/{cloud.region}/fs-0123456789abcdef0",
+        "execution_arn": f"{machine(cloud).replace(':stateMachine:', ':execution:')}:{STOPPED}",
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "month": "2026-01",
+        "status": "running",
+        "phase": "placing",
+        "running": "yes",
+    }
+    item: Any = {name: {"S": text} for name, text in texts.items()}
+    dynamodb.put_item(TableName="tidemark-restores", Item=item)
+    turn = {"file_system": texts["file_system"], "record": "restore", "restore_id": STOPPED}
+    held: Any = {name: {"S": text} for name, text in turn.items()}
+    dynamodb.put_item(TableName="tidemark-indexes", Item=held)
+
+
+def check_restore_swept(cloud: LocalCloud) -> None:
+    """Check that the sweeper has closed the session and released its turn."""
+    dynamodb = cloud.client("dynamodb")
+    found = dynamodb.get_item(
+        TableName="tidemark-restores", Key={"restore_id": {"S": STOPPED}}, ConsistentRead=True
+    )["Item"]
+    assert found["status"]["S"] == "aborted"
+    records = dynamodb.scan(TableName="tidemark-indexes", ConsistentRead=True)["Items"]
+    assert [one["restore_id"]["S"] for one in records if one["record"]["S"] == "restore"] == []
