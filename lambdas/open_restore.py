@@ -100,6 +100,6 @@ def _check(plan: Plan, target: FileSystem) -> None:
             raise NotRestorable(
                 f"the recovery point {point.recovery_point_arn} is a copy in {point.region}, and AWS Backup "
                 f"restores a copy only to file systems of its Region; plan with a recovery point of "
-                f"{target.region}, or copy this one back with: aws backup start-copy-job --region "
+                f"{target.region}, or restore this one there with: aws backup start-restore-job --region "
                 f"{point.region}"
             )

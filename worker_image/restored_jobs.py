@@ -6,6 +6,7 @@
     results/problems-JOB.jsonl    the items of a job that were not placed, and why
     results/differences-JOB.jsonl what differs from the index
     results/totals-JOB.json       the totals of a job, written before its restored directory is removed
+    results/left.json             the restored directories that are left, with what was not placed
     results/progress.json         the totals so far
 
 Each is complete when it is written, so a worker that is run again skips what is recorded.
@@ -132,6 +133,8 @@ class JobPlacer:
         self._root, self._store, self._plan, self._results = root, store, plan, results
         self._may_continue = may_continue
         self._directories: dict[str, str] = results.read("directories.json") or {}  # escaped names by job id
+        self._left: list[str] = []  # escaped names of restored directories that this worker left
+        self._recorded_left: list[str] = results.read("left.json") or []  # possibly by an earlier worker
         self._destination = unescape(plan.destination.directory).strip(b"/")
         self._suffix = f".restored-{plan.created_at:%Y%m%dT%H%M%SZ}".encode()
 
@@ -155,7 +158,11 @@ class JobPlacer:
             _LOG.warning("an entry of the restored directory was not removed", extra={"reason": problem})
         if not finished.gone:
             self._results.add({"left_directories": 1})
-        elif self._is_exact(point):
+            self._left.append(escape(restored))
+        if self._left != self._recorded_left:
+            self._recorded_left = list(self._left)
+            self._results.write("left.json", self._left)
+        if finished.gone and self._is_exact(point):
             self._restore_root()
 
     def _is_exact(self, point: PointPlan) -> bool:

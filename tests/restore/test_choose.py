@@ -14,7 +14,7 @@ from tests.index.building import RowsCrawl, directory, identity_of, index_crawl,
 from tests.index.test_lookup import likely_paths
 from tests.index.test_side_files import trees
 from tidemark.crawl.batch import Problem
-from tidemark.errors import RecoveryPointNotFound
+from tidemark.errors import NotRestorable, RecoveryPointNotFound
 from tidemark.escape import escape, unescape
 from tidemark.exclusions import Exclusion
 from tidemark.index.format.manifest import Manifest
@@ -235,9 +235,18 @@ def test_of_points_of_one_time_a_warm_original_in_the_region_is_chosen(three_day
     assert three_days.chosen([abroad, cold, warm_copy, warm], ["/new"]) == {"warm": ["/new"]}
     assert three_days.chosen([abroad, cold, warm_copy], ["/new"]) == {"copy": ["/new"]}
     assert three_days.chosen([abroad, cold], ["/new"]) == {"cold": ["/new"]}
-    with pytest.raises(RecoveryPointNotFound, match=r"only copies in other Regions .* --point arn:abroad"):
+    with pytest.raises(
+        RecoveryPointNotFound, match=r"only copies in other Regions .* arn:abroad in eu-west-1"
+    ):
         three_days.choose([abroad], ["/new"])
-    assert three_days.chosen([abroad, cold], ["/new"], point=abroad) == {"abroad": ["/new"]}
+
+
+def test_a_copy_in_another_region_is_refused_before_anything_is_planned(three_days):
+    abroad = held(3, recovery_point_arn="arn:abroad", region="eu-west-1", is_copy=True)
+    with pytest.raises(NotRestorable, match=r"arn:abroad is a copy in eu-west-1") as refused:
+        three_days.choose([abroad, held(3)], ["/new"], point=abroad)
+    assert REGION in str(refused.value)  # where to take a point from
+    assert "aws backup start-restore-job --region eu-west-1" in str(refused.value)
 
 
 def test_a_copy_in_another_region_is_named_where_only_it_holds_a_path(three_days):
@@ -245,7 +254,8 @@ def test_a_copy_in_another_region_is_named_where_only_it_holds_a_path(three_days
     reason = three_days.reason([held(3), held(2), abroad], "/a/old")
     assert reason == (
         "no recovery point with an index holds it; that of 2026-11-02T00:00:00Z in eu-west-1 does, restore "
-        "from it with: --point arn:abroad"
+        "arn:abroad there with: aws backup start-restore-job --region eu-west-1 (docs/restore.md, The Region is "
+        "lost)"
     )
 
 

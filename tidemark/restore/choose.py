@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES
-from tidemark.errors import RecoveryPointNotFound
+from tidemark.errors import NotRestorable, RecoveryPointNotFound
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.lookup import (
     Found,
@@ -82,19 +82,21 @@ def choose(
     """Choose the recovery point of each path.
 
     By default, the newest point whose index holds the path. With `at`, the newest point created at or before
-    that time, for every path. With `point`, that one. Copies in other Regions are chosen only as `point`. Of
-    several points with one creation time, a warm one is preferred to a cold one, then an original to a copy.
+    that time, for every path. With `point`, that one. Copies in other Regions are never chosen, because AWS
+    Backup restores a copy in its own Region only. Of several points with one creation time, a warm one is
+    preferred to a cold one, then an original to a copy.
 
     A path that an index could not read, or that is in a directory that it excludes, may be in the backup. The
     point holds it, with a `note` in its item. `manifests` are by index id, `paths` escaped. Raises
-    RecoveryPointNotFound if there is no point to choose from, and IndexDamaged.
+    RecoveryPointNotFound if there is no point to choose from, NotRestorable if `point` is in another Region,
+    and IndexDamaged.
     """
     described = [each for each in _preferred_first(points) if each.index_id in manifests]
     local = [each for each in described if each.region == manifests[each.index_id].identity.region]
     wanted = {_normal(path) for path in paths}
     single = point is not None or at is not None
     if point is not None:
-        candidates = [_with_index(point, manifests)]
+        candidates = [_restorable(point, manifests)]
     elif at is not None:
         candidates = [_newest_before(local, at)]
     else:
@@ -198,10 +200,11 @@ def _hints(
             break
         for path, entry in entries_of(store, manifests[point.index_id], left).items():
             if entry.type in _RESTORABLE:
-                hints[path] = (
-                    f"; that of {_time(point.created_at)} in {point.region} does, restore from it with: "
-                    f"--point {point.recovery_point_arn}"
-                )
+                home = manifests[point.index_id].identity.region
+                how = f"restore from it with: --point {point.recovery_point_arn}"
+                if point.region != home:
+                    how = f"restore {point.recovery_point_arn} there with: {_restore_there(point)}"
+                hints[path] = f"; that of {_time(point.created_at)} in {point.region} does, {how}"
         left -= hints.keys()
     return hints
 
@@ -235,20 +238,32 @@ def _newest_before(local: Sequence[HeldPoint], at: datetime) -> HeldPoint:
     return point
 
 
-def _with_index(point: HeldPoint, manifests: Mapping[str, Manifest]) -> HeldPoint:
+def _restorable(point: HeldPoint, manifests: Mapping[str, Manifest]) -> HeldPoint:
     if point.index_id not in manifests:
         raise RecoveryPointNotFound(
             f"{point.recovery_point_arn} has no complete index; list the recovery points with: "
             f"tidemark recovery-points"
         )
+    home = manifests[point.index_id].identity.region
+    if point.region != home:
+        raise NotRestorable(
+            f"{point.recovery_point_arn} is a copy in {point.region}, and AWS Backup restores it in that "
+            f"Region only; choose a recovery point of {home} from: tidemark recovery-points, or restore this "
+            f"one there with: {_restore_there(point)}"
+        )
     return point
+
+
+def _restore_there(point: HeldPoint) -> str:
+    return f"aws backup start-restore-job --region {point.region} (docs/restore.md, The Region is lost)"
 
 
 def _no_candidates(described: Sequence[HeldPoint]) -> str:
     if described:
         return (
-            f"only copies in other Regions hold the file system's backups; restore from the newest with: "
-            f"--point {described[0].recovery_point_arn}"
+            f"only copies in other Regions hold the file system's backups; the newest is "
+            f"{described[0].recovery_point_arn} in {described[0].region}; restore it there with: "
+            f"{_restore_there(described[0])}"
         )
     return (
         "no recovery point of the file system has a complete index; list the recovery points with: "

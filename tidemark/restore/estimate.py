@@ -25,6 +25,8 @@ WORKER_START_SECONDS = 120
 PLACED_PER_SECOND = 1_000
 WORKER_VCPUS, WORKER_GB = 1, 2  # the default size of a worker
 
+DOCUMENTED_PATHS = 5  # of one job, in the API Reference, StartRestoreJob; the lowest of AWS's documents
+
 _CENT_OF_A_CENT = Decimal("0.0001")
 _HOUR = 3600
 
@@ -37,6 +39,7 @@ class Job:
     bytes: int
     is_cold: bool
     is_whole: bool  # of a whole recovery point, without ItemsToRestore
+    paths: int = 1  # in ItemsToRestore
 
 
 def estimate(jobs: Sequence[Job], region: str, *, is_counted: bool = True) -> Estimate:
@@ -77,7 +80,7 @@ def _parts(jobs: Sequence[Job], prices: Prices, placing: int) -> tuple[CostPart,
         _part(
             "item-level restores",
             with_items * prices.restore_items_job,
-            f"{with_items:,} jobs at ${prices.restore_items_job} each",
+            f"{with_items:,} {'job' if with_items == 1 else 'jobs'} at ${prices.restore_items_job} each",
         ),
         _per_gb(
             "EFS Standard storage, one month",
@@ -112,6 +115,14 @@ def _assumptions(jobs: Sequence[Job], region: str, prices: Prices, *, is_counted
         f"Jobs run one after another. Each is assumed to need {JOB_OVERHEAD_SECONDS} more seconds.",
         f"The worker is assumed to {worker}.",
     ]
+    fewer = sum(1 if job.is_whole else _ceil(job.paths, DOCUMENTED_PATHS) for job in jobs)
+    if fewer > len(jobs):
+        charge = prices.restore_items_job * (fewer - sum(job.is_whole for job in jobs))
+        found.append(
+            f"AWS's documents disagree on the number of paths of a job. If AWS Backup takes "
+            f"{DOCUMENTED_PATHS}, this plan needs {fewer:,} jobs, for ${charge:,.2f}; --items-per-job "
+            f"{DOCUMENTED_PATHS} plans for that."
+        )
     if any(job.is_cold for job in jobs):
         found.append("Restores from cold storage take longer. AWS does not document how long.")
     if not is_counted:

@@ -127,6 +127,7 @@ def _point_plan(
                 bytes=sum(request.bytes for request in written),
                 is_cold=point.is_cold,
                 is_whole=not batch,
+                paths=len(batch),
             )
         )
     plan = PointPlan(

@@ -32,8 +32,8 @@ HELP = """Run AWS on this machine, with Tidemark deployed in it, until Ctrl-C.
 
 For each NAME, creates an EFS file system with the contents of DIR, and a policy that backs it up, copies it
 to another Region and indexes it. The local cloud listens on loopback only, and also serves the AWS CLI and
-SDKs. It reads the directories and writes nothing into them. Backups are real copies: they take twice the
-space of DIR.
+SDKs. It writes nothing into the directories, unless --writable is given. Backups are real copies: they take
+twice the space of DIR.
 
 The local cloud answers only requests that are signed with the access key of this run. The key and the
 endpoint are in the profile "tidemark-local", below ~/.tidemark/local-PORT, in files that only you can read.

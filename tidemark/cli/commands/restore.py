@@ -284,7 +284,9 @@ def print_restored(connection: Connection, restore_id: str, execution: str, view
     if view is None or not view.ended:
         client = connection.clients.of("stepfunctions", connection.resources.region)
         why = executions.failure_of(client, execution) or "its execution ended without closing it"
-        raise RestoreFailed(f"{restore_id}: {why}; see: tidemark restore-session {restore_id}")
+        # Without a record, `why` already ends with the next step.
+        more = f"; see: tidemark restore-session {restore_id}" if view is not None else ""
+        raise RestoreFailed(f"{restore_id}: {why}{more}")
     view = restore_view(connection, restore_id)
     if view.session.status is not SessionStatus.SUCCESS:
         reasons = "\n".join(f"  {reason}" for reason in view.session.reasons)
@@ -303,10 +305,15 @@ def _paths(given: list[Directory], from0: str | None) -> list[str]:
         if not raw:
             raise NotRestorable(f"{from0} names no path; nothing was restored")
     for path in raw:
-        if not path.startswith(b"/") or b".." in path.split(b"/"):
+        if not path.startswith(b"/"):
             raise typer.BadParameter(
                 f"{terminal.quoted(escape(path))} is not a path from the root of the file system, such as "
                 f"/home/a.txt"
+            )
+        if {b".", b".."} & set(path.split(b"/")):
+            raise typer.BadParameter(
+                f"{terminal.quoted(escape(path))} contains . or .., which are in no backup; give the path "
+                f"without them"
             )
     return [escape(path) for path in raw] or ["/"]
 
@@ -363,9 +370,15 @@ def _nothing(plan: Plan) -> NotRestorable:
     paths = terminal.count(len(plan.missing), "path")
     first = plan.missing[0]
     restored = "; the others are listed in the plan" if len(plan.missing) > 1 else ""
+    # Lines of a file that was to be separated by NUL.
+    split = any("\\x0a/" in f"{each.path}/" for each in plan.missing)
+    advice = (
+        "end each path with NUL, as search --print0 and find -print0 do"
+        if split
+        else ("look for it with: tidemark search NAME --all, or restore without it")
+    )
     return NotRestorable(
-        f"{paths} cannot be restored: {terminal.printable(first.path)}: {first.reason}{restored}; look for "
-        f"it with: tidemark search NAME --all"
+        f"{paths} cannot be restored: {terminal.printable(first.path)}: {first.reason}{restored}; {advice}"
     )
 
 

@@ -20,16 +20,18 @@ from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.sessions.naming import is_session_id
+from tidemark.sessions.restore_session import RestoreSession
 
 _SHOWN = 20
 
 HELP = f"""Show one restore session in full.
 
 With --watch, shows its progress until it ends. Items that were not placed, and differences between the placed
-files and the index, are listed with their reasons.
+files and the index, are listed with their reasons, and the directories that contain what was not placed.
 
 JSON: {RESTORE_FIELDS}; execution_ended (null, or how the execution of a session that is shown as running has
-ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found.
+ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found;
+left_directories[], names in the root of the file system.
 """
 
 
@@ -53,6 +55,7 @@ def restore_session(
     view = restore_view(connection, restore_id)
     ended = None if view.ended else executions.ended_as(client, execution)
     problems, differences = (list(_results(connection, view, kind)) for kind in ("problems", "differences"))
+    left = _left_directories(connection, view)
     if as_json:
         terminal.print_json(
             {
@@ -60,16 +63,17 @@ def restore_session(
                 "execution_ended": ended,
                 "problems": problems,
                 "differences": differences,
+                "left_directories": left,
             }
         )
         return
-    _show(terminal.console(), view, ended, problems, differences)
+    _show(terminal.console(), view, ended, problems, differences, left)
 
 
 def _results(connection: Connection, view: RestoreView, kind: str) -> Iterator[dict[str, Any]]:
     """Return what the worker wrote about each job: a JSON object per line."""
     session = view.session
-    above = f"restores/{session.file_system}/{session.restore_id}/results/"
+    above = _results_of(session)
     for job in session.jobs:
         try:
             lines = connection.repository.get(f"{above}{kind}-{job.job_id}.jsonl").splitlines()
@@ -78,12 +82,28 @@ def _results(connection: Connection, view: RestoreView, kind: str) -> Iterator[d
         yield from map(json.loads, lines)
 
 
+def _left_directories(connection: Connection, view: RestoreView) -> list[str]:
+    """Return the names, escaped, of the restored directories that the worker left in the root."""
+    try:
+        return [
+            str(name)
+            for name in json.loads(connection.repository.get(f"{_results_of(view.session)}left.json"))
+        ]
+    except ObjectMissing:
+        return []
+
+
+def _results_of(session: RestoreSession) -> str:
+    return f"restores/{session.file_system}/{session.restore_id}/results/"
+
+
 def _show(
     out: Console,
     view: RestoreView,
     ended: str | None,
     problems: list[dict[str, Any]],
     differences: list[dict[str, Any]],
+    left: list[str],
 ) -> None:
     session, now = view.session, utc_now()
     system = session.file_system
@@ -114,6 +134,7 @@ def _show(
             for each in differences
         ],
     )
+    _list(out, "left in the root, with what was not placed", [f"/{name}" for name in left])
 
 
 def _list(out: Console, heading: str, lines: list[str]) -> None:

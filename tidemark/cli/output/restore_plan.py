@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +13,7 @@ from tidemark.cli.output import terminal
 from tidemark.restore.plan import NewFileSystem, Plan, PointPlan
 
 _SHOWN = 10  # items, missing paths and conflicts
+_CENT = Decimal("0.01")
 
 
 def show_plan(out: Console, plan: Plan) -> None:
@@ -77,7 +79,10 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _settings(plan.new_file_system)
     yield "restore jobs", f"{estimate.jobs:,}, one after the other"
     yield "time", f"about {terminal.duration(timedelta(seconds=estimate.seconds))}"
-    yield "cost", f"about ${estimate.usd:,.2f}"
+    yield (
+        "cost",
+        f"about ${estimate.usd:,.2f}" if estimate.usd >= _CENT or not estimate.usd else "less than $0.01",
+    )
 
 
 _CONFLICTS = {
@@ -122,7 +127,20 @@ def _show_conflicts(out: Console, plan: Plan) -> None:
     out.print(
         Text(f"{plan.conflict_count:,} {exist} when the file system was last indexed:", terminal.CAREFUL)
     )
-    _show_some(out, [each.path for each in plan.conflicts], plan.conflict_count)
+    above = plan.destination.directory.rstrip("/")
+    directories = {
+        f"{above}{item.path}".rstrip("/") or "/"
+        for point in plan.points
+        for item in point.items
+        if item.type == "d"
+    }
+    lines = [
+        f"{each.path}  (a directory, merged: what exists in it is not counted)"
+        if each.existing_type == "d" and each.path in directories
+        else each.path
+        for each in plan.conflicts
+    ]
+    _show_some(out, lines, plan.conflict_count)
 
 
 def _show_some(out: Console, lines: list[str], number: int | None = None) -> None:

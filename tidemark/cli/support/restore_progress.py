@@ -24,8 +24,13 @@ from tidemark.sessions.restores import read_restore
 from tidemark.sessions.session import SessionStatus
 
 INTERVAL_SECONDS = 2.0
-# The worker's totals that people see, in this order.
-_TOTALS = ("placed", "merged", "renamed", "replaced", "skipped", "conflict", "failed", "differences")
+# The worker's totals that people see, in this order, with the words for one and for several.
+_TOTALS = {
+    **{name: (name, name) for name in ("placed", "merged", "renamed", "replaced", "skipped")},
+    "conflict": ("conflict", "conflicts"),
+    "failed": ("failed", "failed"),
+    "differences": ("difference", "differences"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ def restore_steps(view: RestoreView, now: datetime) -> list[Step]:
     session = view.session
     took = terminal.duration((session.ended_at or now) - session.started_at)
     if session.phase == "turn" and not view.ended:
-        waiting = "waits until another restore of the file system has ended"
+        waiting = "one restore of a file system runs at a time"
         return [Step(name="turn", state=State.RUNNING, detail=f"{waiting}, {took} so far")]
     return [_jobs_step(view, took), _placing_step(view)]
 
@@ -86,7 +91,9 @@ def _jobs_step(view: RestoreView, took: str) -> Step:
 
 def _placing_step(view: RestoreView) -> Step:
     totals = view.session.totals or (view.progress or {}).get("totals", {})
-    counts = ", ".join(f"{totals[name]:,} {name}" for name in _TOTALS if totals.get(name))
+    counts = ", ".join(
+        terminal.count(totals[name], *words) for name, words in _TOTALS.items() if totals.get(name)
+    )
     if view.ended:
         placed = bool(view.session.totals)
         return Step(
