@@ -50,7 +50,10 @@ COPY = point_plan(
     ["/x"], region="eu-west-1", recovery_point_arn="arn:aws:backup:eu-west-1:1:recovery-point:2"
 )
 WRONG_PLANS: dict[str, tuple[Plan, str]] = {
-    "a copy in another Region": (plan_of(*TWO_POINTS.points, COPY), "is a copy in eu-west-1.*start-restore-job"),
+    "a copy in another Region": (
+        plan_of(*TWO_POINTS.points, COPY),
+        "is a copy in eu-west-1.*start-restore-job",
+    ),
     "a new file system": (
         plan_of(*TWO_POINTS.points, destination=Destination(kind="new-file-system")),
         "restore to a directory",
