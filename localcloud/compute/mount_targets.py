@@ -23,6 +23,7 @@ from localcloud.iam.resource_policies import decision_of
 from localcloud.services.file_system_directories import readable_directory, writable_directory
 
 NFS_PORT = 2049
+ANONYMOUS = "arn:aws:iam::anonymous:user/anonymous"  # a principal that no policy names
 VIA_MOUNT_TARGET = {"elasticfilesystem:AccessedViaMountTarget": "true", "aws:SecureTransport": "true"}
 
 
@@ -44,7 +45,8 @@ def mountable_directory(
 
     There must be an available mount target in the subnet's Availability Zone, and one of its security groups
     must admit the client's on port 2049. `role_arn` is the role of a mount with IAM authorization: it must
-    have ClientMount, and ClientWrite unless the mount is `read_only`.
+    have ClientMount, and ClientWrite unless the mount is `read_only`. Without a role, the client is
+    anonymous: if the file system has a policy, it must allow the same to everyone.
     """
     backend = efs_backends[cloud.account_id][region]
     if file_system_id not in backend.file_systems_by_id:
@@ -67,12 +69,34 @@ def mountable_directory(
         )
     if role_arn is not None:
         _check_role(cloud, backend.file_systems_by_id[file_system_id], role_arn, read_only=read_only)
+    else:
+        _check_anonymous(backend.file_systems_by_id[file_system_id], read_only=read_only)
     if read_only:
         return readable_directory(cloud, file_system_id)
     try:
         return writable_directory(cloud, file_system_id)
     except NotCopied as error:
         raise CannotMount(f"the local cloud cannot copy the directory of {file_system_id}: {error}") from None
+
+
+def _check_anonymous(file_system: Any, *, read_only: bool) -> None:
+    """Raise CannotMount if the file system has a policy that does not allow the mount to everyone.
+
+    Source: Amazon EFS User Guide, "Using IAM to control access to file systems", default policy.
+    """
+    if not file_system.file_system_policy:
+        return
+    policy = json.loads(file_system.file_system_policy)
+    for name in ("ClientMount",) if read_only else ("ClientMount", "ClientWrite"):
+        action, resource = f"elasticfilesystem:{name}", file_system.file_system_arn
+        decision = decision_of(
+            policy, action=action, resource=resource, principal=ANONYMOUS, context=VIA_MOUNT_TARGET
+        )
+        if decision != "Allow":
+            raise CannotMount(
+                f"b'mount.nfs4: access denied by server while mounting 127.0.0.1:/' (the policy of "
+                f"{file_system.file_system_id} does not allow {action} to anonymous clients)"
+            )
 
 
 def _check_role(cloud: Cloud, file_system: Any, role_arn: str, *, read_only: bool) -> None:

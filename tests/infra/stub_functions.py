@@ -172,8 +172,10 @@ def check_restore_job(event: Any) -> Any:
 
 def launch_restore_worker(event: Any) -> None:
     if event["restore"]["file_system"] == UNREADABLE:
-        raise CrawlFailed("the file system cannot be mounted")
-    _send_success(event["task_token"], {"placed": 3})
+        failure = {"error": "RestoreFailed", "cause": "the file system cannot be mounted"}
+        _states().send_task_failure(taskToken=event["task_token"], **failure)
+    else:
+        _send_success(event["task_token"], {"placed": 3})
 
 
 def close_restore(event: Any) -> Any:
@@ -195,10 +197,13 @@ def worker_stopped(_event: Any) -> None:
 
 
 def _send_success(token: str, output: Any) -> None:
+    _states().send_task_success(taskToken=token, output=json.dumps(output))
+
+
+def _states() -> Any:
     from botocore.session import get_session
 
-    client = get_session().create_client("stepfunctions", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
-    client.send_task_success(taskToken=token, output=json.dumps(output))
+    return get_session().create_client("stepfunctions", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 
 
 def handler(name: str) -> Callable[[Any, Any], Any]:

@@ -182,7 +182,7 @@ def test_a_restore_without_a_completed_job_launches_no_worker_and_fails(deployed
     assert "launch_restore_worker" not in called
 
 
-def test_a_restore_whose_worker_cannot_start_is_closed_with_the_reason(deployed: Deployed) -> None:
+def test_a_restore_whose_worker_fails_is_closed_with_the_reason(deployed: Deployed) -> None:
     ended = deployed.restore("unplaced", UNREADABLE)
     assert ended["status"] == "FAILED"
     assert "cannot be mounted" in ended["cause"]

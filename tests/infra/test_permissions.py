@@ -5,6 +5,8 @@ The local cloud enforces few policies, so most missing grants would otherwise ap
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from tests.infra.judge import allows
@@ -47,6 +49,10 @@ def test_the_recording_contains_every_kind_of_request(recording: Recording) -> N
     assert wanted | {"ec2:DescribeNetworkInterfaceAttribute"} <= actions
     swept = {one.action for one in asked if "SweepRole" in one.role}
     assert {"backup:DescribeBackupJob", "backup:DescribeCopyJob"} <= swept
+    removed = [
+        one.context for one in asked if one.action == "ec2:TerminateInstances" and "SweepRole" in one.role
+    ]
+    assert {f"aws:ResourceTag/tidemark:{run}" for run in ("index", "restore")} <= {*chain(*removed)}
     answered = {one.action for one in asked if "WorkerStoppedRole" in one.role}
     assert {"states:SendTaskFailure", "dynamodb:GetItem", "ec2:DescribeInstances"} <= answered
     failed = {one.resource.rpartition(":")[2] for one in asked if one.action == "states:SendTaskFailure"}

@@ -25,6 +25,7 @@ restore_jobs = st.builds(
     percent=st.sampled_from(["", "0.0", "42.5", "100.00%"]),
     began_at=st.none() | examples.times,
     completed_at=st.none() | examples.times,
+    created=st.sampled_from(["", "fs-0123456789abcdef1", "fs-0123456789abcdef2"]),
 )
 
 
@@ -49,6 +50,8 @@ restore_sessions: st.SearchStrategy[RestoreSession] = st.builds(
     totals=st.dictionaries(examples.texts, st.integers(0, 10**15), max_size=4),
     worker_id=st.just("") | examples.texts,
     worker_token=st.just("") | examples.texts,
+    is_new=st.booleans(),
+    problems=st.dictionaries(examples.texts, examples.texts, max_size=2),
 )
 
 

@@ -26,6 +26,7 @@ from tidemark.sessions.restores import (
     open_restore,
     read_restore,
     record_most_items,
+    record_problem,
     record_restore_worker,
     reopen_restore,
     restores_since,
@@ -95,6 +96,27 @@ def test_sessions_of_different_file_systems_do_not_wait_for_each_other(store: St
     open_restore(store, new_restore("b", OTHER))
     assert take_turn(store, FS, "a") is None
     assert take_turn(store, OTHER, "b") is None
+
+
+def test_a_session_with_a_new_file_system_neither_waits_nor_lets_others_wait(store: Store) -> None:
+    opened(store, "a", "b")
+    open_restore(store, replace(new_restore("new"), is_new=True))
+    assert take_turn(store, FS, "a") is None
+    assert take_turn(store, FS, "new") is None
+    assert take_turn(store, FS, "new") is None, "it has it already"
+    assert take_turn(store, FS, "b") == "a"
+    close(store, "a")
+    assert take_turn(store, FS, "b") is None
+    assert close(store, "new").status is SessionStatus.SUCCESS
+
+
+def test_a_problem_of_a_new_file_system_is_recorded_until_it_is_solved(store: Store) -> None:
+    open_restore(store, replace(new_restore("a"), is_new=True))
+    for part in ("tags", "policy"):
+        record_problem(store, "a", part, "refused")
+    record_problem(store, "a", "tags", "")
+    record_problem(store, "a", "lifecycle", "")
+    assert read_restore(store, "a").problems == {"policy": "refused"}
 
 
 @pytest.mark.parametrize("status", [SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED])
@@ -208,7 +230,7 @@ def test_a_success_is_a_session_that_did_exactly_what_was_planned(
 ) -> None:
     outcome = decide_restore_outcome(session, totals, failure=failure)
     placed = any(totals.get(name) for name in PLACED)
-    deviates = any(totals.get(name) for name in DEVIATIONS)
+    deviates = bool(session.problems) or any(totals.get(name) for name in DEVIATIONS)
     done = {(job.point, job.first) for job in session.jobs if job.is_done}
     lost = [job for job in session.jobs if not job.is_done and (job.point, job.first) not in done]
     still = [job for job in session.jobs if job.is_running]
@@ -241,6 +263,28 @@ def test_a_session_that_stops_reports_jobs_that_continue_and_files_that_remain()
     assert any("what was restored and not placed" in reason for reason in outcome.reasons)
     failed = decide_restore_outcome(session, {}, failure="AWS Backup is unreachable")
     assert any("two continues in AWS Backup" in reason for reason in failed.reasons)
+
+
+def test_only_a_session_that_has_not_succeeded_reports_the_new_file_system_that_remains() -> None:
+    created = replace(job("one", "COMPLETED"), created="fs-1")
+    session = replace(new_restore("a"), is_new=True, jobs=(created,))
+    assert session.target == "fs-1"
+    assert decide_restore_outcome(session, {"placed": 1}, failure=None).reasons == ()
+    for outcome in (
+        decide_restore_outcome(session, {"placed": 1}, failure="no mount target"),
+        decide_stopped_restore(session, "its execution is ABORTED"),
+    ):
+        assert "delete-file-system --file-system-id fs-1" in outcome.reasons[-1]
+    existing = replace(session, is_new=False)
+    assert existing.target == FS.file_system_id
+    for reason in decide_restore_outcome(existing, {}, failure="no").reasons:
+        assert "delete-file-system" not in reason
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "FAILED", "ABORTED"])
+def test_only_a_completed_job_determines_the_target(state: str) -> None:
+    jobs = (replace(job("one", state), created="fs-1"),)
+    assert replace(new_restore("a"), is_new=True, jobs=jobs).target == ""
 
 
 @pytest.mark.parametrize(("number", "noun"), [(1, "1 item "), (2, "2 items "), (1_000, "1,000 items ")])

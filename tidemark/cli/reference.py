@@ -51,6 +51,10 @@ The credentials need these permissions on the resources of the deployment:
 `states:DescribeExecution` |
 | `recovery-points` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` (in every Region), \
 `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
+| `restore --new-file-system`, to read the settings of the original | \
+`elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeLifecycleConfiguration`, \
+`elasticfilesystem:DescribeFileSystemPolicy`, `elasticfilesystem:DescribeMountTargets`, \
+`elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`) |
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |

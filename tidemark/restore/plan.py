@@ -217,7 +217,7 @@ class Plan:
             conflicts=_flats(Conflict, content["conflicts"]),
             conflict_count=_whole(content["conflict_count"]),
             estimate=_estimate(content["estimate"]),
-            new_file_system=_new_file_system(content.get("new_file_system")),
+            new_file_system=_new_file_system(content["new_file_system"]),
         )
 
 

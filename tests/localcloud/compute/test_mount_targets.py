@@ -173,3 +173,22 @@ def test_a_deleted_file_system_loses_its_copy_and_never_the_users_directory(
     assert (file_system.directory / "mine").read_text() == "mine"
     with pytest.raises(KeyError):
         site.cloud.directory_of(file_system.id)
+
+
+@pytest.mark.parametrize(
+    ("principal", "mounts"), [(None, True), ("*", True), ("arn:aws:iam::123456789012:role/other", False)]
+)
+def test_a_mount_without_iam_is_anonymous(
+    site: Site, file_system: FileSystem, principal: str | None, mounts: bool
+) -> None:
+    if principal is not None:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": principal},
+            "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+        }
+        site.client("efs").put_file_system_policy(
+            FileSystemId=file_system.id, Policy=json.dumps({"Statement": [statement]})
+        )
+    task = run_task(site, definition(site, file_system, read_only=False, iam="DISABLED"), "exit 0")
+    assert ("access denied" in task.get("stoppedReason", "")) != mounts

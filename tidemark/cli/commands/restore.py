@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -348,6 +349,12 @@ def _new_file_system(
     for part in without:
         if part not in PARTS:
             raise typer.BadParameter(f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--without")
+    for option, kind, given in (("--subnet", "subnet", subnets), ("--security-group", "sg", security_groups)):
+        for one in given:
+            if re.fullmatch(rf"{kind}-[0-9a-f]{{8,40}}", one) is None:
+                raise typer.BadParameter(
+                    f"{terminal.quoted(one)} is not an id such as {kind}-0123456789abcdef0", param_hint=option
+                )
     return NewFileSystemWish(
         without=cast(list[Part], without), subnets=subnets, security_groups=security_groups
     )
