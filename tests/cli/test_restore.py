@@ -7,6 +7,7 @@ import io
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,24 @@ def test_a_list_without_paths_restores_nothing_rather_than_everything(tidemark, 
     result = tidemark("restore", *FS, "--yes", "--from0", str(tmp_path / "none"))
     assert result.code == NotRestorable.exit_code
     assert "names no path" in result.err
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_dry_run_with_missing_paths_has_the_exit_code_of_the_restore(
+    tidemark, monkeypatch, as_json
+) -> None:
+    one = plan(Item(path="/a", type="f", entries=1, bytes=0), missing=(Missing(path="/b", reason="gone"),))
+    monkeypatch.setattr("tidemark.cli.commands.restore.connect", lambda: None)
+    monkeypatch.setattr(
+        "tidemark.cli.commands.restore.held_points",
+        lambda *_: SimpleNamespace(without_index=0, unlisted=[]),
+    )
+    monkeypatch.setattr("tidemark.cli.commands.restore.plan_restore", lambda *_: one)
+    result = tidemark("restore", "/a", "/b", *FS, "--dry-run", *as_json)
+    assert result.code == NotRestorable.exit_code
+    assert "/b" in result.out
+    if as_json:
+        assert [each["path"] for each in result.document["plan"]["missing"]] == ["/b"]
 
 
 @given(st.lists(st.binary(min_size=1).filter(lambda path: b"\0" not in path)))
