@@ -254,8 +254,8 @@ def test_a_copy_in_another_region_is_named_where_only_it_holds_a_path(three_days
     reason = three_days.reason([held(3), held(2), abroad], "/a/old")
     assert reason == (
         "no recovery point with an index holds it; that of 2026-11-02T00:00:00Z in eu-west-1 does, restore "
-        "arn:abroad there with: aws backup start-restore-job --region eu-west-1 (docs/restore.md, The Region is "
-        "lost)"
+        "arn:abroad there with: aws backup start-restore-job --region eu-west-1 (docs/restore.md, The Region "
+        "is lost)"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lambdas import launch_restore_worker
 from lambdas._handler import Deployment
-from tests.aws.account import NIGHTLY, REGION, lead_out
+from tests.aws.account import NIGHTLY, REGION, route_out
 from tests.lambdas.conftest import deploy_policy
 from tests.lambdas.restore.restoring import TWO_POINTS, Backup, Session, answering
 from tidemark.aws.clients import Clients
@@ -30,7 +30,7 @@ def file_system(clients: Clients, deployment: Deployment) -> str:
     ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    lead_out(clients, vpc)
+    route_out(clients, vpc)
     made = efs.create_file_system(CreationToken="t")["FileSystemId"]
     efs.create_mount_target(FileSystemId=made, SubnetId=subnet)
     deploy_policy(clients, replace(NIGHTLY, worker=WorkerSettings(security_groups=("sg-1",))))
