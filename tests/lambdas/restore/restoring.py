@@ -106,6 +106,7 @@ class Session:
             "sha256": self.sha256,
             "file_system": self.plan.file_system_id,
             "policy": "nightly",
+            "is_new": self.plan.new_file_system is not None,
         }
 
     @property
