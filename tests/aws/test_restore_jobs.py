@@ -134,7 +134,13 @@ def started(client: Any, paths: list[str]) -> dict[str, str]:
         with Stubber(client) as stub:
             stub.add_response("start_restore_job", {"RestoreJobId": "job"})
             job = start_restore(
-                client, POINT, paths, file_system_id=FS.file_system_id, role=SETTINGS.restore_role, token="t"
+                client,
+                POINT,
+                paths,
+                target=FS.file_system_id,
+                original=FS.file_system_id,
+                role=SETTINGS.restore_role,
+                token="t",
             )
             assert job == "job"
     finally:
@@ -177,7 +183,7 @@ def test_only_a_refusal_of_several_items_may_mean_that_they_are_too_many(
     with Stubber(client) as stub:
         stub.add_client_error("start_restore_job", code, "the words of AWS Backup")
         with pytest.raises(raised) as caught:
-            start_restore(client, POINT, paths, file_system_id="fs-1", role="arn:role", token="t")
+            start_restore(client, POINT, paths, target="fs-1", original="fs-1", role="arn:role", token="t")
     assert raised is ClientError or isinstance(caught.value.__cause__, ClientError)
     if raised is NotRestorable:
         assert "plan the restore again" in str(caught.value)

@@ -19,7 +19,7 @@ from tidemark.errors import (
     RestoreFailed,
     RestoreNotFound,
 )
-from tidemark.restore.plan import Destination, Plan
+from tidemark.restore.plan import Plan
 from tidemark.sessions.polling import next_wait
 from tidemark.sessions.session import SessionStatus
 
@@ -53,10 +53,6 @@ WRONG_PLANS: dict[str, tuple[Plan, str]] = {
     "a copy in another Region": (
         plan_of(*TWO_POINTS.points, COPY),
         "is a copy in eu-west-1.*start-restore-job",
-    ),
-    "a new file system": (
-        plan_of(*TWO_POINTS.points, destination=Destination(kind="new-file-system")),
-        "settings.* plan again",
     ),
     "nothing": (plan_of(), "contains nothing to restore"),
 }
