@@ -51,4 +51,11 @@ def test_totals_are_counted_in_words(number: int, words: str) -> None:
 
 def test_the_first_step_claims_no_other_restore() -> None:
     waiting = dataclasses.replace(SESSION, phase="turn", jobs=())
-    assert "one restore of a file system runs at a time" in steps(waiting)["turn"].detail
+    assert "waits for" not in steps(waiting)["turn"].detail
+
+
+def test_a_session_that_waits_names_the_one_that_it_waits_for() -> None:
+    waiting = dataclasses.replace(SESSION, phase="turn", jobs=())
+    view = RestoreView(session=waiting, progress=None, holder="restore-0")
+    (step,) = restore_steps(view, AT)
+    assert "waits for restore-0, " in step.detail

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import NOW
 from tidemark.errors import RestoreNotFound
 from tidemark.sessions.restore_session import RestoreJob, RestoreSession
-from tidemark.sessions.restores import open_restore
+from tidemark.sessions.restores import open_restore, take_turn
 from tidemark.sessions.session import SessionStatus
 
 JOB = RestoreJob(job_id="job-1", point=0, first=0, end=1, attempt=0, started_at=NOW, state="COMPLETED")
@@ -54,6 +54,39 @@ def test_a_session_that_left_nothing_lists_nothing(tidemark, deployment, ended) 
     key = f"restores/{deployment.file_system}/restore-1/results/left.json"
     deployment.store.put(key, b"[]")
     assert "left in the root, with" not in tidemark("restore-session", ended).out
+
+
+def test_a_waiting_session_names_the_one_that_has_the_turn(tidemark, deployment, monkeypatch) -> None:
+    monkeypatch.setattr("tidemark.aws.executions.ended_as", lambda *_: None)
+    for name in ("restore-1", "restore-2"):
+        session = RestoreSession(
+            restore_id=name,
+            plan_id="plan-1",
+            file_system=deployment.file_system,
+            execution_arn=f"arn:{name}",
+            started_at=NOW,
+        )
+        open_restore(deployment.records, session)
+    assert "waits for" not in tidemark("restore-session", "restore-2").out
+    assert take_turn(deployment.records, deployment.file_system, "restore-1") is None
+    assert take_turn(deployment.records, deployment.file_system, "restore-2") == "restore-1"
+    assert "waits for restore-1, " in tidemark("restore-session", "restore-2").out
+    assert "waits for" not in tidemark("restore-session", "restore-1").out
+
+
+def test_a_stopped_session_states_when_other_restores_can_start(tidemark, deployment, monkeypatch) -> None:
+    monkeypatch.setattr("tidemark.aws.executions.ended_as", lambda *_: "ABORTED")
+    session = RestoreSession(
+        restore_id="restore-1",
+        plan_id="plan-1",
+        file_system=deployment.file_system,
+        execution_arn="arn:restore-1",
+        started_at=NOW,
+    )
+    open_restore(deployment.records, session)
+    out = tidemark("restore-session", "restore-1").out
+    assert "its execution is ABORTED; redrive it, or restore again" in out
+    assert "other restores wait until then" in out
 
 
 @pytest.mark.parametrize("name", ["restore-2", "a b", "../x"])

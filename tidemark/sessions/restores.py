@@ -103,6 +103,13 @@ def take_turn(store: Store, file_system: FileSystem, restore_id: str) -> str | N
         return None
 
 
+def turn_holder(store: Store, session: RestoreSession) -> str | None:
+    """Return the id of another restore session that has the turn of the file system; None if none has it."""
+    item = store.get(INDEXES, _turn_key(session.file_system, session))
+    holder = None if item is None else str(item["restore_id"])
+    return None if holder == session.restore_id else holder
+
+
 def hold_turn(store: Store, file_system: FileSystem, restore_id: str) -> RestoreSession:
     """Return the session, which has the turn; open it again if the sweeper has closed it.
 

@@ -21,6 +21,7 @@ from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.sessions.naming import is_session_id
 from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
 _SHOWN = 20
 
@@ -124,7 +125,11 @@ def _show(
     for reason in session.reasons:
         out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)))
     if ended is not None:
-        out.print(Text(f"! its execution is {ended}; redrive it, or restore again", terminal.CAREFUL))
+        closed = terminal.duration(SWEPT_WITHIN)
+        advice = (
+            f"redrive it, or restore again; it is closed within {closed}, and other restores wait until then"
+        )
+        out.print(Text(f"! its execution is {ended}; {advice}", terminal.CAREFUL), soft_wrap=True)
     _list(out, "not placed", [f"{each['path']}: {each['outcome']}: {each['reason']}" for each in problems])
     _list(
         out,

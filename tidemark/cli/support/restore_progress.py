@@ -20,7 +20,7 @@ from tidemark.cli.support.session_progress import STATUS_STYLES, State, Step, St
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.sessions.restore_session import RestoreSession
-from tidemark.sessions.restores import read_restore
+from tidemark.sessions.restores import read_restore, turn_holder
 from tidemark.sessions.session import SessionStatus
 
 INTERVAL_SECONDS = 2.0
@@ -39,6 +39,7 @@ class RestoreView:
 
     session: RestoreSession
     progress: Mapping[str, Any] | None  # the worker's progress.json
+    holder: str | None = None  # the id of the restore session that this one waits for
 
     @property
     def ended(self) -> bool:
@@ -49,14 +50,16 @@ class RestoreView:
 def restore_view(connection: Connection, restore_id: str) -> RestoreView:
     """Return the current state of a restore session; raise RestoreNotFound."""
     session = read_restore(connection.records, restore_id)
-    progress = None
+    progress, holder = None, None
+    if session.phase == "turn" and session.status is SessionStatus.RUNNING:
+        holder = turn_holder(connection.records, session)
     if session.phase == "placing":
         try:
             key = f"restores/{session.file_system}/{restore_id}/results/progress.json"
             progress = cast(Mapping[str, Any], json.loads(connection.repository.get(key)))
         except (ObjectMissing, ValueError):
             progress = None  # before the worker's first heartbeat
-    return RestoreView(session=session, progress=progress)
+    return RestoreView(session=session, progress=progress, holder=holder)
 
 
 def restore_steps(view: RestoreView, now: datetime) -> list[Step]:
@@ -65,6 +68,8 @@ def restore_steps(view: RestoreView, now: datetime) -> list[Step]:
     took = terminal.duration((session.ended_at or now) - session.started_at)
     if session.phase == "turn" and not view.ended:
         waiting = "one restore of a file system runs at a time"
+        if view.holder is not None:
+            waiting += f"; waits for {terminal.printable(view.holder)}"
         return [Step(name="turn", state=State.RUNNING, detail=f"{waiting}, {took} so far")]
     return [_jobs_step(view, took), _placing_step(view)]
 
