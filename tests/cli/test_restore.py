@@ -163,6 +163,18 @@ def test_an_existing_directory_is_shown_as_merged_and_not_as_the_only_thing_in_t
 
 
 @pytest.mark.parametrize(
+    ("kind", "words"), [("f", "a file, and items"), ("l", "a symbolic link, which is not")]
+)
+def test_a_file_or_link_above_a_target_is_explained(kind: str, words: str) -> None:
+    restored = dataclasses.replace(
+        plan(Item(path="/up/f", type="f", entries=1, bytes=0)),
+        conflicts=(Conflict(path="/up", existing_type=kind),),
+        conflict_count=1,
+    )
+    assert f"  /up  ({words}" in shown(restored)
+
+
+@pytest.mark.parametrize(
     ("usd", "words"),
     [
         ("0", "about $0.00"),

@@ -130,6 +130,7 @@ def test_conflicts_are_the_targets_in_the_newest_index(store, manifests):
         (Destination(kind="directory", directory="/a"), "/1", [("/a/1", "f")]),
         (Destination(kind="directory", directory="/a/"), "/", [("/a", "d")]),
         (Destination(kind="directory", directory="/new"), "/", []),
+        (Destination(kind="directory", directory="/a/1/deep"), "/x", [("/a/1", "f")]),
         (Destination(kind="new-file-system"), "/a", []),
     ],
 )

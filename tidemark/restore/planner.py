@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tidemark.index.format.manifest import Manifest
@@ -93,16 +93,29 @@ def conflicts(
 ) -> tuple[Conflict, ...]:
     """Return the targets of the items that the newest index contains, in path order. Raises IndexDamaged.
 
+    A file or link above a target is returned, too: nothing can be placed below it.
+
     A hint, because the file system may have changed since. Entries below a directory are not compared: a
     directory whose target is a directory is merged with it.
     """
     if destination.kind == "new-file-system":
         return ()
     targets = {f"{destination.directory.rstrip('/')}{item.path}".rstrip("/") or _ROOT for item in items}
-    found = {path: entry.type for path, entry in entries_of(store, newest, targets).items()}
+    above = {path for target in targets for path in _above(target)} - targets
+    found = {
+        path: entry.type
+        for path, entry in entries_of(store, newest, targets | above).items()
+        if path in targets or entry.type != "d"
+    }
     if _ROOT in targets:
         found[_ROOT] = "d"
     return tuple(Conflict(path=path, existing_type=found[path]) for path in sorted(found, key=path_order))
+
+
+def _above(path: str) -> Iterator[str]:
+    """Return the directories above a path, without the root."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def is_complete(manifest: Manifest) -> bool:

@@ -128,18 +128,15 @@ def _show_conflicts(out: Console, plan: Plan) -> None:
         Text(f"{plan.conflict_count:,} {exist} when the file system was last indexed:", terminal.CAREFUL)
     )
     above = plan.destination.directory.rstrip("/")
-    directories = {
-        f"{above}{item.path}".rstrip("/") or "/"
-        for point in plan.points
-        for item in point.items
-        if item.type == "d"
+    types = {
+        f"{above}{item.path}".rstrip("/") or "/": item.type for point in plan.points for item in point.items
     }
-    lines = [
-        f"{each.path}  (a directory, merged: what exists in it is not counted)"
-        if each.existing_type == "d" and each.path in directories
-        else each.path
-        for each in plan.conflicts
-    ]
+    notes = {
+        ("d", "d"): "  (a directory, merged: what exists in it is not counted)",
+        (None, "f"): "  (a file, and items are to be below it)",
+        (None, "l"): "  (a symbolic link, which is not followed, and items are to be below it)",
+    }
+    lines = [each.path + notes.get((types.get(each.path), each.existing_type), "") for each in plan.conflicts]
     _show_some(out, lines, plan.conflict_count)
 
 
