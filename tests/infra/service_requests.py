@@ -223,8 +223,8 @@ def _of_backups(recording: Recording) -> Iterator[Request]:
         for volume in definition["volumes"]:
             if mounted := volume.get("efsVolumeConfiguration"):
                 arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
-                # The spelling of the managed policy; IAM ignores case. Not CreateFilesystem, which AWS's policy
-                # grants on file systems, although the list of the second judge gives it no resource.
+                # The spelling of the managed policy; IAM ignores case. Without CreateFilesystem, which AWS's
+                # policy grants on file systems, although the second judge's list gives it no resource.
                 restores = ("Restore", "DescribeFilesystems", "TagResource")
                 uses = {backing_up: ("Backup", "DescribeTags"), restoring: restores}
                 asked += [
