@@ -61,10 +61,10 @@ class RestoreGrants:
         """Apply the settings of the original to a new file system."""
         arn = self.names.arn
         return [
-            self._on_new("DescribeFileSystems", conditions={}),
             self._on_new("TagResource", conditions={"StringEquals": {_REQUESTED: self.names.deployment}}),
             self._on_new(
                 "TagResource",
+                "DescribeFileSystems",
                 "PutLifecycleConfiguration",
                 "UpdateFileSystem",
                 "DescribeMountTargets",

@@ -35,11 +35,11 @@ def handler(event: Event, deployment: Deployment) -> SetupValue:
     """
     restore, before = event["restore"], event["setup"]
     session, setup = setup_of(restore, deployment)
-    is_available = (
+    is_available = False
+    if before["is_marked"]:
+        is_available = setup.apply()
+    else:
         setup.mark(deployment.settings.deployment, session.restore_id)
-        and before["is_marked"]
-        and setup.apply()
-    )
     waited = before["waited_seconds"] + WAIT_SECONDS
     if not is_available and waited > _LONGEST_SECONDS:
         raise RestoreFailed(

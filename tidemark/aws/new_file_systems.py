@@ -174,19 +174,15 @@ class NewFileSystemSetup:
         self._id = target.file_system_id
         self._report = report
 
-    def mark(self, deployment: str, restore_id: str) -> bool:
-        """Give the file system the tags of its restore; return whether it had them before.
+    def mark(self, deployment: str, restore_id: str) -> None:
+        """Give the file system the tags of its restore.
 
         The permissions for all other operations require these tags, and IAM may see them later.
         """
         marks = {DEPLOYMENT_TAG: deployment, RESTORE_TAG: restore_id}
-        found = {tag["Key"]: tag["Value"] for tag in self._described()["Tags"]}
-        if marks.items() <= found.items():
-            return True
         self._efs.tag_resource(
             ResourceId=self._id, Tags=[{"Key": key, "Value": value} for key, value in marks.items()]
         )
-        return False
 
     def apply(self) -> bool:
         """Apply the settings except the policy; return whether the mount targets are available.
