@@ -87,13 +87,6 @@ class RestoreGrants:
             ),
         ]
 
-    def find_new_mount_targets(self) -> list[Grant]:
-        """Find the mount targets of a new file system, and start the task that mounts it."""
-        return [
-            self._on_new("DescribeMountTargets", "DescribeMountTargetSecurityGroups"),
-            pass_role(self.new_task_role, "ecs-tasks.amazonaws.com"),
-        ]
-
     def _on_new(self, *operations: str, conditions: Mapping[str, Mapping[str, str]] | None = None) -> Grant:
         marked = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment}}
         return Grant(
@@ -131,7 +124,7 @@ class RestoreGrants:
                 *worker.register_task(),
                 *worker.launch(),
                 *worker.remove_workers(),
-                *self.find_new_mount_targets(),
+                pass_role(self.new_task_role, "ecs-tasks.amazonaws.com"),
             ],
             "configure_file_system": [
                 *items(get=(*restore, *turn), put=turn, update=restore),

@@ -30,6 +30,7 @@ class SetupValue(TypedDict):
     is_marked: bool  # it has got the tags of the restore
     is_available: bool  # its mount targets were available when they were last checked
     is_ready: bool  # a worker can mount it
+    mount_targets: dict[str, list[str]]  # their security groups by subnet
     waited_seconds: int
     wait_seconds: int
 
