@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tidemark.cli.commands.restore import _nothing
 from tidemark.cli.output.restore_plan import show_plan
 from tidemark.cli.support.exit_codes import USAGE
 from tidemark.cli.support.restore_planning import split_paths
@@ -27,7 +30,8 @@ AT = datetime(2026, 11, 22, 2, tzinfo=UTC)
     [
         (("/a",), "--file-system"),
         (("relative/a", *FS, "--yes"), "is not a path from the root"),
-        (("/a/../b", *FS, "--yes"), "is not a path from the root"),
+        (("/a/../b", *FS, "--yes"), "contains . or .."),
+        (("/a/./b", *FS, "--yes"), "contains . or .."),
         (("/a", *FS, "--yes", "--at", "yesterday"), "--at"),
         (("/a", *FS, "--yes", "--at", "1d", "--point", "arn:aws:backup:r:1:recovery-point:x"), "exclude"),
         (("/a", *FS, "--yes", "--in-place", "--to", "/b"), "exclude"),
@@ -57,6 +61,24 @@ def test_a_list_without_paths_restores_nothing_rather_than_everything(tidemark, 
     result = tidemark("restore", *FS, "--yes", "--from0", str(tmp_path / "none"))
     assert result.code == NotRestorable.exit_code
     assert "names no path" in result.err
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_dry_run_with_missing_paths_has_the_exit_code_of_the_restore(
+    tidemark, monkeypatch, as_json
+) -> None:
+    one = plan(Item(path="/a", type="f", entries=1, bytes=0), missing=(Missing(path="/b", reason="gone"),))
+    monkeypatch.setattr("tidemark.cli.commands.restore.connect", lambda: None)
+    monkeypatch.setattr(
+        "tidemark.cli.commands.restore.held_points",
+        lambda *_: SimpleNamespace(without_index=0, unlisted=[]),
+    )
+    monkeypatch.setattr("tidemark.cli.commands.restore.plan_restore", lambda *_: one)
+    result = tidemark("restore", "/a", "/b", *FS, "--dry-run", *as_json)
+    assert result.code == NotRestorable.exit_code
+    assert "/b" in result.out
+    if as_json:
+        assert [each["path"] for each in result.document["plan"]["missing"]] == ["/b"]
 
 
 @given(st.lists(st.binary(min_size=1).filter(lambda path: b"\0" not in path)))
@@ -127,6 +149,46 @@ def test_a_plan_lists_what_is_missing_and_in_the_way(number: int) -> None:
     assert f"{number} path{'s' * (number > 1)} cannot be restored" in text
     assert f"{number} target{'s' * (number > 1)} existed" in text
     assert text.count("and 2 more") == 2 * (number == 12)
+
+
+def test_an_existing_directory_is_shown_as_merged_and_not_as_the_only_thing_in_the_way() -> None:
+    restored = dataclasses.replace(
+        plan(Item(path="/", type="d", entries=30, bytes=0), Item(path="/f", type="f", entries=1, bytes=0)),
+        conflicts=(Conflict(path="/", existing_type="d"), Conflict(path="/f", existing_type="d")),
+        conflict_count=2,
+    )
+    lines = shown(restored).splitlines()
+    assert any(line.startswith("  /  (a directory, merged") for line in lines)
+    assert "  /f" in lines, "a directory in place of a file is a conflict"
+
+
+@pytest.mark.parametrize(
+    ("usd", "words"),
+    [
+        ("0", "about $0.00"),
+        ("0.0013", "less than $0.01"),
+        ("0.01", "about $0.01"),
+        ("1234", "about $1,234.00"),
+    ],
+)
+def test_a_cost_is_never_shown_as_nothing(usd: str, words: str) -> None:
+    one = plan(Item(path="/a", type="f", entries=1, bytes=0))
+    cheap = dataclasses.replace(one, estimate=dataclasses.replace(one.estimate, usd=Decimal(usd)))
+    assert words in shown(cheap)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/a", "tidemark search"),
+        ("/a\\x0a/b", "print0"),
+        ("/a\\x0a", "print0"),
+        ("/a\\x0ab", "tidemark search"),
+    ],
+)
+def test_a_list_with_line_breaks_instead_of_nul_bytes_is_recognized(path: str, words: str) -> None:
+    error = _nothing(plan(missing=(Missing(path=path, reason="no recovery point"),)))
+    assert words in str(error)
 
 
 def test_a_plan_shows_what_is_restored_in_addition() -> None:

@@ -187,7 +187,7 @@ def test_a_time_before_every_point_is_an_error_with_the_oldest(three_days):
 def test_no_point_is_an_error(three_days):
     with pytest.raises(RecoveryPointNotFound, match="no recovery point of the file system"):
         three_days.choose([], ["/a"])
-    with pytest.raises(RecoveryPointNotFound, match="has none in its Region"):
+    with pytest.raises(RecoveryPointNotFound, match="no recovery point of the file system"):
         three_days.choose([], ["/a"], at=START)
     unknown = held(4)
     with pytest.raises(RecoveryPointNotFound, match="no recovery point of the file system"):
@@ -235,17 +235,19 @@ def test_of_points_of_one_time_a_warm_original_in_the_region_is_chosen(three_day
     assert three_days.chosen([abroad, cold, warm_copy, warm], ["/new"]) == {"warm": ["/new"]}
     assert three_days.chosen([abroad, cold, warm_copy], ["/new"]) == {"copy": ["/new"]}
     assert three_days.chosen([abroad, cold], ["/new"]) == {"cold": ["/new"]}
-    with pytest.raises(
-        RecoveryPointNotFound, match=r"only copies in other Regions .* arn:abroad in eu-west-1"
-    ):
-        three_days.choose([abroad], ["/new"])
+    for options in ({}, {"at": abroad.created_at}):
+        with pytest.raises(
+            RecoveryPointNotFound, match=r"only copies in other Regions .* arn:abroad in eu-west-1"
+        ):
+            three_days.choose([abroad], ["/new"], **options)
 
 
 def test_a_copy_in_another_region_is_refused_before_anything_is_planned(three_days):
     abroad = held(3, recovery_point_arn="arn:abroad", region="eu-west-1", is_copy=True)
     with pytest.raises(NotRestorable, match=r"arn:abroad is a copy in eu-west-1") as refused:
         three_days.choose([abroad, held(3)], ["/new"], point=abroad)
-    assert REGION in str(refused.value)  # where to take a point from
+    listing = f"of {REGION} from: tidemark recovery-points {identity_of(1).file_system_id};"
+    assert listing in str(refused.value)
     assert "aws backup start-restore-job --region eu-west-1" in str(refused.value)
 
 

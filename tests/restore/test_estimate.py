@@ -101,6 +101,25 @@ def test_the_estimate_states_its_assumptions():
     assert "but not counted" in assumptions(job(), is_counted=False)
 
 
+def test_jobs_are_counted_in_words():
+    explained = {part.name: part.explanation for part in estimate([job()], REGION).parts}
+    assert explained["item-level restores"].startswith("1 job at")
+    explained = {part.name: part.explanation for part in estimate([job(), job()], REGION).parts}
+    assert explained["item-level restores"].startswith("2 jobs at")
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=5))
+def test_the_jobs_and_the_charge_of_the_lowest_documented_number_of_paths_are_stated(numbers):
+    jobs = [Job(entries=1, bytes=0, is_cold=False, is_whole=False, paths=paths) for paths in numbers]
+    whole = job(is_whole=True)
+    expected = sum(math.ceil(Fraction(paths, 5)) for paths in numbers)
+    text = assumptions(*jobs, whole)
+    if max(numbers) <= 5:
+        assert "number of paths" not in text
+    else:
+        assert f"{expected + 1:,} jobs, for ${Decimal(expected) / 2:,.2f}" in text  # half a dollar each
+
+
 def test_prices_of_another_region_are_marked():
     assert "us-east-1 of" in assumptions(job(), region="mars-north-1")
     assert "because those of mars-north-1 are not recorded" in assumptions(job(), region="mars-north-1")

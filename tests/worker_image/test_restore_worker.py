@@ -135,6 +135,7 @@ def test_conflicts_are_listed_left_and_not_compared(conflicting: Restore) -> Non
     assert tree[b"top.txt"] == b"changed"
     (left,) = (name for name in tree if name.startswith(b"aws-backup-restore_"))
     assert tree[left][b"top.txt"] == b"T"  # type: ignore[index,call-overload]  # a directory
+    assert conflicting.results()["left.json"] == [[escape(left)]]
     assert tree[b"home"][b"ann"][b"deep"] == {b"c.txt": b"CCC"}  # type: ignore[index,call-overload]
 
 
@@ -175,6 +176,7 @@ def test_a_redrive_places_what_was_in_the_way_of_before(conflicting: Restore) ->
         b"top.txt": b"T",
     }
     assert not {"conflict", "left_directories"} & conflicting.totals.keys()
+    assert conflicting.results()["left.json"] == [[]]
     assert conflicting.lines("problems") == conflicting.lines("differences") == []
 
 

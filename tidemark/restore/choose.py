@@ -97,12 +97,10 @@ def choose(
     single = point is not None or at is not None
     if point is not None:
         candidates = [_restorable(point, manifests)]
-    elif at is not None:
-        candidates = [_newest_before(local, at)]
+    elif not local:
+        raise RecoveryPointNotFound(_no_candidates(described, manifests))
     else:
-        candidates = local
-    if not candidates:
-        raise RecoveryPointNotFound(_no_candidates(described))
+        candidates = local if at is None else [_newest_before(local, at, manifests)]
     chosen, refused, left = _assigned(store, manifests, candidates, wanted)
     others = [each for each in described if each not in candidates]
     hints = _hints(store, manifests, others, candidates, left - refused)
@@ -223,17 +221,12 @@ def _first_of_each_index(points: Iterable[HeldPoint]) -> Iterator[HeldPoint]:
             yield point
 
 
-def _newest_before(local: Sequence[HeldPoint], at: datetime) -> HeldPoint:
+def _newest_before(local: Sequence[HeldPoint], at: datetime, manifests: Mapping[str, Manifest]) -> HeldPoint:
     point = next((each for each in local if each.created_at <= at), None)
     if point is None:
-        oldest = (
-            f"the oldest is of {_time(local[-1].created_at)}"
-            if local
-            else "the file system has none in its Region"
-        )
         raise RecoveryPointNotFound(
-            f"no recovery point with an index was created at or before {_time(at)}; {oldest}; "
-            f"list them with: tidemark recovery-points"
+            f"no recovery point with an index was created at or before {_time(at)}; the oldest is of "
+            f"{_time(local[-1].created_at)}; list them with: {_listing(manifests)}"
         )
     return point
 
@@ -242,13 +235,13 @@ def _restorable(point: HeldPoint, manifests: Mapping[str, Manifest]) -> HeldPoin
     if point.index_id not in manifests:
         raise RecoveryPointNotFound(
             f"{point.recovery_point_arn} has no complete index; list the recovery points with: "
-            f"tidemark recovery-points"
+            f"{_listing(manifests)}"
         )
     home = manifests[point.index_id].identity.region
     if point.region != home:
         raise NotRestorable(
             f"{point.recovery_point_arn} is a copy in {point.region}, and AWS Backup restores it in that "
-            f"Region only; choose a recovery point of {home} from: tidemark recovery-points, or restore this "
+            f"Region only; choose a recovery point of {home} from: {_listing(manifests)}; or restore this "
             f"one there with: {_restore_there(point)}"
         )
     return point
@@ -258,7 +251,13 @@ def _restore_there(point: HeldPoint) -> str:
     return f"aws backup start-restore-job --region {point.region} (docs/restore.md, The Region is lost)"
 
 
-def _no_candidates(described: Sequence[HeldPoint]) -> str:
+def _listing(manifests: Mapping[str, Manifest]) -> str:
+    """Return the command that lists the recovery points of the file system."""
+    systems = sorted({manifest.identity.file_system_id for manifest in manifests.values()})
+    return " ".join(("tidemark recovery-points", *(systems or ["ID"])))
+
+
+def _no_candidates(described: Sequence[HeldPoint], manifests: Mapping[str, Manifest]) -> str:
     if described:
         return (
             f"only copies in other Regions hold the file system's backups; the newest is "
@@ -266,8 +265,8 @@ def _no_candidates(described: Sequence[HeldPoint]) -> str:
             f"{_restore_there(described[0])}"
         )
     return (
-        "no recovery point of the file system has a complete index; list the recovery points with: "
-        "tidemark recovery-points"
+        f"no recovery point of the file system has a complete index; list the recovery points with: "
+        f"{_listing(manifests)}"
     )
 
 

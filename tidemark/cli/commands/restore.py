@@ -196,13 +196,11 @@ def _execute(
     if not as_json:
         show_plan(terminal.console(), plan)
     _warn(held)
-    if not plan.points:
+    if dry_run or not plan.points:
         if as_json:
             terminal.print_json(document)
-        raise _nothing(plan)
-    if dry_run:
-        if as_json:
-            terminal.print_json(document)
+        if plan.missing:
+            raise _nothing(plan)
         return
     if not yes and not typer.confirm("Restore?", err=True):
         raise typer.Exit(INTERRUPTED)

@@ -75,7 +75,8 @@ def _jobs_step(view: RestoreView, took: str) -> Step:
     failed = [job for job in jobs if not (job.is_done or job.is_running)]
     running = next((job for job in jobs if job.is_running), None)
     if running is not None and not view.ended:
-        percent = f", {terminal.printable(running.percent)} %" if running.percent else ""
+        # AWS's examples are `0.00%`; its models do not define the text.
+        percent = f", {terminal.printable(running.percent.rstrip(' %'))} %" if running.percent else ""
         text = f"AWS Backup is running job {len(jobs)}{percent}, {took} so far"
         return Step(name="restore", state=State.RUNNING, detail=text)
     if not jobs:
