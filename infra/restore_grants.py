@@ -61,10 +61,10 @@ class RestoreGrants:
         """Apply the settings of the original to a new file system."""
         arn = self.names.arn
         return [
-            self._on_new("DescribeFileSystems", conditions={}),
             self._on_new("TagResource", conditions={"StringEquals": {_REQUESTED: self.names.deployment}}),
             self._on_new(
                 "TagResource",
+                "DescribeFileSystems",
                 "PutLifecycleConfiguration",
                 "UpdateFileSystem",
                 "DescribeMountTargets",
@@ -85,13 +85,6 @@ class RestoreGrants:
                 ),
                 why_pattern="A plan names the subnets and security groups of the new mount targets.",
             ),
-        ]
-
-    def find_new_mount_targets(self) -> list[Grant]:
-        """Find the mount targets of a new file system, and start the task that mounts it."""
-        return [
-            self._on_new("DescribeMountTargets", "DescribeMountTargetSecurityGroups"),
-            pass_role(self.new_task_role, "ecs-tasks.amazonaws.com"),
         ]
 
     def _on_new(self, *operations: str, conditions: Mapping[str, Mapping[str, str]] | None = None) -> Grant:
@@ -131,7 +124,7 @@ class RestoreGrants:
                 *worker.register_task(),
                 *worker.launch(),
                 *worker.remove_workers(),
-                *self.find_new_mount_targets(),
+                pass_role(self.new_task_role, "ecs-tasks.amazonaws.com"),
             ],
             "configure_file_system": [
                 *items(get=(*restore, *turn), put=turn, update=restore),

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from lambdas._handler import Deployment, lambda_handler
 from lambdas.restore_events import RestoreValue, SetupValue
-from tidemark.aws.new_file_systems import NewFileSystemSetup
+from tidemark.aws.new_file_systems import NewFileSystemSetup, mount_target_part
 from tidemark.aws.restore_plans import read_plan
 from tidemark.errors import NotRestorable, RestoreFailed
 from tidemark.sessions.restore_session import RestoreSession
@@ -35,11 +35,11 @@ def handler(event: Event, deployment: Deployment) -> SetupValue:
     """
     restore, before = event["restore"], event["setup"]
     session, setup = setup_of(restore, deployment)
-    is_available = (
+    is_available = False
+    if before["is_marked"]:
+        is_available = setup.apply()
+    else:
         setup.mark(deployment.settings.deployment, session.restore_id)
-        and before["is_marked"]
-        and setup.apply()
-    )
     waited = before["waited_seconds"] + WAIT_SECONDS
     if not is_available and waited > _LONGEST_SECONDS:
         raise RestoreFailed(
@@ -51,6 +51,11 @@ def handler(event: Event, deployment: Deployment) -> SetupValue:
         "is_marked": True,
         "is_available": is_available,
         "is_ready": is_available and before["is_available"],
+        "mount_targets": {
+            target.subnet: list(target.security_groups)
+            for target in setup.settings.mount_targets
+            if mount_target_part(target.subnet) not in session.problems
+        },
         "waited_seconds": waited,
         "wait_seconds": WAIT_SECONDS,
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, lambda_handler, logger
-from lambdas.restore_events import RestoreValue
+from lambdas.restore_events import RestoreValue, SetupValue
 from tidemark.aws.fargate import register_task_definition
-from tidemark.aws.network import choose_networks
+from tidemark.aws.network import choose_networks, planned_networks
 from tidemark.aws.restore_plans import write_jobs
 from tidemark.aws.worker_launcher import launch
 from tidemark.aws.workers import PLACING, PLACING_NEW, WorkerRequest, remove_workers
@@ -20,6 +20,7 @@ class Event(TypedDict):
 
     task_token: str
     restore: RestoreValue
+    setup: NotRequired[SetupValue]  # missing in executions started by an older version
 
 
 @lambda_handler
@@ -35,12 +36,12 @@ def handler(event: Event, deployment: Deployment) -> None:
     enter_phase(deployment.records, restore_id, "placing")
     done = [job for job in session.jobs if job.is_done]
     write_jobs(clients.of("s3", settings.region), settings.repository, file_system, restore_id, done)
-    networks = choose_networks(
-        clients.of("efs", settings.region),
-        clients.of("ec2", settings.region),
-        deployment.file_system(session.target),
-        worker,
-    )
+    ec2, target = clients.of("ec2", settings.region), deployment.file_system(session.target)
+    if session.is_new:
+        # Not read from EFS: the role of this function may only describe the file systems of policies.
+        networks = planned_networks(ec2, target, event["setup"]["mount_targets"], worker)
+    else:
+        networks = choose_networks(clients.of("efs", settings.region), ec2, target, worker)
     purpose = PLACING_NEW if session.is_new else PLACING
     # Instances have the role of an existing file system, so new ones are always mounted by a task.
     kind = "fargate" if session.is_new else worker.kind

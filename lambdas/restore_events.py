@@ -27,9 +27,10 @@ class TurnValue(TypedDict):
 class SetupValue(TypedDict):
     """How far the setup of a new file system is."""
 
-    is_marked: bool  # it had the tags of the restore when it was last checked
+    is_marked: bool  # it has got the tags of the restore
     is_available: bool  # its mount targets were available when they were last checked
     is_ready: bool  # a worker can mount it
+    mount_targets: dict[str, list[str]]  # their security groups by subnet
     waited_seconds: int
     wait_seconds: int
 

@@ -35,8 +35,9 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
     deployed.run("desk")
     good = datetime.now(UTC).isoformat(timespec="seconds")
     file_system = deployed.cloud.file_systems["desk"].id
-    (target,) = deployed.cloud.client("efs").describe_mount_targets(FileSystemId=file_system)["MountTargets"]
-    subnet = target["SubnetId"]
+    efs = deployed.cloud.client("efs")
+    (target,) = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+    groups = efs.describe_mount_target_security_groups(MountTargetId=target["MountTargetId"])
     environment = {
         **deployed.cloud.environment,
         "HOME": str(deployed.home),
@@ -60,7 +61,8 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
         two = [index["index_id"] for index in indexes][-2:]
         listed = shell("tidemark restores | sed -n 2p").split()
         values = {
-            "subnet-0123456789abcdef0": subnet,
+            "subnet-0123456789abcdef0": target["SubnetId"],
+            "sg-0123456789abcdef0": groups["SecurityGroups"][0],
             "fs-0123456789abcdef0": file_system,
             "--at 2026-11-22": f"--at {good}",
             "--at 7d": f"--at {good}",

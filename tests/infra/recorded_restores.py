@@ -1,11 +1,13 @@
-"""The restores of the recording: two sessions of a file system on Fargate, two of one on EC2, and leftovers.
+"""The restores of the recording: sessions of a file system on Fargate, of one on EC2, and leftovers.
 
-The sessions of a file system wait for their turn. On Fargate, one has more items than AWS Backup accepts, and
-a worker is killed once. On EC2, the job of the first session fails, and a redrive restores its items.
+The sessions of a file system wait for their turn. On Fargate, one has more items than AWS Backup accepts, one
+creates a new file system, and a worker is killed once. On EC2, the job of the first session fails, and a
+redrive restores its items.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -61,6 +63,8 @@ class Restores:
                 )
                 self._start("home", *(f"/{path}" for path in MANY))
                 self._start("home", "/below/file", "--to", "/elsewhere")
+                self._set_up("home")
+                self._start("home", "/below/file", "--new-file-system")
             case "instance":
                 shutil.rmtree(self._root("team") / "many")
                 team = self._cloud.file_systems["team"].id
@@ -69,6 +73,27 @@ class Restores:
                 )
                 for directory in ("/first", "/second"):
                     self._start("team", "/many", "--to", directory)
+
+    def _set_up(self, name: str) -> None:
+        """Give a file system settings that a new file system does not have."""
+        efs, identifier = self._cloud.client("efs"), self._cloud.file_systems[name].id
+        efs.put_lifecycle_configuration(
+            FileSystemId=identifier, LifecyclePolicies=[{"TransitionToIA": "AFTER_30_DAYS"}]
+        )
+        efs.update_file_system(FileSystemId=identifier, ThroughputMode="elastic")
+        arn = efs.describe_file_systems(FileSystemId=identifier)["FileSystems"][0]["FileSystemArn"]
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": "*"},
+                    "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientRootAccess"],
+                    "Resource": arn,
+                }
+            ],
+        }
+        efs.put_file_system_policy(FileSystemId=identifier, Policy=json.dumps(policy))
 
     def check(self) -> None:
         """Wait for all restores, and redrive the failed one; check exit codes and restored files."""
@@ -80,7 +105,7 @@ class Restores:
             assert process.returncode in (0, RestoreFailed.exit_code), output
             if process.returncode:
                 self._redriven = self._redrive()
-        assert sorted(ended) == [("home", 0), ("home", 0), ("team", 0), ("team", RestoreFailed.exit_code)]
+        assert sorted(ended) == [*3 * [("home", 0)], ("team", 0), ("team", RestoreFailed.exit_code)]
         home, team = self._root("home"), self._root("team")
         assert all((home / path).exists() for path in (*MANY, "elsewhere/below/file"))
         self._await(self._redriven)

@@ -259,12 +259,12 @@ def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
 
 def _asked(cloud: LocalCloud, roles: dict[str, list[Statement]]) -> Iterator[Asked]:
     """Return the IAM requests of these roles' calls."""
-    keys, instances = _keys(cloud), _instance_tags(cloud)
+    keys, tags = _keys(cloud), _tags(cloud)
     for call in cloud.calls():
         if call["principal"] not in roles:
             continue
         role, action, resource = call["principal"], call["action"], call["resource"]
-        context = {**call["context"], **instances.get(resource, {})}
+        context = {**call["context"], **tags.get(resource, {})}
         operation = f"{call['service']} {call['operation']}"
         one = Asked(role=role, action=action, resource=resource, context=context, operation=operation)
         yield one
@@ -311,15 +311,19 @@ def _keys(cloud: LocalCloud) -> dict[str, str]:
     return found
 
 
-def _instance_tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return the condition keys of each instance, by its ARN, including ended ones."""
+def _tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
+    """Return the condition keys of each instance, by its ARN, including ended ones, and of file systems."""
     reservations = cloud.client("ec2").describe_instances()["Reservations"]
-    return {
-        f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{instance['InstanceId']}": {
-            f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in instance.get("Tags", [])
-        }
+    instances = {
+        f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{one['InstanceId']}": one.get("Tags", [])
         for reservation in reservations
-        for instance in reservation["Instances"]
+        for one in reservation["Instances"]
+    }
+    listed = cloud.client("efs").describe_file_systems()["FileSystems"]
+    file_systems = {one["FileSystemArn"]: one["Tags"] for one in listed}
+    return {
+        arn: {f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags}
+        for arn, tags in {**instances, **file_systems}.items()
     }
 
 

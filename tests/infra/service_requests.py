@@ -153,7 +153,9 @@ def _of_workers(recording: Recording) -> Iterator[Request]:
             for action in LOGS:
                 yield _by(recording, role, action, stream)
         for volume in definition["volumes"]:
-            if mounted := volume.get("efsVolumeConfiguration"):
+            # Without IAM authorization, EFS checks no role: a new file system has no policy yet.
+            mounted = volume.get("efsVolumeConfiguration", {})
+            if mounted.get("authorizationConfig", {}).get("iam") == "ENABLED":
                 yield from _mount(recording, definition["taskRoleArn"], mounted["fileSystemId"])
     for role, file_system in instances.items():
         yield from _mount(recording, role, file_system)
@@ -221,8 +223,15 @@ def _of_backups(recording: Recording) -> Iterator[Request]:
         for volume in definition["volumes"]:
             if mounted := volume.get("efsVolumeConfiguration"):
                 arn = _arn(recording, "elasticfilesystem", f"file-system/{mounted['fileSystemId']}")
-                uses = ((backing_up, "Backup"), (backing_up, "DescribeTags"), (restoring, "Restore"))
-                asked += [(role, f"elasticfilesystem:{action}", arn, {}) for role, action in uses]
+                # The spelling of the managed policy; IAM ignores case. Without CreateFilesystem, which AWS's
+                # policy grants on file systems, although the second judge's list gives it no resource.
+                restores = ("Restore", "DescribeFilesystems", "TagResource")
+                uses = {backing_up: ("Backup", "DescribeTags"), restoring: restores}
+                asked += [
+                    (role, f"elasticfilesystem:{action}", arn, {})
+                    for role, actions in uses.items()
+                    for action in actions
+                ]
     for key in (arn for arn in recording.resource_policies if ":kms:" in arn):
         for role in (backing_up, restoring):
             granting = {"kms:GrantIsForAWSResource": "true"}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-GOOD, BROKEN, UNREADABLE, SHARED = "fs-0", "fs-1", "fs-2", "fs-3"
+GOOD, BROKEN, UNREADABLE, SHARED, NEW = "fs-0", "fs-1", "fs-2", "fs-3", "fs-4"
 CALLS = "calls"  # one line per call: [name, event]
 COPY = {"region": "eu-west-1", "vault": "wine-copies", "account": None, "keep_days": None}
 NAMES = (
@@ -24,10 +24,12 @@ NAMES = (
     "close_restore",
     "close_session",
     "complete_index",
+    "configure_file_system",
     "fail_index",
     "fail_policy_run",
     "fail_restore",
     "fail_session",
+    "finish_file_system",
     "launch_restore_worker",
     "launch_worker",
     "open_restore",
@@ -141,7 +143,8 @@ def fail_session(event: Any) -> Any:
 
 
 def open_restore(event: Any) -> Any:
-    return {name: event[name] for name in ("restore_id", "plan", "sha256", "file_system", "policy")}
+    kept = {name: event[name] for name in ("restore_id", "plan", "sha256", "file_system", "policy")}
+    return {**kept, "is_new": event["file_system"] == NEW}
 
 
 def take_restore_turn(event: Any) -> Any:
@@ -168,6 +171,16 @@ def check_restore_job(event: Any) -> Any:
     """Return the job as finished at the second look."""
     job = event["job"]
     return {**job, "finished": job["waited_seconds"] > 0, "waited_seconds": job["waited_seconds"] + 1}
+
+
+def configure_file_system(event: Any) -> Any:
+    """Return the file system as ready at the second look."""
+    setup = event["setup"]
+    return {**setup, "is_ready": setup["waited_seconds"] > 0, "waited_seconds": 1, "wait_seconds": 1}
+
+
+def finish_file_system(_event: Any) -> None:
+    pass
 
 
 def launch_restore_worker(event: Any) -> None:

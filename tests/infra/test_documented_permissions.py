@@ -24,7 +24,13 @@ NOT_FOR_US = {
     ("s3 PutObject", "s3:PutObjectTagging"): "for a request with tags; the product sends none",
 }
 # Operations that only the CLI calls, with the permissions of its user.
-OF_THE_COMMAND_LINE = {"backup ListRecoveryPointsByBackupVault", "stepfunctions StartExecution"}
+OF_THE_COMMAND_LINE = {
+    "backup ListRecoveryPointsByBackupVault",
+    "efs DescribeAccessPoints",
+    "efs DescribeFileSystemPolicy",
+    "efs DescribeLifecycleConfiguration",
+    "stepfunctions StartExecution",
+}
 # Operations that tests/infra/recording.py calls only sometimes, or never.
 NOT_RECORDED = {
     "stepfunctions SendTaskFailure": "a worker that fails sends it; granted with SendTaskSuccess",

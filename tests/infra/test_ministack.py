@@ -21,7 +21,7 @@ from localcloud import LocalCloud, NotDeployed
 from localcloud.client.assembly import MakeClient
 from tests.infra import ministack
 from tests.infra.ministack import Ministack
-from tests.infra.stub_functions import BROKEN, GOOD, NAMES, SHARED, UNREADABLE
+from tests.infra.stub_functions import BROKEN, GOOD, NAMES, NEW, SHARED, UNREADABLE
 from tests.infra.template import Template, resources
 
 pytestmark = pytest.mark.cloud
@@ -171,6 +171,18 @@ def test_a_restore_waits_for_its_turn_and_its_job_and_places_the_files(deployed:
         "open_restore", "take_restore_turn", "take_restore_turn", "start_restore_job", "check_restore_job",
         "check_restore_job", "start_restore_job", "launch_restore_worker", "close_restore",
     ]  # fmt: skip
+
+
+def test_a_restore_to_a_new_file_system_configures_it_before_and_after_the_files(deployed: Deployed) -> None:
+    ended = deployed.restore("renewed", NEW)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert deployed.cloud.calls("renewed")[-5:] == [
+        "configure_file_system",
+        "configure_file_system",
+        "launch_restore_worker",
+        "finish_file_system",
+        "close_restore",
+    ]
 
 
 def test_a_restore_without_a_completed_job_launches_no_worker_and_fails(deployed: Deployed) -> None:

@@ -101,6 +101,7 @@ def test_a_session_restores_places_and_closes() -> None:
     (closing,) = restore.payloads("CloseRestore")
     assert closing == {"restore": RESTORE, "totals": {"placed": 3}}
     (launch,) = restore.payloads("LaunchRestoreWorker")
+    assert not launch.pop("setup")["is_ready"]  # there is no new file system
     assert launch == {"restore": RESTORE, "task_token": "token"}
 
 

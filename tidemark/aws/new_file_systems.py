@@ -170,23 +170,19 @@ class NewFileSystemSetup:
         *,
         report: Callable[[str, str], None],
     ) -> None:
-        self._efs, self._target, self._settings = efs, target, settings
+        self._efs, self._target, self.settings = efs, target, settings
         self._id = target.file_system_id
         self._report = report
 
-    def mark(self, deployment: str, restore_id: str) -> bool:
-        """Give the file system the tags of its restore; return whether it had them before.
+    def mark(self, deployment: str, restore_id: str) -> None:
+        """Give the file system the tags of its restore.
 
         The permissions for all other operations require these tags, and IAM may see them later.
         """
         marks = {DEPLOYMENT_TAG: deployment, RESTORE_TAG: restore_id}
-        found = {tag["Key"]: tag["Value"] for tag in self._described()["Tags"]}
-        if marks.items() <= found.items():
-            return True
         self._efs.tag_resource(
             ResourceId=self._id, Tags=[{"Key": key, "Value": value} for key, value in marks.items()]
         )
-        return False
 
     def apply(self) -> bool:
         """Apply the settings except the policy; return whether the mount targets are available.
@@ -196,7 +192,7 @@ class NewFileSystemSetup:
         found = self._described()
         if found["LifeCycleState"] != "available":
             return False
-        settings = self._settings
+        settings = self.settings
         if settings.tags:
             tags: Any = [{"Key": tag.name, "Value": tag.value} for tag in settings.tags]
             self._try("tags", lambda: self._efs.tag_resource(ResourceId=self._id, Tags=tags))
@@ -218,8 +214,8 @@ class NewFileSystemSetup:
 
     def put_policy(self, original_id: str) -> None:
         """Give the file system the original's policy, with its own id instead of the original's."""
-        if self._settings.policy:
-            policy = self._settings.policy.replace(original_id, self._id)
+        if self.settings.policy:
+            policy = self.settings.policy.replace(original_id, self._id)
             self._try(
                 "file-system policy",
                 lambda: self._efs.put_file_system_policy(FileSystemId=self._id, Policy=policy),
@@ -229,22 +225,22 @@ class NewFileSystemSetup:
         existing = {target["SubnetId"]: target for target in _described(self._efs, self._id)}
         refused = [
             planned.subnet
-            for planned in self._settings.mount_targets
+            for planned in self.settings.mount_targets
             if planned.subnet not in existing and not self._create(planned)
         ]
-        if len(refused) == len(self._settings.mount_targets):
+        if len(refused) == len(self.settings.mount_targets):
             raise RestoreFailed(
                 f"no mount target of {self._id} can be created in {', '.join(refused)}; see the reasons of "
                 f"the session, and redrive it when they are fixed"
             )
-        wanted = {planned.subnet for planned in self._settings.mount_targets} - set(refused)
+        wanted = {planned.subnet for planned in self.settings.mount_targets} - set(refused)
         return all(
             subnet in existing and existing[subnet]["LifeCycleState"] == "available" for subnet in wanted
         )
 
     def _create(self, planned: NewMountTarget) -> bool:
         return self._try(
-            f"mount target in {planned.subnet}",
+            mount_target_part(planned.subnet),
             lambda: self._efs.create_mount_target(
                 FileSystemId=self._id,
                 SubnetId=planned.subnet,
@@ -271,6 +267,11 @@ class NewFileSystemSetup:
             return False
         self._report(part, "")
         return True
+
+
+def mount_target_part(subnet: str) -> str:
+    """Return the part under which a refused mount target is reported."""
+    return f"mount target in {subnet}"
 
 
 def _throughput_of(found: FileSystemDescriptionTypeDef) -> tuple[str, float]:
