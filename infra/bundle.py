@@ -28,29 +28,18 @@ PYTHON_VERSION = "3.13"
 
 # The Lambda runtime includes boto3 and its dependencies; a second botocore would be half of the asset.
 IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
+_OF_RESTORE = ("__init__.py", "plan.py")  # functions read plans; the CLI makes them, and workers place files
 # Not needed by Lambdas: `cli` runs on user machines, crawl and Parquet in workers, tidemark.yaml in synth.
 NOT_IN_LAMBDAS = (
     "tidemark/cli",
     "tidemark/crawl",
     "tidemark/index",
     "tidemark/workflows",
-    "tidemark/restore/choose.py",
-    "tidemark/restore/cover.py",
-    "tidemark/restore/estimate.py",
-    "tidemark/restore/decision.py",
-    "tidemark/restore/descriptors.py",
-    "tidemark/restore/finish.py",
-    "tidemark/restore/journal.py",
-    "tidemark/restore/moves.py",
-    "tidemark/restore/outcomes.py",
-    "tidemark/restore/placement.py",
-    "tidemark/restore/planner.py",
-    "tidemark/restore/prices.py",
-    "tidemark/restore/restored.py",
-    "tidemark/restore/target_directories.py",
-    "tidemark/restore/workspace.py",
-    "tidemark/restore/place.py",
-    "tidemark/restore/compare.py",
+    *(
+        f"tidemark/restore/{path.name}"
+        for path in sorted((SOURCES / "tidemark" / "restore").glob("*.py"))
+        if path.name not in _OF_RESTORE
+    ),
     "tidemark/policy/capacity.py",
     "tidemark/policy/configuration.py",
     "tidemark/policy/fargate.py",

@@ -23,7 +23,7 @@ from localcloud.iam.resource_policies import decision_of
 from localcloud.services.file_system_directories import readable_directory, writable_directory
 
 NFS_PORT = 2049
-ANONYMOUS = "arn:aws:iam::anonymous:user/anonymous"  # a principal that no policy names
+ANONYMOUS = "anonymous"  # a principal that no policy names
 VIA_MOUNT_TARGET = {"elasticfilesystem:AccessedViaMountTarget": "true", "aws:SecureTransport": "true"}
 
 

@@ -36,6 +36,7 @@ def matching(names, pattern, mode):
 
 @given(names=st.lists(NAMES, min_size=1, max_size=8), pattern=WORDS | ANY)
 @example(names=["ΣΟΦΟΣ", "σοφος"], pattern="σοφος")
+@example(names=["st"], pattern="\N{LATIN SMALL LIGATURE ST}")
 @example(names=["STRASSE", "straße", "STRAẞE"], pattern="Straße")
 @settings(deadline=None, max_examples=300)
 def test_every_mode_folds_case_as_python_does(names, pattern):

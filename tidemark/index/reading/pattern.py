@@ -169,7 +169,7 @@ class _Condition:
     def __call__(self, names: pa.StringArray) -> pa.BooleanArray:
         if self._mode in ("glob", "regex") and not any(self._ends):
             found = pc.match_substring_regex(names, self._expression, ignore_case=self._ignore_case)
-            if self._folded_expression is None or (self._text.isascii() and is_ascii(names)):
+            if self._folded_expression is None or (self._expression.isascii() and is_ascii(names)):
                 return found
             by_folding = pc.match_substring_regex(fold(names), self._folded_expression, ignore_case=True)
             return pc.or_(found, by_folding)
