@@ -28,7 +28,11 @@ PYTHON_VERSION = "3.13"
 
 # The Lambda runtime includes boto3 and its dependencies; a second botocore would be half of the asset.
 IN_THE_RUNTIME = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
-_OF_RESTORE = ("__init__.py", "plan.py")  # functions read plans; the CLI makes them, and workers place files
+_OF_RESTORE = (
+    "__init__.py",
+    "items.py",
+    "plan.py",
+)  # functions read plans; the CLI makes them, and workers place files
 # Not needed by Lambdas: `cli` runs on user machines, crawl and Parquet in workers, tidemark.yaml in synth.
 NOT_IN_LAMBDAS = (
     "tidemark/cli",

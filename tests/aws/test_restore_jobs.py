@@ -19,7 +19,6 @@ from tidemark.aws.restore_jobs import (
     ItemsRefused,
     cut,
     describe_restore,
-    item_of,
     jobs_for,
     next_limit,
     restore_token,
@@ -27,6 +26,7 @@ from tidemark.aws.restore_jobs import (
 )
 from tidemark.errors import NotRestorable
 from tidemark.escape import escape
+from tidemark.restore.items import item_of
 from tidemark.sessions.restore_session import Batch, RestoreJob
 
 # Source: AWS Backup Developer Guide, StartRestoreJob for EFS.

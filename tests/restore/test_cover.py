@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 
 from tidemark.escape import escape, unescape
 from tidemark.index.query.lookup import Subtree
-from tidemark.restore.cover import (
-    METADATA_BYTES,
-    Limits,
-    Request,
-    batches,
-    cover,
-    directories_above,
-    items_to_restore,
-    requestable,
-)
+from tidemark.restore.cover import Request, cover, directories_above, requestable
+from tidemark.restore.items import METADATA_BYTES, Limits, batches, items_to_restore
 from tidemark.restore.plan import Item, outermost
 
 NAMES = st.sampled_from([b"a", b"b", b"a b", b"\xff", b"caf\xc3\xa9", b"\\x41", b"long" * 20, b'"\n'])

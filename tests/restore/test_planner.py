@@ -11,7 +11,7 @@ import pytest
 from tests.index.building import directory, identity_of, index_rows, row
 from tidemark.index.storage.object_store import FileStore
 from tidemark.restore.choose import HeldPoint
-from tidemark.restore.cover import Limits
+from tidemark.restore.items import Limits
 from tidemark.restore.plan import Conflict, Destination, Item, Plan
 from tidemark.restore.planner import MOST_CONFLICTS, Order, conflicts, is_complete, make_plan
 

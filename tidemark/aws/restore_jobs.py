@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,15 +12,13 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
 from tidemark.errors import NotRestorable
-from tidemark.escape import unescape
+from tidemark.restore.items import Limits, batches, items_to_restore
 from tidemark.restore.plan import NewFileSystem, Plan, PointPlan
 from tidemark.sessions.restore_session import Batch, RestoreJob
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
 
-# The AWS Backup Developer Guide allows 200 KB of metadata; the rest is for the other keys.
-MOST_ITEM_BYTES = 190_000
 # The documents disagree on the number of items: no limit but the size for the API, 10 for the console, 5 in
 # the API Reference. A session begins with its plan's number and takes the next lower one after a refusal.
 ITEM_LIMITS = (10, 5, 1)
@@ -41,18 +38,8 @@ def jobs_for(plan: Plan, items: int) -> int:
 
 def cut(batch: Batch, requests: Sequence[str], most_items: int) -> Batch:
     """Return the longest start of a batch that one job may restore. `requests` are those of the point."""
-    size, end = 2, batch.first
-    for path in requests[batch.first : batch.end]:
-        size += len(json.dumps(item_of(path))) + 2
-        if end > batch.first and (size > MOST_ITEM_BYTES or most_items <= end - batch.first):
-            break
-        end += 1
-    return dataclasses.replace(batch, end=end)
-
-
-def item_of(path: str) -> str:
-    """Return a request of a plan as AWS Backup's item: the name itself, which is UTF-8."""
-    return unescape(path).decode()
+    first, *_ = batches(requests[batch.first : batch.end], Limits(most_items=most_items))
+    return dataclasses.replace(batch, end=batch.first + len(first))
 
 
 def start_restore(
@@ -87,7 +74,7 @@ def start_restore(
         if target.availability_zone:
             metadata |= {"singleAzFilesystem": "true", "availabilityZoneName": target.availability_zone}
     if paths:
-        metadata["ItemsToRestore"] = json.dumps([item_of(path) for path in paths])
+        metadata["ItemsToRestore"] = items_to_restore(paths)
     try:
         answer = client.start_restore_job(
             RecoveryPointArn=point.recovery_point_arn,

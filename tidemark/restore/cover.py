@@ -11,29 +11,22 @@ items into requests:
    adds the least time for each request that it saves. At worst this is the root, which is the whole point.
 
 Rules 1 and 3 restore more than the items. The plan shows both numbers.
-
-Source: AWS Backup developer guide, "Restore an Amazon EFS file system": paths from the root, no wildcards,
-200 KB of metadata. The documented numbers of items differ (5, 10 in the console, no limit), so the number is
-an argument.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import heapq
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tidemark.escape import is_utf8, unescape
 from tidemark.index.query.lookup import Subtree
+from tidemark.restore.items import Limits, batches, metadata_bytes
 from tidemark.restore.plan import Item, outermost, path_order
 
-METADATA_BYTES = 190_000  # for the paths of a job; AWS allows 200 KB, of which other keys need some hundred
-MOST_JOBS = 20  # for one recovery point, by default
 _ROOT = "/"
-_MOST_BYTES = 12  # of a character in `_metadata_bytes`: two surrogates, each escaped
+_MOST_BYTES = 12  # of a character in `metadata_bytes`: two surrogates, each escaped
 # The documented speeds, 1,500 files/s and 200 MB/s, as costs in units of 1/600,000,000 second.
 _ENTRY, _BYTE = 400_000, 3
 
@@ -46,39 +39,6 @@ class Request(NamedTuple):
     bytes: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of restore jobs."""
-
-    most_items: int  # paths of one job
-    most_jobs: int = MOST_JOBS
-    most_bytes: int = METADATA_BYTES
-
-
-def items_to_restore(paths: Sequence[str]) -> str:
-    """Return the value of `ItemsToRestore`: a JSON array of paths. They must be requestable."""
-    return json.dumps([unescape(path).decode() for path in paths], ensure_ascii=False, separators=(",", ":"))
-
-
-def batches(paths: Sequence[str], limits: Limits) -> list[tuple[str, ...]]:
-    """Divide requests into jobs, in order. No paths are the whole point: one job without items.
-
-    The paths must be requestable.
-    """
-    if not paths:
-        return [()]
-    jobs: list[list[str]] = []
-    size = 0
-    for path in paths:
-        more = _metadata_bytes(path)
-        if not jobs or len(jobs[-1]) == limits.most_items or size + more > limits.most_bytes:
-            jobs.append([])
-            size = len("[]")
-        jobs[-1].append(path)
-        size += more
-    return [tuple(job) for job in jobs]
-
-
 def requestable(path: str, limits: Limits) -> str:
     """Return the path if it can be requested, otherwise the deepest directory above it that can be."""
     if "\\x" in path:  # a byte that is not UTF-8, or an escaped backslash
@@ -86,7 +46,7 @@ def requestable(path: str, limits: Limits) -> str:
         valid = next((number for number, name in enumerate(names) if not is_utf8(unescape(name))), len(names))
         path = "/".join(names[:valid]) or _ROOT
     while _MOST_BYTES * len(path) + len('[""],') > limits.most_bytes and path != _ROOT:
-        if len("[]") + _metadata_bytes(path) <= limits.most_bytes:
+        if len("[]") + metadata_bytes(path) <= limits.most_bytes:
             break
         path = _parent_of(path)
     return path
@@ -266,9 +226,3 @@ def _above(path: str) -> Iterator[str]:
 
 def _parent_of(path: str) -> str:
     return path[: path.rfind("/")] or _ROOT
-
-
-def _metadata_bytes(path: str) -> int:
-    """Return the bytes of a path and its comma in a request to AWS: text in JSON, which is text in JSON."""
-    text = json.dumps(unescape(path).decode(), ensure_ascii=False)
-    return len(json.dumps(text)) - 2 + len(",")

@@ -10,8 +10,9 @@ from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.lookup import entries_of, excluded_by_request, subtrees_of
 from tidemark.index.storage.object_store import Store
 from tidemark.restore.choose import ChosenPoint, HeldPoint, choose
-from tidemark.restore.cover import Limits, Request, batches, cover, directories_above
+from tidemark.restore.cover import Request, cover, directories_above
 from tidemark.restore.estimate import Job, estimate
+from tidemark.restore.items import Limits, batches
 from tidemark.restore.plan import (
     Conflict,
     Destination,

@@ -90,7 +90,7 @@ def held_points(connection: Connection, file_system_id: str, now: datetime, skip
 
 def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: Wish, now: datetime) -> Plan:
     """Return the plan of a restore. Raises RecoveryPointNotFound for an unknown point, and IndexDamaged."""
-    from tidemark.restore.cover import Limits
+    from tidemark.restore.items import Limits
     from tidemark.restore.planner import Order, make_plan
 
     file_system = connection.resources.file_system(file_system_id)
