@@ -38,7 +38,6 @@ class RestoreStack(Stack):
             suppress_template_indentation=True,
         )
         names = Names(deployment=configuration.deployment, region=configuration.region)
-        file_systems = sorted({one for policy in configuration.policies for one in policy.file_systems})
         retention = RETENTION[configuration.log_days]
         roles = WorkerRoles(
             self,
@@ -62,7 +61,7 @@ class RestoreStack(Stack):
             read_policies=main.grants.read_policies(),
             workers=WorkerGrants(
                 names=names,
-                file_systems=file_systems,
+                file_systems=main.file_systems,
                 purpose=PLACING,
                 roles=roles,
                 execution_role=main.workers.execution_role,

@@ -76,7 +76,9 @@ class TidemarkStack(Stack):
         )
         names = Names(deployment=configuration.deployment, region=configuration.region)
         vaults = dict(configuration.vaults)
-        file_systems = sorted({one for policy in configuration.policies for one in policy.file_systems})
+        self.file_systems = file_systems = sorted(
+            {one for policy in configuration.policies for one in policy.file_systems}
+        )
         removal = removal_policy(configuration)
         retention = RETENTION[configuration.log_days]
 

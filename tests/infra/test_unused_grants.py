@@ -47,8 +47,11 @@ REASONS = {
     ("*Sweep*", "dynamodb:PutItem"): "An aborted execution's index is ended.",
     ("*Sweep*", "dynamodb:DeleteItem"): "The same: its lease.",
     ("*Sweep*", "states:SendTaskSuccess"): "The same, for sessions that wait for it.",
-    ("*AwaitIndex*", "states:SendTaskSuccess"): "The index may have ended before somebody waits for it.",
-    ("*", "backup:ListTags"): "Whoever comes last tells a point its index: test_permanent_errors.py.",
+    ("*AwaitIndex*", "states:SendTaskSuccess"): "The index may have ended before the session waits for it.",
+    (
+        "*",
+        "backup:ListTags",
+    ): "The last step to run writes a point's index to its tags: test_permanent_errors.py.",
     ("*", "backup:TagResource"): "The same.",
     ("*", "s3:GetObject"): "The same: the data key that has sealed its tags.",
     ("*", "ecs:DescribeTasks"): "A worker of Fargate that has not ended by itself is stopped.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from tidemark.sessions.indexing import LEASE_MARK, Association, Index, is_association_item, is_index_item
 from tidemark.sessions.outcome import Outcome
@@ -27,7 +28,7 @@ from tidemark.sessions.session import (
     job_attribute,
     job_to_map,
 )
-from tidemark.sessions.transactions import Store
+from tidemark.sessions.transactions import Store, items_by_month
 
 _A_YEAR = timedelta(days=366)
 
@@ -90,14 +91,8 @@ def sessions_of(store: Store, file_system: FileSystem) -> Iterator[Session]:
 
 def sessions_since(store: Store, oldest: datetime, now: datetime) -> Iterator[Session]:
     """Return all sessions opened between the two times, newest first. Eventually consistent."""
-    year, month = now.year, now.month
-    while (year, month) >= (oldest.year, oldest.month):
-        for item in store.query(SESSIONS, BY_MONTH, f"{year:04}-{month:02}", newest_first=True):
-            session = Session.from_item(item)
-            if session.opened_at < oldest:
-                return
-            yield session
-        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+    found = map(Session.from_item, items_by_month(store, SESSIONS, BY_MONTH, oldest, now))
+    return takewhile(lambda session: session.opened_at >= oldest, found)
 
 
 def has_started_jobs(store: Store, now: datetime, *, but: str) -> bool:

@@ -8,7 +8,7 @@ from tidemark.errors import SessionNotFound
 from tidemark.sessions.indexing import Index, Lease, index_key, lease_key
 from tidemark.sessions.schema import INDEXES, SESSIONS
 from tidemark.sessions.session import FileSystem, Session
-from tidemark.sessions.transactions import ConditionNotMet, Key, Path, Store, Update, Value, equal
+from tidemark.sessions.transactions import Key, Path, Store, Value, update_existing
 
 
 def session_key(session_id: str) -> Key:
@@ -40,17 +40,11 @@ def update_session(
     store: Store, session_id: str, attributes: Mapping[Path, Value], *, remove: tuple[str, ...] = ()
 ) -> None:
     """Set and remove attributes of a session's record; raise SessionNotFound."""
-    update = Update(
-        table=SESSIONS,
-        key=session_key(session_id),
-        conditions=(equal("session_id", session_id),),
-        set=attributes,
+    update_existing(
+        store,
+        SESSIONS,
+        session_key(session_id),
+        attributes,
         remove=remove,
+        check_exists=lambda: read_session(store, session_id),
     )
-    while True:
-        try:
-            store.transact(update)
-        except ConditionNotMet:
-            read_session(store, session_id)  # the session exists, so another write was in progress: try again
-            continue
-        return

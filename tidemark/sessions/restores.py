@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 from tidemark.errors import RestoreFailed, RestoreNotFound
 from tidemark.sessions.restore_session import (
@@ -33,6 +34,8 @@ from tidemark.sessions.transactions import (
     Value,
     absent,
     equal,
+    items_by_month,
+    update_existing,
 )
 
 _TURN = "restore"  # the sort key of the item that names the restore session whose turn it is
@@ -187,14 +190,8 @@ def close_restore(
 
 def restores_since(store: Store, oldest: datetime, now: datetime) -> Iterator[RestoreSession]:
     """Return the restore sessions started between the two times, newest first. Eventually consistent."""
-    year, month = now.year, now.month
-    while (year, month) >= (oldest.year, oldest.month):
-        for item in store.query(RESTORES, RESTORES_BY_MONTH, f"{year:04}-{month:02}", newest_first=True):
-            session = RestoreSession.from_item(item)
-            if session.started_at < oldest:
-                return
-            yield session
-        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+    found = items_by_month(store, RESTORES, RESTORES_BY_MONTH, oldest, now)
+    return takewhile(lambda session: session.started_at >= oldest, map(RestoreSession.from_item, found))
 
 
 def running_restore_ids(store: Store) -> Iterator[str]:
@@ -231,17 +228,11 @@ def _turn_key(file_system: FileSystem, session: RestoreSession) -> Key:
 def _update(
     store: Store, restore_id: str, attributes: Mapping[Path, Value], *, remove: tuple[str, ...] = ()
 ) -> None:
-    update = Update(
-        table=RESTORES,
-        key={"restore_id": restore_id},
-        conditions=(equal("restore_id", restore_id),),
-        set=attributes,
+    update_existing(
+        store,
+        RESTORES,
+        {"restore_id": restore_id},
+        attributes,
         remove=remove,
+        check_exists=lambda: read_restore(store, restore_id),
     )
-    while True:
-        try:
-            store.transact(update)
-        except ConditionNotMet:
-            read_restore(store, restore_id)  # it exists, so another write was in progress: try again
-            continue
-        return

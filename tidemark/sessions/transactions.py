@@ -8,8 +8,9 @@ transactions that run in AWS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -103,3 +104,37 @@ class Store(Protocol):
         self, table: TableSchema, index: SecondaryIndex | None, partition: str, *, newest_first: bool = False
     ) -> Iterator[Item]:
         """Return a partition's items in the order of the sort key. Secondary indexes may lag."""
+
+
+def update_existing(
+    store: Store,
+    table: TableSchema,
+    key: Key,
+    attributes: Mapping[Path, Value],
+    *,
+    remove: tuple[str, ...] = (),
+    check_exists: Callable[[], object],
+) -> None:
+    """Set and remove attributes of an item; `check_exists` raises if there is none."""
+    conditions = tuple(equal(name, value) for name, value in key.items())
+    update = Update(table=table, key=key, conditions=conditions, set=attributes, remove=remove)
+    while True:
+        try:
+            store.transact(update)
+        except ConditionNotMet:
+            check_exists()  # the item exists, so another write was in progress: try again
+            continue
+        return
+
+
+def items_by_month(
+    store: Store, table: TableSchema, index: SecondaryIndex, oldest: datetime, now: datetime
+) -> Iterator[Item]:
+    """Return the items of the months from `now` back to that of `oldest`, newest first.
+
+    `index` is partitioned by months such as 2026-11.
+    """
+    year, month = now.year, now.month
+    while (year, month) >= (oldest.year, oldest.month):
+        yield from store.query(table, index, f"{year:04}-{month:02}", newest_first=True)
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)

@@ -30,7 +30,7 @@ from tidemark.cli.support.restore_planning import (
     split_paths,
     worker_policy,
 )
-from tidemark.cli.support.restore_progress import RestoreView, restore_view, watch_restore
+from tidemark.cli.support.restore_progress import RestoreView, watch_restore
 from tidemark.errors import NotRestorable, RestoreFailed
 from tidemark.escape import escape, unescape
 from tidemark.policy.policy import check_file_system_id
@@ -214,11 +214,7 @@ def _execute(
     view = None
     if wait:
         try:
-            view = watch_restore(
-                connection,
-                restore_id,
-                execution_ended=lambda: executions.ended_as(client, execution) is not None,
-            )
+            view = watch_restore(connection, restore_id)
         except KeyboardInterrupt:
             _print_started(restore_id)
             raise typer.Exit(INTERRUPTED) from None
@@ -235,8 +231,8 @@ def _execute(
 
 def restore_now(
     connection: Connection, file_system_id: str, paths: list[str], *, interval: float, to: Console
-) -> RestoreView:
-    """Restore paths, escaped, to their places, without asking; return the session as it ended."""
+) -> None:
+    """Restore paths, escaped, to their places, without asking, and wait; raise RestoreFailed."""
     now = utc_now()
     with skipping_unreadable() as skip_index:
         held = held_points(connection, file_system_id, now, skip_index)
@@ -250,16 +246,8 @@ def restore_now(
     )
     plan = plan_restore(connection, file_system_id, held, wish, now)
     restore_id, execution = start(connection, plan)
-    client = connection.clients.of("stepfunctions", connection.resources.region)
-    view = watch_restore(
-        connection,
-        restore_id,
-        execution_ended=lambda: executions.ended_as(client, execution) is not None,
-        interval=interval,
-        to=to,
-    )
+    view = watch_restore(connection, restore_id, interval=interval, to=to)
     print_restored(connection, restore_id, execution, view)
-    return restore_view(connection, restore_id)
 
 
 def start(connection: Connection, plan: Plan) -> tuple[str, str]:
@@ -285,7 +273,6 @@ def print_restored(connection: Connection, restore_id: str, execution: str, view
         # Without a record, `why` already ends with the next step.
         more = f"; see: tidemark restore-session {restore_id}" if view is not None else ""
         raise RestoreFailed(f"{restore_id}: {why}{more}")
-    view = restore_view(connection, restore_id)
     if view.session.status is not SessionStatus.SUCCESS:
         reasons = "\n".join(f"  {reason}" for reason in view.session.reasons)
         raise RestoreFailed(

@@ -48,11 +48,7 @@ def restore_session(
     client = connection.clients.of("stepfunctions", connection.resources.region)
     execution = executions.execution_arn(connection.resources.restore_session, restore_id)
     if watch:
-        watch_restore(
-            connection,
-            restore_id,
-            execution_ended=lambda: executions.ended_as(client, execution) is not None,
-        )
+        watch_restore(connection, restore_id)
     view = restore_view(connection, restore_id)
     ended = None if view.ended else executions.ended_as(client, execution)
     problems, differences = (list(_results(connection, view, kind)) for kind in ("problems", "differences"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.support.connection import Connection
@@ -159,7 +160,6 @@ def watch_restore(
     connection: Connection,
     restore_id: str,
     *,
-    execution_ended: Callable[[], bool],
     to: Console | None = None,
     interval: float = INTERVAL_SECONDS,
 ) -> RestoreView | None:
@@ -169,10 +169,12 @@ def watch_restore(
         to or terminal.console(stderr=True),
         set[str](),
     )
+    states = connection.clients.of("stepfunctions", connection.resources.region)
+    execution = executions.execution_arn(connection.resources.restore_session, restore_id)
 
     def poll() -> bool:
         # Asked before the record is read, because an execution closes its session before it ends.
-        over = execution_ended()
+        over = executions.ended_as(states, execution) is not None
         watcher.look()
         return over or (watcher.view is not None and watcher.view.ended)
 
