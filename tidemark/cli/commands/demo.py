@@ -16,12 +16,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers import points
+from tidemark.answers.connection import Connection
+from tidemark.answers.session_progress import View
 from tidemark.aws.clock import utc_now
 from tidemark.cli.commands import recovery_points, restore, run
 from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
-from tidemark.cli.support.connection import Connection
 from tidemark.cli.support.extras import require_local_cloud
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
@@ -32,7 +34,6 @@ from tidemark.cli.support.local_deployment import (
     deploy_locally,
     no_progress,
 )
-from tidemark.cli.support.session_progress import View
 from tidemark.cli.support.session_watcher import follow
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
@@ -148,7 +149,7 @@ def _manifest(connection: Connection, view: View) -> Manifest:
 def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
     _heading(out, "List the recovery points in AWS Backup, with the metadata in their encrypted tags")
     out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
-    recovery_points.show(out, recovery_points.find(connection, file_system_id).points)
+    recovery_points.show(out, points.find(connection, file_system_id).points)
 
 
 def _show_search(out: Console, connection: Connection, manifest: Manifest) -> None:

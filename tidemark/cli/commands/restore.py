@@ -10,6 +10,9 @@ from typing import Annotated, Any, cast
 import typer
 from rich.console import Console
 
+from tidemark.answers.conditions import moment_of
+from tidemark.answers.connection import Connection, connect
+from tidemark.answers.directory_names import Directory, DirectoryNames
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part
@@ -17,11 +20,8 @@ from tidemark.aws.restore_plans import write_plan
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.directory_names import Directory, DirectoryNames
 from tidemark.cli.support.exit_codes import INTERRUPTED
-from tidemark.cli.support.filter_options import moment_of
-from tidemark.cli.support.index_selection import skipping_unreadable
+from tidemark.cli.support.index_selection import print_directory_line, skipping_unreadable
 from tidemark.cli.support.restore_planning import (
     Held,
     Wish,
@@ -181,7 +181,7 @@ def restore(
         )
     if not as_json:
         for directory in [*named, *([] if target is None else [target])]:
-            directory.print_line()
+            print_directory_line(directory)
     connection = connect()
     with skipping_unreadable() as skip_index:
         held = held_points(connection, file_system, now, skip_index)

@@ -12,12 +12,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers.connection import Connection, connect
+from tidemark.answers.session_progress import View, steps
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, index_json, session_json
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable, View, steps
+from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, follow
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.naming import is_session_id, moment_of

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from tidemark.answers.conditions import LARGEST
+from tidemark.answers.connection import Connection, connect
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, session_json
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.queries import sessions_of, sessions_since

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tidemark.answers.connection import Connection
 from tidemark.aws.new_file_systems import NewFileSystemWish, settings_for
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.cli.output import terminal
-from tidemark.cli.support.connection import Connection
 from tidemark.errors import IndexNotFound, RecoveryPointNotFound
 from tidemark.restore.plan import Destination, OnConflict, Plan
 from tidemark.sessions.queries import associations_in

@@ -13,11 +13,12 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from tidemark.answers.connection import Connection
+from tidemark.answers.session_progress import State, Step, line
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
-from tidemark.cli.support.connection import Connection
-from tidemark.cli.support.session_progress import STATUS_STYLES, State, Step, StepsTable, line
+from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.sessions.restore_session import RestoreSession

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from tidemark.cli.output import terminal
-
 if TYPE_CHECKING:
+    from tidemark.answers.connection import Connection
     from tidemark.aws.recovery_points import Kept
-    from tidemark.cli.support.connection import Connection
     from tidemark.index.format.manifest import IndexIdentity
     from tidemark.sessions.session import FileSystem, Point
 
@@ -19,9 +16,10 @@ if TYPE_CHECKING:
 class RecoveryPointsOfIndex:
     """The recovery points and copies of each index; without a deployment, none."""
 
-    def __init__(self, connection: Connection | None) -> None:
+    def __init__(self, connection: Connection | None, note: Callable[[str], object]) -> None:
+        """`note` is called with a sentence for each vault that could not be listed."""
         self.possible = connection is not None  # whether recovery points can be found
-        self._connection = connection
+        self._connection, self._note = connection, note
         self._known: dict[FileSystem, dict[str, list[Point]]] = {}
 
     def of(self, identity: IndexIdentity) -> list[Point]:
@@ -68,15 +66,12 @@ class RecoveryPointsOfIndex:
         }
 
     def _kept(self, connection: Connection, whose: FileSystem) -> Kept:
-        """Return the points that exist; print a note for each vault that could not be listed."""
+        """Return the points that exist; note each vault that could not be listed."""
         from tidemark.aws.errors import translated
         from tidemark.aws.recovery_points import arns_of
 
         with translated():
             kept = arns_of(connection.clients, whose, connection.resources.vaults)
         for each in kept.unlisted:
-            reason = f"Deleted recovery points may be listed: {each.error}"
-            terminal.console(stderr=True).print(
-                Text(terminal.printable(reason), terminal.QUIET), soft_wrap=True
-            )
+            self._note(f"Deleted recovery points may be listed: {each.error}")
         return kept

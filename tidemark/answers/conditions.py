@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import typer
-
-from tidemark.cli.output import terminal
+from tidemark.answers.requests import InvalidRequest
+from tidemark.answers.text import typed
 from tidemark.escape import escape
 
 if TYPE_CHECKING:
@@ -41,16 +40,16 @@ def filters(
     older: str | None = None,
     owner: str | None = None,
 ) -> Filters:
-    """Return the conditions of the options; raise BadParameter, which names the option."""
+    """Return the conditions of the options; raise InvalidRequest, which names the option."""
     from tidemark.index.reading.filters import Filters
 
     if ext is not None and not ext.removeprefix("."):
-        raise typer.BadParameter("it is empty; give an extension such as jpg", param_hint="--ext")
+        raise InvalidRequest("it is empty; give an extension such as jpg", option="--ext")
     low, high = size_range(sizes)
     uid, gid = owner_of(owner) if owner is not None else (None, None)
     return Filters(
-        ext=None if ext is None else escape(terminal.typed(ext)),
-        under=None if under is None else escape(terminal.typed(under)),
+        ext=None if ext is None else escape(typed(ext)),
+        under=None if under is None else escape(typed(under)),
         types=() if types is None else types_of(types),
         size_min=low,
         size_max=high,
@@ -69,7 +68,7 @@ def pattern_of(text: str, *, regex: bool) -> str:
     would be the numbers of characters in RE2, which are written `\x{e9}` here.
     """
     if not regex:
-        return terminal.typed(text).decode("utf-8", "surrogateescape")
+        return typed(text).decode("utf-8", "surrogateescape")
     raw = _BYTE_OR_ESCAPE.sub(
         lambda found: bytes.fromhex(found["byte"].decode()) if found["byte"] else found[0],
         text.encode("utf-8", "surrogateescape"),
@@ -84,17 +83,17 @@ def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
     for text in texts:
         found = _SIZE.fullmatch(text)
         if found is None or (found["binary"] and not found["unit"]):
-            raise typer.BadParameter(
+            raise InvalidRequest(
                 f"{text!r} is not a size such as +1G, -10k or +1.5Gi; k, M, G are powers of 1000 bytes, "
                 f"Ki, Mi, Gi of 1024",
-                param_hint="--size",
+                option="--size",
             )
         power = " KMGTPE".index(found["unit"].upper() or " ")
         whole, _, fraction = found["number"].partition(".")
         base: int = (1024 if found["binary"] else 1000) ** power
         number = int(whole) * base + int(fraction or 0) * base // 10 ** len(fraction)
         if number > LARGEST:
-            raise typer.BadParameter(f"{text!r} is more than any file holds", param_hint="--size")
+            raise InvalidRequest(f"{text!r} is more than any file holds", option="--size")
         if found["sign"] != "-":
             low = number if low is None else max(low, number)
         if found["sign"] != "+":
@@ -110,10 +109,10 @@ def moment_of(text: str, now: datetime, option: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(
+        raise InvalidRequest(
             f"{text!r} is neither a time such as 2026-11-22 or 2026-11-22T02:00 (UTC) nor an age such as "
             f"90min, 12h, 30d, 2w, 1y",
-            param_hint=option,
+            option=option,
         ) from error
 
 
@@ -123,9 +122,9 @@ def owner_of(text: str) -> tuple[int | None, int | None]:
     numbers = [found["uid"], found["gid"]] if found else []
     uid, gid = (None if number is None else int(number) for number in numbers or (None, None))
     if (uid is None and gid is None) or max(uid or 0, gid or 0) > LARGEST:
-        raise typer.BadParameter(
+        raise InvalidRequest(
             f"{text!r} is not an owner such as 1000, 1000:100 or :100; an index contains numbers, not names",
-            param_hint="--owner",
+            option="--owner",
         )
     return uid, gid
 
@@ -134,9 +133,9 @@ def types_of(text: str) -> frozenset[str]:
     """Return the types of `f` or `f,l`."""
     letters = text.split(",")
     if not all(len(letter) == 1 and letter in TYPES for letter in letters):
-        raise typer.BadParameter(
+        raise InvalidRequest(
             f"{text!r} is not a type; f is a file, d a directory, l a symbolic link, p a FIFO, s a socket, "
             f"c and b are devices; separate several with commas",
-            param_hint="--type",
+            option="--type",
         )
     return frozenset(letters)

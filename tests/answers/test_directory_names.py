@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-import typer
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tidemark.answers.directory_names import DirectoryNames, claim_of, name_of
+from tidemark.answers.requests import InvalidRequest
 from tidemark.aws.access_points import AccessPoint
 from tidemark.cli.output import terminal
-from tidemark.cli.support.directory_names import DirectoryNames, claim_of, name_of
 from tidemark.errors import AccessPointNotFound
 from tidemark.escape import escape, unescape
 
@@ -88,16 +88,16 @@ def test_a_name_of_several_access_points_lists_them_and_of_none_is_not_found(nam
     if len(matching) == 1:
         assert Known(points).resolve(f"accesspoint:{wanted}").access_point == matching[0]
         return
-    with pytest.raises((typer.BadParameter, AccessPointNotFound)) as refused:
+    with pytest.raises((InvalidRequest, AccessPointNotFound)) as refused:
         Known(points).resolve(f"accesspoint:{wanted}")
-    assert isinstance(refused.value, typer.BadParameter) == bool(matching)
+    assert isinstance(refused.value, InvalidRequest) == bool(matching)
     for each in matching or points:
         assert each.access_point_id in str(refused.value)
 
 
 def test_two_claims_in_two_namespaces_are_ambiguous_without_the_namespace():
     points = [point(1, pvc_namespace="a", pvc_name="x"), point(2, pvc_namespace="b", pvc_name="x")]
-    with pytest.raises(typer.BadParameter, match=r"(?s)pvc:a/x.*pvc:b/x"):
+    with pytest.raises(InvalidRequest, match=r"(?s)pvc:a/x.*pvc:b/x"):
         Known(points).resolve("pvc:x")
     assert Known(points).resolve("pvc:b/x").path == "/exports/2"
 
@@ -106,7 +106,7 @@ def test_two_claims_in_two_namespaces_are_ambiguous_without_the_namespace():
     "text", ["pvc:", "pvc:/x", "pvc:a/b/c", "pvc:A", "pvc:a_b", "pvc:-a", "pvc:a:", "pvc:a b", "accesspoint:"]
 )
 def test_a_malformed_name_is_refused(text):
-    with pytest.raises(typer.BadParameter):
+    with pytest.raises(InvalidRequest):
         Known([point(1, name="x", pvc_name="x")]).resolve(text)
 
 

@@ -6,11 +6,11 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.cli.support import filter_options
+from tidemark.answers import conditions
+from tidemark.answers.requests import InvalidRequest
 from tidemark.escape import escape
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -30,19 +30,19 @@ NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
     ],
 )
 def test_a_size_is_parsed_with_its_unit(texts, expected):
-    assert filter_options.size_range(texts) == expected
+    assert conditions.size_range(texts) == expected
 
 
 @given(st.integers(0, 2**63 - 1))
 def test_a_size_in_bytes_is_unchanged(number):
-    assert filter_options.size_range([f"+{number}"]) == (number, None)
-    assert filter_options.size_range([f"-{number}"]) == (None, number)
+    assert conditions.size_range([f"+{number}"]) == (number, None)
+    assert conditions.size_range([f"-{number}"]) == (None, number)
 
 
 @pytest.mark.parametrize("text", ["", "+", "1X", "big", "1i", "+-1", "1 G", "9E9", "10E", "\u0661"])
 def test_an_invalid_size_is_refused(text):
-    with pytest.raises(typer.BadParameter):
-        filter_options.size_range([text])
+    with pytest.raises(InvalidRequest):
+        conditions.size_range([text])
 
 
 @pytest.mark.parametrize(
@@ -57,47 +57,47 @@ def test_an_invalid_size_is_refused(text):
     ],
 )
 def test_a_time_or_an_age_is_parsed(text, expected):
-    assert filter_options.moment_of(text, NOW, "--newer") == expected
+    assert conditions.moment_of(text, NOW, "--newer") == expected
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "d", "-1d", "999999999y", "2026-13-01"])
 def test_an_invalid_time_is_refused(text):
-    with pytest.raises(typer.BadParameter):
-        filter_options.moment_of(text, NOW, "--newer")
+    with pytest.raises(InvalidRequest):
+        conditions.moment_of(text, NOW, "--newer")
 
 
 def test_an_owner_is_parsed():
-    assert filter_options.owner_of("1000") == (1000, None)
-    assert filter_options.owner_of("0:100") == (0, 100)
-    assert filter_options.owner_of(":0") == (None, 0)
+    assert conditions.owner_of("1000") == (1000, None)
+    assert conditions.owner_of("0:100") == (0, 100)
+    assert conditions.owner_of(":0") == (None, 0)
     for text in ("", ":", "root", "1:", "-1", str(2**63)):
-        with pytest.raises(typer.BadParameter):
-            filter_options.owner_of(text)
+        with pytest.raises(InvalidRequest):
+            conditions.owner_of(text)
 
 
 def test_types_are_parsed():
-    assert filter_options.types_of("f,l") == {"f", "l"}
+    assert conditions.types_of("f,l") == {"f", "l"}
     for text in ("", "x", "fd", "f,"):
-        with pytest.raises(typer.BadParameter):
-            filter_options.types_of(text)
+        with pytest.raises(InvalidRequest):
+            conditions.types_of(text)
 
 
 @given(st.text(max_size=12))
 def test_any_text_has_a_meaning_or_is_refused(text):
     for read in (
-        lambda: filter_options.size_range([text]),
-        lambda: filter_options.moment_of(text, NOW, "--newer"),
-        lambda: filter_options.owner_of(text),
-        lambda: filter_options.types_of(text),
+        lambda: conditions.size_range([text]),
+        lambda: conditions.moment_of(text, NOW, "--newer"),
+        lambda: conditions.owner_of(text),
+        lambda: conditions.types_of(text),
     ):
-        with contextlib.suppress(typer.BadParameter):
+        with contextlib.suppress(InvalidRequest):
             read()
 
 
 @given(st.text(st.sampled_from("\\x5cféa\udcff\udcc3\udca9*?"), max_size=6))
 def test_a_pattern_can_be_typed_as_its_name_is_printed(name):
     raw = name.encode("utf-8", "surrogateescape")
-    assert filter_options.pattern_of(escape(raw), regex=False) == raw.decode("utf-8", "surrogateescape")
+    assert conditions.pattern_of(escape(raw), regex=False) == raw.decode("utf-8", "surrogateescape")
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_a_pattern_can_be_typed_as_its_name_is_printed(name):
     ],
 )
 def test_a_byte_in_a_regular_expression(typed, expression):
-    assert filter_options.pattern_of(typed, regex=True) == expression
+    assert conditions.pattern_of(typed, regex=True) == expression

@@ -16,16 +16,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.text import Text
-
-from tidemark.cli.output import terminal
+from tidemark.answers.requests import InvalidRequest
+from tidemark.answers.text import quoted, typed, visible
 from tidemark.errors import AccessPointNotFound, NoCredentials, NotDeployed
 from tidemark.escape import escape
 
 if TYPE_CHECKING:  # a local repository needs none of the AWS SDK
+    from tidemark.answers.connection import Connection
     from tidemark.aws.access_points import AccessPoint
-    from tidemark.cli.support.connection import Connection
 
 PATH_FORMS = "PATH may be accesspoint:NAME[:/PATH] or pvc:[NAMESPACE/]NAME[:/PATH]; see: access-points."
 ACCESS_POINT_FIELDS = "access_point_id, file_system, name, root_directory, pvc_namespace, pvc_name"
@@ -54,13 +52,13 @@ class Directory:
         """ACCESS_POINT_FIELDS, or None for a path from the root."""
         return None if self.access_point is None else access_point_json(self.access_point)
 
-    def print_line(self) -> None:
-        """Print the directory that a name stands for; nothing for a path from the root."""
+    @property
+    def line(self) -> str | None:
+        """The directory that a name stands for; None for a path from the root."""
         if self.named is None or self.access_point is None:
-            return
-        root = terminal.printable(escape(self.access_point.root_directory.encode()))
-        line = f"{terminal.printable(self.named)} = {self.access_point.file_system_id}:{root}"
-        terminal.console(stderr=True).print(Text(line, terminal.QUIET), soft_wrap=True)
+            return None
+        root = escape(self.access_point.root_directory.encode())
+        return f"{self.named} = {self.access_point.file_system_id}:{root}"
 
 
 def is_name(text: str) -> bool:
@@ -78,14 +76,14 @@ class DirectoryNames:
     def resolve(self, text: str, file_system_id: str | None = None) -> Directory:
         """Return the directory of a path or name, in this file system or in those of all policies.
 
-        Raises AccessPointNotFound, and BadParameter for a malformed name, for a name of several access
+        Raises AccessPointNotFound, and InvalidRequest for a malformed name, for a name of several access
         points, and if a repository URL was given; also the errors of `connect`.
         """
         if not is_name(text):
-            return Directory(path=escape(terminal.typed(text)))
+            return Directory(path=escape(typed(text)))
         if self._url is not None:
-            raise typer.BadParameter(
-                f"{terminal.quoted(text)} can be resolved only through a deployment; with --repository, name "
+            raise InvalidRequest(
+                f"{quoted(text)} can be resolved only through a deployment; with --repository, name "
                 f"a path from the root, such as /home"
             )
         kind, _, rest = text.partition(":")
@@ -95,12 +93,11 @@ class DirectoryNames:
         if matching is None:
             matching = self._access_points(name, text, file_system_id)
         if len(matching) > 1:
-            raise typer.BadParameter(
-                f"{terminal.quoted(named)} names {len(matching)} access points; choose one of:\n"
-                f"{_listed(matching)}"
+            raise InvalidRequest(
+                f"{quoted(named)} names {len(matching)} access points; choose one of:\n{_listed(matching)}"
             )
         root = escape(matching[0].root_directory.encode())
-        below = escape(terminal.typed(below))
+        below = escape(typed(below))
         path = f"{root.rstrip('/')}/{below}" if below else root
         return Directory(path=path, named=named, access_point=matching[0])
 
@@ -120,7 +117,7 @@ class DirectoryNames:
 
     @cached_property
     def _connection(self) -> Connection:
-        from tidemark.cli.support.connection import connect
+        from tidemark.answers.connection import connect
 
         try:
             return connect()
@@ -132,14 +129,14 @@ class DirectoryNames:
         by_id = _ID.fullmatch(name)
         if by_id is not None:
             return [self._by_id(by_id["id"], by_id["file_system"], file_system_id)]
-        wanted = terminal.typed(name)
+        wanted = typed(name)
         if not wanted:
-            raise typer.BadParameter(f"{terminal.quoted(text)} names no access point; {PATH_FORMS}")
+            raise InvalidRequest(f"{quoted(text)} names no access point; {PATH_FORMS}")
         found = self.all_in(file_system_id)
         matching = [each for each in found if each.name is not None and each.name.encode() == wanted]
         if not matching:
             hint = "; write a path below an access point after :/" if "/" in name else ""
-            raise _not_found(f"no access point is named {terminal.quoted(name)}", hint, found, file_system_id)
+            raise _not_found(f"no access point is named {quoted(name)}", hint, found, file_system_id)
         return matching
 
     def _by_id(self, access_point_id: str, named: str | None, file_system_id: str | None) -> AccessPoint:
@@ -162,8 +159,8 @@ class DirectoryNames:
     def _claims(self, name: str, text: str, file_system_id: str | None) -> list[AccessPoint]:
         claim = _CLAIM.fullmatch(name)
         if claim is None:
-            raise typer.BadParameter(
-                f"{terminal.quoted(text)} names no claim of Kubernetes; write pvc:[NAMESPACE/]NAME[:/PATH]"
+            raise InvalidRequest(
+                f"{quoted(text)} names no claim of Kubernetes; write pvc:[NAMESPACE/]NAME[:/PATH]"
             )
         found = self.all_in(file_system_id)
         matching = [
@@ -176,7 +173,7 @@ class DirectoryNames:
                 "; the EFS CSI driver does not set these tags by default, so use the volume handle instead: "
                 "accesspoint:fs-ID::fsap-ID"
             )
-            what = f"no access point has the tags of the claim {terminal.printable(name)}"
+            what = f"no access point has the tags of the claim {visible(name)}"
             raise _not_found(what, hint, [each for each in found if each.pvc_name], file_system_id)
         return matching
 
@@ -185,7 +182,7 @@ def name_of(point: AccessPoint) -> str:
     """Return the name that a command resolves to this access point, if it is unique."""
     if point.name is None or _ID.fullmatch(point.name):
         return f"accesspoint:{point.access_point_id}"
-    return "accesspoint:" + terminal.printable(escape(point.name.encode())).replace(":/", r"\x3a/")
+    return "accesspoint:" + visible(escape(point.name.encode())).replace(":/", r"\x3a/")
 
 
 def claim_of(point: AccessPoint) -> str | None:
@@ -215,7 +212,7 @@ def _listed(points: Iterable[AccessPoint]) -> str:
         root = escape(point.root_directory.encode())
         place = f"{point.file_system_id}:{root}"
         known = ", ".join([*(name for name in names if name is not None), place])
-        lines.append(terminal.printable(f"  accesspoint:{point.access_point_id} ({known})"))
+        lines.append(visible(f"  accesspoint:{point.access_point_id} ({known})"))
     more = len(lines) - _LISTED
     return "\n".join([*lines[:_LISTED], *([f"  and {more} more"] if more > 0 else [])])
 
