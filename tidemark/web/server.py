@@ -1,0 +1,84 @@
+"""Serve the pages on the loopback interface until the process is interrupted."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
+
+from tidemark.errors import ConfigurationError
+from tidemark.web.app import create_app
+from tidemark.web.guard import Guard
+from tidemark.web.source import Source
+from tidemark.web.state import State
+
+ADDRESS = "127.0.0.1"
+DEFAULT_PORT = 8384
+
+
+class _Handler(WSGIRequestHandler):
+    """Answers with HTTP/1.1, so that pages stream and connections are reused, and logs nothing."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds that an idle connection is kept
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log no requests: they contain the names of files."""
+
+    def version_string(self) -> str:
+        """Return the Server header."""
+        return "tidemark"
+
+
+class _Server(ThreadedWSGIServer):
+    daemon_threads = True  # open connections do not delay the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """A running server."""
+
+    guard: Guard
+    server: BaseWSGIServer
+
+
+@contextmanager
+def serving(source: Source, port: int) -> Iterator[Serving]:
+    """Serve until the block ends; 0 is any free port. Raises ConfigurationError if the port is in use."""
+    listener = _listen(port)
+    guard = Guard(listener.getsockname()[1])
+    app = create_app(source, guard)
+    server = _Server(ADDRESS, guard.port, app, handler=_Handler, fd=listener.fileno())
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
+    thread.start()
+    try:
+        yield Serving(guard=guard, server=server)
+    finally:
+        state: State = app.extensions["tidemark"]
+        state.searches.stop_all()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        listener.close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((ADDRESS, port))
+    except OSError as error:
+        listener.close()
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        raise ConfigurationError(
+            f"port {port} of {ADDRESS} cannot be used: {error.strerror}; choose another with --port, "
+            f"or any free one with: --port 0"
+        ) from error
+    listener.listen(64)
+    return listener

@@ -1,0 +1,31 @@
+"""What the pages of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app
+
+from tidemark.web.guard import Guard
+from tidemark.web.searches import Searches
+from tidemark.web.source import Source
+
+# Of a page: the path, the name, the function, and the methods.
+Route = tuple[str, str, Callable[..., object], tuple[str, ...]]
+READ = ("GET",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The source of the pages, the secrets of the server, and the searches that run."""
+
+    source: Source
+    guard: Guard
+    searches: Searches
+
+
+def state() -> State:
+    """Return the state of the server that answers the current request."""
+    found: State = current_app.extensions["tidemark"]
+    return found
