@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tidemark.answers.text import visible
+from tidemark.answers.usage import By, Row, directories_in, label_of
+from tidemark.index.storage.object_store import Store
+
+if TYPE_CHECKING:
+    from tidemark.index.format.manifest import Manifest
+
+_DRAWN_INSIDE = 12  # directories in a treemap that show their subdirectories: each costs a request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +23,7 @@ class Box:
     label: str
     bytes: int
     inside: tuple[Box, ...] = ()
+    directory: str | None = None  # the path of the directory that the box stands for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +81,22 @@ def _cut(row: Sequence[Box], area: Area, depth: float) -> tuple[list[Area], Area
     if upright:
         return cells, Area(left=area.left + depth, top=area.top, width=area.width - depth, height=area.height)
     return cells, Area(left=area.left, top=area.top + depth, width=area.width, height=area.height - depth)
+
+
+def boxes_of(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[Row]) -> list[Box]:
+    """Return a box for each row of a summary; the largest directories contain their subdirectories."""
+    boxes = []
+    for number, row in enumerate(rows):
+        inside: tuple[Box, ...] = ()
+        directory = f"{below.rstrip('/')}/{row.key}" if by is By.DIR and row.key else None
+        if directory is not None and number < _DRAWN_INSIDE:
+            found = directories_in(store, manifest, directory)
+            inside = tuple(
+                Box(label=visible(f"{each.key}/"), bytes=each.bytes, directory=f"{directory}/{each.key}")
+                for each in found
+            )
+            rest = row.bytes - sum(each.bytes for each in found)
+            inside += (Box(label="(files)", bytes=rest),) * bool(found)
+        label = visible(label_of(row.key, by))
+        boxes.append(Box(label=label, bytes=row.bytes, inside=inside, directory=directory))
+    return boxes

@@ -33,6 +33,7 @@ _COMMANDS = {
     "restore": "restore.restore",
     "restores": "restores.restores",
     "restore-session": "restore_session.restore_session",
+    "browse": "browse.browse",
     "search": "search.search",
     "ls": "ls.ls",
     "history": "history.history",

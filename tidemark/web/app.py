@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, current_app, make_response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -22,14 +23,15 @@ from tidemark.errors import (
     SessionNotFound,
     TidemarkError,
 )
-from tidemark.web import browse, find, versions
+from tidemark.web import browse, changes, find, usage, versions
 from tidemark.web.guard import HEADERS, Guard
 from tidemark.web.searches import Searches
 from tidemark.web.source import Source
 from tidemark.web.state import State, state
+from tidemark.web.work import Works
 
 _NOT_FOUND = (IndexNotFound, PathNotFound, RecoveryPointNotFound, SessionNotFound)
-_PAGES = (find, browse, versions)
+_PAGES = (find, browse, changes, usage, versions)
 _OPEN = ("/enter", "/static/")  # paths that need no cookie: they show nothing of a backup
 STATIC = Path(__file__).parent / "static"
 
@@ -45,12 +47,16 @@ def create_app(source: Source, guard: Guard) -> Flask:
         moment=text.moment,
         duration=text.duration,
         ago=_ago,
+        query=urlencode,
+        shell=shlex.quote,
         visible=text.visible,
+        visible_lines=_visible_lines,
         parts=find.parts_of,
         kind=find.kind_of,
+        comma="{:,}".format,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
-    app.extensions["tidemark"] = State(source=source, guard=guard, searches=Searches())
+    app.extensions["tidemark"] = State(source=source, guard=guard, searches=Searches(), works=Works())
     app.context_processor(_for_all_pages)
     app.before_request(_refuse)
     app.after_request(_add_headers)
@@ -80,6 +86,7 @@ def _for_all_pages() -> dict[str, object]:
         "deployed": shared.source.connection is not None,
         "is_part": "HX-Request" in request.headers,
         "static": _static,
+        "pages": [(page.ROUTES[0][1], page.ROUTES[0][0], page.LABEL) for page in _PAGES if page.LABEL],
         "now": shared.source.now(),
     }
 
@@ -151,6 +158,11 @@ def _failed(error: Exception) -> object:
         status, message = 500, f"{error} (unexpected; the terminal shows the details)"
     template = "error_part.html" if "HX-Request" in request.headers else "error.html"
     return make_response(render_template(template, message=message, status=status), status)
+
+
+def _visible_lines(message: str) -> str:
+    """Return a message as `visible` does, and keep its line ends."""
+    return "\n".join(text.visible(line) for line in message.split("\n"))
 
 
 def _ago(time: datetime, now: datetime) -> str:

@@ -15,6 +15,7 @@ from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.query.refused_paths import refused
 from tidemark.web.commands import command_line, option
+from tidemark.web.crumbs import crumbs_of
 from tidemark.web.source import Source
 from tidemark.web.state import READ, Route, state
 
@@ -29,14 +30,6 @@ class Row:
     size: int  # of a directory, everything below it
     files: int | None  # below a directory
     share: float  # of the directory's bytes, in percent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crumb:
-    """A directory above the shown one."""
-
-    name: str
-    path: str
 
 
 def page() -> object:
@@ -59,7 +52,7 @@ def page() -> object:
         "sort": sort.value,
         "series": series,
         "number": next((n for n, each in enumerate(series) if each.index_id == index.index_id), 0),
-        "crumbs": _crumbs(path),
+        "crumbs": crumbs_of(path),
         "address": address,
         "file_systems": source.newest(),
         "command": command_line(
@@ -98,9 +91,7 @@ def _index(source: Source) -> Manifest | None:
     return series[-1]
 
 
-def _listing(
-    source: Source, index: Manifest, path: str, sort: Sort, after: str | None
-) -> dict[str, object]:
+def _listing(source: Source, index: Manifest, path: str, sort: Sort, after: str | None) -> dict[str, object]:
     listing, totals = listing_of(source.store, index, path)
     entries = in_order_of(sort, listing, totals)
     if after is not None:
@@ -142,16 +133,10 @@ def _bytes_of(source: Source, index: Manifest, path: str) -> int:
         return 0
 
 
-def _crumbs(path: str) -> list[Crumb]:
-    names = [name for name in path.split("/") if name]
-    return [
-        Crumb(name=name, path="/" + "/".join(names[: number + 1])) for number, name in enumerate(names)
-    ]
-
-
 def _address(index: Manifest, path: str, sort: Sort) -> str:
     query = {"index": index.index_id, "path": path} | ({"sort": sort.value} if sort is not Sort.NAME else {})
     return f"/browse?{urlencode(query)}"
 
 
+LABEL = "Browse"
 ROUTES: tuple[Route, ...] = (("/browse", "browse", page, READ),)

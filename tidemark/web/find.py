@@ -257,7 +257,17 @@ def _address(path: str, form: Form) -> str:
 
 def _csv_lines(found: Iterator[Found]) -> Iterator[str]:
     yield _csv_line(
-        ["file_system", "path", "type", "size_bytes", "modified_at", "uid", "gid", "first_index", "last_index"]
+        [
+            "file_system",
+            "path",
+            "type",
+            "size_bytes",
+            "modified_at",
+            "uid",
+            "gid",
+            "first_index",
+            "last_index",
+        ]
     )
     for each in found:
         entry = each.entry
@@ -307,6 +317,7 @@ def kind_of(entry: Entry) -> str:
     return names.get(entry.type, entry.type)
 
 
+LABEL = "Find"
 ROUTES: tuple[Route, ...] = (
     ("/find", "find", page, READ),
     ("/find/results", "find_results", results, READ),

@@ -18,7 +18,6 @@ from tidemark.web.source import Source
 from tidemark.web.state import State
 
 ADDRESS = "127.0.0.1"
-DEFAULT_PORT = 8384
 
 
 class _Handler(WSGIRequestHandler):
@@ -61,6 +60,7 @@ def serving(source: Source, port: int) -> Iterator[Serving]:
     finally:
         state: State = app.extensions["tidemark"]
         state.searches.stop_all()
+        state.works.stop_all()
         server.shutdown()
         thread.join()
         server.server_close()

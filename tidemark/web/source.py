@@ -79,9 +79,7 @@ class Source:
         Raises IndexNotFound if there are none.
         """
         found = [
-            each
-            for each in self.known().indexes
-            if file_system_id in (None, each.identity.file_system_id)
+            each for each in self.known().indexes if file_system_id in (None, each.identity.file_system_id)
         ]
         if not found:
             raise self._none_of(file_system_id)

@@ -10,6 +10,7 @@ from flask import current_app
 from tidemark.web.guard import Guard
 from tidemark.web.searches import Searches
 from tidemark.web.source import Source
+from tidemark.web.work import Works
 
 # Of a page: the path, the name, the function, and the methods.
 Route = tuple[str, str, Callable[..., object], tuple[str, ...]]
@@ -18,11 +19,12 @@ READ = ("GET",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The source of the pages, the secrets of the server, and the searches that run."""
+    """The source of the pages, the secrets of the server, and what runs for its readers."""
 
     source: Source
     guard: Guard
     searches: Searches
+    works: Works
 
 
 def state() -> State:

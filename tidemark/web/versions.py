@@ -46,4 +46,5 @@ def page() -> object:
     )
 
 
+LABEL = None  # reached from Find and Browse
 ROUTES: tuple[Route, ...] = (("/versions", "versions", page, READ),)

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from tidemark.answers.conditions import LARGEST
 from tidemark.answers.directory_names import PATH_FORMS, DirectoryNames
-from tidemark.answers.treemap import Box
-from tidemark.answers.usage import By, Row, Summary, directories_in, label_of, summary_of
+from tidemark.answers.treemap import boxes_of
+from tidemark.answers.usage import By, Row, Summary, label_of, summary_of
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
@@ -54,7 +54,6 @@ largest_files[] with path, path_base64, bytes; largest_directories[] with path, 
 (directly in each). The key is empty for files without an extension and, by dir, for files directly in PATH.
 """
 _BAR = 24  # characters
-_DRAWN_INSIDE = 12  # directories in a treemap that show their subdirectories: each costs a request
 
 
 def usage(
@@ -170,15 +169,7 @@ def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[R
     """Draw all rows, and what is directly in the largest directories."""
     from tidemark.cli.output.treemap import draw
 
-    boxes: list[Box] = []
-    for number, row in enumerate(rows):
-        inside: tuple[Box, ...] = ()
-        if by is By.DIR and row.key and number < _DRAWN_INSIDE:
-            found = directories_in(store, manifest, f"{below.rstrip('/')}/{row.key}")
-            inside = tuple(Box(label=f"{each.key}/", bytes=each.bytes) for each in found)
-            rest = row.bytes - sum(each.bytes for each in found)
-            inside += (Box(label="(files)", bytes=rest),) * bool(found)
-        boxes.append(Box(label=terminal.printable(label_of(row.key, by)), bytes=row.bytes, inside=inside))
+    boxes = boxes_of(store, manifest, below, by, rows)
     total = terminal.size(sum(row.bytes for row in rows))
     draw(boxes, f"{manifest.index_id}  {below}  {total} by {by.value}", path)
     note = Text.assemble((f"{terminal.done()} ", terminal.GOOD), f"wrote {terminal.printable(str(path))}")
