@@ -29,6 +29,7 @@ _COMMANDS = {
     "run": "run.run",
     "sessions": "sessions.sessions",
     "session": "session.session",
+    "protection": "protection.protection",
     "recovery-points": "recovery_points.recovery_points",
     "restore": "restore.restore",
     "restores": "restores.restores",

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, current_app, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from tidemark.answers import text
@@ -23,7 +24,7 @@ from tidemark.errors import (
     SessionNotFound,
     TidemarkError,
 )
-from tidemark.web import browse, changes, find, usage, versions
+from tidemark.web import browse, changes, find, protected, sessions, usage, versions
 from tidemark.web.guard import HEADERS, Guard
 from tidemark.web.searches import Searches
 from tidemark.web.source import Source
@@ -31,7 +32,8 @@ from tidemark.web.state import State, state
 from tidemark.web.work import Works
 
 _NOT_FOUND = (IndexNotFound, PathNotFound, RecoveryPointNotFound, SessionNotFound)
-_PAGES = (find, browse, changes, usage, versions)
+_PAGES = (find, browse, changes, usage, protected, sessions, versions)
+_DEPLOYED = (protected, sessions)  # pages about a deployment, not about a repository alone
 _OPEN = ("/enter", "/static/")  # paths that need no cookie: they show nothing of a backup
 STATIC = Path(__file__).parent / "static"
 
@@ -69,10 +71,10 @@ def create_app(source: Source, guard: Guard) -> Flask:
     return app
 
 
-def _translating(function: Callable[..., object]) -> Callable[..., object]:
+def _translating(function: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
     """Return a view whose AWS errors are those of Tidemark."""
 
-    def view(**arguments: str) -> object:
+    def view(**arguments: str) -> ResponseReturnValue:
         with translated():
             return function(**arguments)
 
@@ -81,18 +83,27 @@ def _translating(function: Callable[..., object]) -> Callable[..., object]:
 
 def _for_all_pages() -> dict[str, object]:
     shared = state()
+    deployed = shared.source.connection is not None
     return {
         "source": shared.source,
-        "deployed": shared.source.connection is not None,
+        "deployed": deployed,
         "is_part": "HX-Request" in request.headers,
         "static": _static,
-        "pages": [(page.ROUTES[0][1], page.ROUTES[0][0], page.LABEL) for page in _PAGES if page.LABEL],
+        "pages": [
+            (page.ROUTES[0][1], page.ROUTES[0][0], page.LABEL)
+            for page in _PAGES
+            if page.LABEL and (deployed or page not in _DEPLOYED)
+        ],
+            (page.ROUTES[0][1], page.ROUTES[0][0], page.LABEL)
+            for page in _PAGES
+            if page.LABEL and (deployed or page not in _DEPLOYED)
+        ],
         "now": shared.source.now(),
     }
 
 
 def _static(name: str) -> str:
-    """Return the address of a static file; it changes with the content, so that browsers may keep the file."""
+    """Return the address of a static file; it changes with the content, so that browsers may keep it."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?{digest}"
 
@@ -116,7 +127,7 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def _start() -> object:
+def _start() -> ResponseReturnValue:
     return redirect("/find")
 
 
@@ -143,7 +154,7 @@ def local_page(address: str) -> str:
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def _failed(error: Exception) -> object:
+def _failed(error: Exception) -> ResponseReturnValue:
     """Return the page, or the part of a page, that shows an error."""
     if isinstance(error, HTTPException):
         status, message = error.code or 500, error.description or error.name

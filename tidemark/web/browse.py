@@ -7,6 +7,7 @@ from itertools import islice
 from urllib.parse import urlencode
 
 from flask import make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from tidemark.answers.listing import Sort, after_name, in_order_of, listing_of, size_of
 from tidemark.answers.requests import InvalidRequest
@@ -32,7 +33,7 @@ class Row:
     share: float  # of the directory's bytes, in percent
 
 
-def page() -> object:
+def page() -> ResponseReturnValue:
     """Show a directory; in a request of the slider, only the part of the page that changes."""
     source = state().source
     index = _index(source)

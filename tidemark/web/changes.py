@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request, stream_template
+from flask.typing import ResponseReturnValue
 
 from tidemark.answers.alarms import alarms_of
 from tidemark.answers.comparison import Branch, ChangeTree, change_tree
@@ -30,7 +31,7 @@ class Answer:
         return 100 * part / self.heaviest
 
 
-def page() -> object:
+def page() -> ResponseReturnValue:
     """Show the differences between two indexes of a file system, by default the newest two."""
     source = state().source
     after = _after(source)

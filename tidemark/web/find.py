@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, make_response, render_template, request, stream_template
+from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from tidemark.answers.conditions import filters, pattern_of
@@ -102,7 +103,7 @@ class _Plan:
         return chain([first], found)
 
 
-def page() -> object:
+def page() -> ResponseReturnValue:
     """Show the box, and the results of the address."""
     form, source = Form.of(request.args), state().source
     if not form.asks:
@@ -115,7 +116,7 @@ def page() -> object:
     )
 
 
-def results() -> object:
+def results() -> ResponseReturnValue:
     """Return the first results, and stop the search that they replace."""
     form, source = Form.of(request.args), state().source
     if previous := request.args.get("previous"):
@@ -130,7 +131,7 @@ def results() -> object:
     return make_response(shown, address)
 
 
-def more() -> object:
+def more() -> ResponseReturnValue:
     """Return the next results of a search that continues."""
     form = Form.of(request.args)
     search = state().searches.get(request.args.get("search", ""))
@@ -140,7 +141,7 @@ def more() -> object:
     return render_template("find_more.html", **_shown(form), search=search, batch=batch)
 
 
-def as_csv() -> object:
+def as_csv() -> ResponseReturnValue:
     """Return all results as a file for spreadsheets."""
     form, source = Form.of(request.args), state().source
     if not form.asks:

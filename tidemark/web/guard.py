@@ -1,8 +1,8 @@
 """Admit only the browser of the user who started the server, and limit what its pages can do.
 
-The server listens on the loopback interface, which every program and every open web page of this machine can
-reach. A random token in the printed address is exchanged for a cookie. Requests of other web pages are refused
-by their Host (DNS rebinding), Origin and Sec-Fetch-Site headers.
+Every program and every open web page of this machine can reach the loopback interface. A random token in the
+printed address is exchanged for a cookie. Requests of other web pages are refused by their Host (DNS
+rebinding), Origin and Sec-Fetch-Site headers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Searches that continue while their results are read, and stop when nobody reads them any more."""
+"""Searches that continue while their results are read, and stop with their reader."""
 
 from __future__ import annotations
 

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import current_app
+from flask.typing import ResponseReturnValue
 
+from tidemark.answers.connection import Connection
+from tidemark.answers.requests import InvalidRequest
 from tidemark.web.guard import Guard
 from tidemark.web.searches import Searches
 from tidemark.web.source import Source
 from tidemark.web.work import Works
 
 # Of a page: the path, the name, the function, and the methods.
-Route = tuple[str, str, Callable[..., object], tuple[str, ...]]
+Route = tuple[str, str, Callable[..., ResponseReturnValue], tuple[str, ...]]
 READ = ("GET",)
 
 
@@ -31,3 +34,14 @@ def state() -> State:
     """Return the state of the server that answers the current request."""
     found: State = current_app.extensions["tidemark"]
     return found
+
+
+def deployment() -> Connection:
+    """Return the connection to the deployment; raise InvalidRequest if only a repository is read."""
+    connection = state().source.connection
+    if connection is None:
+        raise InvalidRequest(
+            "this page shows a deployment, and these pages read a repository without one; start them without "
+            "--repository"
+        )
+    return connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Response, request, stream_template
+from flask.typing import ResponseReturnValue
 
 from tidemark.answers.requests import InvalidRequest
 from tidemark.answers.treemap import Area, Box, arrange, boxes_of
@@ -59,7 +60,7 @@ class Answer:
         ]
 
 
-def page() -> object:
+def page() -> ResponseReturnValue:
     """Show where the bytes of a directory are."""
     source = state().source
     index = _index(source)

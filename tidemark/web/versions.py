@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 
 from tidemark.answers.requests import InvalidRequest
 from tidemark.answers.versions import Event, events_of
@@ -11,7 +12,7 @@ from tidemark.web.commands import command_line, option
 from tidemark.web.state import READ, Route, state
 
 
-def page() -> object:
+def page() -> ResponseReturnValue:
     """Show the versions of a path, newest first."""
     source = state().source
     file_system, path = request.args.get("file_system", ""), request.args.get("path", "")

@@ -1,4 +1,4 @@
-"""Answers that take longer than a moment: computed in a thread, with progress, until nobody waits for them."""
+"""Answers that take longer than a moment: computed in a thread, with progress, while a reader waits."""
 
 from __future__ import annotations
 

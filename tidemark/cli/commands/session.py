@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from datetime import timedelta
 from typing import Annotated
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from tidemark.answers.connection import Connection, connect
 from tidemark.answers.session_progress import View, steps
+from tidemark.answers.sessions import view_of
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
@@ -65,11 +65,7 @@ def session(
             [(session_id, policy)],
             until=lambda: executions.ended_as(client, execution) is not None,
         )
-    # Read before the record, because an execution closes its session before it ends.
-    ended = None if view.ended else executions.ended_as(client, execution)
-    view = connection.view(session_id, policy)
-    if not view.ended:
-        view = dataclasses.replace(view, execution_ended=ended)
+    view = view_of(connection, session_id, policy)
     if as_json:
         terminal.print_json(_document(connection, view))
         return

@@ -1,0 +1,34 @@
+"""Protected or not: every file system of the policies, and the next step where something is wrong."""
+
+from __future__ import annotations
+
+from flask import Response, stream_template
+from flask.typing import ResponseReturnValue
+
+from tidemark.answers.protection import Level, protections
+from tidemark.web.commands import command_line
+from tidemark.web.state import READ, Route, deployment, state
+
+_FRESH_SECONDS = 20  # for which the result is shown again without new requests
+
+
+def page() -> ResponseReturnValue:
+    """Show the protection of all file systems."""
+    connection, source = deployment(), state().source
+    now = source.now()
+    work = state().works.start(
+        ("protected", int(now.timestamp()) // _FRESH_SECONDS),
+        source.store,
+        lambda _store: protections(connection, now),
+    )
+    template = stream_template(
+        "protected.html",
+        steps=work.steps(),
+        levels=Level,
+        command=command_line("protection", repository_url=None),
+    )
+    return Response(template, mimetype="text/html")
+
+
+LABEL = "Protected or not"
+ROUTES: tuple[Route, ...] = (("/protected", "protected", page, READ),)
