@@ -94,10 +94,6 @@ def _for_all_pages() -> dict[str, object]:
             for page in _PAGES
             if page.LABEL and (deployed or page not in _DEPLOYED)
         ],
-            (page.ROUTES[0][1], page.ROUTES[0][0], page.LABEL)
-            for page in _PAGES
-            if page.LABEL and (deployed or page not in _DEPLOYED)
-        ],
         "now": shared.source.now(),
     }
 
