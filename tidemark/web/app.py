@@ -21,18 +21,17 @@ from tidemark.errors import (
     IndexNotFound,
     PathNotFound,
     RecoveryPointNotFound,
+    RestoreNotFound,
     SessionNotFound,
     TidemarkError,
 )
-from tidemark.web import browse, changes, find, protected, sessions, usage, versions
+from tidemark.web import browse, changes, find, protected, restore, sessions, usage, versions
 from tidemark.web.guard import HEADERS, Guard
-from tidemark.web.searches import Searches
 from tidemark.web.source import Source
 from tidemark.web.state import State, state
-from tidemark.web.work import Works
 
-_NOT_FOUND = (IndexNotFound, PathNotFound, RecoveryPointNotFound, SessionNotFound)
-_PAGES = (find, browse, changes, usage, protected, sessions, versions)
+_NOT_FOUND = (IndexNotFound, PathNotFound, RecoveryPointNotFound, RestoreNotFound, SessionNotFound)
+_PAGES = (find, browse, changes, usage, protected, sessions, restore, versions)
 _DEPLOYED = (protected, sessions)  # pages about a deployment, not about a repository alone
 _OPEN = ("/enter", "/static/")  # paths that need no cookie: they show nothing of a backup
 STATIC = Path(__file__).parent / "static"
@@ -58,7 +57,7 @@ def create_app(source: Source, guard: Guard) -> Flask:
         comma="{:,}".format,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 86_400
-    app.extensions["tidemark"] = State(source=source, guard=guard, searches=Searches(), works=Works())
+    app.extensions["tidemark"] = State(source=source, guard=guard)
     app.context_processor(_for_all_pages)
     app.before_request(_refuse)
     app.after_request(_add_headers)
@@ -95,6 +94,7 @@ def _for_all_pages() -> dict[str, object]:
             if page.LABEL and (deployed or page not in _DEPLOYED)
         ],
         "now": shared.source.now(),
+        "basket_size": len(shared.basket),
     }
 
 

@@ -66,6 +66,9 @@ def page() -> ResponseReturnValue:
             repository_url=source.repository_url,
         ),
     }
+    if source.connection is not None:
+        backups = [each for each in source.index_points().of(index.identity) if each.kind == "backup"]
+        shown["point"] = backups[-1].recovery_point_arn if backups else ""
     try:
         shown |= _listing(source, index, path, sort, after)
     except PathNotFound as error:  # the slider may lead to a time before the directory existed

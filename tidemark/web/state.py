@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from tidemark.answers.connection import Connection
 from tidemark.answers.requests import InvalidRequest
+from tidemark.web.basket import Basket
 from tidemark.web.guard import Guard
 from tidemark.web.searches import Searches
 from tidemark.web.source import Source
@@ -26,8 +27,9 @@ class State:
 
     source: Source
     guard: Guard
-    searches: Searches
-    works: Works
+    searches: Searches = field(default_factory=Searches)
+    works: Works = field(default_factory=Works)
+    basket: Basket = field(default_factory=Basket)
 
 
 def state() -> State:

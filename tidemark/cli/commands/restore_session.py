@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.answers.connection import Connection, connect
+from tidemark.answers.restore_progress import RestoreView, restore_steps, restore_view
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
-from tidemark.cli.support.restore_progress import RestoreView, restore_steps, restore_view, watch_restore
+from tidemark.cli.support.restore_progress import watch_restore
 from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing

@@ -1,7 +1,7 @@
 // Keys, copying, and the label of the slider. Pages can be read without it.
 "use strict";
 
-const rows = () => [...document.querySelectorAll(".row a:first-of-type")].filter((link) => link.closest("td") === link.closest("tr").querySelector("td"));
+const rows = () => [...document.querySelectorAll(".row")].map((row) => row.querySelector("td.name a, td a")).filter(Boolean);
 
 function move(step) {
   const links = rows();
@@ -21,6 +21,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "ArrowUp" && !types && event.target.type !== "range") { event.preventDefault(); move(-1); }
   else if (!types && event.key === "j") move(1);
   else if (!types && event.key === "k") move(-1);
+  else if (!types && event.key === "x") document.activeElement.closest(".row")?.querySelector("input[type=checkbox]")?.click();
   else if (!types && (event.key === "Backspace" || (event.key === "ArrowLeft" && event.target.type !== "range"))) document.querySelector("[data-up]")?.click();
 });
 
@@ -41,17 +42,33 @@ document.addEventListener("input", (event) => {
   if (option) { label.textContent = option.label; event.target.setAttribute("aria-valuetext", option.label); }
 });
 
+function countChosen() {
+  const form = document.querySelector("[data-choose]");
+  if (!form) return;
+  const number = document.querySelectorAll("input[form=choose]:checked").length;
+  form.hidden = number === 0;
+  document.getElementById("chosen").textContent = `${number} chosen`;
+}
+
 document.addEventListener("change", (event) => {
+  if (event.target.matches("input[form=choose]")) countChosen();
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 
 function prepare() {
   for (const each of document.querySelectorAll("[data-copy], [data-back]")) each.hidden = false;
   for (const each of document.querySelectorAll("[data-without-script]")) each.hidden = true;
+  countChosen();
   const end = document.querySelector(".end[data-status]");
   const status = document.getElementById("status");
   if (end && status && status.textContent !== end.dataset.status) status.textContent = end.dataset.status;
 }
 
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.elt.matches("[data-choose]") && event.detail.successful) {
+    for (const each of document.querySelectorAll("input[form=choose]:checked")) each.checked = false;
+    countChosen();
+  }
+});
 document.addEventListener("htmx:afterSettle", prepare);
 prepare();

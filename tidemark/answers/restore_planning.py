@@ -6,14 +6,19 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tidemark.answers.connection import Connection
+from tidemark.answers.requests import InvalidRequest
+from tidemark.answers.text import quoted, visible
+from tidemark.aws import executions
 from tidemark.aws.new_file_systems import NewFileSystemWish, settings_for
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
-from tidemark.cli.output import terminal
+from tidemark.aws.restore_plans import write_plan
 from tidemark.errors import IndexNotFound, RecoveryPointNotFound
+from tidemark.escape import escape, unescape
 from tidemark.restore.plan import Destination, OnConflict, Plan
+from tidemark.sessions.naming import restore_id as new_restore_id
 from tidemark.sessions.queries import associations_in
 
 if TYPE_CHECKING:  # these import pyarrow, which the help of commands does not need
@@ -22,6 +27,9 @@ if TYPE_CHECKING:  # these import pyarrow, which the help of commands does not n
     from tidemark.restore.choose import HeldPoint
 
 _RESTORABLE = {"COMPLETED", "AVAILABLE", "PARTIAL"}
+CONFLICT_POLICIES = ("fail", "skip", "rename", "replace")
+# Limited by the size of the metadata. If AWS Backup refuses the number, the session continues with fewer.
+ITEMS_PER_JOB = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +107,7 @@ def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: 
         point = next((each for each in held.points if each.recovery_point_arn == wish.point), None)
         if point is None:
             raise RecoveryPointNotFound(
-                f"{file_system_id} has no recovery point {terminal.printable(wish.point)} with an index; "
+                f"{file_system_id} has no recovery point {visible(wish.point)} with an index; "
                 f"list its points with: tidemark recovery-points {file_system_id}"
             )
     new = None
@@ -154,3 +162,53 @@ def _held(point: RecoveryPoint, index_id: str, now: datetime) -> HeldPoint:
         is_cold=point.cold_at is not None and point.cold_at <= now,
         is_copy=point.is_copy,
     )
+
+
+def start_restore(connection: Connection, plan: Plan, now: datetime) -> tuple[str, str]:
+    """Write the plan and start its restore session; return the session's id and its execution's ARN."""
+    resources = connection.resources
+    restore_id = new_restore_id(plan.file_system_id, now)
+    digest = write_plan(connection.clients.of("s3", resources.region), resources.repository, plan)
+    request = {
+        "plan": plan.plan_id,
+        "sha256": digest,
+        "file_system": plan.file_system_id,
+        "policy": worker_policy(connection, plan.file_system_id),
+    }
+    client = connection.clients.of("stepfunctions", resources.region)
+    return restore_id, executions.start(client, resources.restore_session, restore_id, request)
+
+
+def checked_paths(raw_paths: Iterable[bytes]) -> list[str]:
+    """Return requested paths, escaped; raise InvalidRequest for one that no backup can hold."""
+    raw = list(raw_paths)
+    for path in raw:
+        if not path.startswith(b"/"):
+            raise InvalidRequest(
+                f"{quoted(escape(path))} is not a path from the root of the file system, such as /home/a.txt"
+            )
+        if {b".", b".."} & set(path.split(b"/")):
+            raise InvalidRequest(
+                f"{quoted(escape(path))} contains . or .., which are in no backup; give the path without them"
+            )
+    return [escape(path) for path in raw]
+
+
+def destination_of(directory: str | None) -> Destination:
+    """Return the destination of `--to`, escaped; None and the root are the original places."""
+    if directory is None:
+        return Destination(kind="in-place")
+    raw = unescape(directory)
+    names = [name for name in raw.split(b"/") if name not in (b"", b".")]
+    if not raw.startswith(b"/") or b".." in names:
+        raise InvalidRequest("name a directory from the root of the file system", option="--to")
+    if not names:
+        return Destination(kind="in-place")
+    return Destination(kind="directory", directory="/" + escape(b"/".join(names)))
+
+
+def conflict_policy(text: str) -> OnConflict:
+    """Return what to do if a target exists; raise InvalidRequest."""
+    if text not in CONFLICT_POLICIES:
+        raise InvalidRequest(f"{text!r} is not one of {', '.join(CONFLICT_POLICIES)}", option="--on-conflict")
+    return cast("OnConflict", text)
