@@ -33,9 +33,12 @@ _OF_RESTORE = (
     "items.py",
     "plan.py",
 )  # functions read plans; the CLI makes them, and workers place files
-# Not needed by Lambdas: `cli` runs on user machines, crawl and Parquet in workers, tidemark.yaml in synth.
+# Not needed by Lambdas: `cli`, `web` and `answers` run on user machines, crawl and Parquet in workers,
+# tidemark.yaml in synth.
 NOT_IN_LAMBDAS = (
+    "tidemark/answers",
     "tidemark/cli",
+    "tidemark/web",
     "tidemark/crawl",
     "tidemark/index",
     "tidemark/workflows",
@@ -52,7 +55,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/schema.py",
     "tidemark/policy/yaml_lines.py",
 )
-NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
+NOT_IN_WORKER = ("tidemark/answers", "tidemark/cli", "tidemark/web", "tidemark/workflows")
 _LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
 KEPT = 8  # results of each kind under build/
 _RECIPE = "3"  # increment when the bundling changes, to invalidate caches

@@ -11,8 +11,9 @@ from tidemark.answers.text import size as shown_size
 from tidemark.restore.plan import NewFileSystem, Plan
 
 _CENT = Decimal("0.01")
+IF_EXISTS = "if a target exists"
 _CONFLICTS = {
-    "fail": "leave both, and report it (--on-conflict skip, rename or replace changes this)",
+    "fail": "leave both, and report it",
     "skip": "keep it, and discard the restored one",
     "rename": "keep it, and place the restored one next to it under a new name",
     "replace": "replace it",
@@ -27,7 +28,7 @@ def plan_facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "restores", f"{count(entries, 'entry', 'entries')}, {shown_size(size)}"
     yield "to", _target(plan)
     if plan.new_file_system is None:
-        yield "if a target exists", _CONFLICTS[plan.on_conflict]
+        yield IF_EXISTS, _CONFLICTS[plan.on_conflict]
     else:
         yield from _settings(plan.new_file_system)
     yield "restore jobs", f"{estimate.jobs:,}, one after the other"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from tidemark.answers.restore_facts import plan_facts
+from tidemark.answers.restore_facts import IF_EXISTS, plan_facts
 from tidemark.cli.output import terminal
 from tidemark.restore.plan import Plan, PointPlan
 
@@ -25,7 +25,10 @@ def show_plan(out: Console, plan: Plan) -> None:
         _show_some(out, [f"{each.path}  ({each.reason})" for each in plan.missing])
     if plan.points:
         out.print()
-        terminal.print_facts(out, dict(plan_facts(plan)))
+        facts = dict(plan_facts(plan))
+        if plan.on_conflict == "fail" and plan.new_file_system is None:
+            facts[IF_EXISTS] += " (--on-conflict skip, rename or replace changes this)"
+        terminal.print_facts(out, facts)
         for part in plan.estimate.parts:
             out.print(Text(f"  ${part.usd:,.4f}  {part.name}: {part.explanation}", terminal.QUIET))
         for assumption in plan.estimate.assumptions:
