@@ -58,9 +58,11 @@ class Form:
         texts = {
             name: given.get(name, "").strip()
             for name in cls.__dataclass_fields__
-            if name not in ("q", "case", "every")
+            if name not in ("q", "under", "case", "every")
         }
-        return cls(q=given.get("q", ""), case="case" in given, every="every" in given, **texts)
+        # Names may begin and end with spaces.
+        names = {name: given.get(name, "") for name in ("q", "under")}
+        return cls(case="case" in given, every="every" in given, **names, **texts)
 
     @property
     def filtered(self) -> bool:
