@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import importlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
-from tidemark.errors import ConfigurationError
+from tidemark.aws.errors import translated
+from tidemark.errors import ConfigurationError, TidemarkError
 from tidemark.web.app import create_app
 from tidemark.web.guard import Guard
 from tidemark.web.source import Source
@@ -55,6 +58,7 @@ def serving(source: Source, port: int) -> Iterator[Serving]:
     server = _Server(ADDRESS, guard.port, app, handler=_Handler, fd=listener.fileno())
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
+    threading.Thread(target=_warm_up, args=(source,), daemon=True).start()
     try:
         yield Serving(guard=guard, server=server)
     finally:
@@ -65,6 +69,14 @@ def serving(source: Source, port: int) -> Iterator[Serving]:
         thread.join()
         server.server_close()
         listener.close()
+
+
+def _warm_up(source: Source) -> None:
+    """Import what the pages need, and read the list of indexes, while the browser starts."""
+    for module in ("search", "history", "browse", "usage", "diff", "renames"):
+        importlib.import_module(f"tidemark.index.query.{module}")
+    with contextlib.suppress(TidemarkError), translated():  # the first page reports it
+        source.known()
 
 
 def _listen(port: int) -> socket.socket:
