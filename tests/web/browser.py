@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -62,7 +62,7 @@ class Reader:
     def open(self, address: str) -> Page:
         """Open a page and wait until it is complete."""
         self.page.goto(f"{self.origin}{address}", wait_until="load")
-        self.page.wait_for_function("!document.querySelector('.htmx-request, [hx-trigger=load]')")
+        expect(self.page.locator(".htmx-request, [hx-trigger=load]")).to_have_count(0)
         return self.page
 
     def violations(self) -> list[str]:

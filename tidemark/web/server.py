@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from tidemark.aws.errors import translated
@@ -58,7 +59,7 @@ def serving(source: Source, port: int) -> Iterator[Serving]:
     server = _Server(ADDRESS, guard.port, app, handler=_Handler, fd=listener.fileno())
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
-    threading.Thread(target=_warm_up, args=(source,), daemon=True).start()
+    threading.Thread(target=_warm_up, args=(source, app), daemon=True).start()
     try:
         yield Serving(guard=guard, server=server)
     finally:
@@ -71,10 +72,12 @@ def serving(source: Source, port: int) -> Iterator[Serving]:
         listener.close()
 
 
-def _warm_up(source: Source) -> None:
-    """Import what the pages need, and read the list of indexes, while the browser starts."""
+def _warm_up(source: Source, app: Flask) -> None:
+    """Import and compile what the pages need, and read the list of indexes, while the browser starts."""
     for module in ("search", "history", "browse", "usage", "diff", "renames"):
         importlib.import_module(f"tidemark.index.query.{module}")
+    for template in app.jinja_env.list_templates():
+        app.jinja_env.get_template(template)
     with contextlib.suppress(TidemarkError), translated():  # the first page reports it
         source.known()
 

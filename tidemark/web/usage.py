@@ -10,7 +10,9 @@ from flask.typing import ResponseReturnValue
 from tidemark.answers.requests import InvalidRequest
 from tidemark.answers.treemap import Area, Box, arrange, boxes_of
 from tidemark.answers.usage import By, Summary, label_of, summary_of
+from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
+from tidemark.index.query.usage import largest_files
 from tidemark.index.storage.object_store import Store
 from tidemark.web.commands import command_line, option
 from tidemark.web.crumbs import crumbs_of
@@ -72,12 +74,17 @@ def page() -> ResponseReturnValue:
     now = source.now()
 
     def compute(store: Store) -> Answer:
-        summary = summary_of(store, index, path, by, largest=_LARGEST, now=now)
+        summary = summary_of(store, index, path, by, largest=0, now=now)
         return Answer(summary=summary, drawn=drawn_of(boxes_of(store, index, path, by, summary.rows)), by=by)
+
+    def largest(store: Store) -> list[Entry]:
+        return largest_files(store, index, under=path, limit=_LARGEST) if index.parts else []
 
     # Ages are relative to now, so their sums are valid for a day at most.
     key = ("usage", index.index_id, path, by, now.date() if by is By.AGE else None)
     work = state().works.start(key, source.store, compute)
+    # Separate, because it reads more than the sums, which are shown first.
+    files = state().works.start(("largest", index.index_id, path), source.store, largest)
     template = stream_template(
         "usage.html",
         index=index,
@@ -87,6 +94,7 @@ def page() -> ResponseReturnValue:
         series=list(reversed(source.series(index))),
         file_systems=source.newest(),
         steps=work.steps(),
+        largest=files.steps(),
         width=WIDTH,
         height=HEIGHT,
         command=command_line(
