@@ -55,7 +55,7 @@ def test_an_error_is_the_last_step_and_is_tried_again():
 def test_work_stops_at_its_next_read_when_its_last_reader_leaves():
     ended, go = threading.Event(), threading.Event()
 
-    def reads_for_ever(store):
+    def reads_endlessly(store):
         try:
             while True:
                 store.get("part")
@@ -63,7 +63,7 @@ def test_work_stops_at_its_next_read_when_its_last_reader_leaves():
         finally:
             ended.set()
 
-    work = Work(STORE, reads_for_ever)
+    work = Work(STORE, reads_endlessly)
     first, second = work.steps(), work.steps()
     next(first)
     next(second)

@@ -16,7 +16,7 @@ from tidemark.web.searches import Searches
 from tidemark.web.source import Source
 from tidemark.web.work import Works
 
-# Of a page: the path, the name, the function, and the methods.
+# The path of a page, its name, its function, and the methods.
 Route = tuple[str, str, Callable[..., ResponseReturnValue], tuple[str, ...]]
 READ = ("GET",)
 

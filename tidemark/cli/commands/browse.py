@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
@@ -17,6 +17,10 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.support.extras import require_browse
 from tidemark.cli.support.index_selection import Repository
+from tidemark.index.storage.object_store import Store
+
+if TYPE_CHECKING:  # a local repository needs none of the AWS SDK
+    from tidemark.answers.connection import Connection
 
 HELP = """Find, compare and restore files in the browser.
 
@@ -55,22 +59,35 @@ def browse(
 ) -> None:
     """See HELP."""
     require_browse("browse")
+    store, connection = deployment_or(repository)
+    serve(store, connection, repository, port=port, page=page, opens=not no_open, as_json=as_json)
+
+
+def serve(
+    store: Store,
+    connection: Connection | None,
+    repository_url: str | None,
+    *,
+    port: int = 0,
+    page: str | None = None,
+    opens: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Serve pages until an interrupt, and print the address. Needs the extra `browse`."""
     from tidemark.web.server import serving  # imports Flask
     from tidemark.web.source import Source
 
-    store, connection = deployment_or(repository)
-    source = Source(store, connection=connection, repository_url=repository, now=utc_now)
-    with serving(source, port) as server:
+    source = Source(store, connection=connection, repository_url=repository_url, now=utc_now)
+    with serving(source, port) as server, contextlib.suppress(KeyboardInterrupt):
         url = server.guard.address + (f"&page={quote(page, safe='')}" if page else "")
         if as_json:
             sys.stdout.write(json.dumps({"url": url}) + "\n")
         else:
             out = terminal.console()
-            out.print(f"Serving {terminal.printable(source.name)} to this browser only:")
+            out.print(f"The pages of {terminal.printable(source.name)}, for one browser:")
             out.print(f"  {url}", style=terminal.STRONG)
-            out.print("Ctrl-C stops it.")
-            if not no_open:
-                webbrowser.open(url)
+            out.print("Ctrl-C stops them.")
         sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        if opens and not as_json:
+            webbrowser.open(url)
+        threading.Event().wait()

@@ -20,11 +20,11 @@ from tidemark.answers import points
 from tidemark.answers.connection import Connection
 from tidemark.answers.session_progress import View
 from tidemark.aws.clock import utc_now
-from tidemark.cli.commands import recovery_points, restore, run
+from tidemark.cli.commands import browse, recovery_points, restore, run
 from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
-from tidemark.cli.support.extras import require_local_cloud
+from tidemark.cli.support.extras import require_browse, require_local_cloud
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
     REGION,
@@ -76,10 +76,17 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    pages: Annotated[
+        bool, typer.Option("--browse", help="Then serve the pages of these backups until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
     require_local_cloud("demo")
+    if pages and as_json:
+        raise typer.BadParameter("--browse and --json are mutually exclusive; omit one of them")
+    if pages:
+        require_browse("demo --browse")
     out = terminal.console()
     if directory is not None:
         directory = directory.expanduser().absolute()
@@ -106,6 +113,9 @@ def demo(
         quick = view.session.ended_at is not None and view.session.ended_at - view.session.opened_at < _QUICK
         _show_overlap(out, bench, policy if quick else connection.policy(SMALL))
         _show_restore(out, bench, NAME if quick else SMALL)
+        if pages:
+            _heading(out, "Find, compare and restore in the browser")
+            browse.serve(connection.repository, connection, None)
     _show_next(out, directory)
 
 
@@ -295,6 +305,11 @@ def _show_next(out: Console, directory: Path | None) -> None:
         soft_wrap=True,
     )
     out.print("    keeps the cloud running, for the other commands and the AWS CLI", style=terminal.QUIET)
+    tree = "" if directory is None else f" {shown}"
+    out.print(terminal.commands((f"{tidemark} demo --browse{tree}", "")), soft_wrap=True)
+    out.print(
+        "    ends with these backups in your browser, to find, compare and restore", style=terminal.QUIET
+    )
     out.print(
         terminal.commands(
             (f"{tidemark} --help", "all commands"), ("README.md, Deploy", "deploy to an AWS account")
