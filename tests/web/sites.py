@@ -76,9 +76,9 @@ def site_with(directory: Path, *indexes: Sequence[Row]) -> Site:
 
 
 @contextmanager
-def served(store: FileStore) -> Iterator[Serving]:
-    """Serve a repository on a free port."""
-    source = Source(store, connection=None, repository_url=store.url, now=lambda: NOW)
+def served(store: FileStore, url: str | None = None) -> Iterator[Serving]:
+    """Serve a repository on a free port; the pages show `url` as its address."""
+    source = Source(store, connection=None, repository_url=url or store.url, now=lambda: NOW)
     with serving(source, 0) as server:
         yield server
 
