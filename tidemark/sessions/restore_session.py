@@ -13,6 +13,8 @@ from tidemark.sessions.transactions import Item, Value
 
 # What a running restore session waits for.
 Phase = Literal["turn", "jobs", "placing", "ended"]
+# A drill restores a sample to a temporary file system, compares it with the index, and removes it.
+Kind = Literal["restore", "drill"]
 
 # Source: the model of AWS Backup, RestoreJobStatus.
 RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
@@ -76,6 +78,8 @@ class RestoreSession:
     worker_id: str = ""  # of the worker that the session waits for
     worker_token: str = ""  # the task token that this worker answers
     is_new: bool = False  # whether it restores to a new file system; `file_system` is then the original
+    kind: Kind = "restore"
+    is_removed: bool = False  # whether the new file system has been removed, as after a drill
     # What could not be set on the new file system, and why, by the part: tags, lifecycle, ...
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -85,6 +89,11 @@ class RestoreSession:
         if not self.is_new:
             return self.file_system.file_system_id
         return next((job.created for job in self.jobs if job.is_done and job.created), "")
+
+    @property
+    def created(self) -> tuple[str, ...]:
+        """The ids of the file systems that the jobs have created, also of failed jobs, sorted."""
+        return tuple(sorted({job.created for job in self.jobs if self.is_new and job.created}))
 
     def next_batch(self, requests: Sequence[int], attempt: int) -> Batch | None:
         """Return the first requests that no job covers; None if jobs cover all.
@@ -126,6 +135,10 @@ class RestoreSession:
         }
         if self.is_new:
             item["is_new"] = _YES
+        if self.kind != "restore":
+            item["kind"] = self.kind
+        if self.is_removed:
+            item["is_removed"] = _YES
         optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}
         item |= {name: value for name, value in optional.items() if value}
         if self.ended_at is not None:
@@ -156,6 +169,8 @@ class RestoreSession:
             worker_id=str(item.get("worker_id", "")),
             worker_token=str(item.get("worker_token", "")),
             is_new="is_new" in item,
+            kind=cast(Kind, str(item.get("kind", "restore"))),
+            is_removed="is_removed" in item,
             problems={
                 name.removeprefix(_PROBLEM): str(value)
                 for name, value in item.items()
