@@ -83,27 +83,36 @@ def test_an_intact_backup_passes(desk: Deployed) -> None:
     assert (listed["restore_id"], listed["kind"]) == (drill["restore_id"], "drill")
 
 
-def test_a_drill_finds_all_damage_and_nothing_else(desk: Deployed, point: Path) -> None:
-    (point / "plain.txt").unlink()
-    truncated = point / "finance" / "2026.xlsx"
-    content, status = truncated.read_bytes(), truncated.stat()
-    truncated.unlink()  # the intact tree is hard links to the same files
-    truncated.write_bytes(content[:-1])
-    os.utime(truncated, ns=(status.st_atime_ns, status.st_mtime_ns))
-    shutil.copy2(thesis := point / "home" / "ann" / "thesis.tex", copy := point / "copy")
-    thesis.unlink()
-    copy.rename(thesis)
-    os.chown(thesis, 4321, thesis.stat().st_gid)
-    answer = drilled(desk, "--files", "1000", "--yes", "--wait")
+def damage(file: Path, number: int) -> str | None:
+    """Damage a file in one of three ways, or not at all; return what differs then."""
+    kind = ("missing", "size", "owner", None)[number % 4]
+    if kind is not None:
+        content, status = file.read_bytes(), file.stat()
+        file.unlink()  # the intact tree has hard links to the same files
+        if kind != "missing":
+            file.write_bytes(content + b"x" * (kind == "size"))
+            os.chown(file, status.st_uid + (kind == "owner"), status.st_gid)
+            file.chmod(status.st_mode)
+            os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return kind
+
+
+def test_a_drill_finds_all_damage_in_its_sample_and_nothing_else(desk: Deployed, point: Path) -> None:
+    damaged = {
+        f"/wide/{file.name}": damage(file, number)
+        for number, file in enumerate(sorted((point / "wide").iterdir()))
+    }
+    answer = drilled(desk, "--files", "50", "--yes", "--wait")
     assert answer.code == RestoreFailed.exit_code
     (drill,) = answer.json["drills"]
     assert drill["session"]["status"] == "failed"
+    sample = {each["path"] for each in drill["plan"]["drill"]}
+    expected = {(path, field) for path, field in damaged.items() if path in sample and field}
+    assert {field for _, field in expected} == {"missing", "size", "owner"}
     session = shown(desk, drill["restore_id"])
-    assert [(each["path"], each["outcome"]) for each in session["problems"]] == [("/plain.txt", "failed")]
-    assert {(each["path"], each["field"]) for each in session["differences"]} == {
-        ("/finance/2026.xlsx", "size"),
-        ("/home/ann/thesis.tex", "owner"),
-    }
+    missing = {(each["path"], "missing") for each in session["problems"]}
+    assert all(each["outcome"] == "not-restored" for each in session["problems"])
+    assert {(each["path"], each["field"]) for each in session["differences"]} | missing == expected
     assert "tidemark restore-session" in answer.err
 
 

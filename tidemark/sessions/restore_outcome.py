@@ -58,7 +58,7 @@ def decide_restore_outcome(
     reasons = tuple(reason[:LONGEST_REASON] for reason in _reasons(session, totals, failure))
     in_place = sum(totals.get(name, 0) for name in ("placed", "merged", "renamed", "replaced", "skipped"))
     is_refuted = session.kind == "drill" and any(
-        [*(totals.get(name, 0) for name in _DEVIATIONS), *_failed_jobs(session)]
+        [*(totals.get(name, 0) for name in _DEVIATIONS), *failed_jobs(session)]
     )
     if failure is not None or not in_place or is_refuted:
         reasons = (*(reasons or ("nothing was restored",)), *_kept(session))
@@ -82,7 +82,7 @@ def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | 
     if failure is not None:
         yield failure
     yield from (_continues(job) for job in session.jobs if job.is_running)
-    for job in _failed_jobs(session):
+    for job in failed_jobs(session):
         yield f"restore job {job.job_id} ended {job.state}: {job.message or 'AWS Backup gave no reason'}"
     for name, (one, several, text) in _DEVIATIONS.items():
         if number := totals.get(name, 0):
@@ -91,13 +91,16 @@ def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | 
         yield f"the {part} of the new file system {session.target} could not be set: {problem}"
 
 
-def _failed_jobs(session: RestoreSession) -> list[RestoreJob]:
-    """Return the jobs that have failed, and whose items no other job has restored."""
-    superseded = {(job.point, job.first) for job in session.jobs if job.is_done}
+def failed_jobs(session: RestoreSession) -> list[RestoreJob]:
+    """Return the jobs that have failed, and whose requests no later job has."""
     return [
         job
-        for job in session.jobs
-        if not (job.is_done or job.is_running or (job.point, job.first) in superseded)
+        for number, job in enumerate(session.jobs)
+        if not (job.is_done or job.is_running)
+        and not any(
+            later.point == job.point and later.first < job.end and job.first < later.end
+            for later in session.jobs[number + 1 :]
+        )
     ]
 
 

@@ -18,6 +18,10 @@ Kind = Literal["restore", "drill"]
 
 # Source: the model of AWS Backup, RestoreJobStatus.
 RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
+# Failed jobs of an attempt after which their requests are no longer divided. Without a completed job, all
+# may fail for the same reason; one request out of 10,000 fails 14 jobs before the first one completes.
+MOST_FAILED = 50
+MOST_FAILED_FIRST = 15
 _YES = "yes"
 RUNNING_MARK = _YES  # the value of the sparse attribute `running`
 
@@ -99,21 +103,27 @@ class RestoreSession:
         """Return the first requests that no job covers; None if jobs cover all.
 
         `requests` is the number of requests of each point of the plan. A job that failed in an earlier
-        attempt covers nothing: a redrive restores its items again.
+        attempt covers nothing: a redrive restores its items again. A failed job of this attempt covers its
+        request if it has only one. The requests of others get two smaller jobs, because a single request may
+        have failed the job, until too many jobs of the attempt have failed.
         """
+        failed = [job for job in self.jobs if job.attempt == attempt and not (job.is_running or job.is_done)]
+        completed = any(job.is_done and job.attempt == attempt for job in self.jobs)
+        may_divide = len(failed) < (MOST_FAILED if completed else MOST_FAILED_FIRST)
+        divided = [job for job in failed if job.end - job.first > 1] if may_divide else []
         for point, count in enumerate(requests):
             covered = sorted(
                 (job.first, job.end)
                 for job in self.jobs
-                if job.point == point and (job.is_running or job.is_done or job.attempt == attempt)
+                if job.point == point
+                and (job.is_running or job.is_done or (job.attempt == attempt and job not in divided))
             )
             first = 0
-            for start, end in covered:
+            for start, end in [*covered, (count, count)]:
                 if start > first:
-                    return Batch(point=point, first=first, end=start)
+                    halves = [_half(job, first) for job in divided if job.point == point]
+                    return Batch(point=point, first=first, end=min([start, *filter(None, halves)]))
                 first = max(first, end)
-            if first < count:
-                return Batch(point=point, first=first, end=count)
         return None
 
     def to_item(self) -> dict[str, Value]:
@@ -177,6 +187,14 @@ class RestoreSession:
                 if name.startswith(_PROBLEM)
             },
         )
+
+
+def _half(job: RestoreJob, request: int) -> int | None:
+    """Return the end of the half of a job that contains a request; None if the job does not contain it."""
+    if not job.first <= request < job.end:
+        return None
+    middle = (job.first + job.end) // 2
+    return middle if request < middle else job.end
 
 
 # Each job is a separate attribute, so that recording one needs no read of the others.
