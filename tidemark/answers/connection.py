@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
-from tidemark.answers.recorded_repository import RecordedRepository
 from tidemark.answers.session_progress import View
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
+from tidemark.aws.recorded_repository import RecordedRepository
 from tidemark.aws.s3_store import open_store
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.errors import PolicyNotFound

@@ -29,7 +29,7 @@ def plan_facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "to", _target(plan)
     if plan.new_file_system is None:
         yield IF_EXISTS, _CONFLICTS[plan.on_conflict]
-    else:
+    elif not plan.drill:
         yield from _settings(plan.new_file_system)
     yield "restore jobs", f"{estimate.jobs:,}, one after the other"
     yield "time", f"about {duration(timedelta(seconds=estimate.seconds))}"
@@ -60,6 +60,8 @@ def _settings(new: NewFileSystem) -> Iterator[tuple[str, str]]:
 
 def _target(plan: Plan) -> str:
     system = f"{plan.file_system_id} in {plan.region}"
+    if plan.drill:
+        return "a temporary new file system, which is removed after the comparison"
     if plan.new_file_system is not None:
         return f"a new file system in {plan.region}, with the paths of {plan.file_system_id}"
     if plan.destination.kind == "directory":

@@ -32,6 +32,7 @@ _COMMANDS = {
     "protection": "protection.protection",
     "recovery-points": "recovery_points.recovery_points",
     "restore": "restore.restore",
+    "drill": "drill.drill",
     "restores": "restores.restores",
     "restore-session": "restore_session.restore_session",
     "browse": "browse.browse",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.text import Text
 
@@ -14,10 +16,11 @@ _SHOWN = 10  # items, missing paths and conflicts
 
 def show_plan(out: Console, plan: Plan) -> None:
     """Print the plan: points, items, what is missing, conflicts, time and cost."""
+    strata = {each.path: each.stratum for each in plan.drill}
     for number, point in enumerate(plan.points):
         if number:
             out.print()
-        _show_point(out, point)
+        _show_point(out, point, strata)
     if plan.missing:
         out.print()
         found = terminal.count(len(plan.missing), "path")
@@ -37,7 +40,7 @@ def show_plan(out: Console, plan: Plan) -> None:
             _show_conflicts(out, plan)
 
 
-def _show_point(out: Console, point: PointPlan) -> None:
+def _show_point(out: Console, point: PointPlan, strata: Mapping[str, str]) -> None:
     when = f"{terminal.moment(point.created_at)} UTC"
     where = f"vault {point.vault} in {point.region}{', cold storage' if point.is_cold else ''}"
     out.print(Text.assemble(("from the recovery point of ", ""), (when, terminal.STRONG), f", {where}"))
@@ -45,10 +48,11 @@ def _show_point(out: Console, point: PointPlan) -> None:
     for item in point.items[:_SHOWN]:
         below = f"{terminal.count(item.entries, 'entry', 'entries')}, " if item.type == "d" else ""
         note = f"  ({terminal.printable(item.note)})" if item.note else ""
+        why = f", {strata[item.path]}" if item.path in strata else ""
         text = f"  {terminal.printable(item.path)}  "
         out.print(
             Text.assemble(
-                text, (f"{below}{terminal.size(item.bytes)}", terminal.QUIET), (note, terminal.CAREFUL)
+                text, (f"{below}{terminal.size(item.bytes)}{why}", terminal.QUIET), (note, terminal.CAREFUL)
             ),
             soft_wrap=True,
         )
