@@ -13,7 +13,8 @@ from tests.aws.account import NIGHTLY
 from tidemark.answers.protection import Level, protection_of
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted
 from tidemark.errors import AccessDenied
-from tidemark.policy.policy import CopyTarget, Schedule
+from tidemark.policy.policy import CopyTarget, DrillSettings, Schedule
+from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.tags import open_tags
 
@@ -62,13 +63,14 @@ def session(status=SessionStatus.SUCCESS, reasons=()):
     )
 
 
-def protection(*points, policies=None, unlisted=(), last=None):
+def protection(*points, policies=None, unlisted=(), last=None, drill=None):
     return protection_of(
         OWN,
         policies or (policy(),),
         [each if isinstance(each, tuple) else (each, "index-1") for each in points],
         unlisted,
         last or session(),
+        drill,
         NOW,
     )
 
@@ -143,6 +145,30 @@ def test_a_policy_without_a_schedule_and_a_hidden_vault_are_reported():
     hidden = Unlisted(region="eu-west-1", vault="copies", error=AccessDenied("denied; ask for it"))
     found = protection(point(), copy(), unlisted=(hidden,))
     assert any("could not be listed" in finding.what for finding in found.findings)
+
+
+def drill(age, status=SessionStatus.SUCCESS):
+    return RestoreSession(
+        restore_id="drill-1",
+        plan_id="plan-1",
+        file_system=FileSystem("1", "eu-central-1", OWN),
+        execution_arn="arn",
+        started_at=NOW - age,
+        status=status,
+        kind="drill",
+    )
+
+
+def test_a_failed_drill_is_a_warning_and_an_old_one_if_drills_have_a_schedule():
+    weekly = policy(drill=DrillSettings(schedule=Schedule(expression="rate(7 days)")))
+    good = (point(), copy())
+    assert protection(*good, drill=drill(DAY)).level is Level.OK
+    assert protection(*good, drill=drill(300 * DAY)).level is Level.OK
+    assert protection(*good, drill=drill(13 * DAY), policies=(weekly,)).level is Level.OK
+    late = protection(*good, drill=drill(15 * DAY), policies=(weekly,))
+    assert [finding.next_step for finding in late.findings] == [f"tidemark drill {OWN} --yes --wait"]
+    (failed,) = protection(*good, drill=drill(DAY, SessionStatus.FAILED)).findings
+    assert failed.next_step == "tidemark restore-session drill-1"
 
 
 def test_every_finding_has_a_next_step():

@@ -15,12 +15,15 @@ from tidemark.aws.recovery_points import RecoveryPoint, Unlisted
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.policy.windows import shortest_interval_minutes
 from tidemark.sessions.queries import sessions_of
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restores import restores_since
 from tidemark.sessions.session import Session, SessionStatus
 
 _AT_ONCE = 4  # file systems
 _SOONEST_LATE = timedelta(hours=26)  # a backup is not late before this age, whatever its schedule
 _UNTIL_COPIED = timedelta(days=1)  # copies to other Regions take hours
 _UNTIL_INDEXED = timedelta(hours=6)
+_A_YEAR = timedelta(days=366)
 _USABLE = {"AVAILABLE", "COMPLETED"}
 
 
@@ -60,6 +63,7 @@ class Protection:
     backups: int  # usable ones
     copies: tuple[Copies, ...]
     session: Session | None  # the last one
+    drill: RestoreSession | None  # the last one of the past year
     findings: tuple[Finding, ...]
 
     @property
@@ -77,6 +81,10 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
     found = [connection.policy_if_any(name) for name in connection.policy_names()]
     policies = [policy for policy in found if policy is not None]
     ids = sorted({each for policy in policies for each in policy.file_systems})
+    drills: dict[str, RestoreSession] = {}
+    for each in restores_since(connection.records, now - _A_YEAR, now):
+        if each.kind == "drill":
+            drills.setdefault(each.file_system.file_system_id, each)
 
     def of(file_system_id: str) -> Protection:
         its_own = tuple(policy for policy in policies if file_system_id in policy.file_systems)
@@ -84,7 +92,9 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
         session = next(
             sessions_of(connection.records, connection.resources.file_system(file_system_id)), None
         )
-        return protection_of(file_system_id, its_own, points.points, points.unlisted, session, now)
+        return protection_of(
+            file_system_id, its_own, points.points, points.unlisted, session, drills.get(file_system_id), now
+        )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         result = list(pool.map(of, ids))
@@ -98,6 +108,7 @@ def protection_of(
     points: Sequence[tuple[RecoveryPoint, str | None]],
     unlisted: Sequence[Unlisted],
     session: Session | None,
+    drill: RestoreSession | None,
     now: datetime,
 ) -> Protection:
     """Return the protection that follows from these facts: the points, newest first, with their index."""
@@ -114,6 +125,7 @@ def protection_of(
         *_copy_findings(file_system_id, newest, copies, now),
         *_index_findings(file_system_id, policies, newest, index_id, now),
         *_session_findings(session),
+        *_drill_findings(file_system_id, policies, newest, drill, now),
     ]
     for point, _ in points[:1]:
         findings += [
@@ -140,6 +152,7 @@ def protection_of(
         backups=len(backups),
         copies=copies,
         session=session,
+        drill=drill,
         findings=tuple(findings),
     )
 
@@ -226,3 +239,27 @@ def _session_findings(session: Session | None) -> Iterator[Finding]:
         what=f"The last session ended with {session.status.value}: {reasons}",
         next_step=f"tidemark session {session.session_id}",
     )
+
+
+def _drill_findings(
+    file_system_id: str,
+    policies: Sequence[Policy],
+    newest: RecoveryPoint | None,
+    drill: RestoreSession | None,
+    now: datetime,
+) -> Iterator[Finding]:
+    again = f"tidemark drill {file_system_id} --yes --wait"
+    if drill is not None and drill.status not in (SessionStatus.RUNNING, SessionStatus.SUCCESS):
+        reasons = "; ".join(drill.reasons) or "no reason was recorded"
+        what = f"The last drill ended with {drill.status.value}: {reasons}"
+        yield Finding(
+            level=Level.WARNING, what=what, next_step=f"tidemark restore-session {drill.restore_id}"
+        )
+    schedules = [policy.drill.schedule for policy in policies if policy.drill.schedule is not None]
+    if not schedules or newest is None:
+        return
+    interval = timedelta(minutes=min(shortest_interval_minutes(each.expression) for each in schedules))
+    if drill is not None and now - drill.started_at > max(2 * interval, _SOONEST_LATE):
+        age = duration(now - drill.started_at)
+        what = f"The last drill was {age} ago; the schedule makes one every {duration(interval)}."
+        yield Finding(level=Level.WARNING, what=what, next_step=again)

@@ -16,12 +16,12 @@ from tidemark.cli.output.encoding import sign
 HELP = """Report whether each file system is protected.
 
 For each file system that a policy names: its newest backup and copies, whether the backup has an index, how
-the last session ended, and what is wrong, with the next step. A backup is late after two intervals of the
+the last session and the last drill ended, and what is wrong, with the next step. A backup is late after two intervals of the
 schedule. Makes the requests of "recovery-points" for each file system.
 
 JSON: file_systems[], the worst first, each with file_system, policies[], level (ok, warning or unprotected),
 newest_recovery_point_arn, newest_created_at, backups (number), index_id, copies[] with region, vault,
-newest_created_at; session_id and session_status of the last session; findings[] with level, what, next_step.
+newest_created_at; session_id, session_status, drill_id and drill_status of the last ones; findings[] with level, what, next_step.
 """
 _STYLES = {Level.OK: terminal.GOOD, Level.WARNING: terminal.CAREFUL, Level.UNPROTECTED: terminal.BAD}
 
@@ -49,6 +49,10 @@ def protection(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.
             copied = "none" if copies.newest is None else f"{terminal.moment(copies.newest.created_at)} UTC"
             facts[f"  copy in {copies.target.region}"] = copied
         facts["  index"] = each.index_id or "none"
+        drill = each.drill
+        facts["  drill"] = (
+            f"{terminal.moment(drill.started_at)} UTC, {drill.status.value}" if drill else "none"
+        )
         terminal.print_facts(out, facts)
         for finding in each.findings:
             mark = sign("✗", "x") if finding.level is Level.UNPROTECTED else "!"
@@ -75,6 +79,8 @@ def _document(each: Protection) -> dict[str, Any]:
             for copies in each.copies
         ],
         "session_id": None if each.session is None else each.session.session_id,
+        "drill_id": None if each.drill is None else each.drill.restore_id,
+        "drill_status": None if each.drill is None else each.drill.status.value,
         "session_status": None if each.session is None else each.session.status.value,
         "findings": [
             {"level": finding.level.value, "what": finding.what, "next_step": finding.next_step}
