@@ -16,12 +16,13 @@ from tidemark.cli.output.encoding import sign
 HELP = """Report whether each file system is protected.
 
 For each file system that a policy names: its newest backup and copies, whether the backup has an index, how
-the last session and the last drill ended, and what is wrong, with the next step. A backup is late after two intervals of the
-schedule. Makes the requests of "recovery-points" for each file system.
+the last session and the last drill ended, and what is wrong, with the next step. A backup is late after two
+intervals of the schedule. Makes the requests of "recovery-points" for each file system.
 
 JSON: file_systems[], the worst first, each with file_system, policies[], level (ok, warning or unprotected),
 newest_recovery_point_arn, newest_created_at, backups (number), index_id, copies[] with region, vault,
-newest_created_at; session_id, session_status, drill_id and drill_status of the last ones; findings[] with level, what, next_step.
+newest_created_at; session_id, session_status, drill_id and drill_status of the last ones; findings[] with
+level, what, next_step.
 """
 _STYLES = {Level.OK: terminal.GOOD, Level.WARNING: terminal.CAREFUL, Level.UNPROTECTED: terminal.BAD}
 
