@@ -142,8 +142,8 @@ def main() -> None:
 
     directory = Path(sys.argv[1])
     source = Source(FarStore(directory), connection=None, repository_url=directory.as_uri(), now=utc_now)
-    with serving(source, 0) as server:
-        print(json.dumps({"url": server.guard.address}), flush=True)
+    with serving(source, 0) as guard:
+        print(json.dumps({"url": guard.address}), flush=True)
         threading.Event().wait()
 
 

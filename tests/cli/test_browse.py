@@ -79,7 +79,7 @@ def test_a_port_in_use_is_reported_with_the_next_step(tidemark, repository):
     from tidemark.web.source import Source
 
     source = Source(repository, connection=None, repository_url=repository.url, now=utc_now)
-    with serving(source, 0) as server:
-        result = tidemark("browse", "--port", str(server.guard.port), "--repository", repository.url)
+    with serving(source, 0) as guard:
+        result = tidemark("browse", "--port", str(guard.port), "--repository", repository.url)
     assert result.code == ConfigurationError.exit_code
     assert "--port 0" in result.err

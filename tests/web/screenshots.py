@@ -68,13 +68,13 @@ def main() -> None:
         store = FileStore(scratch / "indexes")
         for day in range(1, 5):
             _index(store, scratch, day)
-        with served(store, url="file:///srv/indexes") as server:
+        with served(store, url="file:///srv/indexes") as guard:
             for picture, address, options in (
                 ("find", "/find?q=invoice&every=1", {}),
                 ("usage", "/usage?path=/projects", {"color_scheme": "dark"}),
                 ("browse", "/browse?path=/projects/tunnel/plans&sort=size", {}),
             ):
-                window = Reader(browser, server.guard.address, **options)
+                window = Reader(browser, guard.address, **options)
                 window.page.set_viewport_size({"width": 1100, "height": 640})
                 window.open(address)
                 file = PICTURES / f"{picture}.png"

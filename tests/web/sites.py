@@ -19,7 +19,7 @@ from tests.index.building import index_rows
 from tidemark.index.storage.object_store import FileStore
 from tidemark.web.app import create_app
 from tidemark.web.guard import Guard
-from tidemark.web.server import Serving, serving
+from tidemark.web.server import serving
 from tidemark.web.source import Source
 from tidemark.web.state import State
 
@@ -76,11 +76,11 @@ def site_with(directory: Path, *indexes: Sequence[Row]) -> Site:
 
 
 @contextmanager
-def served(store: FileStore, url: str | None = None) -> Iterator[Serving]:
+def served(store: FileStore, url: str | None = None) -> Iterator[Guard]:
     """Serve a repository on a free port; the pages show `url` as its address."""
     source = Source(store, connection=None, repository_url=url or store.url, now=lambda: NOW)
-    with serving(source, 0) as server:
-        yield server
+    with serving(source, 0) as guard:
+        yield guard
 
 
 class Page(HTMLParser):

@@ -11,7 +11,7 @@ from tests.index.building import FILE_SYSTEM, directory, index_rows, row
 from tests.web.browser import Reader, started_browser
 from tests.web.sites import served
 from tidemark.index.storage.object_store import FileStore
-from tidemark.web.server import Serving
+from tidemark.web.guard import Guard
 
 PAGES = {
     "find": "/find",
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
     scratch = tmp_path_factory.mktemp("pages")
     (scratch / "repository").mkdir()
     store = FileStore(scratch / "repository")
@@ -48,16 +48,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     bigger = row("/home/ada/report.xlsx", size=5_000_000, mtime_us=1_790_000_000_000_000)
     index_rows(store, scratch, [*home, bigger, *logs], number=2)
     index_rows(store, scratch, [*home, row("/home/ada/a<b>'\"&.txt"), *logs], number=3)
-    with served(store) as serving:
-        yield serving
+    with served(store) as found:
+        yield found
 
 
 @pytest.fixture
-def reader(browser: Browser, server: Serving) -> Iterator[Callable[..., Reader]]:
+def reader(browser: Browser, guard: Guard) -> Iterator[Callable[..., Reader]]:
     opened: list[Reader] = []
 
     def open_window(**options: object) -> Reader:
-        opened.append(Reader(browser, server.guard.address, **options))
+        opened.append(Reader(browser, guard.address, **options))
         return opened[-1]
 
     yield open_window

@@ -73,6 +73,19 @@ def test_a_stopped_search_ends_at_its_next_read():
     assert search.take(1, 0).ended
 
 
+def test_a_search_without_a_reader_ends_at_its_next_read(monkeypatch):
+    monkeypatch.setattr("tidemark.web.searches._PATIENCE_SECONDS", 0)
+
+    def finds_nothing(store):
+        while True:
+            store.get("part")
+            yield from ()
+
+    search = Search(STORE, finds_nothing)
+    search._thread.join(SECONDS)
+    assert not search.running
+
+
 def test_an_error_follows_the_results_before_it():
     def breaks(_store):
         yield 1

@@ -44,7 +44,7 @@ def test_a_repeated_read_makes_no_request(store, reads):
 
 def test_no_read_succeeds_after_a_stop(store):
     stop = threading.Event()
-    stoppable = StoppableStore(store, stop)
+    stoppable = StoppableStore(store, stop.is_set)
     assert stoppable.get("a") == store.get("a")
     stop.set()
     for read in (lambda: stoppable.get("a"), lambda: stoppable.get_range("a", 0, 1)):

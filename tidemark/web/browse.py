@@ -115,10 +115,8 @@ def _listing(source: Source, index: Manifest, path: str, sort: Sort, after: str 
                 share=min(100 * size / everything, 100) if everything and entry.type in "df" else 0,
             )
         )
-    is_file = len(shown) == 1 and shown[0].path == path
     return {
         "rows": rows,
-        "is_file": is_file,
         "next_address": f"{_address(index, path, sort)}&{urlencode({'after': shown[-1].name})}"
         if more
         else None,

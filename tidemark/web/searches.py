@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tidemark.index.storage.object_store import Store
 from tidemark.web.stores import StoppableStore, Stopped
 
 AHEAD = 300  # results that a search finds before they are read
+_PATIENCE_SECONDS = 60  # without a reader, after which a search ends at its next read
 _KEPT = 6  # searches; the one that was read longest ago is stopped
 
 
@@ -38,13 +40,15 @@ class Search:
         self._ended = False
         self._error: BaseException | None = None
         self.number = 0  # results that were read
+        self._read_at = time.monotonic()
         self._thread = threading.Thread(
-            target=self._run, args=(find, StoppableStore(store, self._stop)), daemon=True
+            target=self._run, args=(find, StoppableStore(store, self._is_abandoned)), daemon=True
         )
         self._thread.start()
 
     def take(self, most: int, seconds: float) -> Batch:
         """Return up to `most` results: waits for the first one, or the end, but not longer than `seconds`."""
+        self._read_at = time.monotonic()
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended, timeout=seconds)
             found, self._waiting = self._waiting[:most], self._waiting[most:]
@@ -65,6 +69,10 @@ class Search:
     def running(self) -> bool:
         """Whether the thread of the search is alive."""
         return self._thread.is_alive()
+
+    def _is_abandoned(self) -> bool:
+        """Return whether the search was stopped, or its reader has left: it asks every second or so."""
+        return self._stop.is_set() or time.monotonic() - self._read_at > _PATIENCE_SECONDS
 
     def _run(self, find: Callable[[Store], Iterator[Found]], store: Store) -> None:
         error: BaseException | None = None

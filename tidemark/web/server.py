@@ -9,10 +9,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from flask import Flask
-from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from tidemark.aws.errors import translated
 from tidemark.errors import ConfigurationError, TidemarkError
@@ -42,17 +41,12 @@ class _Server(ThreadedWSGIServer):
     daemon_threads = True  # open connections do not delay the end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
-    """A running server."""
-
-    guard: Guard
-    server: BaseWSGIServer
-
-
 @contextmanager
-def serving(source: Source, port: int) -> Iterator[Serving]:
-    """Serve until the block ends; 0 is any free port. Raises ConfigurationError if the port is in use."""
+def serving(source: Source, port: int) -> Iterator[Guard]:
+    """Serve until the block ends, and yield what admits a browser; 0 is any free port.
+
+    Raises ConfigurationError if the port is in use.
+    """
     listener = _listen(port)
     guard = Guard(listener.getsockname()[1])
     app = create_app(source, guard)
@@ -61,7 +55,7 @@ def serving(source: Source, port: int) -> Iterator[Serving]:
     thread.start()
     threading.Thread(target=_warm_up, args=(source, app), daemon=True).start()
     try:
-        yield Serving(guard=guard, server=server)
+        yield guard
     finally:
         state: State = app.extensions["tidemark"]
         state.searches.stop_all()

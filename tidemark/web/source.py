@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -68,11 +68,6 @@ class Source:
             threading.Thread(target=self._read_again, daemon=True).start()
         return known
 
-    def refresh(self) -> Known:
-        """Read the list of indexes now."""
-        with self._reading:
-            return self._read()
-
     def indexes(self, file_system_id: str | None = None) -> list[Manifest]:
         """Return all indexes, or those of a file system, by file system and oldest first.
 
@@ -133,8 +128,3 @@ class Source:
                 self._read()
         finally:
             self._reading.release()
-
-
-def newest_first(indexes: Sequence[Manifest]) -> list[Manifest]:
-    """Return indexes with the newest first, for lists to choose from."""
-    return sorted(indexes, key=lambda each: each.crawl_started_at, reverse=True)

@@ -52,14 +52,14 @@ class _StoreOver:
 
 
 class StoppableStore(_StoreOver):
-    """A store that raises Stopped at the next read after `stop`."""
+    """A store that raises Stopped at the first read for which `stopped` returns true."""
 
-    def __init__(self, store: Store, stop: threading.Event) -> None:
+    def __init__(self, store: Store, stopped: Callable[[], bool]) -> None:
         super().__init__(store)
-        self._stop = stop
+        self._stopped = stopped
 
     def _read(self, what: tuple[str, int, int], read: Callable[[], bytes]) -> bytes:
-        if self._stop.is_set():
+        if self._stopped():
             raise Stopped
         return read()
 

@@ -38,11 +38,6 @@ class Drawn:
     colour: int
     inside: list[Drawn]
 
-    @property
-    def share(self) -> str:
-        """Whether the label fits with the size below it."""
-        return "tall" if self.area.height > 44 else "flat"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -43,7 +43,7 @@ class Work:
         self._error: Exception | None = None
         self._waiting = 0
         self._lock = threading.Lock()
-        stoppable = StoppableStore(self._counting, self._stop)
+        stoppable = StoppableStore(self._counting, self._stop.is_set)
         threading.Thread(target=self._run, args=(compute, stoppable), daemon=True).start()
 
     @property

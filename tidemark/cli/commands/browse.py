@@ -78,8 +78,8 @@ def serve(
     from tidemark.web.source import Source
 
     source = Source(store, connection=connection, repository_url=repository_url, now=utc_now)
-    with serving(source, port) as server, contextlib.suppress(KeyboardInterrupt):
-        url = server.guard.address + (f"&page={quote(page, safe='')}" if page else "")
+    with serving(source, port) as guard, contextlib.suppress(KeyboardInterrupt):
+        url = guard.address + (f"&page={quote(page, safe='')}" if page else "")
         if as_json:
             sys.stdout.write(json.dumps({"url": url}) + "\n")
         else:
