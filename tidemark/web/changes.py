@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from flask import Response, render_template, request, stream_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from tidemark.answers.alarms import alarms_of
@@ -16,6 +16,7 @@ from tidemark.web.commands import command_line, option
 from tidemark.web.crumbs import crumbs_of
 from tidemark.web.source import Source
 from tidemark.web.state import READ, Route, state
+from tidemark.web.streaming import streamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,9 @@ def page() -> ResponseReturnValue:
         repository_url=source.repository_url,
     )
     query = {"from": before.index_id, "to": after.index_id}
-    template = stream_template(
+    return streamed(
         "changes.html", **shown, steps=work.steps(), command=command, base=f"/changes?{urlencode(query)}"
     )
-    return Response(template, mimetype="text/html")
 
 
 def _after(source: Source) -> Manifest:

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, render_template, request, stream_template
+from flask import Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -27,6 +27,7 @@ from tidemark.web.commands import command_line, option
 from tidemark.web.searches import Batch, Search
 from tidemark.web.source import Source
 from tidemark.web.state import READ, Route, state
+from tidemark.web.streaming import joined, streamed
 
 PAGE = 100  # results in a page, or in one more part of it
 _FIRST_SECONDS = 0.15  # for the first results after a key was typed, before the page shows that it searches
@@ -112,10 +113,7 @@ def page() -> ResponseReturnValue:
         return render_template("find.html", **_shown(form), indexes=source.newest())
     plan = _plan(form, source)  # raises the errors of the fields before the page begins
     search = state().searches.start(source.store, plan)
-    return Response(
-        stream_template("find.html", **_shown(form), search=search, batches=_batches(search)),
-        mimetype="text/html",
-    )
+    return streamed("find.html", **_shown(form), search=search, batches=_batches(search))
 
 
 def results() -> ResponseReturnValue:
@@ -129,7 +127,7 @@ def results() -> ResponseReturnValue:
         return make_response(shown, address)
     search = state().searches.start(source.store, _plan(form, source))
     batch = search.take(PAGE, _FIRST_SECONDS)
-    shown = render_template("find_results.html", **_shown(form), search=search, batches=[batch])
+    shown = render_template("find_results.html", **_shown(form), search=search, batches=[(batch, True)])
     return make_response(shown, address)
 
 
@@ -150,7 +148,7 @@ def as_csv() -> ResponseReturnValue:
         raise InvalidRequest("there is nothing to search for; type a part of a name")
     plan = _plan(form, source)
     return Response(
-        _csv_lines(plan(source.store)),
+        joined(_csv_lines(plan(source.store))),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="tidemark-found.csv"'},
     )
@@ -197,22 +195,22 @@ def _name_and_directory(typed: str) -> tuple[str, str | None]:
     return name, directory or "/"
 
 
-def _batches(search: Search) -> Iterator[Batch]:
-    """Yield the first results of a page as they are found.
+def _batches(search: Search) -> Iterator[tuple[Batch, bool]]:
+    """Yield the first results of a page as they are found, each with whether it is the last part.
 
-    An empty batch is yielded while there are none: writing it detects that the browser is gone.
+    The first part is empty, so that the page begins before the search does. Further empty parts are sent
+    while nothing is found: this detects that the browser has left.
     """
     left, waited = PAGE, 0.0
     finished = False
     try:
-        while left > 0 and waited < _STREAMED_SECONDS:
+        yield Batch(found=[], ended=False), False
+        while not finished:
             batch = search.take(left, _STREAM_STEP)
             left -= len(batch.found)
             waited += 0 if batch.found else _STREAM_STEP
-            yield batch
-            if batch.ended:
-                break
-        finished = True
+            finished = batch.ended or left == 0 or waited >= _STREAMED_SECONDS
+            yield batch, finished
     finally:
         if not finished:
             search.stop()

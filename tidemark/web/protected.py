@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Response, stream_template
 from flask.typing import ResponseReturnValue
 
 from tidemark.answers.protection import Level, protections
 from tidemark.web.commands import command_line
 from tidemark.web.state import READ, Route, deployment, state
+from tidemark.web.streaming import streamed
 
 _FRESH_SECONDS = 20  # for which the result is shown again without new requests
 
@@ -21,13 +21,12 @@ def page() -> ResponseReturnValue:
         source.store,
         lambda _store: protections(connection, now),
     )
-    template = stream_template(
+    return streamed(
         "protected.html",
         steps=work.steps(),
         levels=Level,
         command=command_line("protection", repository_url=None),
     )
-    return Response(template, mimetype="text/html")
 
 
 LABEL = "Protected or not"

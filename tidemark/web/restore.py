@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlencode
 
-from flask import Response, make_response, redirect, render_template, request, stream_template
+from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tidemark.answers.directory_names import DirectoryNames
@@ -35,6 +35,7 @@ from tidemark.sessions.restores import restores_since
 from tidemark.web.basket import Group
 from tidemark.web.commands import command_line, option
 from tidemark.web.state import READ, Route, deployment, state
+from tidemark.web.streaming import streamed
 
 _IN_ADDRESS = 100  # paths of a plan that are in its address; others are only in the basket
 _SHOWN = 10  # restore sessions
@@ -121,7 +122,7 @@ def plan() -> ResponseReturnValue:
 
     # Not shared between requests: a plan is of the moment.
     work = state().works.start(("plan", now, group, to, conflict), source.store, compute)
-    template = stream_template(
+    return streamed(
         "plan.html",
         group=group,
         paths=paths,
@@ -144,7 +145,6 @@ def plan() -> ResponseReturnValue:
         if len(paths) <= _IN_ADDRESS
         else None,
     )
-    return Response(template, mimetype="text/html")
 
 
 def confirm() -> ResponseReturnValue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Response, request, stream_template
+from flask import request
 from flask.typing import ResponseReturnValue
 
 from tidemark.answers.requests import InvalidRequest
@@ -18,6 +18,7 @@ from tidemark.web.commands import command_line, option
 from tidemark.web.crumbs import crumbs_of
 from tidemark.web.source import Source
 from tidemark.web.state import READ, Route, state
+from tidemark.web.streaming import streamed
 
 WIDTH, HEIGHT = 1200, 620  # of the treemap, in its own units
 _HEADING, _MARGIN = 24, 4
@@ -80,7 +81,7 @@ def page() -> ResponseReturnValue:
     work = state().works.start(key, source.store, compute)
     # Separate, because it reads more than the sums, which are shown first.
     files = state().works.start(("largest", index.index_id, path), source.store, largest)
-    template = stream_template(
+    return streamed(
         "usage.html",
         index=index,
         path=path,
@@ -102,7 +103,6 @@ def page() -> ResponseReturnValue:
             repository_url=source.repository_url,
         ),
     )
-    return Response(template, mimetype="text/html")
 
 
 def drawn_of(boxes: list[Box]) -> list[Drawn]:
