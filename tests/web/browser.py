@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -44,9 +44,7 @@ class Reader:
         self.page: Page = self.context.new_page()
         self.problems: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on(
-            "console", lambda message: self.problems.append(message.text) if message.type == "error" else None
-        )
+        self.page.on("console", self._note)
         self.origin = address.partition("/enter")[0]
         self.page.on(
             "request",
@@ -58,6 +56,11 @@ class Reader:
         )
         self.page.goto(address)
         self.page.wait_for_url("**/find")
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # htmx reports as errors that a request was replaced by that of the next key.
+        if message.type == "error" and not message.text.startswith(("htmx:afterRequest", "htmx:sendAbort")):
+            self.problems.append(message.text)
 
     def open(self, address: str) -> Page:
         """Open a page and wait until it is complete."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shlex
 from collections.abc import Callable
@@ -98,6 +99,7 @@ def _for_all_pages() -> dict[str, object]:
     }
 
 
+@functools.cache
 def _static(name: str) -> str:
     """Return the address of a static file; it changes with the content, so that browsers may keep it."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from tidemark.answers.indexes import whose
 from tidemark.aws.errors import translated
 from tidemark.errors import ConfigurationError, TidemarkError
 from tidemark.web.app import create_app
@@ -20,6 +21,7 @@ from tidemark.web.guard import Guard
 from tidemark.web.source import Source
 from tidemark.web.state import State
 
+_WARMED_UP = 8  # file systems
 ADDRESS = "127.0.0.1"
 
 
@@ -68,12 +70,16 @@ def serving(source: Source, port: int) -> Iterator[Guard]:
 
 def _warm_up(source: Source, app: Flask) -> None:
     """Import and compile what the pages need, and read the list of indexes, while the browser starts."""
-    for module in ("search", "history", "browse", "usage", "diff", "renames"):
+    from tidemark.index.query.search import search
+
+    for module in ("history", "browse", "usage", "diff", "renames"):
         importlib.import_module(f"tidemark.index.query.{module}")
     for template in app.jinja_env.list_templates():
         app.jinja_env.get_template(template)
     with contextlib.suppress(TidemarkError), translated():  # the first page reports it
-        source.known()
+        for index in list({whose(each): each for each in source.known().indexes}.values())[:_WARMED_UP]:
+            # Hardly any name contains this, so that only the table of trigrams is read.
+            next(search(source.store, index, "qzxjkvwq"), None)
 
 
 def _listen(port: int) -> socket.socket:
