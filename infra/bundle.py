@@ -60,8 +60,10 @@ NOT_IN_WORKER = ("tidemark/answers", "tidemark/cli", "tidemark/web", "tidemark/w
 # Functions that read indexes; they have an asset of their own, because pyarrow makes it ten times as large.
 PLANNING = ("lambdas/plan_drill.py",)
 NOT_IN_PLANNING = (
+    "tidemark/answers",
     "tidemark/cli",
     "tidemark/index/build",
+    "tidemark/web",
     "tidemark/workflows",
     *(path for path in NOT_IN_LAMBDAS if path.startswith("tidemark/policy/")),
 )
