@@ -58,6 +58,11 @@ class Source:
         """What the pages show as their source."""
         return self.repository_url or f"deployment {self.connection.deployment if self.connection else ''}"
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """A sentence for each index that could not be read; makes no request."""
+        return self._known.skipped if self._known else ()
+
     def known(self) -> Known:
         """Return the indexes, at most some seconds old; reads them only for the first page."""
         known = self._known
