@@ -66,6 +66,7 @@ def figures(repository: Path) -> Iterator[Figure]:
             with _served(command) as (process, address):
                 yield from _times(browser, address, where, limit)
                 yield from _typing(browser, address, where)
+                yield from _sums(browser, address, where)
                 memory = _peak_mb(process.pid)
                 yield at_most(f"memory of the server after all pages{where}", memory, _MEMORY_MB, " MB", 0)
         browser.close()
@@ -88,6 +89,17 @@ def _times(browser: Browser, address: str, where: str, limit: float) -> Iterator
         yield at_most(f"{what}: first paint{where}", paint, limit, " ms", 0)
         text = f"{what}: first results{where} (again: {again:.0f} ms)"
         yield at_most(text, first["results"], limit, " ms", 0)
+
+
+def _sums(browser: Browser, address: str, where: str) -> Iterator[Figure]:
+    """Yield the time of sums that read columns of the whole index, which take the most memory."""
+    page = _admitted(browser, address)
+    for by in ("ext", "age"):
+        begun = time.monotonic()
+        page.goto(f"{address.partition('/enter')[0]}/usage?by={by}")
+        page.wait_for_selector("h2:has-text('Largest files')")
+        took = time.monotonic() - begun
+        yield plain(f"sums by {by} and the largest files, with progress{where}", f"{took:.1f} s")
 
 
 def _typing(browser: Browser, address: str, where: str) -> Iterator[Figure]:

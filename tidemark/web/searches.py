@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from tidemark.answers.finding import Found
 from tidemark.aws.errors import translated
 from tidemark.index.storage.object_store import Store
@@ -84,6 +86,7 @@ class Search:
             pass
         except Exception as raised:  # shown on the page, after the results that were found
             error = raised
+        pa.default_memory_pool().release_unused()
         with self._changed:
             self._error = None if self._stop.is_set() else error
             self._ended = True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from tidemark.index.storage.object_store import Store
 
-MOST_BYTES = 32 * 2**20  # of a cache
+MOST_BYTES = 24 * 2**20  # of a cache
 _LARGEST = 2 * 2**20  # larger reads are not kept, because few of them would replace everything else
 
 

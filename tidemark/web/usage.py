@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import request
@@ -19,6 +20,7 @@ from tidemark.web.crumbs import crumbs_of
 from tidemark.web.source import Source
 from tidemark.web.state import READ, Route, state
 from tidemark.web.streaming import streamed
+from tidemark.web.work import Step
 
 WIDTH, HEIGHT = 1200, 620  # of the treemap, in its own units
 _HEADING, _MARGIN = 24, 4
@@ -79,8 +81,11 @@ def page() -> ResponseReturnValue:
     # Ages are relative to now, so their sums are valid for a day at most.
     key = ("usage", index.index_id, path, by, now.date() if by is By.AGE else None)
     work = state().works.start(key, source.store, compute)
-    # Separate, because it reads more than the sums, which are shown first.
-    files = state().works.start(("largest", index.index_id, path), source.store, largest)
+
+    def largest_steps() -> Iterator[Step]:
+        # After the sums, which are shown first: it reads more, and both at the same time take more memory.
+        yield from state().works.start(("largest", index.index_id, path), source.store, largest).steps()
+
     return streamed(
         "usage.html",
         index=index,
@@ -90,7 +95,7 @@ def page() -> ResponseReturnValue:
         series=list(reversed(source.series(index))),
         file_systems=source.newest(),
         steps=work.steps(),
-        largest=files.steps(),
+        largest=largest_steps(),
         width=WIDTH,
         height=HEIGHT,
         command=command_line(
