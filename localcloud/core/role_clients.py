@@ -1,4 +1,4 @@
-"""AWS clients for the local cloud's own calls, made as a role."""
+"""AWS clients for the local cloud's own calls, made as a role or as the root user of an account."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ _LOCK = threading.Lock()  # creating a client is not thread-safe; using one is
 
 
 class Clients:
-    """Clients that call the local cloud itself; one is kept per service, Region and role."""
+    """Clients that call the local cloud itself; one is kept per service, Region and principal."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    def get(self, service: str, region: str, role_arn: str | None = None) -> Any:  # any service's
-        """Return a client without retries; its calls are recorded as the role's, or the account root's."""
-        key = (service, region, role_arn)
+    def of_account(self, account_id: str, service: str, region: str) -> Any:  # any service's
+        """Return a client without retries; its calls are recorded as those of the account's root user."""
+        return self.get(service, region, self.cloud.root_of(account_id))
+
+    def get(self, service: str, region: str, principal: str) -> Any:  # any service's
+        """Return a client without retries; its calls are recorded as those of a role or a root user."""
+        key = (service, region, principal)
         with _LOCK:
             if key not in self.cloud.kept_clients:
-                environment = self.cloud.role_credentials(role_arn, region)
+                environment = self.cloud.role_credentials(principal, region)
                 self.cloud.kept_clients[key] = _session().create_client(
                     service,
                     region_name=region,

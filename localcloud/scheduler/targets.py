@@ -89,7 +89,8 @@ class Targets:
             else:
                 break
         if schedule.deletes_itself and schedule.expression.startswith("at("):
-            scheduler = self._clients.get("scheduler", schedule.region)
+            account = schedule.arn.split(":")[4]
+            scheduler = self._clients.of_account(account, "scheduler", schedule.region)
             scheduler.delete_schedule(Name=schedule.name, GroupName=schedule.group)
 
     def _call(self, schedule: Schedule, text: str) -> None:
