@@ -145,9 +145,6 @@ class Gateway:
                 environ["wsgi.input"] = io.BytesIO(body or b"")  # because `_params` has consumed it
                 return self._from_moto(environ, start_response, asked, principal, checks)
             response = _answer(request, asked, lambda: operation(call))
-        except NotPermitted as refused:
-            response = _answer(request, asked, _raiser(refused))
-            response.status_code = refused.http_status
         except AwsError as refused:
             response = _answer(request, asked, _raiser(refused))
         except InjectedFault as fault:
@@ -328,7 +325,10 @@ def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Re
     except Exception as error:  # as on AWS, an internal failure is a response, not a closed connection
         traceback.print_exc()
         result = AwsError("InternalFailure", f"the local cloud failed: {error!r}")
-    return _written(asked.service, protocol, asked.operation, result)
+    response = _written(asked.service, protocol, asked.operation, result)
+    if isinstance(result, NotPermitted):
+        response.status_code = result.http_status
+    return response
 
 
 def _written(service: str, protocol: str, operation: OperationModel, result: Any) -> Response:
