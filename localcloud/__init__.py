@@ -27,8 +27,8 @@ Each service installs itself with `install(cloud)`. Timestamps are real and dura
 (core/clock.py). `--state DIR` keeps the data that server/state.py lists. No process outlives the server
 (core/reaper.py).
 
-`accounts={"backup": "111122223333"}` creates further accounts; `cloud.account("backup").client("s3")` calls as
-the administrator of one. Trust policies are enforced, and so are the policies of both accounts for calls
+`accounts={"backup": "111122223333"}` creates further accounts; `cloud.account("backup").client("s3")` calls
+as the administrator of one. Trust policies are enforced, and so are the policies of both accounts for calls
 across accounts. Within an account, only the IAM permissions that a call implies are enforced: passed roles,
 tags set on creation, and permissions that only the documentation of the operation names. Every call is
 recorded with its role, for tools that evaluate policies.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -59,6 +59,7 @@ class Issuer:
 
     def __init__(self) -> None:
         self._issued: dict[str, Credentials] = {}
+        self._others: list[Callable[[str], Credentials | None]] = []
         self._lock = threading.Lock()
 
     def long_term(self, principal: str) -> Credentials:
@@ -93,7 +94,13 @@ class Issuer:
 
     def find(self, access_key_id: str) -> Credentials | None:
         """Return the credentials with this id; None if this run did not issue it."""
-        return self._issued.get(access_key_id)
+        issued = self._issued.get(access_key_id)
+        others = (find(access_key_id) for find in self._others)
+        return issued or next((found for found in others if found is not None), None)
+
+    def also_find(self, find: Callable[[str], Credentials | None]) -> None:
+        """Let `find` look up the ids that this issuer does not know, such as those of IAM users."""
+        self._others.append(find)
 
     def _keep(self, credentials: Credentials) -> Credentials:
         with self._lock:

@@ -82,7 +82,8 @@ def _uses(asked: Asked, key: str | None, operation: str) -> Iterator[Access]:
         "aws:ViaAWSService": "true",
     }
     arn = key_arn(owner, asked.region, key) or key
-    yield Access(service="kms", action=f"kms:{operation}", resource=arn, owner=owner, context=context)
+    action = f"kms:{operation}"
+    yield Access(service="kms", action=action, resource=arn, owner=owner, context=context, called="s3")
 
 
 def _key_of_write(asked: Asked, bucket: object) -> str | None:

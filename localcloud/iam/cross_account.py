@@ -48,6 +48,7 @@ class Access:
     resource: str  # ARN
     owner: str  # account
     context: Mapping[str, str] = field(default_factory=dict)
+    called: str = ""  # the service that reports a denial, if it differs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,7 @@ def authorize(caller: Credentials, access: Access, accounts: Accounts, keys: Key
 def refused(caller: Credentials, access: Access, why: str) -> NotPermitted:
     """Return AWS's error for a denied access."""
     return NotPermitted(
-        _CODES.get(access.service, "AccessDeniedException"),
+        _CODES.get(access.called or access.service, "AccessDeniedException"),
         f"User: {caller.arn} is not authorized to perform: {access.action} on resource: {access.resource} "
         f"{why}",
     )

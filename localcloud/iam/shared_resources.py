@@ -82,12 +82,8 @@ def is_managed_by_aws(account: str, region: str, key: str) -> bool:
     if "alias/aws/" in key:
         return True
     backend, key_id = kms_backends[account][region], key.rpartition("/")[2]
-    record = backend.keys.get(key_id)
-    aliases = [] if record is None else backend.get_all_aliases().get(key_id, ())
-    return record is not None and (
-        getattr(record, "key_manager", "CUSTOMER") == "AWS"
-        or any(alias.startswith("alias/aws/") for alias in aliases)
-    )
+    names = [str(alias.alias_name) for alias in backend.list_aliases() if alias.target_key_id == key_id]
+    return any(name.startswith("alias/aws/") for name in names)
 
 
 def _of_bucket(name: str) -> Policy | None:

@@ -1,4 +1,4 @@
-"""Accounts: their administrators, the control interface, and the part of Organizations that reads them.
+"""Accounts: administrators, access keys of users, the control interface, and a part of Organizations.
 
 POST /_localcloud/accounts   {"name": ..., "id": 12 digits or null, "in_organization": true}: creates one
 GET  /_localcloud/accounts   all accounts, with the access keys of their administrators
@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.authentication.credentials import Credentials
 from localcloud.core.accounts import ADMINISTRATOR, Account
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.partitions import global_arn
@@ -24,6 +25,7 @@ def install(cloud: Cloud) -> None:
     """Create the administrators, and register controls and operations."""
     for account in cloud.accounts.all():
         _create_administrator(cloud, account)
+    cloud.issuer.also_find(lambda access_key_id: _key_of_user(cloud, access_key_id))
 
     def create(value: dict[str, Any]) -> object:
         return described(
@@ -83,6 +85,23 @@ def _create_administrator(cloud: Cloud, account: Account) -> None:
     if ADMINISTRATOR not in backend.users:
         backend.create_user(cloud.default_region, ADMINISTRATOR)
         backend.put_user_policy(ADMINISTRATOR, "everything", json.dumps(EVERYTHING))
+
+
+def _key_of_user(cloud: Cloud, access_key_id: str) -> Credentials | None:
+    """Return the active access key of an IAM user that CreateAccessKey has made."""
+    from moto.iam.models import iam_backends
+
+    for account in cloud.accounts.all():
+        backend = iam_backends[account.id][cloud.partition]
+        key = backend.access_keys.get(access_key_id)
+        user = backend.users.get(key.user_name) if key is not None and key.status == "Active" else None
+        if key is not None and user is not None:
+            return Credentials(
+                access_key_id=access_key_id,
+                secret_access_key=key.secret_access_key,
+                principal=user.arn,
+            )
+    return None
 
 
 class _Organization:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,3 +87,32 @@ def code_of(refused: pytest.ExceptionInfo[ClientError]) -> str:
 def status_of(refused: pytest.ExceptionInfo[ClientError]) -> int:
     status: int = refused.value.response["ResponseMetadata"]["HTTPStatusCode"]
     return status
+
+
+EVERYTHING = allow("*")
+BY_IDENTITY, BY_RESOURCE = "no identity-based policy allows the", "no resource-based policy allows the"
+
+
+@contextmanager
+def denied(because: str, code: str = "AccessDenied") -> Iterator[None]:
+    with pytest.raises(ClientError, match=because) as refused:
+        yield
+    assert (code_of(refused), status_of(refused)) == (code, 403)
+
+
+def bucket_of(cloud: LocalCloud, account: str, *statements: dict[str, Any], name: str = "") -> str:
+    """Create a bucket with an object `k`; statements get the bucket and its objects as their resources."""
+    name, s3 = name or unique("shared"), cloud.account(account).client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=name, Key="k", Body=b"content")
+    if statements:
+        share_bucket(cloud, account, name, *statements)
+    return name
+
+
+def share_bucket(cloud: LocalCloud, account: str, name: str, *statements: dict[str, Any]) -> None:
+    resources = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    shared = [
+        {**one, "Resource": one["Resource"] if one["Resource"] != "*" else resources} for one in statements
+    ]
+    cloud.account(account).client("s3").put_bucket_policy(Bucket=name, Policy=policy(*shared))

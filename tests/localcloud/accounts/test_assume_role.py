@@ -145,7 +145,7 @@ def test_a_role_outside_the_organization_has_no_organization_id(organization: Lo
 
 
 class TestWithinOneAccount:
-    """Source: IAM User Guide, "Policy evaluation logic": a role that its trust policy names needs no permission."""
+    """Source: IAM User Guide, "Policy evaluation for requests within a single account"."""
 
     def test_a_role_that_is_named_itself_needs_no_permission(self, organization: LocalCloud) -> None:
         caller = role(organization, "backup")
