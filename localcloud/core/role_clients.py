@@ -32,18 +32,46 @@ class Clients:
         with _LOCK:
             if key not in self.cloud.kept_clients:
                 environment = self.cloud.role_credentials(principal, region)
-                self.cloud.kept_clients[key] = _session().create_client(
+                self.cloud.kept_clients[key] = _new_client(
                     service,
-                    region_name=region,
-                    endpoint_url=self.cloud.endpoint_url,
-                    aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-                    aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-                    aws_session_token=environment["AWS_SESSION_TOKEN"],
-                    config=Config(
-                        retries={"total_max_attempts": 1}, read_timeout=1000, max_pool_connections=50
-                    ),
+                    region,
+                    self.cloud.endpoint_url,
+                    environment["AWS_ACCESS_KEY_ID"],
+                    environment["AWS_SECRET_ACCESS_KEY"],
+                    environment["AWS_SESSION_TOKEN"],
                 )
             return self.cloud.kept_clients[key]
+
+    def assumed(
+        self, service: str, region: str, principal: str, role_arn: str, *, session: str, external_id: str
+    ) -> Any:  # any service's
+        """Return a client of a session of `role_arn`, which `principal` assumes; raises STS's errors."""
+        keys = self.get("sts", region, principal).assume_role(
+            RoleArn=role_arn, RoleSessionName=session, ExternalId=external_id
+        )["Credentials"]
+        with _LOCK:
+            return _new_client(
+                service,
+                region,
+                self.cloud.endpoint_url,
+                keys["AccessKeyId"],
+                keys["SecretAccessKey"],
+                keys["SessionToken"],
+            )
+
+
+def _new_client(
+    service: str, region: str, endpoint_url: str, key_id: str, secret_key: str, token: str
+) -> Any:  # any service's
+    return _session().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint_url,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret_key,
+        aws_session_token=token,
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=1000, max_pool_connections=50),
+    )
 
 
 class _SharedModels(Loader):

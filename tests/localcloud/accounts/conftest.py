@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -77,6 +78,17 @@ def role(
     if statements:
         iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
     return Role(cloud, made["Role"]["Arn"])
+
+
+def session_client(cloud: LocalCloud, service: Any, keys: dict[str, Any]) -> Any:
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=cloud.endpoint_url,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
 
 
 def code_of(refused: pytest.ExceptionInfo[ClientError]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import botocore.credentials
 import botocore.session
 import pytest
@@ -22,6 +21,7 @@ from tests.localcloud.accounts.conftest import (
     deny,
     policy,
     role,
+    session_client,
     status_of,
     trusting,
     unique,
@@ -31,17 +31,6 @@ pytestmark = pytest.mark.cloud
 
 ROOT = f"arn:aws:iam::{PRODUCTION}:root"
 MAY_ASSUME = allow("sts:AssumeRole")
-
-
-def session_client(cloud: LocalCloud, service: Any, keys: dict[str, Any]) -> Any:
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=cloud.endpoint_url,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
 
 
 def test_a_session_calls_in_the_account_of_its_role(organization: LocalCloud) -> None:
