@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 from localcloud.backup.arns import VaultArn, parse_file_system_arn
+from localcloud.backup.copies_across_accounts import check_copy
 from localcloud.backup.engine import JobFailed, Worker
+from localcloud.backup.global_settings import GlobalSettings
 from localcloud.backup.jobs import BackupJob, CopyJob
 from localcloud.backup.lifecycle import DELETE, lifecycle_of_copy
 from localcloud.backup.points_store import PointsStore
@@ -78,8 +80,8 @@ class BackupWork:
 class CopyWork:
     """Copies a recovery point's tree into another vault."""
 
-    def __init__(self, cloud: Cloud, points: PointsStore) -> None:
-        self.cloud, self.points = cloud, points
+    def __init__(self, cloud: Cloud, points: PointsStore, settings: GlobalSettings) -> None:
+        self.cloud, self.points, self.settings = cloud, points, settings
 
     def worker(self) -> Worker:
         """Return the functions that the engine calls."""
@@ -91,9 +93,11 @@ class CopyWork:
     def begin(self, job: CopyJob) -> None:
         """Add the copy as CREATING, with its source's tags, creation date and, by default, expiration.
 
-        Raises InvalidParameterValue if the lock of the destination vault forbids the retention.
+        Raises InvalidParameterValue if the lock of the destination vault forbids the retention, and AwsError
+        if the vault is in another account that does not accept the copy.
         """
         source = self.points.find(job.source_point_arn)
+        check_copy(self.cloud, self.settings, job, source)
         lifecycle = lifecycle_of_copy(job.lifecycle, source.lifecycle if source else {})
         check_retention(job.vault, lifecycle.get(DELETE))
         self.points.save(

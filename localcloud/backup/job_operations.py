@@ -86,12 +86,16 @@ class JobOperations:
         }
 
     def start_copy_job(self, call: ApiCall) -> Answer:
-        """Start a copy of a recovery point in this Region to a vault in any Region or account."""
+        """Start a copy of a recovery point in this Region to a vault in any Region or account.
+
+        A vault of another account, which may not exist, is checked when the job starts to run.
+        """
         params = call.params
         source = vault_named(call.account_id, call.region, params["SourceBackupVaultName"])
         destination = parse_vault_arn(params["DestinationBackupVaultArn"])
         check_recovery_point_arn(params["RecoveryPointArn"])
-        moto_vault(destination)
+        if destination.account == call.account_id:
+            moto_vault(destination)
         check_role(params["IamRoleArn"])
         point = self.points.find(params["RecoveryPointArn"])
         if point is None or point.vault != source:

@@ -14,6 +14,7 @@ from localcloud.backup.arns import (
 )
 from localcloud.backup.engine import JobEngine
 from localcloud.backup.errors import (
+    AccessDenied,
     InvalidParameterValue,
     InvalidRequest,
     InvalidResourceState,
@@ -25,7 +26,13 @@ from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import RecoveryPoint
 from localcloud.backup.tags import check_resource_tags
-from localcloud.backup.vaults import check_retention, describe_vault, vault_by_its_policy, vault_named
+from localcloud.backup.vaults import (
+    INSUFFICIENT,
+    check_retention,
+    describe_vault,
+    vault_by_its_policy,
+    vault_named,
+)
 from localcloud.core.cloud import ApiCall
 
 Answer = dict[str, Any]
@@ -162,8 +169,9 @@ class PointOperations:
         return dict(backend.list_tags(arn))
 
     def _vault(self, call: ApiCall) -> VaultArn:
-        account = call.params.get("BackupVaultAccountId") or call.account_id
-        return vault_by_its_policy(account, call.region, call.params["BackupVaultName"])
+        if (call.params.get("BackupVaultAccountId") or call.account_id) != call.account_id:
+            raise AccessDenied(INSUFFICIENT)
+        return vault_by_its_policy(call.account_id, call.region, call.params["BackupVaultName"])
 
     def _point(self, call: ApiCall) -> RecoveryPoint:
         vault = self._vault(call)

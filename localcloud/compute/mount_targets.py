@@ -17,6 +17,7 @@ from moto.efs.models import efs_backends
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import url_suffix
 from localcloud.core.trees import NotCopied
+from localcloud.iam.callers import caller_keys
 from localcloud.iam.permissions import missing_permission
 from localcloud.iam.required_permissions import Check
 from localcloud.iam.resource_policies import decision_of
@@ -109,11 +110,17 @@ def _check_role(cloud: Cloud, file_system: Any, role_arn: str, *, read_only: boo
     itself fails.
     Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
     """
+    caller, region = cloud.issuer.anonymous(role_arn), file_system.file_system_arn.split(":")[3]
+    keys = caller_keys(caller, cloud.accounts, region=region, now=cloud.clock.now())
     for name in ("ClientMount",) if read_only else ("ClientMount", "ClientWrite"):
         check = Check(action=f"elasticfilesystem:{name}", resource=file_system.file_system_arn)
         policy = json.loads(file_system.file_system_policy or "{}")
         decision = decision_of(
-            policy, action=check.action, resource=check.resource, principal=role_arn, context=VIA_MOUNT_TARGET
+            policy,
+            action=check.action,
+            resource=check.resource,
+            principal=role_arn,
+            context={**keys, **VIA_MOUNT_TARGET},
         )
         missing = missing_permission(role_arn, [check]) if decision is None else None
         if decision == "Deny" or missing is not None:
