@@ -20,7 +20,7 @@ _WRITES = ("PutObject", "CopyObject", "CreateMultipartUpload")
 _PARTS = ("UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 _READS = ("GetObject", "HeadObject")
 # Only identities of the owner's account can use these, whatever the policy says.
-_OF_THE_OWNER = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+OF_THE_OWNER = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 
 
 class MethodNotAllowed(NotPermitted):
@@ -37,7 +37,7 @@ def check_bucket(asked: Asked, owner: str) -> None:
     acl = asked.headers.get("x-amz-acl")
     if owner != asked.account and acl is not None and acl != "bucket-owner-full-control":
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-    if owner != asked.account and asked.operation in _OF_THE_OWNER:
+    if owner != asked.account and asked.operation in OF_THE_OWNER:
         raise MethodNotAllowed(
             "MethodNotAllowed", "The specified method is not allowed against this resource."
         )

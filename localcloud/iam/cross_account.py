@@ -1,7 +1,8 @@
-"""Access to resources of other accounts: both accounts must allow it.
+"""Access to resources of other accounts, which both accounts must allow, and denials of bucket policies.
 
 The policy of the resource must allow the caller, and the caller's own policies must allow the action on the
-resource. A resource without a policy cannot be used by other accounts.
+resource. A resource without a policy cannot be used by other accounts. Within one account, the local cloud
+evaluates only what a bucket's policy denies.
 Source: IAM User Guide, "Cross-account policy evaluation logic", "Troubleshoot access denied error messages".
 """
 
@@ -12,6 +13,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -36,6 +38,17 @@ _ONLY_NAMED = {
     ("backup", "DescribeProtectedResource"),
     ("backup", "StartBackupJob"),  # reports a file system of another account itself
 }
+_S3_HEADERS = (
+    "if-match",
+    "if-none-match",
+    "x-amz-acl",
+    "x-amz-content-sha256",
+    "x-amz-copy-source",
+    "x-amz-metadata-directive",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-storage-class",
+)
 _ID_LENGTH = 36  # of the key id at the beginning of moto's ciphertexts
 
 
@@ -57,7 +70,9 @@ class Asked:
 
     service: str  # botocore's name
     operation: str
-    params: Mapping[str, Any]  # of path, query and body
+    params: Mapping[str, Any]  # of path, query and body; for S3, of the path only
+    query: Mapping[str, str]
+    body: str  # empty if it is large
     headers: Mapping[str, str]  # with names in lower case
     checks: Sequence[Check]
     account: str  # of the caller
@@ -89,23 +104,26 @@ def accesses_of(asked: Asked) -> Iterator[Access]:
 def authorize(caller: Credentials, access: Access, accounts: Accounts, keys: Keys) -> None:
     """Raise NotPermitted unless both accounts allow the access; `keys` are those of the caller.
 
-    Does nothing within one account.
+    Within one account, only a bucket's policy is evaluated, and only for denials.
     """
-    if access.owner == caller.account_id:
-        return
     context = {**keys, **owner_keys(access.owner, accounts), **access.context}
     where = {"action": access.action, "resource": access.resource}
     policy = policy_of(access.service, access.resource)
+    within = access.owner == caller.account_id
+    if within and access.service != "s3":
+        return
     shared = access.service != "kms" or access.action.partition(":")[2] in SHARED_KEY_OPERATIONS
     by_resource = (
         None
         if policy is None or not shared
         else decision_of(policy, principal=caller.principal, session=caller.arn, context=context, **where)
     )
-    by_identity = identity_decision(caller, keys=context, **where)
+    by_identity = None if within else identity_decision(caller, keys=context, **where)
     for decision, kind in ((by_identity, "identity"), (by_resource, "resource")):
         if decision == "Deny":
             raise refused(caller, access, f"with an explicit deny in {_a(kind)}-based policy")
+    if within:
+        return
     for decision, kind in ((by_identity, "identity"), (by_resource, "resource")):
         if decision is None:
             raise refused(caller, access, f"because no {kind}-based policy allows the {access.action} action")
@@ -133,14 +151,51 @@ def _access(asked: Asked, check: Check, resource: str, owner: str) -> Access:
 def _of_bucket(asked: Asked) -> Iterator[Access]:
     bucket = asked.params.get("Bucket") if asked.operation != "CreateBucket" else None
     owner = owner_of_bucket(str(bucket)) if bucket else None
+    context = _bucket_keys(asked)
     for check in asked.checks:
         if owner is not None and not check.implied:
-            yield _access(asked, check, check.resource, owner)
+            for resource in _objects(asked, check.resource):
+                yield Access(
+                    service="s3",
+                    action=check.action,
+                    resource=resource,
+                    owner=owner,
+                    context={**context, **check.context},
+                )
     source = unquote(asked.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")[0]
     source_owner = owner_of_bucket(source.partition("/")[0]) if source else None
     if source_owner is not None:
         arn = f"arn:{partition_of(asked.region)}:s3:::{source}"
         yield Access(service="s3", action="s3:GetObject", resource=arn, owner=source_owner)
+
+
+def _objects(asked: Asked, resource: str) -> list[str]:
+    """Return the resources of a request: for DeleteObjects, each object; a denial of one denies them all."""
+    if asked.operation != "DeleteObjects":
+        return [resource]
+    return [f"{resource}/{unescape(key)}" for key in re.findall(r"<Key>(.*?)</Key>", asked.body, re.DOTALL)]
+
+
+def _bucket_keys(asked: Asked) -> dict[str, str]:
+    """Return the condition keys of an S3 request.
+
+    Source: Service Authorization Reference, Amazon S3; Amazon S3 User Guide, "Enforce conditional writes on
+    Amazon S3 buckets".
+    """
+    from_headers = {f"s3:{name}": asked.headers[name] for name in _S3_HEADERS if name in asked.headers}
+    from_query = {
+        f"s3:{key}": asked.query[name]
+        for name, key in {"delimiter": "delimiter", "max-keys": "max-keys", "versionId": "VersionId"}.items()
+        if name in asked.query
+    }
+    creates = asked.operation in ("PutObject", "CopyObject", "CompleteMultipartUpload")
+    return {
+        **from_headers,
+        **from_query,
+        "s3:ObjectCreationOperation": str(creates).lower(),
+        "s3:authType": "REST-QUERY-STRING" if "X-Amz-Signature" in asked.query else "REST-HEADER",
+        "s3:signatureversion": "AWS4-HMAC-SHA256",
+    }
 
 
 def _of_keys(asked: Asked) -> Iterator[Access]:

@@ -120,6 +120,8 @@ class Gateway:
                 operation=name,
                 # the body of an S3 request is content
                 params={**({} if asked.service == "s3" else parameters_of(text)), **asked.labels},
+                query=dict(request.args.items()),
+                body=text.partition(" ")[2],
                 headers=headers_of(environ),
                 checks=checks,
                 account=account,

@@ -317,3 +317,56 @@ def test_a_presigned_url_has_the_permissions_of_its_signer(organization: LocalCl
     assert (answers[0].status, answers[0].body) == (200, b"content")
     assert answers[1].status == 403
     assert b"AccessDenied" in answers[1].body
+
+
+def test_an_object_that_may_be_written_once_is_not_replaced_from_another_account(
+    organization: LocalCloud,
+) -> None:
+    """Source: Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets"."""
+    once = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    name = bucket_of(
+        organization,
+        "backup",
+        allow("s3:*", Principal={"AWS": PRODUCTION}),
+        deny("s3:PutObject", Principal="*", Condition=once),
+    )
+    s3 = role(organization, "production", EVERYTHING).client("s3")
+    with denied("explicit deny in a resource-based policy"):
+        s3.put_object(Bucket=name, Key="manifest", Body=b"1")
+    s3.put_object(Bucket=name, Key="manifest", Body=b"1", IfNoneMatch="*")
+    with pytest.raises(ClientError) as refused:
+        s3.put_object(Bucket=name, Key="manifest", Body=b"2", IfNoneMatch="*")
+    assert code_of(refused) == "PreconditionFailed"
+
+
+def test_several_objects_are_deleted_with_the_permission_of_each(organization: LocalCloud) -> None:
+    name = unique("deleted")
+    below = f"arn:aws:s3:::{name}/indexes/*"
+    bucket_of(
+        organization, "backup", allow("s3:DeleteObject", below, Principal={"AWS": PRODUCTION}), name=name
+    )
+    owner = organization.account("backup").client("s3")
+    owner.put_object(Bucket=name, Key="indexes/a&b", Body=b"")
+    s3 = role(organization, "production", EVERYTHING).client("s3")
+    with denied(BY_RESOURCE):
+        s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "indexes/a&b"}, {"Key": "k"}]})
+    s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "indexes/a&b"}]})
+    assert [one["Key"] for one in owner.list_objects_v2(Bucket=name)["Contents"]] == ["k"]
+
+
+def test_a_denial_of_another_account_leaves_the_owner_access(organization: LocalCloud) -> None:
+    name = bucket_of(organization, "backup", deny("s3:*", Principal={"AWS": PRODUCTION}))
+    own = role(organization, "backup", EVERYTHING).client("s3")
+    assert own.get_object(Bucket=name, Key="k")["Body"].read() == b"content"
+
+
+def test_the_root_user_corrects_a_policy_that_denies_everything(organization: LocalCloud) -> None:
+    """Source: Amazon S3 API reference, PutBucketPolicy and DeleteBucketPolicy."""
+    name = bucket_of(organization, "default", deny("s3:*", Principal="*"))
+    with denied("explicit deny"):
+        organization.account("default").client("s3").delete_bucket_policy(Bucket=name)
+    root = organization.client("s3")
+    with denied("explicit deny"):
+        root.get_object(Bucket=name, Key="k")
+    root.delete_bucket_policy(Bucket=name)
+    assert root.get_object(Bucket=name, Key="k")["Body"].read() == b"content"

@@ -45,7 +45,7 @@ def test_an_account_is_selected_by_environment_variables(
     with profile(organization, tmp_path / "profiles", "local", organization.accounts().values()) as written:
         for name, value in written.environment_of(BACKUP).items():
             monkeypatch.setenv(name, value)
-        assert boto3.client("sts").get_caller_identity()["Account"] == BACKUP
+        assert boto3.Session().client("sts").get_caller_identity()["Account"] == BACKUP
         with pytest.raises(KeyError):
             written.environment_of("333333333333")
 
