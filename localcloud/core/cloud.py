@@ -91,7 +91,7 @@ class Cloud:
     # access key id -> endpoints reachable from its process; absent if all are (compute/routes.py)
     reach: dict[str, frozenset[str]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)  # see `answer`
-    refusals: dict[tuple[str, str], Refusal] = field(default_factory=dict)  # see `refuse`
+    refusals: dict[tuple[str, str], list[Refusal]] = field(default_factory=dict)  # see `refuse`
     resource_finders: dict[tuple[str, str], ResourceFinder] = field(default_factory=dict)  # by operation
     controls: dict[tuple[str, str], Control] = field(default_factory=dict)  # see `control`
     kept_clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)  # of role_clients.Clients
@@ -151,10 +151,11 @@ class Cloud:
     def refuse(self, service: str, **refusals: Refusal) -> None:
         """Register checks of calls that moto answers: `cloud.refuse("ssm", PutParameter=too_long)`.
 
-        Requests whose body the gateway does not read, such as uploads of code, are not checked.
+        Checks of one operation run in the order of their registration. Requests whose body the gateway does
+        not read, such as uploads of code, are not checked.
         """
         for name, refusal in refusals.items():
-            self.refusals[service, name] = refusal
+            self.refusals.setdefault((service, name), []).append(refusal)
 
     def control(self, method: str, name: str, handler: Control) -> None:
         """Register `handler` for `method /_localcloud/name`, for functions that no AWS API has

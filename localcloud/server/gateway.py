@@ -131,8 +131,8 @@ class Gateway:
             environ[MOTO_ACCOUNT] = account
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
             operation = self.cloud.operations.get((asked.service, name))
-            refuse = self.cloud.refusals.get((asked.service, name)) if body is not None else None
-            if operation is None and refuse is None:
+            refusals = self.cloud.refusals.get((asked.service, name), []) if body is not None else []
+            if operation is None and not refusals:
                 return self._from_moto(environ, start_response, asked, principal, checks)
             call = ApiCall(
                 params=_params(request, asked),
@@ -141,7 +141,7 @@ class Gateway:
                 principal=principal,
                 caller=caller.credentials,
             )
-            if refuse is not None:
+            for refuse in refusals:
                 refuse(call)
             if operation is None:
                 environ["wsgi.input"] = io.BytesIO(body or b"")  # because `_params` has consumed it

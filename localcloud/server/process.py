@@ -31,6 +31,7 @@ MODULES = (
     "localcloud.services.s3",
     "localcloud.services.kms",
     "localcloud.services.quotas",
+    "localcloud.services.principals",
     "localcloud.services.networks",
     "localcloud.services.efs",
     "localcloud.functions",
