@@ -8,14 +8,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from lambdas._handler import Deployment, count, count_session, lambda_handler, logger
+from botocore.exceptions import ClientError
+
+from lambdas._handler import Deployment, count, count_restore, count_session, lambda_handler, logger
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.collected_failures import Failures
+from tidemark.aws.errors import is_denied
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
+from tidemark.aws.temporary_file_systems import remove_file_system
 from tidemark.aws.workers import INDEXING, PLACING, Purpose, find_workers, remove_worker
 from tidemark.errors import RestoreNotFound
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
@@ -31,7 +35,8 @@ from tidemark.sessions.queries import (
 )
 from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.restore_outcome import decide_stopped_restore
-from tidemark.sessions.restores import close_restore, read_restore, running_restore_ids
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restores import close_restore, read_restore, record_removed, running_restore_ids
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 
@@ -169,10 +174,12 @@ def _sweep_restores(
             if ended is None or now - session.started_at < SWEEP_GRACE:
                 alive.add(restore_id)
                 continue
-            outcome = decide_stopped_restore(
-                session, f"its execution is {ended}; redrive it, or restore again"
-            )
-            close_restore(
+            if not _without_drilled(deployment, session):
+                continue  # the next sweep continues
+            session = read_restore(deployment.records, restore_id)
+            again = "start another drill" if session.kind == "drill" else "redrive it, or restore again"
+            outcome = decide_stopped_restore(session, f"its execution is {ended}; {again}")
+            closed = close_restore(
                 deployment.records,
                 restore_id,
                 status=outcome.status,
@@ -180,7 +187,28 @@ def _sweep_restores(
                 totals=session.totals,
                 now=now,
             )
+            count_restore(closed)
             result["aborted_restores"].append(restore_id)
+
+
+def _without_drilled(deployment: Deployment, session: RestoreSession) -> bool:
+    """Remove the file system of a stopped drill; return whether the session can be closed.
+
+    A file system without the tags of the drill cannot be removed. Its session is closed with a reason that
+    names it.
+    """
+    if session.kind != "drill" or not session.created or session.is_removed:
+        return True
+    efs = deployment.clients.of("efs", deployment.settings.region)
+    try:
+        is_removed = all(remove_file_system(efs, created) for created in session.created)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return True
+    if is_removed:
+        record_removed(deployment.records, session.restore_id)
+    return is_removed
 
 
 def _sweep_workers(

@@ -20,6 +20,7 @@ from tidemark.policy import capacity, fargate, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
+    DrillPart,
     IndexPart,
     NetworkPart,
     PolicyPart,
@@ -27,7 +28,14 @@ from tidemark.policy.models import (
     WorkerPart,
 )
 from tidemark.policy.occurrence import comes_after, last_year
-from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
+from tidemark.policy.policy import (
+    CopyTarget,
+    CrawlSettings,
+    DrillSettings,
+    Policy,
+    Schedule,
+    WorkerSettings,
+)
 from tidemark.policy.regions import Regions
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
@@ -126,7 +134,9 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return WorkerPart
         case (*_, "network"):
             return NetworkPart
-        case ("policies", _, "schedule"):
+        case ("policies", _, "drill"):
+            return DrillPart
+        case ("policies", *_, "schedule"):
             return SchedulePart
         case (name,) if name in ConfigurationFile.model_fields:
             annotation = ConfigurationFile.model_fields[str(name)].annotation
@@ -209,6 +219,10 @@ def _policy_problems(
             yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
+    if policy.drill.schedule:
+        yield from _schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
+        if policy.index is None:
+            yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
     if policy.index:
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
@@ -318,6 +332,11 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         crawl=_crawl(policy.index or IndexPart()),
         schedule=_schedule(policy.schedule) if policy.schedule else None,
         worker=_worker(policy.worker or file.worker),
+        drill=DrillSettings(
+            files=policy.drill.files,
+            most_bytes=policy.drill.size,
+            schedule=_schedule(policy.drill.schedule) if policy.drill.schedule else None,
+        ),
     )
 
 

@@ -23,9 +23,9 @@ JOB_FIELDS = (
     "polls it), message"
 )
 RESTORE_FIELDS = (
-    "restore_id, plan_id, account, region, file_system, new_file_system (its id, or null), status, phase "
-    "(turn, jobs, placing, ended), reasons[], started_at, ended_at, execution_arn, totals, jobs[] with "
-    "job_id, state, message, started_at, completed_at"
+    "restore_id, plan_id, kind (restore or drill), account, region, file_system, new_file_system (its id, or "
+    "null), status, phase (turn, jobs, placing, ended), reasons[], started_at, ended_at, execution_arn, "
+    "totals, jobs[] with job_id, state, message, started_at, completed_at"
 )
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
@@ -58,6 +58,7 @@ def restore_json(session: RestoreSession) -> dict[str, Any]:
     return {
         "restore_id": session.restore_id,
         "plan_id": session.plan_id,
+        "kind": session.kind,
         "account": session.file_system.account,
         "region": session.file_system.region,
         "file_system": session.file_system.file_system_id,
