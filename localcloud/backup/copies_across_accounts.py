@@ -7,7 +7,8 @@ trying to call AWS Backup service error" for the messages of accounts and vault 
 
 Assumed: the messages about settings and keys. The guide demands customer managed keys because other accounts
 cannot use AWS managed ones; a later edition of it permits aws/backup for the destination of resources that
-AWS Backup manages fully, such as EFS. The local cloud demands a customer managed key of both vaults.
+AWS Backup manages fully, such as EFS. The local cloud demands a customer managed key of both vaults, except
+for logically air-gapped vaults with a key that AWS owns, which are made for such copies.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ def check_copy(cloud: Cloud, settings: GlobalSettings, job: CopyJob, source: Rec
     if job.vault.name == DEFAULT_VAULT or job.source_vault.name == DEFAULT_VAULT:
         raise InvalidRequest("Copy job failed. The default vault does not support copies across accounts.")
     key = encryption_key(job.vault)
-    if is_managed_by_aws(there, job.vault.region, key):
+    if key is not None and is_managed_by_aws(there, job.vault.region, key):
         raise InvalidRequest(
             f"Copy job failed. The destination vault is encrypted with the AWS managed key {key}."
         )
-    if source is not None:
-        _check_shared_key(cloud, job, source.encryption_key_arn or encryption_key(job.source_vault))
+    if source is not None and source.encryption_key_arn is not None:
+        _check_shared_key(cloud, job, source.encryption_key_arn)
 
 
 def _may_copy(cloud: Cloud, job: CopyJob) -> bool:

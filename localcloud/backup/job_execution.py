@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from localcloud.backup.air_gapped_vaults import check_copy_lifecycle
 from localcloud.backup.arns import VaultArn, parse_file_system_arn
 from localcloud.backup.copies_across_accounts import check_copy
 from localcloud.backup.engine import JobFailed, Worker
@@ -20,6 +21,7 @@ from localcloud.backup.vaults import (
     file_system_directory,
     file_system_tags,
     restore_metadata_of,
+    vault_type,
 )
 from localcloud.core.cloud import Cloud
 
@@ -100,10 +102,12 @@ class CopyWork:
         check_copy(self.cloud, self.settings, job, source)
         lifecycle = lifecycle_of_copy(job.lifecycle, source.lifecycle if source else {})
         check_retention(job.vault, lifecycle.get(DELETE))
+        check_copy_lifecycle(job.vault, lifecycle)
         self.points.save(
             RecoveryPoint(
                 arn=job.point_arn,
                 vault=job.vault,
+                vault_type=vault_type(job.vault),
                 source_vault=job.source_vault,
                 resource_arn=job.resource_arn,
                 role_arn=job.role_arn,

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.backup.models import backup_backends
 
+from localcloud.backup.air_gapped_vaults import check_deletion
 from localcloud.backup.arns import (
     VaultArn,
     check_recovery_point_arn,
@@ -32,6 +33,7 @@ from localcloud.backup.vaults import (
     describe_vault,
     vault_by_its_policy,
     vault_named,
+    vault_type,
 )
 from localcloud.core.cloud import ApiCall
 
@@ -66,6 +68,7 @@ class PointOperations:
         making = {job.point_arn for job in self.engine.all(BackupJob) if job.unfinished}
         if not point.finished or point.arn in making:
             raise InvalidResourceState(f"The recovery point is {point.status} and cannot be deleted now")
+        check_deletion(point, self.engine.cloud.clock.now())
         self.points.remove(point)
 
     def update_lifecycle(self, call: ApiCall) -> Answer:
@@ -119,7 +122,12 @@ class PointOperations:
         """Return the vaults of the account and Region."""
         names = sorted(backup_backends[call.account_id][call.region].vaults)
         vaults = [VaultArn(call.region, call.account_id, name) for name in names]
-        answers = [describe_vault(vault, len(self.points.in_vault(vault))) for vault in vaults]
+        wanted = call.params.get("ByVaultType")
+        answers = [
+            describe_vault(vault, len(self.points.in_vault(vault)))
+            for vault in vaults
+            if wanted in (None, vault_type(vault))
+        ]
         unfiltered = {k: v for k, v in call.params.items() if k not in ("ByVaultType", "ByShared")}
         return page(answers, unfiltered, "BackupVaultList")
 

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel
 
-from localcloud.backup import automatic_vault
+from localcloud.backup import air_gapped_vaults, automatic_vault
 from localcloud.backup.engine import Durations, JobEngine
 from localcloud.backup.global_settings import GlobalSettings
 from localcloud.backup.job_execution import BackupWork, CopyWork
@@ -108,6 +108,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DeleteBackupVaultAccessPolicy": policies.delete,
     }
     automatic_vault.install(cloud)
+    air_gapped_vaults.install(cloud)
+    operations["CreateLogicallyAirGappedBackupVault"] = air_gapped_vaults.create
     model = botocore.session.get_session().get_service_model("backup")
     for name, operation in operations.items():
         checked = _checked(model.operation_model(name), operation, policies)
