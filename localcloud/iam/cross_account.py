@@ -84,6 +84,8 @@ def accesses_of(asked: Asked) -> Iterator[Access]:
     if (asked.service, asked.operation) in _ONLY_NAMED:
         return
     match asked.service:
+        case "sts":
+            return  # AssumeRole evaluates trust policies itself (services/sts.py)
         case "s3":
             yield from _of_bucket(asked)
         case "kms":

@@ -90,6 +90,9 @@ def checks_of(
     if service == "s3" and operation in OF_A_PREFIX:
         query = parse_qs(text.split(" ")[0].partition("?")[2])
         context["s3:prefix"] = query.get("prefix", [""])[0]
+    if (service, operation) == ("sts", "AssumeRole"):
+        named = {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"}
+        context |= {key: str(params[name]) for key, name in named.items() if name in params}
     for resource in _resources(service, operation, params, account, region) or [
         resource_of(service, operation, labels, text, account, region)
     ]:

@@ -18,6 +18,7 @@ from localcloud.iam.cross_account import Access, Asked, accesses_of, authorize, 
 from localcloud.iam.permissions import NotPermitted
 from localcloud.iam.required_permissions import Check
 from localcloud.iam.resource_policies import account_of
+from localcloud.iam.shared_resources import policy_of
 
 
 def serving_account(cloud: Cloud, caller: Credentials, asked: Asked) -> str:
@@ -36,10 +37,11 @@ def serving_account(cloud: Cloud, caller: Credentials, asked: Asked) -> str:
         if caller.principal.endswith(":root") and asked.operation in OF_THE_OWNER:
             # the root user can correct a policy that denies everything
             accesses = [access for access in accesses if access.owner != caller.account_id]
-    if any(access.owner != caller.account_id or access.service == "s3" for access in accesses):
+    decided = [access for access in accesses if access.owner != caller.account_id or _has_policy(access)]
+    if decided:
         keys = caller_keys(caller, cloud.accounts, region=asked.region, now=cloud.clock.now())
         keys["aws:SourceOwner"] = caller.account_id  # of SNS's default policies
-        for access in accesses:
+        for access in decided:
             _check_owner(cloud, caller, access)
             authorize(caller, access, cloud.accounts, keys)
     if asked.service != "s3" and len({access.owner for access in accesses}) > 1:
@@ -47,6 +49,11 @@ def serving_account(cloud: Cloud, caller: Credentials, asked: Asked) -> str:
             "ValidationException", "the local cloud supports resources of one account in a request"
         )
     return served_by
+
+
+def _has_policy(access: Access) -> bool:
+    """Return whether a policy of the resource can deny an access within its account."""
+    return access.service == "s3" and policy_of("s3", access.resource) is not None
 
 
 def _check_passed_roles(caller: Credentials, checks: Sequence[Check]) -> None:

@@ -318,3 +318,14 @@ def test_an_sdk_assumes_the_role_of_another_account_by_itself(organization: Loca
         aws_session_token=keys["token"],
     )
     assert client.get_caller_identity()["Account"] == BACKUP
+
+
+def test_it_is_recorded_with_the_role_and_what_conditions_see(organization: LocalCloud) -> None:
+    target = role(organization, "backup", trust=trusting("*"))
+    organization.account("production").client("sts").assume_role(
+        RoleArn=target.arn, RoleSessionName="recorded-1", ExternalId="external"
+    )
+    [call] = [one for one in organization.calls() if one["resource"] == target.arn]
+    assert (call["action"], call["status"]) == ("sts:AssumeRole", 200)
+    assert call["principal"] == f"arn:aws:iam::{PRODUCTION}:user/administrator"
+    assert call["context"] == {"sts:ExternalId": "external", "sts:RoleSessionName": "recorded-1"}
