@@ -19,6 +19,7 @@ from infra.services import service
 DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
 WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
 RESTORE_WORKFLOWS = ("restore-session",)
+DRILL_WORKFLOWS = ("drill-run", "restore-session")  # for policies with drills on a schedule
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 

@@ -91,8 +91,10 @@ def checks_of(
         query = parse_qs(text.split(" ")[0].partition("?")[2])
         context["s3:prefix"] = query.get("prefix", [""])[0]
     if (service, operation) == ("sts", "AssumeRole"):
-        named = {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"}
-        context |= {key: str(params[name]) for key, name in named.items() if name in params}
+        seen = {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"}
+        context |= {key: str(params[name]) for key, name in seen.items() if name in params}
+    if service == "efs" and isinstance(params.get("Tags"), list):
+        context |= {f"aws:RequestTag/{tag['Key']}": str(tag["Value"]) for tag in params["Tags"]}
     for resource in _resources(service, operation, params, account, region) or [
         resource_of(service, operation, labels, text, account, region)
     ]:

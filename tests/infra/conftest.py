@@ -28,6 +28,7 @@ policies:
     schedule: {cron: 0 2 * * ? *, time_zone: Europe/Berlin}
     keep: 35 days
     copies: [{region: eu-west-1, keep: 90 days}]
+    drill: {schedule: {cron: 0 6 1 * ? *}}
   hourly:
     file_systems: [fs-0123456789abcdef1]
     schedule: {rate: 1 hour}

@@ -35,6 +35,7 @@ policies:
     file_systems: [{home}]
     keep: 5 days
     copies: [{{region: eu-west-1, keep: 5 days}}]
+    drill: {{schedule: {{cron: 0 2 1 1 ? 2099}}, files: 3}}
   instance:
     file_systems: [{team}]
     keep: 5 days
@@ -119,7 +120,8 @@ def record(directory: Path) -> Recording:
             _leave_something_behind(cloud)
             _leave_jobs_behind(cloud)
             leave_restore(cloud)
-        cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
+        for _ in range(2):  # the mount target of the drill, then its file system
+            cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
         statements = _statements(cloud)
         return Recording(
@@ -321,10 +323,20 @@ def _tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
     }
     listed = cloud.client("efs").describe_file_systems()["FileSystems"]
     file_systems = {one["FileSystemArn"]: one["Tags"] for one in listed}
-    return {
+    keys = {
         arn: {f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags}
         for arn, tags in {**instances, **file_systems}.items()
     }
+    # File systems that were removed have the tags that they were given.
+    for call in cloud.calls():
+        if call["action"] == "elasticfilesystem:TagResource" and call["resource"] not in file_systems:
+            given = {
+                name.replace("RequestTag", "ResourceTag"): value
+                for name, value in call["context"].items()
+                if name.startswith("aws:RequestTag/")
+            }
+            keys.setdefault(call["resource"], {}).update(given)
+    return keys
 
 
 def _trust(cloud: LocalCloud) -> dict[str, Any]:
