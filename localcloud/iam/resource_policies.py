@@ -88,16 +88,22 @@ def _names_action(statement: Mapping[str, Any], action: str) -> bool:
 
 
 def _names_resource(statement: Mapping[str, Any], resource: str, keys: Keys) -> bool:
-    if "NotResource" in statement:
-        return not _any_resource(resource, as_list(statement["NotResource"]), keys)
-    return _any_resource(resource, as_list(statement.get("Resource", "*")), keys)
+    """Return whether a statement's resources include this one.
+
+    A pattern whose variable has no value matches nothing, and a statement with such a NotResource does not
+    apply.
+    """
+    negated = "NotResource" in statement
+    matched = [
+        _matches(resource, pattern, keys)
+        for pattern in as_list(statement.get("NotResource" if negated else "Resource", "*"))
+    ]
+    return not any(found or found is None for found in matched) if negated else any(matched)
 
 
-def _any_resource(resource: str, patterns: Iterable[str], keys: Keys) -> bool:
-    for pattern in patterns:
-        try:
-            if matches_literally(resource, expanded(pattern, keys)):
-                return True
-        except Unresolved:
-            continue
-    return False
+def _matches(resource: str, pattern: str, keys: Keys) -> bool | None:
+    """Return whether a pattern matches; None if a variable has no value."""
+    try:
+        return matches_literally(resource, expanded(pattern, keys))
+    except Unresolved:
+        return None
