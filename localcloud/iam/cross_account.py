@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from localcloud.authentication.credentials import Credentials
 from localcloud.core.accounts import Accounts
 from localcloud.core.partitions import partition_of, regional_arn
+from localcloud.iam.actions import PREFIXES
 from localcloud.iam.callers import identity_decision, owner_keys
 from localcloud.iam.conditions import Keys
 from localcloud.iam.permissions import CODES, NotPermitted
@@ -38,6 +39,8 @@ _ONLY_NAMED = {
     ("backup", "DescribeProtectedResource"),
     ("backup", "StartBackupJob"),  # reports a file system of another account itself
 }
+# Parameters that name a resource of the service which the call does not access.
+_REFERENCES = {("backup", "DestinationBackupVaultArn")}
 _S3_HEADERS = (
     "if-match",
     "if-none-match",
@@ -97,10 +100,7 @@ def accesses_of(asked: Asked) -> Iterator[Access]:
         case "lambda" if asked.params.get("FunctionName"):
             yield from _of_function(asked, unquote(str(asked.params["FunctionName"])))
         case _:
-            for check in asked.checks:
-                owner = account_of(check.resource)
-                if not check.implied and _ACCOUNT.fullmatch(owner):
-                    yield _access(asked, check, check.resource, owner)
+            yield from _of_arns(asked)
 
 
 def authorize(caller: Credentials, access: Access, accounts: Accounts, keys: Keys) -> None:
@@ -148,6 +148,25 @@ def _access(asked: Asked, check: Check, resource: str, owner: str) -> Access:
     return Access(
         service=asked.service, action=check.action, resource=resource, owner=owner, context=check.context
     )
+
+
+def _of_arns(asked: Asked) -> Iterator[Access]:
+    """Return the accesses to the resources of the checks, and to others that parameters name by ARNs."""
+    own = [check for check in asked.checks if not check.implied]
+    prefix = PREFIXES.get(asked.service, asked.service)
+    named = [
+        value
+        for name, value in asked.params.items()
+        if isinstance(value, str)
+        and re.match(rf"arn:[^:]+:{prefix}:", value)
+        and (asked.service, name) not in _REFERENCES
+        and not name.startswith("By")  # a filter of a list
+    ]
+    for check in own:
+        for resource in dict.fromkeys([check.resource, *named]):
+            owner = account_of(resource)
+            if _ACCOUNT.fullmatch(owner):
+                yield _access(asked, check, resource, owner)
 
 
 def _of_bucket(asked: Asked) -> Iterator[Access]:
