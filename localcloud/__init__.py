@@ -18,8 +18,8 @@ A moto server with these additions:
     scheduler/        schedules that fire
     backup/           backup, copy and restore jobs with real bytes
     compute/          ECS tasks and EC2 instances as processes
-    services/         EventBridge, EFS, networks, S3, STS, quotas: smaller additions to moto
-    iam/              the permissions that a call requires, and the check of its caller
+    services/         accounts, EventBridge, EFS, networks, STS, quotas: smaller additions to moto
+    iam/              the permissions that a call requires, and the evaluation of policies
     core/             clock, faults, processes, clients, the call record; core/cloud.py composes them
     authentication/   access keys of one run, and the signatures of requests
 
