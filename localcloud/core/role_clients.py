@@ -60,6 +60,17 @@ class Clients:
             )
 
 
+def queue_url(sqs: Any, account: str, name: str, *, of_caller: str) -> str:  # an SQS client
+    """Return the URL of a queue, for a service that sends to it on behalf of an account.
+
+    A queue of another account need not let its sender call GetQueueUrl, which services do not call on AWS.
+    """
+    if account != of_caller:
+        return f"{sqs.meta.endpoint_url}/{account}/{name}"
+    url: str = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+    return url
+
+
 def _new_client(
     service: str, region: str, endpoint_url: str, key_id: str, secret_key: str, token: str
 ) -> Any:  # any service's

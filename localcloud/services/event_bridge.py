@@ -1,9 +1,9 @@
 """EventBridge: delivers events of services to the targets of matching rules.
 
 moto stores buses, rules and targets, and matches patterns. This module delivers to Lambda functions whose own
-policy lets the rule invoke them, to SQS queues, and to buses of other accounts and Regions, whose policy must
-let the rule's account or role send events. Events that a target refuses are lost, as on AWS after the last
-retry.
+policy lets the rule invoke them, to SQS queues of the same account, and to buses of other accounts and
+Regions, whose policy must let the rule's account or role send events. Events that a target refuses are lost,
+as on AWS after the last retry.
 Source: Amazon EventBridge User Guide, "Events from AWS services", "Using resource-based policies", "Sending
 and receiving events between AWS accounts" (an event is forwarded once only).
 """
@@ -85,7 +85,7 @@ class EventBus:
         if service == "lambda" and self._may_invoke(arn, rule_arn):
             functions = self._clients.of_account(account, "lambda", region)
             functions.invoke(FunctionName=arn, InvocationType="Event", Payload=body)
-        elif service == "sqs":
+        elif service == "sqs" and account == account_of(rule_arn):
             sqs = self._clients.of_account(account, "sqs", region)
             sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=body)
         elif service == "events" and self._may_forward(rule_arn, target, event):

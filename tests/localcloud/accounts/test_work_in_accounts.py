@@ -249,6 +249,26 @@ def test_a_schedule_fires_in_its_account(organization: LocalCloud) -> None:
     assert message["Body"] == "fired"
 
 
+def test_a_schedule_sends_to_a_queue_of_another_account_that_allows_only_that(
+    organization: LocalCloud,
+) -> None:
+    name, owner = unique("queue"), organization.account("backup")
+    url = owner.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{BACKUP}:{name}"
+    sender = role(organization, "production", allow("sqs:SendMessage", arn))
+    shared = policy(allow("sqs:SendMessage", arn, Principal={"AWS": sender.arn}))
+    owner.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": shared})
+    organization.account("production").client("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression="cron(0 0 1 1 ? 2199)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": sender.arn, "Input": "across"},
+    )
+    organization.fire_schedule(name, account="production")
+    [message] = until(lambda: owner.client("sqs").receive_message(QueueUrl=url).get("Messages"))
+    assert message["Body"] == "across"
+
+
 class TestEventsOfServices:
     def terminate(self, cloud: LocalCloud, account: str) -> str:
         ec2 = cloud.account(account).client("ec2")
