@@ -41,7 +41,7 @@ def point(desk: Deployed) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(desk: Deployed) -> Iterator[None]:
-    """Every drill leaves file systems, mount targets, workers and files as they were."""
+    """A drill changes no file system, mount target or file, and leaves no worker."""
     before = file_systems(desk), tree(desk.cloud.directory_of(original_of(desk)))
     yield
     assert (file_systems(desk), tree(desk.cloud.directory_of(original_of(desk)))) == before
