@@ -50,6 +50,7 @@ SETTINGS = LambdaSettings(
     restore_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-task",
     restore_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/restore-worker",
     restore_new_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-new-task",
+    verification_task_role=f"arn:aws:iam::{ACCOUNT}:role/verification-task",
 )
 RESOURCES = Resources(
     account=ACCOUNT,
