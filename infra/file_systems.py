@@ -14,6 +14,7 @@ from typing import Any
 
 from infra.grants import Grant
 from infra.names import Names
+from tidemark.aws.workers import DEPLOYMENT_TAG
 
 # With the longest ids and names, the largest role takes 8,700 characters: see tests/infra/test_limits.py.
 MOST_NAMED = 40
@@ -56,4 +57,31 @@ def on_file_systems(
             conditions=conditions or {},
             why_pattern=WHY_PATTERN if many else None,
         )
+    ]
+
+
+def on_new_file_systems(
+    names: Names, *operations: str, conditions: Mapping[str, Mapping[str, Any]] | None = None
+) -> Grant:
+    """Return the grant of EFS operations on file systems that restores have created and marked."""
+    marked = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": names.deployment}}
+    return Grant(
+        actions=tuple(f"elasticfilesystem:{operation}" for operation in operations),
+        resources=(names.file_system_arn("*"),),
+        conditions=marked if conditions is None else conditions,
+        why_pattern="EFS generates the ids of new file systems; changes are limited to those with the "
+        "deployment's tag, which it sets when AWS Backup has created them.",
+    )
+
+
+def remove_mount_targets(names: Names) -> list[Grant]:
+    """Return the grants to remove the mount targets of file systems that restores have created."""
+    return [
+        on_new_file_systems(names, "DescribeMountTargets", "DeleteMountTarget"),
+        # EFS calls EC2 on behalf of its caller. Source: EFS API Reference, DeleteMountTarget.
+        Grant(
+            actions=("ec2:DeleteNetworkInterface",),
+            resources=(names.arn("ec2", "network-interface/*"),),
+            why_pattern="EFS creates the network interfaces of mount targets and generates their ids.",
+        ),
     ]

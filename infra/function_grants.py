@@ -11,7 +11,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
-from infra.file_systems import on_file_systems
+from infra.file_systems import on_file_systems, remove_mount_targets
 from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 from infra.notifications import Notifications
@@ -175,6 +175,7 @@ class FunctionGrants:
                     self.names.execution_arns("indexing-session"),
                     self.names.execution_arns("backup-session"),
                     self.names.execution_arns("restore-session"),
+                    self.names.execution_arns("restore-test"),
                 ),
                 why_pattern="Executions are named at run time; limited to this deployment's state machines.",
             )
@@ -185,7 +186,9 @@ class FunctionGrants:
         return [
             Grant(
                 actions=("states:SendTaskFailure",),
-                resources=tuple(map(self.names.state_machine_arn, ("indexing-session", "restore-session"))),
+                resources=tuple(
+                    map(self.names.state_machine_arn, ("indexing-session", "restore-session", "restore-test"))
+                ),
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
         ]
@@ -260,5 +263,6 @@ class FunctionGrants:
                 worker.terminate(PLACING),
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
+                *remove_mount_targets(self.names),
             ],
         }

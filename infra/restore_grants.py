@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
+from infra.file_systems import on_new_file_systems
 from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 from infra.notifications import Notifications
@@ -59,17 +59,31 @@ class RestoreGrants:
 
     def configure_file_systems(self) -> list[Grant]:
         """Apply the settings of the original to a new file system."""
-        arn = self.names.arn
         return [
-            self._on_new("TagResource", conditions={"StringEquals": {_REQUESTED: self.names.deployment}}),
-            self._on_new(
-                "TagResource",
+            *self.mark_file_systems(),
+            on_new_file_systems(
+                self.names,
                 "DescribeFileSystems",
                 "PutLifecycleConfiguration",
                 "UpdateFileSystem",
                 "DescribeMountTargets",
                 "CreateMountTarget",
             ),
+            *self.create_mount_targets(),
+        ]
+
+    def mark_file_systems(self) -> list[Grant]:
+        """Give a new file system the deployment's tag, and others once it has that."""
+        requested = {"StringEquals": {_REQUESTED: self.names.deployment}}
+        return [
+            on_new_file_systems(self.names, "TagResource", conditions=requested),
+            on_new_file_systems(self.names, "TagResource"),
+        ]
+
+    def create_mount_targets(self) -> list[Grant]:
+        """Create the network interface of a mount target."""
+        arn = self.names.arn
+        return [
             # EFS calls EC2 on behalf of its caller. Source: EFS API Reference, CreateMountTarget.
             Grant(
                 actions=("ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
@@ -86,16 +100,6 @@ class RestoreGrants:
                 why_pattern="A plan names the subnets and security groups of the new mount targets.",
             ),
         ]
-
-    def _on_new(self, *operations: str, conditions: Mapping[str, Mapping[str, str]] | None = None) -> Grant:
-        marked = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self.names.deployment}}
-        return Grant(
-            actions=tuple(f"elasticfilesystem:{operation}" for operation in operations),
-            resources=(self.names.file_system_arn("*"),),
-            conditions=marked if conditions is None else conditions,
-            why_pattern="EFS generates the ids of new file systems; changes are limited to those with the "
-            "deployment's tag, which it sets when AWS Backup has created them.",
-        )
 
     def table(self) -> dict[str, list[Grant]]:
         """Return the grants of each function, by the name of its file."""
@@ -134,7 +138,7 @@ class RestoreGrants:
             "finish_file_system": [
                 *items(get=(*restore, *turn), put=turn, update=restore),
                 *self.read_plans(),
-                self._on_new("PutFileSystemPolicy"),
+                on_new_file_systems(self.names, "PutFileSystemPolicy"),
             ],
             "close_restore": [
                 *items(get=(*restore, *turn), update=restore, delete=turn),

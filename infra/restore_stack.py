@@ -16,9 +16,11 @@ from infra.bundle import Bundle
 from infra.functions import Functions
 from infra.names import Names
 from infra.restore_grants import RestoreGrants
+from infra.restore_test_grants import RestoreTestGrants
+from infra.restore_testing import RestoreTestingPlans
 from infra.stack import RETENTION, TidemarkStack
 from infra.worker_grants import WorkerGrants
-from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, placing_in_new
+from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, placing_in_new, verifying
 from infra.workflows import RESTORE_WORKFLOWS, Workflows
 from tidemark.aws.workers import PLACING
 from tidemark.policy.configuration import Configuration
@@ -74,20 +76,38 @@ class RestoreStack(Stack):
             restore_task_role=roles.task_role_arn,
             restore_instance_profile=roles.instance_profile_arn,
         )
+        tests = RestoreTestGrants(
+            names=names,
+            records=main.records,
+            notifications=main.notifications,
+            read_policies=main.grants.read_policies(),
+            restores=grants,
+            workers=grants.workers,
+            verification_role=verifying(self, names, main.repository),
+        )
         functions = Functions(
             self,
             "Functions",
             names=names,
             asset=lambda_asset,
             settings=settings,
-            grants=grants.table(),
+            grants={**grants.table(), **tests.table()},
             log_retention=retention,
         )
-        Workflows(
+        workflows = Workflows(
             self,
             "Workflows",
             names=names,
             workflows=RESTORE_WORKFLOWS,
             functions=functions.by_file,
             log_retention=retention,
+        )
+        RestoreTestingPlans(
+            self,
+            "RestoreTesting",
+            names=names,
+            plans=configuration.restore_testing,
+            vault=configuration.vaults[configuration.region],
+            restore_role=grants.restore_role,
+            restore_test=workflows.by_name["restore-test"],
         )

@@ -18,7 +18,7 @@ from infra.services import service
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
 WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
-RESTORE_WORKFLOWS = ("restore-session",)
+RESTORE_WORKFLOWS = ("restore-session", "restore-test")
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 

@@ -29,6 +29,12 @@ from tidemark.policy.models import (
 from tidemark.policy.occurrence import comes_after, last_year
 from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
 from tidemark.policy.regions import Regions
+from tidemark.policy.restore_testing import (
+    LONGEST_PLAN_NAME,
+    MOST_FILE_SYSTEMS,
+    RestoreTesting,
+    plan_name,
+)
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
@@ -48,6 +54,7 @@ class Configuration:
     email: str | None  # receives results and alarms
     log_days: int
     keep_on_destroy: bool
+    restore_testing: tuple[RestoreTesting, ...] = ()  # of the policies that have it
 
 
 def load(path: Path, regions: Regions) -> Configuration:
@@ -209,6 +216,10 @@ def _policy_problems(
             yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
+    if policy.restore_testing:
+        at = (*where, "restore_testing")
+        yield from _schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
+        yield from _restore_testing_problems(at, file.deployment, name, policy)
     if policy.index:
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
@@ -255,6 +266,25 @@ def _schedule_problems(where: KeyPath, schedule: SchedulePart) -> Iterator[tuple
         yield (*where, "time_zone"), "a rate has no time of day; remove time_zone, or write a cron"
 
 
+def _restore_testing_problems(
+    where: KeyPath, deployment: str, name: str, policy: PolicyPart
+) -> Iterator[tuple[KeyPath, str]]:
+    if policy.restore_testing and policy.restore_testing.schedule.rate:
+        yield (
+            (*where, "schedule", "rate"),
+            "AWS Backup tests restores by a cron only; write one, or remove it",
+        )
+    if policy.index is None:
+        yield where, "restore testing compares with the index, and index is false; remove one of them"
+    if len(plan_name(deployment, name)) > LONGEST_PLAN_NAME:
+        too_long = len(plan_name(deployment, name)) - LONGEST_PLAN_NAME
+        limit = f"the limit of {LONGEST_PLAN_NAME} characters by {too_long}"
+        yield where, f"the name of the restore testing plan exceeds {limit}; shorten the policy's name"
+    if len(policy.file_systems) > MOST_FILE_SYSTEMS:
+        count = f"{len(policy.file_systems):,} file systems; the limit is {MOST_FILE_SYSTEMS:,}"
+        yield where, f"a restore testing plan would have {count}; divide the policy"
+
+
 def _wall(time_zone: str) -> datetime:
     """Return the local time in a time zone; in UTC if this machine has no data for the zone."""
     zone: tzinfo = UTC
@@ -298,6 +328,17 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         email=file.notifications.email if file.notifications else None,
         log_days=file.log_days,
         keep_on_destroy=file.keep_on_destroy,
+        restore_testing=tuple(
+            RestoreTesting(
+                policy=name,
+                file_systems=tuple(policy.file_systems),
+                schedule=_schedule(policy.restore_testing.schedule),
+                window_days=policy.restore_testing.window_days,
+                validation_hours=policy.restore_testing.validation_hours,
+            )
+            for name, policy in file.policies.items()
+            if policy.restore_testing
+        ),
     )
 
 

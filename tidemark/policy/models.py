@@ -304,6 +304,26 @@ class IndexPart(_Part):
     )
 
 
+class RestoreTestingPart(_Part):
+    """Restore testing by AWS Backup, whose restored file systems Tidemark compares with the indexes."""
+
+    schedule: SchedulePart = Field(
+        description="When AWS Backup restores the newest recovery point of each file system. A cron; AWS "
+        "Backup accepts no rate.",
+        examples=[{"cron": "0 4 ? * SUN *"}],
+    )
+    window_days: Annotated[int, NoSwitch] = Field(
+        30, ge=1, le=365, description="Test only recovery points of the last days."
+    )
+    validation_hours: Annotated[int, NoSwitch] = Field(
+        24,
+        ge=1,
+        le=168,
+        description="Hours after a restore within which Tidemark must have verified it. Then AWS Backup "
+        "deletes the restored file system.",
+    )
+
+
 class PolicyPart(_Part):
     """File systems to back up, with their schedule and retention."""
 
@@ -323,6 +343,9 @@ class PolicyPart(_Part):
     )
     worker: WorkerPart | None = Field(
         None, description="Worker of this policy. Default: the `worker` of the deployment."
+    )
+    restore_testing: RestoreTestingPart | None = Field(
+        None, description="Restore testing of the policy's recovery points. Default: none."
     )
 
 

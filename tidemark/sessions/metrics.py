@@ -16,6 +16,11 @@ SESSION_DURATION = "SessionDuration"  # seconds
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 
+def restore_tests_ended(status: SessionStatus) -> str:
+    """Return the name of the metric that counts restore tests with this status: `RestoreTestsFailed`."""
+    return f"RestoreTests{status.value.title()}"
+
+
 def sessions_ended(status: SessionStatus) -> str:
     """Return the name of the metric that counts sessions with this status, such as `SessionsSuccess`."""
     return f"Sessions{status.value.title()}"

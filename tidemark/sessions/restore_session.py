@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
 
+from tidemark.sessions.restore_test import RestoreTest
 from tidemark.sessions.session import FileSystem, SessionStatus
 from tidemark.sessions.transactions import Item, Value
 
 # What a running restore session waits for.
-Phase = Literal["turn", "jobs", "placing", "ended"]
+Phase = Literal["turn", "jobs", "mounting", "placing", "verifying", "removing", "ended"]
+# AWS Backup creates the file system of a test; Tidemark verifies it.
+Kind = Literal["restore", "test"]
 
 # Source: the model of AWS Backup, RestoreJobStatus.
 RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
@@ -76,6 +79,8 @@ class RestoreSession:
     worker_id: str = ""  # of the worker that the session waits for
     worker_token: str = ""  # the task token that this worker answers
     is_new: bool = False  # whether it restores to a new file system; `file_system` is then the original
+    kind: Kind = "restore"
+    test: RestoreTest | None = None  # what is verified; None unless `kind` is `test`
     # What could not be set on the new file system, and why, by the part: tags, lifecycle, ...
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -126,6 +131,10 @@ class RestoreSession:
         }
         if self.is_new:
             item["is_new"] = _YES
+        if self.kind != "restore":
+            item["kind"] = self.kind
+        if self.test is not None:
+            item["test"] = self.test.to_map()
         optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}
         item |= {name: value for name, value in optional.items() if value}
         if self.ended_at is not None:
@@ -156,6 +165,8 @@ class RestoreSession:
             worker_id=str(item.get("worker_id", "")),
             worker_token=str(item.get("worker_token", "")),
             is_new="is_new" in item,
+            kind=cast(Kind, str(item.get("kind", "restore"))),
+            test=RestoreTest.from_map(item["test"]) if "test" in item else None,
             problems={
                 name.removeprefix(_PROBLEM): str(value)
                 for name, value in item.items()
