@@ -19,7 +19,7 @@ EFS = "EFS"
 
 
 class RestoreTestingPlans(Construct):
-    """A plan for each policy that has restore testing, and a rule for the completed jobs of all plans."""
+    """A plan for each policy that has restore testing, and a rule for the ended jobs of all plans."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class RestoreTestingPlans(Construct):
             selection.add_resource_dependency(plan)
 
     def _rule(self, names: Names, restore_test: sfn.StateMachine) -> None:
-        """Start restore-test with the event of each completed job of the deployment's plans.
+        """Start restore-test with the event of each ended job of the deployment's plans.
 
         One rule for all plans, by the beginning of their names: a pattern may have 2,048 characters.
         Source: EventBridge User Guide, "Amazon EventBridge quotas".
@@ -83,11 +83,15 @@ class RestoreTestingPlans(Construct):
             self,
             "Rule",
             name=names.named("restore-tests"),
-            description="Restore jobs that restore testing has completed",
+            description="Restore jobs of restore testing that have ended",
             event_pattern={
                 "source": ["aws.backup"],
                 "detail-type": ["Restore Job State Change"],
-                "detail": {"status": ["COMPLETED"], "restoreTestingPlanArn": [{"prefix": plans}]},
+                "detail": {
+                    # A failed job is recorded and reported, too.
+                    "status": ["COMPLETED", "FAILED", "ABORTED"],
+                    "restoreTestingPlanArn": [{"prefix": plans}],
+                },
             },
             targets=[
                 events.CfnRule.TargetProperty(

@@ -8,7 +8,7 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler, logger
 from lambdas.restore_test_events import TestValue
 from tidemark.aws.clock import utc_now
-from tidemark.aws.restore_tests import RestoredPoint, restored_point
+from tidemark.aws.restore_tests import TestedPoint, tested_point
 from tidemark.errors import NotRestorable
 from tidemark.sessions.indexing import Association, IndexStatus, association_key
 from tidemark.sessions.naming import index_id
@@ -30,11 +30,11 @@ class Event(TypedDict):
 def handler(event: Event, deployment: Deployment) -> TestValue:
     """Return the opened test. Idempotent; events arrive more than once.
 
-    Raises NotRestorable for a job that is not a completed one of the deployment's restore testing.
+    Raises NotRestorable for a job that is not an ended one of the deployment's restore testing.
     """
     settings = deployment.settings
     backup = deployment.clients.of("backup", settings.region)
-    point = restored_point(backup, settings.deployment, event["restore_job_id"])
+    point = tested_point(backup, settings.deployment, event["restore_job_id"])
     if (point.file_system.account, point.file_system.region) != (settings.account, settings.region):
         raise NotRestorable(
             f"restore job {point.restore_job_id} restored a recovery point of {point.file_system}, which is "
@@ -47,11 +47,12 @@ def handler(event: Event, deployment: Deployment) -> TestValue:
         "restore_id": id_of_test(point.restore_job_id),
         "policy": point.policy,
         "is_duplicate": opened is None,
+        "is_restored": point.state == "COMPLETED",
         "has_index": opened is not None and opened.test is not None and bool(opened.test.index_id),
     }
 
 
-def _session(event: Event, deployment: Deployment, point: RestoredPoint) -> RestoreSession:
+def _session(event: Event, deployment: Deployment, point: TestedPoint) -> RestoreSession:
     now, file_system = utc_now(), point.file_system
     return RestoreSession(
         restore_id=id_of_test(point.restore_job_id),
@@ -70,7 +71,8 @@ def _session(event: Event, deployment: Deployment, point: RestoredPoint) -> Rest
                 end=1,
                 attempt=0,
                 started_at=point.began_at,
-                state="COMPLETED",
+                state=point.state,
+                message=point.message,
                 began_at=point.began_at,
                 completed_at=point.completed_at,
                 created=point.restored_file_system_id,
@@ -87,7 +89,7 @@ def _session(event: Event, deployment: Deployment, point: RestoredPoint) -> Rest
     )
 
 
-def _index_of(deployment: Deployment, point: RestoredPoint) -> str:
+def _index_of(deployment: Deployment, point: TestedPoint) -> str:
     """Return the id of the complete index that describes the point; empty if there is none."""
     key = association_key(point.file_system, point.recovery_point_arn)
     item = deployment.records.get(INDEXES, key)

@@ -11,6 +11,7 @@ class TestValue(TypedDict):
     restore_id: str
     policy: str  # whose worker settings apply
     is_duplicate: bool  # another execution verifies the job, or has verified it
+    is_restored: bool  # false if the restore job has failed
     has_index: bool
 
 

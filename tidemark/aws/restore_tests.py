@@ -25,14 +25,20 @@ if TYPE_CHECKING:
 _LONGEST_MESSAGE = 1_000
 
 
+# Source: the model of AWS Backup, RestoreJobStatus.
+_FINAL = {"COMPLETED", "FAILED", "ABORTED"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredPoint:
-    """A recovery point that a restore test has restored to a new file system."""
+class TestedPoint:
+    """A recovery point that a restore test has restored to a new file system, or has failed to restore."""
 
     restore_job_id: str
+    state: str  # AWS Backup's, of the ended job
+    message: str
     policy: str  # whose restore testing plan started the job
     file_system: FileSystem  # which was backed up
-    restored_file_system_id: str
+    restored_file_system_id: str  # empty if the job has failed
     recovery_point_arn: str
     began_at: datetime  # the restore job, by AWS Backup
     completed_at: datetime
@@ -40,11 +46,10 @@ class RestoredPoint:
     backup_ended_at: datetime
 
 
-def restored_point(client: BackupClient, deployment: str, restore_job_id: str) -> RestoredPoint:
+def tested_point(client: BackupClient, deployment: str, restore_job_id: str) -> TestedPoint:
     """Return what a job of the deployment's restore testing has restored.
 
-    Raises NotRestorable for any other job, and for a job that has not completed or whose file system is
-    deleted.
+    Raises NotRestorable for any other job, and for a job that still runs or whose file system is deleted.
     """
     try:
         job = client.describe_restore_job(RestoreJobId=restore_job_id)
@@ -60,7 +65,7 @@ def restored_point(client: BackupClient, deployment: str, restore_job_id: str) -
             f"restore job {restore_job_id} was not started by a restore testing plan of the deployment "
             f"{deployment}; AWS Backup accepts verdicts for these jobs only"
         )
-    if job["Status"] != "COMPLETED":
+    if job["Status"] not in _FINAL:
         raise NotRestorable(
             f"restore job {restore_job_id} is {job['Status']}; only a completed job can be verified"
         )
@@ -71,14 +76,16 @@ def restored_point(client: BackupClient, deployment: str, restore_job_id: str) -
         )
     started, ended = _times_of(client, job)
     _, _, _, region, account, resource = job["SourceResourceArn"].split(":", 5)
-    return RestoredPoint(
+    return TestedPoint(
         restore_job_id=restore_job_id,
+        state=job["Status"],
+        message=job.get("StatusMessage", ""),
         policy=policy,
         file_system=FileSystem(account, region, resource.rpartition("/")[2]),
-        restored_file_system_id=job["CreatedResourceArn"].rpartition("/")[2],
+        restored_file_system_id=job.get("CreatedResourceArn", "").rpartition("/")[2],
         recovery_point_arn=job["RecoveryPointArn"],
         began_at=job["CreationDate"],
-        completed_at=job["CompletionDate"],
+        completed_at=job.get("CompletionDate", job["CreationDate"]),
         backup_started_at=started,
         backup_ended_at=ended,
     )

@@ -123,6 +123,13 @@ def decide_test_outcome(
     Without an answer, the test can be redriven until AWS Backup deletes the file system: something other than
     the backup has failed.
     """
+    job = session.jobs[0]
+    if not job.is_done:
+        reason = (
+            f"restore job {job.job_id} ended {job.state}: {job.message or 'AWS Backup gave no reason'}; see "
+            f"AWS Backup, Restore testing, for the plan and its role"
+        )
+        return RestoreOutcome(status=SessionStatus.FAILED, reasons=(reason[:LONGEST_REASON],)), ""
     if failure is not None:
         remains = (
             f"the file system {session.target} was not verified; redrive the execution before AWS Backup "
