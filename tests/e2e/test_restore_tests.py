@@ -31,6 +31,7 @@ def proof(deployed: Deployed) -> Deployed:
     )
     root = deployed.directories["proof"]
     shutil.rmtree(root / "chain", ignore_errors=True)
+    (root / "report.xlsx").write_text("a long report")
     deployed.run("tested")
     deployed.cloud.faults.add(capacity)
     session_id = deployed.start("tested")
@@ -129,7 +130,7 @@ def test_all_planted_damage_fails_the_test_and_nothing_else_is_listed(proof: Dep
     job = restored_by_aws(proof)
     root = root_of(proof, job)
     (root / "plain.txt").unlink()
-    os.truncate(root / "wide" / "00017", 0)
+    os.truncate(root / "report.xlsx", 3)
     os.chown(root / "wide" / "00018", 12345, 54321)
     start(proof, job)
     ended = verdict(proof, job)
@@ -141,8 +142,8 @@ def test_all_planted_damage_fails_the_test_and_nothing_else_is_listed(proof: Dep
     assert lost == {
         ("/plain.txt", "missing"),
         ("/sub/hard link", "nlink"),  # the other name of the missing file
-        ("/wide/00017", "size"),
-        ("/wide/00017", "mtime"),
+        ("/report.xlsx", "size"),
+        ("/report.xlsx", "mtime"),
         ("/wide/00018", "owner"),
         ("/wide/00018", "group"),
     }
