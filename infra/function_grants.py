@@ -181,6 +181,15 @@ class FunctionGrants:
             )
         ]
 
+    def start_missed_tests(self) -> list[Grant]:
+        """Find restore tests whose event did not arrive, and verify them."""
+        return [
+            Grant(actions=("backup:ListRestoreJobs",), resources=("*",), why_pattern=NO_LEVEL),
+            Grant(
+                actions=("states:StartExecution",), resources=(self.names.state_machine_arn("restore-test"),)
+            ),
+        ]
+
     def fail_workers(self) -> list[Grant]:
         """Fail the step of a stopped worker, and read whether an instance was a worker."""
         return [
@@ -264,5 +273,6 @@ class FunctionGrants:
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
                 *remove_mount_targets(self.names),
+                *self.start_missed_tests(),
             ],
         }

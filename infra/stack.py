@@ -131,6 +131,7 @@ class TidemarkStack(Stack):
             # By name, because the stack of restores depends on this one. Its own functions get its roles.
             restores_table=RESTORES.table_name(names.deployment),
             restore_session=names.state_machine_arn("restore-session"),
+            restore_test=names.state_machine_arn("restore-test"),
             restore_role=names.arn("iam", f"role/{names.named(RESTORE_ROLE)}", region=""),
             restore_task_role=role_pattern(names, "role", names.named("restore-task")),
             restore_instance_profile=role_pattern(names, "instance-profile", names.named("restore-ec2")),

@@ -14,9 +14,19 @@ from tidemark.aws.clock import utc_now
 from tidemark.aws.collected_failures import Failures
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
+from tidemark.aws.missed_tests import missed_tests, start_missed
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
-from tidemark.aws.workers import INDEXING, PLACING, Purpose, find_workers, remove_worker
+from tidemark.aws.temporary_file_systems import remove_mount_targets
+from tidemark.aws.workers import (
+    INDEXING,
+    PLACING,
+    VERIFYING,
+    Purpose,
+    find_workers,
+    remove_worker,
+    remove_workers,
+)
 from tidemark.errors import RestoreNotFound
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.metrics import EXPIRED_LEASES
@@ -31,6 +41,8 @@ from tidemark.sessions.queries import (
 )
 from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.restore_outcome import decide_stopped_restore
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restore_tests import decide_stopped_test
 from tidemark.sessions.restores import close_restore, read_restore, running_restore_ids
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
@@ -47,6 +59,7 @@ class Result(TypedDict):
     failed_indexes: list[str]
     aborted_sessions: list[str]
     aborted_restores: list[str]
+    started_tests: list[str]  # restore jobs whose event did not arrive
     workers: list[str]
     task_definitions: list[str]
 
@@ -63,11 +76,12 @@ def handler(_event: Event, deployment: Deployment) -> Result:
         "failed_indexes": [],
         "aborted_sessions": [],
         "aborted_restores": [],
+        "started_tests": [],
         "workers": [],
         "task_definitions": [],
     }
     failures, alive = Failures(), set[str]()
-    for sweep in (_sweep_leases, _sweep_sessions, _sweep_restores, _sweep_workers):
+    for sweep in (_sweep_leases, _sweep_sessions, _sweep_restores, _sweep_tests, _sweep_workers):
         with failures.collecting(sweep.__name__):
             sweep(deployment, now, result, failures, alive)
     count(EXPIRED_LEASES, len(result["failed_indexes"]))
@@ -169,9 +183,15 @@ def _sweep_restores(
             if ended is None or now - session.started_at < SWEEP_GRACE:
                 alive.add(restore_id)
                 continue
-            outcome = decide_stopped_restore(
-                session, f"its execution is {ended}; redrive it, or restore again"
-            )
+            if session.kind == "test":
+                if not _clear_test(deployment, session):
+                    alive.add(restore_id)
+                    continue  # until its mount targets are gone
+                outcome = decide_stopped_test(session, why=f"its execution is {ended}; redrive it")
+            else:
+                outcome = decide_stopped_restore(
+                    session, f"its execution is {ended}; redrive it, or restore again"
+                )
             close_restore(
                 deployment.records,
                 restore_id,
@@ -181,6 +201,26 @@ def _sweep_restores(
                 now=now,
             )
             result["aborted_restores"].append(restore_id)
+
+
+def _clear_test(deployment: Deployment, session: RestoreSession) -> bool:
+    """Remove what prevents AWS Backup from deleting a restored file system; return whether that is done."""
+    settings, clients = deployment.settings, deployment.clients
+    remove_workers(clients, settings, session.restore_id, "its session is over", VERIFYING)
+    return not session.target or remove_mount_targets(clients.of("efs", settings.region), session.target)
+
+
+def _sweep_tests(
+    deployment: Deployment, now: datetime, result: Result, failures: Failures, _alive: set[str]
+) -> None:
+    """Start the verification of restore tests whose event did not arrive."""
+    settings, clients = deployment.settings, deployment.clients
+    states = clients.of("stepfunctions", settings.region)
+    backup = clients.of("backup", settings.region)
+    for job_id in missed_tests(backup, deployment.records, settings.deployment, now):
+        with failures.collecting(f"restore job {job_id}"):
+            if start_missed(states, settings.restore_test, job_id):
+                result["started_tests"].append(job_id)
 
 
 def _sweep_workers(

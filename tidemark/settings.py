@@ -106,6 +106,7 @@ class LambdaSettings(_FromEnvironment):
     worker_log_group: str
     restores_table: str
     restore_session: str  # ARN of the restore-session state machine
+    restore_test: str  # ARN of the restore-test state machine
     restore_role: str  # ARN that AWS Backup assumes to restore
     restore_task_role: str  # as worker_task_role, for workers that place restored files
     restore_instance_profile: str

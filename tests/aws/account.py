@@ -46,6 +46,7 @@ SETTINGS = LambdaSettings(
     worker_log_group="/tidemark/worker",
     restores_table="tidemark-restores",
     restore_session=f"{MACHINES}-restore-session",
+    restore_test=f"{MACHINES}-restore-test",
     restore_role=f"arn:aws:iam::{ACCOUNT}:role/restore",
     restore_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-task",
     restore_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/restore-worker",

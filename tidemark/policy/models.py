@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -27,6 +28,7 @@ from tidemark.errors import MalformedFileSystemId
 from tidemark.exclusions import Exclusion
 from tidemark.policy import schedule
 from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
+from tidemark.policy.restore_testing import LONGEST_VALIDATION
 
 FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS serves to one client
 _SWITCH = TypeAdapter(bool)
@@ -318,7 +320,7 @@ class RestoreTestingPart(_Part):
     validation_hours: Annotated[int, NoSwitch] = Field(
         24,
         ge=1,
-        le=168,
+        le=LONGEST_VALIDATION // timedelta(hours=1),
         description="Hours after a restore within which Tidemark must have verified it. Then AWS Backup "
         "deletes the restored file system.",
     )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from tidemark.policy.policy import Schedule
 
 LONGEST_PLAN_NAME = 50
+LONGEST_VALIDATION = timedelta(hours=168)  # source: RestoreTestingSelection, ValidationWindowHours
 # Source: AWS Backup Developer Guide, "Restore testing quotas and parameters"
 MOST_SELECTIONS, MOST_ARNS = 30, 30
 MOST_FILE_SYSTEMS = MOST_SELECTIONS * MOST_ARNS
