@@ -23,6 +23,7 @@ from tidemark.policy.models import (
     IndexPart,
     NetworkPart,
     PolicyPart,
+    RestoreTestingPart,
     SchedulePart,
     WorkerPart,
 )
@@ -133,7 +134,9 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return WorkerPart
         case (*_, "network"):
             return NetworkPart
-        case ("policies", _, "schedule"):
+        case ("policies", _, "restore_testing"):
+            return RestoreTestingPart
+        case ("policies", *_, "schedule"):
             return SchedulePart
         case (name,) if name in ConfigurationFile.model_fields:
             annotation = ConfigurationFile.model_fields[str(name)].annotation
