@@ -50,6 +50,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/models.py",
     "tidemark/policy/schedule.py",
     "tidemark/policy/schema.py",
+    "tidemark/policy/value_types.py",
     "tidemark/policy/yaml_lines.py",
 )
 NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")

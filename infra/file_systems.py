@@ -14,7 +14,7 @@ from typing import Any
 
 from infra.grants import Grant
 from infra.names import Names
-from tidemark.aws.workers import DEPLOYMENT_TAG
+from tidemark.aws.workers import DEPLOYMENT_TAG, TEMPORARY_TAG
 
 # With the longest ids and names, the largest role takes 8,700 characters: see tests/infra/test_limits.py.
 MOST_NAMED = 40
@@ -74,14 +74,31 @@ def on_new_file_systems(
     )
 
 
-def remove_mount_targets(names: Names) -> list[Grant]:
-    """Return the grants to remove the mount targets of file systems that restores have created."""
+def on_temporary_file_systems(names: Names, *operations: str) -> Grant:
+    """Return the grant of EFS operations on file systems of drills and restore tests."""
+    temporary = {
+        "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": names.deployment},
+        "Null": {f"aws:ResourceTag/{TEMPORARY_TAG}": "false"},
+    }
+    return on_new_file_systems(names, *operations, conditions=temporary)
+
+
+def remove_temporary_mount_targets(names: Names) -> list[Grant]:
+    """Return the grants to remove the mount targets of file systems of drills and restore tests."""
     return [
-        on_new_file_systems(names, "DescribeMountTargets", "DeleteMountTarget"),
+        on_temporary_file_systems(names, "DescribeMountTargets", "DeleteMountTarget"),
         # EFS calls EC2 on behalf of its caller. Source: EFS API Reference, DeleteMountTarget.
         Grant(
             actions=("ec2:DeleteNetworkInterface",),
             resources=(names.arn("ec2", "network-interface/*"),),
-            why_pattern="EFS creates the network interfaces of mount targets and generates their ids.",
+            why_pattern="EFS creates the network interfaces of mount targets; EC2 lets only EFS delete them.",
         ),
+    ]
+
+
+def remove_temporary_file_systems(names: Names) -> list[Grant]:
+    """Return the grants to remove the file systems of drills, which are marked as temporary."""
+    return [
+        *remove_temporary_mount_targets(names),
+        on_temporary_file_systems(names, "DeleteFileSystem"),
     ]

@@ -11,7 +11,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
-from infra.file_systems import on_file_systems, remove_mount_targets
+from infra.file_systems import on_file_systems, remove_temporary_file_systems
 from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 from infra.notifications import Notifications
@@ -272,7 +272,7 @@ class FunctionGrants:
                 worker.terminate(PLACING),
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
-                *remove_mount_targets(self.names),
+                *remove_temporary_file_systems(self.names),
                 *self.start_missed_tests(),
             ],
         }

@@ -7,7 +7,7 @@ import dataclasses
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-from infra.file_systems import on_new_file_systems
+from infra.file_systems import on_new_file_systems, remove_temporary_file_systems
 from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 from infra.notifications import Notifications
@@ -139,6 +139,10 @@ class RestoreGrants:
                 *items(get=(*restore, *turn), put=turn, update=restore),
                 *self.read_plans(),
                 on_new_file_systems(self.names, "PutFileSystemPolicy"),
+            ],
+            "remove_file_system": [
+                *items(get=(*restore, *turn), put=turn, update=restore),
+                *remove_temporary_file_systems(self.names),
             ],
             "close_restore": [
                 *items(get=(*restore, *turn), update=restore, delete=turn),

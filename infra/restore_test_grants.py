@@ -6,7 +6,7 @@ import dataclasses
 
 from aws_cdk import aws_iam as iam
 
-from infra.file_systems import on_new_file_systems, remove_mount_targets
+from infra.file_systems import on_new_file_systems, remove_temporary_mount_targets
 from infra.grants import NO_LEVEL, Grant
 from infra.names import Names
 from infra.notifications import Notifications
@@ -71,7 +71,7 @@ class RestoreTestGrants:
             "remove_test_mount_targets": [
                 *change,
                 *worker.remove_workers(),
-                *remove_mount_targets(self.names),
+                *remove_temporary_mount_targets(self.names),
             ],
             "close_restore_test": [
                 *items(get=(*restore, *index), update=restore),

@@ -16,8 +16,18 @@ from tidemark.aws.records import Records
 from tidemark.errors import PolicyNotFound, TidemarkError
 from tidemark.policy.policy import Policy
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
-from tidemark.sessions.metrics import DEPLOYMENT, NAMESPACE, POLICY, SESSION_DURATION, sessions_ended
-from tidemark.sessions.session import FileSystem, Session
+from tidemark.sessions.metrics import (
+    DEPLOYMENT,
+    DRILLED_FILES,
+    DRILLS_FAILED,
+    DRILLS_SUCCEEDED,
+    NAMESPACE,
+    POLICY,
+    SESSION_DURATION,
+    sessions_ended,
+)
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.settings import LambdaSettings
 
 if TYPE_CHECKING:
@@ -119,6 +129,14 @@ def count_session(session: Session) -> None:
         seconds = (session.ended_at - session.opened_at).total_seconds()
         metrics.add_metric(name=SESSION_DURATION, unit=MetricUnit.Seconds, value=seconds)
     metrics.flush_metrics()  # the next session may belong to another policy
+
+
+def count_restore(session: RestoreSession) -> None:
+    """Count an ended drill in the metrics of its deployment; restores have none."""
+    if session.kind == "drill":
+        succeeded = session.status is SessionStatus.SUCCESS
+        count(DRILLS_SUCCEEDED if succeeded else DRILLS_FAILED, 1)
+        count(DRILLED_FILES, session.totals.get("placed", 0))
 
 
 def _without_token(event: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from lambdas._handler import Deployment, lambda_handler
+from lambdas._handler import Deployment, count_restore, lambda_handler
 from lambdas.events import Failure, words
 from lambdas.restore_events import RestoreValue
 from tidemark.aws.clock import utc_now
@@ -51,7 +51,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
         )
     except AWS_FAILURES as error:  # the session ends nevertheless
         outcome = outcome.with_problem(f"no notification was sent: {translate(error) or error}")
-    close_restore(
+    closed = close_restore(
         deployment.records,
         restore_id,
         status=outcome.status,
@@ -59,6 +59,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
         totals=totals,
         now=utc_now(),
     )
+    count_restore(closed)
     return {
         "restore_id": restore_id,
         "status": outcome.status.value,
@@ -78,13 +79,14 @@ def _remove_worker(deployment: Deployment, restore_id: str) -> None:
 
 def _notification(session: RestoreSession, outcome: RestoreOutcome, totals: dict[str, int]) -> Notification:
     file_system_id = session.file_system.file_system_id
-    if session.is_new:
+    if session.is_new and session.kind != "drill":
         file_system_id = f"{session.target or 'a new file system'}, of {file_system_id}"
+    what = "drill of" if session.kind == "drill" else "restore to"
     return Notification(
         status=outcome.status.value,
-        subject=f"restore {session.file_system.file_system_id}",
+        subject=f"{session.kind} {session.file_system.file_system_id}",
         lines=(
-            f"the restore to {file_system_id} ended with {outcome.status.value}",
+            f"the {what} {file_system_id} ended with {outcome.status.value}",
             *(f"  {reason}" for reason in outcome.reasons),
             f"  {totals.get('placed', 0):,} placed",
             f"  more: tidemark restore-session {session.restore_id}",

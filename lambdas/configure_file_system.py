@@ -39,7 +39,8 @@ def handler(event: Event, deployment: Deployment) -> SetupValue:
     if before["is_marked"]:
         is_available = setup.apply()
     else:
-        setup.mark(deployment.settings.deployment, session.restore_id)
+        is_drill = session.kind == "drill"
+        setup.mark(deployment.settings.deployment, session.restore_id, is_temporary=is_drill)
     waited = before["waited_seconds"] + WAIT_SECONDS
     if not is_available and waited > _LONGEST_SECONDS:
         raise RestoreFailed(

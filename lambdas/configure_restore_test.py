@@ -42,14 +42,9 @@ def handler(event: Event, deployment: Deployment) -> TestSetupValue:
     session = read_restore(deployment.records, test["restore_id"])
     session = enter_test_phase(deployment.records, session, "mounting")
     clients, region, target = deployment.clients, deployment.settings.region, session.target
-    wanted = before["mount_targets"]
-    if not before["is_marked"]:
-        targets = mount_targets_of(clients.of("efs", region), session.file_system, NewFileSystemWish())
-        wanted = {each.subnet: list(each.security_groups) for each in targets}
-        worker = deployment.worker_of(test["policy"])
-        planned_networks(clients.of("ec2", region), session.file_system, wanted, worker)
+    efs, wanted = clients.of("efs", region), before["mount_targets"]
     setup = NewFileSystemSetup(
-        clients.of("efs", region),
+        efs,
         deployment.file_system(target),
         _settings(wanted),
         report=partial(record_problem, deployment.records, session.restore_id),
@@ -58,7 +53,12 @@ def handler(event: Event, deployment: Deployment) -> TestSetupValue:
     if before["is_marked"]:
         is_available = setup.create_mount_targets()
     else:
-        setup.mark(deployment.settings.deployment, session.restore_id)
+        # Before anything can fail: the removal of mount targets requires the tags, too.
+        setup.mark(deployment.settings.deployment, session.restore_id, is_temporary=True)
+        targets = mount_targets_of(efs, session.file_system, NewFileSystemWish())
+        wanted = {each.subnet: list(each.security_groups) for each in targets}
+        worker = deployment.worker_of(test["policy"])
+        planned_networks(clients.of("ec2", region), session.file_system, wanted, worker)
     waited = before["waited_seconds"] + WAIT_SECONDS
     if not is_available and waited > _LONGEST_SECONDS:
         raise RestoreFailed(

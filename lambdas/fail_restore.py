@@ -29,9 +29,15 @@ class Result(TypedDict):
 def handler(event: Event, deployment: Deployment) -> Result:
     """Raise RestoreFailed with the reasons; after a redrive, return the next attempt.
 
-    A redrive resumes at the failed state, which is this one, after the session was closed.
+    A redrive resumes at the failed state, which is this one, after the session was closed. A drill cannot
+    continue, because its file system has been removed.
     """
     restore_id = event["restore"]["restore_id"]
+    if event["restore"].get("is_drill"):
+        raise RestoreFailed(
+            f"drill {restore_id} failed: {'; '.join(event['reasons'])}; start another one with: tidemark "
+            f"drill {event['restore']['file_system']}"
+        )
     if event["redrive_count"] <= event["attempt"]:
         raise RestoreFailed(f"restore session {restore_id} failed: {'; '.join(event['reasons'])}")
     reopen_restore(deployment.records, restore_id)

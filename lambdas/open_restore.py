@@ -65,6 +65,7 @@ def handler(event: Event, deployment: Deployment) -> RestoreValue:
         execution_arn=event["execution_arn"],
         started_at=utc_now(),
         is_new=new is not None,
+        kind="drill" if plan.drill else "restore",
     )
     open_restore(deployment.records, session)
     return {
@@ -74,6 +75,7 @@ def handler(event: Event, deployment: Deployment) -> RestoreValue:
         "file_system": event["file_system"],
         "policy": event["policy"],
         "is_new": session.is_new,
+        "is_drill": session.kind == "drill",
     }
 
 

@@ -14,6 +14,7 @@ class RestoreValue(TypedDict):
     file_system: str  # the one of the plan, fs-...; the target, unless that is new
     policy: str  # whose worker settings apply; empty for the defaults
     is_new: NotRequired[bool]  # whether the target is a new file system; missing in older executions
+    is_drill: NotRequired[bool]  # whether that file system is removed at the end; missing in older executions
 
 
 class TurnValue(TypedDict):
@@ -31,6 +32,14 @@ class SetupValue(TypedDict):
     is_available: bool  # its mount targets were available when they were last checked
     is_ready: bool  # a worker can mount it
     mount_targets: dict[str, list[str]]  # their security groups by subnet
+    waited_seconds: int
+    wait_seconds: int
+
+
+class RemovalValue(TypedDict):
+    """How far the removal of a temporary file system is."""
+
+    is_removed: bool
     waited_seconds: int
     wait_seconds: int
 

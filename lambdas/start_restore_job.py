@@ -79,7 +79,7 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
             if fewer is None or jobs_for(plan, fewer) > MOST_JOBS:
                 raise NotRestorable(
                     f"AWS Backup refuses to restore {len(paths):,} items with one job ({refused.__cause__}); "
-                    f"plan the restore again with fewer: tidemark restore --items-per-job {fewer or 1}"
+                    f"plan again with fewer: tidemark {session.kind} --items-per-job {fewer or 1}"
                 ) from refused
             logger.warning("AWS Backup refused %d items: %s", len(paths), refused.__cause__)
             record_most_items(deployment.records, session.restore_id, fewer)

@@ -8,16 +8,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from lambdas._handler import Deployment, count, count_session, lambda_handler, logger
+from botocore.exceptions import ClientError
+
+from lambdas._handler import Deployment, count, count_restore, count_session, lambda_handler, logger
 from tidemark.aws.backup_jobs import describe_left
 from tidemark.aws.clock import utc_now
 from tidemark.aws.collected_failures import Failures
+from tidemark.aws.errors import is_denied
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
 from tidemark.aws.missed_tests import missed_tests, start_missed
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
-from tidemark.aws.temporary_file_systems import remove_mount_targets
+from tidemark.aws.temporary_file_systems import remove_file_system, remove_mount_targets
 from tidemark.aws.workers import (
     INDEXING,
     PLACING,
@@ -41,11 +44,18 @@ from tidemark.sessions.queries import (
 )
 from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.restore_outcome import decide_stopped_restore
-from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restore_session import Kind, RestoreSession
 from tidemark.sessions.restore_tests import decide_stopped_test
-from tidemark.sessions.restores import close_restore, read_restore, running_restore_ids
+from tidemark.sessions.restores import close_restore, read_restore, record_removed, running_restore_ids
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
+
+# What to do after an execution was stopped, by the kind of its restore session.
+_AGAIN: dict[Kind, str] = {
+    "restore": "redrive it, or restore again",
+    "drill": "start another drill",
+    "test": "redrive it",
+}
 
 
 class Event(TypedDict, total=False):
@@ -183,16 +193,14 @@ def _sweep_restores(
             if ended is None or now - session.started_at < SWEEP_GRACE:
                 alive.add(restore_id)
                 continue
-            if session.kind == "test":
-                if not _clear_test(deployment, session):
-                    alive.add(restore_id)
-                    continue  # until its mount targets are gone
-                outcome = decide_stopped_test(session, why=f"its execution is {ended}; redrive it")
-            else:
-                outcome = decide_stopped_restore(
-                    session, f"its execution is {ended}; redrive it, or restore again"
-                )
-            close_restore(
+            if not _without_drilled(deployment, session) or not _without_mount_targets(deployment, session):
+                alive.add(restore_id)
+                continue  # the next sweep continues
+            session = read_restore(deployment.records, restore_id)
+            why = f"its execution is {ended}; {_AGAIN[session.kind]}"
+            decide = decide_stopped_test if session.kind == "test" else decide_stopped_restore
+            outcome = decide(session, why)
+            closed = close_restore(
                 deployment.records,
                 restore_id,
                 status=outcome.status,
@@ -200,14 +208,23 @@ def _sweep_restores(
                 totals=session.totals,
                 now=now,
             )
+            count_restore(closed)
             result["aborted_restores"].append(restore_id)
 
 
-def _clear_test(deployment: Deployment, session: RestoreSession) -> bool:
-    """Remove what prevents AWS Backup from deleting a restored file system; return whether that is done."""
+def _without_mount_targets(deployment: Deployment, session: RestoreSession) -> bool:
+    """Remove what keeps AWS Backup from deleting the file system of a test; return whether that is done."""
+    if session.kind != "test" or not session.target:
+        return True
     settings, clients = deployment.settings, deployment.clients
     remove_workers(clients, settings, session.restore_id, "its session is over", VERIFYING)
-    return not session.target or remove_mount_targets(clients.of("efs", settings.region), session.target)
+    efs = clients.of("efs", settings.region)
+    try:
+        return remove_mount_targets(efs, session.target)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return True  # it has not been marked yet, so it has no mount targets
 
 
 def _sweep_tests(
@@ -221,6 +238,26 @@ def _sweep_tests(
         with failures.collecting(f"restore job {job_id}"):
             if start_missed(states, settings.restore_test, job_id):
                 result["started_tests"].append(job_id)
+
+
+def _without_drilled(deployment: Deployment, session: RestoreSession) -> bool:
+    """Remove the file system of a stopped drill; return whether the session can be closed.
+
+    A file system without the tags of the drill cannot be removed. Its session is closed with a reason that
+    names it.
+    """
+    if session.kind != "drill" or not session.created or session.is_removed:
+        return True
+    efs = deployment.clients.of("efs", deployment.settings.region)
+    try:
+        is_removed = all(remove_file_system(efs, created) for created in session.created)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return True
+    if is_removed:
+        record_removed(deployment.records, session.restore_id)
+    return is_removed
 
 
 def _sweep_workers(

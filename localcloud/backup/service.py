@@ -109,6 +109,7 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         checked = _checked(model.operation_model(name), operation, policies)
         cloud.answer("backup", **{name: checked})
     cloud.control("POST", "restore-items", restores.limit.set)
+    cloud.control("POST", "recovery-point-directory", functools.partial(_directory, points))
     cloud.control("POST", "backup-durations", functools.partial(_set_durations, engine.durations))
     cloud.at_shutdown(engine.close)
 
@@ -122,6 +123,13 @@ def _checked(
         return check_answer(model, operation(call) or {})
 
     return answer
+
+
+def _directory(points: PointsStore, value: dict[str, Any]) -> str:
+    point = points.find(value["arn"])
+    if point is None:
+        raise ValueError(f"there is no recovery point {value['arn']}")
+    return str(points.tree(point))
 
 
 def _set_durations(durations: Durations, value: dict[str, Any]) -> None:

@@ -261,6 +261,13 @@ class LocalCloud:
         """
         return Path(self._control.ask("POST", "writable-directory", {"file_system": file_system_id}))
 
+    def recovery_point_directory(self, arn: str) -> Path:
+        """Return the directory with the files of a recovery point, to damage them. Raises ValueError.
+
+        Copies share the files, so replace a file instead of writing into it.
+        """
+        return Path(self._control.ask("POST", "recovery-point-directory", {"arn": arn}))
+
     def set_restore_items(self, most: int | None) -> None:
         """Set how many ItemsToRestore a restore job may have; None for any number. The default is 5."""
         self._control.ask("POST", "restore-items", {"most": most})

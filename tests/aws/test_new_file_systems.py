@@ -17,6 +17,7 @@ from tidemark.aws.new_file_systems import (
     NewFileSystemWish,
     settings_for,
 )
+from tidemark.aws.workers import TEMPORARY_TAG
 from tidemark.errors import FileSystemNotFound, NotRestorable, RestoreFailed
 from tidemark.restore.plan import NewFileSystem, NewMountTarget, Setting
 from tidemark.sessions.session import FileSystem
@@ -84,8 +85,8 @@ def account(clients: Clients) -> Account:
 def test_what_was_applied_is_what_was_read_from_the_original(account: Account) -> None:
     settings = account.settings()
     setup = account.setup(settings)
-    setup.mark("tidemark", "restore-1")
-    setup.mark("tidemark", "restore-1")
+    setup.mark("tidemark", "restore-1", is_temporary=False)
+    setup.mark("tidemark", "restore-1", is_temporary=False)
     while not setup.apply():
         pass
     assert setup.apply(), "repeated calls change nothing"
@@ -163,3 +164,19 @@ def test_tags_that_only_aws_and_tidemark_set_are_not_copied(account: Account) ->
         Setting(name="Name", value="team"),
         Setting(name="own", value="v"),
     )
+
+
+def test_only_a_temporary_file_system_has_the_mark_that_lets_it_be_removed(account: Account) -> None:
+    setup = account.setup(account.settings())
+    for is_temporary in (False, True):
+        setup.mark("tidemark", "restore-1", is_temporary=is_temporary)
+        found = account.efs.describe_file_systems(FileSystemId=account.empty.file_system_id)["FileSystems"][0]
+        assert ({"Key": TEMPORARY_TAG, "Value": "restore-1"} in found["Tags"]) == is_temporary
+
+
+def test_the_marks_of_an_original_are_not_copied(account: Account) -> None:
+    account.setup(account.settings()).mark("tidemark", "restore-1", is_temporary=True)
+    copied = settings_for(
+        account.efs, account.empty, NewFileSystemWish(subnets=account.subnets, security_groups=account.groups)
+    )
+    assert not any(tag.name.startswith("tidemark:") for tag in copied.tags)

@@ -23,6 +23,7 @@ from tidemark.restore.plan import (
     NewMountTarget,
     Plan,
     PointPlan,
+    Sampled,
     Setting,
     is_below,
     outermost,
@@ -95,6 +96,7 @@ PLANS = st.builds(
     conflict_count=NUMBER,
     estimate=ESTIMATES,
     new_file_system=st.none() | NEW_FILE_SYSTEMS,
+    drill=st.lists(st.builds(Sampled, path=TEXT, stratum=TEXT), max_size=2).map(tuple),
 )
 URL = "s3://bucket/restores/plan.json"
 
@@ -168,9 +170,12 @@ def test_fields_of_a_later_version_are_ignored(original):
 @given(st.data())
 def test_a_plan_without_a_field_or_with_another_type_is_refused(data):
     content = json.loads(plan(missing=(Missing(path="/b", reason="gone"),)).to_json())
-    # A note is left out if it is empty, and so may be the directory.
+    # A note is left out if it is empty, and so may be the directory and the sample of a drill.
     places = [
-        (each, key) for each in objects(content) for key in each if (key, each[key]) != ("directory", "")
+        (each, key)
+        for each in objects(content)
+        for key in each
+        if (key, each[key]) not in (("directory", ""), ("drill", []))
     ]
     container, key = data.draw(st.sampled_from(places))
     if data.draw(st.booleans()):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.sessions.memory_store import MemoryStore
 from tests.sessions.restore_examples import STATES, new_restore, restore_sessions
 from tests.sessions.world import START
-from tidemark.sessions.restore_session import Batch, RestoreJob, RestoreSession
+from tidemark.sessions.restore_outcome import decide_restore_outcome
+from tidemark.sessions.restore_session import MOST_FAILED_FIRST, Batch, RestoreJob, RestoreSession
 from tidemark.sessions.restores import open_restore, read_restore, record_restore_job
 from tidemark.sessions.session import SessionStatus
 
@@ -86,7 +87,7 @@ def requests_of(batch: Batch | RestoreJob) -> set[tuple[int, int]]:
 
 
 @given(points, histories)
-def test_no_request_has_two_jobs_unless_it_failed_in_an_earlier_attempt(
+def test_a_request_has_another_job_only_after_a_failed_one_and_in_the_same_attempt_a_smaller_one(
     requests: list[int], history: list[list[tuple[int, str]]]
 ) -> None:
     for session in carried_out(requests, history):
@@ -94,7 +95,45 @@ def test_no_request_has_two_jobs_unless_it_failed_in_an_earlier_attempt(
         for job in before:
             if requests_of(job) & requests_of(last):
                 assert job.state in ("FAILED", "ABORTED")
-                assert job.attempt < last.attempt
+                assert job.attempt < last.attempt or requests_of(last) < requests_of(job)
+
+
+@given(points, st.data(), st.integers(1, 12))
+def test_a_request_that_fails_its_job_does_not_prevent_the_others(
+    requests: list[int], data: st.DataObject, most: int
+) -> None:
+    asked = {(point, number) for point, count in enumerate(requests) for number in range(count)}
+    bad = data.draw(st.sets(st.sampled_from(sorted(asked)), max_size=4))
+    session = new_restore("s")
+    while (batch := session.next_batch(requests, 0)) is not None:
+        batch = replace(batch, end=min(batch.end, batch.first + most))
+        job = RestoreJob(
+            **dataclasses.asdict(batch),
+            job_id=f"job-{len(session.jobs)}",
+            attempt=0,
+            started_at=START + timedelta(seconds=len(session.jobs)),
+            state="FAILED" if requests_of(batch) & bad else "COMPLETED",
+        )
+        session = replace(session, jobs=(*session.jobs, job))
+    restored = {each for job in session.jobs if job.is_done for each in requests_of(job)}
+    assert restored == asked - bad
+    outcome = decide_restore_outcome(session, {"placed": 1}, failure=None)
+    assert len([reason for reason in outcome.reasons if "ended FAILED" in reason]) == len(bad)
+
+
+def test_jobs_that_all_fail_are_not_divided_forever() -> None:
+    session = new_restore("s")
+    while (batch := session.next_batch([10_000], 0)) is not None:
+        job = RestoreJob(
+            **dataclasses.asdict(batch),
+            job_id=f"job-{len(session.jobs)}",
+            attempt=0,
+            started_at=START,
+            state="FAILED",
+        )
+        session = replace(session, jobs=(*session.jobs, job))
+        assert len(session.jobs) <= MOST_FAILED_FIRST
+    assert requests_of(session.jobs[0]) == {(0, number) for number in range(10_000)}
 
 
 @given(points, histories)

@@ -183,6 +183,6 @@ def test_a_restore_job_that_has_failed_is_reported_and_cannot_be_answered() -> N
 
 
 def test_a_stopped_test_names_its_file_system() -> None:
-    outcome = decide_stopped_test(new_test(), why="its execution is ABORTED")
+    outcome = decide_stopped_test(new_test(), "its execution is ABORTED")
     assert outcome.status is SessionStatus.ABORTED
     assert "fs-0fedcba9876543210" in outcome.reasons[1]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of, message_of, translate
-from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG
+from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG
 from tidemark.errors import AwsThrottled, AwsUnreachable, FileSystemNotFound, NotRestorable, RestoreFailed
 from tidemark.restore.plan import NewFileSystem, NewMountTarget, Setting
 from tidemark.sessions.session import FileSystem
@@ -92,7 +92,7 @@ def _defaults(original: FileSystem, wish: NewFileSystemWish) -> NewFileSystem:
 
 
 def _tags_of(found: FileSystemDescriptionTypeDef) -> tuple[Setting, ...]:
-    ours = (DEPLOYMENT_TAG, RESTORE_TAG)
+    ours = (DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG)
     return tuple(
         Setting(name=tag["Key"], value=tag["Value"])
         for tag in found["Tags"]
@@ -178,12 +178,15 @@ class NewFileSystemSetup:
         self._id = target.file_system_id
         self._report = report
 
-    def mark(self, deployment: str, restore_id: str) -> None:
+    def mark(self, deployment: str, restore_id: str, *, is_temporary: bool) -> None:
         """Give the file system the tags of its restore.
 
-        The permissions for all other operations require these tags, and IAM may see them later.
+        The permissions for all other operations require these tags, and IAM may see them later. Only a
+        temporary file system can be removed.
         """
         marks = {DEPLOYMENT_TAG: deployment, RESTORE_TAG: restore_id}
+        if is_temporary:
+            marks[TEMPORARY_TAG] = restore_id
         self._efs.tag_resource(
             ResourceId=self._id, Tags=[{"Key": key, "Value": value} for key, value in marks.items()]
         )

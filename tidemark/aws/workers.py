@@ -17,6 +17,8 @@ from tidemark.settings import LambdaSettings
 # The tags of workers by the kind of their run; `infra/` restricts removal to machines with these tags.
 INDEX_TAG = "tidemark:index"
 RESTORE_TAG = "tidemark:restore"
+# In addition, on a file system that may be deleted: its value is the id of the session that created it.
+TEMPORARY_TAG = "tidemark:temporary"
 DEPLOYMENT_TAG = "tidemark:deployment"
 # Placeholder for the file system id in the ARN of a worker's role or instance profile.
 FILE_SYSTEM = "{file_system}"

@@ -31,6 +31,7 @@ _COMMANDS = {
     "session": "session.session",
     "recovery-points": "recovery_points.recovery_points",
     "restore": "restore.restore",
+    "drill": "drill.drill",
     "restores": "restores.restores",
     "restore-session": "restore_session.restore_session",
     "search": "search.search",

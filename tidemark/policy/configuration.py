@@ -20,6 +20,7 @@ from tidemark.policy import capacity, fargate, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
+    DrillPart,
     IndexPart,
     NetworkPart,
     PolicyPart,
@@ -28,7 +29,14 @@ from tidemark.policy.models import (
     WorkerPart,
 )
 from tidemark.policy.occurrence import comes_after, last_year
-from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
+from tidemark.policy.policy import (
+    CopyTarget,
+    CrawlSettings,
+    DrillSettings,
+    Policy,
+    Schedule,
+    WorkerSettings,
+)
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import (
     LONGEST_PLAN_NAME,
@@ -136,6 +144,8 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return NetworkPart
         case ("policies", _, "restore_testing"):
             return RestoreTestingPart
+        case ("policies", _, "drill"):
+            return DrillPart
         case ("policies", *_, "schedule"):
             return SchedulePart
         case (name,) if name in ConfigurationFile.model_fields:
@@ -219,6 +229,10 @@ def _policy_problems(
             yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
     if policy.schedule:
         yield from _schedule_problems((*where, "schedule"), policy.schedule)
+    if policy.drill.schedule:
+        yield from _schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
+        if policy.index is None:
+            yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
     if policy.restore_testing:
         at = (*where, "restore_testing")
         yield from _schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
@@ -362,6 +376,11 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         crawl=_crawl(policy.index or IndexPart()),
         schedule=_schedule(policy.schedule) if policy.schedule else None,
         worker=_worker(policy.worker or file.worker),
+        drill=DrillSettings(
+            files=policy.drill.files,
+            most_bytes=policy.drill.size,
+            schedule=_schedule(policy.drill.schedule) if policy.drill.schedule else None,
+        ),
     )
 
 

@@ -1,114 +1,52 @@
 """The keys of `tidemark.yaml` as pydantic models, from which its JSON Schema is generated.
 
-Rules for single values are here; rules across values are in `configuration.py`. Editors show the
-descriptions next to the keys.
+Rules for single values are here and in `value_types.py`; rules across values are in `configuration.py`.
+Editors show the descriptions next to the keys.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     TypeAdapter,
-    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
 
-from tidemark.errors import MalformedFileSystemId
-from tidemark.exclusions import Exclusion
 from tidemark.policy import schedule
-from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
+from tidemark.policy.value_types import (
+    BucketName,
+    DeploymentName,
+    EmailAddress,
+    ExcludePattern,
+    FileSystemId,
+    GravitonType,
+    Keep,
+    Memory,
+    NoNumber,
+    NoSwitch,
+    PolicyName,
+    Prefix,
+    RegionName,
+    SecurityGroupId,
+    Size,
+    SubnetId,
+    VaultName,
+    no_number,
+)
 
+MOST_DRILLED = 1_000  # files; more is a restore of the file system
 FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS serves to one client
 _SWITCH = TypeAdapter(bool)
-_DAYS = {"day": 1, "week": 7, "year": 365}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Form:
-    """A string that must match a pattern in full; validation errors describe the pattern in words."""
-
-    pattern: str
-    what: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": f"^{self.pattern}$"}
-
-    def _check(self, text: str) -> str:
-        if not re.fullmatch(self.pattern, text):
-            raise ValueError(f"{text!r} is not {self.what}")
-        return text
-
-
-def _file_system_id(text: str) -> str:
-    try:
-        return check_file_system_id(text)
-    except MalformedFileSystemId as error:
-        raise ValueError(str(error)) from error
-
-
-def keep_days(text: Any) -> int | None:
-    """Return the days of a text such as `35 days` or `7 years` (of 365 days); None for `forever`.
-
-    Raises ValueError, also for a number without a unit.
-    Source: AWS Backup Developer Guide, retention is 1 day to 100 years (36,500 days) or always.
-    """
-    if text == "forever":
-        return None
-    match = re.fullmatch(r"([0-9]{1,6}) (day|week|year)s?", text) if isinstance(text, str) else None
-    if not match:
-        number = text if isinstance(text, int) and not isinstance(text, bool) else 35
-        hint = f"{number} day{'' if number == 1 else 's'}"
-        raise ValueError(
-            f"{text!r} is not a retention period; write '{hint}', '5 weeks', '7 years' or 'forever'"
-        )
-    days = int(match.group(1)) * _DAYS[match.group(2)]
-    if not 1 <= days <= LONGEST_KEEP_DAYS:
-        raise ValueError(f"AWS Backup accepts 1 to {LONGEST_KEEP_DAYS} days, not {days}; or write 'forever'")
-    return days
-
-
-def memory_mib(text: Any) -> int:
-    """Return the MiB of a text such as `2 GB` or `512 MB`. Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,6}) ?(GB|MB)", text) if isinstance(text, str) else None
-    if not match:
-        raise ValueError(f"{text!r} is not an amount of memory; write it as '2 GB' or '512 MB'")
-    return int(match.group(1)) * (1024 if match.group(2) == "GB" else 1)
-
-
-def excluded(text: str) -> str:
-    """Return a directory pattern in the normal form of `exclusions`. Raises ValueError."""
-    return str(Exclusion.parse(text))
-
-
-def _no_switch(value: Any) -> Any:
-    """Return `value`. Raises ValueError for true and false, which Python treats as 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is not a number; write a number")  # noqa: TRY004 - pydantic wants this
-    return value
-
-
-def _no_number(value: Any) -> Any:
-    """Return `value`. Raises ValueError for a number."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"{value} should be true or false")  # noqa: TRY004 - likewise
-    return value
 
 
 def _index_part(value: Any) -> Any:
@@ -116,7 +54,7 @@ def _index_part(value: Any) -> Any:
     if isinstance(value, dict | IndexPart):
         return value
     try:
-        _no_number(value)
+        no_number(value)
         return IndexPart() if _SWITCH.validate_python(value) else None
     except ValueError:
         found = "the value is missing; it" if value is None else repr(value)
@@ -137,74 +75,6 @@ class _OrSwitch:
     ) -> dict[str, Any]:
         settings = [one for one in handler(schema)["anyOf"] if one != {"type": "null"}]
         return {"anyOf": [{"type": "boolean"}, *settings]}
-
-
-# The lengths keep names that are built from these within AWS's limits: the bucket
-# `<deployment>-repository-<account>-<Region>` within 63, a function within 64, and a session id
-# `<policy>-<file system>-<time>`, the name of an execution, within 80. The prefix is part of roles, and of
-# the environment of functions and workers.
-DeploymentName = Annotated[
-    str,
-    _Form(
-        r"[a-z][a-z0-9-]{0,18}[a-z0-9]",
-        "a deployment name: 2-20 of a-z, 0-9 and '-', beginning with a letter",
-    ),
-]
-PolicyName = Annotated[
-    str,
-    _Form(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?", "a policy name: 1-30 of a-z, 0-9 and '-', such as nightly"),
-]
-RegionName = Annotated[
-    str, _Form(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}", "an AWS Region, such as eu-central-1")
-]
-VaultName = Annotated[str, _Form(r"[a-zA-Z0-9_-]{2,50}", "a vault name: 2-50 letters, digits, '-' and '_'")]
-BucketName = Annotated[
-    str,
-    _Form(
-        r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
-        "a bucket name: 3-63 of a-z, 0-9 and '-' (no dots: they break TLS)",
-    ),
-]
-Prefix = Annotated[
-    str,
-    _Form(
-        r"(?=.{0,100}$)([a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*)?",
-        "a prefix: up to 100 letters, digits, '_' and '-', parts separated by single slashes, none at either "
-        "end",
-    ),
-]
-SubnetId = Annotated[str, _Form(r"subnet-[0-9a-f]{8,40}", "a subnet id, such as subnet-0123456789abcdef0")]
-SecurityGroupId = Annotated[
-    str, _Form(r"sg-[0-9a-f]{8,40}", "a security group id, such as sg-0123456789abcdef0")
-]
-GravitonType = Annotated[
-    str,
-    _Form(
-        r"(a1|[a-z]+[0-9]+g[a-z]*)\.[0-9a-z-]+",
-        "a Graviton instance type; the worker image is built for arm64: choose one such as m7g.large",
-    ),
-]
-EmailAddress = Annotated[str, _Form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-FileSystemId = Annotated[
-    str,
-    AfterValidator(_file_system_id),
-    WithJsonSchema({"type": "string", "pattern": f"^{FILE_SYSTEM_ID.pattern}$"}),
-]
-Keep = Annotated[
-    int | None,
-    BeforeValidator(keep_days),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}),
-]
-ExcludePattern = Annotated[
-    str, AfterValidator(excluded), WithJsonSchema({"type": "string", "pattern": "^(?!!)/*[^/]"})
-]
-Memory = Annotated[
-    int, BeforeValidator(memory_mib), WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} ?(GB|MB)$"})
-]
-
-
-NoSwitch = BeforeValidator(_no_switch)
-NoNumber = BeforeValidator(_no_number)
 
 
 class _Part(BaseModel):
@@ -326,6 +196,23 @@ class RestoreTestingPart(_Part):
     )
 
 
+class DrillPart(_Part):
+    """Sample restores to a temporary file system, compared with the index."""
+
+    schedule: SchedulePart | None = Field(
+        None, description="When drills of the policy run. Default: only when started manually."
+    )
+    files: Annotated[int, NoSwitch] = Field(
+        20, ge=1, le=MOST_DRILLED, description="Files of each file system to restore."
+    )
+    size: Size = Field(
+        "10 GB",
+        validate_default=True,
+        description="Most bytes to restore of each file system; no file may have more than a quarter.",
+        examples=["50 GB"],
+    )
+
+
 class PolicyPart(_Part):
     """File systems to back up, with their schedule and retention."""
 
@@ -345,6 +232,9 @@ class PolicyPart(_Part):
     )
     worker: WorkerPart | None = Field(
         None, description="Worker of this policy. Default: the `worker` of the deployment."
+    )
+    drill: DrillPart = Field(
+        DrillPart(), description="Drills of the policy: sample restores that prove that its backups restore."
     )
     restore_testing: RestoreTestingPart | None = Field(
         None, description="Restore testing of the policy's recovery points. Default: none."

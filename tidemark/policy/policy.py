@@ -82,6 +82,15 @@ class CrawlSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DrillSettings:
+    """How much a drill restores of each file system, and when."""
+
+    files: int = 20
+    most_bytes: int = 10_000_000_000
+    schedule: Schedule | None = None  # None: started manually only
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What to back up, when, where to and for how long, and whether to index it."""
 
@@ -96,6 +105,7 @@ class Policy:
     crawl: CrawlSettings = CrawlSettings()
     schedule: Schedule | None = None  # None: started manually only
     worker: WorkerSettings = WorkerSettings()
+    drill: DrillSettings = DrillSettings()
 
     def to_json(self) -> str:
         """Return the policy as one line of JSON with sorted keys; equal policies give equal text."""
@@ -109,17 +119,27 @@ class Policy:
         without a default is missing.
         """
         fields: dict[str, Any] = json.loads(text)
-        schedule = fields.get("schedule")
         return cls(
             **_known(cls, fields)
             | {
                 "file_systems": tuple(fields["file_systems"]),
                 "copies": tuple(CopyTarget(**_known(CopyTarget, copy)) for copy in fields.get("copies", ())),
-                "schedule": Schedule(**_known(Schedule, schedule)) if schedule else None,
+                "schedule": _schedule(fields.get("schedule")),
+                "drill": _drill(fields.get("drill", {})),
                 "crawl": _crawl(fields.get("crawl", {})),
                 "worker": _worker(fields.get("worker", {})),
             }
         )
+
+
+def _schedule(fields: dict[str, Any] | None) -> Schedule | None:
+    return Schedule(**_known(Schedule, fields)) if fields else None
+
+
+def _drill(fields: dict[str, Any]) -> DrillSettings:
+    return DrillSettings(
+        **_known(DrillSettings, fields) | {"schedule": _schedule(fields.get("schedule"))},
+    )
 
 
 def _crawl(fields: dict[str, Any]) -> CrawlSettings:

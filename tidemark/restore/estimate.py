@@ -29,6 +29,7 @@ DOCUMENTED_PATHS = 5  # of one job, in the API Reference, StartRestoreJob; the l
 
 _CENT_OF_A_CENT = Decimal("0.0001")
 _HOUR = 3600
+DAYS_PER_MONTH = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +43,19 @@ class Job:
     paths: int = 1  # in ItemsToRestore
 
 
-def estimate(jobs: Sequence[Job], region: str, *, is_counted: bool = True) -> Estimate:
+def estimate(
+    jobs: Sequence[Job], region: str, *, is_counted: bool = True, is_temporary: bool = False
+) -> Estimate:
     """Return the estimate for jobs that run one after another, and the worker that places what they write.
 
-    `is_counted` is whether the indexes contain everything that the jobs write.
+    `is_counted` is whether the indexes contain everything that the jobs write; `is_temporary`, whether it is
+    removed within a day.
     """
     prices = prices_of(region)
     entries, size = sum(job.entries for job in jobs), sum(job.bytes for job in jobs)
     fastest = sum(restore_seconds(job) for job in jobs)
     placing = WORKER_START_SECONDS + _ceil(entries, PLACED_PER_SECOND) if jobs else 0
-    parts = _parts(jobs, prices, placing)
+    parts = _parts(jobs, prices, placing, is_temporary=is_temporary)
     return Estimate(
         jobs=len(jobs),
         entries=entries,
@@ -69,7 +73,7 @@ def restore_seconds(job: Job) -> int:
     return max(_ceil(job.entries, FILES_PER_SECOND), _ceil(job.bytes, BYTES_PER_SECOND))
 
 
-def _parts(jobs: Sequence[Job], prices: Prices, placing: int) -> tuple[CostPart, ...]:
+def _parts(jobs: Sequence[Job], prices: Prices, placing: int, *, is_temporary: bool) -> tuple[CostPart, ...]:
     warm = sum(job.bytes for job in jobs if not job.is_cold)
     cold = sum(job.bytes for job in jobs if job.is_cold)
     with_items = sum(not job.is_whole for job in jobs)
@@ -82,12 +86,7 @@ def _parts(jobs: Sequence[Job], prices: Prices, placing: int) -> tuple[CostPart,
             with_items * prices.restore_items_job,
             f"{with_items:,} {'job' if with_items == 1 else 'jobs'} at ${prices.restore_items_job} each",
         ),
-        _per_gb(
-            "EFS Standard storage, one month",
-            warm + cold,
-            prices.efs_standard_gb_month,
-            " and month, less if it is deleted or moved to another storage class",
-        ),
+        _stored(warm + cold, prices, is_temporary=is_temporary),
         _part(
             "worker",
             per_hour * placing / _HOUR,
@@ -96,6 +95,18 @@ def _parts(jobs: Sequence[Job], prices: Prices, placing: int) -> tuple[CostPart,
         ),
     )
     return tuple(part for part in parts if part.usd)
+
+
+def _stored(size: int, prices: Prices, *, is_temporary: bool) -> CostPart:
+    if is_temporary:
+        price = prices.efs_standard_gb_month / DAYS_PER_MONTH
+        return _per_gb("EFS Standard storage, one day", size, price.quantize(_CENT_OF_A_CENT), " and day")
+    return _per_gb(
+        "EFS Standard storage, one month",
+        size,
+        prices.efs_standard_gb_month,
+        " and month, less if it is deleted or moved to another storage class",
+    )
 
 
 def _per_gb(name: str, size: int, price: Decimal, more: str) -> CostPart:

@@ -21,7 +21,7 @@ VERSION = 1
 DestinationKind = Literal["in-place", "directory", "new-file-system"]
 OnConflict = Literal["fail", "skip", "rename", "replace"]
 
-_Flat = TypeVar("_Flat", "Item", "Missing", "Conflict", "CostPart", "Setting")
+_Flat = TypeVar("_Flat", "Item", "Missing", "Conflict", "CostPart", "Setting", "Sampled")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,14 @@ class NewFileSystem:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """A file that a drill restores, and the reason: see sample.py."""
+
+    path: str
+    stratum: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CostPart:
     """One part of the estimated cost."""
 
@@ -151,6 +159,8 @@ class Plan:
     conflict_count: int
     estimate: Estimate
     new_file_system: NewFileSystem | None = None  # only for the destination "new-file-system"
+    # Only for a drill: its sample. The new file system is removed when the sample has been compared.
+    drill: tuple[Sampled, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values: the fields of these classes by name.
@@ -176,6 +186,7 @@ class Plan:
             "new_file_system": None
             if self.new_file_system is None
             else dataclasses.asdict(self.new_file_system),
+            "drill": [_shallow(each) for each in self.drill],
         }
 
     def to_json(self) -> bytes:
@@ -218,6 +229,7 @@ class Plan:
             conflict_count=_whole(content["conflict_count"]),
             estimate=_estimate(content["estimate"]),
             new_file_system=_new_file_system(content["new_file_system"]),
+            drill=_flats(Sampled, content.get("drill", [])),
         )
 
 

@@ -21,6 +21,7 @@ from tidemark.restore.plan import (
     OnConflict,
     Plan,
     PointPlan,
+    Sampled,
     path_order,
 )
 
@@ -40,6 +41,7 @@ class Order:
     destination: Destination
     on_conflict: OnConflict
     new_file_system: NewFileSystem | None = None
+    drill: tuple[Sampled, ...] = ()
 
 
 def make_plan(
@@ -84,8 +86,9 @@ def make_plan(
         missing=choices.missing,
         conflicts=found[:MOST_CONFLICTS],
         conflict_count=len(found),
-        estimate=estimate(jobs, order.region, is_counted=is_counted),
+        estimate=estimate(jobs, order.region, is_counted=is_counted, is_temporary=bool(order.drill)),
         new_file_system=order.new_file_system,
+        drill=order.drill,
     )
 
 

@@ -13,6 +13,9 @@ POLICY = "policy"
 
 EXPIRED_LEASES = "ExpiredLeases"  # indexing sessions whose lease expired and was taken away
 SESSION_DURATION = "SessionDuration"  # seconds
+DRILLS_SUCCEEDED = "DrillsSucceeded"
+DRILLS_FAILED = "DrillsFailed"  # also those that were stopped
+DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their index
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 

@@ -52,11 +52,15 @@ def decide_restore_outcome(
     """Return how the session ended.
 
     `failure` is the error that stopped it, `totals` are those of its worker, empty if no worker has answered.
-    A session that has placed nothing has failed.
+    A session that has placed nothing has failed, and so has a drill that shows that its backup does not
+    restore as indexed.
     """
     reasons = tuple(reason[:LONGEST_REASON] for reason in _reasons(session, totals, failure))
     in_place = sum(totals.get(name, 0) for name in ("placed", "merged", "renamed", "replaced", "skipped"))
-    if failure is not None or not in_place:
+    is_refuted = session.kind == "drill" and any(
+        [*(totals.get(name, 0) for name in _DEVIATIONS), *failed_jobs(session)]
+    )
+    if failure is not None or not in_place or is_refuted:
         reasons = (*(reasons or ("nothing was restored",)), *_kept(session))
         return RestoreOutcome(status=SessionStatus.FAILED, reasons=reasons)
     return RestoreOutcome(status=SessionStatus.WARNING if reasons else SessionStatus.SUCCESS, reasons=reasons)
@@ -78,10 +82,8 @@ def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | 
     if failure is not None:
         yield failure
     yield from (_continues(job) for job in session.jobs if job.is_running)
-    superseded = {(job.point, job.first) for job in session.jobs if job.is_done}
-    for job in session.jobs:
-        if not (job.is_done or job.is_running or (job.point, job.first) in superseded):
-            yield f"restore job {job.job_id} ended {job.state}: {job.message or 'AWS Backup gave no reason'}"
+    for job in failed_jobs(session):
+        yield f"restore job {job.job_id} ended {job.state}: {job.message or 'AWS Backup gave no reason'}"
     for name, (one, several, text) in _DEVIATIONS.items():
         if number := totals.get(name, 0):
             yield f"{number:,} {one if number == 1 else several} {text}"
@@ -89,9 +91,22 @@ def _reasons(session: RestoreSession, totals: Mapping[str, int], failure: str | 
         yield f"the {part} of the new file system {session.target} could not be set: {problem}"
 
 
+def failed_jobs(session: RestoreSession) -> list[RestoreJob]:
+    """Return the jobs that have failed, and whose requests no later job has."""
+    return [
+        job
+        for number, job in enumerate(session.jobs)
+        if not (job.is_done or job.is_running)
+        and not any(
+            later.point == job.point and later.first < job.end and job.first < later.end
+            for later in session.jobs[number + 1 :]
+        )
+    ]
+
+
 def _kept(session: RestoreSession) -> Iterator[str]:
-    """Yield the new file systems of a session that has not succeeded, which are never deleted."""
-    for created in sorted({job.created for job in session.jobs if session.is_new and job.created}):
+    """Yield the new file systems of a session that has not succeeded; only those of drills are deleted."""
+    for created in () if session.is_removed else session.created:
         yield (
             f"the new file system {created} is kept, and AWS bills it; it may lack settings such as its "
             f"policy; if you do not need it, delete its mount targets, and then the file system with: "

@@ -14,11 +14,16 @@ from tidemark.sessions.transactions import Item, Value
 
 # What a running restore session waits for.
 Phase = Literal["turn", "jobs", "mounting", "placing", "verifying", "removing", "ended"]
-# AWS Backup creates the file system of a test; Tidemark verifies it.
-Kind = Literal["restore", "test"]
+# A drill restores a sample to a temporary file system, compares it with the index, and removes it. AWS Backup
+# creates the file system of a test, and Tidemark verifies it.
+Kind = Literal["restore", "drill", "test"]
 
 # Source: the model of AWS Backup, RestoreJobStatus.
 RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
+# Failed jobs of an attempt after which their requests are no longer divided. Without a completed job, all
+# may fail for the same reason; one request out of 10,000 fails 14 jobs before the first one completes.
+MOST_FAILED = 50
+MOST_FAILED_FIRST = 15
 _YES = "yes"
 RUNNING_MARK = _YES  # the value of the sparse attribute `running`
 
@@ -80,6 +85,7 @@ class RestoreSession:
     worker_token: str = ""  # the task token that this worker answers
     is_new: bool = False  # whether it restores to a new file system; `file_system` is then the original
     kind: Kind = "restore"
+    is_removed: bool = False  # whether the new file system has been removed, as after a drill
     test: RestoreTest | None = None  # what is verified; None unless `kind` is `test`
     # What could not be set on the new file system, and why, by the part: tags, lifecycle, ...
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -91,25 +97,36 @@ class RestoreSession:
             return self.file_system.file_system_id
         return next((job.created for job in self.jobs if job.is_done and job.created), "")
 
+    @property
+    def created(self) -> tuple[str, ...]:
+        """The ids of the file systems that the jobs have created, also of failed jobs, sorted."""
+        return tuple(sorted({job.created for job in self.jobs if self.is_new and job.created}))
+
     def next_batch(self, requests: Sequence[int], attempt: int) -> Batch | None:
         """Return the first requests that no job covers; None if jobs cover all.
 
         `requests` is the number of requests of each point of the plan. A job that failed in an earlier
-        attempt covers nothing: a redrive restores its items again.
+        attempt covers nothing: a redrive restores its items again. A failed job of this attempt covers its
+        request if it has only one. The requests of others get two smaller jobs, because a single request may
+        have failed the job, until too many jobs of the attempt have failed.
         """
+        failed = [job for job in self.jobs if job.attempt == attempt and not (job.is_running or job.is_done)]
+        completed = any(job.is_done and job.attempt == attempt for job in self.jobs)
+        may_divide = len(failed) < (MOST_FAILED if completed else MOST_FAILED_FIRST)
+        divided = [job for job in failed if job.end - job.first > 1] if may_divide else []
         for point, count in enumerate(requests):
             covered = sorted(
                 (job.first, job.end)
                 for job in self.jobs
-                if job.point == point and (job.is_running or job.is_done or job.attempt == attempt)
+                if job.point == point
+                and (job.is_running or job.is_done or (job.attempt == attempt and job not in divided))
             )
             first = 0
-            for start, end in covered:
+            for start, end in [*covered, (count, count)]:
                 if start > first:
-                    return Batch(point=point, first=first, end=start)
+                    halves = [_half(job, first) for job in divided if job.point == point]
+                    return Batch(point=point, first=first, end=min([start, *filter(None, halves)]))
                 first = max(first, end)
-            if first < count:
-                return Batch(point=point, first=first, end=count)
         return None
 
     def to_item(self) -> dict[str, Value]:
@@ -133,6 +150,8 @@ class RestoreSession:
             item["is_new"] = _YES
         if self.kind != "restore":
             item["kind"] = self.kind
+        if self.is_removed:
+            item["is_removed"] = _YES
         if self.test is not None:
             item["test"] = self.test.to_map()
         optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}
@@ -166,6 +185,7 @@ class RestoreSession:
             worker_token=str(item.get("worker_token", "")),
             is_new="is_new" in item,
             kind=cast(Kind, str(item.get("kind", "restore"))),
+            is_removed="is_removed" in item,
             test=RestoreTest.from_map(item["test"]) if "test" in item else None,
             problems={
                 name.removeprefix(_PROBLEM): str(value)
@@ -173,6 +193,14 @@ class RestoreSession:
                 if name.startswith(_PROBLEM)
             },
         )
+
+
+def _half(job: RestoreJob, request: int) -> int | None:
+    """Return the end of the half of a job that contains a request; None if the job does not contain it."""
+    if not job.first <= request < job.end:
+        return None
+    middle = (job.first + job.end) // 2
+    return middle if request < middle else job.end
 
 
 # Each job is a separate attribute, so that recording one needs no read of the others.

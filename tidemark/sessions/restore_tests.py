@@ -154,7 +154,7 @@ def validation_message(session: RestoreSession, outcome: RestoreOutcome, totals:
     return f"Tidemark: {'; '.join(facts)}; details: tidemark restore-session {session.restore_id}"
 
 
-def decide_stopped_test(session: RestoreSession, *, why: str) -> RestoreOutcome:
+def decide_stopped_test(session: RestoreSession, why: str) -> RestoreOutcome:
     """Return how a restore test ended whose execution was stopped from outside: `why`."""
     return RestoreOutcome(
         status=SessionStatus.ABORTED, reasons=(why, f"the file system {session.target} was not verified")

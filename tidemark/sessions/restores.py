@@ -147,6 +147,11 @@ def record_problem(store: Store, restore_id: str, part: str, problem: str) -> No
         _update(store, restore_id, {}, remove=(name,))
 
 
+def record_removed(store: Store, restore_id: str) -> None:
+    """Record that the temporary file system of a session has been removed."""
+    _update(store, restore_id, {"is_removed": RUNNING_MARK})
+
+
 def record_most_items(store: Store, restore_id: str, most_items: int) -> None:
     """Record the number of items per job after AWS Backup refused more."""
     _update(store, restore_id, {"most_items": most_items})

@@ -107,6 +107,7 @@ class Session:
             "file_system": self.plan.file_system_id,
             "policy": "nightly",
             "is_new": self.plan.new_file_system is not None,
+            "is_drill": bool(self.plan.drill),
         }
 
     @property

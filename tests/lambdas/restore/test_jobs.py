@@ -90,21 +90,23 @@ def test_a_redrive_restores_what_failed_with_new_tokens_and_nothing_twice(
     session: Session, backup: Backup
 ) -> None:
     session.take()
-    assert session.run_jobs(backup, {0: "FAILED", 1: "ABORTED", 2: "FAILED"}) == 0
+    # The first job has two items, which then have one job each.
+    assert session.run_jobs(backup, {0: "FAILED", 1: "ABORTED", 2: "FAILED", 3: "FAILED", 4: "FAILED"}) == 0
     closed = session.close()
     assert closed["status"] == "failed"
     failed = {"restore": session.value, "attempt": 0, "redrive_count": 0, "reasons": closed["reasons"]}
-    with pytest.raises(RestoreFailed, match="job-0 ended FAILED"):
+    with pytest.raises(RestoreFailed, match="job-1 ended ABORTED"):
         session.call("fail_restore", failed)
     for _ in range(2):
         assert session.call("fail_restore", {**failed, "redrive_count": 1}) == {"attempt": 1}
     assert session.record.status is SessionStatus.RUNNING
     assert session.take()["is_mine"]
-    assert session.run_jobs(backup, {4: "FAILED"}, attempt=1) == 2
+    assert session.run_jobs(backup, {7: "FAILED"}, attempt=1) == 2
     tokens = [each["IdempotencyToken"] for each in backup.started]
-    assert len(set(tokens)) == 6
-    asked = [each["Metadata"]["ItemsToRestore"] for each in backup.started]
-    assert asked[:3] == asked[3:]
+    assert len(set(tokens)) == 8
+    asked = [json.loads(each["Metadata"]["ItemsToRestore"]) for each in backup.started]
+    assert asked[:5] == [["/a/0", "/a/1"], ["/a/0"], ["/a/1"], ["/a/2"], ["/b"]]
+    assert asked[5:] == [["/a/0", "/a/1"], ["/a/2"], ["/b"]]
     assert session.close(totals={"placed": 1})["status"] == "warning"
 
 

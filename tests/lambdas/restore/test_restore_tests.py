@@ -16,7 +16,7 @@ from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, MACHINES, NIGHTLY, REGION, route_out
 from tests.lambdas.conftest import deploy_policy
 from tidemark.aws.clients import Clients
-from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, VERIFYING
+from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG, VERIFYING
 from tidemark.errors import NotRestorable, RestoreFailed
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.indexing import Association, Index, IndexStatus
@@ -289,7 +289,7 @@ def test_the_restored_file_system_gets_the_mount_targets_of_the_original(
     assert set(setup["mount_targets"]) == {wanted["SubnetId"]}
     tags = clients.of("efs", REGION).list_tags_for_resource(ResourceId=restored)["Tags"]
     found = {tag["Key"]: tag["Value"] for tag in tags}
-    assert found == {DEPLOYMENT_TAG: "tidemark", RESTORE_TAG: RUN}
+    assert found == {DEPLOYMENT_TAG: "tidemark", RESTORE_TAG: RUN, TEMPORARY_TAG: RUN}
 
 
 def test_an_original_without_mount_targets_fails_the_test(

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
+from tidemark.aws.restore_plans import plan_key
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.support.connection import Connection, connect
@@ -19,7 +20,9 @@ from tidemark.cli.support.restore_progress import RestoreView, restore_steps, re
 from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
+from tidemark.restore.plan import Plan
 from tidemark.sessions.naming import is_session_id
+from tidemark.sessions.restore_outcome import failed_jobs
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
@@ -29,10 +32,10 @@ _HEADINGS = {"different from the index": "loss", "changed since the backup": "ch
 
 HELP = f"""Show one restore session in full.
 
-With --watch, shows its progress until it ends. Items that were not placed, and differences between the placed
-files and the index, are listed with their reasons, and the directories that contain what was not placed. A
-restore test of AWS Backup lists losses and changes since the backup, and names the repository with the index
-of the restored point.
+With --watch, shows its progress until it ends. Items that were not restored or not placed, and differences
+between the placed files and the index, are listed with their reasons, and the directories that contain what
+was not placed. A restore test of AWS Backup lists losses and changes since the backup, and names the
+repository with the index of the restored point.
 
 JSON: {RESTORE_FIELDS}; execution_ended (null, or how the execution of a session that is shown as running has
 ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found, and for a test
@@ -56,6 +59,7 @@ def restore_session(
     view = restore_view(connection, restore_id)
     ended = None if view.ended else executions.ended_as(client, view.session.execution_arn)
     problems, differences = (list(_results(connection, view, kind)) for kind in ("problems", "differences"))
+    problems = [*_not_restored(connection, view.session), *problems]
     left = _left_directories(connection, view)
     if as_json:
         terminal.print_json(
@@ -83,6 +87,21 @@ def _results(connection: Connection, view: RestoreView, kind: str) -> Iterator[d
         except ObjectMissing:
             continue
         yield from map(json.loads, lines)
+
+
+def _not_restored(connection: Connection, session: RestoreSession) -> Iterator[dict[str, Any]]:
+    """Return the requests of failed restore jobs, from the plan, as the worker writes its problems."""
+    failed = failed_jobs(session)
+    if not failed:
+        return
+    key = plan_key(session.file_system, session.plan_id)
+    try:
+        plan = Plan.from_json(connection.repository.get(key), f"{connection.repository.url}/{key}")
+    except ObjectMissing:
+        return
+    for job in failed:
+        for path in plan.points[job.point].requests[job.first : job.end] or ("/",):
+            yield {"path": path, "outcome": "not-restored", "reason": job.message or job.state}
 
 
 def _left_directories(connection: Connection, view: RestoreView) -> list[str]:

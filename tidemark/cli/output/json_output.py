@@ -24,11 +24,11 @@ JOB_FIELDS = (
     "polls it), message"
 )
 RESTORE_FIELDS = (
-    "restore_id, kind (restore, test), plan_id, account, region, file_system, new_file_system (its id, or "
-    "null), status, phase (turn, jobs, placing, ended; of a test: mounting, verifying, removing, ended), "
-    "reasons[], started_at, ended_at, execution_arn, totals, jobs[] with job_id, state, message, started_at, "
-    "completed_at; test (null, or restore_job_id, recovery_point_arn, backup_started_at, backup_ended_at, "
-    "index_id, exact_index_id, answer)"
+    "restore_id, plan_id, kind (restore, drill, test), account, region, file_system, new_file_system (its "
+    "id, or null), status, phase (turn, jobs, placing, ended; of a test: mounting, verifying, removing, "
+    "ended), reasons[], started_at, ended_at, execution_arn, totals, jobs[] with job_id, state, message, "
+    "started_at, completed_at; test (null, or restore_job_id, recovery_point_arn, backup_started_at, "
+    "backup_ended_at, index_id, exact_index_id, answer)"
 )
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
@@ -60,8 +60,8 @@ def restore_json(session: RestoreSession) -> dict[str, Any]:
     """Return a restore session as recorded, with RESTORE_FIELDS."""
     return {
         "restore_id": session.restore_id,
-        "kind": session.kind,
         "plan_id": session.plan_id,
+        "kind": session.kind,
         "account": session.file_system.account,
         "region": session.file_system.region,
         "file_system": session.file_system.file_system_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,10 +18,11 @@ _CENT = Decimal("0.01")
 
 def show_plan(out: Console, plan: Plan) -> None:
     """Print the plan: points, items, what is missing, conflicts, time and cost."""
+    strata = {each.path: each.stratum for each in plan.drill}
     for number, point in enumerate(plan.points):
         if number:
             out.print()
-        _show_point(out, point)
+        _show_point(out, point, strata)
     if plan.missing:
         out.print()
         found = terminal.count(len(plan.missing), "path")
@@ -38,7 +39,7 @@ def show_plan(out: Console, plan: Plan) -> None:
             _show_conflicts(out, plan)
 
 
-def _show_point(out: Console, point: PointPlan) -> None:
+def _show_point(out: Console, point: PointPlan, strata: Mapping[str, str]) -> None:
     when = f"{terminal.moment(point.created_at)} UTC"
     where = f"vault {point.vault} in {point.region}{', cold storage' if point.is_cold else ''}"
     out.print(Text.assemble(("from the recovery point of ", ""), (when, terminal.STRONG), f", {where}"))
@@ -46,10 +47,11 @@ def _show_point(out: Console, point: PointPlan) -> None:
     for item in point.items[:_SHOWN]:
         below = f"{terminal.count(item.entries, 'entry', 'entries')}, " if item.type == "d" else ""
         note = f"  ({terminal.printable(item.note)})" if item.note else ""
+        why = f", {strata[item.path]}" if item.path in strata else ""
         text = f"  {terminal.printable(item.path)}  "
         out.print(
             Text.assemble(
-                text, (f"{below}{terminal.size(item.bytes)}", terminal.QUIET), (note, terminal.CAREFUL)
+                text, (f"{below}{terminal.size(item.bytes)}{why}", terminal.QUIET), (note, terminal.CAREFUL)
             ),
             soft_wrap=True,
         )
@@ -75,7 +77,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "to", _target(plan)
     if plan.new_file_system is None:
         yield "if a target exists", _CONFLICTS[plan.on_conflict]
-    else:
+    elif not plan.drill:
         yield from _settings(plan.new_file_system)
     yield "restore jobs", f"{estimate.jobs:,}, one after the other"
     yield "time", f"about {terminal.duration(timedelta(seconds=estimate.seconds))}"
@@ -114,6 +116,8 @@ def _settings(new: NewFileSystem) -> Iterator[tuple[str, str]]:
 
 def _target(plan: Plan) -> str:
     system = f"{plan.file_system_id} in {plan.region}"
+    if plan.drill:
+        return "a temporary new file system, which is removed after the comparison"
     if plan.new_file_system is not None:
         return f"a new file system in {plan.region}, with the paths of {plan.file_system_id}"
     if plan.destination.kind == "directory":

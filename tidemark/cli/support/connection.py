@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
+from tidemark.aws.recorded_repository import RecordedRepository
 from tidemark.aws.s3_store import open_store
 from tidemark.aws.tag_keys import TagKeys
-from tidemark.cli.support.recorded_repository import RecordedRepository
 from tidemark.cli.support.session_progress import View
 from tidemark.errors import PolicyNotFound
 from tidemark.index.storage.object_store import ObjectMissing

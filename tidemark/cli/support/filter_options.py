@@ -89,10 +89,7 @@ def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
                 f"Ki, Mi, Gi of 1024",
                 param_hint="--size",
             )
-        power = " KMGTPE".index(found["unit"].upper() or " ")
-        whole, _, fraction = found["number"].partition(".")
-        base: int = (1024 if found["binary"] else 1000) ** power
-        number = int(whole) * base + int(fraction or 0) * base // 10 ** len(fraction)
+        number = _bytes(found)
         if number > LARGEST:
             raise typer.BadParameter(f"{text!r} is more than any file holds", param_hint="--size")
         if found["sign"] != "-":
@@ -100,6 +97,29 @@ def size_range(texts: Sequence[str]) -> tuple[int | None, int | None]:
         if found["sign"] != "+":
             high = number if high is None else min(high, number)
     return low, high
+
+
+def byte_size(text: str, option: str) -> int:
+    """Return the bytes of a size without sign, such as `50G`; at least one."""
+    found = _SIZE.fullmatch(text)
+    if found is None or found["sign"] or (found["binary"] and not found["unit"]):
+        raise typer.BadParameter(
+            f"{text!r} is not a size such as 50G or 1.5Gi; k, M, G are powers of 1000 bytes, Ki, Mi, Gi of "
+            f"1024",
+            param_hint=option,
+        )
+    number = _bytes(found)
+    if not 1 <= number <= LARGEST:
+        raise typer.BadParameter(f"{text!r} is not between 1 byte and 9 EB", param_hint=option)
+    return number
+
+
+def _bytes(found: re.Match[str]) -> int:
+    power = " KMGTPE".index(found["unit"].upper() or " ")
+    whole, _, fraction = found["number"].partition(".")
+    base: int = (1024 if found["binary"] else 1000) ** power
+    tenths: int = 10 ** len(fraction)
+    return int(whole) * base + int(fraction or 0) * base // tenths
 
 
 def moment_of(text: str, now: datetime, option: str) -> datetime:
