@@ -24,6 +24,7 @@ from tests.infra.recorded_restores import (
     leave_restore,
     restores,
 )
+from tests.infra.recorded_tests import check_restore_test, start_restore_test
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
 
@@ -35,6 +36,7 @@ policies:
     file_systems: [{home}]
     keep: 5 days
     copies: [{{region: eu-west-1, keep: 5 days}}]
+    restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
   instance:
     file_systems: [{team}]
     keep: 5 days
@@ -115,10 +117,12 @@ def record(directory: Path) -> Recording:
         _let_things_fail(cloud)
         with restores(cloud, directory / "home-of-commands") as restoring:
             assert _run_policies(cloud, restoring.start) == ENDS
+            tested = start_restore_test(cloud)
             _resolve_many(cloud)
             _leave_something_behind(cloud)
             _leave_jobs_behind(cloud)
             leave_restore(cloud)
+            check_restore_test(cloud, tested)
         cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
         statements = _statements(cloud)
@@ -312,7 +316,7 @@ def _keys(cloud: LocalCloud) -> dict[str, str]:
 
 
 def _tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return the condition keys of each instance, by its ARN, including ended ones, and of file systems."""
+    """Return the condition keys of each instance and file system, by its ARN, including ended ones."""
     reservations = cloud.client("ec2").describe_instances()["Reservations"]
     instances = {
         f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{one['InstanceId']}": one.get("Tags", [])
@@ -321,10 +325,23 @@ def _tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
     }
     listed = cloud.client("efs").describe_file_systems()["FileSystems"]
     file_systems = {one["FileSystemArn"]: one["Tags"] for one in listed}
-    return {
+    found = {
         arn: {f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags}
         for arn, tags in {**instances, **file_systems}.items()
     }
+    return {**_tags_of_deleted(cloud), **found}
+
+
+def _tags_of_deleted(cloud: LocalCloud) -> dict[str, dict[str, str]]:
+    """Return the condition keys of file systems by the calls that have set their tags."""
+    found: dict[str, dict[str, str]] = {}
+    for call in cloud.calls():
+        if call["action"] == "elasticfilesystem:TagResource":
+            for key, value in call["context"].items():
+                if key.startswith("aws:RequestTag/"):
+                    tag = key.replace("aws:RequestTag/", "aws:ResourceTag/")
+                    found.setdefault(call["resource"], {})[tag] = value
+    return found
 
 
 def _trust(cloud: LocalCloud) -> dict[str, Any]:
