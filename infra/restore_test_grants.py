@@ -80,5 +80,5 @@ class RestoreTestGrants:
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
             ],
-            "fail_restore_test": [],
+            "fail_restore_test": change,
         }

@@ -1,4 +1,7 @@
-"""The restore test of the recording: AWS Backup restores a point, an event starts its verification."""
+"""The restore test of the recording: AWS Backup restores a point, an event starts its verification.
+
+The verification fails once, because EFS refuses the mount target, and is redriven.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from localcloud import LocalCloud
+from localcloud import Fault, LocalCloud
 
 PLAN = "tidemark__nightly"
 _NEVER, _NOW = "cron(0 4 1 1 ? 2099)", "cron(* * * * ? *)"
@@ -15,6 +18,17 @@ SECONDS = 240
 
 def start_restore_test(cloud: LocalCloud) -> str:
     """Make the restore testing plan due once; return the id of its restore job."""
+    cloud.faults.add(
+        Fault(
+            service="efs",
+            operation="CreateMountTarget",
+            principal="ConfigureRestoreTest",
+            action="fail",
+            error_code="NoFreeAddressesInSubnet",
+            status=409,
+            calls=(1, 1),
+        )
+    )
     _schedule(cloud, _NOW)
     (job,) = _until(lambda: _jobs(cloud))
     _schedule(cloud, _NEVER)
@@ -22,8 +36,13 @@ def start_restore_test(cloud: LocalCloud) -> str:
 
 
 def check_restore_test(cloud: LocalCloud, job_id: str) -> None:
-    """Wait until AWS Backup has the result of the test and has deleted its file system."""
-    backup = cloud.client("backup")
+    """Redrive the verification; wait until AWS Backup has the result and has deleted the file system."""
+    backup, states = cloud.client("backup"), cloud.client("stepfunctions")
+    machine = f"arn:aws:states:{cloud.region}:{cloud.account_id}:stateMachine:tidemark-restore-test"
+    (failed,) = _until(
+        lambda: states.list_executions(stateMachineArn=machine, statusFilter="FAILED")["executions"]
+    )
+    states.redrive_execution(executionArn=failed["executionArn"])
     ended = _until(
         lambda: (
             found

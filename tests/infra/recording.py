@@ -24,6 +24,7 @@ from tests.infra.recorded_restores import (
     leave_restore,
     restores,
 )
+from tests.infra.recorded_tags import tags_of
 from tests.infra.recorded_tests import check_restore_test, start_restore_test
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
@@ -263,7 +264,7 @@ def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
 
 def _asked(cloud: LocalCloud, roles: dict[str, list[Statement]]) -> Iterator[Asked]:
     """Return the IAM requests of these roles' calls."""
-    keys, tags = _keys(cloud), _tags(cloud)
+    keys, tags = _keys(cloud), tags_of(cloud)
     for call in cloud.calls():
         if call["principal"] not in roles:
             continue
@@ -315,35 +316,6 @@ def _keys(cloud: LocalCloud) -> dict[str, str]:
     return found
 
 
-def _tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return the condition keys of each instance and file system, by its ARN, including ended ones."""
-    reservations = cloud.client("ec2").describe_instances()["Reservations"]
-    instances = {
-        f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{one['InstanceId']}": one.get("Tags", [])
-        for reservation in reservations
-        for one in reservation["Instances"]
-    }
-    listed = cloud.client("efs").describe_file_systems()["FileSystems"]
-    file_systems = {one["FileSystemArn"]: one["Tags"] for one in listed}
-    found = {
-        arn: {f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags}
-        for arn, tags in {**instances, **file_systems}.items()
-    }
-    return {**_tags_of_deleted(cloud), **found}
-
-
-def _tags_of_deleted(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return the condition keys of file systems by the calls that have set their tags."""
-    found: dict[str, dict[str, str]] = {}
-    for call in cloud.calls():
-        if call["action"] == "elasticfilesystem:TagResource":
-            for key, value in call["context"].items():
-                if key.startswith("aws:RequestTag/"):
-                    tag = key.replace("aws:RequestTag/", "aws:ResourceTag/")
-                    found.setdefault(call["resource"], {})[tag] = value
-    return found
-
-
 def _trust(cloud: LocalCloud) -> dict[str, Any]:
     """Return the trust policy of each role."""
     pages = cloud.client("iam").get_paginator("list_roles").paginate()
@@ -373,7 +345,7 @@ def _resource_policies(cloud: LocalCloud) -> dict[str, Any]:
 def _services(cloud: LocalCloud) -> dict[str, Any]:
     """Return the deployed resources that AWS's services act on, as described by their APIs."""
     scheduler, states, ecs = (cloud.client(service) for service in ("scheduler", "stepfunctions", "ecs"))
-    sqs = cloud.client("sqs")
+    sqs, events = cloud.client("sqs"), cloud.client("events")
     schedules = [
         scheduler.get_schedule(Name=one["Name"], GroupName=one["GroupName"])
         for one in scheduler.list_schedules()["Schedules"]
@@ -396,8 +368,15 @@ def _services(cloud: LocalCloud) -> dict[str, Any]:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         queues[attributes["QueueArn"]] = attributes["KmsMasterKeyId"]
     topics = {arn: key for arn, key in _keys(cloud).items() if arn.split(":")[2] == "sns"}
+    targets = [
+        target
+        for rule in events.list_rules()["Rules"]
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if "RoleArn" in target
+    ]
     found = {
         "schedules": schedules,
+        "targets": targets,
         "machines": machines,
         "functions": functions,
         "definitions": [one for one in definitions if one.get("executionRoleArn")],

@@ -16,8 +16,8 @@ from tests.infra.test_grants import REFERENCE, RESTRICTED_BY_CONDITION
 # Lambda's runtime tries to create the log group, which the stack creates: refused, without effect.
 OF_NO_CONSEQUENCE = {"logs:CreateLogGroup"}
 
-# EFS calls it for CreateMountTarget, and the local cloud records it without the subnet.
-OF_EFS = {"ec2:CreateNetworkInterface"}
+# EFS calls them for its caller, and the local cloud records them without the network interface.
+OF_EFS = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}
 
 
 @pytest.mark.cloud

@@ -15,7 +15,6 @@ from tidemark.aws.regions import sdk_regions
 from tidemark.errors import ConfigurationError
 from tidemark.policy.configuration import load
 from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
-from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 SOURCES = Path(__file__).parents[2]
@@ -147,34 +146,6 @@ def test_index_accepts_exclusions_and_a_rate_limit(tmp_path: Path) -> None:
 def test_index_accepts_a_boolean(tmp_path: Path, said: str, wanted: bool) -> None:
     (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
     assert (policy.index, policy.crawl) == (wanted, CrawlSettings())
-
-
-def test_restore_testing_has_defaults(tmp_path: Path) -> None:
-    said = f"index: on\n    restore_testing: {{schedule: {SUNDAYS}}}"
-    (testing,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).restore_testing
-    assert testing == RestoreTesting(
-        policy="nightly",
-        file_systems=("fs-0123456789abcdef0",),
-        schedule=Schedule(expression="cron(0 4 ? * SUN *)", time_zone="UTC"),
-        window_days=30,
-        validation_hours=24,
-    )
-    assert load(written(tmp_path, RIGHT), REGIONS).restore_testing == ()
-
-
-def test_a_policy_with_too_long_a_name_or_too_many_file_systems_has_no_restore_testing(
-    tmp_path: Path,
-) -> None:
-    def text(name: str, file_systems: int) -> str:
-        ids = ", ".join(f"fs-{number:017x}" for number in range(file_systems))
-        return (
-            f"deployment: {'d' * 20}\n{NO_POLICIES}policies:\n  {name}:\n    file_systems: [{ids}]\n"
-            f"    keep: 35 days\n    restore_testing: {{schedule: {SUNDAYS}}}\n"
-        )
-
-    load(written(tmp_path, text("n" * 28, 900)), REGIONS)
-    assert "exceeds the limit of 50 characters by 2" in problem_of(tmp_path, text("n" * 30, 1))
-    assert "901 file systems; the limit is 900; divide" in problem_of(tmp_path, text("n", 901))
 
 
 @pytest.mark.parametrize("name", ["directory", "Verzeichnis-Ä", '"quoted"'])

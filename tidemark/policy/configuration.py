@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
-from tidemark.policy import capacity, fargate, yaml_lines
+from tidemark.policy import capacity, fargate, restore_testing_rules, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
@@ -38,12 +38,7 @@ from tidemark.policy.policy import (
     WorkerSettings,
 )
 from tidemark.policy.regions import Regions
-from tidemark.policy.restore_testing import (
-    LONGEST_PLAN_NAME,
-    MOST_FILE_SYSTEMS,
-    RestoreTesting,
-    plan_name,
-)
+from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
@@ -207,6 +202,7 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
     yield from _worker_problems(("worker",), file.worker)
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
+    yield from restore_testing_rules.deployment_problems(file)
     yield from capacity.vault_problems(file.vaults)
     yield from capacity.deployment_problems(
         {name: _policy(file, name, policy) for name, policy in file.policies.items()}
@@ -236,7 +232,7 @@ def _policy_problems(
     if policy.restore_testing:
         at = (*where, "restore_testing")
         yield from _schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
-        yield from _restore_testing_problems(at, file.deployment, name, policy)
+        yield from restore_testing_rules.policy_problems(at, file.deployment, name, policy)
     if policy.index:
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
@@ -283,25 +279,6 @@ def _schedule_problems(where: KeyPath, schedule: SchedulePart) -> Iterator[tuple
         yield (*where, "time_zone"), "a rate has no time of day; remove time_zone, or write a cron"
 
 
-def _restore_testing_problems(
-    where: KeyPath, deployment: str, name: str, policy: PolicyPart
-) -> Iterator[tuple[KeyPath, str]]:
-    if policy.restore_testing and policy.restore_testing.schedule.rate:
-        yield (
-            (*where, "schedule", "rate"),
-            "AWS Backup tests restores by a cron only; write one, or remove it",
-        )
-    if policy.index is None:
-        yield where, "restore testing compares with the index, and index is false; remove one of them"
-    if len(plan_name(deployment, name)) > LONGEST_PLAN_NAME:
-        too_long = len(plan_name(deployment, name)) - LONGEST_PLAN_NAME
-        limit = f"the limit of {LONGEST_PLAN_NAME} characters by {too_long}"
-        yield where, f"the name of the restore testing plan exceeds {limit}; shorten the policy's name"
-    if len(policy.file_systems) > MOST_FILE_SYSTEMS:
-        count = f"{len(policy.file_systems):,} file systems; the limit is {MOST_FILE_SYSTEMS:,}"
-        yield where, f"a restore testing plan would have {count}; divide the policy"
-
-
 def _wall(time_zone: str) -> datetime:
     """Return the local time in a time zone; in UTC if this machine has no data for the zone."""
     zone: tzinfo = UTC
@@ -346,13 +323,7 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         log_days=file.log_days,
         keep_on_destroy=file.keep_on_destroy,
         restore_testing=tuple(
-            RestoreTesting(
-                policy=name,
-                file_systems=tuple(policy.file_systems),
-                schedule=_schedule(policy.restore_testing.schedule),
-                window_days=policy.restore_testing.window_days,
-                validation_hours=policy.restore_testing.validation_hours,
-            )
+            restore_testing_rules.settings(name, policy, _schedule(policy.restore_testing.schedule))
             for name, policy in file.policies.items()
             if policy.restore_testing
         ),

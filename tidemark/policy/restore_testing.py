@@ -16,6 +16,7 @@ LONGEST_PLAN_NAME = 50
 LONGEST_VALIDATION = timedelta(hours=168)  # source: RestoreTestingSelection, ValidationWindowHours
 # Source: AWS Backup Developer Guide, "Restore testing quotas and parameters"
 MOST_SELECTIONS, MOST_ARNS = 30, 30
+MOST_PLANS = 100  # of an account, in each Region
 MOST_FILE_SYSTEMS = MOST_SELECTIONS * MOST_ARNS
 
 

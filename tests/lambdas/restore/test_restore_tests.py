@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from lambdas import launch_verification_worker
 from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, MACHINES, NIGHTLY, REGION, route_out
 from tests.lambdas.conftest import deploy_policy
+from tests.lambdas.restore.tested import BACKED_UP, INDEX, JOB, PLAN, POINT, RESTORED, RUN, Backup, answering
 from tidemark.aws.clients import Clients
 from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG, VERIFYING
 from tidemark.errors import NotRestorable, RestoreFailed
@@ -27,54 +26,6 @@ from tidemark.sessions.schema import INDEXES
 from tidemark.sessions.session import FileSystem, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 from tidemark.sessions.transactions import Put
-
-JOB = "4D0A6A7F-0000-0000-0000-000000000001"
-RUN = f"test-{JOB}"
-POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
-PLAN = f"arn:aws:backup:{REGION}:{ACCOUNT}:restore-testing-plan:tidemark__nightly-1a2b-3c4d"
-BACKED_UP, RESTORED = (datetime(2026, 11, day, 2, tzinfo=UTC) for day in (22, 29))
-INDEX = "fs-0123456789abcdef0-20261122T030000Z-0a1b2c"
-
-
-class Backup:
-    """AWS Backup with one restore job of a restore testing plan; it accepts one result."""
-
-    def __init__(self, original: str, restored: str) -> None:
-        self.job: dict[str, Any] = {
-            "RestoreJobId": JOB,
-            "RecoveryPointArn": POINT,
-            "SourceResourceArn": f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/{original}",
-            "CreatedResourceArn": f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/{restored}",
-            "BackupVaultArn": f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:tidemark",
-            "CreatedBy": {"RestoreTestingPlanArn": PLAN},
-            "Status": "COMPLETED",
-            "CreationDate": RESTORED,
-            "CompletionDate": RESTORED + timedelta(hours=1),
-        }
-        self.results: list[dict[str, Any]] = []
-        self.refuses = False
-
-    def describe(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Answer DescribeRestoreJob."""
-        if params["RestoreJobId"] != JOB:
-            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeRestoreJob")
-        return self.job
-
-    def point(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Answer DescribeRecoveryPoint."""
-        assert params == {"BackupVaultName": "tidemark", "RecoveryPointArn": POINT}
-        return {"CreationDate": BACKED_UP, "CompletionDate": BACKED_UP + timedelta(minutes=30)}
-
-    def put(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Answer PutRestoreValidationResult."""
-        self.results.append(params)
-        if self.refuses or "ValidationStatus" in self.job:
-            raise ClientError(
-                {"Error": {"Code": "InvalidRequestException", "Message": "too late"}},
-                "PutRestoreValidationResult",
-            )
-        self.job["ValidationStatus"] = params["ValidationStatus"]
-        return {}
 
 
 @pytest.fixture
@@ -100,31 +51,8 @@ def restored(clients: Clients) -> str:
 @pytest.fixture
 def backup(clients: Clients, original: str, restored: str) -> Iterator[Backup]:
     backup = Backup(original, restored)
-    events = clients.of("backup", REGION).meta.events
-    answers = {
-        "DescribeRestoreJob": backup.describe,
-        "DescribeRecoveryPoint": backup.point,
-        "PutRestoreValidationResult": backup.put,
-    }
-    undo: list[Any] = []
-    for operation, answer in answers.items():
-        asked: list[dict[str, Any]] = []
-
-        def note(params: Any, asked: Any = asked, **_: Any) -> None:
-            asked.append(params)
-
-        def respond(asked: Any = asked, answer: Any = answer, **_: Any) -> Any:
-            return SimpleNamespace(status_code=200), answer(asked[-1])
-
-        for name, handler in (
-            (f"provide-client-params.backup.{operation}", note),
-            (f"before-call.backup.{operation}", respond),
-        ):
-            events.register_first(name, handler)
-            undo.append((name, handler))
-    yield backup
-    for name, handler in undo:
-        events.unregister(name, handler)
+    with answering(clients, backup):
+        yield backup
 
 
 @pytest.fixture
