@@ -157,8 +157,9 @@ def _show(
         out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)))
     if ended is not None:
         closed = terminal.duration(SWEPT_WITHIN)
+        advice = f"redrive it, or restore again; it is closed within {closed}, and other restores wait"
         advice = (
-            f"redrive it, or restore again; it is closed within {closed}, and other restores wait until then"
+            f"{advice} until then" if session.test is None else f"redrive it; it is closed within {closed}"
         )
         out.print(Text(f"! its execution is {ended}; {advice}", terminal.CAREFUL), soft_wrap=True)
     _list(out, "not placed", [f"{each['path']}: {each['outcome']}: {each['reason']}" for each in problems])
