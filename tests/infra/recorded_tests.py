@@ -22,7 +22,7 @@ def start_restore_test(cloud: LocalCloud) -> str:
         Fault(
             service="efs",
             operation="CreateMountTarget",
-            principal="ConfigureRestoreTest",
+            principal="ConfigureRestore",
             action="fail",
             error_code="NoFreeAddressesInSubnet",
             status=409,
