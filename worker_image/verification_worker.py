@@ -22,7 +22,7 @@ import secrets
 import sys
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("tidemark.worker")
 _DIRECTORIES = "directories.json"
+_A_DAY = timedelta(days=1)
 
 
 def main() -> int:
@@ -227,8 +228,9 @@ class _Verification:
         found = find_restored(
             os.fsencode(self._settings.root),
             (),
-            began_at=datetime.fromisoformat(self._settings.restore_began_at),
-            completed_at=datetime.fromisoformat(self._settings.restore_completed_at),
+            # A new file system has only one, so its time need not be exact.
+            began_at=datetime.fromisoformat(self._settings.restore_began_at) - _A_DAY,
+            completed_at=datetime.fromisoformat(self._settings.restore_completed_at) + _A_DAY,
             taken=(),
         )
         self._results.write(_DIRECTORIES, {job: escape(found)})
