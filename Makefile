@@ -57,7 +57,7 @@ node_modules/.ready: package-lock.json .venv/.ready
 	@$(BIN)/python -m infra.node fetch
 
 audit: .venv/.ready-dev ## Check pinned dependencies for known vulnerabilities; queries a network service
-	$(BIN)/pip-audit --require-hashes -r requirements.txt -r lambdas/requirements.txt -r worker_image/requirements.txt
+	$(BIN)/pip-audit --require-hashes -r requirements.txt -r lambdas/planning.txt -r worker_image/requirements.txt
 
 synth: setup node_modules/.ready ## Write the CloudFormation templates to cdk.out
 	$(BIN)/python -m infra.node npx cdk synth --quiet
@@ -67,6 +67,7 @@ lock: setup ## Update the pinned versions and their hashes
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --all-extras pyproject.toml lambdas/requirements.in worker_image/requirements.in -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes lambdas/requirements.in -c requirements.txt -o lambdas/requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes lambdas/planning.in -c requirements.txt -o lambdas/planning.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes worker_image/requirements.in -c requirements.txt -o worker_image/requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade worker_image/compiler.in -o worker_image/compiler.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade tests/infra/ministack.in -o tests/infra/ministack.txt

@@ -55,9 +55,25 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/yaml_lines.py",
 )
 NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
-_LITTER = shutil.ignore_patterns("__pycache__", "*.pyc", "tests", "bin", "*-stubs")
+# Functions that read indexes; they have an asset of their own, because pyarrow makes it ten times as large.
+PLANNING = ("lambdas/plan_drill.py",)
+NOT_IN_PLANNING = (
+    "tidemark/cli",
+    "tidemark/index/build",
+    "tidemark/workflows",
+    *(path for path in NOT_IN_LAMBDAS if path.startswith("tidemark/policy/")),
+)
+_LITTER = shutil.ignore_patterns(
+    "__pycache__", "*.pyc", "*.pyi", "*.pxd", "*.pyx", "tests", "bin", "include", "*-stubs"
+)
 KEPT = 8  # results of each kind under build/
-_RECIPE = "3"  # increment when the bundling changes, to invalidate caches
+_LOCKS = (
+    "lambdas/planning.in",
+    "lambdas/planning.txt",
+    "lambdas/requirements.in",
+    "lambdas/requirements.txt",
+)
+_RECIPE = "4"  # increment when the bundling changes, to invalidate caches
 
 
 # The core compiled on the host. Docker leaves it out, because the image compiles its own; the local cloud,
@@ -80,13 +96,29 @@ def lambda_asset() -> Bundle:
     Raises ConfigurationError if the dependencies are missing and cannot be fetched.
     """
     requirements = SOURCES / "lambdas" / "requirements.txt"
-    files = [*source_files("tidemark", without=NOT_IN_LAMBDAS), *source_files("lambdas")]
+    files = [
+        *source_files("tidemark", without=NOT_IN_LAMBDAS),
+        *source_files("lambdas", without=(*PLANNING, *_LOCKS)),
+    ]
+    return _asset("lambda-asset", requirements, files)
 
+
+def planning_asset() -> Bundle:
+    """Return the asset of the functions that read indexes, with pyarrow. Raises as `lambda_asset` does."""
+    requirements = SOURCES / "lambdas" / "planning.txt"
+    files = [
+        *source_files("tidemark", without=NOT_IN_PLANNING),
+        *source_files("lambdas", without=_LOCKS),
+    ]
+    return _asset("planning-asset", requirements, files)
+
+
+def _asset(name: str, requirements: Path, files: list[Path]) -> Bundle:
     def fill(directory: Path) -> None:
         shutil.copytree(dependencies(requirements), directory, dirs_exist_ok=True)
         _copy(files, directory)
 
-    return _bundle("lambda-asset", [requirements, *files], fill)
+    return _bundle(name, [requirements, *files], fill)
 
 
 def worker_context() -> Bundle:

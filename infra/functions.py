@@ -18,11 +18,13 @@ from tidemark.settings import LambdaSettings
 
 MEMORY_MIB = 512  # half would suffice, but CPU is proportional to memory and shortens the cold start
 TIMEOUT = Duration.seconds(60)
+PLANNING_MEMORY_MIB = 2048  # reads an index, several parts at a time
+PLANNING_TIMEOUT = Duration.minutes(15)  # the longest; an index of ten million entries takes less than one
 SWEEP_TIMEOUT = Duration.minutes(10)  # checks every lease and worker of the deployment
 
 
 class Functions(Construct):
-    """All functions, built from one asset, by the name of their file."""
+    """Functions built from one asset, by the name of their file."""
 
     def __init__(
         self,
@@ -34,8 +36,11 @@ class Functions(Construct):
         settings: LambdaSettings,
         grants: Mapping[str, list[Grant]],
         log_retention: logs.RetentionDays,
+        memory_mib: int = MEMORY_MIB,
+        timeout: Duration = TIMEOUT,
     ) -> None:
         super().__init__(scope, identifier)
+        self._memory_mib, self._timeout = memory_mib, timeout
         self._names = names
         self._log_retention = log_retention
         self._environment = settings.to_environment()
@@ -68,8 +73,8 @@ class Functions(Construct):
             handler=f"lambdas.{file}.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
-            memory_size=MEMORY_MIB,
-            timeout=SWEEP_TIMEOUT if file == "sweep" else TIMEOUT,
+            memory_size=self._memory_mib,
+            timeout=SWEEP_TIMEOUT if file == "sweep" else self._timeout,
             environment=self._environment,
             role=run_as.without_policy_updates(),
             log_group=log_group,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from aws_cdk import Duration
@@ -16,6 +17,9 @@ from infra.names import Names
 from infra.notifications import Notifications
 from tidemark.sessions.metrics import (
     DEPLOYMENT,
+    DRILLED_FILES,
+    DRILLS_FAILED,
+    DRILLS_SUCCEEDED,
     ENDS,
     EXPIRED_LEASES,
     NAMESPACE,
@@ -24,6 +28,30 @@ from tidemark.sessions.metrics import (
 )
 
 PERIOD = Duration.minutes(5)
+
+
+def add_alarm(
+    scope: Construct,
+    name: str,
+    metric: cloudwatch.IMetric,
+    description: str,
+    *,
+    names: Names,
+    notifications: Notifications,
+) -> None:
+    """Create an alarm that notifies in every period in which a metric is at least 1."""
+    alarm = cloudwatch.Alarm(
+        scope,
+        name,
+        alarm_name=names.named(name),
+        alarm_description=description,
+        metric=metric,
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(actions.SnsAction(notifications.topic))
 
 
 class Monitoring(Construct):
@@ -42,24 +70,24 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, identifier)
         self._names = names
-        self._tell = actions.SnsAction(notifications.topic)
+        alarm = functools.partial(add_alarm, self, names=names, notifications=notifications)
         failed = machines["backup-session"].metric_failed(period=PERIOD, statistic="Sum")
         expired = self._ours(EXPIRED_LEASES, "Sum", PERIOD)
         waiting = dead_letters.metric_approximate_number_of_messages_visible(
             period=PERIOD, statistic="Maximum"
         )
-        self._alarm(
+        alarm(
             "failed-session",
             failed,
             "A backup session failed: a file system has no new recovery point. See: tidemark sessions",
         )
-        self._alarm(
+        alarm(
             "expired-lease",
             expired,
             "An indexing session stopped responding and its lease expired. The next session indexes again; "
             "look for the cause in the worker's log.",
         )
-        self._alarm(
+        alarm(
             "dead-letters",
             waiting,
             "A schedule could not start its target. The queue's messages name it; run the policy with: "
@@ -76,20 +104,6 @@ class Monitoring(Construct):
             period=period,
             statistic=statistic,
         )
-
-    def _alarm(self, name: str, metric: cloudwatch.IMetric, description: str) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            name,
-            alarm_name=self._names.named(name),
-            alarm_description=description,
-            metric=metric,
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        alarm.add_alarm_action(self._tell)
 
     def _dashboard(
         self,
@@ -123,6 +137,12 @@ class Monitoring(Construct):
             left=[function.metric_errors(period=hour) for function in functions.values()],
             width=16,
         )
+        drills = cloudwatch.GraphWidget(
+            title="Drills",
+            left=[self._ours(name, "Sum", hour) for name in (DRILLS_SUCCEEDED, DRILLS_FAILED)],
+            right=[self._ours(DRILLED_FILES, "Sum", hour)],
+            width=24,
+        )
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -136,5 +156,6 @@ class Monitoring(Construct):
                         title="Expired leases and dead letters", left=list(health), width=8
                     ),
                 ],
+                [drills],
             ],
         )

@@ -54,6 +54,11 @@ class Records(Construct):
             ),
         ]
 
+    def list_items(self, *tables: TableSchema) -> list[Grant]:
+        """Return the grant to query tables by their partition keys, in addition to `items`."""
+        arns = tuple(self._tables[schema.suffix].table_arn for schema in tables)
+        return [Grant(actions=("dynamodb:Query",), resources=arns)]
+
     def search(self, *indexes: SecondaryIndex) -> list[Grant]:
         """Return the grants to query these secondary indexes, in addition to `items`."""
         arns = tuple(

@@ -7,7 +7,7 @@ import dataclasses
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-from infra.file_systems import on_new_file_systems, remove_temporary_file_systems
+from infra.file_systems import on_file_systems, on_new_file_systems, remove_temporary_file_systems
 from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 from infra.notifications import Notifications
@@ -15,7 +15,7 @@ from infra.records import Records
 from infra.repository import Repository
 from infra.worker_grants import WorkerGrants
 from tidemark.aws.workers import DEPLOYMENT_TAG
-from tidemark.sessions.schema import INDEXES, RESTORES
+from tidemark.sessions.schema import INDEXES, RESTORES, SESSIONS
 
 _REQUESTED = f"aws:RequestTag/{DEPLOYMENT_TAG}"
 
@@ -100,6 +100,39 @@ class RestoreGrants:
                 why_pattern="A plan names the subnets and security groups of the new mount targets.",
             ),
         ]
+
+    def plan_drills(self) -> list[Grant]:
+        """Choose a recovery point and files of it, and write the plan of a drill."""
+        names = self.names
+        return [
+            *self.records.items(get=(SESSIONS, INDEXES)),
+            *self.records.list_items(INDEXES),
+            *self.repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
+            *self.repository.hand_over(f"restores/{Aws.ACCOUNT_ID}/", "*/plans/drill-*"),
+            Grant(
+                actions=("backup:DescribeRecoveryPoint",),
+                resources=(names.recovery_point_arns(names.region),),
+                why_pattern="AWS Backup generates the ids of recovery points.",
+            ),
+            *on_file_systems(
+                names,
+                self.workers.file_systems,
+                "DescribeFileSystems",
+                "DescribeMountTargets",
+                "DescribeMountTargetSecurityGroups",
+            ),
+            # EFS calls EC2 on behalf of its caller. Source: EFS API Reference,
+            # DescribeMountTargetSecurityGroups.
+            Grant(actions=("ec2:DescribeNetworkInterfaceAttribute",), resources=("*",), why_pattern=NO_LEVEL),
+        ]
+
+    def drills(self) -> dict[str, list[Grant]]:
+        """Return the grants of the functions of drill-run that need no index, by the name of their file."""
+        return {"resolve_drills": self.read_policies}
+
+    def planning(self) -> dict[str, list[Grant]]:
+        """Return the grants of the functions that read indexes, by the name of their file."""
+        return {"plan_drill": [*self.read_policies, *self.plan_drills()]}
 
     def table(self) -> dict[str, list[Grant]]:
         """Return the grants of each function, by the name of its file."""

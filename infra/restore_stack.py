@@ -13,7 +13,8 @@ from constructs import Construct
 
 from infra.backup_role import RESTORE_ROLE, restore_role
 from infra.bundle import Bundle
-from infra.functions import Functions
+from infra.functions import PLANNING_MEMORY_MIB, PLANNING_TIMEOUT, Functions
+from infra.monitoring import PERIOD, add_alarm
 from infra.names import Names
 from infra.restore_grants import RestoreGrants
 from infra.restore_test_grants import RestoreTestGrants
@@ -21,7 +22,7 @@ from infra.restore_testing import RestoreTestingPlans
 from infra.stack import RETENTION, TidemarkStack
 from infra.worker_grants import WorkerGrants
 from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, placing_in_new, verifying
-from infra.workflows import RESTORE_WORKFLOWS, Workflows
+from infra.workflows import DRILL_WORKFLOWS, RESTORE_TEST_WORKFLOWS, RESTORE_WORKFLOWS, Workflows
 from tidemark.aws.workers import PLACING
 from tidemark.policy.configuration import Configuration
 
@@ -30,8 +31,15 @@ class RestoreStack(Stack):
     """Restores of the main stack's recovery points."""
 
     def __init__(
-        self, scope: Construct, *, configuration: Configuration, main: TidemarkStack, lambda_asset: Bundle
+        self,
+        scope: Construct,
+        *,
+        configuration: Configuration,
+        main: TidemarkStack,
+        lambda_asset: Bundle,
+        planning_asset: Bundle | None,
     ) -> None:
+        """Create the stack; `planning_asset` only if a policy has drills on a schedule."""
         super().__init__(
             scope,
             f"Tidemark-{configuration.deployment}-restore",
@@ -76,6 +84,7 @@ class RestoreStack(Stack):
             restore_task_role=roles.task_role_arn,
             restore_instance_profile=roles.instance_profile_arn,
         )
+        has_drills, has_tests = planning_asset is not None, bool(configuration.restore_testing)
         tests = RestoreTestGrants(
             names=names,
             records=main.records,
@@ -83,7 +92,6 @@ class RestoreStack(Stack):
             read_policies=main.grants.read_policies(),
             restores=grants,
             workers=grants.workers,
-            verification_role=verifying(self, names, main.repository),
         )
         functions = Functions(
             self,
@@ -91,23 +99,53 @@ class RestoreStack(Stack):
             names=names,
             asset=lambda_asset,
             settings=settings,
-            grants={**grants.table(), **tests.table()},
+            grants={
+                **grants.table(),
+                **(grants.drills() if has_drills else {}),
+                **(tests.table(verifying(self, names, main.repository)) if has_tests else {}),
+            },
             log_retention=retention,
-        )
+        ).by_file
+        if planning_asset is not None:
+            functions |= Functions(
+                self,
+                "Planning",
+                names=names,
+                asset=planning_asset,
+                settings=settings,
+                grants=grants.planning(),
+                log_retention=retention,
+                memory_mib=PLANNING_MEMORY_MIB,
+                timeout=PLANNING_TIMEOUT,
+            ).by_file
         workflows = Workflows(
             self,
             "Workflows",
             names=names,
-            workflows=RESTORE_WORKFLOWS,
-            functions=functions.by_file,
+            workflows=(
+                *(DRILL_WORKFLOWS if has_drills else RESTORE_WORKFLOWS),
+                *(RESTORE_TEST_WORKFLOWS if has_tests else ()),
+            ),
+            functions=functions,
             log_retention=retention,
         )
-        RestoreTestingPlans(
-            self,
-            "RestoreTesting",
-            names=names,
-            plans=configuration.restore_testing,
-            vault=configuration.vaults[configuration.region],
-            restore_role=grants.restore_role,
-            restore_test=workflows.by_name["restore-test"],
-        )
+        if has_tests:
+            RestoreTestingPlans(
+                self,
+                "RestoreTesting",
+                names=names,
+                plans=configuration.restore_testing,
+                vault=configuration.vaults[configuration.region],
+                restore_role=grants.restore_role,
+                restore_test=workflows.by_name["restore-test"],
+            )
+        if has_drills:
+            add_alarm(
+                self,
+                "failed-drill",
+                workflows.by_name["drill-run"].metric_failed(period=PERIOD, statistic="Sum"),
+                "A drill of a schedule failed: a backup may not restore as its index shows. See: tidemark "
+                "restores",
+                names=names,
+                notifications=main.notifications,
+            )

@@ -26,7 +26,6 @@ class RestoreTestGrants:
     read_policies: list[Grant]
     restores: RestoreGrants
     workers: WorkerGrants
-    verification_role: iam.Role
 
     def describe(self) -> list[Grant]:
         """Describe a restore job and its recovery point."""
@@ -46,8 +45,8 @@ class RestoreTestGrants:
             *self.restores.poll_restore_jobs(),
         ]
 
-    def table(self) -> dict[str, list[Grant]]:
-        """Return the grants of each function, by the name of its file."""
+    def table(self, verification_role: iam.Role) -> dict[str, list[Grant]]:
+        """Return the grants of each function, by the name of its file; workers have the role."""
         items, worker = self.records.items, self.workers
         restore, index = (RESTORES,), (INDEXES,)
         change = items(get=restore, update=restore)
@@ -65,7 +64,7 @@ class RestoreTestGrants:
                 *change,
                 *self.read_policies,
                 *worker.find_network(),
-                *worker.run_tasks_as(self.verification_role),
+                *worker.run_tasks_as(verification_role),
                 *worker.remove_workers(),
             ],
             "remove_test_mount_targets": [

@@ -53,6 +53,10 @@ class Schedules(Construct):
         acknowledge(
             self.dead_letters, "AwsSolutions-SQS3", "This is the dead-letter queue; an alarm watches it."
         )
+        # By name, because the stack of restores depends on this one.
+        drill_run_arn = names.state_machine_arn("drill-run")
+        has_drills = any(policy.drill.schedule for policy in policies)
+        started = [policy_run_arn, *([drill_run_arn] if has_drills else [])]
         self._group = scheduler.CfnScheduleGroup(self, "Group", name=names.deployment)
         self._role = role(
             self,
@@ -60,17 +64,19 @@ class Schedules(Construct):
             assumed_by=self._scheduler(),
             description="Permissions of EventBridge Scheduler: start policies and the sweeper",
             grants=[
-                Grant(actions=("states:StartExecution",), resources=(policy_run_arn,)),
+                Grant(actions=("states:StartExecution",), resources=tuple(started)),
                 Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn,)),
                 Grant(actions=("sqs:SendMessage",), resources=(self.dead_letters.queue_arn,)),
                 Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(notifications.key.key_arn,)),
             ],
         )
         for policy in policies:
+            # The scheduled time, not the attempt's: a duplicate delivery starts no second session.
+            run = {"policy": policy.name, "scheduled_time": "<aws.scheduler.scheduled-time>"}
             if policy.schedule:
-                # The scheduled time, not the attempt's: a duplicate delivery starts no second session.
-                run = {"policy": policy.name, "scheduled_time": "<aws.scheduler.scheduled-time>"}
                 self._schedule(f"policy-{policy.name}", policy.schedule, policy_run_arn, run)
+            if policy.drill.schedule:
+                self._schedule(f"drill-{policy.name}", policy.drill.schedule, drill_run_arn, run)
         self._schedule("sweep", SWEEP_EVERY, sweep_arn, {})
 
     def _schedule(self, name: str, when: Schedule, target_arn: str, message: dict[str, str]) -> None:

@@ -48,7 +48,14 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
         if region != configuration.region:
             # Copies first: the first session already needs their vaults.
             main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
-    RestoreStack(app, configuration=configuration, main=main, lambda_asset=lambda_asset)
+    has_drills = any(policy.drill.schedule for policy in configuration.policies)
+    RestoreStack(
+        app,
+        configuration=configuration,
+        main=main,
+        lambda_asset=lambda_asset,
+        planning_asset=bundle.planning_asset() if has_drills else None,
+    )
     return main
 
 

@@ -90,7 +90,7 @@ def checks_of(
     if service == "s3" and operation in OF_A_PREFIX:
         query = parse_qs(text.split(" ")[0].partition("?")[2])
         context["s3:prefix"] = query.get("prefix", [""])[0]
-    if (service, operation) == ("efs", "TagResource") and isinstance(params.get("Tags"), list):
+    if service == "efs" and isinstance(params.get("Tags"), list):
         context |= {f"aws:RequestTag/{tag['Key']}": str(tag["Value"]) for tag in params["Tags"]}
     for resource in _resources(service, operation, params, account, region) or [
         resource_of(service, operation, labels, text, account, region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -142,11 +143,41 @@ def test_a_drill_that_fails_is_removed_and_cannot_be_redriven(desk: Deployed) ->
     assert "tidemark drill" in ended["cause"]
 
 
+def test_a_schedule_drills_each_file_system_of_its_policy(desk: Deployed) -> None:
+    before = desk.executions("drill-run")
+    desk.cloud.fire_schedule("tidemark-drill-proof", group="tidemark")
+    until(lambda: desk.executions("drill-run"), lambda found: len(found) > len(before))
+    (name,) = desk.executions("drill-run").keys() - before.keys()
+    states, arn = desk.cloud.client("stepfunctions"), desk.executions("drill-run")[name]
+    ended = until(lambda: states.describe_execution(executionArn=arn), lambda one: one["status"] != "RUNNING")
+    assert ended["status"] == "SUCCEEDED", ended
+    (drill,) = json.loads(ended["output"])
+    assert drill["file_system"] == original_of(desk)
+    session = shown(desk, drill["drill_id"])
+    assert (session["kind"], session["status"]) == ("drill", "success")
+    assert session["totals"]["placed"] == 3
+
+
+def test_a_schedule_whose_drill_fails_fails(desk: Deployed, point: Path) -> None:
+    subprocess.run(["find", point, "-type", "f", "-delete"], check=True)
+    states = desk.cloud.client("stepfunctions")
+    started = states.start_execution(
+        stateMachineArn=desk.machine("drill-run"), input=json.dumps({"policy": "proof"})
+    )
+    ended = until(
+        lambda: states.describe_execution(executionArn=started["executionArn"]),
+        lambda one: one["status"] != "RUNNING",
+    )
+    assert (ended["status"], ended["error"]) == ("FAILED", "DrillsFailed")
+    assert f"1 of 1 drills failed: {original_of(desk)}; " in ended["cause"]
+    assert ended["cause"].endswith("tidemark drill proof")
+
+
 def test_a_policy_is_drilled_as_tidemark_yaml_says(desk: Deployed) -> None:
-    answer = drilled(desk, "--dry-run", name="desk")
+    answer = drilled(desk, "--dry-run", name="proof")
     assert answer.code == 0, answer.err
     (drill,) = answer.json["drills"]
-    assert len(drill["plan"]["drill"]) == 20
+    assert len(drill["plan"]["drill"]) == 3
     assert drill["plan"]["file_system_id"] == original_of(desk)
     assert "session" not in drill
 

@@ -28,6 +28,7 @@ PACKAGES = ("tidemark", "lambdas", "infra", "worker_image")
 FILES = (
     "app.py",
     "cdk.json",
+    "lambdas/planning.txt",
     "lambdas/requirements.txt",
     "worker_image/requirements.txt",
     "tests/infra/assemblies.py",

@@ -32,6 +32,7 @@ policies:
       schedule: {cron: 0 4 ? * SUN *, time_zone: Europe/Berlin}
       window_days: 14
       validation_hours: 48
+    drill: {schedule: {cron: 0 6 1 * ? *}}
   hourly:
     file_systems: [fs-0123456789abcdef1]
     schedule: {rate: 1 hour}

@@ -38,6 +38,7 @@ policies:
     keep: 5 days
     copies: [{{region: eu-west-1, keep: 5 days}}]
     restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
+    drill: {{schedule: {{cron: 0 2 1 1 ? 2099}}, files: 3}}
   instance:
     file_systems: [{team}]
     keep: 5 days
@@ -124,7 +125,8 @@ def record(directory: Path) -> Recording:
             _leave_jobs_behind(cloud)
             leave_restore(cloud)
             check_restore_test(cloud, tested)
-        cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
+        for _ in range(2):  # the mount target of the drill, then its file system
+            cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
         statements = _statements(cloud)
         return Recording(

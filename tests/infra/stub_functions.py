@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-GOOD, BROKEN, UNREADABLE, SHARED, NEW = "fs-0", "fs-1", "fs-2", "fs-3", "fs-4"
+GOOD, BROKEN, UNREADABLE, SHARED, NEW, DRILLED, LOST = "fs-0", "fs-1", "fs-2", "fs-3", "fs-4", "fs-5", "fs-6"
 CALLS = "calls"  # one line per call: [name, event]
 COPY = {"region": "eu-west-1", "vault": "wine-copies", "account": None, "keep_days": None}
 NAMES = (
@@ -34,8 +34,11 @@ NAMES = (
     "launch_worker",
     "open_restore",
     "open_session",
+    "plan_drill",
     "prepare_worker",
+    "remove_file_system",
     "remove_worker",
+    "resolve_drills",
     "resolve_policy",
     "start_backup",
     "start_copy",
@@ -144,7 +147,8 @@ def fail_session(event: Any) -> Any:
 
 def open_restore(event: Any) -> Any:
     kept = {name: event[name] for name in ("restore_id", "plan", "sha256", "file_system", "policy")}
-    return {**kept, "is_new": event["file_system"] == NEW}
+    is_drill = event["file_system"] in (DRILLED, LOST)
+    return {**kept, "is_new": event["file_system"] == NEW or is_drill, "is_drill": is_drill}
 
 
 def take_restore_turn(event: Any) -> Any:
@@ -179,12 +183,38 @@ def configure_file_system(event: Any) -> Any:
     return {**setup, "is_ready": setup["waited_seconds"] > 0, "waited_seconds": 1, "wait_seconds": 1}
 
 
+def resolve_drills(event: Any) -> Any:
+    systems = event["policy"].split("+")
+    return {
+        "drills": [
+            {"drill_id": f"drill-{one}", "policy": event["policy"], "file_system": one} for one in systems
+        ]
+    }
+
+
+def plan_drill(event: Any) -> Any:
+    if event["file_system"] == BROKEN:
+        raise CrawlFailed("there is no recovery point")
+    return {
+        "plan": "plan",
+        "sha256": "digest",
+        "file_system": event["file_system"],
+        "policy": event["policy"],
+    }
+
+
+def remove_file_system(event: Any) -> Any:
+    """Return the file system as removed at the second look."""
+    waited = event["removal"]["waited_seconds"]
+    return {"is_removed": waited > 0, "waited_seconds": waited + 1, "wait_seconds": 1}
+
+
 def finish_file_system(_event: Any) -> None:
     pass
 
 
 def launch_restore_worker(event: Any) -> None:
-    if event["restore"]["file_system"] == UNREADABLE:
+    if event["restore"]["file_system"] in (UNREADABLE, LOST):
         failure = {"error": "RestoreFailed", "cause": "the file system cannot be mounted"}
         _states().send_task_failure(taskToken=event["task_token"], **failure)
     else:

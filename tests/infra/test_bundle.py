@@ -46,6 +46,33 @@ def test_extension_modules_are_built_and_named_for_arm64(asset: bundle.Bundle) -
     assert all((asset.directory / name / "RECORD").exists() for name in wheels)
 
 
+@pytest.fixture(scope="module")
+def planning() -> bundle.Bundle:
+    return bundle.planning_asset()
+
+
+def test_the_planning_asset_is_within_lambdas_limit(planning: bundle.Bundle) -> None:
+    """Source: AWS Lambda Developer Guide, "Lambda quotas": 250 MB, unzipped."""
+    size = sum(path.stat().st_size for path in planning.directory.rglob("*") if path.is_file())
+    assert size < 240 * 1024 * 1024
+    assert (planning.directory / "lambdas" / "plan_drill.py").exists()
+
+
+def test_every_imported_module_is_in_the_planning_asset(planning: bundle.Bundle) -> None:
+    reached: set[str] = set()
+    waiting = ["lambdas.plan_drill"]
+    while waiting:
+        module = waiting.pop()
+        path = planning.directory / module.replace(".", "/")
+        if module in reached or module.split(".")[0] not in ("tidemark", "lambdas"):
+            continue
+        reached.add(module)
+        assert path.is_dir() or path.with_suffix(".py").exists(), module
+        source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        waiting += _imports(source)
+    assert "tidemark.index.query.lookup" in reached
+
+
 def test_every_imported_module_is_in_the_asset(asset: bundle.Bundle) -> None:
     missing = {
         (path.relative_to(asset.directory).as_posix(), module)
@@ -56,8 +83,9 @@ def test_every_imported_module_is_in_the_asset(asset: bundle.Bundle) -> None:
         and not (asset.directory / module.replace(".", "/")).with_suffix(".py").exists()
         and not (asset.directory / module.replace(".", "/")).is_dir()
     }
-    # Only the CLI and the worker use the repository's store; no function imports it.
-    assert {module for file, module in missing if file != "tidemark/aws/s3_store.py"} == set()
+    # Only the CLI, workers and functions of the planning asset read indexes.
+    unused = {f"tidemark/aws/{name}.py" for name in ("drill_plans", "recorded_repository", "s3_store")}
+    assert {module for file, module in missing if file not in unused} == set()
 
 
 def test_no_function_imports_what_lambdas_do_not_ship(asset: bundle.Bundle) -> None:
@@ -72,6 +100,7 @@ def test_no_function_imports_what_lambdas_do_not_ship(asset: bundle.Bundle) -> N
         waiting += _imports(path)
     assert "tidemark.aws.records" in reached
     assert "tidemark.aws.s3_store" not in reached
+    assert "lambdas.plan_drill" not in reached
 
 
 def test_runtime_packages_and_unused_files_are_not_in_the_asset(asset: bundle.Bundle) -> None:

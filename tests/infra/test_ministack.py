@@ -21,7 +21,7 @@ from localcloud import LocalCloud, NotDeployed
 from localcloud.client.assembly import MakeClient
 from tests.infra import ministack
 from tests.infra.ministack import Ministack
-from tests.infra.stub_functions import BROKEN, GOOD, NAMES, NEW, SHARED, UNREADABLE
+from tests.infra.stub_functions import BROKEN, DRILLED, GOOD, LOST, NAMES, NEW, SHARED, UNREADABLE
 from tests.infra.template import Template, resources
 
 pytestmark = pytest.mark.cloud
@@ -183,6 +183,34 @@ def test_a_restore_to_a_new_file_system_configures_it_before_and_after_the_files
         "finish_file_system",
         "close_restore",
     ]
+
+
+@pytest.mark.parametrize(("system", "status"), [(DRILLED, "SUCCEEDED"), (LOST, "FAILED")])
+def test_a_drill_is_removed_whether_it_succeeds_or_fails(
+    deployed: Deployed, system: str, status: str
+) -> None:
+    ended = deployed.restore(f"drilled-{system}", system)
+    assert ended["status"] == status, ended
+    called = deployed.cloud.calls(f"drilled-{system}")
+    ending = ["launch_restore_worker", "remove_file_system", "remove_file_system", "close_restore"]
+    assert called[called.index("launch_restore_worker") :] == [
+        *ending,
+        *(["fail_restore"] if status == "FAILED" else []),
+    ]
+    if status == "FAILED":
+        assert "cannot be mounted" in ended["cause"]
+
+
+def test_a_policy_is_drilled_and_what_failed_is_named(deployed: Deployed) -> None:
+    ended = deployed.cloud.run(
+        deployed.arn("drill-run"), "drills", {"policy": f"{GOOD}+{BROKEN}+{UNREADABLE}"}
+    )
+    assert (ended["status"], ended["error"]) == ("FAILED", "DrillsFailed")
+    assert ended["cause"].startswith(f"2 of 3 drills failed: {BROKEN}, {UNREADABLE}; ")
+    again = deployed.cloud.run(deployed.arn("drill-run"), "again", {"policy": GOOD})
+    assert again["status"] == "SUCCEEDED", again
+    drills = [{"drill_id": f"drill-{GOOD}", "file_system": GOOD, "failed": False}]
+    assert json.loads(again["output"]) == drills
 
 
 def test_a_restore_without_a_completed_job_launches_no_worker_and_fails(deployed: Deployed) -> None:

@@ -7,10 +7,11 @@ import json
 from tests.infra.template import Template, resources, text_of
 
 
-def test_three_alarms_notify_the_topic(main: Template) -> None:
+def test_the_alarms_notify_the_topic(main: Template) -> None:
     alarms = {alarm["AlarmName"]: alarm for alarm in resources(main, "AWS::CloudWatch::Alarm").values()}
     assert {name: alarm["MetricName"] for name, alarm in alarms.items()} == {
         "cellar-failed-session": "ExecutionsFailed",
+        "cellar-failed-drill": "ExecutionsFailed",
         "cellar-expired-lease": "ExpiredLeases",
         "cellar-dead-letters": "ApproximateNumberOfMessagesVisible",
     }
@@ -31,8 +32,9 @@ def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template)
         for metric in widget["properties"]["metrics"]
         if metric[0] == "Tidemark"
     }
-    names = {"SessionsSuccess", "SessionsWarning", "SessionsFailed", "SessionsAborted", "SessionDuration"}
-    assert ours == {(name, "deployment", "cellar") for name in {*names, "ExpiredLeases"}}
+    sessions = {"SessionsSuccess", "SessionsWarning", "SessionsFailed", "SessionsAborted", "SessionDuration"}
+    drills = {"DrillsSucceeded", "DrillsFailed", "DrilledFiles"}
+    assert ours == {(name, "deployment", "cellar") for name in {*sessions, *drills, "ExpiredLeases"}}
 
 
 def test_the_mail_address_is_subscribed(main: Template) -> None:

@@ -43,7 +43,13 @@ def test_the_lock_satisfies_every_declared_range(extra: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", ["lambdas/requirements.txt", "worker_image/requirements.txt", "requirements-dev.txt"]
+    "other",
+    [
+        "lambdas/planning.txt",
+        "lambdas/requirements.txt",
+        "worker_image/requirements.txt",
+        "requirements-dev.txt",
+    ],
 )
 def test_every_lock_pins_the_same_version(other: str) -> None:
     versions = locked("requirements.txt")

@@ -16,7 +16,7 @@ from tests.infra.test_grants import REFERENCE, RESTRICTED_BY_CONDITION
 # Lambda's runtime tries to create the log group, which the stack creates: refused, without effect.
 OF_NO_CONSEQUENCE = {"logs:CreateLogGroup"}
 
-# EFS calls them for its caller, and the local cloud records them without the network interface.
+# EFS calls them for mount targets, and the local cloud records them without the subnet and the interface.
 OF_EFS = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}
 
 

@@ -22,6 +22,8 @@ REASONS = {
     ("*Workflows*", "logs:*"): "Step Functions delivers the executions' logs, which are none there.",
     ("*PolicyRun*", "events:*"): "Step Functions follows nested executions by a rule; the local cloud asks.",
     ("*PolicyRun*", "states:StopExecution"): "A run that is stopped stops its sessions.",
+    ("*DrillRun*", "events:*"): "The same as for policy-run.",
+    ("*DrillRun*", "states:StopExecution"): "The same.",
     ("*Schedules*", "*"): "Only Scheduler does what its role is for: tests/infra/service_requests.py.",
     ("*Workers*", "ecr:*"): "Only ECS pulls the image: service_requests.py.",
     ("*-ec2-fs", "ecr:*"): "Only an instance's Docker pulls the image: service_requests.py.",

@@ -41,6 +41,11 @@ def restore_id(file_system_id: str, moment: datetime) -> str:
     return f"restore-{file_system_id}-{moment:{_MOMENT}}-{moment.microsecond:05x}"
 
 
+def drill_id(file_system_id: str, moment: datetime) -> str:
+    """Return an id such as `drill-fs-0123-20261122T020000Z`. Deterministic, to the second."""
+    return f"drill-{file_system_id}-{moment.astimezone(UTC):{_MOMENT}}"
+
+
 def is_session_id(text: str) -> bool:
     """Return whether the text has the form of a session id."""
     return _SESSION_ID.fullmatch(text) is not None
