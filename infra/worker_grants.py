@@ -58,6 +58,12 @@ class WorkerGrants:
             pass_role(self.execution_role, "ecs-tasks.amazonaws.com"),
         ]
 
+    def run_tasks_as(self, task_role: iam.IRole) -> list[Grant]:
+        """Register a task definition with a role of its own, and run Fargate tasks of it."""
+        register, _, execution = self.register_task()
+        run, tag, *_ = self.launch()
+        return [register, run, tag, pass_role(task_role, "ecs-tasks.amazonaws.com"), execution]
+
     def launch(self) -> list[Grant]:
         """Run one Fargate task or one EC2 instance with this deployment's tag."""
         roles = self.roles

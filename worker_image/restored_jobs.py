@@ -93,6 +93,10 @@ class RestoreResults:
         """Add to the totals."""
         self._totals.update(totals)
 
+    def totals_so_far(self, totals: Mapping[str, int]) -> None:
+        """Replace the totals."""
+        self._totals = Counter(totals)
+
     def read(self, name: str) -> Any:
         """Return a result that was written earlier, from its JSON; None if there is none."""
         try:

@@ -1,9 +1,10 @@
 """EventBridge: delivers events of services to the targets of matching rules.
 
 moto stores buses, rules and targets, and matches patterns. This module delivers to Lambda functions whose own
-policy lets the rule invoke them, and to SQS queues. Events that a target refuses are lost, as on AWS after
-the last retry.
-Source: Amazon EventBridge User Guide, "Events from AWS services", "Using resource-based policies".
+policy lets the rule invoke them, to SQS queues, and to state machines with the target's role. Events that a
+target refuses are lost, as on AWS after the last retry.
+Source: Amazon EventBridge User Guide, "Events from AWS services", "Using resource-based policies", "Using
+identity-based policies". Assumed: the form of an execution's name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.core.cloud import Cloud
 from localcloud.core.role_clients import Clients
+from localcloud.iam.roles import assumable
 
 PRINCIPAL = "events.amazonaws.com"
 
@@ -79,6 +81,10 @@ class EventBus:
         if service == "lambda" and self._may_invoke(arn, rule_arn):
             functions = self._clients.get("lambda", region)
             functions.invoke(FunctionName=arn, InvocationType="Event", Payload=body)
+        elif service == "states" and assumable(target.get("RoleArn", ""), PRINCIPAL):
+            states = self._clients.get("stepfunctions", region, target["RoleArn"])
+            name = f"{event['id']}_{uuid.uuid4()}"
+            states.start_execution(stateMachineArn=arn, input=body, name=name)
         elif service == "sqs":
             sqs = self._clients.get("sqs", region)
             sqs.send_message(

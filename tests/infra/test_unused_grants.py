@@ -86,7 +86,7 @@ def test_every_grant_is_used_or_has_a_reason(recording: Recording) -> None:
         for role, action in unused
         if not any(fnmatch.fnmatchcase(role, r) and fnmatch.fnmatchcase(action, a) for r, a in REASONS)
     )
-    assert unexplained == []
+    assert unexplained == [], "\n".join(map(str, unexplained))
     stale = [
         (r, a)
         for r, a in REASONS

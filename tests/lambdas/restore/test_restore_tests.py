@@ -1,0 +1,394 @@
+"""The steps of restore-test: AWS Backup's job is found, verified by a worker, answered and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas import launch_verification_worker
+from lambdas._handler import Deployment
+from tests.aws.account import ACCOUNT, MACHINES, NIGHTLY, REGION, route_out
+from tests.lambdas.conftest import deploy_policy
+from tests.lambdas.restore.tested import BACKED_UP, INDEX, JOB, PLAN, POINT, RESTORED, RUN, Backup, answering
+from tidemark.aws.clients import Clients
+from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG, VERIFYING
+from tidemark.errors import NotRestorable, RestoreFailed
+from tidemark.policy.policy import WorkerSettings
+from tidemark.sessions.indexing import Association, Index, IndexStatus
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restore_tests import enter_test_phase
+from tidemark.sessions.restores import read_restore
+from tidemark.sessions.schema import INDEXES
+from tidemark.sessions.session import FileSystem, SessionStatus
+from tidemark.sessions.sweep_schedule import SWEEP_GRACE
+from tidemark.sessions.transactions import Put
+
+
+@pytest.fixture
+def original(clients: Clients, deployment: Deployment) -> str:
+    """The file system that was backed up, in a network from which a worker reaches AWS."""
+    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    route_out(clients, vpc)
+    made = efs.create_file_system(CreationToken="original")["FileSystemId"]
+    group = ec2.create_security_group(GroupName="files", Description="files", VpcId=vpc)["GroupId"]
+    efs.create_mount_target(FileSystemId=made, SubnetId=subnet, SecurityGroups=[group])
+    deploy_policy(clients, replace(NIGHTLY, worker=WorkerSettings(security_groups=("sg-1",))))
+    return made
+
+
+@pytest.fixture
+def restored(clients: Clients) -> str:
+    """The file system that AWS Backup has created."""
+    return clients.of("efs", REGION).create_file_system(CreationToken="restored")["FileSystemId"]
+
+
+@pytest.fixture
+def backup(clients: Clients, original: str, restored: str) -> Iterator[Backup]:
+    backup = Backup(original, restored)
+    with answering(clients, backup):
+        yield backup
+
+
+@pytest.fixture
+def indexed(deployment: Deployment, original: str) -> Deployment:
+    """The deployment with a complete index of the recovery point."""
+    file_system = FileSystem(ACCOUNT, REGION, original)
+    index = Index(
+        file_system=file_system,
+        index_id=INDEX,
+        status=IndexStatus.COMPLETE,
+        started_at=BACKED_UP,
+        ended_at=BACKED_UP,
+    )
+    association = Association(
+        file_system=file_system, recovery_point_arn=POINT, index_id=INDEX, session_id="s"
+    )
+    for item in (index.to_item(), association.to_item()):
+        deployment.records.transact(Put(table=INDEXES, item=item))
+    return deployment
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The launches of workers, which get no machine."""
+    launches: list[Any] = []
+
+    def launch(_clients: Any, _settings: Any, request: Any, environment: Any, purpose: Any) -> str:
+        launches.append((request, environment, purpose))
+        return f"task-{len(launches)}"
+
+    monkeypatch.setattr(launch_verification_worker, "launch", launch)
+    return launches
+
+
+START = {
+    "is_marked": False,
+    "is_available": False,
+    "is_ready": False,
+    "mount_targets": {},
+    "waited_seconds": 0,
+    "wait_seconds": 0,
+}
+REMOVAL = {"is_removed": False, "waited_seconds": 0, "wait_seconds": 0}
+
+
+def opened(call: Any, execution: str = "arn:first") -> Any:
+    return call("open_restore_test", {"restore_job_id": JOB, "execution_arn": execution})
+
+
+def configured(call: Any, test: Any) -> Any:
+    setup = START
+    while not setup["is_ready"]:
+        assert setup["waited_seconds"] < 900
+        setup = call("configure_restore_test", {"test": test, "setup": setup})
+    return setup
+
+
+def record(deployment: Deployment) -> RestoreSession:
+    return read_restore(deployment.records, RUN)
+
+
+def targets(clients: Clients, file_system_id: str) -> list[Any]:
+    return clients.of("efs", REGION).describe_mount_targets(FileSystemId=file_system_id)["MountTargets"]
+
+
+def test_a_test_is_opened_with_the_index_of_its_point(
+    call: Any, indexed: Deployment, backup: Backup, original: str, restored: str
+) -> None:
+    test = opened(call)
+    assert test == {
+        "restore_id": RUN,
+        "policy": "nightly",
+        "is_duplicate": False,
+        "is_restored": True,
+        "has_index": True,
+    }
+    session = record(indexed)
+    assert (session.kind, session.file_system.file_system_id, session.target) == ("test", original, restored)
+    assert session.test is not None
+    assert session.test.backup_started_at == BACKED_UP
+    assert session.test.index_id == INDEX
+    assert session.test.exact_index_id.startswith(original)
+
+
+def test_a_second_event_of_the_job_is_a_duplicate_and_a_repeated_call_is_not(
+    call: Any, indexed: Deployment, backup: Backup
+) -> None:
+    first = opened(call)
+    assert opened(call) == first
+    assert opened(call, "arn:second")["is_duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"CreatedBy": {}}, "not started by a restore testing plan"),
+        (
+            {"CreatedBy": {"RestoreTestingPlanArn": PLAN.replace("tidemark__", "cellar__")}},
+            "of the deployment",
+        ),
+        ({"Status": "RUNNING"}, "is RUNNING; only a completed job"),
+        ({"DeletionStatus": "DELETING"}, "set a longer validation_hours"),
+        (
+            {"SourceResourceArn": f"arn:aws:elasticfilesystem:eu-west-1:{ACCOUNT}:file-system/fs-1"},
+            "not in the",
+        ),
+    ],
+)
+def test_other_jobs_are_refused(
+    call: Any, deployment: Deployment, backup: Backup, changes: dict[str, Any], words: str
+) -> None:
+    backup.job |= changes
+    with pytest.raises(NotRestorable, match=words):
+        opened(call)
+
+
+def test_an_unknown_job_is_refused(call: Any, deployment: Deployment, backup: Backup) -> None:
+    with pytest.raises(NotRestorable, match="has no restore job unknown"):
+        call("open_restore_test", {"restore_job_id": "unknown", "execution_arn": "arn"})
+
+
+@pytest.mark.parametrize("status", [IndexStatus.RUNNING, IndexStatus.FAILED])
+def test_an_index_that_is_not_complete_does_not_count(
+    call: Any, indexed: Deployment, backup: Backup, original: str, status: IndexStatus
+) -> None:
+    index = Index(
+        file_system=FileSystem(ACCOUNT, REGION, original), index_id=INDEX, status=status, started_at=BACKED_UP
+    )
+    indexed.records.transact(Put(table=INDEXES, item=index.to_item()))
+    assert not opened(call)["has_index"]
+
+
+def test_a_point_without_an_index_is_answered_with_a_failure(
+    call: Any, deployment: Deployment, backup: Backup
+) -> None:
+    test = opened(call)
+    assert not test["has_index"]
+    closed = call("close_restore_test", {"test": test})
+    assert (closed["status"], closed["answer"]) == ("failed", "FAILED")
+    (result,) = backup.results
+    assert "no complete index" in result["ValidationStatusMessage"]
+
+
+def test_a_failed_restore_job_is_reported_and_not_answered(
+    call: Any, indexed: Deployment, backup: Backup
+) -> None:
+    backup.job |= {"Status": "FAILED", "StatusMessage": "the key is disabled"}
+    del backup.job["CreatedResourceArn"]
+    test = opened(call)
+    assert not test["is_restored"]
+    closed = call("close_restore_test", {"test": test})
+    assert "the key is disabled" in closed["reasons"][0]
+    assert (closed["answer"], backup.results) == ("", [])
+
+
+def test_the_restored_file_system_gets_the_mount_targets_of_the_original(
+    call: Any, indexed: Deployment, backup: Backup, clients: Clients, original: str, restored: str
+) -> None:
+    setup = configured(call, opened(call))
+    (wanted,), (made,) = targets(clients, original), targets(clients, restored)
+    assert made["SubnetId"] == wanted["SubnetId"]
+    assert set(setup["mount_targets"]) == {wanted["SubnetId"]}
+    tags = clients.of("efs", REGION).list_tags_for_resource(ResourceId=restored)["Tags"]
+    found = {tag["Key"]: tag["Value"] for tag in tags}
+    assert found == {DEPLOYMENT_TAG: "tidemark", RESTORE_TAG: RUN, TEMPORARY_TAG: RUN}
+
+
+def test_an_original_without_mount_targets_fails_the_test(
+    call: Any, indexed: Deployment, backup: Backup, clients: Clients, original: str
+) -> None:
+    efs = clients.of("efs", REGION)
+    for target in targets(clients, original):
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    with pytest.raises(NotRestorable, match="no mount target to copy"):
+        call("configure_restore_test", {"test": opened(call), "setup": START})
+
+
+def test_mount_targets_that_do_not_become_available_fail_the_test(
+    call: Any, indexed: Deployment, backup: Backup
+) -> None:
+    setup = {**START, "waited_seconds": 3_600}
+    with pytest.raises(RestoreFailed, match="not available after"):
+        call("configure_restore_test", {"test": opened(call), "setup": setup})
+
+
+def test_the_worker_receives_the_point_its_index_and_the_times(
+    call: Any, indexed: Deployment, backup: Backup, launched: list[Any], original: str, restored: str
+) -> None:
+    test = opened(call)
+    setup = configured(call, test)
+    call("launch_verification_worker", {"task_token": "token", "test": test, "setup": setup})
+    ((request, environment, purpose),) = launched
+    assert purpose is VERIFYING
+    assert environment.file_system_id == original
+    assert environment.restored_file_system_id == restored
+    assert (environment.index_id, environment.recovery_point_arn) == (INDEX, POINT)
+    assert environment.backup_started_at == BACKED_UP.isoformat()
+    assert environment.restore_completed_at == (RESTORED + timedelta(hours=1)).isoformat()
+    ecs = indexed.clients.of("ecs", REGION)
+    definition = ecs.describe_task_definition(taskDefinition=request["task_definition"])["taskDefinition"]
+    assert definition["taskRoleArn"] == indexed.settings.verification_task_role
+    (volume, _) = definition["volumes"]
+    assert volume["efsVolumeConfiguration"]["fileSystemId"] == restored
+    (container,) = definition["containerDefinitions"]
+    assert container["mountPoints"][0]["readOnly"]
+    session = record(indexed)
+    assert (session.phase, session.worker_id, session.worker_token) == ("verifying", "task-1", "token")
+
+
+def test_mount_targets_are_removed_until_none_is_left(
+    call: Any, indexed: Deployment, backup: Backup, clients: Clients, restored: str
+) -> None:
+    test = opened(call)
+    configured(call, test)
+    removal = call("remove_test_mount_targets", {"test": test, "removal": REMOVAL})
+    while not removal["is_removed"]:
+        removal = call("remove_test_mount_targets", {"test": test, "removal": removal})
+    assert targets(clients, restored) == []
+
+
+def test_mount_targets_that_remain_fail_the_test(
+    call: Any, indexed: Deployment, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdas.remove_test_mount_targets.remove_mount_targets", lambda *_: False)
+    test = opened(call)
+    removal = {**REMOVAL, "waited_seconds": 3_600}
+    with pytest.raises(RestoreFailed, match="still exist after"):
+        call("remove_test_mount_targets", {"test": test, "removal": removal})
+
+
+@pytest.mark.parametrize(
+    ("totals", "status", "answer"),
+    [
+        ({"compared": 9, "differences": 0}, "success", "SUCCESSFUL"),
+        ({"compared": 9, "differences": 0, "changed_since_backup": 2}, "success", "SUCCESSFUL"),
+        ({"compared": 9, "differences": 1, "missing": 1}, "failed", "FAILED"),
+    ],
+)
+def test_the_verdict_is_reported_and_recorded(
+    call: Any, indexed: Deployment, backup: Backup, totals: dict[str, int], status: str, answer: str
+) -> None:
+    test = opened(call)
+    closed = call("close_restore_test", {"test": test, "totals": totals})
+    assert (closed["status"], closed["answer"], closed["totals"]) == (status, answer, totals)
+    (result,) = backup.results
+    assert (result["RestoreJobId"], result["ValidationStatus"]) == (JOB, answer)
+    session = record(indexed)
+    assert session.test is not None
+    assert (session.status.value, session.phase, session.test.answer) == (status, "ended", answer)
+    assert session.totals == totals
+
+
+def test_closing_twice_is_closing_once(call: Any, indexed: Deployment, backup: Backup) -> None:
+    test = opened(call)
+    totals = {"compared": 9, "differences": 1, "missing": 1}
+    first = call("close_restore_test", {"test": test, "totals": totals})
+    assert call("close_restore_test", {"test": test, "totals": totals}) == first
+
+
+def test_a_result_that_aws_backup_refuses_is_a_warning(
+    call: Any, indexed: Deployment, backup: Backup
+) -> None:
+    backup.refuses = True
+    closed = call("close_restore_test", {"test": opened(call), "totals": {"compared": 9}})
+    assert (closed["status"], closed["answer"]) == ("warning", "")
+    assert "did not accept the result SUCCESSFUL (it has none): too late" in closed["reasons"][0]
+
+
+def test_a_failed_verification_is_not_answered_and_can_be_redriven(
+    call: Any, indexed: Deployment, backup: Backup
+) -> None:
+    test = opened(call)
+    failure = {"Error": "NoMountTarget", "Cause": '{"errorMessage": "none is left"}'}
+    closed = call("close_restore_test", {"test": test, "failure": failure})
+    assert (closed["status"], closed["answer"], backup.results) == ("failed", "", [])
+    event = {"test": test, "attempt": 0, "reasons": closed["reasons"]}
+    with pytest.raises(RestoreFailed, match="none is left"):
+        call("fail_restore_test", {**event, "redrive_count": 0})
+    assert call("fail_restore_test", {**event, "redrive_count": 1}) == {"attempt": 1}
+    configured(call, test)
+    assert record(indexed).status is SessionStatus.RUNNING
+
+
+# sweeps
+
+
+def aged(deployment: Deployment, clients: Clients) -> None:
+    """Let the execution of the recorded test be aborted, long ago."""
+    states = clients.of("stepfunctions", REGION)
+    states.create_state_machine(
+        name="tidemark-restore-test",
+        definition='{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": true}}}',
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/states",
+    )
+    arn = states.start_execution(stateMachineArn=f"{MACHINES}-restore-test", name="e")["executionArn"]
+    states.stop_execution(executionArn=arn)
+    long_ago = (datetime.now(UTC) - SWEEP_GRACE - timedelta(minutes=1)).isoformat()
+    clients.of("dynamodb", REGION).update_item(
+        TableName="tidemark-restores",
+        Key={"restore_id": {"S": RUN}},
+        UpdateExpression="SET execution_arn = :e, started_at = :t",
+        ExpressionAttributeValues={":e": {"S": arn}, ":t": {"S": long_ago}},
+    )
+
+
+def test_an_aborted_test_is_closed_once_its_mount_targets_are_gone(
+    call: Any,
+    indexed: Deployment,
+    backup: Backup,
+    clients: Clients,
+    restored: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configured(call, opened(call))
+    aged(indexed, clients)
+    with monkeypatch.context() as patch:
+        patch.setattr("lambdas.sweep.remove_mount_targets", lambda *_: False)
+        assert call("sweep", {})["aborted_restores"] == []
+    assert record(indexed).status is SessionStatus.RUNNING
+    swept = [call("sweep", {})["aborted_restores"] for _ in range(3)]
+    assert [RUN] in swept
+    assert targets(clients, restored) == []
+    assert record(indexed).status is SessionStatus.ABORTED
+    assert backup.results == []
+    session = enter_test_phase(indexed.records, record(indexed), "mounting")
+    assert session.status is SessionStatus.RUNNING, "a redrive continues it"
+
+
+def test_a_test_whose_event_did_not_arrive_is_started_once(
+    call: Any, indexed: Deployment, backup: Backup, clients: Clients, missed: list[str]
+) -> None:
+    opened(call)
+    aged(indexed, clients)  # for the state machine
+    missed.append(JOB)
+    assert call("sweep", {})["started_tests"] == [JOB]
+    listed = clients.of("stepfunctions", REGION).list_executions(stateMachineArn=f"{MACHINES}-restore-test")[
+        "executions"
+    ]
+    assert f"missed-{JOB}" in {execution["name"] for execution in listed}
