@@ -13,15 +13,28 @@ from lambdas import launch_verification_worker
 from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, MACHINES, NIGHTLY, REGION, route_out
 from tests.lambdas.conftest import deploy_policy
-from tests.lambdas.restore.tested import BACKED_UP, INDEX, JOB, PLAN, POINT, RESTORED, RUN, Backup, answering
+from tests.lambdas.restore.tested import (
+    BACKED_UP,
+    INDEX,
+    JOB,
+    PLAN,
+    POINT,
+    REMOVAL,
+    RESTORED,
+    RUN,
+    START,
+    Backup,
+    answering,
+)
 from tidemark.aws.clients import Clients
+from tidemark.aws.new_file_systems import mount_target_part
 from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG, VERIFYING
 from tidemark.errors import NotRestorable, RestoreFailed
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.indexing import Association, Index, IndexStatus
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.restore_tests import enter_test_phase
-from tidemark.sessions.restores import read_restore
+from tidemark.sessions.restores import read_restore, record_problem
 from tidemark.sessions.schema import INDEXES
 from tidemark.sessions.session import FileSystem, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
@@ -85,17 +98,6 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(launch_verification_worker, "launch", launch)
     return launches
-
-
-START = {
-    "is_marked": False,
-    "is_available": False,
-    "is_ready": False,
-    "mount_targets": {},
-    "waited_seconds": 0,
-    "wait_seconds": 0,
-}
-REMOVAL = {"is_removed": False, "waited_seconds": 0, "wait_seconds": 0}
 
 
 def opened(call: Any, execution: str = "arn:first") -> Any:
@@ -228,6 +230,18 @@ def test_an_original_without_mount_targets_fails_the_test(
         efs.delete_mount_target(MountTargetId=target["MountTargetId"])
     with pytest.raises(NotRestorable, match="no mount target to copy"):
         call("configure_restore_test", {"test": opened(call), "setup": START})
+
+
+def test_a_mount_target_that_was_refused_is_created_by_a_redrive(
+    call: Any, indexed: Deployment, backup: Backup, clients: Clients, restored: str
+) -> None:
+    test = opened(call)
+    setup = call("configure_restore_test", {"test": test, "setup": START})
+    subnet = next(iter(setup["mount_targets"]))
+    record_problem(indexed.records, RUN, mount_target_part(subnet), "there is no free address")
+    configured(call, test)
+    assert [target["SubnetId"] for target in targets(clients, restored)] == [subnet]
+    assert record(indexed).problems == {}
 
 
 def test_mount_targets_that_do_not_become_available_fail_the_test(

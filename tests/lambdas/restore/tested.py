@@ -20,6 +20,16 @@ PLAN = f"arn:aws:backup:{REGION}:{ACCOUNT}:restore-testing-plan:tidemark__nightl
 BACKED_UP, RESTORED = (datetime(2026, 11, day, 2, tzinfo=UTC) for day in (22, 29))
 INDEX = "fs-0123456789abcdef0-20261122T030000Z-0a1b2c"
 
+START = {
+    "is_marked": False,
+    "is_available": False,
+    "is_ready": False,
+    "mount_targets": {},
+    "waited_seconds": 0,
+    "wait_seconds": 0,
+}
+REMOVAL = {"is_removed": False, "waited_seconds": 0, "wait_seconds": 0}
+
 
 class Backup:
     """AWS Backup with one restore job of a restore testing plan; it accepts one result."""
