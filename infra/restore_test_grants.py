@@ -63,13 +63,13 @@ class RestoreTestGrants:
             "launch_verification_worker": [
                 *change,
                 *self.read_policies,
-                *worker.find_network(),
+                *worker.find_planned_network(),
                 *worker.run_tasks_as(verification_role),
-                *worker.remove_workers(),
+                *worker.stop_tasks(),
             ],
             "remove_test_mount_targets": [
                 *change,
-                *worker.remove_workers(),
+                *worker.stop_tasks(),
                 *remove_temporary_mount_targets(self.names),
             ],
             "close_restore_test": [

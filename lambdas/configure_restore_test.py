@@ -52,6 +52,10 @@ def handler(event: Event, deployment: Deployment) -> TestSetupValue:
     is_available = False
     if before["is_marked"]:
         is_available = setup.create_mount_targets()
+        problems = read_restore(deployment.records, session.restore_id).problems
+        wanted = {
+            subnet: groups for subnet, groups in wanted.items() if mount_target_part(subnet) not in problems
+        }
     else:
         # Before anything can fail: the removal of mount targets requires the tags, too.
         setup.mark(deployment.settings.deployment, session.restore_id, is_temporary=True)
@@ -70,11 +74,7 @@ def handler(event: Event, deployment: Deployment) -> TestSetupValue:
         "is_available": is_available,
         # Their DNS names have propagated only after another wait.
         "is_ready": is_available and before["is_available"],
-        "mount_targets": {
-            subnet: groups
-            for subnet, groups in wanted.items()
-            if mount_target_part(subnet) not in read_restore(deployment.records, session.restore_id).problems
-        },
+        "mount_targets": wanted,
         "waited_seconds": waited,
         "wait_seconds": WAIT_SECONDS,
     }

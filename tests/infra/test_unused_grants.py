@@ -31,6 +31,9 @@ REASONS = {
     ("*-fs", "elasticfilesystem:Client*"): "Only the mount asks for it: service_requests.py.",
     ("*-fs", "states:SendTaskFailure"): "A worker that fails and is not killed.",
     ("tidemark-restore-new", "states:SendTaskFailure"): "The same.",
+    ("tidemark-verification", "states:SendTaskFailure"): "The same.",
+    ("*Sweep*", "states:StartExecution"): "A restore test whose event did not arrive: test_sweeps.py.",
+    ("*CloseRestoreTest*", "backup:DescribeRestoreJob"): "AWS Backup refuses the result: test_steps.py.",
     ("*", "ssm:GetParametersByPath"): "A policy that was removed meanwhile is answered with those there are.",
     ("*", "ssm:GetParameters"): "A policy of many file systems has lists; the recording only resolves one.",
     ("*", "s3:ListBucket"): "It distinguishes a missing key from a denied one.",
@@ -86,7 +89,7 @@ def test_every_grant_is_used_or_has_a_reason(recording: Recording) -> None:
         for role, action in unused
         if not any(fnmatch.fnmatchcase(role, r) and fnmatch.fnmatchcase(action, a) for r, a in REASONS)
     )
-    assert unexplained == [], "\n".join(map(str, unexplained))
+    assert unexplained == []
     stale = [
         (r, a)
         for r, a in REASONS

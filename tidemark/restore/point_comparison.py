@@ -19,7 +19,7 @@ from tidemark.index.storage.catalog import manifest_or_none
 from tidemark.index.storage.object_store import Store
 from tidemark.restore.verdict import Finding, Observed, Times, classify
 
-_BATCH = 5_000  # differences whose evidence is looked up at once
+_BATCH = 20_000  # differences whose evidence is looked up at once
 _MOST_MOVED = 10_000  # directories that are followed to their earlier place; the others count as missing
 
 _Pair = tuple[Entry | None, Entry | None]

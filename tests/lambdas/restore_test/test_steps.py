@@ -2,120 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from lambdas import launch_verification_worker
 from lambdas._handler import Deployment
-from tests.aws.account import ACCOUNT, MACHINES, NIGHTLY, REGION, route_out
-from tests.lambdas.conftest import deploy_policy
-from tests.lambdas.restore.tested import BACKED_UP, INDEX, JOB, PLAN, POINT, RESTORED, RUN, Backup, answering
+from tests.aws.account import ACCOUNT, REGION
+from tests.lambdas.restore_test.tested import (
+    BACKED_UP,
+    INDEX,
+    JOB,
+    PLAN,
+    POINT,
+    REMOVAL,
+    RESTORED,
+    RUN,
+    START,
+    Backup,
+    configured,
+    opened,
+    record,
+    targets,
+)
 from tidemark.aws.clients import Clients
+from tidemark.aws.new_file_systems import mount_target_part
 from tidemark.aws.workers import DEPLOYMENT_TAG, RESTORE_TAG, TEMPORARY_TAG, VERIFYING
 from tidemark.errors import NotRestorable, RestoreFailed
-from tidemark.policy.policy import WorkerSettings
-from tidemark.sessions.indexing import Association, Index, IndexStatus
-from tidemark.sessions.restore_session import RestoreSession
-from tidemark.sessions.restore_tests import enter_test_phase
-from tidemark.sessions.restores import read_restore
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.restores import record_problem
 from tidemark.sessions.schema import INDEXES
 from tidemark.sessions.session import FileSystem, SessionStatus
-from tidemark.sessions.sweep_schedule import SWEEP_GRACE
 from tidemark.sessions.transactions import Put
-
-
-@pytest.fixture
-def original(clients: Clients, deployment: Deployment) -> str:
-    """The file system that was backed up, in a network from which a worker reaches AWS."""
-    ec2, efs = clients.of("ec2", REGION), clients.of("efs", REGION)
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    route_out(clients, vpc)
-    made = efs.create_file_system(CreationToken="original")["FileSystemId"]
-    group = ec2.create_security_group(GroupName="files", Description="files", VpcId=vpc)["GroupId"]
-    efs.create_mount_target(FileSystemId=made, SubnetId=subnet, SecurityGroups=[group])
-    deploy_policy(clients, replace(NIGHTLY, worker=WorkerSettings(security_groups=("sg-1",))))
-    return made
-
-
-@pytest.fixture
-def restored(clients: Clients) -> str:
-    """The file system that AWS Backup has created."""
-    return clients.of("efs", REGION).create_file_system(CreationToken="restored")["FileSystemId"]
-
-
-@pytest.fixture
-def backup(clients: Clients, original: str, restored: str) -> Iterator[Backup]:
-    backup = Backup(original, restored)
-    with answering(clients, backup):
-        yield backup
-
-
-@pytest.fixture
-def indexed(deployment: Deployment, original: str) -> Deployment:
-    """The deployment with a complete index of the recovery point."""
-    file_system = FileSystem(ACCOUNT, REGION, original)
-    index = Index(
-        file_system=file_system,
-        index_id=INDEX,
-        status=IndexStatus.COMPLETE,
-        started_at=BACKED_UP,
-        ended_at=BACKED_UP,
-    )
-    association = Association(
-        file_system=file_system, recovery_point_arn=POINT, index_id=INDEX, session_id="s"
-    )
-    for item in (index.to_item(), association.to_item()):
-        deployment.records.transact(Put(table=INDEXES, item=item))
-    return deployment
-
-
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The launches of workers, which get no machine."""
-    launches: list[Any] = []
-
-    def launch(_clients: Any, _settings: Any, request: Any, environment: Any, purpose: Any) -> str:
-        launches.append((request, environment, purpose))
-        return f"task-{len(launches)}"
-
-    monkeypatch.setattr(launch_verification_worker, "launch", launch)
-    return launches
-
-
-START = {
-    "is_marked": False,
-    "is_available": False,
-    "is_ready": False,
-    "mount_targets": {},
-    "waited_seconds": 0,
-    "wait_seconds": 0,
-}
-REMOVAL = {"is_removed": False, "waited_seconds": 0, "wait_seconds": 0}
-
-
-def opened(call: Any, execution: str = "arn:first") -> Any:
-    return call("open_restore_test", {"restore_job_id": JOB, "execution_arn": execution})
-
-
-def configured(call: Any, test: Any) -> Any:
-    setup = START
-    while not setup["is_ready"]:
-        assert setup["waited_seconds"] < 900
-        setup = call("configure_restore_test", {"test": test, "setup": setup})
-    return setup
-
-
-def record(deployment: Deployment) -> RestoreSession:
-    return read_restore(deployment.records, RUN)
-
-
-def targets(clients: Clients, file_system_id: str) -> list[Any]:
-    return clients.of("efs", REGION).describe_mount_targets(FileSystemId=file_system_id)["MountTargets"]
 
 
 def test_a_test_is_opened_with_the_index_of_its_point(
@@ -230,6 +148,18 @@ def test_an_original_without_mount_targets_fails_the_test(
         call("configure_restore_test", {"test": opened(call), "setup": START})
 
 
+def test_a_mount_target_that_was_refused_is_created_by_a_redrive(
+    call: Any, indexed: Deployment, backup: Backup, clients: Clients, restored: str
+) -> None:
+    test = opened(call)
+    setup = call("configure_restore_test", {"test": test, "setup": START})
+    subnet = next(iter(setup["mount_targets"]))
+    record_problem(indexed.records, RUN, mount_target_part(subnet), "there is no free address")
+    configured(call, test)
+    assert [target["SubnetId"] for target in targets(clients, restored)] == [subnet]
+    assert record(indexed).problems == {}
+
+
 def test_mount_targets_that_do_not_become_available_fail_the_test(
     call: Any, indexed: Deployment, backup: Backup
 ) -> None:
@@ -334,61 +264,3 @@ def test_a_failed_verification_is_not_answered_and_can_be_redriven(
     assert call("fail_restore_test", {**event, "redrive_count": 1}) == {"attempt": 1}
     configured(call, test)
     assert record(indexed).status is SessionStatus.RUNNING
-
-
-# sweeps
-
-
-def aged(deployment: Deployment, clients: Clients) -> None:
-    """Let the execution of the recorded test be aborted, long ago."""
-    states = clients.of("stepfunctions", REGION)
-    states.create_state_machine(
-        name="tidemark-restore-test",
-        definition='{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9, "End": true}}}',
-        roleArn=f"arn:aws:iam::{ACCOUNT}:role/states",
-    )
-    arn = states.start_execution(stateMachineArn=f"{MACHINES}-restore-test", name="e")["executionArn"]
-    states.stop_execution(executionArn=arn)
-    long_ago = (datetime.now(UTC) - SWEEP_GRACE - timedelta(minutes=1)).isoformat()
-    clients.of("dynamodb", REGION).update_item(
-        TableName="tidemark-restores",
-        Key={"restore_id": {"S": RUN}},
-        UpdateExpression="SET execution_arn = :e, started_at = :t",
-        ExpressionAttributeValues={":e": {"S": arn}, ":t": {"S": long_ago}},
-    )
-
-
-def test_an_aborted_test_is_closed_once_its_mount_targets_are_gone(
-    call: Any,
-    indexed: Deployment,
-    backup: Backup,
-    clients: Clients,
-    restored: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    configured(call, opened(call))
-    aged(indexed, clients)
-    with monkeypatch.context() as patch:
-        patch.setattr("lambdas.sweep.remove_mount_targets", lambda *_: False)
-        assert call("sweep", {})["aborted_restores"] == []
-    assert record(indexed).status is SessionStatus.RUNNING
-    swept = [call("sweep", {})["aborted_restores"] for _ in range(3)]
-    assert [RUN] in swept
-    assert targets(clients, restored) == []
-    assert record(indexed).status is SessionStatus.ABORTED
-    assert backup.results == []
-    session = enter_test_phase(indexed.records, record(indexed), "mounting")
-    assert session.status is SessionStatus.RUNNING, "a redrive continues it"
-
-
-def test_a_test_whose_event_did_not_arrive_is_started_once(
-    call: Any, indexed: Deployment, backup: Backup, clients: Clients, missed: list[str]
-) -> None:
-    opened(call)
-    aged(indexed, clients)  # for the state machine
-    missed.append(JOB)
-    assert call("sweep", {})["started_tests"] == [JOB]
-    listed = clients.of("stepfunctions", REGION).list_executions(stateMachineArn=f"{MACHINES}-restore-test")[
-        "executions"
-    ]
-    assert f"missed-{JOB}" in {execution["name"] for execution in listed}

@@ -10,8 +10,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, REGION
 from tidemark.aws.clients import Clients
+from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restores import read_restore
 
 JOB = "4D0A6A7F-0000-0000-0000-000000000001"
 RUN = f"test-{JOB}"
@@ -19,6 +22,16 @@ POINT = f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1"
 PLAN = f"arn:aws:backup:{REGION}:{ACCOUNT}:restore-testing-plan:tidemark__nightly-1a2b-3c4d"
 BACKED_UP, RESTORED = (datetime(2026, 11, day, 2, tzinfo=UTC) for day in (22, 29))
 INDEX = "fs-0123456789abcdef0-20261122T030000Z-0a1b2c"
+
+START = {
+    "is_marked": False,
+    "is_available": False,
+    "is_ready": False,
+    "mount_targets": {},
+    "waited_seconds": 0,
+    "wait_seconds": 0,
+}
+REMOVAL = {"is_removed": False, "waited_seconds": 0, "wait_seconds": 0}
 
 
 class Backup:
@@ -91,3 +104,23 @@ def answering(clients: Clients, backup: Backup) -> Iterator[None]:
     finally:
         for name, handler in undo:
             events.unregister(name, handler)
+
+
+def opened(call: Any, execution: str = "arn:first") -> Any:
+    return call("open_restore_test", {"restore_job_id": JOB, "execution_arn": execution})
+
+
+def configured(call: Any, test: Any) -> Any:
+    setup = START
+    while not setup["is_ready"]:
+        assert setup["waited_seconds"] < 900
+        setup = call("configure_restore_test", {"test": test, "setup": setup})
+    return setup
+
+
+def record(deployment: Deployment) -> RestoreSession:
+    return read_restore(deployment.records, RUN)
+
+
+def targets(clients: Clients, file_system_id: str) -> list[Any]:
+    return clients.of("efs", REGION).describe_mount_targets(FileSystemId=file_system_id)["MountTargets"]
