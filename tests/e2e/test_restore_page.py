@@ -168,4 +168,5 @@ def test_the_page_has_no_other_commands() -> None:
         "The file system was deleted",
         "The Region is lost",
         "What happens",
+        "Prove that backups restore",
     }
