@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from localcloud.core.cloud import AwsError
+from localcloud.core.partitions import url_suffix
 from localcloud.iam.cross_account import Access, Asked
 from localcloud.iam.permissions import NotPermitted
 from localcloud.iam.resource_policies import account_of
@@ -77,7 +78,7 @@ def _uses(asked: Asked, key: str | None, operation: str) -> Iterator[Access]:
             f"The ciphertext refers to the AWS managed key {key}, which other accounts cannot use.",
         )
     context = {
-        "kms:ViaService": f"s3.{asked.region}.amazonaws.com",
+        "kms:ViaService": f"s3.{asked.region}.{url_suffix(asked.region)}",
         "kms:CallerAccount": asked.account,
         "aws:ViaAWSService": "true",
     }

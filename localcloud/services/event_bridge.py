@@ -1,11 +1,12 @@
 """EventBridge: delivers events of services to the targets of matching rules.
 
 moto stores buses, rules and targets, and matches patterns. This module delivers to Lambda functions whose own
-policy lets the rule invoke them, to SQS queues of the same account, and to buses of other accounts and
-Regions, whose policy must let the rule's account or role send events. Events that a target refuses are lost,
-as on AWS after the last retry.
-Source: Amazon EventBridge User Guide, "Events from AWS services", "Using resource-based policies", "Sending
-and receiving events between AWS accounts" (an event is forwarded once only).
+policy lets the rule invoke them, to SQS queues of the same account, to state machines with the target's role,
+and to buses of other accounts and Regions, whose policy must let the rule's account or role send events.
+Events that a target refuses are lost, as on AWS after the last retry.
+Source: Amazon EventBridge User Guide, "Events from AWS services", "Using resource-based policies", "Using
+identity-based policies", "Sending and receiving events between AWS accounts" (an event is forwarded once
+only). Assumed: the form of an execution's name.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from localcloud.core.cloud import Cloud
 from localcloud.core.role_clients import Clients
 from localcloud.iam.callers import caller_keys, identity_decision
 from localcloud.iam.resource_policies import account_of, decision_of
+from localcloud.iam.roles import assumable
 from localcloud.iam.shared_resources import policy_of
 
 PRINCIPAL = "events.amazonaws.com"
@@ -85,6 +87,10 @@ class EventBus:
         if service == "lambda" and self._may_invoke(arn, rule_arn):
             functions = self._clients.of_account(account, "lambda", region)
             functions.invoke(FunctionName=arn, InvocationType="Event", Payload=body)
+        elif service == "states" and assumable(target.get("RoleArn", ""), PRINCIPAL):
+            states = self._clients.get("stepfunctions", region, target["RoleArn"])
+            execution = f"{event['id']}_{uuid.uuid4()}"
+            states.start_execution(stateMachineArn=arn, input=body, name=execution)
         elif service == "sqs" and account == account_of(rule_arn):
             sqs = self._clients.of_account(account, "sqs", region)
             sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=body)

@@ -17,6 +17,7 @@ from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.support.connection import Connection
+from tidemark.cli.support.restore_test_progress import steps_of_test
 from tidemark.cli.support.session_progress import STATUS_STYLES, State, Step, StepsTable, line
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
@@ -31,6 +32,7 @@ _TOTALS = {
     "conflict": ("conflict", "conflicts"),
     "failed": ("failed", "failed"),
     "differences": ("difference", "differences"),
+    "changed_since_backup": ("changed since the backup", "changed since the backup"),
 }
 
 
@@ -54,7 +56,7 @@ def restore_view(connection: Connection, restore_id: str) -> RestoreView:
     progress, holder = None, None
     if session.phase == "turn" and session.status is SessionStatus.RUNNING:
         holder = turn_holder(connection.records, session)
-    if session.phase == "placing":
+    if session.phase in ("placing", "verifying"):
         try:
             key = f"restores/{session.file_system}/{restore_id}/results/progress.json"
             progress = cast(Mapping[str, Any], json.loads(connection.repository.get(key)))
@@ -67,6 +69,8 @@ def restore_steps(view: RestoreView, now: datetime) -> list[Step]:
     """Return the steps of a restore session in their order."""
     session = view.session
     took = terminal.duration((session.ended_at or now) - session.started_at)
+    if session.test is not None:
+        return steps_of_test(session, session.test, view.progress, took)
     if session.phase == "turn" and not view.ended:
         waiting = "one restore of a file system runs at a time"
         if view.holder is not None:
@@ -170,10 +174,12 @@ def watch_restore(
         set[str](),
     )
     states = connection.clients.of("stepfunctions", connection.resources.region)
-    execution = executions.execution_arn(connection.resources.restore_session, restore_id)
 
     def poll() -> bool:
         # Asked before the record is read, because an execution closes its session before it ends.
+        execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+        if watcher.view is not None:
+            execution = watcher.view.session.execution_arn  # of a restore test, it has another name
         over = executions.ended_as(states, execution) is not None
         watcher.look()
         return over or (watcher.view is not None and watcher.view.ended)
