@@ -51,6 +51,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/configuration.py",
     "tidemark/policy/fargate.py",
     "tidemark/policy/models.py",
+    "tidemark/policy/restore_testing_rules.py",
     "tidemark/policy/schedule.py",
     "tidemark/policy/schema.py",
     "tidemark/policy/value_types.py",

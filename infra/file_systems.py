@@ -74,20 +74,31 @@ def on_new_file_systems(
     )
 
 
-def remove_temporary_file_systems(names: Names) -> list[Grant]:
-    """Return the grants to remove the file systems of drills, which are marked as temporary."""
+def on_temporary_file_systems(names: Names, *operations: str) -> Grant:
+    """Return the grant of EFS operations on file systems of drills and restore tests."""
     temporary = {
         "StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": names.deployment},
         "Null": {f"aws:ResourceTag/{TEMPORARY_TAG}": "false"},
     }
+    return on_new_file_systems(names, *operations, conditions=temporary)
+
+
+def remove_temporary_mount_targets(names: Names) -> list[Grant]:
+    """Return the grants to remove the mount targets of file systems of drills and restore tests."""
     return [
-        on_new_file_systems(
-            names, "DescribeMountTargets", "DeleteMountTarget", "DeleteFileSystem", conditions=temporary
-        ),
+        on_temporary_file_systems(names, "DescribeMountTargets", "DeleteMountTarget"),
         # EFS calls EC2 on behalf of its caller. Source: EFS API Reference, DeleteMountTarget.
         Grant(
             actions=("ec2:DeleteNetworkInterface",),
             resources=(names.arn("ec2", "network-interface/*"),),
             why_pattern="EFS creates the network interfaces of mount targets; EC2 lets only EFS delete them.",
         ),
+    ]
+
+
+def remove_temporary_file_systems(names: Names) -> list[Grant]:
+    """Return the grants to remove the file systems of drills, which are marked as temporary."""
+    return [
+        *remove_temporary_mount_targets(names),
+        on_temporary_file_systems(names, "DeleteFileSystem"),
     ]

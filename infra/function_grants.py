@@ -175,9 +175,19 @@ class FunctionGrants:
                     self.names.execution_arns("indexing-session"),
                     self.names.execution_arns("backup-session"),
                     self.names.execution_arns("restore-session"),
+                    self.names.execution_arns("restore-test"),
                 ),
                 why_pattern="Executions are named at run time; limited to this deployment's state machines.",
             )
+        ]
+
+    def start_missed_tests(self) -> list[Grant]:
+        """Find restore tests whose event did not arrive, and verify them."""
+        return [
+            Grant(actions=("backup:ListRestoreJobs",), resources=("*",), why_pattern=NO_LEVEL),
+            Grant(
+                actions=("states:StartExecution",), resources=(self.names.state_machine_arn("restore-test"),)
+            ),
         ]
 
     def fail_workers(self) -> list[Grant]:
@@ -185,7 +195,9 @@ class FunctionGrants:
         return [
             Grant(
                 actions=("states:SendTaskFailure",),
-                resources=tuple(map(self.names.state_machine_arn, ("indexing-session", "restore-session"))),
+                resources=tuple(
+                    map(self.names.state_machine_arn, ("indexing-session", "restore-session", "restore-test"))
+                ),
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
         ]
@@ -261,5 +273,6 @@ class FunctionGrants:
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
                 *remove_temporary_file_systems(self.names),
+                *self.start_missed_tests(),
             ],
         }

@@ -16,6 +16,7 @@ MANIFEST, PROPOSAL = "manifest.json", "proposal.json"
 # The files of an index: see docs/index-format.md, "Files".
 WRITTEN_ONCE = (MANIFEST, "attempt-*")
 RESULTS = "results"  # of restore sessions
+EXACT_INDEXES = "indexes"  # below a restore test: of the restored point
 WRITTEN_BY_WORKERS = ("attempt-*", "checkpoint/*", "progress.json")
 
 
@@ -120,6 +121,16 @@ class Repository(Construct):
         return [
             self._objects(("s3:GetObject",), below),
             self._objects(("s3:PutObject",), below, f"*/{RESULTS}/*"),
+            self._list(below),
+            self._encrypt(),
+        ]
+
+    def verify(self, below: str) -> list[Grant]:
+        """Return the grants of a verification worker: write results and the index of a restored point."""
+        written = (f"*/{RESULTS}/*", f"*/{EXACT_INDEXES}/*")
+        return [
+            self._objects(("s3:GetObject",), below),
+            self._objects(("s3:PutObject",), below, *written),
             self._list(below),
             self._encrypt(),
         ]

@@ -59,20 +59,31 @@ class RestoreGrants:
 
     def configure_file_systems(self) -> list[Grant]:
         """Apply the settings of the original to a new file system."""
-        arn = self.names.arn
         return [
-            on_new_file_systems(
-                self.names, "TagResource", conditions={"StringEquals": {_REQUESTED: self.names.deployment}}
-            ),
+            *self.mark_file_systems(),
             on_new_file_systems(
                 self.names,
-                "TagResource",
                 "DescribeFileSystems",
                 "PutLifecycleConfiguration",
                 "UpdateFileSystem",
                 "DescribeMountTargets",
                 "CreateMountTarget",
             ),
+            *self.create_mount_targets(),
+        ]
+
+    def mark_file_systems(self) -> list[Grant]:
+        """Give a new file system the deployment's tag, and others once it has that."""
+        requested = {"StringEquals": {_REQUESTED: self.names.deployment}}
+        return [
+            on_new_file_systems(self.names, "TagResource", conditions=requested),
+            on_new_file_systems(self.names, "TagResource"),
+        ]
+
+    def create_mount_targets(self) -> list[Grant]:
+        """Create the network interface of a mount target."""
+        arn = self.names.arn
+        return [
             # EFS calls EC2 on behalf of its caller. Source: EFS API Reference, CreateMountTarget.
             Grant(
                 actions=("ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),

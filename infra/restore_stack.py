@@ -17,10 +17,12 @@ from infra.functions import PLANNING_MEMORY_MIB, PLANNING_TIMEOUT, Functions
 from infra.monitoring import PERIOD, add_alarm
 from infra.names import Names
 from infra.restore_grants import RestoreGrants
+from infra.restore_test_grants import RestoreTestGrants
+from infra.restore_testing import RestoreTestingPlans
 from infra.stack import RETENTION, TidemarkStack
 from infra.worker_grants import WorkerGrants
-from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, placing_in_new
-from infra.workflows import DRILL_WORKFLOWS, RESTORE_WORKFLOWS, Workflows
+from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, placing_in_new, verifying
+from infra.workflows import DRILL_WORKFLOWS, RESTORE_TEST_WORKFLOWS, RESTORE_WORKFLOWS, Workflows
 from tidemark.aws.workers import PLACING
 from tidemark.policy.configuration import Configuration
 
@@ -82,14 +84,26 @@ class RestoreStack(Stack):
             restore_task_role=roles.task_role_arn,
             restore_instance_profile=roles.instance_profile_arn,
         )
-        has_drills = planning_asset is not None
+        has_drills, has_tests = planning_asset is not None, bool(configuration.restore_testing)
+        tests = RestoreTestGrants(
+            names=names,
+            records=main.records,
+            notifications=main.notifications,
+            read_policies=main.grants.read_policies(),
+            restores=grants,
+            workers=grants.workers,
+        )
         functions = Functions(
             self,
             "Functions",
             names=names,
             asset=lambda_asset,
             settings=settings,
-            grants={**grants.table(), **(grants.drills() if has_drills else {})},
+            grants={
+                **grants.table(),
+                **(grants.drills() if has_drills else {}),
+                **(tests.table(verifying(self, names, main.repository)) if has_tests else {}),
+            },
             log_retention=retention,
         ).by_file
         if planning_asset is not None:
@@ -108,10 +122,23 @@ class RestoreStack(Stack):
             self,
             "Workflows",
             names=names,
-            workflows=DRILL_WORKFLOWS if has_drills else RESTORE_WORKFLOWS,
+            workflows=(
+                *(DRILL_WORKFLOWS if has_drills else RESTORE_WORKFLOWS),
+                *(RESTORE_TEST_WORKFLOWS if has_tests else ()),
+            ),
             functions=functions,
             log_retention=retention,
         )
+        if has_tests:
+            RestoreTestingPlans(
+                self,
+                "RestoreTesting",
+                names=names,
+                plans=configuration.restore_testing,
+                vault=configuration.vaults[configuration.region],
+                restore_role=grants.restore_role,
+                restore_test=workflows.by_name["restore-test"],
+            )
         if has_drills:
             add_alarm(
                 self,

@@ -20,7 +20,7 @@ from infra.repository import Repository
 from infra.schedules import Schedules
 from infra.vault import Vault
 from infra.worker_events import WorkerEvents
-from infra.worker_roles import RESTORE_NEW_TASK, file_systems_by_worker, role_pattern
+from infra.worker_roles import RESTORE_NEW_TASK, VERIFICATION_TASK, file_systems_by_worker, role_pattern
 from infra.workers import Workers
 from infra.workflows import WORKFLOWS, Workflows
 from tidemark.aws.executions import console
@@ -131,10 +131,12 @@ class TidemarkStack(Stack):
             # By name, because the stack of restores depends on this one. Its own functions get its roles.
             restores_table=RESTORES.table_name(names.deployment),
             restore_session=names.state_machine_arn("restore-session"),
+            restore_test=names.state_machine_arn("restore-test"),
             restore_role=names.arn("iam", f"role/{names.named(RESTORE_ROLE)}", region=""),
             restore_task_role=role_pattern(names, "role", names.named("restore-task")),
             restore_instance_profile=role_pattern(names, "instance-profile", names.named("restore-ec2")),
             restore_new_task_role=names.arn("iam", f"role/{names.named(RESTORE_NEW_TASK)}", region=""),
+            verification_task_role=names.arn("iam", f"role/{names.named(VERIFICATION_TASK)}", region=""),
         )
         self.grants = grants = FunctionGrants(
             names=names,

@@ -30,19 +30,25 @@ class WorkerGrants:
             *on_file_systems(
                 self.names, self.file_systems, "DescribeMountTargets", "DescribeMountTargetSecurityGroups"
             ),
-            Grant(
-                actions=("ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            ),
             # EFS calls EC2 on behalf of its caller. Source: EFS API Reference,
             # DescribeMountTargetSecurityGroups.
             Grant(actions=("ec2:DescribeNetworkInterfaceAttribute",), resources=("*",), why_pattern=NO_LEVEL),
+            *self.find_planned_network(),
+        ]
+
+    def find_planned_network(self) -> list[Grant]:
+        """Find a subnet and a security group for the worker; the mount targets are known."""
+        return [
             Grant(
-                actions=("ec2:DescribeRouteTables", "ec2:DescribeVpcEndpoints"),
+                actions=(
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeRouteTables",
+                    "ec2:DescribeVpcEndpoints",
+                ),
                 resources=("*",),
                 why_pattern=NO_LEVEL,
-            ),
+            )
         ]
 
     def register_task(self) -> list[Grant]:
@@ -57,6 +63,12 @@ class WorkerGrants:
             roles.pass_to("ecs-tasks.amazonaws.com", roles.task_role_arn),
             pass_role(self.execution_role, "ecs-tasks.amazonaws.com"),
         ]
+
+    def run_tasks_as(self, task_role: iam.IRole) -> list[Grant]:
+        """Register a task definition with a role of its own, and run Fargate tasks of it."""
+        register, _, execution = self.register_task()
+        run, tag, *_ = self.launch()
+        return [register, run, tag, pass_role(task_role, "ecs-tasks.amazonaws.com"), execution]
 
     def launch(self) -> list[Grant]:
         """Run one Fargate task or one EC2 instance with this deployment's tag."""
@@ -80,6 +92,10 @@ class WorkerGrants:
 
     def remove_workers(self) -> list[Grant]:
         """Find and stop workers of this deployment."""
+        return [*self.stop_tasks(), self.terminate(self.purpose)]
+
+    def stop_tasks(self) -> list[Grant]:
+        """Find workers of this deployment, and stop those on Fargate."""
         return [
             Grant(
                 actions=("ecs:ListTasks",),
@@ -93,7 +109,6 @@ class WorkerGrants:
                 why_pattern="ECS generates the ids of tasks; limited to this deployment's cluster.",
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
-            self.terminate(self.purpose),
         ]
 
     def terminate(self, purpose: Purpose) -> Grant:

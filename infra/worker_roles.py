@@ -23,6 +23,7 @@ from tidemark.aws.workers import FILE_SYSTEM, arn_for
 from tidemark.policy.policy import Policy, WorkerKind
 
 RESTORE_NEW_TASK = "restore-new-task"  # its name in a deployment
+VERIFICATION_TASK = "verification-task"  # the same
 
 FileSystems = Mapping[WorkerKind, Collection[str]]
 # The grants of a worker's work, for a prefix `<account>/<region>/<file system>/` and these file systems.
@@ -151,6 +152,26 @@ def placing_in_new(scope: Construct, names: Names, repository: Repository) -> ia
             *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
             *repository.report(f"restores/{Aws.ACCOUNT_ID}/"),
             _answer(names, "restore-session"),
+        ],
+    )
+
+
+def verifying(scope: Construct, names: Names, repository: Repository) -> iam.Role:
+    """Return the role of Fargate workers that verify the file systems of restore tests.
+
+    One for all, as for new file systems. Without access to EFS: AWS Backup creates the file systems without a
+    policy, and they are mounted without IAM.
+    """
+    return role(
+        scope,
+        "VerificationTask",
+        role_name=names.named(VERIFICATION_TASK),
+        assumed_by=tasks(names),
+        description="Permissions of a Fargate worker: index a restored file system, and compare it",
+        grants=[
+            *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
+            *repository.verify(f"restores/{Aws.ACCOUNT_ID}/"),
+            _answer(names, "restore-test"),
         ],
     )
 

@@ -20,6 +20,7 @@ DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
 WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
 RESTORE_WORKFLOWS = ("restore-session",)
 DRILL_WORKFLOWS = ("drill-run", "restore-session")  # for policies with drills on a schedule
+RESTORE_TEST_WORKFLOWS = ("restore-test",)  # for policies with restore testing
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 

@@ -17,10 +17,19 @@ from tidemark.aws.collected_failures import Failures
 from tidemark.aws.errors import is_denied
 from tidemark.aws.executions import ended_as, execution_arn, way_out
 from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
+from tidemark.aws.missed_tests import missed_tests, start_missed
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
-from tidemark.aws.temporary_file_systems import remove_file_system
-from tidemark.aws.workers import INDEXING, PLACING, Purpose, find_workers, remove_worker
+from tidemark.aws.temporary_file_systems import remove_file_system, remove_mount_targets
+from tidemark.aws.workers import (
+    INDEXING,
+    PLACING,
+    VERIFYING,
+    Purpose,
+    find_workers,
+    remove_worker,
+    remove_workers,
+)
 from tidemark.errors import RestoreNotFound
 from tidemark.sessions.indexing import LEASE_DURATION, Index, IndexStatus, Lease
 from tidemark.sessions.metrics import EXPIRED_LEASES
@@ -35,10 +44,18 @@ from tidemark.sessions.queries import (
 )
 from tidemark.sessions.records import read_index, read_lease, read_session
 from tidemark.sessions.restore_outcome import decide_stopped_restore
-from tidemark.sessions.restore_session import RestoreSession
+from tidemark.sessions.restore_session import Kind, RestoreSession
+from tidemark.sessions.restore_tests import decide_stopped_test
 from tidemark.sessions.restores import close_restore, read_restore, record_removed, running_restore_ids
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.sessions.sweep_schedule import SWEEP_GRACE
+
+# What to do after an execution was stopped, by the kind of its restore session.
+_AGAIN: dict[Kind, str] = {
+    "restore": "redrive it, or restore again",
+    "drill": "start another drill",
+    "test": "redrive it",
+}
 
 
 class Event(TypedDict, total=False):
@@ -52,6 +69,7 @@ class Result(TypedDict):
     failed_indexes: list[str]
     aborted_sessions: list[str]
     aborted_restores: list[str]
+    started_tests: list[str]  # restore jobs whose event did not arrive
     workers: list[str]
     task_definitions: list[str]
 
@@ -68,11 +86,12 @@ def handler(_event: Event, deployment: Deployment) -> Result:
         "failed_indexes": [],
         "aborted_sessions": [],
         "aborted_restores": [],
+        "started_tests": [],
         "workers": [],
         "task_definitions": [],
     }
     failures, alive = Failures(), set[str]()
-    for sweep in (_sweep_leases, _sweep_sessions, _sweep_restores, _sweep_workers):
+    for sweep in (_sweep_leases, _sweep_sessions, _sweep_restores, _sweep_tests, _sweep_workers):
         with failures.collecting(sweep.__name__):
             sweep(deployment, now, result, failures, alive)
     count(EXPIRED_LEASES, len(result["failed_indexes"]))
@@ -174,11 +193,13 @@ def _sweep_restores(
             if ended is None or now - session.started_at < SWEEP_GRACE:
                 alive.add(restore_id)
                 continue
-            if not _without_drilled(deployment, session):
+            if not _without_drilled(deployment, session) or not _without_mount_targets(deployment, session):
+                alive.add(restore_id)
                 continue  # the next sweep continues
             session = read_restore(deployment.records, restore_id)
-            again = "start another drill" if session.kind == "drill" else "redrive it, or restore again"
-            outcome = decide_stopped_restore(session, f"its execution is {ended}; {again}")
+            why = f"its execution is {ended}; {_AGAIN[session.kind]}"
+            decide = decide_stopped_test if session.kind == "test" else decide_stopped_restore
+            outcome = decide(session, why)
             closed = close_restore(
                 deployment.records,
                 restore_id,
@@ -189,6 +210,34 @@ def _sweep_restores(
             )
             count_restore(closed)
             result["aborted_restores"].append(restore_id)
+
+
+def _without_mount_targets(deployment: Deployment, session: RestoreSession) -> bool:
+    """Remove what keeps AWS Backup from deleting the file system of a test; return whether that is done."""
+    if session.kind != "test" or not session.target:
+        return True
+    settings, clients = deployment.settings, deployment.clients
+    remove_workers(clients, settings, session.restore_id, "its session is over", VERIFYING)
+    efs = clients.of("efs", settings.region)
+    try:
+        return remove_mount_targets(efs, session.target)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return True  # it has not been marked yet, so it has no mount targets
+
+
+def _sweep_tests(
+    deployment: Deployment, now: datetime, result: Result, failures: Failures, _alive: set[str]
+) -> None:
+    """Start the verification of restore tests whose event did not arrive."""
+    settings, clients = deployment.settings, deployment.clients
+    states = clients.of("stepfunctions", settings.region)
+    backup = clients.of("backup", settings.region)
+    for job_id in missed_tests(backup, deployment.records, settings.deployment, now):
+        with failures.collecting(f"restore job {job_id}"):
+            if start_missed(states, settings.restore_test, job_id):
+                result["started_tests"].append(job_id)
 
 
 def _without_drilled(deployment: Deployment, session: RestoreSession) -> bool:

@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("e2e/test_session.py", "e2e/test_overlap.py", "e2e/test_account_network.py"),
     ("e2e/test_failures.py", "e2e/test_stopped_workers.py"),
+    ("e2e/test_drill.py", "e2e/test_restore_tests.py"),
     ("e2e/test_deleted_meanwhile.py", "e2e/test_partitions.py"),
     ("e2e/test_browse.py",),
     (

@@ -106,10 +106,12 @@ class LambdaSettings(_FromEnvironment):
     worker_log_group: str
     restores_table: str
     restore_session: str  # ARN of the restore-session state machine
+    restore_test: str  # ARN of the restore-test state machine
     restore_role: str  # ARN that AWS Backup assumes to restore
     restore_task_role: str  # as worker_task_role, for workers that place restored files
     restore_instance_profile: str
     restore_new_task_role: str  # ARN, for workers that place files in a new file system
+    verification_task_role: str  # ARN, for workers that verify the file system of a restore test
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,34 @@ class RestoreWorkerSettings(_FromEnvironment):
     file_system_id: str
     repository: str  # s3://bucket/prefix
     root: str = MOUNT_POINT  # where the file system is mounted
+    heartbeat_seconds: int = 60
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that the worker belongs to."""
+        return self.restore_id
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationWorkerSettings(_FromEnvironment):
+    """The settings that the launching Lambda passes to the worker of a restore test. Times are ISO 8601."""
+
+    task_token: str
+    restore_id: str
+    account: str
+    region: str
+    file_system_id: str  # the one that was backed up, not the restored one
+    repository: str  # s3://bucket/prefix
+    recovery_point_arn: str
+    index_id: str  # describes the recovery point
+    exact_index_id: str  # of the index that the worker builds
+    backup_started_at: str
+    backup_ended_at: str
+    restore_job_id: str
+    restored_file_system_id: str
+    restore_began_at: str
+    restore_completed_at: str
+    root: str = MOUNT_POINT  # where the restored file system is mounted
     heartbeat_seconds: int = 60
 
     @property

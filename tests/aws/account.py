@@ -46,10 +46,12 @@ SETTINGS = LambdaSettings(
     worker_log_group="/tidemark/worker",
     restores_table="tidemark-restores",
     restore_session=f"{MACHINES}-restore-session",
+    restore_test=f"{MACHINES}-restore-test",
     restore_role=f"arn:aws:iam::{ACCOUNT}:role/restore",
     restore_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-task",
     restore_instance_profile=f"arn:aws:iam::{ACCOUNT}:instance-profile/restore-worker",
     restore_new_task_role=f"arn:aws:iam::{ACCOUNT}:role/restore-new-task",
+    verification_task_role=f"arn:aws:iam::{ACCOUNT}:role/verification-task",
 )
 RESOURCES = Resources(
     account=ACCOUNT,

@@ -40,7 +40,7 @@ MORE_POLICIES = """\
     keep: forever
     index: {{exclude: [/scra*/much], operations_per_second: 10000}}
     worker: {{type: ec2, instance_type: m7g.large}}
-  proof:
+  drilled:
     file_systems: [{desk}]
     keep: 35 days
     drill: {{schedule: {{rate: 30 days}}, files: 3}}
@@ -48,6 +48,10 @@ MORE_POLICIES = """\
     file_systems: [{public}]
     keep: 35 days
     worker: {{network: {{public_address: true}}}}
+  tested:
+    file_systems: [{proof}]
+    keep: 35 days
+    restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
 """
 
 
@@ -184,11 +188,11 @@ def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalC
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root = tmp_path_factory.mktemp("e2e")
-    directories = {name: root / name for name in ("home", "team", "bare", "desk")}
+    directories = {name: root / name for name in ("home", "team", "bare", "desk", "proof")}
     for directory in directories.values():
         directory.mkdir()
         (directory / "readme.txt").write_text(directory.name)
-    for name in ("home", "desk"):
+    for name in ("home", "desk", "proof"):
         make_pitfalls(directories[name])
     for path in ("home/ann/thesis.tex", "finance/2026.xlsx"):  # those of docs/restore.md
         (directories["desk"] / path).parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.index.building import index_rows, row
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
-from tidemark.index.format.manifest import Manifest
+from tidemark.index.format.manifest import Manifest, RestoredPoint
 
 
 @pytest.fixture
@@ -38,6 +38,18 @@ def test_exclusions_are_kept_and_may_be_missing_in_older_manifests(manifest):
     content = json.loads(manifest.to_json())
     del content["excluded"]
     assert Manifest.from_json(sealed(content), "url").excluded == ()
+
+
+def test_the_index_of_a_file_system_has_no_source_and_that_of_a_restored_point_has(manifest):
+    assert "source" not in json.loads(manifest.to_json())
+    source = RestoredPoint(recovery_point_arn="arn:p", restore_job_id="J", restored_file_system_id="fs-1")
+    written = replace(manifest, source=source).to_json()
+    assert Manifest.from_json(written, "url").source == source
+    content = json.loads(written)
+    assert content["source"]["kind"] == "restored-point"
+    content["source"]["kind"] = "elsewhere"
+    with pytest.raises(IndexDamaged, match="elsewhere"):
+        Manifest.from_json(sealed(content), "url")
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -28,6 +28,10 @@ policies:
     schedule: {cron: 0 2 * * ? *, time_zone: Europe/Berlin}
     keep: 35 days
     copies: [{region: eu-west-1, keep: 90 days}]
+    restore_testing:
+      schedule: {cron: 0 4 ? * SUN *, time_zone: Europe/Berlin}
+      window_days: 14
+      validation_hours: 48
     drill: {schedule: {cron: 0 6 1 * ? *}}
   hourly:
     file_systems: [fs-0123456789abcdef1]

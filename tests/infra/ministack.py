@@ -30,6 +30,8 @@ from tests.infra import stub_functions
 LOCKED = Path(__file__).with_name("ministack.txt")
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
+# Created by the local cloud's CloudFormation: tests/localcloud/cloudformation/test_types.py.
+UNKNOWN_TYPES = {"AWS::Backup::RestoreTestingPlan", "AWS::Backup::RestoreTestingSelection"}
 WAIT_SCALE = "0.01"  # factor for the seconds of Wait states and retries
 
 
@@ -137,7 +139,16 @@ def with_stubs(assembly: Path, directory: Path) -> Path:
                 asset["source"]["path"] = "stubs"
         manifest["dockerImages"] = {}
         path.write_text(json.dumps(manifest))
+    for path in copy.glob("*.template.json"):
+        template = json.loads(path.read_text())
+        template["Resources"] = known(template["Resources"])
+        path.write_text(json.dumps(template))
     return copy
+
+
+def known(resources: dict[str, Any]) -> dict[str, Any]:
+    """Return the resources of a template without those of types that ministack does not have."""
+    return {name: one for name, one in resources.items() if one["Type"] not in UNKNOWN_TYPES}
 
 
 def _installed() -> Path:

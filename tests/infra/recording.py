@@ -24,6 +24,8 @@ from tests.infra.recorded_restores import (
     leave_restore,
     restores,
 )
+from tests.infra.recorded_tags import tags_of
+from tests.infra.recorded_tests import check_restore_test, start_restore_test
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
 
@@ -35,6 +37,7 @@ policies:
     file_systems: [{home}]
     keep: 5 days
     copies: [{{region: eu-west-1, keep: 5 days}}]
+    restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
     drill: {{schedule: {{cron: 0 2 1 1 ? 2099}}, files: 3}}
   instance:
     file_systems: [{team}]
@@ -116,10 +119,12 @@ def record(directory: Path) -> Recording:
         _let_things_fail(cloud)
         with restores(cloud, directory / "home-of-commands") as restoring:
             assert _run_policies(cloud, restoring.start) == ENDS
+            tested = start_restore_test(cloud)
             _resolve_many(cloud)
             _leave_something_behind(cloud)
             _leave_jobs_behind(cloud)
             leave_restore(cloud)
+            check_restore_test(cloud, tested)
         for _ in range(2):  # the mount target of the drill, then its file system
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
@@ -261,7 +266,7 @@ def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
 
 def _asked(cloud: LocalCloud, roles: dict[str, list[Statement]]) -> Iterator[Asked]:
     """Return the IAM requests of these roles' calls."""
-    keys, tags = _keys(cloud), _tags(cloud)
+    keys, tags = _keys(cloud), tags_of(cloud)
     for call in cloud.calls():
         if call["principal"] not in roles:
             continue
@@ -313,32 +318,6 @@ def _keys(cloud: LocalCloud) -> dict[str, str]:
     return found
 
 
-def _tags(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return the condition keys of each instance, by its ARN, including ended ones, and of file systems."""
-    reservations = cloud.client("ec2").describe_instances()["Reservations"]
-    instances = {
-        f"arn:aws:ec2:{cloud.region}:{cloud.account_id}:instance/{one['InstanceId']}": one.get("Tags", [])
-        for reservation in reservations
-        for one in reservation["Instances"]
-    }
-    listed = cloud.client("efs").describe_file_systems()["FileSystems"]
-    file_systems = {one["FileSystemArn"]: one["Tags"] for one in listed}
-    keys = {
-        arn: {f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags}
-        for arn, tags in {**instances, **file_systems}.items()
-    }
-    # File systems that were removed have the tags that they were given.
-    for call in cloud.calls():
-        if call["action"] == "elasticfilesystem:TagResource" and call["resource"] not in file_systems:
-            given = {
-                name.replace("RequestTag", "ResourceTag"): value
-                for name, value in call["context"].items()
-                if name.startswith("aws:RequestTag/")
-            }
-            keys.setdefault(call["resource"], {}).update(given)
-    return keys
-
-
 def _trust(cloud: LocalCloud) -> dict[str, Any]:
     """Return the trust policy of each role."""
     pages = cloud.client("iam").get_paginator("list_roles").paginate()
@@ -368,7 +347,7 @@ def _resource_policies(cloud: LocalCloud) -> dict[str, Any]:
 def _services(cloud: LocalCloud) -> dict[str, Any]:
     """Return the deployed resources that AWS's services act on, as described by their APIs."""
     scheduler, states, ecs = (cloud.client(service) for service in ("scheduler", "stepfunctions", "ecs"))
-    sqs = cloud.client("sqs")
+    sqs, events = cloud.client("sqs"), cloud.client("events")
     schedules = [
         scheduler.get_schedule(Name=one["Name"], GroupName=one["GroupName"])
         for one in scheduler.list_schedules()["Schedules"]
@@ -391,8 +370,15 @@ def _services(cloud: LocalCloud) -> dict[str, Any]:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         queues[attributes["QueueArn"]] = attributes["KmsMasterKeyId"]
     topics = {arn: key for arn, key in _keys(cloud).items() if arn.split(":")[2] == "sns"}
+    targets = [
+        target
+        for rule in events.list_rules()["Rules"]
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if "RoleArn" in target
+    ]
     found = {
         "schedules": schedules,
+        "targets": targets,
         "machines": machines,
         "functions": functions,
         "definitions": [one for one in definitions if one.get("executionRoleArn")],

@@ -75,6 +75,7 @@ def takings_of_roles(recording: Recording) -> Iterator[Request]:
     found |= {(role, "ecs-tasks.amazonaws.com") for role in recording.trust if "-task-fs-" in role}
     services = recording.services
     found |= {(one["Target"]["RoleArn"], "scheduler.amazonaws.com") for one in services["schedules"]}
+    found |= {(one["RoleArn"], "events.amazonaws.com") for one in services["targets"]}
     found |= {(one["roleArn"], "states.amazonaws.com") for one in services["machines"]}
     found |= {(one["Role"], "lambda.amazonaws.com") for one in services["functions"]}
     group = _arn(recording, "scheduler", "schedule-group/tidemark")
@@ -193,7 +194,15 @@ def _of_alarms(recording: Recording) -> Iterator[Request]:
 def _of_removals(recording: Recording) -> Iterator[Request]:
     """Return the requests of functions that stop a Fargate task left running by its session."""
     context = {"ecs:cluster": _arn(recording, "ecs", "cluster/tidemark-workers")}
-    removing = ("sweep", "launch-worker", "remove-worker", "launch-restore-worker", "close-restore")
+    removing = (
+        "sweep",
+        "launch-worker",
+        "remove-worker",
+        "launch-restore-worker",
+        "close-restore",
+        "launch-verification-worker",
+        "remove-test-mount-targets",
+    )
     for function in recording.services["functions"]:
         if function["FunctionName"].removeprefix("tidemark-") in removing:
             for action in ("ecs:DescribeTasks", "ecs:StopTask"):

@@ -54,7 +54,9 @@ def simulate(requests: Iterable[Request], *, account: str, directory: Path) -> l
             "action": one.action,
             "resource": one.resource,
             "context": {**OF_EVERY_REQUEST, **one.context},
-            "identity": id_of(one.statements and {"Version": "2012-10-17", "Statement": one.statements}),
+            "identity": id_of(
+                {"Version": "2012-10-17", "Statement": one.statements} if one.statements else None
+            ),
             "resourcePolicy": id_of(one.resource_policy),
         }
         for one in requests

@@ -22,21 +22,27 @@ NAMES = (
     "check_restore_job",
     "claim_index",
     "close_restore",
+    "close_restore_test",
     "close_session",
     "complete_index",
     "configure_file_system",
+    "configure_restore_test",
     "fail_index",
     "fail_policy_run",
     "fail_restore",
+    "fail_restore_test",
     "fail_session",
     "finish_file_system",
     "launch_restore_worker",
+    "launch_verification_worker",
     "launch_worker",
     "open_restore",
+    "open_restore_test",
     "open_session",
     "plan_drill",
     "prepare_worker",
     "remove_file_system",
+    "remove_test_mount_targets",
     "remove_worker",
     "resolve_drills",
     "resolve_policy",
@@ -229,6 +235,37 @@ def close_restore(event: Any) -> Any:
 
 def fail_restore(event: Any) -> Any:
     raise SessionFailed("; ".join(event["reasons"]))
+
+
+def open_restore_test(event: Any) -> Any:
+    restore_id = event["restore_job_id"]
+    return {
+        "restore_id": restore_id,
+        "policy": "nightly",
+        "is_duplicate": restore_id == "twice",
+        "is_restored": True,
+        "has_index": True,
+    }
+
+
+configure_restore_test = configure_file_system
+remove_test_mount_targets = remove_file_system
+
+
+def launch_verification_worker(event: Any) -> None:
+    if event["test"]["restore_id"] == "unverified":
+        failure = {"error": "RestoreFailed", "cause": "the file system cannot be mounted"}
+        _states().send_task_failure(taskToken=event["task_token"], **failure)
+    else:
+        _send_success(event["task_token"], {"compared": 3})
+
+
+def close_restore_test(event: Any) -> Any:
+    reasons = [event["failure"]["Cause"]] if "failure" in event else []
+    return {"status": "", "reasons": reasons, "totals": event.get("totals", {})}
+
+
+fail_restore_test = fail_restore
 
 
 def sweep(_event: Any) -> None:

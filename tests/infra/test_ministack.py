@@ -97,7 +97,7 @@ def test_every_resource_of_every_stack_is_created(deployed: Deployed, templates:
         pages = deployed.cloud.client("cloudformation", region).get_paginator("list_stack_resources")
         found = [one for page in pages.paginate(StackName=name) for one in page["StackResourceSummaries"]]
         states = {one["LogicalResourceId"]: one["ResourceStatus"] for one in found}
-        assert states == dict.fromkeys(template["Resources"], "CREATE_COMPLETE")
+        assert states == dict.fromkeys(ministack.known(template["Resources"]), "CREATE_COMPLETE")
 
 
 def test_it_is_deployed_again_without_a_change(deployed: Deployed) -> None:
@@ -231,6 +231,27 @@ def test_a_restore_whose_worker_fails_is_closed_with_the_reason(deployed: Deploy
         "close_restore",
         "fail_restore",
     ]
+
+
+@pytest.mark.parametrize("name", ["tested", "unverified"])
+def test_a_restore_test_removes_its_mount_targets_before_it_is_closed(deployed: Deployed, name: str) -> None:
+    ended = deployed.cloud.run(deployed.arn("restore-test"), name, {"restore_job_id": name})
+    assert ended["status"] == ("SUCCEEDED" if name == "tested" else "FAILED"), ended
+    called = deployed.cloud.calls(name)
+    assert called[: 7 if name == "tested" else 8] == [
+        "open_restore_test", "configure_restore_test", "configure_restore_test", "launch_verification_worker",
+        "remove_test_mount_targets", "remove_test_mount_targets", "close_restore_test",
+        *(["fail_restore_test"] if name == "unverified" else []),
+    ]  # fmt: skip
+    if name == "tested":
+        assert json.loads(ended["output"])["totals"] == {"compared": 3}
+
+
+def test_a_second_event_of_a_restore_test_does_nothing(deployed: Deployed) -> None:
+    event = {"detail": {"restoreJobId": "twice"}}
+    ended = deployed.cloud.run(deployed.arn("restore-test"), "twice", event)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert deployed.cloud.calls("twice") == ["open_restore_test"]
 
 
 # --- What the templates resolve to -------------------------------------------------------------------------

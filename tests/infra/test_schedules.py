@@ -16,7 +16,15 @@ def schedules(main: Template) -> dict[str, dict[str, Any]]:
 
 
 def test_a_policy_without_a_schedule_has_none(schedules: dict[str, Any]) -> None:
-    assert set(schedules) == {"cellar-policy-nightly", "cellar-policy-hourly", "cellar-sweep"}
+    policies = {"cellar-policy-nightly", "cellar-policy-hourly", "cellar-drill-nightly"}
+    assert set(schedules) == {*policies, "cellar-sweep"}
+
+
+def test_a_drill_is_started_like_its_policy(schedules: dict[str, Any]) -> None:
+    drill, policy = schedules["cellar-drill-nightly"], schedules["cellar-policy-nightly"]
+    assert drill["ScheduleExpression"] == "cron(0 6 1 * ? *)"
+    assert drill["Target"]["Input"] == policy["Target"]["Input"]
+    assert text_of(drill["Target"]["Arn"]).endswith(":stateMachine:cellar-drill-run")
 
 
 def test_expression_and_time_zone_are_the_policys(schedules: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from tests.infra.template import Template, resources, text_of
 
 def test_the_rules_match_this_deployments_stopped_tasks_and_every_ending_instance(main: Template) -> None:
     patterns = {rule["Name"]: rule["EventPattern"] for rule in resources(main, "AWS::Events::Rule").values()}
-    assert set(patterns) == {"cellar-worker-tasks", "cellar-worker-instances"}
+    assert set(patterns) == {"cellar-worker-tasks", "cellar-worker-instances", "cellar-restore-tests"}
     tasks = patterns["cellar-worker-tasks"]
     (cluster,) = resources(main, "AWS::ECS::Cluster")
     assert tasks["detail"].pop("clusterArn") == [{"Fn::GetAtt": [cluster, "Arn"]}]
@@ -25,7 +25,11 @@ def test_the_rules_match_this_deployments_stopped_tasks_and_every_ending_instanc
 
 
 def test_eventbridge_may_invoke_the_function_only_for_its_rules(main: Template) -> None:
-    rules = resources(main, "AWS::Events::Rule")
+    rules = {
+        name: rule
+        for name, rule in resources(main, "AWS::Events::Rule").items()
+        if rule["Name"].startswith("cellar-worker-")
+    }
     permissions = resources(main, "AWS::Lambda::Permission").values()
     functions = resources(main, "AWS::Lambda::Function")
     ours = [one for one in permissions if one["Principal"] == "events.amazonaws.com"]

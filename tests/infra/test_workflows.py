@@ -12,12 +12,12 @@ import pytest
 
 import infra.workflows
 from infra import node
-from infra.workflows import DIRECTORY, DRILL_WORKFLOWS, PLACEHOLDER
+from infra.workflows import DIRECTORY, DRILL_WORKFLOWS, PLACEHOLDER, RESTORE_TEST_WORKFLOWS
 from tests.infra.template import Template, as_list, resources, statements, text_of
 from tidemark.errors import error_classes
 
 SOURCES = Path(__file__).parents[2]
-WORKFLOWS = (*infra.workflows.WORKFLOWS, *DRILL_WORKFLOWS)
+WORKFLOWS = (*infra.workflows.WORKFLOWS, *DRILL_WORKFLOWS, *RESTORE_TEST_WORKFLOWS)
 # Source: Step Functions Developer Guide, "Error names" and "Lambda service exceptions".
 AWS_ERRORS = re.compile(
     r"States\.(ALL|Timeout|TaskFailed|HeartbeatTimeout|DataLimitExceeded|QueryEvaluationError|Permissions)"

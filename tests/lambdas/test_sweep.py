@@ -92,6 +92,7 @@ def test_a_second_sweep_has_nothing_left_to_do(account: Account, call: Any) -> N
         "failed_indexes": [],
         "aborted_sessions": [],
         "aborted_restores": [],
+        "started_tests": [],
         "workers": [],
         "task_definitions": [],
     }

@@ -48,6 +48,12 @@ def test_calls_about_tasks_say_in_which_cluster() -> None:
     assert (one.resource, two.resource) == ("arn:1", "arn:2")
 
 
+def test_marking_a_file_system_says_with_which_tags() -> None:
+    body = {"Tags": [{"Key": "tidemark:deployment", "Value": "cellar"}]}
+    (check,) = asked("efs", "TagResource", body, path="/?", ResourceId="fs-0123456789abcdef0")
+    assert check.context == {"aws:RequestTag/tidemark:deployment": "cellar"}
+
+
 def test_listing_a_bucket_says_below_which_prefix() -> None:
     (check,) = asked("s3", "ListObjectsV2", path="/b?list-type=2&prefix=tag-keys%2F", Bucket="b")
     assert (check.action, check.resource) == ("s3:ListBucket", "arn:aws:s3:::b")

@@ -85,6 +85,7 @@ def test_every_commented_line_of_the_example_is_valid(tmp_path: Path) -> None:
             "vault",
             "index",
             "worker",
+            "restore_testing",
             "log_days",
             "keep_on_destroy",
         ):
@@ -92,7 +93,7 @@ def test_every_commented_line_of_the_example_is_valid(tmp_path: Path) -> None:
         indent = " " * (len(line) - len(line.lstrip()))
         load(written(tmp_path, "\n".join([*lines[:number], indent + bare, *lines[number + 1 :]])), REGIONS)
         tried += 1
-    assert tried == 6
+    assert tried == 7
 
 
 def test_values_become_a_policy_in_its_units(tmp_path: Path) -> None:
@@ -178,6 +179,8 @@ def test_the_longest_exclude_fits_into_the_overrides_of_a_worker(tmp_path: Path,
     assert len(json.dumps({"containerOverrides": [{"name": "worker", "environment": overrides}]})) <= 8192
 
 
+SUNDAYS = "{cron: 0 4 ? * SUN *}"
+TESTING = f"    restore_testing:\n      schedule: {SUNDAYS}"
 # The text that replaces a line of RIGHT; the line that is named; words of the message, including the fix.
 WRONG = [
     (1, "deployment: Tidemark", 1, "2-20 of a-z"),
@@ -249,6 +252,16 @@ WRONG = [
     (20, "    index:\n      operations_per_second: 0", 21, "greater than or equal to 1"),
     (20, "    index:\n      operations_per_second: fast", 21, "should be a valid integer"),
     (20, '    "[key]": 1', 20, "'[key]' is not a key"),
+    (20, "    restore_testing: true", 20, "should be keys with values"),
+    (20, "    restore_testing: {window_days: 3}", 20, "'schedule' is missing, for example schedule"),
+    (20, "    restore_testing:\n      schedule: {rate: 7 days}", 21, "by a cron only; write one"),
+    (20, "    restore_testing:\n      schedule: {cron: 0 4 * * *}", 21, "five fields of a Unix crontab"),
+    (20, "    restore_testing:\n      schedule: {cron: 0 4 * * ? *, time_zone: x}", 21, "not an IANA time"),
+    (20, f"{TESTING}\n      window_days: 0", 22, "greater than or equal"),
+    (20, f"{TESTING}\n      window_days: 366", 22, "less than or equal"),
+    (20, f"{TESTING}\n      validation_hours: 169", 22, "equal to 168"),
+    (20, f"{TESTING}\n      window: 3", 22, "did you mean 'window_days'"),
+    (20, f"    index: false\n    restore_testing: {{schedule: {SUNDAYS}}}", 21, "index is false; remove one"),
     (22, "      type: lambda", 22, "'fargate' or 'ec2'"),
     (22, "      type: ec2", 23, "remove cpu"),
     (22, "      instance_type: m7g.large", 22, "write type: ec2"),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.workflows.walker import definition
 
-MACHINES = ("policy-run", "backup-session", "indexing-session", "restore-session")
+MACHINES = ("policy-run", "backup-session", "indexing-session", "restore-session", "restore-test")
 # In addition, an execution's input contains a link to the execution that started it, which no step reads.
 LINK = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 

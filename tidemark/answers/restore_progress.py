@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from tidemark.answers.connection import Connection
+from tidemark.answers.restore_test_progress import steps_of_test
 from tidemark.answers.session_progress import State, Step
 from tidemark.answers.text import count, duration, visible
 from tidemark.index.storage.object_store import ObjectMissing
@@ -22,6 +23,7 @@ _TOTALS = {
     "conflict": ("conflict", "conflicts"),
     "failed": ("failed", "failed"),
     "differences": ("difference", "differences"),
+    "changed_since_backup": ("changed since the backup", "changed since the backup"),
 }
 
 
@@ -45,7 +47,7 @@ def restore_view(connection: Connection, restore_id: str) -> RestoreView:
     progress, holder = None, None
     if session.phase == "turn" and session.status is SessionStatus.RUNNING:
         holder = turn_holder(connection.records, session)
-    if session.phase == "placing":
+    if session.phase in ("placing", "verifying"):
         try:
             key = f"restores/{session.file_system}/{restore_id}/results/progress.json"
             progress = cast(Mapping[str, Any], json.loads(connection.repository.get(key)))
@@ -58,6 +60,8 @@ def restore_steps(view: RestoreView, now: datetime) -> list[Step]:
     """Return the steps of a restore session in their order."""
     session = view.session
     took = duration((session.ended_at or now) - session.started_at)
+    if session.test is not None:
+        return steps_of_test(session, session.test, view.progress, took)
     if session.phase == "turn" and not view.ended:
         waiting = "one restore of a file system runs at a time"
         if view.holder is not None:

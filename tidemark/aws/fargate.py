@@ -11,6 +11,7 @@ from tidemark.aws.errors import message_of
 from tidemark.aws.workers import (
     DEPLOYMENT_TAG,
     INDEXING,
+    VERIFYING,
     NetworkValue,
     NoRoom,
     Purpose,
@@ -87,6 +88,8 @@ def register_task_definition(
 
 
 def _role(settings: LambdaSettings, purpose: Purpose) -> str:
+    if purpose is VERIFYING:
+        return settings.verification_task_role
     if purpose.read_only:
         return settings.worker_task_role
     return settings.restore_task_role if purpose.uses_iam else settings.restore_new_task_role

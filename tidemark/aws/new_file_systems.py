@@ -66,7 +66,7 @@ def settings_for(efs: EFSClient, original: FileSystem, wish: NewFileSystemWish) 
         tags=() if "tags" in wish.without else _tags_of(found),
         lifecycle=() if "lifecycle" in wish.without else _lifecycle_of(efs, file_system_id),
         policy="" if "policy" in wish.without else _policy_of(efs, file_system_id),
-        mount_targets=_mount_targets_of(efs, original, wish),
+        mount_targets=mount_targets_of(efs, original, wish),
         notes=tuple(notes),
     )
 
@@ -116,9 +116,13 @@ def _policy_of(efs: EFSClient, file_system_id: str) -> str:
         return ""
 
 
-def _mount_targets_of(
+def mount_targets_of(
     efs: EFSClient, original: FileSystem, wish: NewFileSystemWish
 ) -> tuple[NewMountTarget, ...]:
+    """Return the mount targets of a new file system: those of the original, unless others are wanted.
+
+    Raises NotRestorable if there is none.
+    """
     if wish.subnets and wish.security_groups:
         return _mount_targets(wish.subnets, wish.security_groups)
     targets = sorted(_described(efs, original.file_system_id), key=lambda target: target["SubnetId"])
@@ -205,7 +209,7 @@ class NewFileSystemSetup:
                 "lifecycle configuration",
                 lambda: self._efs.put_lifecycle_configuration(FileSystemId=self._id, LifecyclePolicies=rules),
             )
-        is_ready = self._create_mount_targets()
+        is_ready = self.create_mount_targets()
         if _throughput_of(found) != (settings.throughput_mode, _number(settings.provisioned_mibps)):
             throughput: Any = {"ThroughputMode": settings.throughput_mode}
             if settings.provisioned_mibps:
@@ -224,7 +228,11 @@ class NewFileSystemSetup:
                 lambda: self._efs.put_file_system_policy(FileSystemId=self._id, Policy=policy),
             )
 
-    def _create_mount_targets(self) -> bool:
+    def create_mount_targets(self) -> bool:
+        """Create the mount targets; return whether all are available.
+
+        Idempotent: called until it returns True. Raises RestoreFailed if none can be created.
+        """
         existing = {target["SubnetId"]: target for target in _described(self._efs, self._id)}
         refused = [
             planned.subnet

@@ -46,6 +46,14 @@ PLACING = Purpose(
     read_only=False,
     command=("python", "-m", "worker_image.restore_worker"),
 )
+VERIFYING = Purpose(
+    name="restore test",
+    tag=RESTORE_TAG,
+    family="restore-worker",  # so that what removes restore workers finds these, too
+    read_only=True,
+    command=("python", "-m", "worker_image.verification_worker"),
+    uses_iam=False,
+)
 # A new file system has no policy yet, and then admits every client in its network. A role with permission for
 # it would have permission for every file system, because its id is not known before.
 # Source: EFS user guide, "Default EFS file system policy".

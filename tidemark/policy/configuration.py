@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
-from tidemark.policy import capacity, fargate, yaml_lines
+from tidemark.policy import capacity, fargate, restore_testing_rules, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
@@ -24,6 +24,7 @@ from tidemark.policy.models import (
     IndexPart,
     NetworkPart,
     PolicyPart,
+    RestoreTestingPart,
     SchedulePart,
     WorkerPart,
 )
@@ -37,6 +38,7 @@ from tidemark.policy.policy import (
     WorkerSettings,
 )
 from tidemark.policy.regions import Regions
+from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
@@ -56,6 +58,7 @@ class Configuration:
     email: str | None  # receives results and alarms
     log_days: int
     keep_on_destroy: bool
+    restore_testing: tuple[RestoreTesting, ...] = ()  # of the policies that have it
 
 
 def load(path: Path, regions: Regions) -> Configuration:
@@ -134,6 +137,8 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return WorkerPart
         case (*_, "network"):
             return NetworkPart
+        case ("policies", _, "restore_testing"):
+            return RestoreTestingPart
         case ("policies", _, "drill"):
             return DrillPart
         case ("policies", *_, "schedule"):
@@ -197,6 +202,7 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
     yield from _worker_problems(("worker",), file.worker)
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
+    yield from restore_testing_rules.deployment_problems(file)
     yield from capacity.vault_problems(file.vaults)
     yield from capacity.deployment_problems(
         {name: _policy(file, name, policy) for name, policy in file.policies.items()}
@@ -223,6 +229,10 @@ def _policy_problems(
         yield from _schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
             yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
+    if policy.restore_testing:
+        at = (*where, "restore_testing")
+        yield from _schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
+        yield from restore_testing_rules.policy_problems(at, file.deployment, name, policy)
     if policy.index:
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
@@ -312,6 +322,11 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         email=file.notifications.email if file.notifications else None,
         log_days=file.log_days,
         keep_on_destroy=file.keep_on_destroy,
+        restore_testing=tuple(
+            restore_testing_rules.settings(name, policy, _schedule(policy.restore_testing.schedule))
+            for name, policy in file.policies.items()
+            if policy.restore_testing
+        ),
     )
 
 

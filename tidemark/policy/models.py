@@ -7,6 +7,7 @@ Editors show the descriptions next to the keys.
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -21,6 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from tidemark.policy import schedule
+from tidemark.policy.restore_testing import LONGEST_VALIDATION
 from tidemark.policy.value_types import (
     BucketName,
     DeploymentName,
@@ -174,6 +176,26 @@ class IndexPart(_Part):
     )
 
 
+class RestoreTestingPart(_Part):
+    """Restore testing by AWS Backup, whose restored file systems Tidemark compares with the indexes."""
+
+    schedule: SchedulePart = Field(
+        description="When AWS Backup restores the newest recovery point of each file system. A cron; AWS "
+        "Backup accepts no rate.",
+        examples=[{"cron": "0 4 ? * SUN *"}],
+    )
+    window_days: Annotated[int, NoSwitch] = Field(
+        30, ge=1, le=365, description="Test only recovery points of the last days."
+    )
+    validation_hours: Annotated[int, NoSwitch] = Field(
+        24,
+        ge=1,
+        le=LONGEST_VALIDATION // timedelta(hours=1),
+        description="Hours after a restore within which Tidemark must have verified it. Then AWS Backup "
+        "deletes the restored file system.",
+    )
+
+
 class DrillPart(_Part):
     """Sample restores to a temporary file system, compared with the index."""
 
@@ -213,6 +235,9 @@ class PolicyPart(_Part):
     )
     drill: DrillPart = Field(
         DrillPart(), description="Drills of the policy: sample restores that prove that its backups restore."
+    )
+    restore_testing: RestoreTestingPart | None = Field(
+        None, description="Restore testing of the policy's recovery points. Default: none."
     )
 
 

@@ -19,6 +19,11 @@ DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their ind
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 
+def restore_tests_ended(status: SessionStatus) -> str:
+    """Return the name of the metric that counts restore tests with this status: `RestoreTestsFailed`."""
+    return f"RestoreTests{status.value.title()}"
+
+
 def sessions_ended(status: SessionStatus) -> str:
     """Return the name of the metric that counts sessions with this status, such as `SessionsSuccess`."""
     return f"Sessions{status.value.title()}"

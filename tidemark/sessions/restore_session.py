@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
 
+from tidemark.sessions.restore_test import RestoreTest
 from tidemark.sessions.session import FileSystem, SessionStatus
 from tidemark.sessions.transactions import Item, Value
 
 # What a running restore session waits for.
-Phase = Literal["turn", "jobs", "placing", "ended"]
-# A drill restores a sample to a temporary file system, compares it with the index, and removes it.
-Kind = Literal["restore", "drill"]
+Phase = Literal["turn", "jobs", "mounting", "placing", "verifying", "removing", "ended"]
+# A drill restores a sample to a temporary file system, compares it with the index, and removes it. AWS Backup
+# creates the file system of a test, and Tidemark verifies it.
+Kind = Literal["restore", "drill", "test"]
 
 # Source: the model of AWS Backup, RestoreJobStatus.
 RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
@@ -84,6 +86,7 @@ class RestoreSession:
     is_new: bool = False  # whether it restores to a new file system; `file_system` is then the original
     kind: Kind = "restore"
     is_removed: bool = False  # whether the new file system has been removed, as after a drill
+    test: RestoreTest | None = None  # what is verified; None unless `kind` is `test`
     # What could not be set on the new file system, and why, by the part: tags, lifecycle, ...
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -149,6 +152,8 @@ class RestoreSession:
             item["kind"] = self.kind
         if self.is_removed:
             item["is_removed"] = _YES
+        if self.test is not None:
+            item["test"] = self.test.to_map()
         optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}
         item |= {name: value for name, value in optional.items() if value}
         if self.ended_at is not None:
@@ -181,6 +186,7 @@ class RestoreSession:
             is_new="is_new" in item,
             kind=cast(Kind, str(item.get("kind", "restore"))),
             is_removed="is_removed" in item,
+            test=RestoreTest.from_map(item["test"]) if "test" in item else None,
             problems={
                 name.removeprefix(_PROBLEM): str(value)
                 for name, value in item.items()

@@ -175,15 +175,18 @@ def progress(restore_id: str) -> ResponseReturnValue:
     """Show a restore session; the page follows it until it ends."""
     connection, source = deployment(), state().source
     client = connection.clients.of("stepfunctions", connection.resources.region)
-    execution = executions.execution_arn(connection.resources.restore_session, restore_id)
-    # Read before the record, because an execution closes its session before it ends.
-    ended = executions.ended_as(client, execution)
     try:
         view = restore_view(connection, restore_id)
     except RestoreNotFound:
-        if ended is not None:
+        execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+        if executions.ended_as(client, execution) is not None:
             raise
         view = None  # its execution has not opened it yet
+    ended = None
+    if view is not None and not view.ended:
+        # Read before the record, because an execution closes its session before it ends.
+        ended = executions.ended_as(client, view.session.execution_arn)
+        view = restore_view(connection, restore_id) if ended is not None else view
     part = "HX-Request" in request.headers
     return render_template(
         "restore_session_part.html" if part else "restore_session.html",

@@ -28,16 +28,20 @@ from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
 _SHOWN = 20
+# Differences of sessions that ran with an older version have no verdict.
+_HEADINGS = {"different from the index": "loss", "changed since the backup": "changed-since-backup"}
 
 HELP = f"""Show one restore session in full.
 
 With --watch, shows its progress until it ends. Items that were not restored or not placed, and differences
 between the placed files and the index, are listed with their reasons, and the directories that contain what
-was not placed.
+was not placed. Differences that the indexes prove to be changes since the backup are listed apart. A restore
+test of AWS Backup also names the repository with the index of the restored point.
 
 JSON: {RESTORE_FIELDS}; execution_ended (null, or how the execution of a session that is shown as running has
-ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found;
-left_directories[], names in the root of the file system.
+ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found, verdict (loss,
+changed-since-backup), evidence; left_directories[], names in the root of the file system;
+exact_index_repository (null, or the URL for --repository).
 """
 
 
@@ -51,11 +55,10 @@ def restore_session(
         raise RestoreNotFound(terminal.printable(restore_id))
     connection = connect()
     client = connection.clients.of("stepfunctions", connection.resources.region)
-    execution = executions.execution_arn(connection.resources.restore_session, restore_id)
     if watch:
         watch_restore(connection, restore_id)
     view = restore_view(connection, restore_id)
-    ended = None if view.ended else executions.ended_as(client, execution)
+    ended = None if view.ended else executions.ended_as(client, view.session.execution_arn)
     problems, differences = (list(_results(connection, view, kind)) for kind in ("problems", "differences"))
     problems = [*_not_restored(connection, view.session), *problems]
     left = _left_directories(connection, view)
@@ -67,10 +70,12 @@ def restore_session(
                 "problems": problems,
                 "differences": differences,
                 "left_directories": left,
+                "exact_index_repository": _exact_repository(connection, view.session),
             }
         )
         return
-    _show(terminal.console(), view, ended, problems, differences, left)
+    exact = _exact_repository(connection, view.session)
+    _show(terminal.console(), view, ended, problems, differences, left, exact)
 
 
 def _results(connection: Connection, view: RestoreView, kind: str) -> Iterator[dict[str, Any]]:
@@ -111,6 +116,13 @@ def _left_directories(connection: Connection, view: RestoreView) -> list[str]:
         return []
 
 
+def _exact_repository(connection: Connection, session: RestoreSession) -> str | None:
+    """Return the URL of the repository with the index of the restored point, once it is complete."""
+    if session.test is None or not session.totals:
+        return None
+    return f"{connection.repository.url}/restores/{session.file_system}/{session.restore_id}"
+
+
 def _results_of(session: RestoreSession) -> str:
     return f"restores/{session.file_system}/{session.restore_id}/results/"
 
@@ -122,6 +134,7 @@ def _show(
     problems: list[dict[str, Any]],
     differences: list[dict[str, Any]],
     left: list[str],
+    exact: str | None,
 ) -> None:
     session, now = view.session, utc_now()
     system = session.file_system
@@ -129,10 +142,12 @@ def _show(
     terminal.print_facts(
         out,
         {
-            "restore": Text(session.restore_id, terminal.STRONG),
+            "restore" if session.test is None else "restore test": Text(session.restore_id, terminal.STRONG),
             "status": Text(session.status.value, STATUS_STYLES[session.status]),
             "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
             "new file system": (session.target or "not created yet") if session.is_new else None,
+            "recovery point": session.test.recovery_point_arn if session.test else None,
+            "exact index": exact,
             "started": f"{terminal.moment(session.started_at)} UTC",
             "ended": f"{terminal.moment(session.ended_at)} UTC, after {took}" if view.ended else None,
         },
@@ -143,20 +158,26 @@ def _show(
         out.print(Text.assemble(("! ", terminal.CAREFUL), terminal.printable(reason)))
     if ended is not None:
         closed = terminal.duration(SWEPT_WITHIN)
+        advice = f"redrive it, or restore again; it is closed within {closed}, and other restores wait"
         advice = (
-            f"redrive it, or restore again; it is closed within {closed}, and other restores wait until then"
+            f"{advice} until then" if session.test is None else f"redrive it; it is closed within {closed}"
         )
         out.print(Text(f"! its execution is {ended}; {advice}", terminal.CAREFUL), soft_wrap=True)
     _list(out, "not placed", [f"{each['path']}: {each['outcome']}: {each['reason']}" for each in problems])
-    _list(
-        out,
-        "different from the index",
-        [
-            f"{each['path']}: {each['field']} {each['found']} instead of {each['expected']}"
-            for each in differences
-        ],
-    )
+    for heading, verdict in _HEADINGS.items():
+        _list(
+            out,
+            heading,
+            [_difference(each) for each in differences if each.get("verdict", "loss") == verdict],
+        )
     _list(out, "left in the root, with what was not placed", [f"/{name}" for name in left])
+
+
+def _difference(each: dict[str, Any]) -> str:
+    fact = f"{each['path']}: {each['field']}"
+    if each["field"] not in ("missing", "extra", "unreadable"):
+        fact += f" {each['found']} instead of {each['expected']}"
+    return f"{fact}: {each['evidence']}" if each.get("evidence") else fact
 
 
 def _list(out: Console, heading: str, lines: list[str]) -> None:

@@ -20,7 +20,7 @@ from tidemark.sessions.restores import restores_since
 
 _A_YEAR = timedelta(days=366)
 
-HELP = f"""List restore sessions of the past year, newest first.
+HELP = f"""List restore sessions of the past year, newest first, with the restore tests of AWS Backup.
 
 JSON: {{"restores": [...]}}, each with {RESTORE_FIELDS}.
 """
@@ -55,13 +55,14 @@ def restores(
         terminal.console(stderr=True).print("No restores yet. Start one with:")
         terminal.console(stderr=True).print(terminal.commands(("tidemark restore PATH --file-system ID", "")))
         return
-    out.print(Text(f"{'status':<8} {'took':>12} {'placed':>9}  restore session", terminal.QUIET))
+    out.print(Text(f"{'status':<8} {'took':>12} {'placed':>9}  {'kind':<7}  restore session", terminal.QUIET))
     for session in found:
         took = terminal.duration((session.ended_at or now) - session.started_at)
         out.print(
             Text.assemble(
                 (f"{session.status.value:<8}", STATUS_STYLES[session.status]),
-                f" {took:>12} {session.totals.get('placed', 0) or '-':>9}  {session.restore_id}",
+                f" {took:>12} {session.totals.get('placed', 0) or '-':>9}  {session.kind:<7}  ",
+                session.restore_id,
             ),
             soft_wrap=True,
         )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tidemark.index.format.entry import Entry
     from tidemark.sessions.indexing import Index
     from tidemark.sessions.restore_session import RestoreSession
+    from tidemark.sessions.restore_test import RestoreTest
     from tidemark.sessions.session import Job, Point, Session
 
 SESSION_FIELDS = (
@@ -23,9 +24,11 @@ JOB_FIELDS = (
     "polls it), message"
 )
 RESTORE_FIELDS = (
-    "restore_id, plan_id, kind (restore or drill), account, region, file_system, new_file_system (its id, or "
-    "null), status, phase (turn, jobs, placing, ended), reasons[], started_at, ended_at, execution_arn, "
-    "totals, jobs[] with job_id, state, message, started_at, completed_at"
+    "restore_id, plan_id, kind (restore, drill, test), account, region, file_system, new_file_system (its "
+    "id, or null), status, phase (turn, jobs, placing, ended; of a test: mounting, verifying, removing, "
+    "ended), reasons[], started_at, ended_at, execution_arn, totals, jobs[] with job_id, state, message, "
+    "started_at, completed_at; test (null, or restore_job_id, recovery_point_arn, backup_started_at, "
+    "backup_ended_at, index_id, exact_index_id, answer)"
 )
 ENTRY_FIELDS = (
     "path, path_base64, type, size_bytes, modified_at, changed_at, uid, gid, mode, links, inode, target, "
@@ -80,6 +83,20 @@ def restore_json(session: RestoreSession) -> dict[str, Any]:
             }
             for job in session.jobs
         ],
+        "test": restore_test_json(session.test) if session.test else None,
+    }
+
+
+def restore_test_json(test: RestoreTest) -> dict[str, Any]:
+    """Return what a restore test verifies, as recorded."""
+    return {
+        "restore_job_id": test.restore_job_id,
+        "recovery_point_arn": test.recovery_point_arn,
+        "backup_started_at": json_time(test.backup_started_at),
+        "backup_ended_at": json_time(test.backup_ended_at),
+        "index_id": test.index_id or None,
+        "exact_index_id": test.exact_index_id,
+        "answer": test.answer or None,
     }
 
 

@@ -80,10 +80,12 @@ def watch_restore(
         set[str](),
     )
     states = connection.clients.of("stepfunctions", connection.resources.region)
-    execution = executions.execution_arn(connection.resources.restore_session, restore_id)
 
     def poll() -> bool:
         # Asked before the record is read, because an execution closes its session before it ends.
+        execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+        if watcher.view is not None:
+            execution = watcher.view.session.execution_arn  # of a restore test, it has another name
         over = executions.ended_as(states, execution) is not None
         watcher.look()
         return over or (watcher.view is not None and watcher.view.ended)

@@ -21,7 +21,7 @@ from tidemark.index.build.index_writer import BuildOptions, IndexWriter
 from tidemark.index.build.progress import BuildProgress
 from tidemark.index.build.publishing import propose, publish
 from tidemark.index.files.errors_file import ProblemsBuilder
-from tidemark.index.format.manifest import IndexIdentity, Manifest
+from tidemark.index.format.manifest import IndexIdentity, Manifest, RestoredPoint
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
 from tidemark.index.rows.arrow_batch import columns, directories
 from tidemark.index.rows.external_sort import Sorter
@@ -69,6 +69,7 @@ def build_index(
     progress: BuildProgress | None = None,
     resume: Checkpoint | None = None,
     attempt: str = "",
+    source: RestoredPoint | None = None,
     options: BuildOptions = BuildOptions(),  # noqa: B008 - frozen
 ) -> Manifest:
     """Crawl, sort, write every file and finally the manifest; return the manifest.
@@ -79,8 +80,8 @@ def build_index(
     refuse by raising. `pause_wanted` is also called about every second. `progress` is updated. `resume` is
     the checkpoint of an earlier worker; the crawl must then start at its pending directories, and `excluded`
     and `flags` must be the same. `attempt` names a separate folder for the build (see Folder); the index is
-    then only proposed, and becomes complete when it is published. Memory does not grow with the number of
-    entries.
+    then only proposed, and becomes complete when it is published. `source` is recorded in the manifest.
+    Memory does not grow with the number of entries.
 
     Raises CrawlFailed, CrawlStopped, IndexingPaused, IndexingFailed if the index already exists, and the
     errors of the store.
@@ -130,6 +131,7 @@ def build_index(
         flags=flags.names(),
         previous_index_id=previous.index_id if previous else None,
         schema_sha256=schema_sha256(flags.part_schema()),
+        source=source,
         **written,
     )
     may_complete()

@@ -18,6 +18,7 @@ from tidemark.index.format.schema import FORMAT, FORMAT_VERSION
 _Numbers = TypeVar("_Numbers", "Totals", "Changes")
 MANIFEST = "manifest.json"
 PROPOSAL = "proposal.json"  # a manifest in an attempt's folder, not published yet
+_RESTORED = "restored-point"  # the only kind of source
 _SAFE_FILE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,100}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -103,6 +104,15 @@ class IndexIdentity:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredPoint:
+    """The restored recovery point that an index was read from, instead of the file system itself."""
+
+    recovery_point_arn: str
+    restore_job_id: str
+    restored_file_system_id: str  # which was crawled
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """One complete index."""
 
@@ -119,6 +129,7 @@ class Manifest:
     unmatched: tuple[str, ...] = ()  # those of `excluded` that were requested and matched no directory
     flags: tuple[str, ...] = ()  # optional contents, see schema.Flags
     changes: Changes | None = None  # None if it has no changes.parquet
+    source: RestoredPoint | None = None  # None: the file system itself
 
     @property
     def index_id(self) -> str:
@@ -150,6 +161,8 @@ class Manifest:
             "schema_sha256": self.schema_sha256,
             "totals": dataclasses.asdict(self.totals),
             "changes": dataclasses.asdict(self.changes) if self.changes else None,
+            # Absent from the indexes of file systems, as from those of earlier versions.
+            **({"source": {"kind": _RESTORED, **dataclasses.asdict(self.source)}} if self.source else {}),
             "parts": [dataclasses.asdict(part) for part in self.parts],
             "side_files": [dataclasses.asdict(file) for file in self.side_files],
         }
@@ -198,6 +211,7 @@ class Manifest:
             changes=_numbers(Changes, {"unreadable": 0, **changes})
             if (changes := content.get("changes")) is not None
             else None,
+            source=_source(content["source"]) if "source" in content else None,
         )
 
 
@@ -214,6 +228,14 @@ def _check_format(content: dict[str, Any], url: str) -> None:
         raise ValueError(f"there is no format version {version}")
     if content.pop("manifest_sha256") != _digest(content):
         raise ValueError("its digest does not match its content")
+
+
+def _source(content: dict[str, Any]) -> RestoredPoint:
+    if content["kind"] != _RESTORED:
+        raise ValueError(f"its source {content['kind']!r} is unknown")
+    return RestoredPoint(
+        **{field.name: _text(content[field.name]) for field in dataclasses.fields(RestoredPoint)}
+    )
 
 
 def _part(content: dict[str, Any]) -> Part:

@@ -43,20 +43,26 @@ def cut(
     return old, new, old_left, new_left
 
 
-def compare(was: pa.Table | None, now: pa.Table | None, *, before: bool = False) -> pa.Table:
+def compare(
+    was: pa.Table | None,
+    now: pa.Table | None,
+    *,
+    before: bool = False,
+    names: Iterable[str] = (*COMPARED, UNREAD),
+) -> pa.Table:
     """Return the changes between sorted rows: `op` with the later row, or for a deletion the earlier row.
 
     The tables have READ_COLUMNS, `parent` as a dictionary, and either all or none have UNREAD. None means
-    no rows; at least one table must be given. With `before`, each modified row follows its earlier row, with
-    the op BEFORE. The result has ROW_COLUMNS, and UNREAD if the tables have it, and is sorted, as is its
-    dictionary of parents.
+    no rows; at least one table must be given. `names` are the columns that define a change. With `before`,
+    each modified row follows its earlier row, with the op BEFORE. The result has ROW_COLUMNS, and UNREAD if
+    the tables have it, and is sorted, as is its dictionary of parents.
     """
     if was is None or now is None:
         only: Any = now if was is None else was
         return finished(_tagged(only, ADDED if was is None else DELETED), "op")
     was, now = trimmed(was), trimmed(now)
     was_kept, now_kept = common_rows(was, now)
-    unequal = differ(was, was_kept, now, now_kept)
+    unequal = differ(was, was_kept, now, now_kept, names)
     changed = (
         (BEFORE, was, _places(was_kept, unequal) if before else None),
         (DELETED, was, _others(was_kept)),
