@@ -25,12 +25,13 @@ from tidemark.answers.restore_planning import (
     start_restore,
 )
 from tidemark.answers.restore_progress import restore_steps, restore_view
-from tidemark.answers.text import quoted
+from tidemark.answers.text import quoted, visible
 from tidemark.aws import executions
 from tidemark.errors import RestoreNotFound
 from tidemark.escape import unescape
 from tidemark.policy.policy import check_file_system_id
 from tidemark.restore.plan import Plan
+from tidemark.sessions.naming import is_session_id
 from tidemark.sessions.restores import restores_since
 from tidemark.web.basket import Group
 from tidemark.web.commands import command_line, option
@@ -174,6 +175,8 @@ def start() -> ResponseReturnValue:
 def progress(restore_id: str) -> ResponseReturnValue:
     """Show a restore session; the page follows it until it ends."""
     connection, source = deployment(), state().source
+    if not is_session_id(restore_id):
+        raise RestoreNotFound(visible(restore_id))
     client = connection.clients.of("stepfunctions", connection.resources.region)
     try:
         view = restore_view(connection, restore_id)

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from tidemark.answers.session_progress import steps
 from tidemark.answers.sessions import recent_sessions, view_of
+from tidemark.answers.text import visible
 from tidemark.errors import SessionNotFound
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.naming import is_session_id
@@ -50,7 +51,7 @@ def one(session_id: str) -> ResponseReturnValue:
     """Show a session with its steps; the page follows it until it ends."""
     connection, source = deployment(), state().source
     if not is_session_id(session_id):
-        raise SessionNotFound(session_id)
+        raise SessionNotFound(visible(session_id))
     policy = connection.policy_if_any(connection.view(session_id, None).session.policy)
     view = view_of(connection, session_id, policy)
     return render_template(
