@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -35,12 +36,14 @@ from tidemark.index.query.search import search
 from tidemark.index.reading.filters import Filters
 from tidemark.index.storage.catalog import read_manifest
 from tidemark.index.storage.object_store import ObjectMissing, Store
-from tidemark.restore.compare import compare
+from tidemark.restore.compare import Difference, compare
 from tidemark.restore.finish import finish
 from tidemark.restore.outcomes import Placed
 from tidemark.restore.place import place
+from tidemark.restore.placed_differences import Judged, judged, times_of
 from tidemark.restore.plan import Item, Plan, PointPlan
 from tidemark.restore.planner import is_complete
+from tidemark.restore.point_comparison import indexes_around
 from tidemark.restore.restored import find_restored
 
 _LOG = logging.getLogger("tidemark.worker")
@@ -271,24 +274,51 @@ class JobPlacer:
         items: list[Item],
         target_of: Callable[[bytes], bytes | None],
     ) -> dict[str, int]:
-        """Write the differences between the placed files and the point's index; return the totals."""
-        differences: list[dict[str, str]] = []
-        totals = {"differences": 0}
+        """Write the differences between the placed files and the point's index; return the totals.
+
+        Differences that the indexes prove to be changes since the backup are counted apart.
+        """
+        listed: dict[str, list[dict[str, str]]] = {"loss": [], "changed-since-backup": []}
+        totals = Counter(differences=0)
         try:
             manifest = self._manifest(point)
-            entries = self._entries(manifest, items)
-            exact = self._is_exact(point) and is_complete(manifest)
-            for each in compare(self._root, entries, target_of=target_of, exact=exact):
-                totals["differences"] += 1
-                if len(differences) < MOST_LISTED:
-                    fields = {"field": each.field, "expected": each.expected, "found": each.found}
-                    differences.append({**fields, "path": f"/{escape(each.path)}"})
+            differences = self._differences(manifest, point, items, target_of)
+            first = next(differences, None)
+            if first is not None:
+                indexes = indexes_around(self._store, manifest, backup_started_at=point.created_at)
+                times = times_of(indexes, point.created_at, point.completed_at)
+                for each in judged(chain([first], differences), indexes, times):
+                    totals["differences" if each.kind == "loss" else "changed_since_backup"] += 1
+                    if len(listed[each.kind]) < MOST_LISTED:
+                        listed[each.kind].append(_line(each))
         except (IndexNotFound, IndexDamaged, IndexFormatNotSupported) as error:
             # The files are in place; every further attempt would end here, too.
             _LOG.warning("the restored files are not compared", extra={"reason": str(error)})
             totals["not_compared"] = 1
-        self._results.write_lines(f"differences-{job.job_id}.jsonl", differences)
-        return totals
+        lines = [*listed["loss"], *listed["changed-since-backup"]]
+        self._results.write_lines(f"differences-{job.job_id}.jsonl", lines)
+        return dict(totals)
+
+    def _differences(
+        self,
+        manifest: Manifest,
+        point: PointPlan,
+        items: list[Item],
+        target_of: Callable[[bytes], bytes | None],
+    ) -> Iterator[tuple[str, Difference]]:
+        """Return the differences of the placed files, each with its path in the index, escaped."""
+        last = b""
+
+        def remembered(path: bytes) -> bytes | None:
+            nonlocal last
+            last = path
+            return target_of(path)
+
+        entries = self._entries(manifest, items)
+        exact = self._is_exact(point) and is_complete(manifest)
+        for each in compare(self._root, entries, target_of=remembered, exact=exact):
+            # What is extra has no entry; with `exact`, targets are the paths of the index.
+            yield f"/{escape(each.path if each.field == 'extra' else last)}", each
 
     def _target(self, path: bytes, targets: Mapping[bytes, bytes | None]) -> bytes | None:
         """Return where an entry of the backup was placed; None if it was not."""
@@ -322,6 +352,18 @@ class JobPlacer:
                 for entry in search(self._store, manifest, filters=Filters(under=item.path)):
                     self._may_continue()
                     yield entry
+
+
+def _line(judged: Judged) -> dict[str, str]:
+    difference = judged.difference
+    return {
+        "path": f"/{escape(difference.path)}",
+        "field": difference.field,
+        "expected": difference.expected,
+        "found": difference.found,
+        "verdict": judged.kind,
+        "evidence": judged.evidence,
+    }
 
 
 def items_of(point: PointPlan, job: FinishedJob) -> Iterator[Item]:

@@ -40,7 +40,7 @@ MORE_POLICIES = """\
     keep: forever
     index: {{exclude: [/scra*/much], operations_per_second: 10000}}
     worker: {{type: ec2, instance_type: m7g.large}}
-  proof:
+  drilled:
     file_systems: [{desk}]
     keep: 35 days
     drill: {{schedule: {{rate: 30 days}}, files: 3}}

@@ -41,7 +41,7 @@ def point(desk: Deployed) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(desk: Deployed) -> Iterator[None]:
-    """Every drill leaves file systems, mount targets, workers and files as they were."""
+    """A drill changes no file system, mount target or file, and leaves no worker."""
     before = file_systems(desk), tree(desk.cloud.directory_of(original_of(desk)))
     yield
     assert (file_systems(desk), tree(desk.cloud.directory_of(original_of(desk)))) == before
@@ -145,7 +145,7 @@ def test_a_drill_that_fails_is_removed_and_cannot_be_redriven(desk: Deployed) ->
 
 def test_a_schedule_drills_each_file_system_of_its_policy(desk: Deployed) -> None:
     before = desk.executions("drill-run")
-    desk.cloud.fire_schedule("tidemark-drill-proof", group="tidemark")
+    desk.cloud.fire_schedule("tidemark-drill-drilled", group="tidemark")
     until(lambda: desk.executions("drill-run"), lambda found: len(found) > len(before))
     (name,) = desk.executions("drill-run").keys() - before.keys()
     states, arn = desk.cloud.client("stepfunctions"), desk.executions("drill-run")[name]
@@ -162,7 +162,7 @@ def test_a_schedule_whose_drill_fails_fails(desk: Deployed, point: Path) -> None
     subprocess.run(["find", point, "-type", "f", "-delete"], check=True)
     states = desk.cloud.client("stepfunctions")
     started = states.start_execution(
-        stateMachineArn=desk.machine("drill-run"), input=json.dumps({"policy": "proof"})
+        stateMachineArn=desk.machine("drill-run"), input=json.dumps({"policy": "drilled"})
     )
     ended = until(
         lambda: states.describe_execution(executionArn=started["executionArn"]),
@@ -170,11 +170,11 @@ def test_a_schedule_whose_drill_fails_fails(desk: Deployed, point: Path) -> None
     )
     assert (ended["status"], ended["error"]) == ("FAILED", "DrillsFailed")
     assert f"1 of 1 drills failed: {original_of(desk)}; " in ended["cause"]
-    assert ended["cause"].endswith("tidemark drill proof")
+    assert ended["cause"].endswith("tidemark drill drilled")
 
 
 def test_a_policy_is_drilled_as_tidemark_yaml_says(desk: Deployed) -> None:
-    answer = drilled(desk, "--dry-run", name="proof")
+    answer = drilled(desk, "--dry-run", name="drilled")
     assert answer.code == 0, answer.err
     (drill,) = answer.json["drills"]
     assert len(drill["plan"]["drill"]) == 3

@@ -67,6 +67,7 @@ def run(deployed: Deployed) -> Callable[[str], list[str]]:
             "--at 2026-11-22": f"--at {good}",
             "--at 7d": f"--at {good}",
             "INDEX INDEX": " ".join(two),
+            "drill nightly": "drill drilled",
             "session ID": f"session {listed[-1] if listed else ''}",
         }
         outputs = []
@@ -132,6 +133,12 @@ def test_ransomware(deployed: Deployed, run: Callable[[str], list[str]], root: P
     assert left_directories(root) == []
 
 
+def test_drills(run: Callable[[str], list[str]], root: Path) -> None:
+    proof, plan = run("Prove that backups restore")
+    assert "restored, all as in the index" in proof
+    assert "cost" in plan
+
+
 def test_a_new_file_system(deployed: Deployed, run: Callable[[str], list[str]], root: Path) -> None:
     efs = deployed.cloud.client("efs")
     before = {one["FileSystemId"] for one in efs.describe_file_systems()["FileSystems"]}
@@ -161,4 +168,5 @@ def test_the_page_has_no_other_commands() -> None:
         "The file system was deleted",
         "The Region is lost",
         "What happens",
+        "Prove that backups restore",
     }

@@ -79,8 +79,14 @@ class Restore:
         copied.store, copied.states = FileStore(directory / "repository"), States()
         return copied
 
-    def backup(self, tree: trees.Tree, items: Sequence[str], requests: Sequence[str] | None = None) -> Path:
-        """Index a tree as the next point of the plan; return its directory."""
+    def backup(
+        self,
+        tree: trees.Tree,
+        items: Sequence[str],
+        requests: Sequence[str] | None = None,
+        now: datetime = STARTED,
+    ) -> Path:
+        """Index a tree, at a time, as the next point of the plan; return its directory."""
         number = len(self._points)
         source = self.directory / f"source-{number}"
         source.mkdir()
@@ -95,7 +101,7 @@ class Restore:
                 account=ACCOUNT, region=REGION, file_system_id=FS.file_system_id, index_id=index_id
             ),
             scratch=scratch,
-            now=lambda: STARTED,
+            now=lambda: now,
             worker="tests",
         )
         point = point_plan([item_in(source, path) for path in items], requests, index_id=index_id)

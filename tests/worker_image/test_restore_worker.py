@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ import pytest
 from tests.aws.account import FS
 from tests.restore import trees
 from tests.worker_image.restoring import EndingStore, Restore, States
+from tidemark.aws.clock import utc_now
 from tidemark.errors import RestoreFailed, WorkerStopped
 from tidemark.escape import escape
 from worker_image import answers, restore_worker
@@ -110,6 +112,19 @@ def test_a_damaged_file_is_reported_at_its_new_place(restore: Restore) -> None:
     assert {("/recovered/home/ann/deep/c.txt", "size"), ("/recovered/home/bob/x", "missing")} <= found
     assert {path for path, _ in found} == {"/recovered/home/ann/deep/c.txt", "/recovered/home/bob/x"}
     assert restore.totals["differences"] == len(restore.lines("differences"))
+    assert {each["verdict"] for each in restore.lines("differences")} == {"loss"}
+    assert all(each["evidence"] for each in restore.lines("differences"))
+
+
+def test_a_file_that_changed_between_backup_and_crawl_is_no_difference(restore: Restore) -> None:
+    # The crawl read the files now, and the backup is older than their last change.
+    restore.backup(HOME, ["/home"], now=utc_now() + timedelta(minutes=1))
+    written = restore.restore()
+    (written / "home/ann/deep/c.txt").write_bytes(b"longer than before")
+    assert restore.run(to="/recovered") == 0
+    assert {each["verdict"] for each in restore.lines("differences")} == {"changed-since-backup"}
+    assert "differences" not in restore.totals
+    assert restore.totals["changed_since_backup"] == len(restore.lines("differences"))
 
 
 LIVE: trees.Tree = {b"home": {b"ann": {b"a.txt": b"changed since", b"new": b"N"}}, b"top.txt": b"changed"}

@@ -34,6 +34,7 @@ class RecoveryPoint:
     vault: str
     status: str  # AWS Backup's status
     created_at: datetime  # for a copy, when its source was created
+    completed_at: datetime | None = None  # when its backup or copy ended
     delete_at: datetime | None  # None keeps forever
     cold_at: datetime | None = None  # when it moves to cold storage; None: never
     size_bytes: int
@@ -92,6 +93,7 @@ def recovery_points_of(
             vault=vault,
             status=point["Status"],
             created_at=point["CreationDate"],
+            completed_at=point.get("CompletionDate"),
             delete_at=point.get("CalculatedLifecycle", {}).get("DeleteAt"),
             cold_at=point.get("CalculatedLifecycle", {}).get("MoveToColdStorageAt"),
             size_bytes=point.get("BackupSizeInBytes", 0),

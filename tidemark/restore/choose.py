@@ -41,6 +41,7 @@ class HeldPoint:
     region: str
     vault: str
     created_at: datetime  # UTC; for a copy, when its source was created
+    completed_at: datetime | None = None  # UTC; None if it is not known, as for a copy
     index_id: str
     is_cold: bool
     is_copy: bool

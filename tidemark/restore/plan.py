@@ -43,6 +43,7 @@ class PointPlan:
     region: str
     vault: str
     created_at: datetime  # UTC
+    completed_at: datetime | None = None  # UTC; None if it is not known
     index_id: str
     is_cold: bool
     items: tuple[Item, ...]  # in path order, none below another
@@ -265,6 +266,7 @@ def _point_dict(point: PointPlan) -> dict[str, Any]:
     return {
         **_shallow(point),
         "created_at": _time_text(point.created_at),
+        "completed_at": None if point.completed_at is None else _time_text(point.completed_at),
         "items": [
             {"path": item.path, "type": item.type, "entries": item.entries, "bytes": item.bytes}
             | ({"note": item.note} if item.note else {})
@@ -275,9 +277,11 @@ def _point_dict(point: PointPlan) -> dict[str, Any]:
 
 
 def _point(content: Mapping[str, Any]) -> PointPlan:
+    completed_at = content.get("completed_at")
     return PointPlan(
         **{name: _text(content[name]) for name in ("recovery_point_arn", "region", "vault", "index_id")},
         created_at=_time(content["created_at"]),
+        completed_at=_time(completed_at) if completed_at is not None else None,
         is_cold=_switch(content["is_cold"]),
         items=_flats(Item, content["items"]),
         requests=tuple(_text(each) for each in _list(content["requests"])),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.query.lookup import entries_of, excluded_by_request, subtrees_of
+from tidemark.index.query.lookup import ancestors, entries_of, excluded_by_request, subtrees_of
 from tidemark.index.storage.object_store import Store
 from tidemark.restore.choose import ChosenPoint, HeldPoint, choose
 from tidemark.restore.cover import Request, cover, directories_above
@@ -105,7 +105,7 @@ def conflicts(
     if destination.kind == "new-file-system":
         return ()
     targets = {f"{destination.directory.rstrip('/')}{item.path}".rstrip("/") or _ROOT for item in items}
-    above = {path for target in targets for path in _above(target)} - targets
+    above = {path for target in targets for path in ancestors(target)} - targets
     found = {
         path: entry.type
         for path, entry in entries_of(store, newest, targets | above).items()
@@ -114,12 +114,6 @@ def conflicts(
     if _ROOT in targets:
         found[_ROOT] = "d"
     return tuple(Conflict(path=path, existing_type=found[path]) for path in sorted(found, key=path_order))
-
-
-def _above(path: str) -> Iterator[str]:
-    """Return the directories above a path, without the root."""
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 def is_complete(manifest: Manifest) -> bool:
@@ -152,6 +146,7 @@ def _point_plan(
         region=point.region,
         vault=point.vault,
         created_at=point.created_at,
+        completed_at=point.completed_at,
         index_id=point.index_id,
         is_cold=point.is_cold,
         items=chosen.items,

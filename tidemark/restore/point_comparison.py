@@ -13,7 +13,7 @@ from typing import Literal
 
 from tidemark.index.format.entry import Entry
 from tidemark.index.format.manifest import Manifest
-from tidemark.index.query.lookup import unread_among, whole_entries_of
+from tidemark.index.query.lookup import ancestors, unread_among, whole_entries_of
 from tidemark.index.query.pairs import differing_pairs
 from tidemark.index.storage.catalog import manifest_or_none
 from tidemark.index.storage.object_store import Store
@@ -138,7 +138,7 @@ class _Batch:
         missing = [indexed.path for indexed, found in pairs if indexed is not None and found is None]
         extra = [found.path for indexed, found in pairs if indexed is None and found is not None]
         # Only a path that is in one of the two needs the directories above it.
-        above = {directory for path in (*missing, *extra) for directory in _above(path)}
+        above = {directory for path in (*missing, *extra) for directory in ancestors(path)}
         store, following = indexes.store, indexes.next
         self._previous = whole_entries_of(store, indexes.previous, paths) if indexes.previous else {}
         self._next = whole_entries_of(store, following, {*paths, *above}) if following else {}
@@ -163,15 +163,15 @@ class _Batch:
             return [
                 Finding("unreadable", indexed.type, "", "loss", "the restored file system could not be read")
             ]
-        directory = next((each for each in _above(path) if each in self._moved), None)
+        directory = next((each for each in ancestors(path) if each in self._moved), None)
         return classify(
             Observed(
                 indexed=indexed,
                 restored=found,
                 previous=self._previous.get(path),
                 next=self._next.get(path),
-                above=_nearest(path, self._above),
-                above_next=_nearest(path, self._next),
+                above=nearest(path, self._above),
+                above_next=nearest(path, self._next),
                 moved_directory=self._above.get(directory) if directory else None,
                 moved_from=self._earlier.get(path),
             ),
@@ -198,7 +198,7 @@ def _moved_directories(
             is_alone = (indexed is None) != (found is None)
             if entry is None or not is_alone or entry.type != "d" or len(topmost) >= _MOST_MOVED:
                 continue
-            if not any(above in topmost for above in _above(entry.path)):
+            if not any(above in topmost for above in ancestors(entry.path)):
                 topmost[entry.path] = entry
     before = whole_entries_of(indexes.store, indexes.previous, extra)
     places = {
@@ -214,17 +214,12 @@ def _path_of(pair: _Pair) -> str:
 
 
 def _earlier_place(path: str, moved: Mapping[str, str]) -> str | None:
-    for above in _above(path):
+    for above in ancestors(path):
         if above in moved:
             return moved[above] + path.removeprefix(above)
     return None
 
 
-def _nearest(path: str, entries: Mapping[str, Entry]) -> Entry | None:
-    return next((entries[above] for above in _above(path) if above in entries), None)
-
-
-def _above(path: str) -> Iterator[str]:
-    """Yield the directories above a path, nearest first, without the root."""
-    while path := path.rpartition("/")[0]:
-        yield path
+def nearest(path: str, entries: Mapping[str, Entry]) -> Entry | None:
+    """Return the entry of the nearest directory above a path that is in `entries`."""
+    return next((entries[above] for above in ancestors(path) if above in entries), None)

@@ -77,6 +77,11 @@ def classify(observed: Observed, times: Times) -> list[Finding]:
     return [Finding(*each, *verdict.of(each[0])) for each in found]
 
 
+def judge(field: Field, observed: Observed, times: Times) -> tuple[Kind, str]:
+    """Return the kind and the evidence of one difference."""
+    return _Verdict(observed, times).of(field)
+
+
 def differing_fields(indexed: Entry | None, restored: Entry | None) -> list[tuple[Field, str, str]]:
     """Return field, expected and found value of each difference, in the forms of `compare.Difference`."""
     if indexed is None or (indexed.type not in _BACKED_UP and restored is None):

@@ -27,19 +27,19 @@ from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.sweep_schedule import SWEPT_WITHIN
 
 _SHOWN = 20
-# Differences of restore sessions have no verdict.
+# Differences of sessions that ran with an older version have no verdict.
 _HEADINGS = {"different from the index": "loss", "changed since the backup": "changed-since-backup"}
 
 HELP = f"""Show one restore session in full.
 
 With --watch, shows its progress until it ends. Items that were not restored or not placed, and differences
 between the placed files and the index, are listed with their reasons, and the directories that contain what
-was not placed. A restore test of AWS Backup lists losses and changes since the backup, and names the
-repository with the index of the restored point.
+was not placed. Differences that the indexes prove to be changes since the backup are listed apart. A restore
+test of AWS Backup also names the repository with the index of the restored point.
 
 JSON: {RESTORE_FIELDS}; execution_ended (null, or how the execution of a session that is shown as running has
-ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found, and for a test
-verdict (loss, changed-since-backup) and evidence; left_directories[], names in the root of the file system;
+ended); problems[] with path, outcome, reason; differences[] with path, field, expected, found, verdict (loss,
+changed-since-backup), evidence; left_directories[], names in the root of the file system;
 exact_index_repository (null, or the URL for --repository).
 """
 

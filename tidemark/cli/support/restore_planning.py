@@ -150,6 +150,7 @@ def _held(point: RecoveryPoint, index_id: str, now: datetime) -> HeldPoint:
         region=point.region,
         vault=point.vault,
         created_at=point.created_at,
+        completed_at=None if point.is_copy else point.completed_at,
         index_id=index_id,
         is_cold=point.cold_at is not None and point.cold_at <= now,
         is_copy=point.is_copy,

@@ -32,6 +32,7 @@ _TOTALS = {
     "conflict": ("conflict", "conflicts"),
     "failed": ("failed", "failed"),
     "differences": ("difference", "differences"),
+    "changed_since_backup": ("changed since the backup", "changed since the backup"),
 }
 
 

@@ -135,7 +135,7 @@ def excluded_among(store: Store, manifest: Manifest, missing: Collection[str]) -
     }
     outermost: dict[str, str] = {}  # by missing path
     for path in missing:
-        chain = [*reversed([*_ancestors(path)]), path]
+        chain = [*reversed([*ancestors(path)]), path]
         directory = next((each for each in chain if covers[each]), None)
         if directory is not None:
             outermost[path] = directory
@@ -286,14 +286,14 @@ def _with_ancestors(paths: Iterable[str]) -> set[str]:
     every: set[str] = set()
     for path in paths:
         every.add(path)
-        for above in _ancestors(path):
+        for above in ancestors(path):
             if above in every:
                 break
             every.add(above)
     return every
 
 
-def _ancestors(path: str) -> Iterator[str]:
+def ancestors(path: str) -> Iterator[str]:
     """Return the directories above a path, nearest first, except the root."""
     while path := _parent_of(path):
         yield path
