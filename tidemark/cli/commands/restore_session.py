@@ -145,7 +145,7 @@ def _show(
             "restore" if session.test is None else "restore test": Text(session.restore_id, terminal.STRONG),
             "status": Text(session.status.value, STATUS_STYLES[session.status]),
             "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
-            "new file system": (session.target or "not created yet") if session.is_new else None,
+            "new file system": _new_file_system(session),
             "recovery point": session.test.recovery_point_arn if session.test else None,
             "exact index": exact,
             "started": f"{terminal.moment(session.started_at)} UTC",
@@ -171,6 +171,12 @@ def _show(
             [_difference(each) for each in differences if each.get("verdict", "loss") == verdict],
         )
     _list(out, "left in the root, with what was not placed", [f"/{name}" for name in left])
+
+
+def _new_file_system(session: RestoreSession) -> str | None:
+    if not session.is_new:
+        return None
+    return f"{session.target or 'not created yet'}{', removed' if session.is_removed else ''}"
 
 
 def _difference(each: dict[str, Any]) -> str:
