@@ -142,12 +142,12 @@ def placing_in_new(scope: Construct, names: Names, repository: Repository) -> ia
 
     One for all: the file systems do not exist yet, and their workers mount without IAM.
     """
-    return role(
+    return _task_without_efs(
         scope,
         "NewFileSystemTask",
-        role_name=names.named(RESTORE_NEW_TASK),
-        assumed_by=tasks(names),
-        description="Permissions of a Fargate worker: place restored files in a new file system",
+        names,
+        name=RESTORE_NEW_TASK,
+        work="place restored files in a new file system",
         grants=[
             *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
             *repository.report(f"restores/{Aws.ACCOUNT_ID}/"),
@@ -162,17 +162,30 @@ def verifying(scope: Construct, names: Names, repository: Repository) -> iam.Rol
     One for all, as for new file systems. Without access to EFS: AWS Backup creates the file systems without a
     policy, and they are mounted without IAM.
     """
-    return role(
+    return _task_without_efs(
         scope,
         "VerificationTask",
-        role_name=names.named(VERIFICATION_TASK),
-        assumed_by=tasks(names),
-        description="Permissions of a Fargate worker: index a restored file system, and compare it",
+        names,
+        name=VERIFICATION_TASK,
+        work="index a restored file system, and compare it",
         grants=[
             *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
             *repository.verify(f"restores/{Aws.ACCOUNT_ID}/"),
             _answer(names, "restore-test"),
         ],
+    )
+
+
+def _task_without_efs(
+    scope: Construct, identifier: str, names: Names, *, name: str, work: str, grants: list[Grant]
+) -> iam.Role:
+    return role(
+        scope,
+        identifier,
+        role_name=names.named(name),
+        assumed_by=tasks(names),
+        description=f"Permissions of a Fargate worker: {work}",
+        grants=grants,
     )
 
 

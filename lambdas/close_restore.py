@@ -9,7 +9,7 @@ from lambdas.events import Failure, words
 from lambdas.restore_events import RestoreValue
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate
-from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
+from tidemark.aws.fargate import deregister_task_definitions
 from tidemark.aws.notification import Notification, publish
 from tidemark.aws.workers import PLACING, remove_workers
 from tidemark.sessions.restore_outcome import RestoreOutcome, decide_restore_outcome
@@ -71,10 +71,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
 def _remove_worker(deployment: Deployment, restore_id: str) -> None:
     settings, clients = deployment.settings, deployment.clients
     remove_workers(clients, settings, restore_id, "the restore session has ended", PLACING)
-    ecs = clients.of("ecs", settings.region)
-    for arn, run_id in registered_task_definitions(ecs, settings, PLACING):
-        if run_id == restore_id:
-            deregister_task_definition(ecs, arn)
+    deregister_task_definitions(clients.of("ecs", settings.region), settings, restore_id, PLACING)
 
 
 def _notification(session: RestoreSession, outcome: RestoreOutcome, totals: dict[str, int]) -> Notification:

@@ -9,7 +9,7 @@ from lambdas.events import Failure, words
 from lambdas.restore_test_events import TestValue
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate
-from tidemark.aws.fargate import deregister_task_definition, registered_task_definitions
+from tidemark.aws.fargate import deregister_task_definitions
 from tidemark.aws.notification import Notification, publish
 from tidemark.aws.restore_tests import put_answer
 from tidemark.aws.workers import VERIFYING
@@ -43,7 +43,8 @@ def handler(event: Event, deployment: Deployment) -> Result:
     """Answer, record the final status and return it. Idempotent."""
     records, settings = deployment.records, deployment.settings
     session = read_restore(records, event["test"]["restore_id"])
-    _deregister(deployment, session.restore_id)
+    ecs = deployment.clients.of("ecs", settings.region)
+    deregister_task_definitions(ecs, settings, session.restore_id, VERIFYING)
     totals = event.get("totals") or {}
     failure = words(event["failure"]) if "failure" in event else None
     outcome, answer = decide_test_outcome(session, totals, failure=failure)
@@ -79,13 +80,6 @@ def handler(event: Event, deployment: Deployment) -> Result:
         "reasons": list(outcome.reasons),
         "totals": totals,
     }
-
-
-def _deregister(deployment: Deployment, restore_id: str) -> None:
-    ecs = deployment.clients.of("ecs", deployment.settings.region)
-    for arn, run_id in registered_task_definitions(ecs, deployment.settings, VERIFYING):
-        if run_id == restore_id:
-            deregister_task_definition(ecs, arn)
 
 
 def _notification(session: RestoreSession, outcome: RestoreOutcome, totals: dict[str, int]) -> Notification:

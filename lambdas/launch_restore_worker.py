@@ -9,8 +9,8 @@ from lambdas.restore_events import RestoreValue, SetupValue
 from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import choose_networks, planned_networks
 from tidemark.aws.restore_plans import write_jobs
-from tidemark.aws.worker_launcher import launch
-from tidemark.aws.workers import PLACING, PLACING_NEW, WorkerRequest, remove_workers
+from tidemark.aws.worker_launcher import launch, request_for
+from tidemark.aws.workers import PLACING, PLACING_NEW, remove_workers
 from tidemark.sessions.restores import enter_phase, hold_turn, record_restore_worker
 from tidemark.settings import RestoreWorkerSettings
 
@@ -50,16 +50,7 @@ def handler(event: Event, deployment: Deployment) -> None:
         task_definition = register_task_definition(
             clients.of("ecs", settings.region), settings, session.target, restore_id, worker, purpose
         )
-    request: WorkerRequest = {
-        "kind": kind,
-        "task_definition": task_definition,
-        "instance_type": worker.instance_type or "",
-        "networks": [
-            {"subnets": list(network.subnets), "security_groups": list(network.security_groups)}
-            for network in networks
-        ],
-        "public_address": worker.public_address,
-    }
+    request = request_for(worker, networks, kind=kind, task_definition=task_definition)
     environment = RestoreWorkerSettings(
         task_token=event["task_token"],
         restore_id=restore_id,

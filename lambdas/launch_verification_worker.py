@@ -8,8 +8,8 @@ from lambdas._handler import Deployment, lambda_handler, logger
 from lambdas.restore_test_events import TestSetupValue, TestValue
 from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import planned_networks
-from tidemark.aws.worker_launcher import launch
-from tidemark.aws.workers import VERIFYING, WorkerRequest, remove_workers
+from tidemark.aws.worker_launcher import launch, request_for
+from tidemark.aws.workers import VERIFYING, remove_workers
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.restore_tests import enter_test_phase, point_of
 from tidemark.sessions.restores import read_restore, record_restore_worker
@@ -38,19 +38,11 @@ def handler(event: Event, deployment: Deployment) -> None:
     target = deployment.file_system(session.target)
     targets, ec2 = event["setup"]["mount_targets"], clients.of("ec2", settings.region)
     networks = planned_networks(ec2, target, targets, worker)
-    request: WorkerRequest = {
-        # Instances have the role of one existing file system.
-        "kind": "fargate",
-        "task_definition": register_task_definition(
-            clients.of("ecs", settings.region), settings, session.target, restore_id, worker, VERIFYING
-        ),
-        "instance_type": "",
-        "networks": [
-            {"subnets": list(network.subnets), "security_groups": list(network.security_groups)}
-            for network in networks
-        ],
-        "public_address": worker.public_address,
-    }
+    task_definition = register_task_definition(
+        clients.of("ecs", settings.region), settings, session.target, restore_id, worker, VERIFYING
+    )
+    # Instances have the role of one existing file system.
+    request = request_for(worker, networks, kind="fargate", task_definition=task_definition)
     # For worker_stopped, which finds the token by the machine.
     record_restore_worker(deployment.records, restore_id, worker_id="", task_token=token)
     environment = _environment(deployment, session, token)

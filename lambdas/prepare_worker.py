@@ -8,6 +8,7 @@ from lambdas._handler import Deployment, lambda_handler
 from tidemark.aws.clock import utc_now
 from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import choose_networks
+from tidemark.aws.worker_launcher import request_for
 from tidemark.aws.workers import WorkerRequest
 from tidemark.sessions.overlap import hold
 
@@ -41,14 +42,7 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
             clients.of("ecs", settings.region), settings, event["file_system"], event["index_id"], worker
         )
     return {
-        "kind": worker.kind,
-        "task_definition": task_definition,
-        "instance_type": worker.instance_type or "",
-        "networks": [
-            {"subnets": list(network.subnets), "security_groups": list(network.security_groups)}
-            for network in networks
-        ],
+        **request_for(worker, networks, kind=worker.kind, task_definition=task_definition),
         "exclude": list(crawl.exclude),
         "operations_per_second": crawl.operations_per_second,
-        "public_address": worker.public_address,
     }

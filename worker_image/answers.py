@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidemark.aws.errors import code_of
-from tidemark.errors import TidemarkError, WorkerStopped
+from tidemark.errors import RestoreFailed, TidemarkError, WorkerStopped
 from worker_image.task_heartbeat import TOKEN_IS_DEAD, TaskHeartbeat
 
 if TYPE_CHECKING:
@@ -35,6 +35,15 @@ def report_failure(states: SFNClient, task_token: str, failure: TidemarkError) -
             _LOG.warning("the failure could not be reported", extra={"reason": str(error)})
     except BotoCoreError as error:
         _LOG.warning("the failure could not be reported", extra={"reason": str(error)})
+
+
+def in_words(error: Exception, of_files: Callable[[str], str]) -> TidemarkError:
+    """Return the error to report; `of_files` words the reason of an error of the file system."""
+    if isinstance(error, TidemarkError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return RestoreFailed(of_files(error.strerror))
+    return RestoreFailed(f"{type(error).__name__}: {error}; see the worker's log, then redrive the session")
 
 
 def stop_on_sigterm(heartbeat: TaskHeartbeat, report: Callable[[], None]) -> None:

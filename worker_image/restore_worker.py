@@ -18,11 +18,11 @@ from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import translated
 from tidemark.aws.s3_store import open_store
-from tidemark.errors import RestoreFailed, TidemarkError, WorkerStopped
+from tidemark.errors import TidemarkError, WorkerStopped
 from tidemark.index.storage.object_store import Store
 from tidemark.restore.plan import Plan
 from tidemark.settings import RestoreWorkerSettings
-from worker_image.answers import report_failure, stop_on_sigterm
+from worker_image.answers import in_words, report_failure, stop_on_sigterm
 from worker_image.heartbeat import worker_stopped
 from worker_image.log import log_json_lines
 from worker_image.restored_jobs import JobPlacer, RestoreResults
@@ -86,7 +86,7 @@ def run(
                 heartbeat.close()
             states.send_task_success(taskToken=settings.task_token, output=json.dumps(results.totals))
     except Exception as error:
-        failure = _in_words(error)
+        failure = in_words(error, _not_placed)
         _LOG.error(
             "the restored files were not all placed",
             extra={"error": type(failure).__name__, "reason": str(failure)},
@@ -98,16 +98,11 @@ def run(
     return 0
 
 
-def _in_words(error: Exception) -> TidemarkError:
-    if isinstance(error, TidemarkError):
-        return error
-    if isinstance(error, OSError) and error.strerror:
-        return RestoreFailed(
-            f"placing the restored files failed: {error.strerror}; what was not placed is still in the "
-            f"directory aws-backup-restore_* in the root of the file system; redrive the session when the "
-            f"cause is fixed"
-        )
-    return RestoreFailed(f"{type(error).__name__}: {error}; see the worker's log, then redrive the session")
+def _not_placed(reason: str) -> str:
+    return (
+        f"placing the restored files failed: {reason}; what was not placed is still in the directory "
+        f"aws-backup-restore_* in the root of the file system; redrive the session when the cause is fixed"
+    )
 
 
 if __name__ == "__main__":

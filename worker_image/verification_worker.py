@@ -33,7 +33,7 @@ from tidemark.aws.errors import translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, Crawl, CrawlOptions, CrawlStopped
-from tidemark.errors import RestoreFailed, TidemarkError, WorkerStopped
+from tidemark.errors import TidemarkError, WorkerStopped
 from tidemark.escape import escape, unescape
 from tidemark.exclusions import Exclusion
 from tidemark.index.build.checkpoint import load_checkpoint
@@ -47,7 +47,7 @@ from tidemark.restore.point_comparison import RestoredIndex, compare_point, inde
 from tidemark.restore.restored import find_restored
 from tidemark.scratch import scratch_directory
 from tidemark.settings import VerificationWorkerSettings
-from worker_image.answers import report_failure, stop_on_sigterm
+from worker_image.answers import in_words, report_failure, stop_on_sigterm
 from worker_image.heartbeat import worker_stopped
 from worker_image.index_worker import CRAWL_THREADS, SCRATCH
 from worker_image.log import log_json_lines
@@ -119,7 +119,7 @@ def run(
                 heartbeat.close()
             states.send_task_success(taskToken=settings.task_token, output=json.dumps(totals))
     except Exception as error:
-        failure = _in_words(error)
+        failure = in_words(error, _unreadable)
         _LOG.error(
             "the restored file system was not verified",
             extra={"error": type(failure).__name__, "reason": str(failure)},
@@ -273,15 +273,10 @@ def _prefix(settings: VerificationWorkerSettings) -> str:
     return f"restores/{file_system}/{settings.restore_id}/"
 
 
-def _in_words(error: Exception) -> TidemarkError:
-    if isinstance(error, TidemarkError):
-        return error
-    if isinstance(error, OSError) and error.strerror:
-        return RestoreFailed(
-            f"the restored file system cannot be read: {error.strerror}; see the worker's log, then redrive "
-            f"the session"
-        )
-    return RestoreFailed(f"{type(error).__name__}: {error}; see the worker's log, then redrive the session")
+def _unreadable(reason: str) -> str:
+    return (
+        f"the restored file system cannot be read: {reason}; see the worker's log, then redrive the session"
+    )
 
 
 if __name__ == "__main__":

@@ -34,18 +34,25 @@ class Account:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that direct any AWS client to this account."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return client_environment(self.endpoint_url, self.access_key_id, self.secret_access_key, self.region)
 
     def client(self, service: Any, region: str | None = None) -> Any:  # any service's
         """Return a boto3 client whose calls are the administrator's."""
         return new_client(service, region or self.region, self.environment)
+
+
+def client_environment(
+    endpoint_url: str, access_key_id: str, secret_access_key: str, region: str
+) -> dict[str, str]:
+    """Return the environment variables that direct any AWS client to an account of a local cloud."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": access_key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_access_key,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 def new_client(service: Any, region: str, environment: Mapping[str, str]) -> Any:  # any service's

@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from localcloud.authentication.credentials import CONTROL_SERVICE
-from localcloud.client.accounts import Account, new_client
+from localcloud.client.accounts import Account, client_environment, new_client
 from localcloud.client.assembly import bootstrap, deploy
 from localcloud.core.cloud import WARM_FUNCTIONS
 from localcloud.core.errors import ServerNotStarted
@@ -173,14 +173,7 @@ class LocalCloud:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that direct any AWS client to this cloud."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return client_environment(self.endpoint_url, self.access_key_id, self.secret_access_key, self.region)
 
     @property
     def faults(self) -> FaultSwitch:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from tests.workflows.walker import Raised, Walk, definition
+from tests.workflows.walker import Raised, RecordedLambdas, Walk, definition
 
 GIVEN = {"plan": "plan-1", "sha256": "0" * 64, "file_system": "fs-0123456789abcdef0", "policy": "nightly"}
 RESTORE = {**GIVEN, "restore_id": "r"}
 
 
-class Restore:
+class Restore(RecordedLambdas):
     """Lambdas of a session whose turn comes after a number of refusals; each job is polled twice."""
 
     def __init__(
         self, jobs: int = 2, refusals: int = 0, *, status: str = "success", restored: int = 2
     ) -> None:
-        self.called: list[tuple[str, Any]] = []
+        super().__init__()
         self.left, self.refusals, self.status, self.restored = jobs, refusals, status, restored
         self.redrives = 0
-        self.failing: dict[str, str] = {}
         answers: Mapping[str, Callable[[Any], Any]] = {
             "OpenRestore": lambda _: RESTORE,
             "TakeRestoreTurn": self._turn,
@@ -37,25 +35,10 @@ class Restore:
             "Execution": {"Name": "r", "Id": "arn:r", "RedriveCount": 0, "Input": GIVEN},
             "Task": {"Token": "token"},
         }
-        self.walk = Walk({f"{name}Function": self._noted(name, answers[name]) for name in answers}, context)
+        self.walk = Walk(self.recorded(answers), context)
 
     def run(self, given: Mapping[str, str] = GIVEN) -> Any:
         return self.walk.run(definition("restore-session"), given, {})
-
-    def names(self) -> list[str]:
-        return [name for name, _ in self.called]
-
-    def payloads(self, name: str) -> list[Any]:
-        return [payload for called, payload in self.called if called == name]
-
-    def _noted(self, name: str, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def call(payload: Any) -> Any:
-            self.called.append((name, payload))
-            if name in self.failing:
-                raise Raised(self.failing[name], json.dumps({"errorMessage": f"{name} failed"}))
-            return answer(payload)
-
-        return call
 
     def _turn(self, payload: Any) -> Any:
         self.refusals -= 1

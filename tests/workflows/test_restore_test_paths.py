@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from tests.workflows.walker import Raised, Walk, definition
+from tests.workflows.walker import Raised, RecordedLambdas, Walk, definition
 
 JOB = {"restore_job_id": "job"}
 EVENT = {"detail-type": "Restore Job State Change", "detail": {"restoreJobId": "job", "status": "COMPLETED"}}
@@ -21,13 +20,12 @@ TEST = {
 }
 
 
-class RestoreTest:
+class RestoreTest(RecordedLambdas):
     """Lambdas of a test whose mount targets need `polls` polls, to be available and to be removed."""
 
     def __init__(self, polls: int = 2, **opened: Any) -> None:
-        self.called: list[tuple[str, Any]] = []
+        super().__init__()
         self.polls, self.opened, self.redrives = polls, {**TEST, **opened}, 0
-        self.failing: dict[str, str] = {}
         self._setups = self._removals = 0
         answers: Mapping[str, Callable[[Any], Any]] = {
             "OpenRestoreTest": lambda _: self.opened,
@@ -41,25 +39,10 @@ class RestoreTest:
             "Execution": {"Name": "e", "Id": "arn:e", "RedriveCount": 0, "Input": JOB},
             "Task": {"Token": "token"},
         }
-        self.walk = Walk({f"{name}Function": self._noted(name, answers[name]) for name in answers}, context)
+        self.walk = Walk(self.recorded(answers), context)
 
     def run(self, given: Mapping[str, Any] = JOB) -> Any:
         return self.walk.run(definition("restore-test"), given, {})
-
-    def names(self) -> list[str]:
-        return [name for name, _ in self.called]
-
-    def payloads(self, name: str) -> list[Any]:
-        return [payload for called, payload in self.called if called == name]
-
-    def _noted(self, name: str, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def call(payload: Any) -> Any:
-            self.called.append((name, payload))
-            if name in self.failing:
-                raise Raised(self.failing[name], json.dumps({"errorMessage": f"{name} failed"}))
-            return answer(payload)
-
-        return call
 
     def _configure(self, payload: Any) -> Any:
         self._setups += 1

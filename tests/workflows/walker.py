@@ -33,6 +33,35 @@ def source(name: str) -> str:
     return (DIRECTORY / f"{name}.asl.json").read_text().replace("${Partition}", "aws")
 
 
+class RecordedLambdas:
+    """Lambdas with scripted answers; records their calls, and lets some of them fail."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[str, Any]] = []
+        self.failing: dict[str, str] = {}  # the error of a function by its name
+
+    def names(self) -> list[str]:
+        """Return the names of the called functions, in order."""
+        return [name for name, _ in self.called]
+
+    def payloads(self, name: str) -> list[Any]:
+        """Return the payloads of the calls of a function."""
+        return [payload for called, payload in self.called if called == name]
+
+    def recorded(self, answers: Mapping[str, Callable[[Any], Any]]) -> Lambdas:
+        """Return the functions by placeholder, from their answers by name."""
+        return {f"{name}Function": self._recorded(name, answer) for name, answer in answers.items()}
+
+    def _recorded(self, name: str, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(payload: Any) -> Any:
+            self.called.append((name, payload))
+            if name in self.failing:
+                raise Raised(self.failing[name], json.dumps({"errorMessage": f"{name} failed"}))
+            return answer(payload)
+
+        return call
+
+
 @dataclass
 class Walk:
     """One execution: the entered states, and the seconds that it has waited."""

@@ -14,6 +14,7 @@ from tidemark.answers.text import quoted, visible
 from tidemark.aws import executions
 from tidemark.aws.new_file_systems import NewFileSystemWish, settings_for
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
+from tidemark.aws.restore_jobs import RESTORABLE
 from tidemark.aws.restore_plans import write_plan
 from tidemark.errors import IndexNotFound, RecoveryPointNotFound
 from tidemark.escape import escape, unescape
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # these import pyarrow, which the help of commands does not n
     from tidemark.index.storage.catalog import SkipIndex
     from tidemark.restore.choose import HeldPoint
 
-_RESTORABLE = {"COMPLETED", "AVAILABLE", "PARTIAL"}
 CONFLICT_POLICIES = ("fail", "skip", "rename", "replace")
 # Limited by the size of the metadata. If AWS Backup refuses the number, the session continues with fewer.
 ITEMS_PER_JOB = 10_000
@@ -81,7 +81,7 @@ def held_points(connection: Connection, file_system_id: str, now: datetime, skip
             f"{file_system_id} has no index, so its backups cannot be searched; make one with: "
             f"tidemark run POLICY --file-system {file_system_id} --wait"
         )
-    restorable = [point for point in listing.points if point.status in _RESTORABLE]
+    restorable = [point for point in listing.points if point.status in RESTORABLE]
     points = [
         _held(point, index_of[point.recovery_point_arn], now)
         for point in restorable

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
 from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, settings_for
+from tidemark.aws.restore_jobs import RESTORABLE
 from tidemark.errors import NotRestorable, RecoveryPointNotFound, SessionNotFound
 from tidemark.index.format.manifest import IndexIdentity
 from tidemark.index.storage.catalog import read_manifest
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_efs import EFSClient
 
-_RESTORABLE = {"COMPLETED", "AVAILABLE", "PARTIAL"}
 # AWS Backup returns either for a point that does not exist. Source: vaults.py.
 _GONE = {"ResourceNotFoundException", "AccessDeniedException"}
 
@@ -113,7 +113,7 @@ def newest_point(records: Store, backup: BackupClient, file_system: FileSystem, 
             if code_of(error) in _GONE:
                 continue
             raise
-        if found["Status"] in _RESTORABLE:
+        if found["Status"] in RESTORABLE:
             cold_at = found.get("CalculatedLifecycle", {}).get("MoveToColdStorageAt")
             return HeldPoint(
                 recovery_point_arn=point.recovery_point_arn,

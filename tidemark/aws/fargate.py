@@ -200,6 +200,15 @@ def deregister_task_definition(client: ECSClient, arn: str) -> None:
     client.deregister_task_definition(taskDefinition=arn)
 
 
+def deregister_task_definitions(
+    client: ECSClient, settings: LambdaSettings, run_id: str, purpose: Purpose
+) -> None:
+    """Deregister every active task definition of a run."""
+    for arn, whose in registered_task_definitions(client, settings, purpose):
+        if whose == run_id:
+            deregister_task_definition(client, arn)
+
+
 def registered_task_definitions(
     client: ECSClient, settings: LambdaSettings, purpose: Purpose = INDEXING
 ) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ from tidemark.sessions.restore_session import Batch, RestoreJob
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
 
+# States of recovery points that can be restored. Source: the model of AWS Backup, RecoveryPointStatus.
+RESTORABLE = frozenset({"COMPLETED", "AVAILABLE", "PARTIAL"})
 # The documents disagree on the number of items: no limit but the size for the API, 10 for the console, 5 in
 # the API Reference. A session begins with its plan's number and takes the next lower one after a refusal.
 ITEM_LIMITS = (10, 5, 1)

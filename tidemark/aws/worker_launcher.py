@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from tidemark.aws.clients import Clients
 from tidemark.aws.ec2 import run_instance
 from tidemark.aws.fargate import run_task
+from tidemark.aws.network import WorkerNetwork
 from tidemark.aws.workers import (
     INDEXING,
     NetworkValue,
@@ -17,9 +19,30 @@ from tidemark.aws.workers import (
     networks_of,
 )
 from tidemark.errors import WorkerNotLaunched
+from tidemark.policy.policy import WorkerKind, WorkerSettings
 from tidemark.settings import LambdaSettings
 
 _LOG = logging.getLogger(__name__)
+
+
+def request_for(
+    worker: WorkerSettings,
+    networks: Sequence[WorkerNetwork],
+    *,
+    kind: WorkerKind,
+    task_definition: str,
+) -> WorkerRequest:
+    """Return the request for a worker of a policy's settings; `kind` may differ from theirs."""
+    return {
+        "kind": kind,
+        "task_definition": task_definition,
+        "instance_type": worker.instance_type or "",
+        "networks": [
+            {"subnets": list(network.subnets), "security_groups": list(network.security_groups)}
+            for network in networks
+        ],
+        "public_address": worker.public_address,
+    }
 
 
 def launch(

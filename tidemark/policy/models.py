@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from tidemark.policy import schedule
+from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
 from tidemark.policy.value_types import (
     BucketName,
@@ -44,7 +45,6 @@ from tidemark.policy.value_types import (
     no_number,
 )
 
-MOST_DRILLED = 1_000  # files; more is a restore of the file system
 FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS serves to one client
 _SWITCH = TypeAdapter(bool)
 

@@ -17,6 +17,7 @@ from tidemark.errors import MalformedFileSystemId
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
 
+MOST_DRILLED = 1_000  # files of a drill; more is a restore of the file system
 LONGEST_KEEP_DAYS = 36_500  # 100 years. Source: StartBackupJob, Lifecycle
 
 WorkerKind = Literal["fargate", "ec2"]

@@ -24,8 +24,8 @@ RUNNING_STATES = frozenset({"PENDING", "RUNNING"})
 # may fail for the same reason; one request out of 10,000 fails 14 jobs before the first one completes.
 MOST_FAILED = 50
 MOST_FAILED_FIRST = 15
-_YES = "yes"
-RUNNING_MARK = _YES  # the value of the sparse attribute `running`
+YES = "yes"  # the value of attributes that are present or absent
+RUNNING_MARK = YES  # the value of the sparse attribute `running`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +147,11 @@ class RestoreSession:
             **{problem_attribute(part): problem for part, problem in self.problems.items()},
         }
         if self.is_new:
-            item["is_new"] = _YES
+            item["is_new"] = YES
         if self.kind != "restore":
             item["kind"] = self.kind
         if self.is_removed:
-            item["is_removed"] = _YES
+            item["is_removed"] = YES
         if self.test is not None:
             item["test"] = self.test.to_map()
         optional = {"worker_id": self.worker_id, "worker_token": self.worker_token}

@@ -14,6 +14,7 @@ from itertools import takewhile
 from tidemark.errors import RestoreFailed, RestoreNotFound
 from tidemark.sessions.restore_session import (
     RUNNING_MARK,
+    YES,
     Phase,
     RestoreJob,
     RestoreSession,
@@ -149,7 +150,7 @@ def record_problem(store: Store, restore_id: str, part: str, problem: str) -> No
 
 def record_removed(store: Store, restore_id: str) -> None:
     """Record that the temporary file system of a session has been removed."""
-    _update(store, restore_id, {"is_removed": RUNNING_MARK})
+    _update(store, restore_id, {"is_removed": YES})
 
 
 def record_most_items(store: Store, restore_id: str, most_items: int) -> None:

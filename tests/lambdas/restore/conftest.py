@@ -11,6 +11,7 @@ import pytest
 from lambdas import launch_restore_worker
 from lambdas._handler import Deployment
 from tests.aws.account import NIGHTLY, REGION, route_out
+from tests.lambdas.answers import record_launches
 from tests.lambdas.conftest import deploy_policy
 from tests.lambdas.restore.restoring import TWO_POINTS, Backup, Session, answering
 from tidemark.aws.clients import Clients
@@ -48,11 +49,4 @@ def session(call: Any, deployment: Deployment, file_system: str) -> Session:
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The launches of workers, which get no machine."""
-    launches: list[Any] = []
-
-    def launch(_clients: Any, _settings: Any, request: Any, environment: Any, purpose: Any) -> str:
-        launches.append((request, environment, purpose))
-        return f"task-{len(launches)}"
-
-    monkeypatch.setattr(launch_restore_worker, "launch", launch)
-    return launches
+    return record_launches(monkeypatch, launch_restore_worker)

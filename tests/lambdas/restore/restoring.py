@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 from lambdas._handler import Deployment
 from tests.aws.account import REGION
 from tests.aws.restore_plans import plan_of, point_plan
+from tests.lambdas.answers import answered
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.aws.restore_plans import write_plan
@@ -61,28 +61,9 @@ class Backup:
 @contextmanager
 def answering(clients: Clients, backup: Backup) -> Iterator[None]:
     """Let a Backup answer in place of AWS Backup."""
-    events = clients.of("backup", REGION).meta.events
-    undo = []
-    for operation, answer in (("StartRestoreJob", backup.start), ("DescribeRestoreJob", backup.describe)):
-        asked: list[dict[str, Any]] = []
-
-        def note(params: Any, asked: Any = asked, **_: Any) -> None:
-            asked.append(params)
-
-        def respond(asked: Any = asked, answer: Any = answer, **_: Any) -> Any:
-            return SimpleNamespace(status_code=200), answer(asked[-1])
-
-        for name, handler in (
-            (f"provide-client-params.backup.{operation}", note),
-            (f"before-call.backup.{operation}", respond),
-        ):
-            events.register_first(name, handler)
-            undo.append((name, handler))
-    try:
+    answers = {"StartRestoreJob": backup.start, "DescribeRestoreJob": backup.describe}
+    with answered(clients.of("backup", REGION), answers):
         yield
-    finally:
-        for name, handler in undo:
-            events.unregister(name, handler)
 
 
 class Session:

@@ -11,6 +11,7 @@ import pytest
 from lambdas import launch_verification_worker
 from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, NIGHTLY, REGION, route_out
+from tests.lambdas.answers import record_launches
 from tests.lambdas.conftest import deploy_policy
 from tests.lambdas.restore_test.tested import (
     BACKED_UP,
@@ -76,11 +77,4 @@ def indexed(deployment: Deployment, original: str) -> Deployment:
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The launches of workers, which get no machine."""
-    launches: list[Any] = []
-
-    def launch(_clients: Any, _settings: Any, request: Any, environment: Any, purpose: Any) -> str:
-        launches.append((request, environment, purpose))
-        return f"task-{len(launches)}"
-
-    monkeypatch.setattr(launch_verification_worker, "launch", launch)
-    return launches
+    return record_launches(monkeypatch, launch_verification_worker)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambdas._handler import Deployment
 from tests.aws.account import ACCOUNT, REGION
+from tests.lambdas.answers import answered
 from tidemark.aws.clients import Clients
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.restores import read_restore
@@ -78,32 +78,13 @@ class Backup:
 @contextmanager
 def answering(clients: Clients, backup: Backup) -> Iterator[None]:
     """Let a Backup answer in place of AWS Backup."""
-    events, undo = clients.of("backup", REGION).meta.events, list[Any]()
     answers = {
         "DescribeRestoreJob": backup.describe,
         "DescribeRecoveryPoint": backup.point,
         "PutRestoreValidationResult": backup.put,
     }
-    for operation, answer in answers.items():
-        asked: list[dict[str, Any]] = []
-
-        def note(params: Any, asked: Any = asked, **_: Any) -> None:
-            asked.append(params)
-
-        def respond(asked: Any = asked, answer: Any = answer, **_: Any) -> Any:
-            return SimpleNamespace(status_code=200), answer(asked[-1])
-
-        for name, handler in (
-            (f"provide-client-params.backup.{operation}", note),
-            (f"before-call.backup.{operation}", respond),
-        ):
-            events.register_first(name, handler)
-            undo.append((name, handler))
-    try:
+    with answered(clients.of("backup", REGION), answers):
         yield
-    finally:
-        for name, handler in undo:
-            events.unregister(name, handler)
 
 
 def opened(call: Any, execution: str = "arn:first") -> Any:

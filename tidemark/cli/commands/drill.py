@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidemark.answers.conditions import byte_size
 from tidemark.answers.connection import Connection, connect
-from tidemark.answers.restore_planning import start_restore
+from tidemark.answers.restore_planning import ITEMS_PER_JOB, start_restore
 from tidemark.answers.restore_progress import RestoreView
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
+from tidemark.cli.support.confirmation import check_can_ask
 from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.restore_progress import watch_restore
 from tidemark.errors import RestoreFailed, TidemarkError
-from tidemark.policy.policy import FILE_SYSTEM_ID, DrillSettings
+from tidemark.policy.policy import FILE_SYSTEM_ID, MOST_DRILLED, DrillSettings
+from tidemark.restore.estimate import DOCUMENTED_PATHS
 from tidemark.sessions.session import SessionStatus
 
 if TYPE_CHECKING:  # these import pyarrow, which the help of commands does not need
     from tidemark.restore.plan import Plan
-
-_MOST_FILES = 1_000
-_DOCUMENTED_PATHS = 5  # as in restore/estimate.py, which imports more than the help of commands needs
 
 HELP = f"""Prove that backups restore: restore a sample, compare it, remove it.
 
@@ -57,7 +55,7 @@ def drill(
             "--files",
             metavar="N",
             min=1,
-            max=_MOST_FILES,
+            max=MOST_DRILLED,
             help="Files of each file system to restore. Default: as the policy's drill, or 20.",
         ),
     ] = None,
@@ -75,10 +73,10 @@ def drill(
             "--items-per-job",
             metavar="N",
             min=1,
-            max=10_000,
+            max=ITEMS_PER_JOB,
             help="Most paths per restore job. AWS documents 5; more make a drill cheaper.",
         ),
-    ] = _DOCUMENTED_PATHS,
+    ] = DOCUMENTED_PATHS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, restore nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     wait: Annotated[
@@ -88,10 +86,7 @@ def drill(
 ) -> None:
     """See HELP."""
     most_bytes = None if size is None else byte_size(size, "--size")
-    if not (dry_run or yes) and (as_json or not sys.stdin.isatty()):
-        raise typer.BadParameter(
-            "it cannot ask here; confirm with --yes, or use --dry-run", param_hint="--yes"
-        )
+    check_can_ask(dry_run=dry_run, yes=yes, as_json=as_json)
     connection = connect()
     plans, failures = _plans(connection, name, files, most_bytes, items_per_job)
     if plans:

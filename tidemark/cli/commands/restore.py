@@ -33,6 +33,7 @@ from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
+from tidemark.cli.support.confirmation import check_can_ask
 from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.index_selection import print_directory_line, skipping_unreadable
 from tidemark.cli.support.restore_progress import watch_restore
@@ -175,10 +176,7 @@ def restore(
     )
     if point is not None and at is not None:
         raise typer.BadParameter("--point and --at exclude each other")
-    if not (dry_run or yes) and (as_json or not sys.stdin.isatty()):
-        raise typer.BadParameter(
-            "it cannot ask here; confirm with --yes, or use --dry-run", param_hint="--yes"
-        )
+    check_can_ask(dry_run=dry_run, yes=yes, as_json=as_json)
     if not as_json:
         for directory in [*named, *([] if target is None else [target])]:
             print_directory_line(directory)
