@@ -304,8 +304,12 @@ def test_subscribers_are_notified_by_status(
         published.append(dict(params))
         recorded.append(read_session(deployment.records, "s").status)
 
-    client.meta.events.register_first("provide-client-params.sns.Publish", publish)
-    close(call, failure={"Error": "BackupJobFailed", "Cause": "the disk is on fire"})
+    event = "provide-client-params.sns.Publish"
+    client.meta.events.register_first(event, publish)
+    try:  # other tests use the same client
+        close(call, failure={"Error": "BackupJobFailed", "Cause": "the disk is on fire"})
+    finally:
+        client.meta.events.unregister(event, publish)
     (message,) = published
     assert message["TopicArn"] == settings.topic
     assert len(message["Subject"]) <= 100
