@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from tidemark.answers.indexes import index_of, no_index_yet, whose
 from tidemark.answers.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.aws.errors import translated
-from tidemark.errors import IndexNotFound
+from tidemark.errors import IndexNotFound, TidemarkError
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.storage.catalog import list_indexes, no_index_of
 from tidemark.index.storage.object_store import Store
@@ -129,7 +130,7 @@ class Source:
 
     def _read_again(self) -> None:
         try:
-            with translated():
+            with contextlib.suppress(TidemarkError), translated():  # the next page tries again
                 self._read()
         finally:
             self._reading.release()
