@@ -46,6 +46,7 @@ NOT_IN_LAMBDAS = (
     ),
     "tidemark/policy/capacity.py",
     "tidemark/policy/configuration.py",
+    "tidemark/policy/cron_schedules.py",
     "tidemark/policy/fargate.py",
     "tidemark/policy/models.py",
     "tidemark/policy/restore_testing_rules.py",

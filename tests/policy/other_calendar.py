@@ -1,4 +1,4 @@
-"""Strategies for calendars, and a second reading of them: rrule finds the days, a walk over minutes the times."""
+"""Strategies for calendars, and a second reading of them: rrule finds days, a walk over minutes times."""
 
 from __future__ import annotations
 

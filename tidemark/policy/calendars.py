@@ -174,7 +174,7 @@ def is_skipped(day: date, at: time, zone: ZoneInfo) -> bool:
     return instant(day, at, zone).astimezone(zone).replace(tzinfo=None) != datetime.combine(day, at)
 
 
-def longest(retentions: Mapping[Flag, Retention], flags: Sequence[str]) -> Retention | None:
+def longest(retentions: Mapping[str, Retention], flags: Sequence[str]) -> Retention | None:
     """Return the longest retention of the flags; None if `retentions` has none of them."""
     return max((kept for flag, kept in retentions.items() if flag in flags), key=_rank, default=None)
 

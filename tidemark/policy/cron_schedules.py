@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from tidemark.policy.calendars import Calendar, instant, is_skipped
 from tidemark.policy.cron_fields import WEEKDAYS
 from tidemark.policy.day_rules import LAST, DayRule
-from tidemark.policy.policy import Schedule
+from tidemark.policy.policy import Policy, Schedule
 
 # In 28 years, every date falls on every weekday. Time zone data lists some clock changes up to 2037 and has
 # rules for later ones. Not relative to today, so that equal files give equal stacks.
@@ -36,6 +36,13 @@ class CronSchedule:
 
     schedule: Schedule
     only_if_due: bool  # whether it is also due at times at which the calendar has no run
+
+
+def schedules_of(policy: Policy) -> list[CronSchedule]:
+    """Return the schedules that run a policy; none if it is only started manually."""
+    if policy.calendar is not None:
+        return cron_schedules(policy.calendar)
+    return [CronSchedule(schedule=policy.schedule, only_if_due=False)] if policy.schedule else []
 
 
 def cron_schedules(calendar: Calendar) -> list[CronSchedule]:
