@@ -50,7 +50,10 @@ def policy_problems(where: KeyPath, policy: Policy) -> Iterator[Found]:
     taken = len(documents(policy).own)
     if taken > LONGEST_PARAMETER:
         fact = f"without its file systems the policy takes {taken:,} characters of a parameter"
-        yield where, f"{fact}; the limit is {LONGEST_PARAMETER:,}; shorten index.exclude, or reduce copies"
+        yield (
+            where,
+            f"{fact}; the limit is {LONGEST_PARAMETER:,}; shorten index.exclude, schedules or copies",
+        )
 
 
 def vault_problems(vaults: Collection[str]) -> Iterator[Found]:
