@@ -14,12 +14,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import comparing, crawling, far_crawling, finding, refusing, scale
+from bench import comparing, crawling, far_crawling, finding, paging, refusing, scale
 from bench.figures import printed
 from bench.measure import apart
 from bench.tree import make_tree
 
-SECTIONS = ("crawling", "latency", "writing", "finding", "comparing", "unreadable")
+SECTIONS = ("crawling", "latency", "writing", "finding", "comparing", "unreadable", "page")
 PAGE = Path("docs/performance.md")
 
 
@@ -59,6 +59,9 @@ def _section(section: str, directory: Path, entries: int, indexed: int) -> list[
             return printed("Comparing indexes", comparing.figures(directory, indexed // 2))
         case "unreadable":
             return printed("Unreadable paths", refusing.figures(directory))
+        case "page":
+            scale.make_repository(repository, indexed)
+            return printed(f"Pages on {indexed:,} entries", paging.figures(repository))
         case _:
             scale.make_repository(repository, indexed)
             return printed(

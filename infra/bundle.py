@@ -33,9 +33,12 @@ _OF_RESTORE = (
     "items.py",
     "plan.py",
 )  # functions read plans; the CLI makes them, and workers place files
-# Not needed by Lambdas: `cli` runs on user machines, crawl and Parquet in workers, tidemark.yaml in synth.
+# Not needed by Lambdas: `cli`, `web` and `answers` run on user machines, crawl and Parquet in workers,
+# tidemark.yaml in synth.
 NOT_IN_LAMBDAS = (
+    "tidemark/answers",
     "tidemark/cli",
+    "tidemark/web",
     "tidemark/crawl",
     "tidemark/index",
     "tidemark/workflows",
@@ -59,12 +62,14 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/value_types.py",
     "tidemark/policy/yaml_lines.py",
 )
-NOT_IN_WORKER = ("tidemark/cli", "tidemark/workflows")
+NOT_IN_WORKER = ("tidemark/answers", "tidemark/cli", "tidemark/web", "tidemark/workflows")
 # Functions that read indexes; they have an asset of their own, because pyarrow makes it ten times as large.
 PLANNING = ("lambdas/plan_drill.py",)
 NOT_IN_PLANNING = (
+    "tidemark/answers",
     "tidemark/cli",
     "tidemark/index/build",
+    "tidemark/web",
     "tidemark/workflows",
     *(path for path in NOT_IN_LAMBDAS if path.startswith("tidemark/policy/")),
 )

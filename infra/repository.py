@@ -166,7 +166,9 @@ class Repository(Construct):
             principals=[iam.AnyPrincipal()],
             actions=["s3:PutObject"],
             resources=[
-                self.bucket.arn_for_objects(f"{self._prefix}indexes/*/{name}") for name in WRITTEN_ONCE
+                self.bucket.arn_for_objects(f"{self._prefix}{indexes}/*/{name}")
+                for indexes in ("indexes", f"restores/*/{EXACT_INDEXES}")
+                for name in WRITTEN_ONCE
             ],
             conditions={
                 "Null": {"s3:if-none-match": "true"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from aws_cdk import Environment, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.backup_role import RESTORE_ROLE, restore_role
@@ -25,6 +26,8 @@ from infra.worker_roles import WorkerRoles, file_systems_by_worker, placing, pla
 from infra.workflows import DRILL_WORKFLOWS, RESTORE_TEST_WORKFLOWS, RESTORE_WORKFLOWS, Workflows
 from tidemark.aws.workers import PLACING
 from tidemark.policy.configuration import Configuration
+from tidemark.sessions.metrics import DEPLOYMENT, NAMESPACE, restore_tests_ended
+from tidemark.sessions.session import SessionStatus
 
 
 class RestoreStack(Stack):
@@ -138,6 +141,21 @@ class RestoreStack(Stack):
                 vault=configuration.vaults[configuration.region],
                 restore_role=grants.restore_role,
                 restore_test=workflows.by_name["restore-test"],
+            )
+            add_alarm(
+                self,
+                "failed-restore-test",
+                cloudwatch.Metric(
+                    namespace=NAMESPACE,
+                    metric_name=restore_tests_ended(SessionStatus.FAILED),
+                    dimensions_map={DEPLOYMENT: names.deployment},
+                    period=PERIOD,
+                    statistic="Sum",
+                ),
+                "A restore test failed: a backup does not restore as its index shows, or could not be "
+                "verified. See: tidemark restores",
+                names=names,
+                notifications=main.notifications,
             )
         if has_drills:
             add_alarm(

@@ -18,8 +18,8 @@ A moto server with these additions:
     scheduler/        schedules that fire
     backup/           backup, copy and restore jobs with real bytes
     compute/          ECS tasks and EC2 instances as processes
-    services/         EventBridge, EFS, networks, S3, STS, quotas: smaller additions to moto
-    iam/              the permissions that a call requires, and the check of its caller
+    services/         accounts, EventBridge, EFS, networks, STS, quotas: smaller additions to moto
+    iam/              the permissions that a call requires, and the evaluation of policies
     core/             clock, faults, processes, clients, the call record; core/cloud.py composes them
     authentication/   access keys of one run, and the signatures of requests
 
@@ -27,13 +27,24 @@ Each service installs itself with `install(cloud)`. Timestamps are real and dura
 (core/clock.py). `--state DIR` keeps the data that server/state.py lists. No process outlives the server
 (core/reaper.py).
 
-Only the IAM permissions that a call implies are enforced: passed roles, tags set on creation, and permissions
-that only the documentation of the operation names. Every call is recorded with its role, for tools that
-evaluate policies.
+`accounts={"backup": "111122223333"}` creates further accounts; `cloud.account("backup").client("s3")` calls
+as the administrator of one. Trust policies are enforced, and so are the policies of both accounts for calls
+across accounts. Within an account, only the IAM permissions that a call implies are enforced: passed roles,
+tags set on creation, and permissions that only the documentation of the operation names. Every call is
+recorded with its role, for tools that evaluate policies.
 """
 
+from localcloud.client.accounts import Account
 from localcloud.client.local_cloud import FileSystem, LocalCloud
 from localcloud.core.errors import LocalCloudError, NotDeployed, ServerNotStarted
 from localcloud.core.faults import Fault
 
-__all__ = ["Fault", "FileSystem", "LocalCloud", "LocalCloudError", "NotDeployed", "ServerNotStarted"]
+__all__ = [
+    "Account",
+    "Fault",
+    "FileSystem",
+    "LocalCloud",
+    "LocalCloudError",
+    "NotDeployed",
+    "ServerNotStarted",
+]

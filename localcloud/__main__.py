@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from localcloud.core.cloud import WARM_FUNCTIONS
@@ -49,6 +50,14 @@ def parser() -> argparse.ArgumentParser:
         help="create an EFS file system with this directory as its content",
     )
     options.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        type=_named_account,
+        metavar="NAME=ID",
+        help="create a further account with this id of 12 digits, in the organization of the default account",
+    )
+    options.add_argument(
         "--writable",
         action="store_true",
         help="let restores and read-write mounts change these directories instead of private copies",
@@ -75,6 +84,13 @@ def _named_directory(text: str) -> tuple[str, Path]:
     return name, path.resolve()
 
 
+def _named_account(text: str) -> tuple[str, str]:
+    name, _, account_id = text.partition("=")
+    if not name or re.fullmatch(r"[0-9]{12}", account_id) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ID with an id of 12 digits")
+    return name, account_id
+
+
 def main() -> None:
     """Run the server with the settings of the command line."""
     options = parser().parse_args()
@@ -87,6 +103,7 @@ def main() -> None:
             warm_functions=options.warm_functions,
             region=options.region,
             file_systems=dict(options.file_system),
+            accounts=dict(options.account),
             writable=options.writable,
             faults=options.faults,
             ends_with_input=options.ends_with_input,

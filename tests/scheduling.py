@@ -15,7 +15,9 @@ from xdist.scheduler import LoadScopeScheduling
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("e2e/test_session.py", "e2e/test_overlap.py", "e2e/test_account_network.py"),
     ("e2e/test_failures.py", "e2e/test_stopped_workers.py"),
+    ("e2e/test_drill.py", "e2e/test_restore_tests.py"),
     ("e2e/test_deleted_meanwhile.py", "e2e/test_partitions.py"),
+    ("e2e/test_browse.py",),
     (
         "infra/test_documented_permissions.py",  # one recording, and the checks of one assembly
         "infra/test_permissions.py",
@@ -27,6 +29,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("localcloud/compute",),
     ("infra/test_ministack.py",),
     ("worker_image/test_image.py",),
+    ("web/test_browser.py",),
     ("cli/test_local_up.py",),
     ("localcloud/test_permissions.py",),
     ("localcloud/test_listeners.py",),

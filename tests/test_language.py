@@ -35,6 +35,7 @@ AREAS = (
     "worker_image",
     "localcloud",
     "bench",
+    "tests/answers",
     "tests/aws",
     "tests/bench",
     "tests/cli",
@@ -48,6 +49,7 @@ AREAS = (
     "tests/localcloud",
     "tests/restore",
     "tests/tags",
+    "tests/web",
     "tests/worker_image",
     "tests/workflows",
 )

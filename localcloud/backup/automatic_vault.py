@@ -43,7 +43,7 @@ def install(cloud: Cloud) -> None:
     def create(self: EFSBackend, *arguments: Any, **named: Any) -> Any:
         made = create_file_system(self, *arguments, **named)
         if made.backup_policy:
-            _create_vault(cloud.account_id, self.region_name)
+            _create_vault(self.account_id, self.region_name)
         return made
 
     EFSBackend.create_file_system = create

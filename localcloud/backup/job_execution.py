@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 
+from localcloud.backup.air_gapped_vaults import check_copy_lifecycle
 from localcloud.backup.arns import VaultArn, parse_file_system_arn
+from localcloud.backup.copies_across_accounts import check_copy
 from localcloud.backup.engine import JobFailed, Worker
+from localcloud.backup.global_settings import GlobalSettings
 from localcloud.backup.jobs import BackupJob, CopyJob
 from localcloud.backup.lifecycle import DELETE, lifecycle_of_copy
 from localcloud.backup.points_store import PointsStore
@@ -18,6 +21,7 @@ from localcloud.backup.vaults import (
     file_system_directory,
     file_system_tags,
     restore_metadata_of,
+    vault_type,
 )
 from localcloud.core.cloud import Cloud
 
@@ -78,8 +82,8 @@ class BackupWork:
 class CopyWork:
     """Copies a recovery point's tree into another vault."""
 
-    def __init__(self, cloud: Cloud, points: PointsStore) -> None:
-        self.cloud, self.points = cloud, points
+    def __init__(self, cloud: Cloud, points: PointsStore, settings: GlobalSettings) -> None:
+        self.cloud, self.points, self.settings = cloud, points, settings
 
     def worker(self) -> Worker:
         """Return the functions that the engine calls."""
@@ -91,15 +95,19 @@ class CopyWork:
     def begin(self, job: CopyJob) -> None:
         """Add the copy as CREATING, with its source's tags, creation date and, by default, expiration.
 
-        Raises InvalidParameterValue if the lock of the destination vault forbids the retention.
+        Raises InvalidParameterValue if the lock of the destination vault forbids the retention, and AwsError
+        if the vault is in another account that does not accept the copy.
         """
         source = self.points.find(job.source_point_arn)
+        check_copy(self.cloud, self.settings, job, source)
         lifecycle = lifecycle_of_copy(job.lifecycle, source.lifecycle if source else {})
         check_retention(job.vault, lifecycle.get(DELETE))
+        check_copy_lifecycle(job.vault, lifecycle)
         self.points.save(
             RecoveryPoint(
                 arn=job.point_arn,
                 vault=job.vault,
+                vault_type=vault_type(job.vault),
                 source_vault=job.source_vault,
                 resource_arn=job.resource_arn,
                 role_arn=job.role_arn,

@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from localcloud.backup.air_gapped_vaults import check_backup
 from localcloud.backup.arns import (
     check_recovery_point_arn,
     new_recovery_point_arn,
@@ -25,7 +26,7 @@ from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
 from localcloud.backup.tags import check_job_tags
-from localcloud.backup.vaults import check_role, moto_vault, vault_named
+from localcloud.backup.vaults import USUAL, check_role, moto_vault, vault_named, vault_type
 from localcloud.core.cloud import ApiCall, Cloud
 
 START_WINDOW_MINUTES = 480
@@ -46,6 +47,7 @@ class JobOperations:
         """Start a backup of a file system in the account and Region of the vault."""
         params = call.params
         vault = vault_named(call.account_id, call.region, params["BackupVaultName"])
+        check_backup(call, vault)
         resource = parse_file_system_arn(params["ResourceArn"])
         if (resource.region, resource.account) != (call.region, call.account_id):
             raise InvalidParameterValue(f"{resource} is not in {call.region} of account {call.account_id}")
@@ -86,12 +88,17 @@ class JobOperations:
         }
 
     def start_copy_job(self, call: ApiCall) -> Answer:
-        """Start a copy of a recovery point in this Region to a vault in any Region or account."""
+        """Start a copy of a recovery point in this Region to a vault in any Region or account.
+
+        A vault of another account, which may not exist, is checked when the job starts to run.
+        """
         params = call.params
         source = vault_named(call.account_id, call.region, params["SourceBackupVaultName"])
         destination = parse_vault_arn(params["DestinationBackupVaultArn"])
         check_recovery_point_arn(params["RecoveryPointArn"])
-        moto_vault(destination)
+        known = destination.account == call.account_id
+        if known:
+            moto_vault(destination)
         check_role(params["IamRoleArn"])
         point = self.points.find(params["RecoveryPointArn"])
         if point is None or point.vault != source:
@@ -117,6 +124,7 @@ class JobOperations:
                 source_vault=source,
                 source_point_arn=point.arn,
                 vault=destination,
+                vault_type=vault_type(destination) if known else USUAL,
                 point_arn=new_recovery_point_arn(destination.region, destination.account),
                 lifecycle=lifecycle,
             )

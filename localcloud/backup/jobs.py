@@ -105,6 +105,7 @@ class CopyJob(Job):
     source_vault: VaultArn
     source_point_arn: str
     vault: VaultArn  # the destination
+    vault_type: str = "BACKUP_VAULT"  # known once it runs
     point_arn: str
     lifecycle: dict[str, Any] = field(default_factory=dict)
 
@@ -116,7 +117,7 @@ class CopyJob(Job):
             "SourceBackupVaultArn": str(self.source_vault),
             "SourceRecoveryPointArn": self.source_point_arn,
             "DestinationBackupVaultArn": str(self.vault),
-            "DestinationVaultType": "BACKUP_VAULT",
+            "DestinationVaultType": self.vault_type,
             "DestinationRecoveryPointArn": None if self.state == "CREATED" else self.point_arn,
             "DestinationRecoveryPointLifecycle": self.lifecycle or None,
             "ResourceArn": self.resource_arn,

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.backup.models import backup_backends
 
+from localcloud.backup.air_gapped_vaults import check_deletion
 from localcloud.backup.arns import (
     VaultArn,
     check_recovery_point_arn,
@@ -14,6 +15,7 @@ from localcloud.backup.arns import (
 )
 from localcloud.backup.engine import JobEngine
 from localcloud.backup.errors import (
+    AccessDenied,
     InvalidParameterValue,
     InvalidRequest,
     InvalidResourceState,
@@ -25,7 +27,14 @@ from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import RecoveryPoint
 from localcloud.backup.tags import check_resource_tags
-from localcloud.backup.vaults import check_retention, describe_vault, vault_by_its_policy, vault_named
+from localcloud.backup.vaults import (
+    INSUFFICIENT,
+    check_retention,
+    describe_vault,
+    vault_by_its_policy,
+    vault_named,
+    vault_type,
+)
 from localcloud.core.cloud import ApiCall
 
 Answer = dict[str, Any]
@@ -59,6 +68,7 @@ class PointOperations:
         making = {job.point_arn for job in self.engine.all(BackupJob) if job.unfinished}
         if not point.finished or point.arn in making:
             raise InvalidResourceState(f"The recovery point is {point.status} and cannot be deleted now")
+        check_deletion(point, self.engine.cloud.clock.now())
         self.points.remove(point)
 
     def update_lifecycle(self, call: ApiCall) -> Answer:
@@ -112,7 +122,12 @@ class PointOperations:
         """Return the vaults of the account and Region."""
         names = sorted(backup_backends[call.account_id][call.region].vaults)
         vaults = [VaultArn(call.region, call.account_id, name) for name in names]
-        answers = [describe_vault(vault, len(self.points.in_vault(vault))) for vault in vaults]
+        wanted = call.params.get("ByVaultType")
+        answers = [
+            describe_vault(vault, len(self.points.in_vault(vault)))
+            for vault in vaults
+            if wanted in (None, vault_type(vault))
+        ]
         unfiltered = {k: v for k, v in call.params.items() if k not in ("ByVaultType", "ByShared")}
         return page(answers, unfiltered, "BackupVaultList")
 
@@ -162,8 +177,9 @@ class PointOperations:
         return dict(backend.list_tags(arn))
 
     def _vault(self, call: ApiCall) -> VaultArn:
-        account = call.params.get("BackupVaultAccountId") or call.account_id
-        return vault_by_its_policy(account, call.region, call.params["BackupVaultName"])
+        if (call.params.get("BackupVaultAccountId") or call.account_id) != call.account_id:
+            raise AccessDenied(INSUFFICIENT)
+        return vault_by_its_policy(call.account_id, call.region, call.params["BackupVaultName"])
 
     def _point(self, call: ApiCall) -> RecoveryPoint:
         vault = self._vault(call)

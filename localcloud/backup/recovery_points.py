@@ -18,6 +18,7 @@ class RecoveryPoint:
 
     arn: str
     vault: VaultArn
+    vault_type: str = "BACKUP_VAULT"
     source_vault: VaultArn | None  # of the source, if this is a copy
     resource_arn: str
     role_arn: str
@@ -58,7 +59,7 @@ class RecoveryPoint:
             "EncryptionKeyArn": self.encryption_key_arn,
             "IsEncrypted": True,
             "IsParent": False,
-            "VaultType": "BACKUP_VAULT",
+            "VaultType": self.vault_type,
         }
 
     def description(self) -> dict[str, Any]:
@@ -76,5 +77,5 @@ class RecoveryPoint:
             "BackupSizeBytes": self.size,
             "BackupVaultName": self.vault.name,
             "IsParent": False,
-            "VaultType": "BACKUP_VAULT",
+            "VaultType": self.vault_type,
         }

@@ -28,6 +28,7 @@ class RestoreEvents:
         self._bus.emit(
             "aws.backup",
             "Restore Job State Change",
+            account=job.account,
             region=job.region,
             resources=[job.point_arn],
             details=[self._detail(job)],

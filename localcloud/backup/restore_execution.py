@@ -87,7 +87,8 @@ class RestoreWork:
             return self._write(job, point, target, stop)
         except JobFailed:
             with suppress(ClientError):
-                self._clients.get("efs", target.region).delete_file_system(FileSystemId=target.id)
+                efs = self._clients.of_account(target.account, "efs", target.region)
+                efs.delete_file_system(FileSystemId=target.id)
             raise
 
     def _write(
@@ -135,7 +136,8 @@ class RestoreWork:
         if new.availability_zone:
             request["AvailabilityZoneName"] = new.availability_zone
         try:
-            made = self._clients.get("efs", job.region).create_file_system(**request)
+            efs = self._clients.of_account(job.account, "efs", job.region)
+            made = efs.create_file_system(**request)
         except ClientError as error:
             raise JobFailed(error.response["Error"]["Message"]) from None
         return FileSystemArn(job.region, job.account, made["FileSystemId"])

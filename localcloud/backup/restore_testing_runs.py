@@ -197,7 +197,7 @@ class TestingRuns:
     def _delete(self, job: RestoreJob) -> str | None:
         """Delete the file system of a test; return AWS's message if that is not possible."""
         file_system = parse_file_system_arn(job.resource_arn)
-        efs = self._clients.get("efs", file_system.region)
+        efs = self._clients.of_account(file_system.account, "efs", file_system.region)
         try:
             tags = efs.list_tags_for_resource(ResourceId=file_system.id)["Tags"]
             if not any(tag["Key"] == TEST_TAG for tag in tags):

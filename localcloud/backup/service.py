@@ -10,8 +10,9 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel
 
-from localcloud.backup import automatic_vault
+from localcloud.backup import air_gapped_vaults, automatic_vault
 from localcloud.backup.engine import Durations, JobEngine
+from localcloud.backup.global_settings import GlobalSettings
 from localcloud.backup.job_execution import BackupWork, CopyWork
 from localcloud.backup.job_operations import JobOperations
 from localcloud.backup.jobs import BackupJob, CopyJob, RestoreJob
@@ -41,7 +42,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
     points = PointsStore(root / "points")
     engine = JobEngine(cloud, durations or Durations())
     engine.workers[BackupJob] = BackupWork(cloud, points).worker()
-    engine.workers[CopyJob] = CopyWork(cloud, points).worker()
+    global_settings = GlobalSettings(cloud)
+    engine.workers[CopyJob] = CopyWork(cloud, points, global_settings).worker()
     if cloud.keeps_state:
         engine.saved = functools.partial(save_job, root / "jobs")
     for job in load_jobs(root / "jobs"):
@@ -78,6 +80,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DeleteBackupVault": held.delete_vault,
         "DescribeRegionSettings": settings.describe,
         "UpdateRegionSettings": settings.update,
+        "DescribeGlobalSettings": global_settings.describe,
+        "UpdateGlobalSettings": global_settings.update,
     }
     events = RestoreEvents(cloud, EventBus(cloud, Clients(cloud)))
     engine.observed = lambda job: events.saved(job) if isinstance(job, RestoreJob) else None
@@ -97,13 +101,15 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "GetRestoreTestingInferredMetadata": runs.inferred_metadata,
         "PutRestoreValidationResult": runs.put_validation_result,
     }
-    policies = VaultPolicies(points)
+    policies = VaultPolicies(cloud, points)
     operations |= {
         "PutBackupVaultAccessPolicy": policies.put,
         "GetBackupVaultAccessPolicy": policies.get,
         "DeleteBackupVaultAccessPolicy": policies.delete,
     }
     automatic_vault.install(cloud)
+    air_gapped_vaults.install(cloud)
+    operations["CreateLogicallyAirGappedBackupVault"] = air_gapped_vaults.create
     model = botocore.session.get_session().get_service_model("backup")
     for name, operation in operations.items():
         checked = _checked(model.operation_model(name), operation, policies)

@@ -21,6 +21,8 @@ INSUFFICIENT = "Insufficient privileges to perform this action."
 DENIED = (
     f"Access Denied: {INSUFFICIENT} Please consult with the account administrator for necessary permissions."
 )
+USUAL, AIR_GAPPED = "BACKUP_VAULT", "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"
+TYPE = "localcloud_vault_type"  # attribute of moto's record; absent for usual vaults
 DEFAULT_ROLE = "service-role/AWSBackupDefaultServiceRole"  # AWS creates it in every account that uses Backup
 
 
@@ -52,9 +54,19 @@ def vault_by_its_policy(account: str, region: str, name: str) -> VaultArn:
     return vault
 
 
-def encryption_key(vault: VaultArn) -> str:
-    """Return the ARN of the vault's key: its own, or that of the account's alias aws/backup."""
+def vault_type(vault: VaultArn) -> str:
+    """Return the type of an existing vault, as in the API."""
+    return str(getattr(moto_vault(vault), TYPE, USUAL))
+
+
+def encryption_key(vault: VaultArn) -> str | None:
+    """Return the ARN of the vault's key: its own, or that of the account's alias aws/backup.
+
+    None for a logically air-gapped vault with a key that AWS owns.
+    """
     key = moto_vault(vault).encryption_key_arn
+    if not key and vault_type(vault) == AIR_GAPPED:
+        return None
     return str(key or regional_arn("kms", vault.region, vault.account, "alias/aws/backup"))
 
 
@@ -65,9 +77,10 @@ def describe_vault(vault: VaultArn, points: int) -> dict[str, Any]:
     return {
         "BackupVaultName": vault.name,
         "BackupVaultArn": str(vault),
-        "VaultType": "BACKUP_VAULT",
+        "VaultType": vault_type(vault),
         "VaultState": "AVAILABLE",
         "EncryptionKeyArn": encryption_key(vault),
+        "EncryptionKeyType": "CUSTOMER_MANAGED_KMS_KEY" if record.encryption_key_arn else "AWS_OWNED_KMS_KEY",
         "CreationDate": datetime.fromtimestamp(record.creation_date, UTC),
         "CreatorRequestId": record.creator_request_id,
         "NumberOfRecoveryPoints": points,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +32,7 @@ class Stack:
 
     artifact_id: str
     name: str
+    account: str
     region: str
     template: Path
     parameters: dict[str, str]
@@ -47,15 +48,21 @@ def deploy(
     account_id: str,
     default_region: str,
     register_image: Callable[[str, Path], object],
+    other_accounts: Mapping[str, MakeClient] | None = None,
 ) -> dict[str, dict[str, str]]:
-    """Publish the assets, deploy the stacks in dependency order; return {stack: {output: value}}."""
-    stacks = in_order(read_stacks(assembly, account_id, default_region))
-    for region in dict.fromkeys(stack.region for stack in stacks):
-        bootstrap(region, client=client, account_id=account_id)
+    """Publish the assets, deploy the stacks in dependency order; return {stack: {output: value}}.
+
+    A stack without an account goes to `account_id`. `other_accounts` has a client factory for each further
+    account that stacks may name.
+    """
+    clients = {**(other_accounts or {}), account_id: client}
+    stacks = in_order(read_stacks(assembly, account_id, default_region, accounts=clients))
+    for account, region in dict.fromkeys((stack.account, stack.region) for stack in stacks):
+        bootstrap(region, client=clients[account], account_id=account)
     for stack in stacks:
         for manifest in stack.assets:
-            _publish(manifest, stack.region, account_id, client, register_image)
-    return {stack.name: _deploy_stack(stack, client, account_id) for stack in stacks}
+            _publish(manifest, stack.region, stack.account, clients[stack.account], register_image)
+    return {stack.name: _deploy_stack(stack, clients[stack.account]) for stack in stacks}
 
 
 def bootstrap(region: str, *, client: MakeClient, account_id: str) -> None:
@@ -70,8 +77,13 @@ def _assets_bucket(account_id: str, region: str) -> str:
     return f"cdk-hnb659fds-assets-{account_id}-{region}"
 
 
-def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[Stack]:
-    """Return the stacks of an assembly and of the assemblies nested in it (stages)."""
+def read_stacks(
+    assembly: Path, account_id: str, default_region: str, *, accounts: Container[str] = ()
+) -> list[Stack]:
+    """Return the stacks of an assembly and of the assemblies nested in it (stages).
+
+    Raises NotDeployed for a stack of an account that is neither `account_id` nor in `accounts`.
+    """
     path = assembly / "manifest.json"
     if not path.is_file():
         raise NotDeployed(f"{assembly} is not a CDK assembly: it has no manifest.json; run: cdk synth")
@@ -81,11 +93,12 @@ def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[St
         properties = artifact.get("properties", {})
         if artifact["type"] == "cdk:cloud-assembly":
             nested = assembly / properties["directoryName"]
-            stacks += read_stacks(nested, account_id, default_region)
+            stacks += read_stacks(nested, account_id, default_region, accounts=accounts)
         if artifact["type"] != "aws:cloudformation:stack":
             continue
         account, region = artifact["environment"].removeprefix("aws://").split("/")
-        if account not in ("unknown-account", account_id):
+        account = account_id if account == "unknown-account" else account
+        if account != account_id and account not in accounts:
             raise NotDeployed(
                 f"stack {artifact_id} is for account {account}, the local cloud has account {account_id}; "
                 f"synthesize it without an account, or with CDK_DEFAULT_ACCOUNT={account_id}"
@@ -95,6 +108,7 @@ def read_stacks(assembly: Path, account_id: str, default_region: str) -> list[St
             Stack(
                 artifact_id=artifact_id,
                 name=properties.get("stackName", artifact_id),
+                account=account,
                 region=default_region if region == "unknown-region" else region,
                 template=assembly / properties["templateFile"],
                 parameters=properties.get("parameters", {}),
@@ -194,18 +208,18 @@ def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation 
         waiter.wait(StackName=found["StackId"], WaiterConfig=POLL)
 
 
-def _template(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:
+def _template(stack: Stack, client: MakeClient) -> dict[str, str]:
     """Upload the template, as the CDK CLI does for any size; return the argument that locates it."""
-    bucket, key = _assets_bucket(account_id, stack.region), stack.template.name
+    bucket, key = _assets_bucket(stack.account, stack.region), stack.template.name
     client("s3", stack.region).put_object(Bucket=bucket, Key=key, Body=stack.template.read_bytes())
     return {"TemplateURL": f"https://s3.{stack.region}.{url_suffix(stack.region)}/{bucket}/{key}"}
 
 
-def _deploy_stack(stack: Stack, client: MakeClient, account_id: str) -> dict[str, str]:
+def _deploy_stack(stack: Stack, client: MakeClient) -> dict[str, str]:
     cloudformation = client("cloudformation", stack.region)
     request = {
         "StackName": stack.name,
-        **_template(stack, client, account_id),
+        **_template(stack, client),
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()],
         "Tags": [{"Key": k, "Value": v} for k, v in stack.tags.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],

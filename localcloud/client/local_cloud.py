@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from localcloud.authentication.credentials import CONTROL_SERVICE
+from localcloud.client.accounts import Account, new_client
 from localcloud.client.assembly import bootstrap, deploy
 from localcloud.core.cloud import WARM_FUNCTIONS
 from localcloud.core.errors import ServerNotStarted
@@ -93,6 +92,7 @@ class LocalCloud:
         cls,
         *,
         file_systems: Mapping[str, Path] | None = None,
+        accounts: Mapping[str, str] | None = None,
         time_scale: float = 1.0,
         timeout_scale: float = 1.0,
         warm_functions: int = WARM_FUNCTIONS,
@@ -108,6 +108,8 @@ class LocalCloud:
         `timeout_scale` shortens TimeoutSeconds and HeartbeatSeconds of state machines, down to 2 s.
         Restores and read-write mounts change private copies of the directories; with `writable`, they change
         the directories themselves.
+        `accounts` are further accounts, their ids of 12 digits by name; with the default account, which
+        manages it, they form an organization.
         `warm_functions` is the number of idle processes of functions to keep, each with about 45 MB.
         The server also stops when this process ends, however it ends, because its standard input closes.
         Raises ServerNotStarted with the last line that the server printed.
@@ -120,6 +122,8 @@ class LocalCloud:
         command += ["--faults", str(faults)] if faults else []
         for name, directory in (file_systems or {}).items():
             command += ["--file-system", f"{name}={directory}"]
+        for name, account_id in (accounts or {}).items():
+            command += ["--account", f"{name}={account_id}"]
         with tempfile.TemporaryFile() as errors:
             server = subprocess.Popen(
                 command,
@@ -193,37 +197,70 @@ class LocalCloud:
         )
 
     def client(self, service: Any, region: str | None = None) -> Any:  # any service's
-        """Return a boto3 client for this cloud."""
-        with _CREATING:
-            return _session().client(
-                service,
-                region_name=region or self.region,
-                endpoint_url=self.endpoint_url,
-                aws_access_key_id=self.access_key_id,
-                aws_secret_access_key=self.secret_access_key,
-            )
+        """Return a boto3 client for the default account; its calls are those of the root user."""
+        return new_client(service, region or self.region, self.environment)
 
-    def deploy(self, assembly: Path) -> dict[str, dict[str, str]]:
+    def role_client(self, role_arn: str, service: Any, region: str | None = None) -> Any:  # any service's
+        """Return a boto3 client with a role's credentials, which a service gets without AssumeRole."""
+        value = {"role": role_arn, "region": region or self.region}
+        return new_client(service, value["region"], self._control.ask("POST", "role-credentials", value))
+
+    def accounts(self) -> dict[str, Account]:
+        """Return all accounts by name, in the order of their creation; the first is the default one."""
+        return {one["name"]: self._account(one) for one in self._control.ask("GET", "accounts")}
+
+    def account(self, name_or_id: str) -> Account:
+        """Return an account by its name or id; raises KeyError for one that does not exist."""
+        accounts = self.accounts()
+        return {**{account.id: account for account in accounts.values()}, **accounts}[name_or_id]
+
+    def create_account(
+        self, name: str, account_id: str | None = None, *, in_organization: bool = True
+    ) -> Account:
+        """Create an account, with a random id if none is given."""
+        value = {"name": name, "id": account_id, "in_organization": in_organization}
+        return self._account(self._control.ask("POST", "accounts", value))
+
+    def suspend_account(self, name_or_id: str, *, suspended: bool = True) -> None:
+        """Close an account as AWS does, which denies its calls and calls to its resources, or reopen it."""
+        self._control.ask("POST", "suspended-accounts", {"id": name_or_id, "suspended": suspended})
+
+    def _account(self, value: Mapping[str, Any]) -> Account:
+        return Account.from_json(value, endpoint_url=self.endpoint_url, region=self.region)
+
+    def deploy(self, assembly: Path, *, account: str | None = None) -> dict[str, dict[str, str]]:
         """Deploy a synthesized assembly (cdk.out): {stack name: {output name: value}}.
 
-        Raises NotDeployed with the events of the resources that failed.
+        Stacks that name no account go to the account of this name or id, or to the default one. Raises
+        NotDeployed with the events of the resources that failed.
         """
+        accounts = self.accounts().values()
+        chosen = self.account(account) if account else None
         return deploy(
             assembly,
-            client=self.client,
-            account_id=self.account_id,
+            client=chosen.client if chosen else self.client,
+            account_id=chosen.id if chosen else self.account_id,
+            other_accounts={
+                self.account_id: self.client,
+                **{other.id: other.client for other in accounts if other.id != self.account_id},
+            },
             default_region=self.region,
             register_image=lambda uri, path: self._control.ask(
                 "POST", "images", {"uri": uri, "directory": str(path)}
             ),
         )
 
-    def bootstrap(self, region: str | None = None) -> None:
+    def bootstrap(self, region: str | None = None, *, account: str | None = None) -> None:
         """Prepare a Region for the CDK CLI; `deploy` does not need it.
 
         `cdk deploy` then works with `environment` and AWS_ENDPOINT_URL_S3, for stacks without Docker images.
         """
-        bootstrap(region or self.region, client=self.client, account_id=self.account_id)
+        chosen = self.account(account) if account else None
+        bootstrap(
+            region or self.region,
+            client=chosen.client if chosen else self.client,
+            account_id=chosen.id if chosen else self.account_id,
+        )
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the AWS calls answered so far, oldest first; keys as in core.call_record.Call."""
@@ -239,10 +276,17 @@ class LocalCloud:
         """Return the processes of running ECS tasks and EC2 instances, as `processes` does."""
         return [process for process in self.processes() if process["kind"] == "worker"]
 
-    def create_file_system(self, name: str, directory: Path, *, region: str | None = None) -> FileSystem:
-        """Create a file system with `directory` as its content."""
+    def create_file_system(
+        self, name: str, directory: Path, *, region: str | None = None, account: str | None = None
+    ) -> FileSystem:
+        """Create a file system with `directory` as its content, in an account by its name or id."""
         region = region or self.region
-        value = {"name": name, "directory": str(directory), "region": region}
+        value = {
+            "name": name,
+            "directory": str(directory),
+            "region": region,
+            "account": account or self.account_id,
+        }
         made = self._control.ask("POST", "file-systems", value)
         return FileSystem(id=made["id"], name=name, region=region, directory=directory)
 
@@ -279,24 +323,22 @@ class LocalCloud:
         """
         self._control.ask("POST", "backup-durations", seconds)
 
-    def fire_schedule(self, name: str, *, group: str = "default", region: str | None = None) -> None:
+    def fire_schedule(
+        self, name: str, *, group: str = "default", region: str | None = None, account: str | None = None
+    ) -> None:
         """Call a schedule's target now, regardless of its expression."""
-        value = {"name": name, "group": group, "region": region or self.region}
+        value = {
+            "name": name,
+            "group": group,
+            "region": region or self.region,
+            "account": account or self.account_id,
+        }
         self._control.ask("POST", "schedules", value)
 
     @property
     def _control(self) -> _Control:
         keys = Credentials(self.access_key_id, self.secret_access_key)
         return _Control(self.endpoint_url, self.region, keys)
-
-
-_CREATING = threading.Lock()  # creating a client is not thread-safe; using one is
-
-
-@functools.cache
-def _session() -> boto3.Session:
-    """Return the session of all clients: each session reads the service models and endpoints again."""
-    return boto3.Session()
 
 
 def _server_environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A profile for the AWS CLI and SDKs, in files that only this user can read.
+"""Profiles for the AWS CLI and SDKs, one for each account, in files that only this user can read.
 
 Source of the format: AWS SDKs and Tools reference guide, "Shared config and credentials files" and
 "Service-specific endpoints" (endpoint_url).
@@ -10,13 +10,15 @@ import configparser
 import contextlib
 import io
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from localcloud.client.accounts import Account
 from localcloud.client.local_cloud import LocalCloud
 from localcloud.core.errors import ProfileNotWritten
 
@@ -35,38 +37,62 @@ HIDE_A_PROFILE = (
 class Profile:
     """The files of one running local cloud."""
 
-    name: str
+    name: str  # the profile of the default account's root user
     config: Path
     credentials: Path
+    accounts: Mapping[str, str] = field(default_factory=dict)  # account id -> its administrator's profile
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that select the profile in any AWS client; they contain no secret."""
+        return self._selecting(self.name)
+
+    def environment_of(self, account_id: str) -> dict[str, str]:
+        """Return the variables that select an account's administrator; raises KeyError for an unknown one."""
+        return self._selecting(self.accounts[account_id])
+
+    def _selecting(self, name: str) -> dict[str, str]:
         return {
             "AWS_CONFIG_FILE": str(self.config),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials),
-            "AWS_PROFILE": self.name,
+            "AWS_PROFILE": name,
         }
 
 
 @contextmanager
-def profile(cloud: LocalCloud, directory: Path, name: str) -> Iterator[Profile]:
-    """Write the cloud's endpoint, Region and access key below `directory`, until the block ends.
+def profile(
+    cloud: LocalCloud, directory: Path, name: str, accounts: Iterable[Account] = ()
+) -> Iterator[Profile]:
+    """Write the cloud's endpoint, Region and access keys below `directory`, until the block ends.
+
+    The profile `name` is that of the default account's root user, which cannot assume roles. Each of
+    `accounts` (LocalCloud.accounts) has a profile of its administrator: NAME-ACCOUNT, by the account's name
+    if a profile can have it, else by its id.
 
     The directory gets mode 0700 and the files 0600, regardless of the umask. Files of an earlier run are
     replaced. Raises ProfileNotWritten.
     """
-    made = Profile(name=name, config=directory / "config", credentials=directory / "credentials")
+    administrators = {_profile_name(name, account): account for account in accounts}
+    made = Profile(
+        name=name,
+        config=directory / "config",
+        credentials=directory / "credentials",
+        accounts={account.id: profile_name for profile_name, account in administrators.items()},
+    )
+    holders: dict[str, LocalCloud | Account] = {name: cloud, **administrators}
     config = {"region": cloud.region, "endpoint_url": cloud.endpoint_url}
     keys = {
-        "aws_access_key_id": cloud.access_key_id,
-        "aws_secret_access_key": cloud.secret_access_key,
+        profile_name: {
+            "aws_access_key_id": holder.access_key_id,
+            "aws_secret_access_key": holder.secret_access_key,
+        }
+        for profile_name, holder in holders.items()
     }
     try:
         try:
             _private(directory)
-            _write(made.config, f"profile {name}", config)
-            _write(made.credentials, name, keys)
+            _write(made.config, {f"profile {profile_name}": config for profile_name in holders})
+            _write(made.credentials, keys)
         except OSError as error:
             raise ProfileNotWritten(
                 f"cannot write {error.filename or directory} ({error.strerror}); "
@@ -96,10 +122,15 @@ def _private(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _write(path: Path, section: str, values: Mapping[str, str]) -> None:
-    """Write or replace a file of one section atomically, with mode 0600."""
+def _profile_name(prefix: str, account: Account) -> str:
+    suffix = account.name if re.fullmatch(r"[A-Za-z0-9_.-]+", account.name) else account.id
+    return f"{prefix}-{suffix}"
+
+
+def _write(path: Path, sections: Mapping[str, Mapping[str, str]]) -> None:
+    """Write or replace a file of sections atomically, with mode 0600."""
     parser = configparser.RawConfigParser()
-    parser[section] = values
+    parser.read_dict(sections)
     text = io.StringIO()
     parser.write(text)
     new = path.with_name(f".{path.name}-{secrets.token_hex(8)}")

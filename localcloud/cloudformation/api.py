@@ -44,13 +44,14 @@ class ChangeSet:
 
 
 class CloudFormation:
-    """All stacks of every Region."""
+    """All stacks of every account and Region."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud, self._clients = cloud, Clients(cloud)
-        self._stacks: dict[tuple[str, str], Stack] = {}  # (Region, name), without deleted stacks
+        # (account, Region, name), without deleted stacks
+        self._stacks: dict[tuple[str, str, str], Stack] = {}
         self._deleted: dict[str, Stack] = {}  # by id
-        self._exports: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._exports: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._change_sets: dict[str, ChangeSet] = {}
         self._lock = threading.RLock()
 
@@ -111,7 +112,7 @@ class CloudFormation:
         def run() -> None:
             if stack.delete():
                 with self._lock:
-                    self._deleted[stack.id] = self._stacks.pop((stack.region, stack.name))
+                    self._deleted[stack.id] = self._stacks.pop(_key(stack))
 
         stack.status = "DELETE_IN_PROGRESS"
         _in_background(run)
@@ -143,12 +144,12 @@ class CloudFormation:
 
     def list_stacks(self, call: ApiCall) -> Answer:
         """ListStacks, oldest first, with deleted stacks (on AWS: for 90 days)."""
-        gone = [stack for stack in self._deleted.values() if stack.region == call.region]
+        gone = [stack for stack in self._deleted.values() if _is_here(stack, call)]
         return {"StackSummaries": [_description(stack) for stack in [*gone, *self._here(call)]]}
 
     def list_exports(self, call: ApiCall) -> Answer:
         """ListExports."""
-        exports = self._exports[call.region]
+        exports = self._exports[call.account_id, call.region]
         return {"Exports": [{"Name": name, "Value": value} for name, value in exports.items()]}
 
     def get_template(self, call: ApiCall) -> Answer:
@@ -159,7 +160,7 @@ class CloudFormation:
     def create_change_set(self, call: ApiCall) -> Answer:
         """CreateChangeSet."""
         name, kind = call.params["StackName"], call.params.get("ChangeSetType", "UPDATE")
-        new = kind == "CREATE" and (call.region, name) not in self._stacks
+        new = kind == "CREATE" and (call.account_id, call.region, name) not in self._stacks
         if new:
             self._new(call, name).status = "REVIEW_IN_PROGRESS"
         stack = self._find(call, name)
@@ -212,15 +213,16 @@ class CloudFormation:
 
     def _new(self, call: ApiCall, name: str) -> Stack:
         with self._lock:
-            key = (call.region, name)
+            key = (call.account_id, call.region, name)
             if key in self._stacks and self._stacks[key].status != "REVIEW_IN_PROGRESS":
                 raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
             self._stacks[key] = Stack(
                 cloud=self._cloud,
                 clients=self._clients,
                 name=name,
+                account_id=call.account_id,
                 region=call.region,
-                exports=self._exports[call.region],
+                exports=self._exports[call.account_id, call.region],
             )
             return self._stacks[key]
 
@@ -231,7 +233,7 @@ class CloudFormation:
             yield
         except AwsError:
             with self._lock:
-                del self._stacks[stack.region, stack.name]
+                del self._stacks[_key(stack)]
             raise
 
     def _set(self, stack: Stack, call: ApiCall) -> None:
@@ -249,7 +251,8 @@ class CloudFormation:
             if ".s3." in url:  # https://BUCKET.s3.REGION.SUFFIX/KEY
                 host, _, key = url.split("://", 1)[1].partition("/")
                 bucket = host.split(".s3.")[0]
-            text = self._clients.get("s3", call.region).get_object(Bucket=bucket, Key=key)["Body"].read()
+            s3 = self._clients.of_account(call.account_id, "s3", call.region)
+            text = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             check_file(text)
         template = _parsed(text)
         if not isinstance(template, dict) or "Resources" not in template:
@@ -262,14 +265,14 @@ class CloudFormation:
     def _find(self, call: ApiCall, name: str) -> Stack:
         for stack in [*self._stacks.values(), *self._deleted.values()]:
             lives = stack.id not in self._deleted
-            if lives and stack.region == call.region and name in (stack.id, stack.name):
+            if lives and _is_here(stack, call) and name in (stack.id, stack.name):
                 return stack
-        if name in self._deleted:
+        if name in self._deleted and _is_here(self._deleted[name], call):
             return self._deleted[name]
         raise AwsError("ValidationError", f"Stack with id {name} does not exist")
 
     def _here(self, call: ApiCall) -> list[Stack]:
-        return [stack for (region, _), stack in self._stacks.items() if region == call.region]
+        return [stack for stack in self._stacks.values() if _is_here(stack, call)]
 
     def _resources(self, call: ApiCall) -> list[dict[str, Any]]:
         stack = self._find(call, call.params["StackName"])
@@ -290,9 +293,19 @@ class CloudFormation:
     def _change_set(self, call: ApiCall) -> ChangeSet:
         name, stack = call.params["ChangeSetName"], call.params.get("StackName")
         for change in reversed(self._change_sets.values()):
+            if not _is_here(change.stack, call):
+                continue
             if name == change.id or (name == change.name and stack in (change.stack.name, change.stack.id)):
                 return change
         raise AwsError("ChangeSetNotFoundException", f"ChangeSet [{name}] does not exist")
+
+
+def _key(stack: Stack) -> tuple[str, str, str]:
+    return stack.account_id, stack.region, stack.name
+
+
+def _is_here(stack: Stack, call: ApiCall) -> bool:
+    return (stack.account_id, stack.region) == (call.account_id, call.region)
 
 
 def _parsed(text: str | bytes) -> Any:  # JSON

@@ -37,8 +37,8 @@ class Request:
     before: Resource | None = None  # set for updates and deletions
 
     def client(self, service: str) -> Any:  # any service's
-        """Return a client in the stack's Region."""
-        return self.clients.get(service, self.region)
+        """Return a client in the stack's account and Region."""
+        return self.clients.of_account(self.account_id, service, self.region)
 
     def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         """Call an operation with the properties that it supports, in its spelling; `params` take precedence.

@@ -55,8 +55,9 @@ class Stack:
     cloud: Cloud
     clients: Clients
     name: str
+    account_id: str
     region: str
-    exports: dict[str, str]  # of the Region, shared by its stacks
+    exports: dict[str, str]  # of the account and Region, shared by their stacks
     id: str = ""
     status: str = "CREATE_IN_PROGRESS"
     reason: str | None = None
@@ -70,8 +71,8 @@ class Stack:
     events: list[dict[str, Any]] = field(default_factory=list)  # oldest first
 
     def __post_init__(self) -> None:
-        account = self.cloud.account_id
-        self.id = regional_arn("cloudformation", self.region, account, f"stack/{self.name}/{uuid.uuid4()}")
+        resource = f"stack/{self.name}/{uuid.uuid4()}"
+        self.id = regional_arn("cloudformation", self.region, self.account_id, resource)
         self.created_at = self.cloud.clock.now()
 
     def create(self) -> None:
@@ -124,7 +125,8 @@ class Stack:
 
     def _values(self) -> Values:
         def ssm(name: str) -> str:
-            value: str = self.clients.get("ssm", self.region).get_parameter(Name=name)["Parameter"]["Value"]
+            client = self.clients.of_account(self.account_id, "ssm", self.region)
+            value: str = client.get_parameter(Name=name)["Parameter"]["Value"]
             return value
 
         def export(name: str) -> str:
@@ -143,7 +145,7 @@ class Stack:
                 value = str(value).split(",")
             parameters[name] = value
         pseudo = {
-            "AWS::AccountId": self.cloud.account_id,
+            "AWS::AccountId": self.account_id,
             "AWS::Region": self.region,
             "AWS::Partition": partition_of(self.region),
             "AWS::StackName": self.name,
@@ -250,7 +252,7 @@ class Stack:
             properties=properties,
             stack_name=self.name,
             logical_id=logical_id,
-            account_id=self.cloud.account_id,
+            account_id=self.account_id,
             region=self.region,
             adopts=self.cloud.keeps_state,
             before=before,

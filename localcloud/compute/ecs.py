@@ -27,7 +27,7 @@ Answer = dict[str, Any]
 
 
 class TaskOperations:
-    """The tasks of all Regions.
+    """The tasks of all accounts and Regions.
 
     Fault: service="ecs", operation="TaskPlacement", action="fail" makes RunTask answer `failures` with
     `error_code` as the reason (RESOURCE:MEMORY, Capacity is unavailable at this time...) and no task. A fault
@@ -37,7 +37,8 @@ class TaskOperations:
     def __init__(self, cloud: Cloud, runner: TaskRunner) -> None:
         self.cloud, self.runner = cloud, runner
         self._tasks: dict[str, Task] = {}
-        self._answers: dict[tuple[str, str], tuple[str, list[Task]]] = {}  # (Region, token) -> request, tasks
+        # (account, Region, token) -> request, tasks
+        self._answers: dict[tuple[str, str, str], tuple[str, list[Task]]] = {}
         self._lock = threading.RLock()
 
     def run_task(self, call: ApiCall) -> Answer:
@@ -45,8 +46,9 @@ class TaskOperations:
         params = call.params
         with self._lock:
             token, request = params.get("clientToken"), json.dumps(params, sort_keys=True)
-            if token and (call.region, token) in self._answers:
-                earlier, tasks = self._answers[call.region, token]
+            known = (call.account_id, call.region, token or "")
+            if token and known in self._answers:
+                earlier, tasks = self._answers[known]
                 if earlier != request:
                     message = "The clientToken was used with other parameters"
                     raise AwsError("ConflictException", message, resourceIds=[t.arn for t in tasks])
@@ -60,7 +62,7 @@ class TaskOperations:
                 failure = {"arn": tasks[0].cluster_arn, "reason": reason, "detail": detail}
                 return {"tasks": [], "failures": [{k: v for k, v in failure.items() if v}]}
             if token:
-                self._answers[call.region, token] = (request, tasks)
+                self._answers[known] = (request, tasks)
             for task in tasks:
                 self._tasks[task.arn] = task
                 threading.Thread(target=self.runner.run, args=(task,), name=task.arn, daemon=True).start()

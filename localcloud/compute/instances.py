@@ -34,6 +34,7 @@ from moto.ec2.models.instances import Instance, StateReason
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
+from localcloud.authentication.credentials import RoleSession
 from localcloud.compute import instance_commands
 from localcloud.compute.logs import LogShipper, LogTarget
 from localcloud.compute.mount_targets import CannotMount, mountable_directory
@@ -72,8 +73,8 @@ class Machines:
     def __init__(self, cloud: Cloud, clients: Clients, events: EventBus) -> None:
         self.cloud, self.clients, self._events = cloud, clients, events
         self._machines: dict[str, Machine] = {}
-        # (Region, client token) -> request, reservation
-        self._launched: dict[tuple[str, str], tuple[str, Any]] = {}
+        # (account, Region, client token) -> request, reservation
+        self._launched: dict[tuple[str, str, str], tuple[str, Any]] = {}
         self._lock = threading.Lock()
 
     def install(self) -> None:
@@ -83,16 +84,17 @@ class Machines:
 
         def run(response: Any) -> Any:
             token, request = response._get_param("ClientToken"), _as_text(response.params)
+            known = (response.current_account, response.region, token)
             with machines._lock:
-                if token and (response.region, token) in machines._launched:
-                    earlier, reservation = machines._launched[response.region, token]
+                if token and known in machines._launched:
+                    earlier, reservation = machines._launched[known]
                     if earlier != request:
                         raise EC2ClientError("IdempotentParameterMismatch", MISMATCH)
                     return ActionResult(reservation)
                 check_profile(response)
                 answer = run_instances(response)
                 if token:
-                    machines._launched[response.region, token] = (request, answer.result)
+                    machines._launched[known] = (request, answer.result)
             for instance in answer.result.instances:
                 machines.start(instance)
             return answer
@@ -145,8 +147,9 @@ class Machines:
         self._events.emit(
             "aws.ec2",
             "EC2 Instance State-change Notification",
+            account=instance.owner_id,
             region=region,
-            resources=[regional_arn("ec2", region, self.cloud.account_id, f"instance/{instance.id}")],
+            resources=[regional_arn("ec2", region, instance.owner_id, f"instance/{instance.id}")],
             details=[{"instance-id": instance.id, "state": state} for state in states],
         )
 
@@ -200,7 +203,7 @@ class Machines:
             "domain": f"{region}.{url_suffix(region)}",  # of the Region's endpoints
             "zone": instance.availability_zone,
             "cut_off": unreachable(
-                self.cloud,
+                instance.owner_id,
                 region,
                 instance.subnet_id,
                 ("ecr.api", "ecr.dkr", "s3", "logs", "states"),
@@ -221,6 +224,7 @@ class Machines:
                 found = mountable_directory(
                     self.cloud,
                     asked["file_system"],
+                    account=instance.owner_id,
                     region=instance.region_name,
                     subnet_id=instance.subnet_id,
                     security_groups=[group for nic in instance.nics.values() for group in _groups(nic)],
@@ -237,9 +241,11 @@ class Machines:
     def _credentials(self, machine: Machine) -> dict[str, str]:
         """Return the credentials of the metadata service; empty without a role that EC2 can assume."""
         instance = machine.instance
-        environment = self.cloud.role_credentials(machine.role, instance.region_name)
+        principal = machine.role or self.cloud.root_of(instance.owner_id)
+        session = RoleSession(name=instance.id)  # EC2 names the session after the instance
+        environment = self.cloud.role_credentials(principal, instance.region_name, session)
         public = bool(instance.public_ip)
-        near = reachable(self.cloud, instance.region_name, instance.subnet_id, public_address=public)
+        near = reachable(instance.owner_id, instance.region_name, instance.subnet_id, public_address=public)
         if near is not None:
             self.cloud.reach[environment["AWS_ACCESS_KEY_ID"]] = near
         if machine.role and assumable(machine.role, "ec2.amazonaws.com"):
@@ -284,7 +290,7 @@ class Machines:
                         group=log["awslogs-group"],
                         stream=log.get("awslogs-stream", record.stem),
                         region=log.get("awslogs-region", machine.instance.region_name),
-                        role_arn=machine.role,
+                        principal=machine.role,
                     )
                 shippers[record] = LogShipper(
                     cloud=self.cloud, clients=self.clients, path=record.with_suffix(".log"), target=target

@@ -21,7 +21,7 @@ class LogTarget:
     group: str
     stream: str
     region: str
-    role_arn: str | None  # the role that writes
+    principal: str  # the role that writes, or the root user
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class LogShipper:
             self._offset += len(new)
 
     def _send(self, target: LogTarget, lines: list[str]) -> None:
-        logs = self.clients.get("logs", target.region, target.role_arn)
+        logs = self.clients.get("logs", target.region, target.principal)
         names = {"logGroupName": target.group, "logStreamName": target.stream}
         if not self._stream_made:
             with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):

@@ -17,6 +17,7 @@ from moto.efs.models import efs_backends
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import url_suffix
 from localcloud.core.trees import NotCopied
+from localcloud.iam.callers import caller_keys
 from localcloud.iam.permissions import missing_permission
 from localcloud.iam.required_permissions import Check
 from localcloud.iam.resource_policies import decision_of
@@ -35,6 +36,7 @@ def mountable_directory(
     cloud: Cloud,
     file_system_id: str,
     *,
+    account: str,
     region: str,
     subnet_id: str | None,
     security_groups: Collection[str],
@@ -48,10 +50,10 @@ def mountable_directory(
     have ClientMount, and ClientWrite unless the mount is `read_only`. Without a role, the client is
     anonymous: if the file system has a policy, it must allow the same to everyone.
     """
-    backend = efs_backends[cloud.account_id][region]
+    backend = efs_backends[account][region]
     if file_system_id not in backend.file_systems_by_id:
         raise CannotMount(_unresolved(file_system_id, region))
-    subnets = ec2_backends[cloud.account_id][region]
+    subnets = ec2_backends[account][region]
     zone = subnets.get_subnet(subnet_id).availability_zone if subnet_id else None
     targets = [
         target
@@ -62,7 +64,7 @@ def mountable_directory(
     ]
     if not targets:
         raise CannotMount(_unresolved(file_system_id, region))
-    if not any(_admits(cloud, region, target, security_groups, subnet_id) for target in targets):
+    if not any(_admits(subnets, target, security_groups, subnet_id) for target in targets):
         raise CannotMount(
             f"Connection timed out: no security group of the mount target of {file_system_id} admits the "
             f"client's on port {NFS_PORT}"
@@ -108,11 +110,17 @@ def _check_role(cloud: Cloud, file_system: Any, role_arn: str, *, read_only: boo
     itself fails.
     Source: Amazon EFS User Guide, "Using IAM to control access to file systems".
     """
+    caller, region = cloud.issuer.anonymous(role_arn), file_system.file_system_arn.split(":")[3]
+    keys = caller_keys(caller, cloud.accounts, region=region, now=cloud.clock.now())
     for name in ("ClientMount",) if read_only else ("ClientMount", "ClientWrite"):
         check = Check(action=f"elasticfilesystem:{name}", resource=file_system.file_system_arn)
         policy = json.loads(file_system.file_system_policy or "{}")
         decision = decision_of(
-            policy, action=check.action, resource=check.resource, principal=role_arn, context=VIA_MOUNT_TARGET
+            policy,
+            action=check.action,
+            resource=check.resource,
+            principal=role_arn,
+            context={**keys, **VIA_MOUNT_TARGET},
         )
         missing = missing_permission(role_arn, [check]) if decision is None else None
         if decision == "Deny" or missing is not None:
@@ -130,9 +138,8 @@ def _unresolved(file_system_id: str, region: str) -> str:
     )
 
 
-def _admits(cloud: Cloud, region: str, target: Any, clients: Collection[str], subnet_id: str | None) -> bool:
+def _admits(backend: Any, target: Any, clients: Collection[str], subnet_id: str | None) -> bool:
     groups = target.security_groups or []
-    backend = ec2_backends[cloud.account_id][region]
     for group in filter(None, (backend.get_security_group_from_id(group_id) for group_id in groups)):
         for rule in group.ingress_rules:
             admitted = rule.source_group.get("GroupId") in clients or _in_range(backend, rule, subnet_id)

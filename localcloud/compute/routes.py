@@ -11,14 +11,12 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from localcloud.core.cloud import Cloud
-
 ANYWHERE = "0.0.0.0/0"
 
 
-def reachable(cloud: Cloud, region: str, subnet_id: str, *, public_address: bool) -> frozenset[str] | None:
+def reachable(account: str, region: str, subnet_id: str, *, public_address: bool) -> frozenset[str] | None:
     """Return the services (`ecr.api`, `s3`, ...) that an interface in the subnet reaches; None for all."""
-    backend = ec2_backends[cloud.account_id][region]
+    backend = ec2_backends[account][region]
     subnet = backend.get_subnet(subnet_id)
     table = _table(backend, subnet)
     if table is not None and any(_leads_out(route, public_address) for route in table.routes):
@@ -29,10 +27,10 @@ def reachable(cloud: Cloud, region: str, subnet_id: str, *, public_address: bool
 
 
 def unreachable(
-    cloud: Cloud, region: str, subnet_id: str, services: Iterable[str], *, public_address: bool
+    account: str, region: str, subnet_id: str, services: Iterable[str], *, public_address: bool
 ) -> list[str]:
     """Return those of the services that an interface in the subnet does not reach."""
-    near = reachable(cloud, region, subnet_id, public_address=public_address)
+    near = reachable(account, region, subnet_id, public_address=public_address)
     return [] if near is None else [name for name in services if name not in near]
 
 

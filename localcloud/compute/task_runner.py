@@ -23,6 +23,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from localcloud.authentication.credentials import RoleSession
 from localcloud.compute.containers import ContainerRun, Mount, host_command
 from localcloud.compute.dockerfile import NoSuchImage
 from localcloud.compute.logs import LogShipper, LogTarget
@@ -80,6 +81,7 @@ class TaskRunner:
         self._events.emit(
             "aws.ecs",
             "ECS Task State Change",
+            account=task.account,
             region=task.region,
             resources=[task.arn],
             details=[task.event_detail()],
@@ -132,7 +134,7 @@ class TaskRunner:
         """
         needed = [*(FROM_ECR if any(map(_is_from_ecr, task.containers)) else ()), "logs"]
         missing = unreachable(
-            self.cloud, task.region, task.subnets[0], needed, public_address=task.public_address
+            task.account, task.region, task.subnets[0], needed, public_address=task.public_address
         )
         image = task.containers[0].definition["image"]
         domain = f"{task.region}.{url_suffix(task.region)}"
@@ -171,6 +173,7 @@ class TaskRunner:
                 root = mountable_directory(
                     self.cloud,
                     efs["fileSystemId"],
+                    account=task.account,
                     region=task.region,
                     subnet_id=task.subnets[0] if task.subnets else None,
                     security_groups=task.security_groups,
@@ -196,8 +199,10 @@ class TaskRunner:
                 f"{definition['image']}: not found"
             )
         target = self._log_target(task, definition)
-        credentials = self.cloud.role_credentials(_role(task, "task_role_arn"), task.region)
-        near = reachable(self.cloud, task.region, task.subnets[0], public_address=task.public_address)
+        principal = _role(task, "task_role_arn") or self.cloud.root_of(task.account)
+        session = RoleSession(name=task.id)  # ECS names the session after the task
+        credentials = self.cloud.role_credentials(principal, task.region, session)
+        near = reachable(task.account, task.region, task.subnets[0], public_address=task.public_address)
         if near is not None:
             self.cloud.reach[credentials["AWS_ACCESS_KEY_ID"]] = near
         scratch = directory / "scratch"
@@ -235,15 +240,15 @@ class TaskRunner:
 
         options = configuration.get("options", {})
         group, region = options["awslogs-group"], options.get("awslogs-region", task.region)
-        if group not in logs_backends[self.cloud.account_id][region].groups:
+        if group not in logs_backends[task.account][region].groups:
             raise TaskNotStarted(
                 "ResourceInitializationError: failed to validate logger args: create stream has been retried "
                 "1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified "
                 f"log group does not exist: {group}"
             )
         stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{definition['name']}/{task.id}"
-        role = _role(task, "execution_role_arn")
-        return LogTarget(group=group, stream=stream, region=region, role_arn=role)
+        writer = _role(task, "execution_role_arn") or self.cloud.root_of(task.account)
+        return LogTarget(group=group, stream=stream, region=region, principal=writer)
 
     def _supervise(self, task: Task, shippers: list[LogShipper]) -> None:
         """Wait until the first essential container ends or StopTask is called."""

@@ -69,6 +69,11 @@ class Task:
         """The last part of its ARN."""
         return self.arn.rsplit("/", 1)[1]
 
+    @property
+    def account(self) -> str:
+        """The account of the task."""
+        return self.arn.split(":")[4]
+
     def override(self, container: Container) -> dict[str, Any]:
         """Return RunTask's overrides of a container."""
         overrides = self.overrides.get("containerOverrides", [])

@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.partitions import regional_arn
-from localcloud.core.role_clients import Clients
+from localcloud.core.role_clients import Clients, queue_url
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.pool import Pool
 from localcloud.functions.sandbox import FunctionSettings, Outcome
@@ -172,7 +172,7 @@ def _send(clients: Clients, settings: FunctionSettings, target: str, record: str
     _, _, _, region, account, *rest = target.split(":")
     if ":sqs:" in target:
         sqs = clients.get("sqs", region, settings.role)
-        url = sqs.get_queue_url(QueueName=rest[-1], QueueOwnerAWSAccountId=account)["QueueUrl"]
+        url = queue_url(sqs, account, rest[-1], of_caller=settings.role.split(":")[4])
         sqs.send_message(QueueUrl=url, MessageBody=record)
     elif ":sns:" in target:
         clients.get("sns", region, settings.role).publish(TopicArn=target, Message=record)

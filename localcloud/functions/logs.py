@@ -61,7 +61,9 @@ class FunctionLogs:
         group = f"/aws/lambda/{function.name}"
         if (group, stream) not in self._known:
             # A line written after its function's deletion must not create the log group again.
-            self._clients.get("lambda", function.region).get_function_configuration(FunctionName=function.arn)
+            account = function.arn.split(":")[4]
+            functions = self._clients.of_account(account, "lambda", function.region)
+            functions.get_function_configuration(FunctionName=function.arn)
             for create, names in (
                 (logs.create_log_group, {"logGroupName": group}),
                 (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),

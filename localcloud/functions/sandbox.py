@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from localcloud.authentication.credentials import RoleSession
 from localcloud.authentication.web_page_guard import refusal
 from localcloud.core.cloud import Cloud
 from localcloud.functions.fork_client import ForkServer
@@ -171,7 +172,12 @@ class Sandbox:
             "TZ": ":UTC",
             "PYTHONPATH": ":".join(str(part) for part in path),
             "PYTHONUNBUFFERED": "1",
-            **self._cloud.role_credentials(function.role, function.region),
+            **self._cloud.role_credentials(
+                # Lambda names the session after the function
+                function.role,
+                function.region,
+                RoleSession(name=function.name),
+            ),
             **function.environment,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}/{self._secret}",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",

@@ -102,6 +102,8 @@ def resource_of(
             return f"{arn}access-point/{params.get('AccessPointId') or params['ResourceId']}"
         case "ecs" if operation == "RegisterTaskDefinition" and params.get("family"):
             return f"{arn}task-definition/{params['family']}:0"  # the revision does not exist yet
+        case "sts" if operation == "AssumeRole" and params.get("RoleArn"):
+            return str(params["RoleArn"])
         case "logs" if params.get("logGroupName"):
             stream = params.get("logStreamName")
             return f"{arn}log-group:{params['logGroupName']}" + (f":log-stream:{stream}" if stream else "")

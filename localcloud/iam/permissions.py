@@ -28,7 +28,9 @@ _UNKNOWN = "localcloud_has_unknown_policies"
 
 
 class NotPermitted(AwsError):
-    """The caller lacks a permission; answered with HTTP status 403."""
+    """The caller lacks a permission."""
+
+    http_status = 403
 
 
 def refuse_implied(service: str, principal: str, checks: Iterable[Check]) -> None:
@@ -55,15 +57,21 @@ def missing_permission(role_arn: str, checks: Iterable[Check]) -> Check | None:
     role = role_of(role_arn)
     if role is None:
         return None
-    managed = [_document_of(arn.rpartition("/")[2]) for arn in getattr(role, _UNKNOWN, ())]
-    statements = [
-        *_statements(role),
-        *(one for each in managed if each for one in as_list(each["Statement"])),
-    ]
-    if not statements or None in managed:
+    statements = statements_of_role(role)
+    if not statements or any(_document_of(name) is None for name in _aws_managed(role)):
         return None
     denied = (check for check in checks if not any(_covers(statement, check) for statement in statements))
     return next(denied, None)
+
+
+def statements_of_role(role: Role) -> list[dict[str, Any]]:
+    """Return the statements of a role's policies, without those of AWS managed policies that moto lacks."""
+    managed = [_document_of(name) for name in _aws_managed(role)]
+    return [*_statements(role), *(one for each in managed if each for one in as_list(each["Statement"]))]
+
+
+def _aws_managed(role: Role) -> list[str]:
+    return [arn.rpartition("/")[2] for arn in getattr(role, _UNKNOWN, ())]
 
 
 def refusal_text(principal: str, check: Check) -> str:
@@ -121,7 +129,11 @@ def _matches_action(check: Check, pattern: str) -> bool:
 
 def matches(value: str, pattern: str) -> bool:
     """Return whether an IAM pattern matches a value; a variable (${aws:username}) matches anything."""
-    pattern = _VARIABLE.sub("*", pattern)
+    return matches_literally(value, _VARIABLE.sub("*", pattern))
+
+
+def matches_literally(value: str, pattern: str) -> bool:
+    """Return whether an IAM pattern without variables matches a value; only * and ? are special."""
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 

@@ -90,6 +90,9 @@ def checks_of(
     if service == "s3" and operation in OF_A_PREFIX:
         query = parse_qs(text.split(" ")[0].partition("?")[2])
         context["s3:prefix"] = query.get("prefix", [""])[0]
+    if (service, operation) == ("sts", "AssumeRole"):
+        seen = {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"}
+        context |= {key: str(params[name]) for key, name in seen.items() if name in params}
     if service == "efs" and isinstance(params.get("Tags"), list):
         context |= {f"aws:RequestTag/{tag['Key']}": str(tag["Value"]) for tag in params["Tags"]}
     for resource in _resources(service, operation, params, account, region) or [

@@ -1,21 +1,18 @@
-"""Evaluates a policy that is attached to a resource, such as a vault or a file system.
+"""Evaluates policy statements, and the policies that are attached to resources.
 
-Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements". Supported conditions:
-String*, Arn* and Bool, with and without IfExists. A statement with any other condition applies if it denies,
-and does not apply if it allows.
+Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements" and "AWS JSON policy elements:
+Principal".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from localcloud.iam.permissions import as_list, matches
+from localcloud.iam.conditions import Keys, Unresolved, conditions_hold, expanded
+from localcloud.iam.permissions import as_list, matches_literally
 
 Decision = Literal["Allow", "Deny"]
-NEGATED = {"StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike"}
-EXACT = {"StringEquals", "StringNotEquals", "Bool"}
-PATTERNS = {"StringLike", "StringNotLike", "ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"}
 
 
 def decision_of(
@@ -24,65 +21,89 @@ def decision_of(
     action: str,
     resource: str,
     principal: str,
-    context: Mapping[str, str] | None = None,
+    session: str | None = None,
+    context: Keys | None = None,
 ) -> Decision | None:
     """Return what a policy decides about a call of `principal`, an ARN; None if no statement applies.
 
-    `context` holds condition keys and values; aws:PrincipalArn and aws:PrincipalAccount are added.
+    `session` is the ARN of the session if the principal is a role. `context` holds condition keys and values;
+    aws:PrincipalArn and aws:PrincipalAccount are added.
     """
-    keys = {"aws:PrincipalArn": principal, "aws:PrincipalAccount": _account(principal), **(context or {})}
+    keys = {"aws:PrincipalArn": principal, "aws:PrincipalAccount": account_of(principal), **(context or {})}
+    statements = [
+        statement
+        for statement in as_list(policy.get("Statement", []))
+        if names_principal(statement, {principal, session or principal})
+    ]
+    return decide(statements, action=action, resource=resource, keys=keys)
+
+
+def decide(
+    statements: Iterable[Mapping[str, Any]], *, action: str, resource: str, keys: Keys
+) -> Decision | None:
+    """Return what statements decide, without regard to their principals; None if none of them applies."""
     effects = {
         statement["Effect"]
-        for statement in as_list(policy.get("Statement", []))
-        if _names(statement, "Action", action.lower(), fold=True)
-        and _names(statement, "Resource", resource)
-        and _principal_matches(statement, principal)
-        and _conditions_hold(statement, keys)
+        for statement in statements
+        if _names_action(statement, action.lower())
+        and _names_resource(statement, resource, keys)
+        and conditions_hold(statement, keys)
     }
     if "Deny" in effects:
         return "Deny"
     return "Allow" if "Allow" in effects else None
 
 
-def _names(statement: Mapping[str, Any], element: str, value: str, *, fold: bool = False) -> bool:
-    if f"Not{element}" in statement:
-        return not _any_matches(value, statement[f"Not{element}"], fold=fold)
-    return _any_matches(value, statement.get(element, "*"), fold=fold)
-
-
-def _any_matches(value: str, patterns: Any, *, fold: bool) -> bool:
-    return any(matches(value, each.lower() if fold else each) for each in as_list(patterns))
-
-
-def _principal_matches(statement: Mapping[str, Any], principal: str) -> bool:
+def names_principal(statement: Mapping[str, Any], arns: set[str]) -> bool:
+    """Return whether a statement's Principal or NotPrincipal includes one of the ARNs, all of one caller."""
     named = statement.get("Principal", statement.get("NotPrincipal"))
-    arns = as_list(named.get("AWS", [])) if isinstance(named, dict) else as_list(named)
-    account = _account(principal)
-    # an account, by its number or its root user, stands for all of its principals
-    found = any(arn in ("*", principal, account) or arn.endswith(f"::{account}:root") for arn in arns)
+    found = names_account(statement, arns) or any(arn in arns for arn in _aws_principals(named))
     return found != ("NotPrincipal" in statement)
 
 
-def _conditions_hold(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
-    folded = {key.lower(): value for key, value in context.items()}
-    for operator, keys in statement.get("Condition", {}).items():
-        name = operator.removesuffix("IfExists")
-        if name not in EXACT | PATTERNS:
-            return bool(statement["Effect"] == "Deny")
-        for key, wanted in keys.items():
-            value = folded.get(key.lower())
-            if value is None:
-                if name != operator or name in NEGATED:
-                    continue
-                return False
-            values = [str(each) for each in as_list(wanted)]
-            if name == "Bool":
-                values = [each.lower() for each in values]
-            found = value in values if name in EXACT else any(matches(value, each) for each in values)
-            if found == (name in NEGATED):
-                return False
-    return True
+def names_account(statement: Mapping[str, Any], arns: set[str]) -> bool:
+    """Return whether a statement's principals include the whole account of the ARNs, or everyone."""
+    # an account, by its number or its root user, stands for all of its principals
+    named = _aws_principals(statement.get("Principal", statement.get("NotPrincipal")))
+    accounts = {account_of(arn) for arn in arns}
+    roots = tuple(f"::{account}:root" for account in accounts)
+    return any(arn == "*" or arn in accounts or arn.endswith(roots) for arn in named)
 
 
-def _account(principal: str) -> str:
-    return principal.split(":")[4] if principal.count(":") >= 5 else ""
+def account_of(arn: str) -> str:
+    """Return the account of an ARN; empty for any other text."""
+    return arn.split(":")[4] if arn.count(":") >= 5 else ""
+
+
+def _aws_principals(named: Any) -> list[str]:
+    return [
+        str(arn) for arn in (as_list(named.get("AWS", [])) if isinstance(named, dict) else as_list(named))
+    ]
+
+
+def _names_action(statement: Mapping[str, Any], action: str) -> bool:
+    if "NotAction" in statement:
+        return not any(matches_literally(action, each.lower()) for each in as_list(statement["NotAction"]))
+    return any(matches_literally(action, each.lower()) for each in as_list(statement.get("Action", "*")))
+
+
+def _names_resource(statement: Mapping[str, Any], resource: str, keys: Keys) -> bool:
+    """Return whether a statement's resources include this one.
+
+    A pattern whose variable has no value matches nothing, and a statement with such a NotResource does not
+    apply.
+    """
+    negated = "NotResource" in statement
+    matched = [
+        _matches(resource, pattern, keys)
+        for pattern in as_list(statement.get("NotResource" if negated else "Resource", "*"))
+    ]
+    return not any(found or found is None for found in matched) if negated else any(matched)
+
+
+def _matches(resource: str, pattern: str, keys: Keys) -> bool | None:
+    """Return whether a pattern matches; None if a variable has no value."""
+    try:
+        return matches_literally(resource, expanded(pattern, keys))
+    except Unresolved:
+        return None

@@ -1,11 +1,11 @@
-"""IAM's roles and instance profiles, found by their ARNs."""
+"""IAM's roles, users, policies and instance profiles, found by their ARNs."""
 
 from __future__ import annotations
 
 import json
 import re
 
-from moto.iam.models import IAMBackend, Role, iam_backends
+from moto.iam.models import IAMBackend, ManagedPolicy, Role, User, iam_backends
 
 from localcloud.core.partitions import is_partition
 
@@ -17,6 +17,19 @@ def role_of(arn: str) -> Role | None:
     backend = _backend(arn)
     roles = backend.roles.values() if backend else ()
     return next((role for role in roles if role.arn == arn), None)
+
+
+def user_of(arn: str) -> User | None:
+    """Return the IAM user of an ARN; None for any other text."""
+    backend = _backend(arn)
+    users = backend.users.values() if backend else ()
+    return next((user for user in users if user.arn == arn), None)
+
+
+def managed_policy(arn: str) -> ManagedPolicy | None:
+    """Return the customer managed policy of an ARN; None for any other text."""
+    backend = _backend(arn)
+    return backend.managed_policies.get(arn) if backend else None
 
 
 def assumable(role_arn: str, service: str) -> bool:

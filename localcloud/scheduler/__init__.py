@@ -25,9 +25,12 @@ def install(cloud: Cloud) -> None:
     ticker = Ticker(cloud, targets)
 
     def fire(value: dict[str, Any]) -> None:
-        schedule = ticker.find(value["region"], value.get("group", "default"), value["name"])
+        account = cloud.accounts.named(value.get("account", cloud.account_id))
+        schedule = ticker.find(account.id, value["region"], value.get("group", "default"), value["name"])
         if schedule is None:
-            raise ValueError(f"there is no schedule {value['name']} in {value['region']}")
+            raise ValueError(
+                f"there is no schedule {value['name']} in {value['region']} of account {account.id}"
+            )
         targets.fire(schedule, cloud.clock.calendar())
 
     cloud.control("POST", "schedules", fire)

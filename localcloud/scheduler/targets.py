@@ -20,7 +20,7 @@ from localcloud.core.any_operation import SDK_SERVICES, NoSuchOperation, call_as
 from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import partition_of
-from localcloud.core.role_clients import Clients
+from localcloud.core.role_clients import Clients, queue_url
 
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86400  # Scheduler's defaults
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 60, 3600
@@ -89,7 +89,8 @@ class Targets:
             else:
                 break
         if schedule.deletes_itself and schedule.expression.startswith("at("):
-            scheduler = self._clients.get("scheduler", schedule.region)
+            account = schedule.arn.split(":")[4]
+            scheduler = self._clients.of_account(account, "scheduler", schedule.region)
             scheduler.delete_schedule(Name=schedule.name, GroupName=schedule.group)
 
     def _call(self, schedule: Schedule, text: str) -> None:
@@ -119,7 +120,7 @@ class Targets:
     def _send(self, queue_arn: str, text: str, role: str, **attributes: str) -> None:
         region, account, name = queue_arn.split(":")[3:6]
         sqs = self._clients.get("sqs", region, role)
-        url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        url = queue_url(sqs, account, name, of_caller=role.split(":")[4])
         sqs.send_message(
             QueueUrl=url,
             MessageBody=text,

@@ -51,9 +51,10 @@ class Ticker:
         for arn in self._watched.keys() - present:
             del self._watched[arn]
 
-    def find(self, region: str, group: str, name: str) -> Schedule | None:
-        """Return a schedule, or None."""
-        found = (s for s in self._schedules() if (s.region, s.group, s.name) == (region, group, name))
+    def find(self, account_id: str, region: str, group: str, name: str) -> Schedule | None:
+        """Return a schedule of an account that is not suspended, or None."""
+        wanted = (account_id, region, group, name)
+        found = (s for s in self._schedules() if (s.arn.split(":")[4], s.region, s.group, s.name) == wanted)
         return next(found, None)
 
     def _look_at(self, schedule: Schedule, now: datetime) -> None:
@@ -85,7 +86,9 @@ class Ticker:
 
         return [
             _read(schedule, region)
-            for region, backend in list(scheduler_backends[self._cloud.account_id].items())
+            for account in self._cloud.accounts.all()
+            if not account.suspended
+            for region, backend in list(scheduler_backends[account.id].items())
             for group in list(backend.schedule_groups.values())
             for schedule in list(group.schedules.values())
         ]

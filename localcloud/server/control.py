@@ -6,12 +6,15 @@ GET    /_localcloud/calls         the call log
 GET    /_localcloud/processes     running functions and workers
 POST   /_localcloud/faults        add a fault; DELETE removes all faults
 POST   /_localcloud/images        {"uri": image URI, "directory": build context}
+GET    /_localcloud/accounts      all accounts and their keys; POST creates one (services/accounts.py)
+POST   /_localcloud/suspended-accounts  {"id": account, "suspended": true or false}
+POST   /_localcloud/role-credentials    {"role": ARN, "region": ...}: environment of a process with the role
 GET    /_localcloud/file-systems  {file system id: its present directory}
 POST   /_localcloud/backup-durations  {"backup": unscaled seconds, ...}, for later jobs
-POST   /_localcloud/file-systems  {"name": ..., "directory": ..., "region": ...} -> {"id": ...}
+POST   /_localcloud/file-systems  {"name", "directory", "region", "account"} -> {"id": ...}
 POST   /_localcloud/writable-directory {"file_system": id}: its directory, a copy of the user's
 POST   /_localcloud/restore-items {"most": number or null}: items that a restore job may have
-POST   /_localcloud/schedules     {"name": ..., "group": "default", "region": ...}: fires the schedule now
+POST   /_localcloud/schedules     {"name", "group", "region", "account"}: fires the schedule now
 """
 
 from __future__ import annotations

@@ -37,9 +37,11 @@ from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.core.faults import InjectedFault, KillCaller
 from localcloud.core.partitions import partition_of
 from localcloud.iam.actions import parameters_of
+from localcloud.iam.cross_account import Asked as AskedAcross
 from localcloud.iam.passed_roles import passed_by
 from localcloud.iam.permissions import NotPermitted, refuse_implied
 from localcloud.iam.required_permissions import Check, checks_of
+from localcloud.server.authorization import headers_of, serving_account
 from localcloud.server.control import CONTROL_PATH, ControlApplication
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -51,6 +53,7 @@ SERVICES = {
     "tagging": "resourcegroupstaggingapi",
 }
 ENDPOINTS = {name: signing_name for signing_name, name in SERVICES.items()}
+MOTO_ACCOUNT = "HTTP_X_MOTO_ACCOUNT_ID"  # the header from which moto takes the account
 LARGEST_BODY = 4 * 1024 * 1024  # larger bodies (uploads of objects) are not read for faults and the log
 
 
@@ -79,6 +82,7 @@ class Gateway:
         is_control = environ.get("PATH_INFO", "").startswith(CONTROL_PATH)
         try:
             caller = authenticate(arrived, environ, self.cloud.issuer, self.cloud.clock.now())
+            _check_account(self.cloud, caller.credentials.account_id)
         except Unauthentic as error:
             if is_control:
                 return _forbidden(error.message, environ, start_response)
@@ -95,6 +99,8 @@ class Gateway:
         asked = _asked(request, caller.signature)
         # identifying the operation of a query API has read it
         environ["wsgi.input"] = io.BytesIO(caller.body)
+        account = caller.credentials.account_id
+        environ[MOTO_ACCOUNT] = account
         if asked is None:
             return self.moto(environ, start_response)
         text = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} "
@@ -102,30 +108,45 @@ class Gateway:
         near = self.cloud.reach.get(asked.access_key)
         if near is not None and ENDPOINTS.get(asked.service, asked.service) not in near:
             return _no_answer(environ, start_response)
-        account, name = self.cloud.account_id, asked.operation.name
+        name = asked.operation.name
         checks = list(checks_of(asked.service, name, asked.labels, text, account, asked.region))
         try:
             _check_region(asked.region, self.cloud.partition)
-            checks = [self._with_resource(asked, check, text) for check in checks]
+            checks = [self._with_resource(asked, check, text, account) for check in checks]
             checks += passed_by(asked.service, name, text, account, asked.region)
             refuse_implied(asked.service, principal, checks)
+            across = AskedAcross(
+                service=asked.service,
+                operation=name,
+                # the body of an S3 request is content
+                params={**({} if asked.service == "s3" else parameters_of(text)), **asked.labels},
+                query=dict(request.args.items()),
+                body=text.partition(" ")[2],
+                headers=headers_of(environ),
+                checks=checks,
+                account=account,
+                region=asked.region,
+            )
+            account = serving_account(self.cloud, caller.credentials, across)
+            environ[MOTO_ACCOUNT] = account
             self.cloud.faults.check(asked.service, asked.operation.name, asked.region, text, principal)
             operation = self.cloud.operations.get((asked.service, name))
-            refuse = self.cloud.refusals.get((asked.service, name)) if body is not None else None
-            if operation is None and refuse is None:
+            refusals = self.cloud.refusals.get((asked.service, name), []) if body is not None else []
+            if operation is None and not refusals:
                 return self._from_moto(environ, start_response, asked, principal, checks)
             call = ApiCall(
-                params=_params(request, asked), account_id=account, region=asked.region, principal=principal
+                params=_params(request, asked),
+                account_id=account,
+                region=asked.region,
+                principal=principal,
+                caller=caller.credentials,
             )
-            if refuse is not None:
+            for refuse in refusals:
                 refuse(call)
             if operation is None:
                 environ["wsgi.input"] = io.BytesIO(body or b"")  # because `_params` has consumed it
                 return self._from_moto(environ, start_response, asked, principal, checks)
             response = _answer(request, asked, lambda: operation(call))
-        except NotPermitted as refused:
-            response = _answer(request, asked, _raiser(refused))
-            response.status_code = 403
         except AwsError as refused:
             response = _answer(request, asked, _raiser(refused))
         except InjectedFault as fault:
@@ -154,12 +175,12 @@ class Gateway:
 
         return self.moto(environ, started)
 
-    def _with_resource(self, asked: _Asked, check: Check, text: str) -> Check:
+    def _with_resource(self, asked: _Asked, check: Check, text: str, account: str) -> Check:
         """Return the check with the call's resource, if only the cloud's state determines it."""
         find = self.cloud.resource_finders.get((asked.service, asked.operation.name))
         if find is None or check.implied or check.resource != "*":
             return check
-        found = find({**parameters_of(text), **asked.labels}, asked.region)
+        found = find({**parameters_of(text), **asked.labels}, account, asked.region)
         return replace(check, resource=found or "*")
 
     def _record(self, asked: _Asked, principal: str, checks: list[Check], status: int) -> None:
@@ -236,6 +257,12 @@ def _unauthentic(
     return answer
 
 
+def _check_account(cloud: Cloud, account_id: str) -> None:
+    """Raise Unauthentic for a suspended account, whose credentials AWS no longer accepts."""
+    if cloud.accounts.is_suspended(account_id):
+        raise Unauthentic("unknown-key", "The security token included in the request is invalid.")
+
+
 def _check_region(region: str, partition: str) -> None:
     """Raise AwsError, as AWS does, unless the Region is in the account's partition.
 
@@ -300,7 +327,10 @@ def _answer(request: Request, asked: _Asked, operation: Callable[[], Any]) -> Re
     except Exception as error:  # as on AWS, an internal failure is a response, not a closed connection
         traceback.print_exc()
         result = AwsError("InternalFailure", f"the local cloud failed: {error!r}")
-    return _written(asked.service, protocol, asked.operation, result)
+    response = _written(asked.service, protocol, asked.operation, result)
+    if isinstance(result, NotPermitted):
+        response.status_code = result.http_status
+    return response
 
 
 def _written(service: str, protocol: str, operation: OperationModel, result: Any) -> Response:

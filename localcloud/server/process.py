@@ -26,10 +26,12 @@ from localcloud.server.state import claim
 MODULES = (
     "localcloud.core.moto_slimming",  # before anything imports moto.ec2
     "localcloud.server.control",
+    "localcloud.services.accounts",
     "localcloud.services.sts",
     "localcloud.services.s3",
     "localcloud.services.kms",
     "localcloud.services.quotas",
+    "localcloud.services.principals",
     "localcloud.services.networks",
     "localcloud.services.efs",
     "localcloud.functions",
@@ -53,6 +55,7 @@ class Settings:
     warm_functions: int = WARM_FUNCTIONS
     region: str = "us-east-1"
     file_systems: Mapping[str, Path] = field(default_factory=dict)  # name -> its root directory
+    accounts: Mapping[str, str] = field(default_factory=dict)  # name -> id, in addition to the default one
     writable: bool = False  # see services/file_system_directories.py
     faults: Path | None = None  # JSON file of faults
     ends_with_input: bool = False  # stop when standard input ends
@@ -116,6 +119,7 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
     os.environ["MOTO_PORT"] = str(server.server_port)
     for name in MODULES:
         importlib.import_module(name).install(cloud)
+    _create_accounts(cloud, settings.accounts)
     if settings.faults:
         cloud.faults.load(settings.faults)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -129,6 +133,19 @@ def _run(settings: Settings, state_dir: Path, ended: threading.Event) -> None:
         cloud.close()
 
 
+def _create_accounts(cloud: Cloud, accounts: Mapping[str, str]) -> None:
+    """Create the accounts that do not exist from an earlier run; raises CannotServe."""
+    from localcloud.services.accounts import create_account
+
+    for name, account_id in accounts.items():
+        known = cloud.accounts.find(account_id)
+        try:
+            if known is None or known.name != name:
+                create_account(cloud, name, account_id)
+        except ValueError as error:
+            raise CannotServe(str(error)) from error
+
+
 def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
     from localcloud.services.efs import create_file_system
 
@@ -140,7 +157,7 @@ def _ready(cloud: Cloud, settings: Settings) -> dict[str, object]:
         "region": cloud.default_region,
         "pid": os.getpid(),
         "file_systems": {
-            name: create_file_system(cloud, name, directory, settings.region)
+            name: create_file_system(cloud, name, directory, settings.region, cloud.account_id)
             for name, directory in settings.file_systems.items()
         },
     }

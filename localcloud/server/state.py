@@ -1,11 +1,11 @@
-"""Persistence for `--state DIR`: S3 buckets with their objects, DynamoDB tables, KMS keys.
+"""Persistence for `--state DIR`: accounts, S3 buckets with their objects, DynamoDB tables, KMS keys.
 
 Recovery points are kept by localcloud/backup in the same directory. Nothing else is kept (stacks, functions,
 state machines, executions, parameters): deploy again. A stack deployed over kept state adopts the buckets,
 tables, keys and vaults of the same names.
 
     moto.json              the version of moto whose objects are kept
-    s3.pickle, ...         one file per service, replaced as a whole
+    accounts.pickle, s3.pickle, ...   replaced as a whole; the access keys of accounts are new in each run
     objects/<sha256>       the content of each S3 object, written once
     lock                   locked by the local cloud that uses the directory
 
@@ -30,6 +30,7 @@ from typing import IO, Any
 from localcloud.core.clock import ShuttingDown
 from localcloud.core.cloud import Cloud
 from localcloud.core.errors import CannotServe
+from localcloud.services.accounts import create_account
 
 SAVE_SECONDS = 2.0
 READING = ("Get", "List", "Head", "Describe", "Query", "Scan", "BatchGet", "Select", "Encrypt", "Decrypt")
@@ -80,6 +81,7 @@ def install(cloud: Cloud) -> None:
 class _Store:
     cloud: Cloud
     seen_calls: int = 0
+    seen_revision: int = 0  # of the accounts
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -129,7 +131,10 @@ class _Store:
     def _changed(self) -> bool:
         calls = self.cloud.call_log.all()[self.seen_calls :]
         self.seen_calls += len(calls)
-        return any(call.service in PARTS and not call.operation.startswith(READING) for call in calls)
+        revision, self.seen_revision = self.seen_revision, self.cloud.accounts.revision
+        return revision != self.seen_revision or any(
+            call.service in PARTS and not call.operation.startswith(READING) for call in calls
+        )
 
     def _pickled(self, part: _Part, used: set[str]) -> bytes:
         for attempt in range(ATTEMPTS):
@@ -204,54 +209,88 @@ class _Unpickler(pickle.Unpickler):
         return key
 
 
-def _get_buckets(cloud: Cloud) -> Any:
+def _get_accounts(cloud: Cloud) -> Any:
+    return [
+        (account.id, account.name, account.in_organization, account.suspended)
+        for account in cloud.accounts.all()
+        if account.id != cloud.account_id
+    ]
+
+
+def _put_accounts(cloud: Cloud, kept: Any) -> None:
+    for account_id, name, in_organization, suspended in kept:
+        create_account(cloud, name, account_id, in_organization=in_organization)
+        cloud.accounts.set_suspended(account_id, suspended=suspended)
+
+
+def _get_buckets(cloud: Cloud, account: str) -> Any:
     from moto.s3.models import s3_backends
 
-    backend = s3_backends[cloud.account_id][cloud.partition]
+    backend = s3_backends[account][cloud.partition]
     # Every deployment fills the CDK's asset buckets again.
     buckets = {name: bucket for name, bucket in backend.buckets.items() if not name.startswith("cdk-")}
     return buckets, backend.tagger
 
 
-def _put_buckets(cloud: Cloud, kept: Any) -> None:
+def _put_buckets(cloud: Cloud, account: str, kept: Any) -> None:
     from moto.s3.models import s3_backends
 
-    backend = s3_backends[cloud.account_id][cloud.partition]
+    backend = s3_backends[account][cloud.partition]
     backend.buckets, backend.tagger = kept
     for name in backend.buckets:
-        s3_backends.bucket_accounts[name] = (backend.partition, cloud.account_id)
+        s3_backends.bucket_accounts[name] = (backend.partition, account)
 
 
-def _get_tables(cloud: Cloud) -> Any:
+def _get_tables(_: Cloud, account: str) -> Any:
     from moto.dynamodb.models import dynamodb_backends
 
-    return {region: backend.tables for region, backend in list(dynamodb_backends[cloud.account_id].items())}
+    return {region: backend.tables for region, backend in list(dynamodb_backends[account].items())}
 
 
-def _put_tables(cloud: Cloud, kept: Any) -> None:
+def _put_tables(_: Cloud, account: str, kept: Any) -> None:
     from moto.dynamodb.models import dynamodb_backends
 
     for region, tables in kept.items():
-        dynamodb_backends[cloud.account_id][region].tables = tables
+        dynamodb_backends[account][region].tables = tables
 
 
-def _get_keys(cloud: Cloud) -> Any:
+def _get_keys(_: Cloud, account: str) -> Any:
     from moto.kms.models import kms_backends
 
-    backends = list(kms_backends[cloud.account_id].items())
+    backends = list(kms_backends[account].items())
     return {region: (backend.keys, backend.tagger) for region, backend in backends}
 
 
-def _put_keys(cloud: Cloud, kept: Any) -> None:
+def _put_keys(_: Cloud, account: str, kept: Any) -> None:
     from moto.kms.models import kms_backends
 
     for region, (keys, tagger) in kept.items():
-        kms_backends[cloud.account_id][region].keys = keys
-        kms_backends[cloud.account_id][region].tagger = tagger
+        kms_backends[account][region].keys = keys
+        kms_backends[account][region].tagger = tagger
+
+
+def _by_account(get: Callable[[Cloud, str], Any], put: Callable[[Cloud, str, Any], None]) -> _Part:
+    """Return the part of a service that keeps the state of each account separately."""
+
+    def get_all(cloud: Cloud) -> Any:
+        return _Accounts({account.id: get(cloud, account.id) for account in cloud.accounts.all()})
+
+    def put_all(cloud: Cloud, kept: Any) -> None:
+        # directories of earlier versions contain the state of the default account only
+        accounts = kept if isinstance(kept, _Accounts) else {cloud.account_id: kept}
+        for account, state in accounts.items():
+            put(cloud, account, state)
+
+    return _Part(get_all, put_all)
+
+
+class _Accounts(dict[str, Any]):
+    """The state of each account, by its id."""
 
 
 PARTS = {
-    "s3": _Part(_get_buckets, _put_buckets),
-    "dynamodb": _Part(_get_tables, _put_tables),
-    "kms": _Part(_get_keys, _put_keys),
+    "accounts": _Part(_get_accounts, _put_accounts),
+    "s3": _by_account(_get_buckets, _put_buckets),
+    "dynamodb": _by_account(_get_tables, _put_tables),
+    "kms": _by_account(_get_keys, _put_keys),
 }

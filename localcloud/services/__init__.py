@@ -1,1 +1,2 @@
-"""Services too small for a package: EventBridge, EFS, networks, S3, STS, quotas."""
+"""Services too small for a package: accounts, EventBridge, EFS, networks, principals, S3, STS,
+quotas."""

@@ -27,15 +27,15 @@ def install(cloud: Cloud) -> None:
     throughput.install(cloud)
     _deleted_directories(cloud)
 
-    def file_system_of(params: Mapping[str, Any], region: str) -> str | None:
+    def file_system_of(params: Mapping[str, Any], account: str, region: str) -> str | None:
         from moto.efs.models import efs_backends
 
-        targets = efs_backends[cloud.account_id][region].mount_targets_by_id
+        targets = efs_backends[account][region].mount_targets_by_id
         target = targets.get(str(params.get("MountTargetId")))
         if target is None:
             return None
         resource = f"file-system/{target.file_system_id}"
-        return regional_arn("elasticfilesystem", region, cloud.account_id, resource)
+        return regional_arn("elasticfilesystem", region, account, resource)
 
     for operation in (
         "DeleteMountTarget",
@@ -49,12 +49,14 @@ def install(cloud: Cloud) -> None:
         directory = Path(value["directory"])
         if not directory.is_dir():
             raise ValueError(f"{directory} is not a directory; name an existing one")
-        return {"id": create_file_system(cloud, value["name"], directory, value["region"])}
+        account = cloud.accounts.named(value.get("account", cloud.account_id)).id
+        return {"id": create_file_system(cloud, value["name"], directory, value["region"], account)}
 
     def directories(_: dict[str, Any]) -> object:
         from moto.efs.models import efs_backends
 
-        backends = list(efs_backends[cloud.account_id].values())
+        accounts = [account.id for account in cloud.accounts.all()]
+        backends = [backend for account in accounts for backend in list(efs_backends[account].values())]
         ids = [one for backend in backends for one in list(backend.file_systems_by_id)]
         return {one: str(readable_directory(cloud, one)) for one in ids}
 
@@ -65,15 +67,15 @@ def install(cloud: Cloud) -> None:
     )
 
 
-def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) -> str:
+def create_file_system(cloud: Cloud, name: str, directory: Path, region: str, account: str) -> str:
     """Create an EFS file system for `directory`, with a mount target in a private subnet; return its id.
 
-    The subnet reaches AWS's services through a NAT gateway. The id is derived from name and Region, so that
-    recovery points kept from an earlier run still belong to the file system.
+    The subnet reaches AWS's services through a NAT gateway. The id is derived from name, Region and account,
+    so that recovery points kept from an earlier run still belong to the file system.
     """
     from moto.efs.models import efs_backends
 
-    backend = efs_backends[cloud.account_id][region]
+    backend = efs_backends[account][region]
     file_system = backend.create_file_system(
         creation_token=f"localcloud-{name}",
         performance_mode="generalPurpose",
@@ -85,18 +87,19 @@ def create_file_system(cloud: Cloud, name: str, directory: Path, region: str) ->
         backup=False,
         tags=[],
     )
-    file_system_id = "fs-" + hashlib.sha256(f"{region}/{name}".encode()).hexdigest()[:17]
+    place = region if account == cloud.account_id else f"{account}/{region}"
+    file_system_id = "fs-" + hashlib.sha256(f"{place}/{name}".encode()).hexdigest()[:17]
     del backend.file_systems_by_id[file_system.file_system_id]
     file_system.file_system_arn = file_system.file_system_arn.replace(
         file_system.file_system_id, file_system_id
     )
     file_system.file_system_id = file_system_id
-    arn = regional_arn("elasticfilesystem", region, cloud.account_id, f"file-system/{file_system_id}")
+    arn = regional_arn("elasticfilesystem", region, account, f"file-system/{file_system_id}")
     file_system.file_system_arn = arn
     backend.file_systems_by_id[file_system_id] = file_system
     backend.tagging_service.tag_resource(file_system_id, [{"Key": "Name", "Value": name}])
     cloud.file_systems[file_system_id] = directory.resolve()
-    backend.create_mount_target(file_system_id, private_subnet(cloud, region))
+    backend.create_mount_target(file_system_id, private_subnet(account, region))
     return file_system_id
 
 

@@ -30,14 +30,14 @@ def install(cloud: Cloud) -> None:
     Route.state = property(_state)
 
 
-def private_subnet(cloud: Cloud, region: str) -> str:
+def private_subnet(account: str, region: str) -> str:
     """Return the first private subnet of a VPC with a NAT gateway; the first call creates the VPC.
 
     The VPC has one private subnet in each Availability Zone.
     """
     from moto.ec2.models import ec2_backends
 
-    backend = ec2_backends[cloud.account_id][region]
+    backend = ec2_backends[account][region]
     tags = [{"Key": "Name", "Value": NAME}]
     found = [vpc for vpc in backend.vpcs.values() if any(tag["value"] == NAME for tag in vpc.get_tags())]
     if not found:

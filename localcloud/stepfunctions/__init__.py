@@ -33,7 +33,7 @@ def install(cloud: Cloud) -> None:
     cloud.answer("stepfunctions", **api.operations())
     for operation in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"):
         # The Service Authorization Reference names no resource; AWS's error messages name the state machine.
-        cloud.resource_finders["stepfunctions", operation] = lambda params, _: runtime.tokens.machine_of(
+        cloud.resource_finders["stepfunctions", operation] = lambda params, *_: runtime.tokens.machine_of(
             str(params.get("taskToken"))
         )
     cloud.at_shutdown(api.close)

@@ -118,7 +118,7 @@ class StepFunctions:
 
     def list_machines(self, call: ApiCall) -> Answer:
         """ListStateMachines."""
-        here = f"arn:{partition_of(call.region)}:states:{call.region}:"
+        here = f"arn:{partition_of(call.region)}:states:{call.region}:{call.account_id}:"
         machines = [m.summary() for arn, m in self._machines.items() if arn.startswith(here)]
         return _page(call, "stateMachines", machines)
 

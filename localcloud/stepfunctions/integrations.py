@@ -70,6 +70,19 @@ class Resource:
         return cls(service=service, action=action, operation=operation, pattern=pattern)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumes:
+    """The role in a Task's Credentials, which the state machine's role assumes for the task.
+
+    The external id is the ARN of the state machine. Source: AWS Step Functions Developer Guide, "Accessing
+    resources in other AWS accounts in Step Functions". Assumed, because it is not documented: the name of the
+    session, and the error of a role that cannot be assumed.
+    """
+
+    role_arn: str
+    machine_arn: str
+
+
 class Integrations:
     """Calls services with the state machine's role."""
 
@@ -83,6 +96,7 @@ class Integrations:
         *,
         region: str,
         role_arn: str,
+        assumes: Assumes | None = None,
         signal: Signal,
         submitted: Callable[[Any], None],
     ) -> Any:  # JSON
@@ -93,7 +107,7 @@ class Integrations:
         if resource.function:
             arguments = {"FunctionName": resource.function, "Payload": arguments}
         sdk = resource.service.removeprefix("aws-sdk:")
-        client = self._clients.get(SDK_SERVICES.get(sdk, sdk), region, role_arn)
+        client = self._client(SDK_SERVICES.get(sdk, sdk), region, role_arn, assumes)
         try:
             answer = call_as_json(client, resource.operation, arguments)
         except ClientError as error:
@@ -111,6 +125,27 @@ class Integrations:
                 submitted(answer)
                 return _await_task(client, arguments, answer, signal)
         return answer
+
+    def _client(
+        self, service: str, region: str, role_arn: str, assumes: Assumes | None
+    ) -> Any:  # any service's
+        if assumes is None:
+            return self._clients.get(service, region, role_arn)
+        name = assumes.machine_arn.rpartition(":")[2]
+        try:
+            return self._clients.assumed(
+                service,
+                region,
+                role_arn,
+                assumes.role_arn,
+                session=name,
+                external_id=assumes.machine_arn,
+            )
+        except ClientError as error:
+            raise StateFailed(
+                "States.TaskFailed",
+                f"The role {role_arn} is not authorized to assume the task state's role, {assumes.role_arn}.",
+            ) from error
 
 
 def _function_result(answer: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from localcloud.core.partitions import partition_of
 from localcloud.stepfunctions.failures import StateFailed
 from localcloud.stepfunctions.history import as_json
-from localcloud.stepfunctions.integrations import CALLBACK, Resource
+from localcloud.stepfunctions.integrations import CALLBACK, Assumes, Resource
 from localcloud.stepfunctions.limits import check_data
 from localcloud.stepfunctions.scope import Scope
 from localcloud.stepfunctions.signals import Ended, Signal
@@ -48,6 +48,8 @@ def run_task(
         states["context"]["Task"] = {"Token": token}
     arguments = scope.evaluate(definition.get("Arguments", value), "Arguments", states)
     check_data(arguments, name)
+    credentials = scope.evaluate(definition.get("Credentials"), "Credentials", states)
+    assumes = Assumes(role_arn=str(credentials["RoleArn"]), machine_arn=str(machine)) if credentials else None
     timeout = int(scope.evaluate(definition.get("TimeoutSeconds", DEFAULT_TIMEOUT), "TimeoutSeconds", states))
     heartbeat = scope.evaluate(definition.get("HeartbeatSeconds"), "HeartbeatSeconds", states)
     names = {"resourceType": resource.service, "resource": resource.action}
@@ -63,7 +65,7 @@ def run_task(
     scope.history.add("TaskStarted", "taskStartedEventDetails", **names)
     deadline = time.monotonic() + scope.runtime.timeout(timeout)
     try:
-        result = _call(scope, resource, arguments, deadline)
+        result = _call(scope, resource, arguments, assumes, deadline)
         if waiting:
             _record_submitted(scope, resource, result)
             beat = None if heartbeat is None else scope.runtime.timeout(float(heartbeat))
@@ -91,7 +93,13 @@ def _record_submitted(scope: Scope, resource: Resource, answer: Any) -> None:  #
     scope.history.add("TaskSubmitted", "taskSubmittedEventDetails", **names, output=as_json(answer))
 
 
-def _call(scope: Scope, resource: Resource, arguments: Any, deadline: float) -> Any:  # JSON
+def _call(
+    scope: Scope,
+    resource: Resource,
+    arguments: Any,  # JSON
+    assumes: Assumes | None,
+    deadline: float,
+) -> Any:  # JSON
     """Return the integration's result, or raise States.Timeout at the deadline."""
     work = _Work()
     signal = scope.signal.child()
@@ -103,6 +111,7 @@ def _call(scope: Scope, resource: Resource, arguments: Any, deadline: float) -> 
                 arguments,
                 region=scope.region,
                 role_arn=scope.role_arn,
+                assumes=assumes,
                 signal=signal,
                 submitted=partial(_record_submitted, scope, resource),
             )

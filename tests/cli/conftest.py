@@ -120,7 +120,7 @@ class Deployment:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    monkeypatch.setattr("tidemark.cli.support.connection.Clients", the_clients)
+    monkeypatch.setattr("tidemark.answers.connection.Clients", the_clients)
     with mock_aws():
         yield the_clients()
 

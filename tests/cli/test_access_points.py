@@ -9,7 +9,7 @@ import pytest
 from tests.aws.account import REGION
 from tests.cli.conftest import OWN
 from tests.index.building import FILE_SYSTEM, directory, index_rows, row
-from tidemark.cli.support.restore_planning import Wish
+from tidemark.answers.restore_planning import Wish
 from tidemark.errors import AccessPointNotFound, NotRestorable
 
 OTHER = "fs-00000000000000099"  # no policy names it

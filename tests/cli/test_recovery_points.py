@@ -53,7 +53,7 @@ def points(deployment, monkeypatch):
     """Have AWS Backup answer with these points; moto has none."""
     found: list[RecoveryPoint] = []
     listing = Listing(points=found, unlisted=[])
-    monkeypatch.setattr("tidemark.cli.commands.recovery_points.recovery_points_of", lambda *_, **__: listing)
+    monkeypatch.setattr("tidemark.answers.points.recovery_points_of", lambda *_, **__: listing)
     return found
 
 
@@ -122,7 +122,7 @@ def test_a_vault_that_is_missing_is_named_after_the_points_of_the_others(tidemar
     for points, unlisted in (([point(1, TAGS)], [missing]), ([], [missing, denied])):
         listing = Listing(points=points, unlisted=unlisted)
         monkeypatch.setattr(
-            "tidemark.cli.commands.recovery_points.recovery_points_of",
+            "tidemark.answers.points.recovery_points_of",
             lambda *_, listing=listing, **__: listing,
         )
         result = tidemark("recovery-points", OWN)

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tidemark.answers.restore_planning import split_paths
 from tidemark.cli.commands.restore import _nothing
 from tidemark.cli.output.restore_plan import show_plan
 from tidemark.cli.support.exit_codes import USAGE
-from tidemark.cli.support.restore_planning import split_paths
 from tidemark.errors import MalformedFileSystemId, NotRestorable
 from tidemark.restore.plan import Conflict, Destination, Estimate, Item, Missing, Plan, PointPlan
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.aws.account import FS
-from tidemark.cli.support.restore_progress import RestoreView, restore_steps
-from tidemark.cli.support.session_progress import Step
+from tidemark.answers.restore_progress import RestoreView, restore_steps
+from tidemark.answers.session_progress import Step
 from tidemark.sessions.restore_session import RestoreJob, RestoreSession
 from tidemark.sessions.session import SessionStatus
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from tests.aws.restore_plans import plan_of, point_plan
 from tests.cli.conftest import NOW
 from tidemark.errors import RestoreNotFound
 from tidemark.sessions.restore_session import RestoreJob, RestoreSession
@@ -54,6 +56,37 @@ def test_a_session_that_left_nothing_lists_nothing(tidemark, deployment, ended) 
     key = f"restores/{deployment.file_system}/restore-1/results/left.json"
     deployment.store.put(key, b"[]")
     assert "left in the root, with" not in tidemark("restore-session", ended).out
+
+
+def test_the_removed_file_system_of_a_drill_and_what_its_failed_job_did_not_restore_are_shown(
+    tidemark, deployment
+) -> None:
+    plan = plan_of(point_plan(["/a/1", "/a/2", "/b"]))
+    deployment.store.put(f"restores/{deployment.file_system}/plans/{plan.plan_id}.json", plan.to_json())
+    done = replace(JOB, created="fs-5")
+    failed = replace(JOB, job_id="job-2", first=1, end=3, state="FAILED", message="No such file or directory")
+    session = RestoreSession(
+        restore_id="drill-1",
+        plan_id=plan.plan_id,
+        file_system=deployment.file_system,
+        execution_arn="arn:drill-1",
+        started_at=NOW,
+        ended_at=NOW,
+        status=SessionStatus.FAILED,
+        phase="ended",
+        jobs=(done, failed),
+        is_new=True,
+        kind="drill",
+        is_removed=True,
+    )
+    open_restore(deployment.records, session)
+    result = tidemark("restore-session", "drill-1")
+    assert "fs-5, removed" in result.out
+    for path in ("/a/2", "/b"):
+        assert f"{path}: not-restored: No such file or directory" in result.out
+    assert "/a/1" not in result.out
+    document = tidemark("restore-session", "drill-1", "--json").document
+    assert [each["path"] for each in document["problems"]] == ["/a/2", "/b"]
 
 
 def test_a_waiting_session_names_the_one_that_has_the_turn(tidemark, deployment, monkeypatch) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tidemark.answers.session_progress import State, View, line, steps
 from tidemark.cli.output.terminal import console
-from tidemark.cli.support.session_progress import State, StepsTable, View, line, steps
+from tidemark.cli.support.session_progress import StepsTable
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.session import FileSystem, Job, Point, Session, SessionStatus

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.cli.output.treemap import Area, Box, arrange
+from tidemark.answers.treemap import Area, Box, arrange
 
 WHOLE = Area(left=10, top=20, width=300, height=200)
 

@@ -49,7 +49,7 @@ MORE_POLICIES = """\
     keep: 35 days
     worker: {{network: {{public_address: true}}}}
   tested:
-    file_systems: [{proof}]
+    file_systems: [{probe}]
     keep: 35 days
     restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
   flagged:
@@ -193,11 +193,11 @@ def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalC
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root = tmp_path_factory.mktemp("e2e")
-    directories = {name: root / name for name in ("home", "team", "bare", "desk", "proof", "kept")}
+    directories = {name: root / name for name in ("home", "team", "bare", "desk", "probe", "kept")}
     for directory in directories.values():
         directory.mkdir()
         (directory / "readme.txt").write_text(directory.name)
-    for name in ("home", "desk", "proof"):
+    for name in ("home", "desk", "probe"):
         make_pitfalls(directories[name])
     for path in ("home/ann/thesis.tex", "finance/2026.xlsx"):  # those of docs/restore.md
         (directories["desk"] / path).parent.mkdir(parents=True, exist_ok=True)

@@ -21,15 +21,15 @@ NEVER = "cron(0 4 1 1 ? 2099)"
 
 
 @pytest.fixture(scope="module")
-def proof(deployed: Deployed) -> Deployed:
-    """A deployment with a backup of `proof`, after which a file changed before it was indexed."""
+def probe(deployed: Deployed) -> Deployed:
+    """A deployment with a backup of `probe`, after which a file changed before it was indexed."""
     capacity = Fault(
         service="ecs",
         operation="TaskPlacement",
         action="fail",
         error_code="Capacity is unavailable at this time",
     )
-    root = deployed.directories["proof"]
+    root = deployed.directories["probe"]
     shutil.rmtree(root / "chain", ignore_errors=True)
     (root / "report.xlsx").write_text("a long report")
     deployed.run("tested")
@@ -44,9 +44,9 @@ def proof(deployed: Deployed) -> Deployed:
 
 
 @pytest.fixture
-def without_events(proof: Deployed) -> Iterator[None]:
+def without_events(probe: Deployed) -> Iterator[None]:
     """Tests are not verified until an execution is started."""
-    events = proof.cloud.client("events")
+    events = probe.cloud.client("events")
     events.disable_rule(Name=RULE)
     yield
     events.enable_rule(Name=RULE)
@@ -108,35 +108,35 @@ def start(deployed: Deployed, job: dict[str, Any]) -> None:
     )
 
 
-def test_an_undamaged_restore_is_successful_and_its_file_system_is_deleted(proof: Deployed) -> None:
-    job = restored_by_aws(proof)
-    ended = verdict(proof, job)
+def test_an_undamaged_restore_is_successful_and_its_file_system_is_deleted(probe: Deployed) -> None:
+    job = restored_by_aws(probe)
+    ended = verdict(probe, job)
     assert (ended["ValidationStatus"], ended["DeletionStatus"]) == ("SUCCESSFUL", "SUCCESSFUL")
-    session = until(lambda: shown(proof, job), lambda found: found["status"] != "running")
+    session = until(lambda: shown(probe, job), lambda found: found["status"] != "running")
     assert (session["kind"], session["status"]) == ("test", "success")
     changed = {each["path"]: each["verdict"] for each in session["differences"]}
     assert changed == {"/readme.txt": "changed-since-backup", "/later.txt": "changed-since-backup"}
-    listed = proof.tidemark("restores", "--json").json["restores"]
+    listed = probe.tidemark("restores", "--json").json["restores"]
     assert session["restore_id"] in {each["restore_id"] for each in listed}
     exact = f"{session['test']['exact_index_id']}:/"
-    before = proof.tidemark("ls", exact, "--repository", session["exact_index_repository"], "--json")
+    before = probe.tidemark("ls", exact, "--repository", session["exact_index_repository"], "--json")
     assert before.code == 0, before.err
     assert "later.txt" not in before.out
     assert "readme.txt" in before.out
 
 
 @pytest.mark.usefixtures("without_events")
-def test_all_planted_damage_fails_the_test_and_nothing_else_is_listed(proof: Deployed) -> None:
-    job = restored_by_aws(proof)
-    root = root_of(proof, job)
+def test_all_planted_damage_fails_the_test_and_nothing_else_is_listed(probe: Deployed) -> None:
+    job = restored_by_aws(probe)
+    root = root_of(probe, job)
     (root / "plain.txt").unlink()
     os.truncate(root / "report.xlsx", 3)
     os.chown(root / "wide" / "00018", 12345, 54321)
-    start(proof, job)
-    ended = verdict(proof, job)
+    start(probe, job)
+    ended = verdict(probe, job)
     assert (ended["ValidationStatus"], ended["DeletionStatus"]) == ("FAILED", "SUCCESSFUL")
     assert "missing" in ended["ValidationStatusMessage"]
-    session = until(lambda: shown(proof, job), lambda found: found["status"] != "running")
+    session = until(lambda: shown(probe, job), lambda found: found["status"] != "running")
     assert session["status"] == "failed"
     lost = {(each["path"], each["field"]) for each in session["differences"] if each["verdict"] == "loss"}
     assert lost == {

@@ -12,6 +12,7 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
     assert {name: alarm["MetricName"] for name, alarm in alarms.items()} == {
         "cellar-failed-session": "ExecutionsFailed",
         "cellar-failed-drill": "ExecutionsFailed",
+        "cellar-failed-restore-test": "RestoreTestsFailed",
         "cellar-expired-lease": "ExpiredLeases",
         "cellar-dead-letters": "ApproximateNumberOfMessagesVisible",
     }
@@ -23,8 +24,10 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
 
 def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template) -> None:
     """tests/lambdas/test_metrics.py checks the names of the published metrics."""
-    (alarm,) = (a for a in resources(main, "AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Tidemark")
-    assert alarm["Dimensions"] == [{"Name": "deployment", "Value": "cellar"}]
+    alarms = [a for a in resources(main, "AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Tidemark"]
+    assert {alarm["MetricName"] for alarm in alarms} == {"ExpiredLeases", "RestoreTestsFailed"}
+    for alarm in alarms:
+        assert alarm["Dimensions"] == [{"Name": "deployment", "Value": "cellar"}]
     (dashboard,) = resources(main, "AWS::CloudWatch::Dashboard").values()
     ours = {
         tuple(metric[1:4])

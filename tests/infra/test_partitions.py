@@ -54,6 +54,8 @@ def templates(region: str) -> str:
 
 def configuration(region: str) -> str:
     text = CONFIGURATION.replace("  us-east-1: spare\n", "").replace("eu-central-1", region)
+    # Refused in other partitions: tests/policy/test_restore_testing_rules.py.
+    text = re.sub(r" +restore_testing:\n(?: {6}.*\n)+", "", text)
     if copies := COPIES[region]:
         return text.replace("eu-west-1", copies)
     return "".join(line for line in text.splitlines(keepends=True) if "eu-west-1" not in line)

@@ -38,6 +38,13 @@ def test_a_policy_without_a_schedule_has_none(schedules: dict[str, Any]) -> None
     assert policies == {"cellar-policy-nightly", "cellar-policy-hourly"}
 
 
+def test_a_drill_is_started_like_its_policy(schedules: dict[str, Any]) -> None:
+    drill, policy = schedules["cellar-drill-nightly"], schedules["cellar-policy-nightly"]
+    assert drill["ScheduleExpression"] == "cron(0 6 1 * ? *)"
+    assert drill["Target"]["Input"] == policy["Target"]["Input"]
+    assert text_of(drill["Target"]["Arn"]).endswith(":stateMachine:cellar-drill-run")
+
+
 def test_expression_and_time_zone_are_the_policys(schedules: dict[str, Any]) -> None:
     nightly, hourly = schedules["cellar-policy-nightly"], schedules["cellar-policy-hourly"]
     assert (nightly["ScheduleExpression"], nightly["ScheduleExpressionTimezone"]) == (

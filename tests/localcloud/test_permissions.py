@@ -6,7 +6,6 @@ import json
 import uuid
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -29,15 +28,7 @@ def role(cloud: LocalCloud, *statements: dict[str, Any]) -> str:
 
 
 def client_as(cloud: LocalCloud, service: Any, role_arn: str) -> Any:
-    keys = cloud.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
-    return boto3.client(
-        service,
-        region_name=cloud.region,
-        endpoint_url=cloud.endpoint_url,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+    return cloud.role_client(role_arn, service)
 
 
 def code_of(refused: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:

@@ -106,7 +106,7 @@ def test_a_reader_sees_one_run_or_another_and_nothing_between(tmp_path: Path) ->
 
         keys = {"aws_access_key_id": CLOUD.access_key_id, "aws_secret_access_key": CLOUD.secret_access_key}
         for _ in range(300):
-            _write(made.credentials, "local", keys)
+            _write(made.credentials, {"local": keys})
         ended.set()
         reader.join()
     assert wrong == []

@@ -336,8 +336,14 @@ def test_a_body_whose_chunks_are_signed(cloud: LocalCloud) -> None:
 
 
 def test_a_role_has_keys_of_its_own(cloud: LocalCloud) -> None:
-    arn = cloud.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    sts = cloud.client("sts")
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = cloud.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    sts = cloud.account("default").client("sts")
 
     keys = sts.assume_role(RoleArn=arn, RoleSessionName="mine", DurationSeconds=900)["Credentials"]
     good = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
@@ -349,7 +355,7 @@ def test_a_role_has_keys_of_its_own(cloud: LocalCloud) -> None:
         aws_secret_access_key=good.secret_key,
         aws_session_token=good.token,
     )
-    assert as_role.get_caller_identity()["Arn"] == "arn:aws:sts::123456789012:assumed-role/r/session"
+    assert as_role.get_caller_identity()["Arn"] == "arn:aws:sts::123456789012:assumed-role/r/mine"
     assert refused(cloud, "sts", Credentials(good.access_key, good.secret_key))[0] == "InvalidClientTokenId"
     assert refused(cloud, "s3", Credentials(good.access_key, cloud.secret_access_key, good.token))[0] == (
         "SignatureDoesNotMatch"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.policy.test_configuration import NO_POLICIES, REGIONS, RIGHT, SUNDAYS, problem_of, written
 from tidemark.policy.configuration import load
 from tidemark.policy.policy import Schedule
@@ -45,3 +47,10 @@ def test_only_as_many_policies_have_restore_testing_as_aws_backup_allows(tmp_pat
 
     assert len(load(written(tmp_path, text(100)), REGIONS).restore_testing) == 100
     assert "101 policies have restore testing" in problem_of(tmp_path, text(101))
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
+def test_a_region_without_the_resource_type_has_no_restore_testing(tmp_path: Path, region: str) -> None:
+    policy = f"{{file_systems: [fs-01234567], keep: 5 days, restore_testing: {{schedule: {SUNDAYS}}}}}"
+    text = f"region: {region}\nvaults: {{{region}: tidemark}}\npolicies:\n  nightly: {policy}\n"
+    assert f"has no restore testing in {region}; remove restore_testing" in problem_of(tmp_path, text)

@@ -6,6 +6,7 @@ Lambda cold start, for resources and transfers that are not used here.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -47,6 +48,7 @@ class Clients:
     def __init__(self, session: Session | None = None) -> None:
         self._session = session or _new_session()
         self._clients: dict[tuple[str, str | None], Any] = {}
+        self._creating = threading.Lock()  # using clients is thread-safe, creating them is not
 
     @property
     def region(self) -> str | None:
@@ -80,13 +82,14 @@ class Clients:
     def of(self, service: Any, region: str | None = None) -> Any:
         """Return the client of a service in a Region; None is the environment's Region."""
         key = (service, region)
-        if key not in self._clients:
-            with _usable_endpoint():
-                client = self._session.create_client(service, region_name=region, config=_CONFIG)
-                # Raises ValueError for a port out of range, on which otherwise every call would fail.
-                _ = urlsplit(client.meta.endpoint_url).port
-            self._clients[key] = client
-        return self._clients[key]
+        with self._creating:
+            if key not in self._clients:
+                with _usable_endpoint():
+                    client = self._session.create_client(service, region_name=region, config=_CONFIG)
+                    # Raises ValueError for a port out of range, on which otherwise every call would fail.
+                    _ = urlsplit(client.meta.endpoint_url).port
+                self._clients[key] = client
+            return self._clients[key]
 
 
 @contextmanager

@@ -49,8 +49,8 @@ The credentials need these permissions on the resources of the deployment:
 `backup:DescribeBackupVault` (in every Region), `states:StartExecution` |
 | `run --wait`, `sessions`, `session` | `dynamodb:GetItem`, `dynamodb:Query`, `s3:GetObject`, \
 `states:DescribeExecution` |
-| `recovery-points` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` (in every Region), \
-`dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
+| `recovery-points`, `protection` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` \
+(in every Region), `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
 | `restore --new-file-system`, to read the settings of the original | \
 `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeLifecycleConfiguration`, \
 `elasticfilesystem:DescribeFileSystemPolicy`, `elasticfilesystem:DescribeMountTargets`, \
@@ -58,6 +58,8 @@ The credentials need these permissions on the resources of the deployment:
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |
+| `browse` | those of the commands that its pages show: `search` to `usage`, `protection`, `sessions`, \
+`restore` |
 | `access-points`, and any command that is given the name of an access point or claim | \
 `elasticfilesystem:DescribeAccessPoints` |
 | `search --all`, `history`, to omit deleted points | `backup:ListRecoveryPointsByBackupVault` \

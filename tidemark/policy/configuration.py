@@ -241,7 +241,7 @@ def _policy_problems(
     if policy.restore_testing:
         at = (*where, "restore_testing")
         yield from schedule_rules.schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
-        yield from restore_testing_rules.policy_problems(at, file.deployment, name, policy)
+        yield from restore_testing_rules.policy_problems(at, file, name, policy)
     if policy.index:
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:

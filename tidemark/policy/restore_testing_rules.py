@@ -15,6 +15,9 @@ from tidemark.policy.restore_testing import (
 )
 from tidemark.policy.yaml_lines import KeyPath
 
+# Prefixes of Regions without the resource type AWS::Backup::RestoreTestingPlan.
+# Source: CloudFormation's resource schemas of each Region, in cfn-lint.
+WITHOUT_RESTORE_TESTING = ("cn-", "us-gov-")
 Found = tuple[KeyPath, str]
 
 
@@ -31,8 +34,12 @@ def settings(name: str, policy: PolicyPart, schedule: Schedule) -> RestoreTestin
     )
 
 
-def policy_problems(where: KeyPath, deployment: str, name: str, policy: PolicyPart) -> Iterator[Found]:
+def policy_problems(
+    where: KeyPath, file: ConfigurationFile, name: str, policy: PolicyPart
+) -> Iterator[Found]:
     """Yield the problems of a policy's restore testing, except those of its schedule."""
+    if file.region.startswith(WITHOUT_RESTORE_TESTING):
+        yield where, f"CloudFormation has no restore testing in {file.region}; remove restore_testing"
     if policy.restore_testing and policy.restore_testing.schedule.rate:
         yield (
             (*where, "schedule", "rate"),
@@ -40,7 +47,7 @@ def policy_problems(where: KeyPath, deployment: str, name: str, policy: PolicyPa
         )
     if policy.index is None:
         yield where, "restore testing compares with the index, and index is false; remove one of them"
-    too_long = len(plan_name(deployment, name)) - LONGEST_PLAN_NAME
+    too_long = len(plan_name(file.deployment, name)) - LONGEST_PLAN_NAME
     if too_long > 0:
         limit = f"the limit of {LONGEST_PLAN_NAME} characters by {too_long}"
         yield where, f"the name of the restore testing plan exceeds {limit}; shorten the policy's name"

@@ -70,6 +70,7 @@ def _table(request: Request, name: str) -> object:
 
 _NAMED: dict[str, tuple[str, Look]] = {
     "AWS::Backup::BackupVault": ("BackupVaultName", _vault),
+    "AWS::Backup::LogicallyAirGappedBackupVault": ("BackupVaultName", _vault),
     "AWS::CloudWatch::Alarm": (
         "AlarmName",
         lambda r, n: r.client("cloudwatch").describe_alarms(AlarmNames=[n])["MetricAlarms"],

@@ -48,6 +48,26 @@ def _vault(request: Request) -> Resource:
     return Resource(ref=name, attributes={"BackupVaultArn": arn, "BackupVaultName": name})
 
 
+def _air_gapped_vault(request: Request) -> Resource:
+    backup, properties = request.client("backup"), request.properties
+    name = request.name("BackupVaultName", 50)
+    limits = {key: int(properties[key]) for key in ("MinRetentionDays", "MaxRetentionDays")}
+    try:
+        request.call("backup", "CreateLogicallyAirGappedBackupVault", BackupVaultName=name, **limits)
+    except backup.exceptions.AlreadyExistsException:
+        if not (request.before or request.adopts):
+            raise
+    if policy := properties.get("AccessPolicy"):
+        backup.put_backup_vault_access_policy(BackupVaultName=name, Policy=json.dumps(policy))
+    arn = request.arn("backup", f"backup-vault:{name}")
+    state = {"VaultState": "AVAILABLE", "VaultType": "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"}
+    return Resource(ref=name, attributes={"BackupVaultArn": arn, "BackupVaultName": name, **state})
+
+
+def _delete_vault(request: Request) -> None:
+    request.client("backup").delete_backup_vault(BackupVaultName=_ref(request))
+
+
 def _delete_alarm(request: Request) -> None:
     request.client("cloudwatch").delete_alarms(AlarmNames=[_ref(request)])
 
@@ -69,9 +89,10 @@ OPERATION = {
         delete=lambda r: r.client("cloudwatch").delete_dashboards(DashboardNames=[_ref(r)]),
         names=("DashboardName",),
     ),
-    "AWS::Backup::BackupVault": ResourceType(
-        create=_vault,
-        delete=lambda r: r.client("backup").delete_backup_vault(BackupVaultName=_ref(r)),
-        names=("BackupVaultName",),
+    "AWS::Backup::BackupVault": ResourceType(create=_vault, delete=_delete_vault, names=("BackupVaultName",)),
+    "AWS::Backup::LogicallyAirGappedBackupVault": ResourceType(
+        create=_air_gapped_vault,
+        delete=_delete_vault,
+        names=("BackupVaultName", "MinRetentionDays", "MaxRetentionDays", "EncryptionKeyArn"),
     ),
 }

@@ -245,6 +245,10 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
         "AWS::Backup::BackupVault",
         {"BackupVaultName": "all-types", "EncryptionKeyArn": arn("Key")},
     ),
+    "AirGappedVault": (
+        "AWS::Backup::LogicallyAirGappedBackupVault",
+        {"BackupVaultName": "all-types-kept", "MinRetentionDays": 7, "MaxRetentionDays": 30},
+    ),
     "RestoreTestingPlan": (
         "AWS::Backup::RestoreTestingPlan",
         {

@@ -90,10 +90,10 @@ def open_site(directory: Path) -> Iterator[Site]:
     home = directory / "home"
     home.mkdir()
     with LocalCloud.start(file_systems={"home": home}, time_scale=0.002, region="eu-central-1") as cloud:
-        yield _furnished(cloud, directory / "image")
+        yield furnished(cloud, directory / "image")
 
 
-def _furnished(cloud: LocalCloud, context: Path) -> Site:
+def furnished(cloud: LocalCloud, context: Path) -> Site:
     (context / "program").mkdir(parents=True)
     (context / "program" / "__init__.py").touch()
     (context / "program" / "main.py").write_text(PROGRAM)

@@ -95,7 +95,7 @@ def test_an_instance_mounts_runs_the_image_as_its_role_and_terminates_itself(sit
     seen = json.loads(logged(site, "whole")[1])
     assert seen["listing"] == sorted(p.name for p in site.cloud.file_systems["home"].directory.iterdir())
     assert seen["arguments"] == ["one", "two"]
-    assert seen["caller"] == f"arn:aws:sts::123456789012:assumed-role/{site.role_name}/session"
+    assert seen["caller"] == f"arn:aws:sts::123456789012:assumed-role/{site.role_name}/{instance}"
     printed = console(site, instance)
     assert instance in printed
     assert "finished" in printed

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from tidemark.cli.output import terminal
-from tidemark.cli.support.directory_names import (
+from tidemark.answers.directory_names import (
     ACCESS_POINT_FIELDS,
     DirectoryNames,
     access_point_json,
     claim_of,
     name_of,
 )
+from tidemark.cli.output import terminal
 from tidemark.escape import escape
 from tidemark.policy.policy import check_file_system_id
 

@@ -16,13 +16,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers import points
+from tidemark.answers.connection import Connection
+from tidemark.answers.session_progress import View
 from tidemark.aws.clock import utc_now
-from tidemark.cli.commands import recovery_points, restore, run
+from tidemark.cli.commands import browse, recovery_points, restore, run
 from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
-from tidemark.cli.support.connection import Connection
-from tidemark.cli.support.extras import require_local_cloud
+from tidemark.cli.support.extras import require_browse, require_local_cloud
 from tidemark.cli.support.local_deployment import (
     COPY_REGION,
     REGION,
@@ -32,7 +34,6 @@ from tidemark.cli.support.local_deployment import (
     deploy_locally,
     no_progress,
 )
-from tidemark.cli.support.session_progress import View
 from tidemark.cli.support.session_watcher import follow
 from tidemark.errors import IndexingFailed, SessionNotFound
 from tidemark.policy.policy import Policy
@@ -75,10 +76,17 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    pages: Annotated[
+        bool, typer.Option("--browse", help="Then serve the pages of these backups until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """See HELP."""
     require_local_cloud("demo")
+    if pages and as_json:
+        raise typer.BadParameter("--browse and --json are mutually exclusive; omit one of them")
+    if pages:
+        require_browse("demo --browse")
     out = terminal.console()
     if directory is not None:
         directory = directory.expanduser().absolute()
@@ -105,6 +113,9 @@ def demo(
         quick = view.session.ended_at is not None and view.session.ended_at - view.session.opened_at < _QUICK
         _show_overlap(out, bench, policy if quick else connection.policy(SMALL))
         _show_restore(out, bench, NAME if quick else SMALL)
+        if pages:
+            _heading(out, "Find, compare and restore in the browser")
+            browse.serve(connection.repository, connection, None)
     _show_next(out, directory)
 
 
@@ -148,7 +159,7 @@ def _manifest(connection: Connection, view: View) -> Manifest:
 def _show_points(out: Console, connection: Connection, file_system_id: str) -> None:
     _heading(out, "List the recovery points in AWS Backup, with the metadata in their encrypted tags")
     out.print(terminal.commands((f"tidemark recovery-points {file_system_id}", "")))
-    recovery_points.show(out, recovery_points.find(connection, file_system_id).points)
+    recovery_points.show(out, points.find(connection, file_system_id).points)
 
 
 def _show_search(out: Console, connection: Connection, manifest: Manifest) -> None:
@@ -294,6 +305,11 @@ def _show_next(out: Console, directory: Path | None) -> None:
         soft_wrap=True,
     )
     out.print("    keeps the cloud running, for the other commands and the AWS CLI", style=terminal.QUIET)
+    tree = "" if directory is None else f" {shown}"
+    out.print(terminal.commands((f"{tidemark} demo --browse{tree}", "")), soft_wrap=True)
+    out.print(
+        "    ends with these backups in your browser, to find, compare and restore", style=terminal.QUIET
+    )
     out.print(
         terminal.commands(
             (f"{tidemark} --help", "all commands"), ("README.md, Deploy", "deploy to an AWS account")

@@ -10,18 +10,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tidemark.cli.output import terminal
-from tidemark.cli.output.entry_lines import entry_line
-from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
-from tidemark.cli.support.directory_names import (
+from tidemark.answers.comparison import COUNTS, NUMBERS, SIZES, compare
+from tidemark.answers.conditions import LARGEST
+from tidemark.answers.directory_names import (
     PATH_FORMS,
     Directory,
     DirectoryNames,
     is_name,
 )
-from tidemark.cli.support.filter_options import LARGEST
-from tidemark.cli.support.index_selection import Repository, resolve, skipping_unreadable, whose
-from tidemark.errors import PathNotFound
+from tidemark.answers.indexes import resolve
+from tidemark.cli.output import terminal
+from tidemark.cli.output.entry_lines import entry_line
+from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
+from tidemark.cli.support.index_selection import Repository, print_directory_line, skipping_unreadable
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
@@ -54,9 +55,6 @@ the same; changes[] with kind (added, removed, changed, renamed, unreadable), be
 A of what was renamed, or is below a renamed directory), entries (number that moved with a renamed directory;
 otherwise null), {ENTRY_FIELDS}; more (whether --limit omitted changes).
 """
-_NUMBERS = ("added", "removed", "changed", "renamed", "unreadable")
-_SIZES = ("bytes_added", "bytes_removed")
-_COUNTS = (*_NUMBERS, *_SIZES)
 _SIGNS = {
     "added": ("+", terminal.GOOD),
     "removed": ("-", terminal.BAD),
@@ -93,25 +91,9 @@ def diff(
 def _answer(
     store: Store, before: Manifest, after: Manifest, directory: Directory, limit: int, *, as_json: bool
 ) -> None:
-    from tidemark.index.query.diff import by_directory
-    from tidemark.index.query.diff import diff as differences
-    from tidemark.index.query.renames import with_renames
-
-    if before.index_id == after.index_id:
-        raise typer.BadParameter(
-            f"A and B are both index {before.index_id}; name two, from: "
-            f"tidemark index list --repository {store.url}"
-        )
     below = directory.from_root
-    changes = list(differences(store, before, after, under=below))
-    one_file_system = whose(before) == whose(after)
-    if one_file_system:  # inodes of different file systems are not comparable
-        changes = with_renames(changes)
-    if not changes and below != "/":
-        _check_directory(store, before, after, below)
-    directories = by_directory(changes)
-    ranked = sorted(directories.items(), key=lambda each: (-_number(each[1]), each[0]))
-    totals = {name: sum(getattr(each, name) for each in directories.values()) for name in _COUNTS}
+    compared = compare(store, before, after, below)
+    changes, ranked, totals = compared.changes, compared.directories, compared.totals
     shown = changes[:limit] if limit else changes
     if as_json:
         terminal.print_json(
@@ -122,7 +104,7 @@ def _answer(
                 "access_point": directory.json,
                 "totals": totals,
                 "directories": [
-                    {**name_json("path", path), **{name: getattr(each, name) for name in _COUNTS}}
+                    {**name_json("path", path), **{name: getattr(each, name) for name in COUNTS}}
                     for path, each in ranked
                 ],
                 "changes": [_change_json(change) for change in shown],
@@ -134,8 +116,8 @@ def _answer(
     for word, index in (("from", before), ("to  ", after)):
         heading = f"{word} {index.index_id}, crawled {terminal.moment(index.crawl_started_at)} UTC"
         err.print(Text(heading, terminal.QUIET), soft_wrap=True)
-    directory.print_line()
-    if not one_file_system:
+    print_directory_line(directory)
+    if not compared.one_file_system:
         note = "! A and B are of different file systems; renames cannot be detected across file systems"
         err.print(Text(note, terminal.CAREFUL))
     if not changes:
@@ -161,24 +143,6 @@ def _file_system(before: Manifest, after: Manifest, under: str) -> str:
     return second
 
 
-def _check_directory(store: Store, before: Manifest, after: Manifest, below: str) -> None:
-    """Raise PathNotFound unless `below` is a directory in one of the indexes."""
-    from tidemark.index.query.browse import find_entry
-
-    for index in (before, after):
-        found = find_entry(store, index, below)
-        if found is not None and found.type == "d":
-            return
-    raise PathNotFound(
-        f"{terminal.printable(below)} is not a directory in either index; list the directories with: "
-        f"tidemark ls {after.index_id}:/ --repository {store.url}"
-    )
-
-
-def _number(directory: DirectoryChanges) -> int:
-    return sum(getattr(directory, name) for name in _NUMBERS)
-
-
 def _change_json(change: Change) -> dict[str, Any]:
     return {
         "kind": change.kind,
@@ -189,13 +153,13 @@ def _change_json(change: Change) -> dict[str, Any]:
 
 
 def _print_directories(
-    out: Console, ranked: list[tuple[str, DirectoryChanges]], totals: Mapping[str, int]
+    out: Console, ranked: Sequence[tuple[str, DirectoryChanges]], totals: Mapping[str, int]
 ) -> None:
-    numbers = _NUMBERS if totals["unreadable"] else _NUMBERS[:-1]
+    numbers = NUMBERS if totals["unreadable"] else NUMBERS[:-1]
     heading = " ".join([*(f"{name:>9}" for name in numbers), f"{'+size':>8} {'-size':>8}  directory"])
     out.print(Text(heading, terminal.QUIET))
     for path, each in islice(ranked, _DIRECTORIES):
-        counts = {name: getattr(each, name) for name in _COUNTS}
+        counts = {name: getattr(each, name) for name in COUNTS}
         out.print(Text(f"{_counts(counts, numbers)}  {terminal.printable(path)}"), soft_wrap=True)
     if len(ranked) > _DIRECTORIES:
         left = terminal.count(len(ranked) - _DIRECTORIES, "more directory", "more directories")
@@ -206,8 +170,8 @@ def _print_directories(
 def _counts(counts: Mapping[str, int], names: Sequence[str]) -> str:
     numbers = [f"{counts[name]:,}" if counts[name] else "-" for name in names]
     columns = [f"{each:>{max(9, len(name))}}" for each, name in zip(numbers, names, strict=True)]
-    sizes = [f"{sign}{terminal.size(counts[name])}" for sign, name in zip("+-", _SIZES, strict=True)]
-    weights = [each if counts[name] else "-" for each, name in zip(sizes, _SIZES, strict=True)]
+    sizes = [f"{sign}{terminal.size(counts[name])}" for sign, name in zip("+-", SIZES, strict=True)]
+    weights = [each if counts[name] else "-" for each, name in zip(sizes, SIZES, strict=True)]
     return " ".join([*columns, *(f"{each:>8}" for each in weights)])
 
 

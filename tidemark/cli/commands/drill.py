@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidemark.answers.conditions import byte_size
+from tidemark.answers.connection import Connection, connect
+from tidemark.answers.restore_planning import start_restore
+from tidemark.answers.restore_progress import RestoreView
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
-from tidemark.cli.commands.restore import start
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
-from tidemark.cli.support.connection import Connection, connect
 from tidemark.cli.support.exit_codes import INTERRUPTED
-from tidemark.cli.support.filter_options import byte_size
-from tidemark.cli.support.restore_progress import RestoreView, watch_restore
+from tidemark.cli.support.restore_progress import watch_restore
 from tidemark.errors import RestoreFailed, TidemarkError
 from tidemark.policy.policy import FILE_SYSTEM_ID, DrillSettings
 from tidemark.sessions.session import SessionStatus
@@ -161,7 +162,7 @@ def _run(
     client = connection.clients.of("stepfunctions", connection.resources.region)
     out, failures, started = terminal.console(), list[TidemarkError](), list[tuple[str, str]]()
     for plan, document in zip(plans, documents, strict=True):
-        restore_id, execution = start(connection, plan)
+        restore_id, execution = start_restore(connection, plan, utc_now())
         started.append((restore_id, execution))
         document |= {
             "restore_id": restore_id,

@@ -8,24 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from tidemark.answers.directory_names import (
+    PATH_FORMS,
+    DirectoryNames,
+)
+from tidemark.answers.indexes import deployment_or
+from tidemark.answers.recovery_points_of_index import RecoveryPointsOfIndex
+from tidemark.answers.versions import Event, events_of
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
-from tidemark.cli.support.directory_names import (
-    PATH_FORMS,
-    Directory,
-    DirectoryNames,
+from tidemark.cli.support.index_selection import (
+    Repository,
+    print_directory_line,
+    print_note,
+    skipping_unreadable,
 )
-from tidemark.cli.support.index_selection import Repository, deployment_or, no_index_yet, skipping_unreadable
-from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.errors import PathNotFound
-from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
-    from tidemark.cli.support.connection import Connection
-    from tidemark.index.query.history import Version
-    from tidemark.index.storage.catalog import SkipIndex
+    pass
 
 HELP = f"""Show every version of one path across all indexes.
 
@@ -78,87 +81,48 @@ def history(
         )
     store, connection = deployment_or(repository)
     with skipping_unreadable() as skip_index:
-        _answer(store, connection, file_system, directory, skip_index, as_json=as_json)
+        index_points = RecoveryPointsOfIndex(connection, print_note)
+        events = events_of(store, file_system, shown, index_points, skip_index)
+        if as_json:
+            versions = [_document(event) for event in events]
+            terminal.print_json(
+                {**name_json("path", shown), "access_point": directory.json, "versions": versions}
+            )
+        else:
+            print_directory_line(directory)
+            _print(events)
 
 
-def _answer(
-    store: Store,
-    connection: Connection | None,
-    file_system: str | None,
-    directory: Directory,
-    skip_index: SkipIndex,
-    *,
-    as_json: bool,
-) -> None:
-    from tidemark.index.query.history import history as versions_of
-    from tidemark.index.storage.catalog import identities, newest_index
-
-    shown = directory.from_root
-    indexes = sorted(identities(store, file_system), key=lambda each: each.file_system)
-    if not indexes:
-        raise no_index_yet(store)
-    index_points = RecoveryPointsOfIndex(connection)
-    found: list[dict[str, Any]] = []
-    lines: list[Text] = []
-    for whose, group in groupby(indexes, key=lambda each: each.file_system):
-        by_id = {identity.index_id: identity for identity in group}
-        versions = versions_of(store, list(by_id.values()), shown, skip_index)
-        if versions:
-            heading = f"{'crawled (UTC)':<16}  {'':10}  {'modified (UTC)':<16} {'size':>7}   path"
-            lines += [Text("/".join(whose), terminal.STRONG), Text(heading, terminal.QUIET)]
-        before: Version | None = None
-        for version in versions:
-            what = _what(before, version)
-            arns = [
-                point.recovery_point_arn
-                for index in version.indexes
-                for point in index_points.of(by_id[index.index_id])
-            ]
-            found.append(_document(version, what, whose[2], arns))
-            lines += _lines(version, what, arns)
-            before = version
-    if not found:
-        if file_system is not None:
-            newest_index(store, file_system, skip_index)  # raises IndexNotFound if there is none
-        raise PathNotFound(
-            f"no index has {terminal.printable(shown)}; look for it with: "
-            f"tidemark search NAME --all --repository {store.url}"
-        )
-    if as_json:
-        terminal.print_json({**name_json("path", shown), "access_point": directory.json, "versions": found})
-        return
-    directory.print_line()
+def _print(events: list[Event]) -> None:
     show = terminal.line_printer()
-    for line in lines:
-        show(line)
+    for whose, group in groupby(events, key=lambda each: each.file_system):
+        show(Text("/".join(whose), terminal.STRONG))
+        heading = f"{'crawled (UTC)':<16}  {'':10}  {'modified (UTC)':<16} {'size':>7}   path"
+        show(Text(heading, terminal.QUIET))
+        for event in group:
+            for line in _lines(event):
+                show(line)
 
 
-def _what(before: Version | None, version: Version) -> str:
-    if version.entry is None:
-        return "vanished"
-    if version.unreadable:
-        return "unreadable"
-    if before is None or before.entry is None:
-        return "appeared"
-    return "readable" if before.entry == version.entry else "changed"
-
-
-def _document(version: Version, what: str, file_system: str, arns: list[str]) -> dict[str, Any]:
+def _document(event: Event) -> dict[str, Any]:
+    version = event.version
     return {
-        "file_system": file_system,
-        "what": what,
+        "file_system": event.file_system[2],
+        "what": event.what,
         "index_ids": [index.index_id for index in version.indexes],
         "first_crawled_at": terminal.json_time(version.indexes[0].crawled_at),
         "last_crawled_at": terminal.json_time(version.indexes[-1].crawled_at),
-        "recovery_point_arns": arns,
+        "recovery_point_arns": [point.recovery_point_arn for point in event.points],
         "entry": None if version.entry is None else entry_json(version.entry),
     }
 
 
-def _lines(version: Version, what: str, arns: list[str]) -> list[Text]:
-    style = _STYLES[what]
+def _lines(event: Event) -> list[Text]:
+    version, arns = event.version, [point.recovery_point_arn for point in event.points]
     first, last = version.indexes[0], version.indexes[-1]
-    line = Text.assemble((f"{terminal.minute(first.crawled_at)}  ", terminal.QUIET), (f"{what:<10}", style))
+    line = Text.assemble(
+        (f"{terminal.minute(first.crawled_at)}  ", terminal.QUIET), (f"{event.what:<10}", _STYLES[event.what])
+    )
     if version.entry is None:
         return [line]
     line = Text.assemble(line, "  ", entry_line(version.entry, version.entry.path))

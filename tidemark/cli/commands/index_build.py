@@ -19,10 +19,11 @@ from rich.text import Text
 from typer.exceptions import Exit
 
 from tidemark import __version__
+from tidemark.answers.indexes import store_at
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.support.exit_codes import INTERRUPTED
-from tidemark.cli.support.index_selection import INDEX_FIELDS, manifest_json, store_at
+from tidemark.cli.support.index_selection import INDEX_FIELDS, manifest_json
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 from tidemark.scratch import scratch_directory

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from tidemark.answers.indexes import deployment_or, no_index_yet
 from tidemark.cli.output import terminal
-from tidemark.cli.support.index_selection import (
-    INDEX_FIELDS,
-    Repository,
-    deployment_or,
-    manifest_json,
-    no_index_yet,
-    skipping_unreadable,
-)
+from tidemark.cli.support.index_selection import INDEX_FIELDS, Repository, manifest_json, skipping_unreadable
 from tidemark.errors import IndexNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id

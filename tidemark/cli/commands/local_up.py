@@ -146,6 +146,7 @@ def _print_ready(out: Console, bench: LocalDeployment, profile: Profile) -> None
             (f"{tidemark} recovery-points {first.id}", ""),
             (f"{tidemark} search '*.py'", "find files in the backups"),
             (f"{tidemark} ls {first.id}:/", "browse the newest index"),
+            (f"{tidemark} browse", "find, compare and restore in the browser"),
             ("aws stepfunctions list-state-machines", "any AWS client works"),
         ),
         soft_wrap=True,

@@ -5,23 +5,27 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from enum import StrEnum
-from itertools import dropwhile, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from tidemark.answers.conditions import LARGEST
+from tidemark.answers.directory_names import Directory, DirectoryNames, is_name
+from tidemark.answers.listing import Sort, after_name, in_order_of, listing_of, size_of
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import ENTRY_FIELDS, entry_json, name_json
-from tidemark.cli.support.directory_names import Directory, DirectoryNames, is_name
-from tidemark.cli.support.filter_options import LARGEST
-from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
-from tidemark.errors import PathNotFound
+from tidemark.cli.support.index_selection import (
+    Repository,
+    note_hard_links,
+    opened,
+    print_directory_line,
+    print_index_line,
+)
 from tidemark.escape import escape
 from tidemark.index.format.entry import Entry
-from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
@@ -48,14 +52,6 @@ subtree_entries (otherwise null).
 
 _PATH_AFTER_ID = re.compile(":")
 _PATH_AFTER_ARN = re.compile(":(?=/|accesspoint:|pvc:)")
-
-
-class Sort(StrEnum):
-    """The sort key of a listing."""
-
-    NAME = "name"
-    SIZE = "size"
-    MTIME = "mtime"
 
 
 def ls(
@@ -88,10 +84,10 @@ def ls(
     with opened(source, repository) as (store, manifest):
         named = names.resolve(path, manifest.identity.file_system_id)
         directory = _from_root(named)
-        listing, totals = _listing(store, manifest, directory)
-        page = _sorted(listing, sort, totals)
+        listing, totals = listing_of(store, manifest, directory)
+        page = in_order_of(sort, listing, totals)
         if behind is not None:
-            page = _behind(page, sort, behind)
+            page = after_name(page, sort, behind)
         entries = islice(page, limit or None)
         unreadable = refused(store, manifest, directory)
         if as_json:
@@ -109,7 +105,7 @@ def ls(
             )
         else:
             print_index_line(manifest)
-            named.print_line()
+            print_directory_line(named)
             once = manifest.totals.bytes if directory == "/" and behind is None else None
             _print(entries, page, totals, after=behind is not None, once=once, unreadable=unreadable)
             if unreadable:
@@ -148,51 +144,6 @@ def _from_root(directory: Directory) -> str:
     return f"/{directory.path.removeprefix('/')}"
 
 
-def _listing(
-    store: Store, manifest: Manifest, directory: str
-) -> tuple[Iterator[Entry], dict[str, DirectoryTotals]]:
-    """Return the entries of a directory and the totals of its subdirectories; of a file, its own entry."""
-    from tidemark.index.query.browse import find_entry, list_directory
-    from tidemark.index.query.usage import totals_of_subdirectories
-
-    try:
-        listing = list_directory(store, manifest, directory)
-        return listing, {each.name: each for each in totals_of_subdirectories(store, manifest, directory)}
-    except PathNotFound as error:
-        itself = find_entry(store, manifest, directory)
-        if itself is None:
-            raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
-        return iter([itself]), {}
-
-
-def _sorted(listing: Iterator[Entry], sort: Sort, totals: dict[str, DirectoryTotals]) -> Iterator[Entry]:
-    if sort is Sort.NAME:
-        return listing  # the order of the index: streams, whatever the size of the directory
-    if sort is Sort.SIZE:
-        return iter(sorted(listing, key=lambda entry: (-_size(entry, totals), entry.name)))
-    return iter(sorted(listing, key=lambda entry: (-entry.mtime_us, entry.name)))
-
-
-def _behind(entries: Iterator[Entry], sort: Sort, name: str) -> Iterator[Entry]:
-    """Return the entries after `name`.
-
-    Raises PathNotFound if the entry is missing; sorted by name, it may be missing.
-    """
-    if sort is Sort.NAME:
-        return dropwhile(lambda entry: entry.name <= name, entries)
-    for entry in entries:
-        if entry.name == name:
-            return entries
-    raise PathNotFound(
-        f"{terminal.quoted(name)} is not in the directory; omit --after to start with the first entry"
-    )
-
-
-def _size(entry: Entry, totals: dict[str, DirectoryTotals]) -> int:
-    below = totals.get(entry.name) if entry.type == "d" else None
-    return entry.size if below is None else below.subtree_bytes
-
-
 def _entry_json(entry: Entry, totals: dict[str, DirectoryTotals]) -> dict[str, Any]:
     below = totals.get(entry.name) if entry.type == "d" else None
     return {
@@ -223,7 +174,7 @@ def _print(
     for entry in entries:
         below = totals.get(entry.name) if entry.type == "d" else None
         show(entry_line(entry, entry.name, subtree_bytes=None if below is None else below.subtree_bytes))
-        size += _size(entry, totals) if entry.type in "fd" else 0
+        size += size_of(entry, totals) if entry.type in "fd" else 0
         last = entry
     if last is None:
         empty = "no readable entries" if unreadable else "an empty directory"

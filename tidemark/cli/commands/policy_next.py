@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.text import Text
 
+from tidemark.answers.connection import connect
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.terminal import json_time
-from tidemark.cli.support.connection import connect
 from tidemark.errors import ConfigurationError
 from tidemark.policy.policy import Policy
 from tidemark.policy.upcoming import UpcomingRun, expiry, next_runs

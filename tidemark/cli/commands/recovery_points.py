@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
+from tidemark.answers.connection import connect
+from tidemark.answers.points import find
+from tidemark.aws.recovery_points import RecoveryPoint
 from tidemark.cli.output import terminal
-from tidemark.cli.support.connection import Connection, connect
 from tidemark.policy.policy import check_file_system_id
-from tidemark.sessions.indexing import Index
-from tidemark.sessions.queries import associations_of
-from tidemark.sessions.records import read_index
-from tidemark.tags import Finding, PointMetadata, TagProblem
+from tidemark.tags import PointMetadata
 
 HELP = """List the recovery points and copies of a file system.
 
@@ -74,66 +71,12 @@ def recovery_points(
         raise first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A file system's points, each with the id of the index that describes it, and the vaults not listed."""
-
-    points: list[tuple[RecoveryPoint, str | None]]
-    unlisted: list[Unlisted]
-
-
-def find(connection: Connection, file_system: str) -> Found:
-    """Return a file system's points and the vaults that could not be listed."""
-    whose = connection.resources.file_system(file_system)
-    listing = recovery_points_of(
-        connection.clients,
-        whose,
-        vaults=connection.resources.vaults,
-        keys=connection.tag_keys,
-        deployment=connection.deployment,
-    )
-    points = [(point, _index_of(connection, point)) for point in listing.points]
-    named = {index_id for _, index_id in points if index_id is not None}  # a backup's copies share one
-    recorded = {each: read_index(connection.records, whose, each) for each in named}
-    return Found(
-        points=[
-            (with_index_compared(point, index_id, recorded.get(index_id or "")), index_id)
-            for point, index_id in points
-        ],
-        unlisted=listing.unlisted,
-    )
-
-
-def with_index_compared(point: RecoveryPoint, index_id: str | None, index: Index | None) -> RecoveryPoint:
-    """Return the point, with a problem added if its tags do not name the index that the records name.
-
-    `index` is the record of the index `index_id`. Tags written by earlier versions contain no digest.
-    """
-    metadata = point.tags.metadata
-    published = None if index is None else index.manifest_sha256
-    if metadata is None:
-        return point
-    if metadata.index != index_id:
-        message = f"its tags name {metadata.index or 'no index'}, but the records name {index_id or 'none'}"
-    elif metadata.manifest_sha256 is not None and metadata.manifest_sha256 != published:
-        message = f"its tags and the records name different manifests of {index_id}"
-    else:
-        return point
-    problem = TagProblem(finding=Finding.OTHER_INDEX, tag_key="", field="index", message=message)
-    return replace(point, tags=replace(point.tags, problems=(*point.tags.problems, problem)))
-
-
 def show(out: Console, points: list[tuple[RecoveryPoint, str | None]]) -> None:
     """Print points for people."""
     for number, (point, index_id) in enumerate(points):
         if number:
             out.print()
         _print(out, point, index_id)
-
-
-def _index_of(connection: Connection, point: RecoveryPoint) -> str | None:
-    association = next(associations_of(connection.records, point.recovery_point_arn), None)
-    return None if association is None else association.index_id
 
 
 def _made_by(point: RecoveryPoint) -> str:

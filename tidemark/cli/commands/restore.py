@@ -10,37 +10,37 @@ from typing import Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from tidemark.aws import executions
-from tidemark.aws.clock import utc_now
-from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part
-from tidemark.aws.restore_plans import write_plan
-from tidemark.cli.output import terminal
-from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
-from tidemark.cli.output.restore_plan import show_plan
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.directory_names import Directory, DirectoryNames
-from tidemark.cli.support.exit_codes import INTERRUPTED
-from tidemark.cli.support.filter_options import moment_of
-from tidemark.cli.support.index_selection import skipping_unreadable
-from tidemark.cli.support.restore_planning import (
+from tidemark.answers.conditions import moment_of
+from tidemark.answers.connection import Connection, connect
+from tidemark.answers.directory_names import Directory, DirectoryNames
+from tidemark.answers.restore_planning import (
+    CONFLICT_POLICIES,
+    ITEMS_PER_JOB,
     Held,
     Wish,
+    checked_paths,
+    conflict_policy,
+    destination_of,
     held_points,
     plan_restore,
     split_paths,
-    worker_policy,
+    start_restore,
 )
-from tidemark.cli.support.restore_progress import RestoreView, watch_restore
+from tidemark.answers.restore_progress import RestoreView
+from tidemark.aws import executions
+from tidemark.aws.clock import utc_now
+from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part
+from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
+from tidemark.cli.output.restore_plan import show_plan
+from tidemark.cli.support.exit_codes import INTERRUPTED
+from tidemark.cli.support.index_selection import print_directory_line, skipping_unreadable
+from tidemark.cli.support.restore_progress import watch_restore
 from tidemark.errors import NotRestorable, RestoreFailed
-from tidemark.escape import escape, unescape
+from tidemark.escape import unescape
 from tidemark.policy.policy import check_file_system_id
-from tidemark.restore.plan import Destination, OnConflict, Plan
-from tidemark.sessions.naming import restore_id as new_restore_id
+from tidemark.restore.plan import Destination, Plan
 from tidemark.sessions.session import SessionStatus
-
-_POLICIES = ("fail", "skip", "rename", "replace")
-# Limited by the size of the metadata. If AWS Backup refuses the number, the session continues with fewer.
-_ITEMS_PER_JOB = 10_000
 
 HELP = f"""Restore files and directories from recovery points.
 
@@ -133,16 +133,16 @@ def restore(
         str,
         typer.Option(
             "--on-conflict",
-            metavar="|".join(_POLICIES),
+            metavar="|".join(CONFLICT_POLICIES),
             help="If a target exists: report it, keep the existing one, rename the restored one, or replace.",
         ),
     ] = "fail",
     items_per_job: Annotated[
         int,
         typer.Option(
-            "--items-per-job", metavar="N", min=1, max=_ITEMS_PER_JOB, help="Most paths per restore job."
+            "--items-per-job", metavar="N", min=1, max=ITEMS_PER_JOB, help="Most paths per restore job."
         ),
-    ] = _ITEMS_PER_JOB,
+    ] = ITEMS_PER_JOB,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, restore nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     wait: Annotated[
@@ -167,7 +167,7 @@ def restore(
         if new is None
         else Destination(kind="new-file-system"),
         # Only the root exists, which gets the restored attributes.
-        on_conflict=_policy(on_conflict) if new is None else "replace",
+        on_conflict=conflict_policy(on_conflict) if new is None else "replace",
         new_file_system=new,
         items_per_job=items_per_job,
         point=point,
@@ -181,7 +181,7 @@ def restore(
         )
     if not as_json:
         for directory in [*named, *([] if target is None else [target])]:
-            directory.print_line()
+            print_directory_line(directory)
     connection = connect()
     with skipping_unreadable() as skip_index:
         held = held_points(connection, file_system, now, skip_index)
@@ -204,7 +204,7 @@ def _execute(
         return
     if not yes and not typer.confirm("Restore?", err=True):
         raise typer.Exit(INTERRUPTED)
-    restore_id, execution = start(connection, plan)
+    restore_id, execution = start_restore(connection, plan, utc_now())
     client = connection.clients.of("stepfunctions", connection.resources.region)
     document |= {
         "restore_id": restore_id,
@@ -240,29 +240,14 @@ def restore_now(
         paths=paths,
         destination=Destination(kind="in-place"),
         on_conflict="fail",
-        items_per_job=_ITEMS_PER_JOB,
+        items_per_job=ITEMS_PER_JOB,
         point=None,
         at=None,
     )
     plan = plan_restore(connection, file_system_id, held, wish, now)
-    restore_id, execution = start(connection, plan)
+    restore_id, execution = start_restore(connection, plan, utc_now())
     view = watch_restore(connection, restore_id, interval=interval, to=to)
     print_restored(connection, restore_id, execution, view)
-
-
-def start(connection: Connection, plan: Plan) -> tuple[str, str]:
-    """Write the plan and start its restore session; return the session's id and its execution's ARN."""
-    resources = connection.resources
-    restore_id = new_restore_id(plan.file_system_id, utc_now())
-    digest = write_plan(connection.clients.of("s3", resources.region), resources.repository, plan)
-    request = {
-        "plan": plan.plan_id,
-        "sha256": digest,
-        "file_system": plan.file_system_id,
-        "policy": worker_policy(connection, plan.file_system_id),
-    }
-    client = connection.clients.of("stepfunctions", resources.region)
-    return restore_id, executions.start(client, resources.restore_session, restore_id, request)
 
 
 def print_restored(connection: Connection, restore_id: str, execution: str, view: RestoreView | None) -> None:
@@ -289,18 +274,7 @@ def _paths(given: list[Directory], from0: str | None) -> list[str]:
         raw += split_paths(content)
         if not raw:
             raise NotRestorable(f"{from0} names no path; nothing was restored")
-    for path in raw:
-        if not path.startswith(b"/"):
-            raise typer.BadParameter(
-                f"{terminal.quoted(escape(path))} is not a path from the root of the file system, such as "
-                f"/home/a.txt"
-            )
-        if {b".", b".."} & set(path.split(b"/")):
-            raise typer.BadParameter(
-                f"{terminal.quoted(escape(path))} contains . or .., which are in no backup; give the path "
-                f"without them"
-            )
-    return [escape(path) for path in raw] or ["/"]
+    return checked_paths(raw) or ["/"]
 
 
 def _read(path: Path) -> bytes:
@@ -311,17 +285,9 @@ def _read(path: Path) -> bytes:
 
 
 def _destination(to: Directory | None, *, in_place: bool) -> Destination:
-    if to is None:
-        return Destination(kind="in-place")
-    if in_place:
+    if to is not None and in_place:
         raise typer.BadParameter("--in-place and --to exclude each other")
-    raw = unescape(to.path)
-    names = [name for name in raw.split(b"/") if name not in (b"", b".")]
-    if not raw.startswith(b"/") or b".." in names:
-        raise typer.BadParameter("name a directory from the root of the file system", param_hint="--to")
-    if not names:
-        return Destination(kind="in-place")
-    return Destination(kind="directory", directory="/" + escape(b"/".join(names)))
+    return destination_of(None if to is None else to.path)
 
 
 def _new_file_system(
@@ -343,12 +309,6 @@ def _new_file_system(
     return NewFileSystemWish(
         without=cast(list[Part], without), subnets=subnets, security_groups=security_groups
     )
-
-
-def _policy(text: str) -> OnConflict:
-    if text not in _POLICIES:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(_POLICIES)}", param_hint="--on-conflict")
-    return cast(OnConflict, text)
 
 
 def _nothing(plan: Plan) -> NotRestorable:

@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers.connection import Connection, connect
+from tidemark.answers.restore_progress import RestoreView, restore_steps, restore_view
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.restore_plans import plan_key
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.restore_progress import RestoreView, restore_steps, restore_view, watch_restore
+from tidemark.cli.support.restore_progress import watch_restore
 from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.errors import RestoreNotFound
 from tidemark.index.storage.object_store import ObjectMissing
@@ -144,7 +145,7 @@ def _show(
             "restore" if session.test is None else "restore test": Text(session.restore_id, terminal.STRONG),
             "status": Text(session.status.value, STATUS_STYLES[session.status]),
             "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
-            "new file system": (session.target or "not created yet") if session.is_new else None,
+            "new file system": _new_file_system(session),
             "recovery point": session.test.recovery_point_arn if session.test else None,
             "exact index": exact,
             "started": f"{terminal.moment(session.started_at)} UTC",
@@ -170,6 +171,12 @@ def _show(
             [_difference(each) for each in differences if each.get("verdict", "loss") == verdict],
         )
     _list(out, "left in the root, with what was not placed", [f"/{name}" for name in left])
+
+
+def _new_file_system(session: RestoreSession) -> str | None:
+    if not session.is_new:
+        return None
+    return f"{session.target or 'not created yet'}{', removed' if session.is_removed else ''}"
 
 
 def _difference(each: dict[str, Any]) -> str:

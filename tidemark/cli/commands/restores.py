@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from tidemark.answers.conditions import LARGEST
+from tidemark.answers.connection import connect
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
-from tidemark.cli.support.connection import connect
-from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.policy import check_file_system_id
 from tidemark.sessions.restores import restores_since

@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers.connection import Connection, connect
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import translated
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import session_json
-from tidemark.cli.support.connection import Connection, connect
 from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, SessionWatcher, follow

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import groupby, islice
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from tidemark.aws.clock import utc_now
-from tidemark.cli.output import terminal
-from tidemark.cli.output.json_output import ENTRY_FIELDS
-from tidemark.cli.support import filter_options, search_results
-from tidemark.cli.support.directory_names import (
+from tidemark.answers import conditions
+from tidemark.answers.directory_names import (
     PATH_FORMS,
     Directory,
     DirectoryNames,
 )
+from tidemark.answers.finding import Question, check_under, find, find_in_all
+from tidemark.answers.indexes import deployment_or, every_index, newest_of, resolve
+from tidemark.answers.recovery_points_of_index import RecoveryPointsOfIndex
+from tidemark.aws.clock import utc_now
+from tidemark.cli.output import terminal
+from tidemark.cli.output.json_output import ENTRY_FIELDS
+from tidemark.cli.support import search_results
 from tidemark.cli.support.index_selection import (
     Repository,
-    deployment_or,
-    every_index,
-    no_index_yet,
-    resolve,
+    print_directory_line,
+    print_note,
     skipping_unreadable,
-    whose,
 )
-from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
-from tidemark.cli.support.search_results import Found
-from tidemark.errors import IndexNotFound, PathNotFound
+from tidemark.errors import IndexNotFound
 from tidemark.index.storage.object_store import Store
 from tidemark.policy.policy import check_file_system_id
 
 if TYPE_CHECKING:
-    from tidemark.cli.support.connection import Connection
+    from tidemark.answers.connection import Connection
     from tidemark.index.format.manifest import Manifest
-    from tidemark.index.storage.catalog import SkipIndex
 
 HELP = f"""Find files and folders by name in an index.
 
@@ -128,7 +125,7 @@ def search(
             "--limit",
             metavar="N",
             min=0,
-            max=filter_options.LARGEST,
+            max=conditions.LARGEST,
             help="Stop after N matches; 0 for all. Default: 100, or all with --json or --print0.",
         ),
     ] = None,
@@ -160,11 +157,11 @@ def search(
         raise typer.BadParameter(
             "names contain no slash; search below a directory with: --under PATH", param_hint="PATTERN"
         )
-    wanted: dict[str, Any] = {
-        "pattern": filter_options.pattern_of(pattern or "", regex=regex),
-        "mode": "regex" if regex else "exact" if exact and pattern else "auto",
-        "ignore_case": ignore_case,
-        "filters": filter_options.filters(
+    wanted = Question(
+        pattern=conditions.pattern_of(pattern or "", regex=regex),
+        mode="regex" if regex else "exact" if exact and pattern else "auto",
+        ignore_case=ignore_case,
+        filters=conditions.filters(
             now=utc_now(),
             ext=ext,
             under=under,
@@ -174,7 +171,7 @@ def search(
             older=older,
             owner=owner,
         ),
-    }
+    )
     names = DirectoryNames(repository)
     directory: Directory | None = None
     store: Store
@@ -185,7 +182,7 @@ def search(
             if directory is not None and directory.access_point is not None:
                 file_system = directory.access_point.file_system_id
             store, connection = deployment_or(repository)
-            manifests = (every_index if every else choose)(store, file_system, skip_index)
+            manifests = (every_index if every else newest_of)(store, file_system, skip_index)
         else:
             store, manifest = resolve(index, repository, skip_index)
             manifests = [manifest]
@@ -196,16 +193,16 @@ def search(
                 )
             directory = None if under is None else names.resolve(under, manifest.identity.file_system_id)
         if directory is not None:
-            wanted["filters"] = replace(wanted["filters"], under=directory.path)
+            wanted = replace(wanted, filters=replace(wanted.filters, under=directory.path))
             if not as_json and not print0:
-                directory.print_line()
+                print_directory_line(directory)
         if count:
             _print_count(store, manifests, wanted, directory, every=every, as_json=as_json)
             return
-        found = _find_all(store, manifests, wanted) if every else _find(store, manifests, wanted)
+        found = find_in_all(store, manifests, wanted) if every else find(store, manifests, wanted)
         if limit is None:
             limit = 0 if as_json or print0 else _FOR_PEOPLE
-        index_points = RecoveryPointsOfIndex(connection) if every else None
+        index_points = RecoveryPointsOfIndex(connection, print_note) if every else None
         show = (
             search_results.print_bare
             if print0
@@ -216,45 +213,17 @@ def search(
         )
         number = show(islice(found, limit or None))
         if not number:
-            _check_under(store, manifests, wanted["filters"].under)
+            check_under(store, manifests, wanted.filters.under)
         if not as_json and not print0:
             tips = _tips(pattern, exact=exact, regex=regex, ignore_case=ignore_case)
             tips += ["--all for earlier indexes"] * (not every and index is None)
             _print_note(number, limit, pattern, manifests, tips)
 
 
-def choose(repository: Store, file_system: str | None, skip_index: SkipIndex) -> list[Manifest]:
-    """Return the indexes to search: the newest of the file system, or of each file system."""
-    from tidemark.index.storage.catalog import newest_index, newest_indexes
-
-    if file_system is not None:
-        return [newest_index(repository, file_system, skip_index)]
-    newest = newest_indexes(repository, skip_index)
-    if not newest:
-        raise no_index_yet(repository)
-    return newest
-
-
-def _find(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -> Iterator[Found]:
-    from tidemark.index.query.search import search as entries_like
-
-    for manifest in manifests:
-        for entry in entries_like(store, manifest, **wanted):
-            yield Found(entry=entry, held_by=(manifest,))
-
-
-def _find_all(store: Store, manifests: list[Manifest], wanted: dict[str, Any]) -> Iterator[Found]:
-    from tidemark.index.query.history import search_all
-
-    for _, group in groupby(manifests, key=whose):
-        for hit in search_all(store, list(group), **wanted):
-            yield Found(entry=hit.entry, held_by=hit.indexes)
-
-
 def _print_count(
     store: Store,
     manifests: list[Manifest],
-    wanted: dict[str, Any],
+    wanted: Question,
     directory: Directory | None,
     *,
     every: bool,
@@ -263,11 +232,21 @@ def _print_count(
     from tidemark.index.query.search import count as count_names
 
     if every:
-        number = sum(1 for _ in _find_all(store, manifests, wanted))
+        number = sum(1 for _ in find_in_all(store, manifests, wanted))
     else:
-        number = sum(count_names(store, manifest, **wanted) for manifest in manifests)
+        number = sum(
+            count_names(
+                store,
+                manifest,
+                wanted.pattern,
+                mode=wanted.mode,
+                ignore_case=wanted.ignore_case,
+                filters=wanted.filters,
+            )
+            for manifest in manifests
+        )
     if not number:
-        _check_under(store, manifests, wanted["filters"].under)
+        check_under(store, manifests, wanted.filters.under)
     if not as_json:
         terminal.console().print(str(number))
         return
@@ -281,27 +260,6 @@ def _print_count(
     ]
     access_point = None if directory is None else directory.json
     terminal.print_json({"indexes": indexes, "access_point": access_point, "count": number})
-
-
-def _check_under(store: Store, manifests: list[Manifest], under: str | None) -> None:
-    """Raise PathNotFound unless one of the indexes contains the directory `under`."""
-    from tidemark.index.query.usage import directory_totals
-
-    if under is None or not under.strip("/"):
-        return
-    directory = f"/{under.strip('/')}"
-    for manifest in manifests:
-        try:
-            if manifest.parts:  # an empty index has no directories
-                directory_totals(store, manifest, directory)
-                return
-        except PathNotFound:
-            continue
-    where = f"index {manifests[0].index_id}" if len(manifests) == 1 else f"any of {len(manifests)} indexes"
-    raise PathNotFound(
-        f"{terminal.printable(directory)} is not a directory in {where}; list the directories with: "
-        f"tidemark ls {manifests[-1].index_id}:/ --repository {store.url}"
-    )
 
 
 def _tips(pattern: str | None, *, exact: bool, regex: bool, ignore_case: bool) -> list[str]:

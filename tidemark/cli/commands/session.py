@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from datetime import timedelta
 from typing import Annotated
@@ -12,12 +11,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers.connection import Connection, connect
+from tidemark.answers.session_progress import View, steps
+from tidemark.answers.sessions import view_of
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, index_json, session_json
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable, View, steps
+from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, follow
 from tidemark.errors import SessionNotFound
 from tidemark.sessions.naming import is_session_id, moment_of
@@ -64,11 +65,7 @@ def session(
             [(session_id, policy)],
             until=lambda: executions.ended_as(client, execution) is not None,
         )
-    # Read before the record, because an execution closes its session before it ends.
-    ended = None if view.ended else executions.ended_as(client, execution)
-    view = connection.view(session_id, policy)
-    if not view.ended:
-        view = dataclasses.replace(view, execution_ended=ended)
+    view = view_of(connection, session_id, policy)
     if as_json:
         terminal.print_json(_document(connection, view))
         return

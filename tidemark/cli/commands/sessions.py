@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
 from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from tidemark.answers.conditions import LARGEST
+from tidemark.answers.connection import connect
+from tidemark.answers.sessions import recent_sessions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, session_json
-from tidemark.cli.support.connection import Connection, connect
-from tidemark.cli.support.filter_options import LARGEST
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.policy import check_file_system_id
-from tidemark.sessions.queries import sessions_of, sessions_since
-from tidemark.sessions.session import Session
-
-_A_YEAR = timedelta(days=366)
 
 HELP = f"""List backup sessions, newest first.
 
@@ -49,7 +44,7 @@ def sessions(
         check_file_system_id(file_system)
     connection = connect()
     now = utc_now()
-    found = list(islice(_matching(connection, file_system, policy, now), limit))
+    found = list(islice(recent_sessions(connection, file_system, policy, now), limit))
     if as_json:
         terminal.print_json({"sessions": [session_json(session) for session in found]})
         return
@@ -68,16 +63,6 @@ def sessions(
             ),
             soft_wrap=True,
         )
-
-
-def _matching(
-    connection: Connection, file_system: str | None, policy: str | None, now: datetime
-) -> Iterator[Session]:
-    if file_system is None:
-        found = sessions_since(connection.records, now - _A_YEAR, now)
-    else:
-        found = sessions_of(connection.records, connection.resources.file_system(file_system))
-    return (session for session in found if policy in (None, session.policy))
 
 
 def _print_nothing(file_system: str | None, policy: str | None) -> None:

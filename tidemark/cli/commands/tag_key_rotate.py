@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tidemark.answers.connection import connect
 from tidemark.cli.output import terminal
-from tidemark.cli.support.connection import connect
 
 HELP = """Create a new data key for the tags of recovery points.
 

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from tidemark.answers.conditions import LARGEST
+from tidemark.answers.directory_names import PATH_FORMS, DirectoryNames
+from tidemark.answers.treemap import boxes_of
+from tidemark.answers.usage import By, Row, Summary, label_of, summary_of
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.encoding import sign
 from tidemark.cli.output.json_output import name_json
-from tidemark.cli.support.directory_names import PATH_FORMS, DirectoryNames
 from tidemark.cli.support.extras import require_plot
-from tidemark.cli.support.filter_options import LARGEST
-from tidemark.cli.support.index_selection import Repository, note_hard_links, opened, print_index_line
-from tidemark.errors import PathNotFound
+from tidemark.cli.support.index_selection import (
+    Repository,
+    note_hard_links,
+    opened,
+    print_directory_line,
+    print_index_line,
+)
 from tidemark.index.storage.object_store import Store
 
 if TYPE_CHECKING:
-    from tidemark.index.format.entry import Entry
     from tidemark.index.format.manifest import Manifest
-    from tidemark.index.query.usage import DirectoryTotals
 
 HELP = f"""Show how the bytes of an index are distributed.
 
@@ -51,38 +54,6 @@ largest_files[] with path, path_base64, bytes; largest_directories[] with path, 
 (directly in each). The key is empty for files without an extension and, by dir, for files directly in PATH.
 """
 _BAR = 24  # characters
-_DRAWN_INSIDE = 12  # directories in a treemap that show their subdirectories: each costs a request
-
-
-class By(StrEnum):
-    """What the rows of a summary stand for."""
-
-    DIR = "dir"
-    EXT = "ext"
-    OWNER = "owner"
-    AGE = "age"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """The files and bytes of one key."""
-
-    key: str
-    files: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """The summary of everything below a directory."""
-
-    files: int = 0
-    bytes: int = 0
-    index_bytes_each_name: int = 0
-    index_bytes_once: int = 0
-    rows: Sequence[_Row] = ()
-    largest_files: Sequence[Entry] = ()
-    largest_directories: Sequence[DirectoryTotals] = ()
 
 
 def usage(
@@ -122,7 +93,7 @@ def usage(
     with opened(index, repository) as (store, manifest):
         directory = DirectoryNames(repository).resolve(under, manifest.identity.file_system_id)
         below = directory.from_root
-        answer = _sum_up(store, manifest, below, by, largest)
+        answer = summary_of(store, manifest, below, by, largest=largest, now=utc_now())
         shown = answer.rows[:limit] if limit else answer.rows
         if as_json:
             terminal.print_json(
@@ -136,7 +107,7 @@ def usage(
             )
         else:
             print_index_line(manifest)
-            directory.print_line()
+            print_directory_line(directory)
             _print(answer, shown, by)
             if not answer.files:
                 terminal.console(stderr=True).print(Text(f"no file below {terminal.printable(below)}"))
@@ -144,33 +115,7 @@ def usage(
             _plot(store, manifest, below, by, answer.rows, plot)
 
 
-def _sum_up(store: Store, manifest: Manifest, below: str, by: By, largest: int) -> _Answer:
-    from tidemark.index.query.usage import directory_totals, largest_directories, largest_files
-
-    if not manifest.parts:  # an empty index has no directories, not even the root
-        return _Answer()
-    try:
-        totals = directory_totals(store, manifest, below)
-    except PathNotFound as error:
-        raise PathNotFound(terminal.printable(str(error))) from error  # the path may hold line ends
-    whole = totals if below == "/" else directory_totals(store, manifest, "/")
-    own = _Row(key="", files=totals.files, bytes=totals.bytes)
-    rows = _by_directory(store, manifest, below, own) if by is By.DIR else _by(store, manifest, below, by)
-    wanted = largest and rows
-    return _Answer(
-        files=totals.subtree_files,
-        bytes=totals.subtree_bytes,
-        index_bytes_each_name=whole.subtree_bytes,
-        index_bytes_once=manifest.totals.bytes,
-        rows=rows,
-        largest_files=largest_files(store, manifest, under=below, limit=largest) if wanted else (),
-        largest_directories=largest_directories(store, manifest, under=below, limit=largest)
-        if wanted
-        else (),
-    )
-
-
-def _json(answer: _Answer, shown: Sequence[_Row]) -> dict[str, Any]:
+def _json(answer: Summary, shown: Sequence[Row]) -> dict[str, Any]:
     return {
         "files": answer.files,
         "bytes": answer.bytes,
@@ -188,37 +133,7 @@ def _json(answer: _Answer, shown: Sequence[_Row]) -> dict[str, Any]:
     }
 
 
-def _by_directory(store: Store, manifest: Manifest, below: str, own: _Row) -> list[_Row]:
-    """Return the directories directly in `below`, and `own` if it has files, by bytes in descending order."""
-    rows = _directories_of(store, manifest, below) + [own] * (own.files > 0)
-    return sorted(rows, key=lambda row: (-row.bytes, row.key))
-
-
-def _directories_of(store: Store, manifest: Manifest, path: str) -> list[_Row]:
-    from tidemark.index.query.usage import totals_of_subdirectories
-
-    return [
-        _Row(key=each.name, files=each.subtree_files, bytes=each.subtree_bytes)
-        for each in totals_of_subdirectories(store, manifest, path)
-    ]
-
-
-def _by(store: Store, manifest: Manifest, below: str, by: By) -> list[_Row]:
-    from tidemark.index.query.usage import usage_by
-    from tidemark.index.reading.filters import Filters
-
-    kind = {By.EXT: "ext", By.OWNER: "owner", By.AGE: "age"}[by]
-    found = usage_by(
-        store,
-        manifest,
-        kind,  # type: ignore[arg-type]  # one of its three values, see the line above
-        now=utc_now(),
-        filters=Filters(under=below),
-    )
-    return [_Row(key=each.key, files=each.files, bytes=each.bytes) for each in found]
-
-
-def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
+def _print(answer: Summary, shown: Sequence[Row], by: By) -> None:
     out, err = terminal.console(), terminal.console(stderr=True)
     out.print(Text(f"{'size':>7} {'files':>12}  {'':{_BAR}}  {by.value}", terminal.QUIET))
     largest = max((row.bytes for row in shown), default=0)
@@ -226,7 +141,7 @@ def _print(answer: _Answer, shown: Sequence[_Row], by: By) -> None:
         bar = sign("█", "#") * (round(_BAR * row.bytes / largest) if largest > 0 and row.bytes > 0 else 0)
         line = Text(f"{terminal.size(row.bytes):>7} {row.files:>12,}  ")
         line.append(f"{bar:{_BAR}}", style="blue")
-        line.append(f"  {_shown(row.key, by)}")
+        line.append(f"  {terminal.printable(label_of(row.key, by))}")
         out.print(line, soft_wrap=True)
     total = f"{terminal.size(answer.bytes):>7} {answer.files:>12,}  {'':{_BAR}}  total"
     out.print(Text(total, terminal.STRONG))
@@ -250,30 +165,12 @@ def _print_largest(what: str, lines: list[tuple[int, int | None, str]]) -> None:
             show(Text(f"{terminal.size(size):>7} {number:>12}  {terminal.printable(path)}"))
 
 
-def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[_Row], path: Path) -> None:
+def _plot(store: Store, manifest: Manifest, below: str, by: By, rows: Sequence[Row], path: Path) -> None:
     """Draw all rows, and what is directly in the largest directories."""
-    from tidemark.cli.output.treemap import Box, draw
+    from tidemark.cli.output.treemap import draw
 
-    boxes: list[Box] = []
-    for number, row in enumerate(rows):
-        inside: tuple[Box, ...] = ()
-        if by is By.DIR and row.key and number < _DRAWN_INSIDE:
-            found = _directories_of(store, manifest, f"{below.rstrip('/')}/{row.key}")
-            inside = tuple(Box(label=f"{each.key}/", bytes=each.bytes) for each in found)
-            rest = row.bytes - sum(each.bytes for each in found)
-            inside += (Box(label="(files)", bytes=rest),) * bool(found)
-        boxes.append(Box(label=_shown(row.key, by), bytes=row.bytes, inside=inside))
+    boxes = boxes_of(store, manifest, below, by, rows)
     total = terminal.size(sum(row.bytes for row in rows))
     draw(boxes, f"{manifest.index_id}  {below}  {total} by {by.value}", path)
     note = Text.assemble((f"{terminal.done()} ", terminal.GOOD), f"wrote {terminal.printable(str(path))}")
     terminal.console(stderr=True).print(note, soft_wrap=True)
-
-
-def _shown(key: str, by: By) -> str:
-    if by is By.DIR:
-        return f"{terminal.printable(key)}/" if key else "(files directly here)"
-    if by is By.EXT:
-        return f".{terminal.printable(key)}" if key else "(none)"
-    if by is By.AGE and key != "older":
-        return f"younger than {key}"
-    return key

@@ -10,16 +10,9 @@ import functools
 import sys
 from collections.abc import Collection
 
+from tidemark.answers.text import as_bytes
+
 ERRORS = "tidemark-bytes"  # an error handler of codecs, for output streams
-
-
-def as_bytes(character: str) -> str:
-    r"""Return a character as `\xNN` for each byte of its UTF-8."""
-    number = ord(character)
-    # PEP 383: a byte of the command line that is not text is one of these surrogates.
-    typed = 0xDC80 <= number <= 0xDCFF
-    raw = bytes([number - 0xDC00]) if typed else character.encode("utf-8", "surrogatepass")
-    return "".join(f"\\x{byte:02x}" for byte in raw)
 
 
 def limits() -> set[str]:

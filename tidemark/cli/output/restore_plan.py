@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.text import Text
 
+from tidemark.answers.restore_facts import IF_EXISTS, plan_facts
 from tidemark.cli.output import terminal
-from tidemark.restore.plan import NewFileSystem, Plan, PointPlan
+from tidemark.restore.plan import Plan, PointPlan
 
 _SHOWN = 10  # items, missing paths and conflicts
-_CENT = Decimal("0.01")
 
 
 def show_plan(out: Console, plan: Plan) -> None:
@@ -30,7 +28,10 @@ def show_plan(out: Console, plan: Plan) -> None:
         _show_some(out, [f"{each.path}  ({each.reason})" for each in plan.missing])
     if plan.points:
         out.print()
-        terminal.print_facts(out, dict(_facts(plan)))
+        facts = dict(plan_facts(plan))
+        if plan.on_conflict == "fail" and plan.new_file_system is None:
+            facts[IF_EXISTS] += " (--on-conflict skip, rename or replace changes this)"
+        terminal.print_facts(out, facts)
         for part in plan.estimate.parts:
             out.print(Text(f"  ${part.usd:,.4f}  {part.name}: {part.explanation}", terminal.QUIET))
         for assumption in plan.estimate.assumptions:
@@ -67,62 +68,6 @@ def _show_point(out: Console, point: PointPlan, strata: Mapping[str, str]) -> No
                 terminal.CAREFUL,
             )
         )
-
-
-def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
-    estimate = plan.estimate
-    entries = sum(item.entries for point in plan.points for item in point.items)
-    size = sum(item.bytes for point in plan.points for item in point.items)
-    yield "restores", f"{terminal.count(entries, 'entry', 'entries')}, {terminal.size(size)}"
-    yield "to", _target(plan)
-    if plan.new_file_system is None:
-        yield "if a target exists", _CONFLICTS[plan.on_conflict]
-    elif not plan.drill:
-        yield from _settings(plan.new_file_system)
-    yield "restore jobs", f"{estimate.jobs:,}, one after the other"
-    yield "time", f"about {terminal.duration(timedelta(seconds=estimate.seconds))}"
-    yield (
-        "cost",
-        f"about ${estimate.usd:,.2f}" if estimate.usd >= _CENT or not estimate.usd else "less than $0.01",
-    )
-
-
-_CONFLICTS = {
-    "fail": "leave both, and report it (--on-conflict skip, rename or replace changes this)",
-    "skip": "keep it, and discard the restored one",
-    "rename": "keep it, and place the restored one next to it under a new name",
-    "replace": "replace it",
-}
-
-
-def _settings(new: NewFileSystem) -> Iterator[tuple[str, str]]:
-    zone = f"One Zone in {new.availability_zone}" if new.availability_zone else "Regional"
-    throughput = f"{new.throughput_mode} throughput"
-    if new.provisioned_mibps:
-        throughput += f" of {new.provisioned_mibps} MiB/s"
-    yield "new file system", f"{zone}, {new.performance_mode}, {throughput}"
-    yield "encrypted with", new.kms_key or "the key that AWS manages for EFS"
-    yield (
-        "mount targets",
-        "; ".join(f"{one.subnet} with {', '.join(one.security_groups)}" for one in new.mount_targets),
-    )
-    tags = ", ".join(f"{tag.name}={tag.value}" for tag in new.tags)
-    yield "tags", terminal.printable(tags) or "none"
-    yield "lifecycle", ", ".join(f"{rule.name} {rule.value}" for rule in new.lifecycle) or "none"
-    yield "policy", "that of the original, after the files are in place" if new.policy else "none"
-    if new.notes:
-        yield "differences", "; ".join(new.notes)
-
-
-def _target(plan: Plan) -> str:
-    system = f"{plan.file_system_id} in {plan.region}"
-    if plan.drill:
-        return "a temporary new file system, which is removed after the comparison"
-    if plan.new_file_system is not None:
-        return f"a new file system in {plan.region}, with the paths of {plan.file_system_id}"
-    if plan.destination.kind == "directory":
-        return f"{terminal.printable(plan.destination.directory)} of {system}, with their paths below it"
-    return f"their places in {system}"
 
 
 def _show_conflicts(out: Console, plan: Plan) -> None:

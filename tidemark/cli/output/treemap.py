@@ -1,12 +1,12 @@
-"""Draw treemaps: the area of each rectangle is the bytes of a directory or another key."""
+"""Draw treemaps as PNG pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tidemark.answers.treemap import Area, Box, arrange
 from tidemark.cli.output import terminal
 from tidemark.errors import ConfigurationError
 
@@ -17,25 +17,6 @@ _SMALLEST = 3  # narrower rectangles are not drawn
 # Okabe and Ito's palette for colour-blind readers, lightened so that black text is legible.
 _COLOURS = ("#7cb9e8", "#f3c46b", "#7fcfb0", "#f2a27c", "#b7a3d9", "#f0e68c", "#d9a3bd", "#b0b0b0")
 _INK, _PAPER, _FRAME = "#1a1a1a", "#ffffff", "#ffffff"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """A weighted item and the parts of it that are drawn."""
-
-    label: str
-    bytes: int
-    inside: tuple[Box, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """A rectangle of the picture, in pixels."""
-
-    left: float
-    top: float
-    width: float
-    height: float
 
 
 def draw(boxes: Sequence[Box], heading: str, path: Path) -> None:
@@ -54,53 +35,6 @@ def draw(boxes: Sequence[Box], heading: str, path: Path) -> None:
         raise ConfigurationError(
             f"the picture {path} cannot be written: {error.strerror or error}; name another file"
         ) from error
-
-
-def arrange(boxes: Sequence[Box], area: Area) -> list[tuple[Box, Area]]:
-    """Return where each box goes, its area as its share of the bytes, shaped as square as can be.
-
-    Boxes without bytes have no place. Source: Bruls, Huizing, van Wijk, "Squarified treemaps", 2000.
-    """
-    left = sorted((box for box in boxes if box.bytes > 0), key=lambda box: -box.bytes)
-    total = sum(box.bytes for box in left)
-    placed: list[tuple[Box, Area]] = []
-    while left and area.width > 0 and area.height > 0:
-        scale = area.width * area.height / total
-        side = min(area.width, area.height)
-        row = 1
-        while row < len(left) and _worst(left[: row + 1], side, scale) <= _worst(left[:row], side, scale):
-            row += 1
-        taken, left = left[:row], left[row:]
-        weight = sum(box.bytes for box in taken)
-        total -= weight
-        cells, area = _cut(taken, area, weight * scale / side)
-        placed += zip(taken, cells, strict=True)
-    return placed
-
-
-def _worst(row: Sequence[Box], side: float, scale: float) -> float:
-    """Return the worst aspect ratio (>= 1) in a row of boxes."""
-    weight = sum(box.bytes for box in row) * scale
-    return max(
-        max(side**2 * box.bytes * scale / weight**2, weight**2 / (side**2 * box.bytes * scale)) for box in row
-    )
-
-
-def _cut(row: Sequence[Box], area: Area, depth: float) -> tuple[list[Area], Area]:
-    """Return the cells of a row along the shorter side of an area, and the rest of the area."""
-    weight = sum(box.bytes for box in row)
-    cells, at = [], 0.0
-    upright = area.width >= area.height
-    for box in row:
-        length = (area.height if upright else area.width) * box.bytes / weight
-        if upright:
-            cells.append(Area(left=area.left, top=area.top + at, width=depth, height=length))
-        else:
-            cells.append(Area(left=area.left + at, top=area.top, width=length, height=depth))
-        at += length
-    if upright:
-        return cells, Area(left=area.left + depth, top=area.top, width=area.width - depth, height=area.height)
-    return cells, Area(left=area.left, top=area.top + depth, width=area.width, height=area.height - depth)
 
 
 def _draw_box(canvas: Any, box: Box, area: Area, colour: str) -> None:

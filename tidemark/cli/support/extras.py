@@ -19,6 +19,12 @@ def require_plot(command: str) -> None:
         raise ExtraNotInstalled(command, missing, "install the extra: pip install 'tidemark[plot]'")
 
 
+def require_browse(command: str) -> None:
+    """Raise ExtraNotInstalled unless pages can be served."""
+    if missing := missing_distributions("browse"):
+        raise ExtraNotInstalled(command, missing, "install the extra: pip install 'tidemark[browse]'")
+
+
 def require_local_cloud(command: str) -> None:
     """Raise ExtraNotInstalled unless the local cloud can run and the CDK application can be synthesized."""
     if missing := missing_distributions("cdk", "local"):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemark.cli.support.connection import Connection, connect
+from tidemark.answers.connection import Connection, connect
 from tidemark.errors import ConfigurationError, LocalCloudError
 from tidemark.scratch import scratch_directory
 from tidemark.settings import enter_environment

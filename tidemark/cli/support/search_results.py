@@ -5,34 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from tidemark.answers.finding import Found, first_and_last_point
+from tidemark.answers.recovery_points_of_index import RecoveryPointsOfIndex
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
 from tidemark.cli.output.json_output import entry_json
 from tidemark.cli.support.index_selection import print_index_line
-from tidemark.cli.support.recovery_points_of_index import RecoveryPointsOfIndex
 
 if TYPE_CHECKING:
-    from tidemark.index.format.entry import Entry
     from tidemark.index.format.manifest import Manifest
-    from tidemark.sessions.session import Point
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A path that matches."""
-
-    entry: Entry  # as the newest of the indexes has it
-    held_by: tuple[Manifest, ...]  # oldest first
-
-    @property
-    def manifest(self) -> Manifest:
-        """The newest index that holds it."""
-        return self.held_by[-1]
 
 
 def print_bare(found: Iterator[Found]) -> int:
@@ -75,20 +60,8 @@ def print_lines(found: Iterator[Found], index_points: RecoveryPointsOfIndex | No
     return number
 
 
-def _points(
-    found: Found, index_points: RecoveryPointsOfIndex
-) -> tuple[tuple[Manifest, Point], tuple[Manifest, Point]] | None:
-    """Return the first and the last known recovery point that hold a path, each with its index."""
-    points = [(manifest, index_points.of(manifest.identity)) for manifest in found.held_by]
-    known = [(manifest, of_index) for manifest, of_index in points if of_index]
-    if not known:
-        return None
-    backups = [point for point in known[-1][1] if point.kind == "backup"] or known[-1][1]
-    return (known[0][0], known[0][1][0]), (known[-1][0], backups[-1])
-
-
 def _held_json(found: Found, index_points: RecoveryPointsOfIndex) -> Mapping[str, Any]:
-    points = _points(found, index_points)
+    points = first_and_last_point(found, index_points)
     return {
         "first_index_id": found.held_by[0].index_id,
         "last_index_id": found.held_by[-1].index_id,
@@ -99,7 +72,7 @@ def _held_json(found: Found, index_points: RecoveryPointsOfIndex) -> Mapping[str
 
 
 def _held_lines(found: Found, index_points: RecoveryPointsOfIndex) -> Iterator[str]:
-    points = _points(found, index_points)
+    points = first_and_last_point(found, index_points)
     if points is None:
         first, last = found.held_by[0], found.held_by[-1]
         begin, end = first.index_id, last.index_id

@@ -9,10 +9,11 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from tidemark.answers.connection import Connection
+from tidemark.answers.session_progress import State, View, line, steps
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
-from tidemark.cli.support.connection import Connection
-from tidemark.cli.support.session_progress import STATUS_STYLES, State, StepsTable, View, line, steps
+from tidemark.cli.support.session_progress import STATUS_STYLES, StepsTable
 from tidemark.errors import SessionNotFound
 from tidemark.policy.policy import Policy
 

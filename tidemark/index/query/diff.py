@@ -65,7 +65,7 @@ def diff(store: Store, first: Manifest, second: Manifest, *, under: str = "/") -
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class DirectoryChanges:
-    """The number and size of the changes directly in one directory."""
+    """The number and size of the changes directly in one directory, or in a tree."""
 
     added: int = 0
     changed: int = 0
@@ -75,17 +75,20 @@ class DirectoryChanges:
     bytes_added: int = 0  # of added files
     bytes_removed: int = 0
 
+    def add(self, change: Change) -> None:
+        """Count one more change."""
+        setattr(self, change.kind, getattr(self, change.kind) + 1)
+        if change.entry.type == "f" and change.kind == "added":
+            self.bytes_added += change.entry.size
+        if change.entry.type == "f" and change.kind == "removed":
+            self.bytes_removed += change.entry.size
+
 
 def by_directory(changes: Iterable[Change]) -> dict[str, DirectoryChanges]:
     """Return the changes summed by directory."""
     sums: defaultdict[str, DirectoryChanges] = defaultdict(DirectoryChanges)
     for change in changes:
-        directory = sums[change.entry.parent]
-        setattr(directory, change.kind, getattr(directory, change.kind) + 1)
-        if change.entry.type == "f" and change.kind == "added":
-            directory.bytes_added += change.entry.size
-        if change.entry.type == "f" and change.kind == "removed":
-            directory.bytes_removed += change.entry.size
+        sums[change.entry.parent].add(change)
     return dict(sums)
 
 

@@ -1,0 +1,64 @@
+"""Which differences between two backups raise an alarm."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemark.answers.alarms import alarms_of
+from tidemark.index.query.diff import DirectoryChanges
+
+
+def index(entries=10_000, size=10**9, unreadable=0):
+    return SimpleNamespace(totals=SimpleNamespace(entries=entries, bytes=size, unreadable=unreadable))
+
+
+def alarms(before=None, after=None, **changes):
+    return alarms_of(before or index(), after or index(), DirectoryChanges(**changes))
+
+
+def test_daily_work_raises_no_alarm():
+    assert alarms(added=500, changed=900, removed=300, bytes_added=10**8) == []
+
+
+@given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 200))
+def test_few_changes_raise_no_alarm_however_small_the_file_system(added, changed, removed, entries):
+    small = index(entries=entries, size=0)
+    assert alarms_of(small, small, DirectoryChanges(added=added, changed=changed, removed=removed)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"removed": 2_000}, "removed"),
+        ({"changed": 3_000}, "changed"),
+        ({"added": 1_500, "removed": 1_500}, "new names"),
+    ],
+)
+def test_deleted_and_encrypted_files_raise_an_alarm(changes, word):
+    assert any(word in alarm for alarm in alarms(**changes))
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_more_removals_never_silence_the_alarm_about_removals(fewer, more):
+    fewer, more = sorted((fewer, more))
+
+    def raised(removed):
+        return any("were removed" in alarm for alarm in alarms(removed=removed))
+
+    assert raised(more) or not raised(fewer)
+
+
+def test_newly_unreadable_paths_and_lost_bytes_raise_an_alarm():
+    assert any("could not be read" in alarm for alarm in alarms(after=index(unreadable=1)))
+    assert not alarms(before=index(unreadable=1), after=index(unreadable=1))
+    assert any("less than before" in each for each in alarms(after=index(size=10**8), removed=150))
+
+
+def test_each_kind_of_change_is_a_field_of_the_sums():
+    names = {field.name for field in dataclasses.fields(DirectoryChanges)}
+    assert {"added", "changed", "removed", "renamed", "unreadable"} <= names

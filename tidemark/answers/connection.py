@@ -1,0 +1,109 @@
+"""Connect to the deployment that the environment names, with the user's credentials."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from tidemark.answers.session_progress import View
+from tidemark.aws.clients import Clients
+from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
+from tidemark.aws.recorded_repository import RecordedRepository
+from tidemark.aws.s3_store import open_store
+from tidemark.aws.tag_keys import TagKeys
+from tidemark.errors import PolicyNotFound
+from tidemark.index.storage.object_store import ObjectMissing
+from tidemark.index.storage.object_store import Store as Repository
+from tidemark.policy.policy import Policy
+from tidemark.sessions.indexing import Index, IndexStatus
+from tidemark.sessions.records import read_index, read_lease, read_session
+from tidemark.sessions.session import Session
+from tidemark.sessions.transactions import Store
+from tidemark.settings import CliSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A deployment and the clients to reach it."""
+
+    deployment: str
+    clients: Clients
+    resources: Resources
+
+    @cached_property
+    def records(self) -> Store:
+        """The deployment's tables."""
+        return self.resources.records(self.clients)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The deployment's repository."""
+        store = open_store(self.resources.repository, self.clients.of("s3", self.resources.region))
+        return RecordedRepository(store, self.records)
+
+    @property
+    def tag_keys(self) -> TagKeys:
+        """The data keys of the deployment's tags."""
+        return TagKeys(
+            s3=self.clients.of("s3", self.resources.region),
+            kms=self.clients.of("kms", self.resources.region),
+            repository=self.resources.repository,
+            kms_key=self.resources.tag_key,
+            deployment=self.deployment,
+        )
+
+    def policy(self, name: str) -> Policy:
+        """Return a deployed policy; raise PolicyNotFound."""
+        return read_policy(self.clients.of("ssm", self.resources.region), self.deployment, name)
+
+    def policy_names(self) -> list[str]:
+        """Return the names of the deployed policies, sorted."""
+        return policy_names(self.clients.of("ssm", self.resources.region), self.deployment)
+
+    def file_system_ids(self) -> frozenset[str]:
+        """Return the ids of the file systems that the deployed policies name."""
+        policies = (self.policy_if_any(name) for name in self.policy_names())
+        return frozenset(each for policy in policies if policy is not None for each in policy.file_systems)
+
+    def policy_if_any(self, name: str) -> Policy | None:
+        """Return a policy, or None if it is no longer deployed."""
+        try:
+            return self.policy(name)
+        except PolicyNotFound:
+            return None
+
+    def view(self, session_id: str, policy: Policy | None) -> View:
+        """Return the current state of a session; raise SessionNotFound."""
+        session = read_session(self.records, session_id)
+        index = self.index_of(session)
+        owner = progress = None
+        if index is not None and index.status is IndexStatus.RUNNING:
+            lease = read_lease(self.records, session.file_system)
+            owner = lease.owner if lease is not None and lease.index_id == index.index_id else None
+            progress = self.progress(index)
+        run = policy.for_run(session.flags) if policy is not None else None
+        return View(session=session, policy=run, index=index, owner=owner, progress=progress)
+
+    def index_of(self, session: Session) -> Index | None:
+        """Return the record of the session's index, if it has one."""
+        if session.index_id is None:
+            return None
+        return read_index(self.records, session.file_system, session.index_id)
+
+    def progress(self, index: Index) -> Mapping[str, Any] | None:
+        """Return the progress that the worker last wrote, or None before its first heartbeat."""
+        try:
+            text = self.repository.get(f"indexes/{index.file_system}/{index.index_id}/progress.json")
+            return cast(Mapping[str, Any], json.loads(text))
+        except (ObjectMissing, ValueError):
+            return None
+
+
+def connect() -> Connection:
+    """Find the deployment; raise NotDeployed or NoCredentials."""
+    deployment = CliSettings.from_environment().deployment
+    clients = Clients()
+    return Connection(deployment=deployment, clients=clients, resources=discover(clients, deployment))

@@ -1,0 +1,228 @@
+"""Restore: the basket, its plan with time and cost, the question, and the progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from urllib.parse import urlencode
+
+from flask import make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from tidemark.answers.directory_names import DirectoryNames
+from tidemark.answers.requests import InvalidRequest
+from tidemark.answers.restore_facts import plan_facts
+from tidemark.answers.restore_planning import (
+    CONFLICT_POLICIES,
+    ITEMS_PER_JOB,
+    Wish,
+    checked_paths,
+    conflict_policy,
+    destination_of,
+    held_points,
+    plan_restore,
+    start_restore,
+)
+from tidemark.answers.restore_progress import restore_steps, restore_view
+from tidemark.answers.text import quoted, visible
+from tidemark.aws import executions
+from tidemark.errors import RestoreNotFound
+from tidemark.escape import unescape
+from tidemark.policy.policy import check_file_system_id
+from tidemark.restore.plan import Plan
+from tidemark.sessions.naming import is_session_id
+from tidemark.sessions.restores import restores_since
+from tidemark.web.basket import Group
+from tidemark.web.commands import command_line, option
+from tidemark.web.state import READ, Route, deployment, state
+from tidemark.web.streaming import streamed
+
+_IN_ADDRESS = 100  # paths of a plan that are in its address; others are only in the basket
+_SHOWN = 10  # restore sessions
+_WRITE = ("POST",)
+_A_YEAR = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A plan, and what was not considered."""
+
+    plan: Plan
+    facts: list[tuple[str, str]]
+    warnings: list[str]
+
+
+def page() -> ResponseReturnValue:
+    """Show the basket and the recent restore sessions."""
+    connection, source = deployment(), state().source
+    now = source.now()
+    groups = [(group, paths, _plan_address(group, paths)) for group, paths in state().basket.groups()]
+    return render_template(
+        "restore.html",
+        groups=groups,
+        restores=list(islice(restores_since(connection.records, now - _A_YEAR, now), _SHOWN)),
+        command=command_line("restores", repository_url=None),
+    )
+
+
+def add() -> ResponseReturnValue:
+    """Put the chosen paths into the basket."""
+    basket = state().basket
+    point = request.form.get("point", "")
+    for item in request.form.getlist("item"):
+        file_system_id, _, path = item.partition(":")
+        check_file_system_id(file_system_id)
+        basket.add(Group(file_system_id, point), checked_paths([unescape(path)]))
+    if "HX-Request" in request.headers:
+        return render_template("basket_link.html")
+    return redirect("/restore", 303)
+
+
+def remove() -> ResponseReturnValue:
+    """Take a path, or all paths of a group, out of the basket."""
+    group = Group(request.form.get("file_system", ""), request.form.get("point", ""))
+    state().basket.remove(group, request.form.get("path"))
+    return redirect("/restore", 303)
+
+
+def plan() -> ResponseReturnValue:
+    """Show the plan of a group of the basket, or of the paths in the address."""
+    connection, source, basket = deployment(), state().source, state().basket
+    given = request.args
+    group = Group(check_file_system_id(given.get("file_system", "")), given.get("point", ""))
+    listed = checked_paths(unescape(path) for path in given.getlist("path"))
+    paths = listed or basket.paths_of(group)
+    if not paths:
+        raise InvalidRequest("the basket holds no path of this file system; choose files on another page")
+    to, conflict = given.get("to", "").strip(), given.get("on_conflict", "fail")
+    directory = DirectoryNames().resolve(to, group.file_system_id) if to else None
+    now = source.now()
+    wish = Wish(
+        paths=paths,
+        destination=destination_of(None if directory is None else directory.path),
+        on_conflict=conflict_policy(conflict),
+        items_per_job=ITEMS_PER_JOB,
+        point=group.point or None,
+        at=None,
+    )
+
+    def compute(_store: object) -> Answer:
+        held = held_points(connection, group.file_system_id, now, skip_index=lambda _error: None)
+        made = plan_restore(connection, group.file_system_id, held, wish, now)
+        basket.keep_plan(made)
+        warnings = [f"{held.without_index} recovery points without an index are not considered."]
+        return Answer(
+            plan=made,
+            facts=list(plan_facts(made)) if made.points else [],
+            warnings=[
+                *(warnings if held.without_index else []),
+                *(str(vault.error) for vault in held.unlisted),
+            ],
+        )
+
+    # Not shared between requests: a plan is of the moment.
+    work = state().works.start(("plan", now, group, to, conflict), source.store, compute)
+    return streamed(
+        "plan.html",
+        group=group,
+        paths=paths,
+        listed=bool(listed),
+        to=to,
+        on_conflict=conflict,
+        policies=CONFLICT_POLICIES,
+        steps=work.steps(),
+        command=command_line(
+            "restore",
+            *paths[:_IN_ADDRESS],
+            options=[
+                *option("--file-system", group.file_system_id),
+                *option("--point", group.point),
+                *option("--to", to),
+                *option("--on-conflict", conflict if conflict != "fail" else None),
+            ],
+            repository_url=None,
+        )
+        if len(paths) <= _IN_ADDRESS
+        else None,
+    )
+
+
+def confirm() -> ResponseReturnValue:
+    """Ask before anything is written to the file system."""
+    deployment()
+    shown = state().basket.plan(request.args.get("plan", ""))
+    if shown is None:
+        return _gone()
+    return render_template("confirm.html", plan=shown, facts=list(plan_facts(shown)))
+
+
+def start() -> ResponseReturnValue:
+    """Start the restore session of a plan that was shown and confirmed."""
+    connection, basket = deployment(), state().basket
+    chosen = basket.take_plan(request.form.get("plan", ""))
+    if chosen is None:
+        return _gone()
+    restore_id, _ = start_restore(connection, chosen, state().source.now())
+    restored = {item.path for point in chosen.points for item in point.items}
+    for group, paths in basket.groups():
+        for path in restored.intersection(paths):
+            if group.file_system_id == chosen.file_system_id:
+                basket.remove(group, path)
+    return redirect(f"/restores/{restore_id}", 303)
+
+
+def progress(restore_id: str) -> ResponseReturnValue:
+    """Show a restore session; the page follows it until it ends."""
+    connection, source = deployment(), state().source
+    if not is_session_id(restore_id):
+        raise RestoreNotFound(visible(restore_id))
+    client = connection.clients.of("stepfunctions", connection.resources.region)
+    try:
+        view = restore_view(connection, restore_id)
+    except RestoreNotFound:
+        execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+        if executions.ended_as(client, execution) is not None:
+            raise
+        view = None  # its execution has not opened it yet
+    ended = None
+    if view is not None and not view.ended:
+        # Read before the record, because an execution closes its session before it ends.
+        ended = executions.ended_as(client, view.session.execution_arn)
+        view = restore_view(connection, restore_id) if ended is not None else view
+    part = "HX-Request" in request.headers
+    return render_template(
+        "restore_session_part.html" if part else "restore_session.html",
+        restore_id=restore_id,
+        view=view,
+        over=view is not None and (view.ended or ended is not None),
+        execution_ended=ended if view is not None and not view.ended else None,
+        steps=[] if view is None else restore_steps(view, source.now()),
+        command=command_line("restore-session", restore_id, repository_url=None),
+    )
+
+
+def _gone() -> ResponseReturnValue:
+    message = (
+        f"The plan {quoted(request.values.get('plan', ''))} was started already, or is too old; plan again."
+    )
+    return make_response(render_template("error.html", message=message, status=409), 409)
+
+
+def _plan_address(group: Group, paths: list[str]) -> str:
+    query = [("file_system", group.file_system_id)]
+    query += [("point", group.point)] if group.point else []
+    query += [("path", path) for path in paths] if len(paths) <= _IN_ADDRESS else []
+    return f"/restore/plan?{urlencode(query)}"
+
+
+LABEL = None  # the header shows it with the number of paths
+ROUTES: tuple[Route, ...] = (
+    ("/restore", "restore", page, READ),
+    ("/restore/add", "restore_add", add, _WRITE),
+    ("/restore/remove", "restore_remove", remove, _WRITE),
+    ("/restore/plan", "restore_plan", plan, READ),
+    ("/restore/confirm", "restore_confirm", confirm, READ),
+    ("/restore/start", "restore_start", start, _WRITE),
+    ("/restores/<restore_id>", "restore_session", progress, READ),
+)
