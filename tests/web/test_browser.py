@@ -101,6 +101,22 @@ def test_a_file_is_found_and_opened_with_the_keyboard_alone(reader):
     expect(page.get_by_role("heading", name="notes.txt")).to_be_visible()
 
 
+def test_the_chosen_row_keeps_the_focus_when_later_results_replace_it(reader):
+    page = reader().open("/find?q=notes")
+    link = page.get_by_role("link", name="notes.txt")
+    page.keyboard.press("ArrowDown")
+    expect(link).to_be_focused()
+    page.evaluate("document.activeElement.dataset.old = 'yes'")
+    # Another input, as if the user's last key had been handled late.
+    page.evaluate("""() => {
+        const box = document.getElementById("q");
+        box.value = "note";
+        box.dispatchEvent(new Event("input", {bubbles: true}));
+    }""")
+    expect(page.locator("[data-old]")).to_have_count(0)
+    expect(link).to_be_focused()
+
+
 def test_a_deleted_file_is_found_in_all_backups_with_its_versions(reader):
     page = reader().open("/find?q=report.xlsx")
     page.get_by_role("link", name="Search all backups").click()

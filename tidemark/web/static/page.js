@@ -70,5 +70,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
     countChosen();
   }
 });
-document.addEventListener("htmx:afterSettle", prepare);
+// Results that arrive replace earlier ones; the chosen row keeps the focus.
+let chosen = null;
+document.addEventListener("htmx:beforeSwap", () => {
+  const row = document.activeElement?.closest?.(".row");
+  if (row) chosen = document.activeElement.getAttribute("href");
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (chosen && document.activeElement === document.body) {
+    rows().find((link) => link.getAttribute("href") === chosen)?.focus();
+  }
+  if (document.activeElement !== document.body) chosen = null;
+  prepare();
+});
 prepare();
