@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 
 from aws_cdk import Aws, Duration
@@ -16,6 +17,7 @@ from infra.nag import acknowledge
 from infra.names import Names
 from infra.notifications import Notifications
 from infra.services import service
+from tidemark.policy.cron_schedules import schedules_of
 from tidemark.policy.policy import Policy, Schedule
 from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
 
@@ -73,13 +75,16 @@ class Schedules(Construct):
         for policy in policies:
             # The scheduled time, not the attempt's: a duplicate delivery starts no second session.
             run = {"policy": policy.name, "scheduled_time": "<aws.scheduler.scheduled-time>"}
-            if policy.schedule:
-                self._schedule(f"policy-{policy.name}", policy.schedule, policy_run_arn, run)
+            for number, each in enumerate(schedules_of(policy), 1):
+                # No policy's name contains a dot.
+                name = f"policy-{policy.name}" + (f".{number}" if number > 1 else "")
+                message = {**run, "only_if_due": True} if each.only_if_due else run
+                self._schedule(name, each.schedule, policy_run_arn, message)
             if policy.drill.schedule:
                 self._schedule(f"drill-{policy.name}", policy.drill.schedule, drill_run_arn, run)
         self._schedule("sweep", SWEEP_EVERY, sweep_arn, {})
 
-    def _schedule(self, name: str, when: Schedule, target_arn: str, message: dict[str, str]) -> None:
+    def _schedule(self, name: str, when: Schedule, target_arn: str, message: Mapping[str, object]) -> None:
         schedule = scheduler.CfnSchedule(
             self,
             name,

@@ -32,7 +32,8 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
     if job.is_done:
         session = read_session(deployment.records, session_id)
         point = job.point("backup", account=settings.account, region=settings.region, now=utc_now())
-        point = with_retention_checked(client, point, session.keep_days_of(job.job_id))
+        kept, cold = session.keep_days_of(job.job_id), session.cold_after_days_of(job.job_id)
+        point = with_retention_checked(client, point, kept, cold)
         add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
     if not job.is_running:  # after recording the point: an ended job is not polled again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)

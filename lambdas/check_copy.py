@@ -34,7 +34,8 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
         if account == settings.account:  # points of another account cannot be described from this one
             session = read_session(deployment.records, session_id)
             there = deployment.clients.of("backup", target["region"])
-            point = with_retention_checked(there, point, session.keep_days_of(job.job_id))
+            kept, cold = session.keep_days_of(job.job_id), session.cold_after_days_of(job.job_id)
+            point = with_retention_checked(there, point, kept, cold)
         add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
     if not job.is_running:  # after recording the point: an ended job is not polled again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)

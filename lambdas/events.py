@@ -16,6 +16,7 @@ class CopyTargetValue(TypedDict):
     vault: str
     account: str | None
     keep_days: int | None
+    cold_after_days: NotRequired[int]  # absent: the copy stays in warm storage
 
 
 class SessionValue(TypedDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, lambda_handler
 from tidemark.sessions.naming import session_id
@@ -19,6 +19,7 @@ class Event(TypedDict):
     policy: str
     scheduled_time: str | None  # ISO 8601, from Scheduler
     started_at: str  # ISO 8601
+    only_if_due: NotRequired[bool]  # from a schedule that is also due when the policy has no run
 
 
 class SessionInput(TypedDict):
@@ -37,8 +38,10 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return the sessions to run; raise PolicyNotFound."""
+    """Return the sessions to run, none at a time at which none are due; raise PolicyNotFound."""
     policy = deployment.policy(event["policy"])
+    if event.get("only_if_due") and not policy.flags_at(event["scheduled_time"]):
+        return {"sessions": []}
     moment = naming_moment(event["scheduled_time"], event["started_at"])
     return {
         "sessions": [

@@ -23,9 +23,9 @@ class Event(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job; raise VaultNotFound. Idempotent: returns the same job when called again."""
-    policy = deployment.policy(event["session"]["policy"])
     records = deployment.records
     session = read_session(records, event["session"]["session_id"])
+    policy = deployment.policy(event["session"]["policy"]).for_run(session.flags)
     job_id, recovery_point_arn = start_backup(
         deployment.clients.of("backup", policy.region),
         policy,
@@ -46,6 +46,7 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
         vault=policy.vault,
         started_at=utc_now(),
         keep_days=policy.keep_days,
+        cold_after_days=policy.cold_after_days,
     )
     record_job(records, session.session_id, job)
     return started_job(job_id, recovery_point_arn)

@@ -45,6 +45,7 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
         vault=target.vault,
         started_at=utc_now(),
         keep_days=target.keep_days,
+        cold_after_days=target.cold_after_days,
     )
     record_job(deployment.records, event["session"]["session_id"], job)
     return {**started_job(job_id, ""), "target": event["target"]}

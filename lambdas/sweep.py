@@ -169,7 +169,7 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
             point = stands.point(job.kind, account=job.account, region=job.region, now=now)
             if job.account == deployment.settings.account:
                 there = deployment.clients.of("backup", job.region)
-                point = with_retention_checked(there, point, job.keep_days)
+                point = with_retention_checked(there, point, job.keep_days, job.cold_after_days)
             add_point(records, session.session_id, point, deployment.tags.tag_with_index)
         # after recording the point: an ended job is not polled again
         update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)

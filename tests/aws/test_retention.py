@@ -30,14 +30,14 @@ BACKUP = Point(
 COPY = replace(BACKUP, kind="copy", region=COPY_REGION, vault="copies")
 
 
-def issues(point: Point, keep_days: int | None, **lifecycle: datetime) -> str:
+def issues(point: Point, keep_days: int | None, cold_days: int | None = None, **lifecycle: datetime) -> str:
     """Return the issues of a point when AWS Backup describes it with these members."""
     client = the_clients().of("backup", point.region)
     answer: dict[str, Any] = {"CreationDate": CREATED, "CalculatedLifecycle": lifecycle}
     expected = {"BackupVaultName": point.vault, "RecoveryPointArn": point.recovery_point_arn}
     with Stubber(client) as stub:
         stub.add_response("describe_recovery_point", answer, expected)
-        return with_retention_checked(client, point, keep_days).issues
+        return with_retention_checked(client, point, keep_days, cold_days).issues
 
 
 def after(days: int) -> datetime:
@@ -95,6 +95,36 @@ def test_any_difference_of_more_than_a_day_is_reported(
 def test_cold_storage_that_the_policy_does_not_request_is_reported() -> None:
     said = issues(BACKUP, 200, DeleteAt=after(200), MoveToColdStorageAt=after(30))
     assert f"cold storage on {after(30):%Y-%m-%d}" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "keep_days", "cold_days", "asked"),
+    [
+        ("backup", 400, 30, {"DeleteAfterDays": 400, "MoveToColdStorageAfterDays": 30}),
+        ("backup", None, 30, {"MoveToColdStorageAfterDays": 30}),
+        ("copy", None, 30, {"DeleteAfterDays": 36_500, "MoveToColdStorageAfterDays": 30}),
+    ],
+)
+def test_cold_storage_is_part_of_the_lifecycle(
+    kind: Any, keep_days: int | None, cold_days: int, asked: Any
+) -> None:
+    assert lifecycle(kind, keep_days, cold_days) == asked
+
+
+@given(st.integers(1, 300), st.none() | st.integers(1, 300))
+def test_any_difference_in_cold_storage_of_more_than_a_day_is_reported_with_the_fix(
+    asked: int, does: int | None
+) -> None:
+    said = issues(
+        BACKUP,
+        400,
+        asked,
+        DeleteAt=after(400),
+        **({} if does is None else {"MoveToColdStorageAt": after(does)}),
+    )
+    assert (said == "") == (does is not None and abs(asked - does) <= 1)
+    if said:
+        assert f"MoveToColdStorageAfterDays={asked},DeleteAfterDays=400" in said
 
 
 def test_issues_reported_by_the_job_are_kept() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 
 import pytest
 
-from tests.aws.account import COPY_REGION
+from tests.aws.account import COPY_REGION, REGION
 from tests.cli.conftest import NOW
 from tests.cli.test_sessions import FIELDS
 from tidemark.aws.clock import utc_now
+from tidemark.policy.calendars import Retention
+from tidemark.policy.policy import policy_parameter
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.overlap import claim, complete, settle
 from tidemark.sessions.session import SessionStatus
@@ -178,3 +181,20 @@ def test_reasons_are_shown_and_cannot_move_the_cursor(tidemark, deployment):
 def test_a_deleted_policy_is_no_error(tidemark, deployment):
     deployment.session("s-1", policy="gone")
     assert tidemark("session", "s-1").code == 0
+
+
+def test_a_scheduled_session_shows_its_flags_and_only_the_copies_that_its_run_makes(tidemark, deployment):
+    kept = (("M", Retention(keep_days=365)),)
+    monthly = dataclasses.replace(deployment.policy.copies[0], retentions=kept)
+    deployment.clients.of("ssm", REGION).put_parameter(
+        Name=policy_parameter("tidemark", deployment.policy.name),
+        Value=dataclasses.replace(deployment.policy, copies=(monthly,)).to_json(),
+        Overwrite=True,
+    )
+    for name, flags in (("daily", ("D",)), ("both", ("D", "M"))):
+        deployment.session(name, flags=flags)
+    daily, both = (tidemark("session", name).out for name in ("daily", "both"))
+    assert "D M" in both
+    assert "copy to" in both
+    assert "copy to" not in daily
+    assert tidemark("session", "both", "--json").document["flags"] == ["D", "M"]

@@ -20,6 +20,7 @@ FIELDS = {
     "index_wanted",
     "index_id",
     "execution_arn",
+    "flags",
     "points",
     "jobs",
 }

@@ -52,6 +52,11 @@ MORE_POLICIES = """\
     file_systems: [{probe}]
     keep: 35 days
     restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
+  flagged:
+    file_systems: [{kept}]
+    schedules: {{monthly: {{at: 02:30, on: [15, last friday], keep: 1 year}}, time_zone: Europe/Berlin}}
+    keep: 35 days
+    index: false
 """
 
 
@@ -188,7 +193,7 @@ def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalC
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     root = tmp_path_factory.mktemp("e2e")
-    directories = {name: root / name for name in ("home", "team", "bare", "desk", "probe")}
+    directories = {name: root / name for name in ("home", "team", "bare", "desk", "probe", "kept")}
     for directory in directories.values():
         directory.mkdir()
         (directory / "readme.txt").write_text(directory.name)

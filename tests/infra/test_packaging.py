@@ -87,6 +87,7 @@ def test_a_finder_imports_no_extra() -> None:
         "tidemark/cli/output/treemap.py",
         "tidemark/policy/configuration.py",
         "tidemark/policy/models.py",
+        "tidemark/policy/part.py",
         "tidemark/policy/value_types.py",
         "tidemark/policy/yaml_lines.py",
     }

@@ -72,6 +72,19 @@ def test_more_policies_than_the_template_holds_are_refused_at_the_first_too_many
     assert WAY_OUT in message
 
 
+def test_each_schedule_of_a_calendar_counts(tmp_path: Path) -> None:
+    """Two lists of days at one time, another time, and the time that a change of the clock skips."""
+    daily, weekly = "{at: 04:00, on: mon-fri, keep: 1 day}", "{on: sun, at: 02:30, keep: 1 day}"
+    kinds = f"daily: {daily}, weekly: {weekly}, monthly: {{on: last day, keep: 1 day}}"
+    scheduled = f"    schedules: {{time_zone: Europe/Berlin, {kinds}}}\n"
+    resources = 1 + 4
+    most = MOST_RESOURCES // resources
+    policies = [policy(f"p{number}", more=scheduled) for number in range(most + 1)]
+    assert accepted(tmp_path, HEAD + "".join(policies[:most]))
+    message = problem_of(tmp_path, HEAD + "".join(policies))
+    assert f"policies.p{most}: {most + 1} policies take {resources * (most + 1)} resources" in message
+
+
 def test_policies_too_long_for_the_template_are_refused(tmp_path: Path) -> None:
     long = f"    index: {{exclude: [/{'x' * 4_000}]}}\n"
     policies = [policy(f"p{number}", more=long) for number in range(80)]
@@ -132,7 +145,7 @@ def test_a_policy_too_long_for_its_parameter_is_refused(tmp_path: Path) -> None:
     message = problem_of(tmp_path, long_policy(copies=MOST_VAULTS - 1))
     assert "without its file systems the policy takes 8," in message
     assert message.endswith(
-        "characters of a parameter; the limit is 8,192; shorten index.exclude, or reduce copies"
+        "characters of a parameter; the limit is 8,192; shorten index.exclude, schedules or copies"
     )
 
 

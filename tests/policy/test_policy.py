@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.policy.other_calendar import calendars
 from tidemark.errors import MalformedFileSystemId
+from tidemark.policy.calendars import Retention
 from tidemark.policy.policy import (
     CopyTarget,
     CrawlSettings,
@@ -23,7 +25,23 @@ from tidemark.policy.policy import (
 
 text = st.text(min_size=1, max_size=30)
 days = st.none() | st.integers(1, 36_500)
-copies = st.builds(CopyTarget, region=text, vault=text, account=st.none() | text, keep_days=days)
+cold = st.none() | st.integers(1, 36_500)
+by_flag = st.lists(
+    st.tuples(
+        st.sampled_from([*"DWMY", "manual"]), st.builds(Retention, keep_days=days, cold_after_days=cold)
+    ),
+    min_size=1,
+    unique_by=lambda pair: pair[0],
+).map(tuple)
+copies = st.builds(
+    CopyTarget,
+    region=text,
+    vault=text,
+    account=st.none() | text,
+    keep_days=days,
+    cold_after_days=cold,
+    retentions=st.none() | by_flag,
+)
 workers = st.builds(
     WorkerSettings,
     kind=st.sampled_from(["fargate", "ec2"]),
@@ -41,6 +59,8 @@ policies = st.builds(
     file_systems=st.lists(text, min_size=1, max_size=5).map(tuple),
     vault=text,
     keep_days=days,
+    cold_after_days=cold,
+    calendar=st.none() | calendars(),
     copies=st.lists(copies, max_size=3).map(tuple),
     index=st.booleans(),
     crawl=st.builds(
@@ -61,9 +81,38 @@ def test_a_policy_survives_its_json(policy: Policy) -> None:
 @given(policies)
 def test_a_policy_written_by_a_newer_version_is_still_read(policy: Policy) -> None:
     fields = json.loads(policy.to_json())
-    for part in (fields, fields["crawl"], fields["worker"], *fields["copies"]):
+    calendar = fields.get("calendar") or {"recurrences": []}
+    retentions = [kept for copy in fields["copies"] for _, kept in copy.get("retentions") or ()]
+    parts = [fields, fields["crawl"], fields["worker"], *fields["copies"], *retentions]
+    for part in (*parts, calendar, *calendar["recurrences"]):
         part["invented_tomorrow"] = 1
     assert Policy.from_json(json.dumps(fields)) == policy
+
+
+@given(policies, st.sets(st.sampled_from("DWMY")))
+def test_a_run_keeps_every_point_for_as_long_as_any_of_its_flags_requires(
+    policy: Policy, flags: set[str]
+) -> None:
+    """Compared with the flags' retentions one by one; None is longer than any number."""
+    run = policy.for_run(sorted(flags))
+    mine = [
+        each.retention.keep_days
+        for each in (policy.calendar.recurrences if policy.calendar else ())
+        if each.flag in flags
+    ]
+    assert run.keep_days == (_longest(mine) if mine else policy.keep_days)
+    expected = []
+    for copy in policy.copies:
+        kept = [each.keep_days for flag, each in copy.retentions or () if flag in (flags or {"manual"})]
+        if copy.retentions is None:
+            expected.append((copy.region, copy.keep_days))
+        elif kept:
+            expected.append((copy.region, _longest(kept)))
+    assert [(copy.region, copy.keep_days) for copy in run.copies] == expected
+
+
+def _longest(days: list[int | None]) -> int | None:
+    return None if None in days else max(each for each in days if each is not None)
 
 
 def test_keys_with_a_default_may_be_missing_from_the_json() -> None:

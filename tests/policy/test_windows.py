@@ -10,6 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from localcloud.core.schedule_expressions import next_time
+from tests.policy.other_calendar import calendars
+from tidemark.policy.calendars import Calendar
 from tidemark.policy.policy import Schedule
 from tidemark.policy.schedule import cron_expression, rate_expression
 from tidemark.policy.windows import shortest_interval_minutes, start_window_minutes
@@ -88,6 +90,15 @@ def test_a_window_is_the_interval_within_an_hour_and_a_day(expression: str) -> N
 )
 def test_examples_of_windows(expression: str, window: int) -> None:
     assert start_window_minutes(Schedule(expression=expression)) == window
+
+
+@given(calendars())
+@settings(deadline=None)
+def test_the_window_of_a_calendar_is_that_of_a_cron_at_all_its_times_every_day(calendar: Calendar) -> None:
+    times = [datetime.combine(START.date(), at, UTC) for at in calendar.times]
+    times.append(times[0] + timedelta(days=1))
+    shortest = min((after - before) // timedelta(minutes=1) for before, after in pairwise(times))
+    assert start_window_minutes(calendar) == max(60, min(1440, shortest))
 
 
 def test_a_policy_without_a_schedule_has_the_default_window_of_aws_backup() -> None:

@@ -46,6 +46,7 @@ jobs = st.builds(
     state=st.sampled_from(["CREATED", "RUNNING", "COMPLETED", "FAILED", "EXPIRED", "MISSING"]),
     message=st.just("") | texts,
     keep_days=st.none() | st.integers(0, 36_500),
+    cold_after_days=st.none() | st.integers(1, 36_500),
 )
 
 
@@ -74,6 +75,7 @@ sessions: st.SearchStrategy[Session] = st.builds(
     points=st.lists(points, max_size=4).map(_in_order),
     waiting_token=st.none() | texts,
     jobs=st.lists(jobs, max_size=3).map(_one_after_the_other),
+    flags=st.lists(st.sampled_from("DWMY"), unique=True).map(tuple),
 )
 leases = st.builds(
     Lease, file_system=file_systems, index_id=names, owner=names, expires_at=times, sessions=attached

@@ -84,7 +84,8 @@ class Connection:
             lease = read_lease(self.records, session.file_system)
             owner = lease.owner if lease is not None and lease.index_id == index.index_id else None
             progress = self.progress(index)
-        return View(session=session, policy=policy, index=index, owner=owner, progress=progress)
+        run = policy.for_run(session.flags) if policy is not None else None
+        return View(session=session, policy=run, index=index, owner=owner, progress=progress)
 
     def index_of(self, session: Session) -> Index | None:
         """Return the record of the session's index, if it has one."""

@@ -114,7 +114,7 @@ def start_backup(
     Raises VaultNotFound, AccessDenied. Source: StartBackupJob; for EFS the response contains the recovery
     point ARN.
     """
-    kept = lifecycle("backup", policy.keep_days)
+    kept = lifecycle("backup", policy.keep_days, policy.cold_after_days)
     optional: LifecycleArgument = {} if kept is None else {"Lifecycle": kept}
     try:
         answer = client.start_backup_job(
@@ -122,7 +122,7 @@ def start_backup(
             ResourceArn=file_system.arn,
             IamRoleArn=role,
             IdempotencyToken=token,
-            StartWindowMinutes=start_window_minutes(policy.schedule),
+            StartWindowMinutes=start_window_minutes(policy.calendar or policy.schedule),
             CompleteWindowMinutes=COMPLETE_WINDOW_MINUTES,
             RecoveryPointTags=dict(tags),
             **optional,
@@ -165,7 +165,7 @@ def start_copy(
 
     Raises VaultNotFound, AccessDenied, for the point and its vault or for the target vault.
     """
-    kept = lifecycle("copy", target.keep_days)
+    kept = lifecycle("copy", target.keep_days, target.cold_after_days)
     optional: LifecycleArgument = {} if kept is None else {"Lifecycle": kept}
     try:
         return client.start_copy_job(

@@ -9,7 +9,7 @@ is kept forever.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,20 @@ if TYPE_CHECKING:
 _TOLERANCE = timedelta(days=1)  # AWS Backup may count in whole days
 
 
-def lifecycle(kind: PointKind, keep_days: int | None) -> LifecycleTypeDef | None:
-    """Return the lifecycle to request; None means to omit it. `keep_days` None: forever."""
+def lifecycle(
+    kind: PointKind, keep_days: int | None, cold_after_days: int | None = None
+) -> LifecycleTypeDef | None:
+    """Return the lifecycle to request; None means to omit it.
+
+    `keep_days` None: forever; `cold_after_days` None: the point stays in warm storage.
+    """
     days = LONGEST_KEEP_DAYS if keep_days is None and kind == "copy" else keep_days
-    return None if days is None else {"DeleteAfterDays": days}
+    asked: LifecycleTypeDef = {}
+    if days is not None:
+        asked["DeleteAfterDays"] = days
+    if cold_after_days is not None:
+        asked["MoveToColdStorageAfterDays"] = cold_after_days
+    return asked or None
 
 
 def check_vault_lock(
@@ -43,7 +53,7 @@ def check_vault_lock(
     """Check that the vault's lock, if any, allows the retention; raise RetentionNotAllowed."""
     least, most = _limit(vault, "MinRetentionDays"), _limit(vault, "MaxRetentionDays")
     asked = lifecycle(kind, keep_days)
-    days = None if asked is None else asked["DeleteAfterDays"]
+    days = None if asked is None else asked.get("DeleteAfterDays")
     too_short = least is not None and days is not None and days < least
     too_long = most is not None and (days is None or days > most)
     if too_short or too_long:
@@ -56,8 +66,10 @@ def _limit(vault: Mapping[str, object], name: str) -> int | None:
     return days if isinstance(days, int) else None
 
 
-def with_retention_checked(client: BackupClient, point: Point, keep_days: int | None) -> Point:
-    """Return the point, with an issue if AWS Backup will not keep it as long as requested.
+def with_retention_checked(
+    client: BackupClient, point: Point, keep_days: int | None, cold_after_days: int | None = None
+) -> Point:
+    """Return the point, with an issue if AWS Backup will not keep it as long, and where, as requested.
 
     `client` must be for the point's Region. With `keep_days` UNKNOWN_DAYS, nothing is checked. Does not raise
     AWS errors: a point that cannot be described still counts.
@@ -71,7 +83,7 @@ def with_retention_checked(client: BackupClient, point: Point, keep_days: int | 
     except AWS_FAILURES as error:
         problem = _not_described(point, error)
     else:
-        problem = _difference(point, keep_days, answer)
+        problem = _difference(point, keep_days, cold_after_days, answer)
     return dataclasses.replace(point, issues="; ".join(filter(None, (point.issues, problem))))
 
 
@@ -94,7 +106,12 @@ def _not_described(point: Point, error: Exception) -> str:
     )
 
 
-def _difference(point: Point, keep_days: int | None, answer: DescribeRecoveryPointOutputTypeDef) -> str:
+def _difference(
+    point: Point,
+    keep_days: int | None,
+    cold_after_days: int | None,
+    answer: DescribeRecoveryPointOutputTypeDef,
+) -> str:
     calculated = answer.get("CalculatedLifecycle", {})
     delete_at, cold_at = calculated.get("DeleteAt"), calculated.get("MoveToColdStorageAt")
     created_at = answer.get("CreationDate", point.completed_at)
@@ -102,17 +119,29 @@ def _difference(point: Point, keep_days: int | None, answer: DescribeRecoveryPoi
     if not _is_as_asked(point.kind, keep_days, created_at, delete_at):
         expires = "keeps it forever" if delete_at is None else f"deletes it on {delete_at:%Y-%m-%d}"
         found.append(f"AWS Backup {expires}, but the policy keeps it {_kept(keep_days)}")
-    if cold_at is not None:
-        found.append(
-            f"AWS Backup moves it to cold storage on {cold_at:%Y-%m-%d}, which the policy does not request"
-        )
+    found += _cold_difference(cold_after_days, created_at, cold_at)
     if not found:
         return ""
-    asked = lifecycle(point.kind, keep_days) or {"DeleteAfterDays": -1}
+    asked = lifecycle(point.kind, keep_days, cold_after_days) or {}
+    cold, delete = asked.get("MoveToColdStorageAfterDays", -1), asked.get("DeleteAfterDays", -1)
     return (
         f"{', and '.join(found)}; change it with: aws backup update-recovery-point-lifecycle {_named(point)} "
-        f"--lifecycle MoveToColdStorageAfterDays=-1,DeleteAfterDays={asked['DeleteAfterDays']}"
+        f"--lifecycle MoveToColdStorageAfterDays={cold},DeleteAfterDays={delete}"
     )
+
+
+def _cold_difference(
+    cold_after_days: int | None, created_at: datetime, cold_at: datetime | None
+) -> Iterator[str]:
+    if cold_after_days is None:
+        if cold_at is not None:
+            fact = f"AWS Backup moves it to cold storage on {cold_at:%Y-%m-%d}"
+            yield f"{fact}, which the policy does not request"
+        return
+    expected = created_at + timedelta(days=cold_after_days)
+    if cold_at is None or abs(cold_at - expected) > _TOLERANCE:
+        fact = "never moves it" if cold_at is None else f"moves it on {cold_at:%Y-%m-%d}"
+        yield f"AWS Backup {fact} to cold storage, but the policy requests it after {_kept(cold_after_days)}"
 
 
 def _is_as_asked(
@@ -121,7 +150,7 @@ def _is_as_asked(
     asked = lifecycle(kind, keep_days)
     if delete_at is None:
         return keep_days is None
-    if asked is None:
+    if asked is None:  # a backup that is kept forever
         return False
     expected = created_at + timedelta(days=asked["DeleteAfterDays"])
     return abs(delete_at - expected) <= _TOLERANCE

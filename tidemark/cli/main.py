@@ -43,6 +43,7 @@ _COMMANDS = {
     "usage": "usage.usage",
     "access-points": "access_points.access_points",
 }
+_POLICY_COMMANDS = {"next": "policy_next.next_"}
 _LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {
     "build": "index_build.build",
@@ -66,6 +67,7 @@ app = typer.Typer(
     ),
 )
 for _name, _help in (
+    ("policy", "Show what policies will do."),
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
     ("tag-key", "Manage the data keys of recovery point tags."),
@@ -101,7 +103,12 @@ class _Commands(Mapping[str, Any]):
 def command() -> Any:
     """Return the whole command line, as typer runs it."""
     top: Any = typer.main.get_command(app)
-    groups = {"local": _LOCAL_COMMANDS, "index": _INDEX_COMMANDS, "tag-key": _TAG_KEY_COMMANDS}
+    groups = {
+        "policy": _POLICY_COMMANDS,
+        "local": _LOCAL_COMMANDS,
+        "index": _INDEX_COMMANDS,
+        "tag-key": _TAG_KEY_COMMANDS,
+    }
     for name, functions in groups.items():
         top.commands[name].commands = _Commands(functions, {})
     top.commands = _Commands(_COMMANDS, top.commands)

@@ -29,6 +29,7 @@
     ├── NotRestorable                     35   no recovery point holds the requested paths
     ├── NotOptedIn                        36   AWS Backup is not opted in for EFS in a Region
     ├── RetentionNotAllowed               37   a vault's lock refuses the policy's retention
+    ├── NextRunUnknown                    38   a rate counts from its deployment
     ├── AccessPointNotFound               39   no access point has this id, name or volume claim
     ├── WorkerNotLaunched                 40   retried by the state machines
     ├── CrawlFailed                       41
@@ -90,6 +91,7 @@ from tidemark.errors.setup import (
     FileSystemNotInPolicy,
     LocalCloudError,
     MalformedFileSystemId,
+    NextRunUnknown,
     NoCredentials,
     NoMountTarget,
     NotDeployed,
@@ -122,6 +124,7 @@ __all__ = [
     "LeaseLost",
     "LocalCloudError",
     "MalformedFileSystemId",
+    "NextRunUnknown",
     "NoCredentials",
     "NoMountTarget",
     "NotDeployed",

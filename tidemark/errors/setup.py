@@ -168,6 +168,18 @@ class RetentionNotAllowed(TidemarkError):
         )
 
 
+class NextRunUnknown(TidemarkError):
+    """A rate counts from its deployment, so the times of its runs are not in the policy."""
+
+    exit_code = 38
+
+    def __init__(self, policy: str, expression: str) -> None:
+        super().__init__(
+            f"policy {policy} runs at {expression}, which EventBridge Scheduler counts from the deployment; "
+            f"see the times of past runs with: tidemark sessions --policy {policy}"
+        )
+
+
 class WorkerCutOff(TidemarkError):
     """No subnet of the worker has a route to the AWS services that it calls."""
 

@@ -9,6 +9,7 @@ import json
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from tidemark.policy.cron_schedules import schedules_of
 from tidemark.policy.documents import LONGEST_PARAMETER, documents
 from tidemark.policy.policy import Policy
 from tidemark.policy.yaml_lines import KeyPath
@@ -49,7 +50,10 @@ def policy_problems(where: KeyPath, policy: Policy) -> Iterator[Found]:
     taken = len(documents(policy).own)
     if taken > LONGEST_PARAMETER:
         fact = f"without its file systems the policy takes {taken:,} characters of a parameter"
-        yield where, f"{fact}; the limit is {LONGEST_PARAMETER:,}; shorten index.exclude, or reduce copies"
+        yield (
+            where,
+            f"{fact}; the limit is {LONGEST_PARAMETER:,}; shorten index.exclude, schedules or copies",
+        )
 
 
 def vault_problems(vaults: Collection[str]) -> Iterator[Found]:
@@ -88,7 +92,7 @@ def _too_much_for_the_template(policies: Mapping[str, Policy]) -> Iterator[Found
     too_many = too_long = None
     for name, policy in policies.items():
         stored = documents(policy)
-        resources += 1 + len(stored.lists) + (policy.schedule is not None)
+        resources += 1 + len(stored.lists) + len(schedules_of(policy))
         # Counted as text within the template's JSON, where a quote takes two characters.
         characters += len(json.dumps(stored.own)) + sum(len(text) for text in stored.lists.values())
         if resources > MOST_RESOURCES and too_many is None:
@@ -99,7 +103,7 @@ def _too_much_for_the_template(policies: Mapping[str, Policy]) -> Iterator[Found
         fact = (
             f"{len(policies)} policies take {resources} resources of the stack; the limit is {MOST_RESOURCES}"
         )
-        parts = "each takes one, another for its schedule, and more for a long list of file systems"
+        parts = "each takes one, another for each of its schedules, and more for a long list of file systems"
         yield ("policies", too_many), f"{fact} ({parts}); {_ELSEWHERE}"
     if too_long is not None:
         fact = f"{len(policies)} policies take {characters:,} characters of the stack's template"

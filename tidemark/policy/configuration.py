@@ -5,18 +5,15 @@ All problems of a file are reported together, each with its line and the fix.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ValidationError
 
-from tidemark.policy import capacity, fargate, restore_testing_rules, yaml_lines
+from tidemark.policy import capacity, fargate, restore_testing_rules, schedule_rules, yaml_lines
 from tidemark.policy.models import (
     ConfigurationFile,
     CopyPart,
@@ -25,20 +22,17 @@ from tidemark.policy.models import (
     NetworkPart,
     PolicyPart,
     RestoreTestingPart,
-    SchedulePart,
     WorkerPart,
 )
-from tidemark.policy.occurrence import comes_after, last_year
 from tidemark.policy.policy import (
-    CopyTarget,
     CrawlSettings,
     DrillSettings,
     Policy,
-    Schedule,
     WorkerSettings,
 )
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
+from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
@@ -143,12 +137,21 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return DrillPart
         case ("policies", *_, "schedule"):
             return SchedulePart
+        case ("policies", _, "schedules"):
+            return SchedulesPart
+        case ("policies", _, "schedules", kind) if kind in SchedulesPart.model_fields:
+            return _model_of(SchedulesPart, str(kind))
         case (name,) if name in ConfigurationFile.model_fields:
-            annotation = ConfigurationFile.model_fields[str(name)].annotation
-            candidates = [annotation, *getattr(annotation, "__args__", ())]
-            return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+            return _model_of(ConfigurationFile, str(name))
         case _:
             return None
+
+
+def _model_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """Return the model of a field's value."""
+    annotation = model.model_fields[name].annotation
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
 def _example(where: KeyPath) -> str:
@@ -159,6 +162,13 @@ def _example(where: KeyPath) -> str:
         "vaults": "{eu-central-1: tidemark}",
         "policies": "{nightly: {file_systems: [fs-0123456789abcdef0], keep: 35 days}}",
         "schedule": "{cron: '0 2 * * ? *'}",
+        "schedules": "{daily: {at: '02:00', keep: 14 days}}",
+        "daily": "{at: '02:00', keep: 14 days}",
+        "weekly": "{on: sunday, keep: 8 weeks}",
+        "monthly": "{on: last day, keep: 1 year}",
+        "yearly": "{on: 31 december, keep: 7 years}",
+        "at": "'02:00'",
+        "cold_after": "30 days",
         "email": "you@example.com",
     }
     key = str(where[-1]) if where else ""
@@ -223,15 +233,14 @@ def _policy_problems(
             too_long = len(session_id) - LONGEST_SESSION_ID
             limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
             yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
-    if policy.schedule:
-        yield from _schedule_problems((*where, "schedule"), policy.schedule)
+    yield from schedule_rules.policy_problems(where, policy)
     if policy.drill.schedule:
-        yield from _schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
+        yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
             yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
     if policy.restore_testing:
         at = (*where, "restore_testing")
-        yield from _schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
+        yield from schedule_rules.schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
         yield from restore_testing_rules.policy_problems(at, file, name, policy)
     if policy.index:
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
@@ -269,25 +278,6 @@ def _copy_problems(
         )
 
 
-def _schedule_problems(where: KeyPath, schedule: SchedulePart) -> Iterator[tuple[KeyPath, str]]:
-    if (schedule.cron is None) == (schedule.rate is None):
-        yield where, "a schedule needs exactly one of cron and rate, for example cron: '0 2 * * ? *'"
-    elif schedule.cron and not comes_after(schedule.cron, wall := _wall(schedule.time_zone or "UTC")):
-        past = f"its last run was in {last_year(schedule.cron)}, and local time is {wall:%Y-%m-%d %H:%M}"
-        yield (*where, "cron"), f"{past}; write a future year, or *"
-    elif schedule.rate and schedule.time_zone:
-        yield (*where, "time_zone"), "a rate has no time of day; remove time_zone, or write a cron"
-
-
-def _wall(time_zone: str) -> datetime:
-    """Return the local time in a time zone; in UTC if this machine has no data for the zone."""
-    zone: tzinfo = UTC
-    with contextlib.suppress(ZoneInfoNotFoundError):
-        zone = ZoneInfo(time_zone)
-    # Callers of `load` pass no clock: a schedule must have a run in the future at the time of reading.
-    return datetime.now(zone).replace(tzinfo=None)  # noqa: TID251 - see above
-
-
 def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:
     if worker.type == "ec2":
         for key in ("cpu", "memory"):
@@ -323,7 +313,9 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         log_days=file.log_days,
         keep_on_destroy=file.keep_on_destroy,
         restore_testing=tuple(
-            restore_testing_rules.settings(name, policy, _schedule(policy.restore_testing.schedule))
+            restore_testing_rules.settings(
+                name, policy, schedule_rules.schedule(policy.restore_testing.schedule)
+            )
             for name, policy in file.policies.items()
             if policy.restore_testing
         ),
@@ -337,26 +329,22 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         file_systems=tuple(policy.file_systems),
         vault=file.vaults.get(file.region, ""),
         keep_days=policy.keep,
+        cold_after_days=policy.cold_after,
         copies=tuple(
-            CopyTarget(
-                region=copy.region, vault=copy.vault or file.vaults.get(copy.region, ""), keep_days=copy.keep
-            )
+            schedule_rules.copy_target(copy, copy.vault or file.vaults.get(copy.region, ""))
             for copy in policy.copies
         ),
         index=policy.index is not None,
         crawl=_crawl(policy.index or IndexPart()),
-        schedule=_schedule(policy.schedule) if policy.schedule else None,
+        schedule=schedule_rules.schedule(policy.schedule) if policy.schedule else None,
+        calendar=schedule_rules.calendar(policy.schedules) if policy.schedules else None,
         worker=_worker(policy.worker or file.worker),
         drill=DrillSettings(
             files=policy.drill.files,
             most_bytes=policy.drill.size,
-            schedule=_schedule(policy.drill.schedule) if policy.drill.schedule else None,
+            schedule=schedule_rules.schedule(policy.drill.schedule) if policy.drill.schedule else None,
         ),
     )
-
-
-def _schedule(schedule: SchedulePart) -> Schedule:
-    return Schedule(expression=schedule.cron or schedule.rate or "", time_zone=schedule.time_zone or "UTC")
 
 
 def _crawl(index: IndexPart) -> CrawlSettings:

@@ -1,6 +1,7 @@
 """The keys of `tidemark.yaml` as pydantic models, from which its JSON Schema is generated.
 
-Rules for single values are here and in `value_types.py`; rules across values are in `configuration.py`.
+Rules for single values are here, in `schedule_models.py` and in `value_types.py`; rules across values are in
+`configuration.py`.
 Editors show the descriptions next to the keys.
 """
 
@@ -11,9 +12,6 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -21,9 +19,11 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from tidemark.policy import schedule
+from tidemark.policy.part import Part
 from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
+from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
+from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag
 from tidemark.policy.value_types import (
     BucketName,
     DeploymentName,
@@ -77,13 +77,7 @@ class _OrSwitch:
         return {"anyOf": [{"type": "boolean"}, *settings]}
 
 
-class _Part(BaseModel):
-    """Rejects unknown keys: a misspelt one would silently leave the default in effect."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RepositoryPart(_Part):
+class RepositoryPart(Part):
     """The bucket for indexes."""
 
     bucket: BucketName | None = Field(
@@ -92,35 +86,27 @@ class RepositoryPart(_Part):
     prefix: Prefix = Field("", description="Prefix of every object key.")
 
 
-class SchedulePart(_Part):
-    """When a policy runs: exactly one of cron and rate."""
-
-    cron: Annotated[str, AfterValidator(schedule.cron_expression)] | None = Field(
-        None,
-        description="Six fields: minutes hours day-of-month month day-of-week year; one day is '?'.",
-        examples=["0 2 * * ? *"],
-    )
-    rate: Annotated[str, AfterValidator(schedule.rate_expression)] | None = Field(
-        None,
-        description="Interval in minutes, hours or days, starting at deployment.",
-        examples=["12 hours"],
-    )
-    time_zone: Annotated[str, AfterValidator(schedule.check_time_zone)] | None = Field(
-        None, description="IANA time zone of the cron fields. Default: UTC.", examples=["Europe/Berlin"]
-    )
-
-
-class CopyPart(_Part):
+class CopyPart(Part):
     """A copy of each recovery point in another Region."""
 
     region: RegionName = Field(description="Region of the copy. `vaults` must contain a vault for it.")
     vault: VaultName | None = Field(
         None, description="Vault of the copy. Default: the vault of the Region under `vaults`."
     )
-    keep: Keep = Field(description="How long AWS Backup keeps the copy.", examples=["90 days", "forever"])
+    keep: KeepByFlag = Field(
+        description="How long AWS Backup keeps the copies. With a value for each kind of run, other runs are "
+        "not copied.",
+        examples=["90 days", "forever", {"monthly": "1 year", "yearly": "7 years"}],
+    )
+    cold_after: ColdAfterByFlag | None = Field(
+        None,
+        description="When the copies move to cold storage, in which AWS Backup must keep them for 90 more "
+        "days. Default: never.",
+        examples=["30 days", {"yearly": "30 days"}],
+    )
 
 
-class NetworkPart(_Part):
+class NetworkPart(Part):
     """Subnets and security groups for workers, instead of those chosen from the mount targets."""
 
     subnets: list[SubnetId] = Field(
@@ -139,7 +125,7 @@ class NetworkPart(_Part):
     )
 
 
-class WorkerPart(_Part):
+class WorkerPart(Part):
     """The machine that crawls a file system to create an index."""
 
     type: Literal["fargate", "ec2"] = Field("fargate", description="A Fargate task, or an EC2 instance.")
@@ -157,7 +143,7 @@ class WorkerPart(_Part):
     )
 
 
-class IndexPart(_Part):
+class IndexPart(Part):
     """The directories that indexes omit, and the rate limit of the worker."""
 
     exclude: list[ExcludePattern] = Field(
@@ -176,7 +162,7 @@ class IndexPart(_Part):
     )
 
 
-class RestoreTestingPart(_Part):
+class RestoreTestingPart(Part):
     """Restore testing by AWS Backup, whose restored file systems Tidemark compares with the indexes."""
 
     schedule: SchedulePart = Field(
@@ -196,7 +182,7 @@ class RestoreTestingPart(_Part):
     )
 
 
-class DrillPart(_Part):
+class DrillPart(Part):
     """Sample restores to a temporary file system, compared with the index."""
 
     schedule: SchedulePart | None = Field(
@@ -213,16 +199,27 @@ class DrillPart(_Part):
     )
 
 
-class PolicyPart(_Part):
+class PolicyPart(Part):
     """File systems to back up, with their schedule and retention."""
 
     file_systems: list[FileSystemId] = Field(min_length=1, description="Ids of EFS file systems in `region`.")
     schedule: SchedulePart | None = Field(
         None, description="When the policy runs. Default: only when started manually."
     )
+    schedules: SchedulesPart | None = Field(
+        None,
+        description="Daily, weekly, monthly and yearly runs, each with a retention; instead of `schedule`.",
+    )
     keep: Keep = Field(
-        description="How long AWS Backup keeps the recovery points.",
+        description="How long AWS Backup keeps the recovery points. With `schedules`: those of runs that are "
+        "started manually.",
         examples=["35 days", "7 years", "forever"],
+    )
+    cold_after: ColdAfter | None = Field(
+        None,
+        description="When these recovery points move to cold storage, in which AWS Backup must keep them for "
+        "90 more days. Default: never.",
+        examples=["30 days"],
     )
     copies: list[CopyPart] = Field([], description="Copies in other Regions.")
     index: Annotated[IndexPart | None, _OrSwitch()] = Field(
@@ -241,13 +238,13 @@ class PolicyPart(_Part):
     )
 
 
-class NotificationsPart(_Part):
+class NotificationsPart(Part):
     """The recipient of failed sessions and alarms."""
 
     email: EmailAddress = Field(description="Receives an email to confirm the subscription first.")
 
 
-class ConfigurationFile(_Part):
+class ConfigurationFile(Part):
     """The configuration of one Tidemark deployment."""
 
     deployment: DeploymentName = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from tidemark.policy.cron_fields import BOUNDS, FIELDS, WORDS
 
@@ -21,11 +21,16 @@ def last_year(expression: str) -> int | None:
 
 def comes_after(expression: str, wall: datetime) -> bool:
     """Return whether `cron(...)` runs after the given local time."""
-    minutes, hours = _values(expression, "minutes"), _values(expression, "hours")
-    later_today = any((hour, minute) > (wall.hour, wall.minute) for hour in hours for minute in minutes)
+    later_today = any((at.hour, at.minute) > (wall.hour, wall.minute) for at in times_of(expression))
     first = wall.date()
     day = next((day for day in days_of(expression) if day > first or (later_today and day == first)), None)
     return day is not None
+
+
+def times_of(expression: str) -> list[time]:
+    """Return the local times at which `cron(...)` runs on each of its days, in order."""
+    minutes, hours = _values(expression, "minutes"), _values(expression, "hours")
+    return [time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)]
 
 
 def days_of(expression: str, *, backwards: bool = False) -> Iterator[date]:

@@ -10,15 +10,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal, Self
 
 from tidemark.errors import MalformedFileSystemId
+from tidemark.policy.calendars import Calendar, Retention, longest
 
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
 
 MOST_DRILLED = 1_000  # files of a drill; more is a restore of the file system
 LONGEST_KEEP_DAYS = 36_500  # 100 years. Source: StartBackupJob, Lifecycle
+SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Lifecycle
+MANUAL = "manual"  # stands for a flag: runs that carry none, because they were started manually
+
+# Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
+_OMITTED = ("calendar", "cold_after_days", "retentions")
 
 WorkerKind = Literal["fargate", "ec2"]
 
@@ -59,6 +67,20 @@ class CopyTarget:
     vault: str
     account: str | None = None  # None: the policy's account
     keep_days: int | None  # None keeps forever
+    cold_after_days: int | None = None  # until a copy moves to cold storage; None: never
+    # By flag, or MANUAL, instead of the two above. Runs without any of these are not copied.
+    retentions: tuple[tuple[str, Retention], ...] | None = None
+
+    def for_run(self, flags: Sequence[str]) -> CopyTarget | None:
+        """Return the target with the retention of a run's copies; None if the run is not copied."""
+        if self.retentions is None:
+            return self
+        kept = longest(dict(self.retentions), flags or (MANUAL,))
+        if kept is None:
+            return None
+        return dataclasses.replace(
+            self, keep_days=kept.keep_days, cold_after_days=kept.cold_after_days, retentions=None
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,17 +122,45 @@ class Policy:
     region: str  # of the file systems and of `vault`
     file_systems: tuple[str, ...]
     vault: str
-    keep_days: int | None  # None keeps forever
+    keep_days: int | None  # of the points of runs without flags; None keeps forever
+    cold_after_days: int | None = None  # until they move to cold storage; None: never
     copies: tuple[CopyTarget, ...] = ()
     index: bool = True
     crawl: CrawlSettings = CrawlSettings()
-    schedule: Schedule | None = None  # None: started manually only
+    schedule: Schedule | None = None
+    calendar: Calendar | None = None  # instead of `schedule`; with neither, started manually only
     worker: WorkerSettings = WorkerSettings()
     drill: DrillSettings = DrillSettings()
 
+    def flags_at(self, scheduled_time: str | None) -> tuple[str, ...]:
+        """Return the flags of the run that was scheduled for a time in ISO 8601 form.
+
+        Empty for a run that was started manually, which has no such time, or by a cron or a rate.
+        """
+        if self.calendar is None or not scheduled_time:
+            return ()
+        return self.calendar.flags_at(datetime.fromisoformat(scheduled_time))
+
+    def for_run(self, flags: Sequence[str]) -> Policy:
+        """Return the policy with the retention of a run that carries `flags`, and with the copies it makes.
+
+        Flags that the calendar no longer has do not count; without any, the retention is that of manual runs.
+        """
+        kept = self.calendar.retention(flags) if self.calendar else None
+        kept = kept or Retention(keep_days=self.keep_days, cold_after_days=self.cold_after_days)
+        return dataclasses.replace(
+            self,
+            keep_days=kept.keep_days,
+            cold_after_days=kept.cold_after_days,
+            copies=tuple(made for copy in self.copies if (made := copy.for_run(flags)) is not None),
+        )
+
     def to_json(self) -> str:
         """Return the policy as one line of JSON with sorted keys; equal policies give equal text."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = dataclasses.asdict(self)
+        fields["calendar"] = self.calendar.to_fields() if self.calendar else None
+        fields["copies"] = [_without_omitted(copy) for copy in fields["copies"]]
+        return json.dumps(_without_omitted(fields), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -124,13 +174,24 @@ class Policy:
             **_known(cls, fields)
             | {
                 "file_systems": tuple(fields["file_systems"]),
-                "copies": tuple(CopyTarget(**_known(CopyTarget, copy)) for copy in fields.get("copies", ())),
+                "copies": tuple(_copy(copy) for copy in fields.get("copies", ())),
                 "schedule": _schedule(fields.get("schedule")),
+                "calendar": Calendar.from_fields(fields["calendar"]) if fields.get("calendar") else None,
                 "drill": _drill(fields.get("drill", {})),
                 "crawl": _crawl(fields.get("crawl", {})),
                 "worker": _worker(fields.get("worker", {})),
             }
         )
+
+
+def _copy(fields: dict[str, Any]) -> CopyTarget:
+    listed = fields.get("retentions")
+    retentions = None if listed is None else tuple((flag, _retention(kept)) for flag, kept in listed)
+    return CopyTarget(**_known(CopyTarget, fields) | {"retentions": retentions})
+
+
+def _retention(fields: dict[str, Any]) -> Retention:
+    return Retention(**_known(Retention, fields))
 
 
 def _schedule(fields: dict[str, Any] | None) -> Schedule | None:
@@ -157,6 +218,10 @@ def _worker(fields: dict[str, Any]) -> WorkerSettings:
             "security_groups": tuple(fields.get("security_groups", ())),
         }
     )
+
+
+def _without_omitted(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None or name not in _OMITTED}
 
 
 def _known(cls: type, fields: dict[str, Any]) -> dict[str, Any]:

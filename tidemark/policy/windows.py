@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from tidemark.policy.calendars import Calendar
 from tidemark.policy.policy import Schedule
 
 SHORTEST_MINUTES = 60  # AWS Backup accepts no less
@@ -19,11 +20,15 @@ _DAY_MINUTES = 1_440
 _UNIT_MINUTES = {"minute": 1, "hour": 60, "day": _DAY_MINUTES}
 
 
-def start_window_minutes(schedule: Schedule | None) -> int:
+def start_window_minutes(schedule: Schedule | Calendar | None) -> int:
     """Return the minutes that a backup job of a policy may wait for its start."""
     if schedule is None:
         return DEFAULT_MINUTES
-    return max(SHORTEST_MINUTES, min(shortest_interval_minutes(schedule.expression), LONGEST_MINUTES))
+    if isinstance(schedule, Calendar):
+        interval = _shortest_gap([60 * at.hour + at.minute for at in schedule.times])
+    else:
+        interval = shortest_interval_minutes(schedule.expression)
+    return max(SHORTEST_MINUTES, min(interval, LONGEST_MINUTES))
 
 
 def shortest_interval_minutes(expression: str) -> int:
@@ -39,9 +44,15 @@ def shortest_interval_minutes(expression: str) -> int:
     cron = re.fullmatch(r"cron\((\S+) (\S+) .+\)", expression)
     if not cron:
         raise ValueError(f"{expression!r} is neither rate(...) nor cron(...)")
-    times = sorted(
-        60 * hour + minute for hour in _values(cron[2], last=23) for minute in _values(cron[1], last=59)
+    return _shortest_gap(
+        sorted(
+            60 * hour + minute for hour in _values(cron[2], last=23) for minute in _values(cron[1], last=59)
+        )
     )
+
+
+def _shortest_gap(times: list[int]) -> int:
+    """Return the shortest time between runs at these sorted minutes of every day."""
     following = [*times[1:], times[0] + _DAY_MINUTES]
     return min(after - before for before, after in zip(times, following, strict=True))
 

@@ -99,6 +99,7 @@ class Job:
     state: str = "CREATED"  # AWS Backup's state, when last recorded
     message: str = ""  # AWS Backup's message about the end of the job
     keep_days: int | None = UNKNOWN_DAYS  # the requested retention of the point; None: forever
+    cold_after_days: int | None = None  # requested until the point moves to cold storage; None: never
 
     @property
     def is_running(self) -> bool:
@@ -133,10 +134,15 @@ class Session:
     points: tuple[Point, ...] = ()
     waiting_token: str | None = None  # the task token of its state that waits for the index
     jobs: tuple[Job, ...] = ()  # oldest first
+    flags: tuple[str, ...] = ()  # of D, W, M and Y; empty for a run that was started manually or by a cron
 
     def keep_days_of(self, job_id: str) -> int | None:
         """Return the requested retention of a job's point: None for forever, UNKNOWN_DAYS if not recorded."""
         return next((job.keep_days for job in self.jobs if job.job_id == job_id), UNKNOWN_DAYS)
+
+    def cold_after_days_of(self, job_id: str) -> int | None:
+        """Return the days after which a job's point was requested to move to cold storage; None: never."""
+        return next((job.cold_after_days for job in self.jobs if job.job_id == job_id), None)
 
     @property
     def earlier_points(self) -> tuple[Point, ...]:
@@ -182,6 +188,8 @@ class Session:
             item["index_id"] = self.index_id
         if self.waiting_token is not None:
             item["waiting_token"] = self.waiting_token
+        if self.flags:
+            item["flags"] = self.flags
         return item
 
     @classmethod
@@ -218,6 +226,7 @@ class Session:
                     key=lambda job: (job.started_at, job.job_id),
                 )
             ),
+            flags=tuple(str(flag) for flag in cast(tuple[object, ...], item.get("flags", ()))),
         )
 
 
@@ -250,7 +259,10 @@ def job_attribute(job_id: str) -> str:
 def job_to_map(job: Job) -> dict[str, object]:
     """Return the job as the value of its attribute."""
     kept = _FOREVER if job.keep_days is None else job.keep_days
-    return {**dataclasses.asdict(job), "started_at": job.started_at.isoformat(), "keep_days": kept}
+    fields = {**dataclasses.asdict(job), "started_at": job.started_at.isoformat(), "keep_days": kept}
+    if job.cold_after_days is None:
+        del fields["cold_after_days"]  # a record cannot contain None
+    return fields
 
 
 def _job_from_map(entry: Mapping[str, object]) -> Job:
@@ -258,6 +270,8 @@ def _job_from_map(entry: Mapping[str, object]) -> Job:
     if "keep_days" in entry:
         days = int(str(entry["keep_days"]))
         fields["keep_days"] = None if days == _FOREVER else days
+    if "cold_after_days" in entry:
+        fields["cold_after_days"] = int(str(entry["cold_after_days"]))
     return Job(**fields)  # type: ignore[arg-type]  # the map is what job_to_map wrote
 
 

@@ -60,7 +60,7 @@ def run(
     if file_system is not None:
         check_file_system_id(file_system)
     connection = connect()
-    deployed = connection.policy(policy)
+    deployed = connection.policy(policy).for_run(())  # a manual run carries no flags
     preflight(connection, deployed, file_system)
     started = start(connection, deployed, file_system)
     client = connection.clients.of("stepfunctions", connection.resources.region)

@@ -120,6 +120,7 @@ def show(out: Console, connection: Connection, view: View) -> None:
             "session": Text(session.session_id, terminal.STRONG),
             "status": Text(session.status.value, STATUS_STYLES[session.status]),
             "policy": session.policy,
+            "flags": " ".join(session.flags) or None,
             "file system": f"{system.file_system_id} in {system.region}, account {system.account}",
             "opened": f"{terminal.moment(session.opened_at)} UTC",
             "ended": f"{terminal.moment(session.ended_at)} UTC, after {took}" if view.ended else None,

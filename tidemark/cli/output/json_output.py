@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SESSION_FIELDS = (
     "session_id, policy, account, region, file_system, status, reasons[], opened_at, ended_at, "
-    "index_wanted, index_id, execution_arn, points[], jobs[]"
+    "index_wanted, index_id, execution_arn, flags[] (D, W, M, Y; none for a manual run), points[], jobs[]"
 )
 POINT_FIELDS = "recovery_point_arn, kind, account, region, vault, job_id, size_bytes, completed_at, issues"
 JOB_FIELDS = (
@@ -51,6 +51,7 @@ def session_json(session: Session) -> dict[str, Any]:
         "index_wanted": session.index_wanted,
         "index_id": session.index_id,
         "execution_arn": session.execution_arn,
+        "flags": list(session.flags),
         "points": [point_json(point) for point in session.points],
         "jobs": [job_json(job) for job in session.jobs],
     }
