@@ -5,6 +5,10 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCKS := requirements.txt requirements-setup.txt lambdas/requirements.txt worker_image/requirements.txt
 
+# Tests import a thousand modules in each worker and in each command that they run; compiling them takes longer
+# than importing them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-aws check coverage audit setup lock synth docs bench mutation package clean
 
 help: ## List the targets

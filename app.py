@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra import node
@@ -20,12 +21,15 @@ from tidemark.errors import TidemarkError  # noqa: E402
 from tidemark.settings import SynthSettings  # noqa: E402
 
 
-def main() -> int:
-    """Synthesize; return 0, or the exit code of the error that was printed."""
+def main(words: Sequence[str] | None = None) -> int:
+    """Synthesize; return 0, or the exit code of the error that was printed.
+
+    The arguments are `words`, or those of the process.
+    """
     parser = argparse.ArgumentParser(description="Synthesize Tidemark's cloud assembly.")
     parser.add_argument("--output", type=Path, help="output directory of the assembly (default: cdk.out)")
     parser.add_argument("--config", help="path of tidemark.yaml")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     try:
         app = application(outdir=arguments.output)
         compose(app, configuration_of(app, arguments.config or SynthSettings.from_environment().config))

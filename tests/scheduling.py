@@ -13,11 +13,24 @@ from xdist.scheduler import LoadScopeScheduling
 # In the order of their start. A group is a file or a directory below tests/, or several. Those in `e2e` share
 # one deployment for each group.
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("e2e/test_session.py", "e2e/test_overlap.py", "e2e/test_account_network.py"),
-    ("e2e/test_failures.py", "e2e/test_stopped_workers.py"),
-    ("e2e/test_drill.py", "e2e/test_restore_tests.py"),
-    ("e2e/test_deleted_meanwhile.py", "e2e/test_partitions.py"),
-    ("e2e/test_browse.py",),
+    (
+        "e2e/test_session.py",
+        "e2e/test_overlap.py",
+        "e2e/test_account_network.py",
+        "e2e/test_flags.py",
+        "e2e/test_failures.py",
+        "e2e/test_stopped_workers.py",
+        "e2e/test_deleted_meanwhile.py",
+    ),
+    (
+        "e2e/test_drill.py",
+        "e2e/test_restore_tests.py",
+        "e2e/test_restore.py",
+        "e2e/test_restore_new_file_system.py",
+        "e2e/test_restore_page.py",
+        "e2e/test_browse.py",
+    ),
+    ("e2e/test_partitions.py",),
     (
         "infra/test_documented_permissions.py",  # one recording, and the checks of one assembly
         "infra/test_permissions.py",

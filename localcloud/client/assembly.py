@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
@@ -162,12 +162,15 @@ def _publish(
         if asset["source"].get("path", "").endswith(".template.json"):
             continue  # the template is uploaded when the stack is deployed
         source = manifest.parent / asset["source"]["path"]
-        body = _zipped(source) if asset["source"].get("packaging") == "zip" else source.read_bytes()
+        packed = asset["source"].get("packaging") == "zip"
         for destination in asset["destinations"].values():
             s3 = client("s3", destination.get("region", region))
-            bucket = filled(destination["bucketName"])
+            bucket, key = filled(destination["bucketName"]), filled(destination["objectKey"])
             _create_bucket(s3, bucket)
-            s3.put_object(Bucket=bucket, Key=filled(destination["objectKey"]), Body=body)
+            # As the CDK CLI does: the key of an asset contains the digest of its content.
+            if not _has_object(s3, bucket, key):
+                with (_zipped(source) if packed else source).open("rb") as body:
+                    s3.put_object(Bucket=bucket, Key=key, Body=body)
     for asset in assets.get("dockerImages", {}).values():
         directory = (manifest.parent / asset["source"]["directory"]).resolve()
         for destination in asset["destinations"].values():
@@ -187,16 +190,35 @@ def _create_bucket(s3: Any, name: str) -> None:  # an S3 client
             raise
 
 
-def _zipped(source: Path) -> bytes:
-    """Return a zip of a directory, uncompressed because it does not leave this machine."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:
-        for path in sorted(source.rglob("*")):
-            if path.is_file():
-                info = zipfile.ZipInfo(str(path.relative_to(source)))  # a fixed date: equal bytes, equal hash
-                info.external_attr = (path.stat().st_mode & 0xFFFF) << 16
-                zipped.writestr(info, path.read_bytes())
-    return archive.getvalue()
+def _has_object(s3: Any, bucket: str, key: str) -> bool:  # an S3 client
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "404":
+            raise
+        return False
+    return True
+
+
+def _zipped(source: Path) -> Path:
+    """Return a zip of an asset's directory, uncompressed because it does not leave this machine.
+
+    Like the CDK CLI, keeps it in the assembly's directory `.cache` for the next deployment. The name of an
+    asset contains the digest of its content.
+    """
+    archive = source.parent / ".cache" / f"{source.name}.zip"
+    if not archive.exists():
+        archive.parent.mkdir(exist_ok=True)
+        unfinished = archive.with_suffix(f".{os.getpid()}")
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as zipped:
+            for path in sorted(source.rglob("*")):
+                if path.is_file():
+                    # a fixed date: equal bytes, equal hash
+                    info = zipfile.ZipInfo(str(path.relative_to(source)))
+                    info.external_attr = (path.stat().st_mode & 0xFFFF) << 16
+                    zipped.writestr(info, path.read_bytes())
+        unfinished.replace(archive)
+    return archive
 
 
 def _remove_failed(cloudformation: Any, name: str) -> None:  # a CloudFormation client

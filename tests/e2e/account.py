@@ -88,20 +88,28 @@ def make_file_system(efs: Any, undo: ExitStack, name: str, network: Network, *, 
         described: str = efs.describe_file_systems(FileSystemId=made)["FileSystems"][0]["LifeCycleState"]
         return described
 
-    def targets() -> set[str]:
-        found = efs.describe_mount_targets(FileSystemId=made)["MountTargets"]
-        return {target["LifeCycleState"] for target in found}
-
     undo.callback(efs.delete_file_system, FileSystemId=made)
     wait(lambda: state() == "available", 300, pause=pause)
+    make_mount_targets(efs, undo, made, network, pause=pause)
+    return made
+
+
+def make_mount_targets(
+    efs: Any, undo: ExitStack, file_system: str, network: Network, *, pause: float = 5
+) -> None:
+    """Create a mount target in each subnet; return once they are available."""
+
+    def targets() -> set[str]:
+        found = efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]
+        return {target["LifeCycleState"] for target in found}
+
     undo.callback(lambda: wait(lambda: targets() == set(), 600, pause=pause))
     for subnet in network.subnets:
         target = efs.create_mount_target(
-            FileSystemId=made, SubnetId=subnet, SecurityGroups=[network.security_group]
+            FileSystemId=file_system, SubnetId=subnet, SecurityGroups=[network.security_group]
         )["MountTargetId"]
         undo.callback(efs.delete_mount_target, MountTargetId=target)
     wait(lambda: targets() == {"available"}, 600, pause=pause)
-    return made
 
 
 def wait(condition: Callable[[], bool], seconds: float, *, pause: float = 5) -> None:

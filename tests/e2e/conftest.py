@@ -18,8 +18,9 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.crawl.trees import make_pitfalls
-from tests.e2e.account import make_file_system, make_network
-from tidemark.cli.support.local_deployment import configuration, synthesize
+from tests.e2e.account import make_mount_targets, make_network
+from tests.infra.assemblies import assembly
+from tidemark.cli.support.local_deployment import configuration
 from tidemark.errors import SessionNotFound
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")
@@ -190,10 +191,10 @@ def start_cloud(directories: dict[str, Path], *, region: str) -> Iterator[LocalC
         yield cloud
 
 
-@pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    root = tmp_path_factory.mktemp("e2e")
-    directories = {name: root / name for name in ("home", "team", "bare", "desk", "probe", "kept")}
+@contextmanager
+def deployment(root: Path) -> Iterator[Deployed]:
+    """Run a local cloud with the policies of these tests in it; `root` is an empty directory."""
+    directories = {name: root / name for name in ("home", "team", "bare", "desk", "probe", "kept", "public")}
     for directory in directories.values():
         directory.mkdir()
         (directory / "readme.txt").write_text(directory.name)
@@ -209,18 +210,69 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     home = root / "nobody"
     home.mkdir()
     with start_cloud(directories, region="eu-central-1") as cloud:
-        written = root / "tidemark.yaml"
         ids = {name: one.id for name, one in cloud.file_systems.items()}
-        with (
-            ExitStack() as undo
-        ):  # in public subnets, as `make test-aws` creates them; they end with the cloud
-            network = make_network(cloud.client("ec2"), undo, "public", pause=0.1)
-            public = make_file_system(cloud.client("efs"), undo, "public", network, pause=0.1)
-            undo.pop_all()
-        written.write_text(configuration(ids) + MORE_POLICIES.format(**ids, public=public))
-        synthesize(written, root / "cdk.out")
-        outputs = cloud.deploy(root / "cdk.out")
+        _move_to_public_subnets(cloud, ids["public"])
+        own = {name: value for name, value in ids.items() if name != "public"}
+        outputs = cloud.deploy(assembly(configuration(own) + MORE_POLICIES.format(**ids)))
         yield Deployed(cloud=cloud, outputs=outputs, directories=directories, home=home)
+
+
+def _move_to_public_subnets(cloud: LocalCloud, file_system: str) -> None:
+    """Replace the mount targets of a file system by some in subnets as `make test-aws` creates them."""
+    efs = cloud.client("efs")
+    for target in efs.describe_mount_targets(FileSystemId=file_system)["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    with ExitStack() as undo:
+        network = make_network(cloud.client("ec2"), undo, "public", pause=0.1)
+        make_mount_targets(efs, undo, file_system, network, pause=0.1)
+        undo.pop_all()  # they end with the cloud
+
+
+@dataclass
+class Deployments:
+    """The deployment that consecutive tests of this folder share."""
+
+    stack: ExitStack = field(default_factory=ExitStack)
+    running: Deployed | None = None
+
+    def get(self, paths: pytest.TempPathFactory) -> Deployed:
+        """Return the running deployment, after starting it if there is none."""
+        if self.running is None:
+            self.running = self.stack.enter_context(deployment(paths.mktemp("e2e")))
+        return self.running
+
+    def close(self) -> None:
+        """Stop it."""
+        self.running = None
+        self.stack.close()
+
+
+DEPLOYMENTS = pytest.StashKey[Deployments]()
+
+
+@pytest.fixture(scope="session")
+def _deployments(request: pytest.FixtureRequest) -> Iterator[Deployments]:
+    deployments = request.config.stash[DEPLOYMENTS] = Deployments()
+    yield deployments
+    deployments.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the deployment after the last consecutive test of this folder.
+
+    The session's end would be minutes later, and an idle local cloud with its processes takes memory and
+    processor time from the other tests.
+    """
+    ours = nextitem is not None and nextitem.path.is_relative_to(Path(__file__).parent)
+    if not ours and (deployments := item.config.stash.get(DEPLOYMENTS, None)):
+        deployments.close()
+
+
+@pytest.fixture(scope="module")
+def deployed(_deployments: Deployments, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """The deployment, shared with the modules before and after this one."""
+    return _deployments.get(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

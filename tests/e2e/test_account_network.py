@@ -23,7 +23,11 @@ def everything(deployed: Deployed) -> set[str]:
         *(gateway["InternetGatewayId"] for gateway in ec2.describe_internet_gateways()["InternetGateways"]),
         *(table["RouteTableId"] for table in ec2.describe_route_tables()["RouteTables"]),
         *(group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]),
-        *(one["FileSystemId"] for one in efs.describe_file_systems()["FileSystems"]),
+        *(
+            one["FileSystemId"]
+            for page in efs.get_paginator("describe_file_systems").paginate()
+            for one in page["FileSystems"]
+        ),
     ]
     return set(found)
 

@@ -139,11 +139,15 @@ def test_drills(run: Callable[[str], list[str]], root: Path) -> None:
     assert "cost" in plan
 
 
+def file_systems(deployed: Deployed) -> set[str]:
+    pages = deployed.cloud.client("efs").get_paginator("describe_file_systems").paginate()
+    return {one["FileSystemId"] for page in pages for one in page["FileSystems"]}
+
+
 def test_a_new_file_system(deployed: Deployed, run: Callable[[str], list[str]], root: Path) -> None:
-    efs = deployed.cloud.client("efs")
-    before = {one["FileSystemId"] for one in efs.describe_file_systems()["FileSystems"]}
+    before = file_systems(deployed)
     run("The file system was deleted")
-    (new,) = {one["FileSystemId"] for one in efs.describe_file_systems()["FileSystems"]} - before
+    (new,) = file_systems(deployed) - before
     assert (deployed.cloud.directory_of(new) / "home" / "ann" / "thesis.tex").exists()
     assert left_directories(deployed.cloud.directory_of(new)) == []
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infra import bundle, node
-from tidemark.cli.support import local_deployment
 
 node.use_for_jsii()
 
@@ -39,13 +38,23 @@ Synthesize = Callable[[Path, Path], None]  # of a configuration file, into a dir
 
 
 def assembly(configuration: str) -> Path:
-    """Return the assembly of a configuration, as `tidemark local up` makes it: by running app.py."""
-    return _assembly(configuration, local_deployment.synthesize)
+    """Return the assembly of a configuration, as `tidemark local up` makes it: by running app.py.
+
+    Its `main` runs in this process, because a new process needs four seconds to import the CDK and start
+    Node. tests/infra/test_synthesis.py runs app.py as a program.
+    """
+    return _assembly(configuration, _synthesize)
 
 
 def checked_assembly(configuration: str) -> Path:
     """Return the assembly of a configuration; raises for a finding of cdk-nag or of the CDK's own check."""
     return _assembly(configuration, _synthesize_with_checks)
+
+
+def _synthesize(configuration_file: Path, outdir: Path) -> None:
+    import app
+
+    assert app.main(["--config", str(configuration_file), "--output", str(outdir)]) == 0
 
 
 def _synthesize_with_checks(configuration_file: Path, outdir: Path) -> None:

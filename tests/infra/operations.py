@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import functools
 from pathlib import Path
 
 from botocore import xform_name
@@ -21,7 +21,8 @@ NO_CLIENTS = {
 }
 
 
-def called_operations(directories: Iterable[str]) -> dict[tuple[str, str], set[str]]:
+@functools.cache
+def called_operations(directories: tuple[str, ...]) -> dict[tuple[str, str], set[str]]:
     """Return (service, operation) by botocore's names, each with the files that call it.
 
     A call is a method of a client's name on any object, or a paginator's or waiter's name.

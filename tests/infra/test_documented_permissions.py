@@ -64,11 +64,12 @@ def granted_to_roles(template: Template) -> dict[str, set[str]]:
 
 def test_a_role_has_what_the_documentation_of_its_operations_demands(main: Template) -> None:
     missing, used = [], set()
+    operations = [(*one, own_actions(*one), list(demands_of(*one))) for one in deployed_operations()]
     for role, granted in granted_to_roles(main).items():
-        for service, operation in deployed_operations():
-            if not own_actions(service, operation) <= granted:
+        for service, operation, own, demands in operations:
+            if not own <= granted:
                 continue
-            for demand in demands_of(service, operation):
+            for demand in demands:
                 for action in demand.actions:
                     if any(fnmatch.fnmatchcase(one, action) for one in granted):
                         continue
