@@ -11,6 +11,7 @@ import fcntl
 import functools
 import hashlib
 import importlib.metadata
+import json
 import os
 import shutil
 import sys
@@ -49,6 +50,32 @@ def assembly(configuration: str) -> Path:
 def checked_assembly(configuration: str) -> Path:
     """Return the assembly of a configuration; raises for a finding of cdk-nag or of the CDK's own check."""
     return _assembly(configuration, _synthesize_with_checks)
+
+
+def without_code(assembly: Path, directory: Path) -> Path:
+    """Return a copy of an assembly, below `directory`, whose functions return {}.
+
+    For tests of templates that call no function: the assets of the product's functions have 200 MB, which a
+    deployment would zip, upload and hash.
+    """
+    copy = directory / "assembly"
+    shutil.copytree(assembly, copy, symlinks=True, ignore=shutil.ignore_patterns(".cache"))
+    handlers = {
+        resource["Properties"]["Handler"]
+        for path in copy.glob("*.template.json")
+        for resource in json.loads(path.read_text())["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    for asset in copy.glob("asset.*/"):
+        if (asset / "lambdas").is_dir():
+            asset.unlink()  # a link: see `_share_assets`
+            (asset / "lambdas").mkdir(parents=True)
+            for handler in handlers:
+                module, _, name = handler.rpartition(".")
+                stub = asset / f"{module.replace('.', '/')}.py"
+                if stub.parent.is_dir():
+                    stub.write_text(f"def {name}(event, context):\n    return {{}}\n")
+    return copy
 
 
 def _synthesize(configuration_file: Path, outdir: Path) -> None:

@@ -22,6 +22,7 @@ from localcloud.client.assembly import MakeClient
 from tests.infra import ministack
 from tests.infra.ministack import Ministack
 from tests.infra.stub_functions import BROKEN, DRILLED, GOOD, LOST, NAMES, NEW, SHARED, UNREADABLE
+from tests.infra.assemblies import without_code
 from tests.infra.template import Template, resources
 
 pytestmark = pytest.mark.cloud
@@ -79,9 +80,9 @@ def deployed(cloud: Ministack, assembly: Path, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
-def local(assembly: Path) -> Iterator[LocalCloud]:
+def local(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with LocalCloud.start(region=ministack.REGION) as running:
-        running.deploy(assembly)
+        running.deploy(without_code(assembly, tmp_path_factory.mktemp("local")))
         yield running
 
 

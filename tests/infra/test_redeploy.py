@@ -34,9 +34,15 @@ FAILING = {
 
 
 @pytest.fixture(scope="module")
-def destroyed_wholly() -> Path:
+def assembly(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return assemblies.without_code(assembly, tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="module")
+def destroyed_wholly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The assembly of a deployment that leaves nothing behind."""
-    return assemblies.assembly(CONFIGURATION + "keep_on_destroy: false\n")
+    whole = assemblies.assembly(CONFIGURATION + "keep_on_destroy: false\n")
+    return assemblies.without_code(whole, tmp_path_factory.mktemp("destroyed"))
 
 
 @pytest.fixture
