@@ -20,9 +20,9 @@ from botocore.exceptions import ClientError
 from localcloud import LocalCloud, NotDeployed
 from localcloud.client.assembly import MakeClient
 from tests.infra import ministack
+from tests.infra.assemblies import without_code
 from tests.infra.ministack import Ministack
 from tests.infra.stub_functions import BROKEN, DRILLED, GOOD, LOST, NAMES, NEW, SHARED, UNREADABLE
-from tests.infra.assemblies import without_code
 from tests.infra.template import Template, resources
 
 pytestmark = pytest.mark.cloud
