@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +244,24 @@ def test_an_assembly_for_another_account_is_refused_in_words(cloud: LocalCloud, 
 def test_a_directory_without_an_assembly_is_refused_in_words(cloud: LocalCloud, tmp_path: Path) -> None:
     with pytest.raises(NotDeployed, match=r"cdk synth"):
         cloud.deploy(tmp_path)
+
+
+def test_an_asset_is_uploaded_once(cloud: LocalCloud, tmp_path: Path) -> None:
+    """Its key contains the digest of its content; the CDK CLI does the same."""
+    made = assembly(tmp_path, {"once": ("aws://unknown-account/eu-north-1", bucket_template(), [])})
+    uploads = []
+    for _ in range(2):
+        before = len(cloud.calls())
+        cloud.deploy(made)
+        calls = cloud.calls()[before:]
+        assert calls
+        uploads += [
+            call["resource"]
+            for call in calls
+            if call["operation"] == "PutObject" and call["resource"].endswith("/code.zip")
+        ]
+    assert len(uploads) == 1
+    key = {"Bucket": uploads[0].split(":::")[1].partition("/")[0], "Key": "code.zip"}
+    stored = cloud.client("s3", "eu-north-1").get_object(**key)["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+        assert archive.read("ask.py") == (tmp_path / "asset.code" / "ask.py").read_bytes()
