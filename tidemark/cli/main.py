@@ -30,6 +30,7 @@ _COMMANDS = {
     "sessions": "sessions.sessions",
     "session": "session.session",
     "protection": "protection.protection",
+    "estimate": "estimate.estimate",
     "recovery-points": "recovery_points.recovery_points",
     "restore": "restore.restore",
     "drill": "drill.drill",

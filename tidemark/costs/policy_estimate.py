@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from tidemark.costs import shared, speeds
-from tidemark.costs.inputs import FileSystemUse, NetworkUse
+from tidemark.costs.inputs import FileSystemUse, NetworkUse, Period
 from tidemark.costs.part import Part, Usage
 from tidemark.costs.prices import origin
 from tidemark.costs.runs import Plan, longest_keep_days
@@ -37,10 +37,10 @@ class PolicyEstimate:
     """The estimate of one policy, in USD."""
 
     policy: str
-    parts: tuple[Part, ...]  # of a month in the steady state, or of month `steady_month`
+    parts: tuple[Part, ...]  # of an average month of the steady state; without one, of the last of `months`
     shared: tuple[Part, ...]  # what all policies of the deployment and its network share
     months: tuple[Decimal, ...]  # of the policy's own parts, from the first month
-    steady_month: int  # the month of `parts`, from 1
+    steady_month: int  # the month, from 1, with which the steady state begins; without one, that of `parts`
     is_steady: bool  # False if points are kept for longer than MOST_YEARS, so that storage still grows then
     runs_per_month: float
     windows: tuple[Window, ...]
@@ -79,22 +79,30 @@ def estimate(
     is_steady = longest is not None and longest <= MOST_YEARS * 365
     steady_month = months if longest is None or not is_steady else _month_of(longest) + 1
     listed = max(months, MONTHS)
-    days = _first_day(max(steady_month, listed)) + 1
-    plan = Plan.of(policy, start, days)
+    steady = Period(first=_first_day(steady_month - 1), last=_first_day(steady_month))
+    if is_steady:  # a year, because months differ: not each has a yearly run
+        last = _first_day(steady_month - 1 + MONTHS)
+        steady = Period(first=steady.first, last=last, months=MONTHS)
+    plan = Plan.of(policy, start, max(steady.last, _first_day(listed)))
     used: defaultdict[str, set[str]] = defaultdict(set)
 
-    def parts_of(month: int) -> tuple[Part, ...]:
-        first, last = _first_day(month - 1), _first_day(month)
+    def parts_of(period: Period) -> tuple[Part, ...]:
         usages = [
-            *storage_parts(plan, file_systems, first, last),
-            *session_parts(plan, file_systems, network, first, last),
+            *storage_parts(plan, file_systems, period),
+            *session_parts(plan, file_systems, network, period),
         ]
         return tuple(_priced(usages, used))
 
-    totals = [sum((part.usd for part in parts_of(month)), Decimal(0)) for month in range(1, listed + 1)]
-    parts = parts_of(steady_month)
+    totals = [
+        sum(
+            (part.usd for part in parts_of(Period(first=_first_day(month), last=_first_day(month + 1)))),
+            Decimal(0),
+        )
+        for month in range(listed)
+    ]
+    parts = parts_of(steady)
     shares = tuple(_priced(shared.shared_parts(policy.region, network, copy_regions=copy_regions), used))
-    in_month = plan.runs_in(_first_day(steady_month - 1), _first_day(steady_month))
+    runs_per_month = len(plan.runs_in(steady)) / steady.months
     return PolicyEstimate(
         policy=policy.name,
         parts=parts,
@@ -102,8 +110,8 @@ def estimate(
         months=tuple(totals),
         steady_month=steady_month,
         is_steady=is_steady,
-        runs_per_month=len(in_month),
-        windows=tuple(_window(each, len(in_month)) for each in file_systems),
+        runs_per_month=runs_per_month,
+        windows=tuple(_window(each, runs_per_month) for each in file_systems),
         assumptions=(*_assumptions(policy, file_systems, is_steady=is_steady), *origin(used)),
     )
 
@@ -121,7 +129,7 @@ def _first_day(months: int) -> int:
     return months * 365 // 12
 
 
-def _priced(usages: Sequence[Usage], used: defaultdict[str, set[str]]) -> Iterator[Part]:
+def _priced(usages: Iterable[Usage], used: defaultdict[str, set[str]]) -> Iterator[Part]:
     """Yield the parts of usages that are not zero, in order, and add their figures to `used`."""
     for usage in usages:
         for region, name in usage.figures:
@@ -131,29 +139,23 @@ def _priced(usages: Sequence[Usage], used: defaultdict[str, set[str]]) -> Iterat
             yield Part(name=usage.name, region=usage.region, usd=usd, explanation=usage.explanation)
 
 
-def _window(use: FileSystemUse, runs_per_month: int) -> Window:
-    days = 365 / 12 / max(runs_per_month, 1)
-    changed = round(use.changes.over(days))
+def _window(use: FileSystemUse, runs_per_month: float) -> Window:
+    days = 365 / 12 / (runs_per_month or 1)
     return Window(
         file_system_id=use.file_system_id,
         first_backup_seconds=speeds.backup_seconds(use.files, use.size),
-        backup_seconds=speeds.backup_seconds(min(use.files, round(use.changed_files_daily * days)), changed),
+        backup_seconds=speeds.backup_seconds(*use.changed_within(days)),
         restore_seconds=speeds.restore_seconds(use.files, use.size),
     )
 
 
 def _assumptions(policy: Policy, file_systems: Sequence[FileSystemUse], *, is_steady: bool) -> Iterator[str]:
     yield "The file systems keep their size. What was replaced does not return."
-    yield (
-        f"AWS documents {speeds.BACKUP_FILES_PER_SECOND:,} files or 400 MB per second for backups and "
-        f"{speeds.RESTORE_FILES_PER_SECOND:,} files or 200 MB per second for restores, whichever is slower, and "
-        f"no time for finding the changes."
-    )
+    backups = f"{speeds.BACKUP_FILES_PER_SECOND:,} files or 400 MB per second for backups"
+    restores = f"{speeds.RESTORE_FILES_PER_SECOND:,} files or 200 MB per second for restores"
+    yield f"AWS documents {backups} and {restores}, whichever is slower, and no time for finding changes."
     if not is_steady:
-        yield (
-            f"Points are kept forever or for more than {MOST_YEARS} years, so their storage has no steady state "
-            f"in this time."
-        )
+        yield f"Points are kept forever or for more than {MOST_YEARS} years, so their storage keeps growing."
     if policy.schedule is None and policy.calendar is None:
         yield "The policy has no schedule. One run a day is assumed."
     if policy.drill.schedule is not None:

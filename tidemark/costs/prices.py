@@ -110,14 +110,10 @@ def origin(used: Mapping[str, Collection[str]]) -> Iterator[str]:
         if len(missing) < len(names):
             own.append(region)
         if missing and len(missing) == len(names):
-            yield (
-                f"Prices are the list prices of {DEFAULT_REGION} of {DATED.isoformat()}, because those of "
-                f"{region} are not recorded."
-            )
+            listed = f"Prices are the list prices of {DEFAULT_REGION} of {DATED.isoformat()}"
+            yield f"{listed}, because those of {region} are not recorded."
         elif missing:
-            yield (
-                f"Prices of {', '.join(missing)} are those of {DEFAULT_REGION}, because those of {region} are "
-                f"not recorded."
-            )
+            replaced = f"Prices of {', '.join(missing)} are those of {DEFAULT_REGION}"
+            yield f"{replaced}, because those of {region} are not recorded."
     if own:
         yield f"Prices are the list prices of {' and '.join(own)} of {DATED.isoformat()}."

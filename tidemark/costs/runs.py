@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Self
 
+from tidemark.costs.inputs import Period
 from tidemark.costs.stored_bytes import KeptPoint
 from tidemark.policy.calendars import FLAG_NAMES, FLAGS, Retention, longest
 from tidemark.policy.policy import MANUAL, CopyTarget, Policy
@@ -49,12 +50,11 @@ def planned_runs(policy: Policy, start: datetime, days: int) -> list[PlannedRun]
 def backups(policy: Policy, runs: Sequence[PlannedRun]) -> list[KeptPoint]:
     """Return the recovery points of the runs."""
     made: dict[tuple[str, ...], tuple[Retention, str]] = {}
+    recurrences = policy.calendar.recurrences if policy.calendar else ()
+    flagged: dict[str, Retention] = {each.flag: each.retention for each in recurrences}
     for flags in {run.flags for run in runs}:
         kept = policy.for_run(flags)
         retention = Retention(keep_days=kept.keep_days, cold_after_days=kept.cold_after_days)
-        flagged = (
-            {each.flag: each.retention for each in policy.calendar.recurrences} if policy.calendar else {}
-        )
         made[flags] = retention, _label(flagged, flags)
     return [_point(run, *made[run.flags]) for run in runs]
 
@@ -105,9 +105,9 @@ class Plan:
             indexes=indexes(policy, runs),
         )
 
-    def runs_in(self, first: int, last: int) -> list[PlannedRun]:
-        """Return the runs from day `first` up to but without day `last`."""
-        return [run for run in self.runs if first <= run.day < last]
+    def runs_in(self, period: Period) -> list[PlannedRun]:
+        """Return the runs of a period."""
+        return [run for run in self.runs if period.has(run.day)]
 
 
 def longest_keep_days(policy: Policy) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from tidemark.costs import sessions_cost as steps
 from tidemark.costs import speeds
-from tidemark.costs.inputs import FileSystemUse, NetworkUse
+from tidemark.costs.inputs import FileSystemUse, NetworkUse, Period
 from tidemark.costs.part import Usage, at_price, of_bytes
 from tidemark.costs.prices import GB, Prices, has_price
 from tidemark.costs.runs import Plan, PlannedRun
@@ -22,18 +23,18 @@ _HOUR = 3_600
 
 
 def session_parts(
-    plan: Plan, file_systems: Sequence[FileSystemUse], network: NetworkUse, first: int, last: int
+    plan: Plan, file_systems: Sequence[FileSystemUse], network: NetworkUse, period: Period
 ) -> Iterator[Usage]:
-    """Yield the parts of the days from `first` up to but without `last`, which are one month."""
-    policy, month = plan.policy, plan.runs_in(first, last)
+    """Yield the parts of an average month of the period."""
+    policy, runs = plan.policy, plan.runs_in(period)
     if policy.index:
-        yield from _crawls(policy, file_systems, network, len(month))
-        yield from _index_storage(policy, file_systems, plan.indexes, first, last)
-    yield from _steps(policy, file_systems, month)
+        yield from _crawls(policy, file_systems, network, len(runs) / period.months)
+        yield from _index_storage(policy, file_systems, plan.indexes, period)
+    yield from _steps(policy, file_systems, runs, period.months)
 
 
 def _crawls(
-    policy: Policy, file_systems: Sequence[FileSystemUse], network: NetworkUse, runs: int
+    policy: Policy, file_systems: Sequence[FileSystemUse], network: NetworkUse, runs: float
 ) -> Iterator[Usage]:
     region = policy.region
     metered = sum(use.entries * METERED_BYTES for use in file_systems if use.is_elastic) * runs
@@ -79,49 +80,47 @@ def _worker(policy: Policy, hours: float) -> Iterator[Usage]:
 
 
 def _index_storage(
-    policy: Policy, file_systems: Sequence[FileSystemUse], kept: Sequence[KeptPoint], first: int, last: int
+    policy: Policy, file_systems: Sequence[FileSystemUse], kept: Sequence[KeptPoint], period: Period
 ) -> Iterator[Usage]:
-    days = [sum(index.is_kept(day) for index in kept) for day in (first, (first + last) // 2, last - 1)]
-    average = sum(days) / len(days)
+    days = (period.first, (period.first + period.last) // 2, period.last - 1)
+    average = sum(index.is_kept(day) for index in kept for day in days) / len(days)
     size = sum(use.index_bytes for use in file_systems) * average
     note = f" for {average:,.0f} indexes of each file system"
     yield of_bytes("storage of indexes", policy.region, "s3_standard", size, "GB-months", note)
 
 
 def _steps(
-    policy: Policy, file_systems: Sequence[FileSystemUse], month: Sequence[PlannedRun]
+    policy: Policy, file_systems: Sequence[FileSystemUse], runs: Sequence[PlannedRun], months: int
 ) -> Iterator[Usage]:
     """Yield Step Functions, Lambda and requests. All copies are taken to need as long as the backup."""
-    transitions = calls = sessions = 0
-    days = 365 / 12 / max(len(month), 1)
-    for run in month:
-        transitions += steps.transitions_of_run(len(file_systems))
-        calls += 1
-        copies = len(policy.for_run(run.flags).copies)
-        for use in file_systems:
-            files = min(use.files, round(use.changed_files_daily * days))
-            backup = steps.polls(speeds.backup_seconds(files, round(use.changes.over(days))))
-            transitions += steps.transitions(backup, [backup] * copies, index=policy.index)
-            calls += steps.calls(backup, [backup] * copies, index=policy.index)
-            sessions += 1
-    region = policy.region
-    yield at_price("Step Functions", region, "state_transition", transitions, "state transitions")
-    gb_seconds = calls * steps.LAMBDA_SECONDS * steps.LAMBDA_GB
-    note = f", {calls:,} calls of about {steps.LAMBDA_SECONDS} s"
+    days = months * 365 / 12 / max(len(runs), 1)
+    polls = [steps.polls(speeds.backup_seconds(*use.changed_within(days))) for use in file_systems]
+    transitions = calls = 0
+    for flags, number in Counter(run.flags for run in runs).items():
+        copies = len(policy.for_run(flags).copies)
+        one_run = [steps.transitions(each, [each] * copies, index=policy.index) for each in polls]
+        transitions += number * (steps.transitions_of_run(len(file_systems)) + sum(one_run))
+        called = [steps.calls(each, [each] * copies, index=policy.index) for each in polls]
+        calls += number * (1 + sum(called))
+    region, monthly = policy.region, calls / months
+    yield at_price("Step Functions", region, "state_transition", transitions / months, "state transitions")
+    gb_seconds = monthly * steps.LAMBDA_SECONDS * steps.LAMBDA_GB
+    note = f", {monthly:,.0f} calls of about {steps.LAMBDA_SECONDS} s"
     yield at_price("Lambda, time", region, "lambda_gb_second", gb_seconds, "GB-seconds", note)
-    yield at_price("Lambda, calls", region, "lambda_request", calls, "calls")
-    yield _requests(region, sessions, sum(use.index_bytes for use in file_systems) * len(month))
+    yield at_price("Lambda, calls", region, "lambda_request", monthly, "calls")
+    indexes = sum(use.index_bytes for use in file_systems) if policy.index else 0
+    yield _requests(region, len(file_systems) * len(runs) / months, indexes * len(runs) / months)
 
 
-def _requests(region: str, sessions: int, index_bytes: float) -> Usage:
+def _requests(region: str, sessions: float, index_bytes: float) -> Usage:
     prices = Prices(region)
     puts = sessions * steps.PUTS + index_bytes / GB * 128  # parts of 8 MiB of an upload
-    usd = (
-        Decimal(puts) * prices.usd("s3_put")
-        + sessions * steps.GETS * prices.usd("s3_get")
-        + sessions * steps.WRITES * prices.usd("dynamodb_write")
-        + sessions * steps.KMS_REQUESTS * prices.usd("kms_request")
+    each = (
+        steps.GETS * prices.usd("s3_get")
+        + steps.WRITES * prices.usd("dynamodb_write")
+        + steps.KMS_REQUESTS * prices.usd("kms_request")
     )
+    usd = Decimal(puts) * prices.usd("s3_put") + Decimal(sessions) * each
     names = ("s3_put", "s3_get", "dynamodb_write", "kms_request")
     return Usage(
         name="requests to S3, DynamoDB and KMS",

@@ -41,4 +41,4 @@ def calls(backup_polls: int, copy_polls: list[int], *, index: bool) -> int:
 
 def transitions_of_run(file_systems: int) -> int:
     """Return the state transitions of one policy-run."""
-    return 4 + 2 * file_systems
+    return 4 + file_systems

@@ -13,6 +13,7 @@ GB-days.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ def stored_on(day: int, points: Sequence[KeptPoint], changes: ChangeRate) -> Map
             chains[point.tier(day)].append(point)
     found: defaultdict[tuple[Tier, str], float] = defaultdict(float)
     for tier, chain in chains.items():
-        for point, following in zip(chain, chain[1:], strict=False):
+        for point, following in itertools.pairwise(chain):
             found[tier, point.label] += changes.over(following.created - point.created)
         if chain:
             found[tier, FULL] += changes.size
