@@ -72,15 +72,15 @@ def identity_decision(caller: Credentials, *, action: str, resource: str, keys: 
     if caller.principal.endswith(":root"):
         return "Allow"
     decisions = [
-        decide(statements, action=action, resource=resource, keys=keys) for statements in _policy_sets(caller)
+        decide(statements, action=action, resource=resource, keys=keys) for statements in policy_sets(caller)
     ]
     if "Deny" in decisions:
         return "Deny"
     return "Allow" if all(decision == "Allow" for decision in decisions) else None
 
 
-def _policy_sets(caller: Credentials) -> Iterator[Sequence[Statement]]:
-    """Return sets of statements, each of which must allow a call."""
+def policy_sets(caller: Credentials) -> Iterator[Sequence[Statement]]:
+    """Return sets of statements, each of which must allow a call: the policies, then a boundary, if any."""
     role, user = role_of(caller.principal), user_of(caller.principal)
     if user is not None:
         documents = [*user.policies.values(), *(one.document for one in user.managed_policies.values())]

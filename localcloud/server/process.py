@@ -32,6 +32,8 @@ MODULES = (
     "localcloud.services.kms",
     "localcloud.services.quotas",
     "localcloud.services.principals",
+    "localcloud.services.policy_simulator",
+    "localcloud.services.service_quotas",
     "localcloud.services.networks",
     "localcloud.services.efs",
     "localcloud.functions",

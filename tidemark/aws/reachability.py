@@ -104,6 +104,19 @@ def way_out(client: EC2Client, subnets: Sequence[str], *, region: str, public_ad
     return WayOut(way=way, gateways=len(gateways), endpoints=zones)
 
 
+def endpoints_for_workers(client: EC2Client, subnets: Sequence[str], *, region: str) -> dict[str, list[str]]:
+    """Return the security groups of each interface endpoint on which a worker in the subnets depends.
+
+    A subnet with a route out depends on endpoints, too, because private DNS names lead to them.
+    """
+    _, _, endpoints = _describe(client, subnets)
+    return {
+        endpoint["VpcEndpointId"]: [group["GroupId"] for group in endpoint.get("Groups", [])]
+        for endpoint in endpoints
+        if set(_by_endpoint([endpoint], region, None)) & SERVICES.keys()
+    }
+
+
 def _describe(
     client: EC2Client, subnets: Sequence[str]
 ) -> tuple[list[SubnetTypeDef], list[RouteTableTypeDef], list[VpcEndpointTypeDef]]:
