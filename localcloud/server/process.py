@@ -34,6 +34,7 @@ MODULES = (
     "localcloud.services.principals",
     "localcloud.services.policy_simulator",
     "localcloud.services.service_quotas",
+    "localcloud.services.subscriptions",
     "localcloud.services.networks",
     "localcloud.services.efs",
     "localcloud.functions",
