@@ -37,6 +37,7 @@ MODULES = (
     "localcloud.services.subscriptions",
     "localcloud.services.networks",
     "localcloud.services.efs",
+    "localcloud.services.file_system_policies",
     "localcloud.functions",
     "localcloud.stepfunctions",
     "localcloud.scheduler",

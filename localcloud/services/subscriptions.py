@@ -1,4 +1,4 @@
-"""SNS: subscriptions by e-mail are pending, because no mailbox confirms them; moto confirms all subscriptions.
+"""SNS: subscriptions by e-mail are pending, as no mailbox confirms them; moto confirms all subscriptions.
 
 Source: Amazon SNS Developer Guide, "Email notifications"; ListSubscriptionsByTopic, SubscriptionArn.
 """

@@ -36,7 +36,8 @@ _EXAMPLES = (
     (re.compile(r"(execution:[^:]+:).*"), r"\1example"),
     (re.compile(r"(task/[^/]+/)(?!new).*"), r"\1example"),
     (re.compile(r"(task-definition/[^:]+):\d+"), r"\1:1"),
-    (re.compile(r"(checkpoint|jobs|results|plans?|reports?|new|tests?)/[^/]+$"), r"\1/example"),
+    (re.compile(r"(plans/drill-)[^/]+$"), r"\1example"),
+    (re.compile(r"(checkpoint|jobs|results|plans?|reports?|new|tests?)/(?!drill-)[^/]+$"), r"\1/example"),
     (re.compile(r"(tag-keys/)\d+\.json"), r"\g<1>1.json"),
     (re.compile(r"\d{8}T\d{6}Z-?[0-9a-z]*"), "20261122T020000Z-abcdef"),
 )
