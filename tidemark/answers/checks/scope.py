@@ -76,7 +76,7 @@ class Scope:
         """Yield the call for this file system, or for some; none if the deployment lacks its target."""
         wanted = call.placeholders()
         choices: list[list[dict[str, str]]] = [[self._values]]
-        if wanted & {"file_system", *_ROLES_OF_FILE_SYSTEMS}:
+        if wanted & {"file_system", *ROLES_OF_FILE_SYSTEMS}:
             chosen = [file_system] if file_system else list(self.file_systems[:_SAMPLE])
             choices.append([self._of_file_system(each) for each in chosen])
         if "policy" in wanted:
@@ -115,7 +115,7 @@ class Scope:
 
     def _of_file_system(self, file_system: str) -> dict[str, str]:
         values = {"file_system": file_system}
-        for name in _ROLES_OF_FILE_SYSTEMS:
+        for name in ROLES_OF_FILE_SYSTEMS:
             stack, _, logical = name.partition(".")
             role = self.role_of(stack, logical, file_system)
             if role is not None:
@@ -123,7 +123,7 @@ class Scope:
         return values
 
 
-_ROLES_OF_FILE_SYSTEMS = tuple(
+ROLES_OF_FILE_SYSTEMS = tuple(
     f"{stack}.{kind}"
     for stack, kinds in {
         "main": ("WorkersRolesTask", "WorkersRolesInstance"),
