@@ -1,4 +1,4 @@
-"""tidemark estimate, with what sessions on the local cloud measure; the steps of a session that it charges."""
+"""tidemark estimate on the local cloud, with what sessions measure, and the steps that it charges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def entered(deployed: Deployed, execution_arn: str) -> Counter[str]:
 def test_the_estimate_charges_the_steps_that_a_session_makes(deployed: Deployed) -> None:
     session = deployed.run("home")
     states = entered(deployed, deployed.executions("backup-session")[session["session_id"]])
-    index = entered(deployed, deployed.executions("indexing-session")[session["index"]["index_id"]])
+    index = entered(deployed, deployed.executions("indexing-session")[session["index_id"]])
     backup, copy = states["Check backup"], states["Check copy"]
     assert sum((states + index).values()) == steps.transitions(backup, [copy], index=True)
     # Tasks of the two state machines, except the start of the indexing session, call a function each.

@@ -36,9 +36,7 @@ def _of(scope: Scope, policy: Policy, file_system: FileSystem) -> Iterator[Check
         return
     efs, ec2 = scope.clients.of("efs", scope.region), scope.clients.of("ec2", scope.region)
     networks: list[WorkerNetwork] = []
-    passes = (
-        "a subnet of the worker reaches the mount target, and ECR, S3, CloudWatch Logs and Step Functions"
-    )
+    passes = "the worker's subnet has a mount target, and reaches the services that it calls"
     with check("network", subject, passes) as outcomes:
         try:
             networks = choose_networks(efs, ec2, file_system, policy.worker)

@@ -59,8 +59,8 @@ HELP = f"""Demonstrate Tidemark on this machine, with your files.
 
 Runs AWS on this machine, deploys the same CDK template that goes to AWS, checks that sessions can run, and
 runs a policy for a file system that contains DIR. Then starts a session while an indexing session is running,
-and shows that both share one index. Backups are real copies in a temporary directory and take two to six times
-the space of DIR while the demo runs. DIR is only read.
+and shows that both share one index. Backups are real copies in a temporary directory and take two to six
+times the space of DIR while the demo runs. DIR is only read.
 
 JSON describes the first session (with --json, the others are not run): session_id, status,
 recovery_point_arn, copies[] with recovery_point_arn, region, vault; index with index_id, location, files,
