@@ -86,7 +86,7 @@ def answers(*statements: dict[str, Any]) -> dict[str, str]:
 
 
 @given(st.lists(STATEMENTS, max_size=4))
-def test_an_action_is_denied_if_another_evaluator_says_so(statements):
+def test_an_action_is_denied_if_another_evaluator_denies_it(statements):
     found = answers(*statements)
     for action in WRITE:
         decision = decision_of(

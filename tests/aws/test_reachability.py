@@ -161,7 +161,7 @@ def ways(*routes: dict[str, Any], endpoints: list[dict[str, Any]] | None = None,
         return found.way, found.gateways, found.endpoints
 
 
-def test_the_way_out_and_what_it_consists_of_are_known():
+def test_the_route_to_the_services_and_its_resources_are_known():
     logs = endpoint("logs", SubnetIds=["subnet-1", "subnet-2"])
     assert ways(to_anywhere(NatGatewayId="nat-1")) == ("nat", 1, 0)
     assert ways(to_anywhere(GatewayId="igw-1"), public=True) == ("public", 0, 0)

@@ -12,7 +12,7 @@ from tidemark.costs.stored_bytes import KeptPoint, Tier, average_stored, transfe
 
 _MANY_POINTS = 5_000
 _SAMPLES = 62  # days of a period that are evaluated
-_FEW_SAMPLES = 4  # the same, for policies with so many points that every day takes too long
+_FEW_SAMPLES = 4  # the same, for policies with thousands of points
 _FIGURES: dict[Tier, str] = {"warm": "backup_warm", "cold": "backup_cold"}
 
 
