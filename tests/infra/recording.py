@@ -24,6 +24,7 @@ from tests.infra.recorded_restores import (
     leave_restore,
     restores,
 )
+from tests.infra.recorded_stacks import stack_resources
 from tests.infra.recorded_tags import tags_of
 from tests.infra.recorded_tests import check_restore_test, start_restore_test
 from tidemark.policy.documents import documents, list_parameter
@@ -377,7 +378,7 @@ def _services(cloud: LocalCloud) -> dict[str, Any]:
         if "RoleArn" in target
     ]
     found = {
-        "stack_resources": _stack_resources(cloud),
+        "stack_resources": stack_resources(cloud),
         "schedules": schedules,
         "targets": targets,
         "machines": machines,
@@ -388,16 +389,3 @@ def _services(cloud: LocalCloud) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(found, default=str))
     return plain
-
-
-def _stack_resources(cloud: LocalCloud) -> dict[str, dict[str, str]]:
-    """Return logical and physical ids of the resources of the stacks in the home Region."""
-    pages = cloud.client("cloudformation").get_paginator("list_stack_resources")
-    return {
-        stack: {
-            one["LogicalResourceId"]: one["PhysicalResourceId"]
-            for page in pages.paginate(StackName=stack)
-            for one in page["StackResourceSummaries"]
-        }
-        for stack in ("Tidemark-tidemark", "Tidemark-tidemark-restore")
-    }

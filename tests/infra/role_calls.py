@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.infra.recording import Recording, record
 from tests.infra.service_requests import requests_of_services
 from tests.infra.test_permissions import OF_EFS, OF_NO_CONSEQUENCE
-from tidemark.answers.checks.role_calls import FILE, RoleCall, RoleCalls
+from tidemark.answers.checks.role_calls import FILE, RoleCall, RoleCalls, recorded_calls
 
 _HASH = re.compile(r"[0-9A-F]{8}$")
 _STACKS = {"Tidemark-tidemark": "main", "Tidemark-tidemark-restore": "restore"}
@@ -46,7 +46,7 @@ _EXAMPLES = (
 def role_calls(recording: Recording) -> RoleCalls:
     """Return the calls of the recorded roles, with those that AWS's services make with them."""
     names = _names(recording)
-    roles = _roles(recording)
+    roles = roles_of(recording)
     found: dict[str, set[RoleCall]] = {}
     asked = [(one.role, one.action, one.resource, one.context) for one in recording.asked]
     asked += [
@@ -104,7 +104,7 @@ def _resources(recording: Recording, kind: str) -> Iterator[tuple[str, str]]:
     return iter(sorted(found, key=lambda pair: -len(pair[0])))
 
 
-def _roles(recording: Recording) -> dict[str, str]:
+def roles_of(recording: Recording) -> dict[str, str]:
     """Return the name of each role, by its ARN."""
     keys = dict(_resources(recording, "Role"))
     return {role: keys[role.rpartition("/")[2]] for role in recording.statements}
@@ -123,7 +123,11 @@ def _general(text: str, names: list[tuple[re.Pattern[str], str]]) -> str:
 def main() -> None:
     """Record sessions, and write the file."""
     with tempfile.TemporaryDirectory() as scratch:
-        FILE.write_text(role_calls(record(Path(scratch))).to_json())
+        found = role_calls(record(Path(scratch))).by_role
+    if FILE.exists():  # calls that are not made in every recording
+        known = recorded_calls().by_role
+        found = {role: tuple(sorted({*calls, *known.get(role, ())})) for role, calls in found.items()}
+    FILE.write_text(RoleCalls(found).to_json())
     sys.stdout.write(f"{FILE}\n")
 
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from tests.infra.recording import Recording
-from tests.infra.role_calls import role_calls
+from tests.infra.role_calls import role_calls, roles_of
+from tests.infra.template import as_list
 from tidemark.answers.checks.role_calls import recorded_calls
 from tidemark.answers.checks.scope import ROLES_OF_FILE_SYSTEMS
 
@@ -18,15 +19,25 @@ KNOWN = {
 
 
 @pytest.mark.cloud
-def test_the_file_contains_the_calls_of_a_recording_and_no_others(recording: Recording) -> None:
+def test_the_file_contains_the_calls_of_a_recording(recording: Recording) -> None:
     recorded, written = role_calls(recording).by_role, recorded_calls().by_role
     assert recorded.keys() == written.keys(), "generate the file: python -m tests.infra.role_calls"
     for role, calls in recorded.items():
-        # A sweep or a retry may come at another moment, so that a call of it is not in every recording.
-        missing = [call for call in calls if call not in written[role]]
-        assert missing == [], f"{role}: generate the file: python -m tests.infra.role_calls"
-        unknown = [call for call in written[role] if call.action not in {each.action for each in calls}]
-        assert unknown == [], f"{role} no longer calls them: python -m tests.infra.role_calls"
+        missing = {call.action for call in calls} - {call.action for call in written[role]}
+        assert missing == set(), f"{role}: generate the file: python -m tests.infra.role_calls"
+
+
+@pytest.mark.cloud
+def test_every_call_of_the_file_is_granted_to_its_role(recording: Recording) -> None:
+    """Not every recording has every call: a step may find its worker stopped already."""
+    granted: dict[str, set[str]] = {}
+    managed = {"main.BackupRole", "restore.RestoreRole"}  # AWS's own policies
+    for arn, role in roles_of(recording).items():
+        for statement in recording.statements[arn]:
+            granted.setdefault(role, set()).update(as_list(statement["Action"]))
+    for role, calls in recorded_calls().by_role.items():
+        unused = {call.action for call in calls} - granted.get(role, set())
+        assert unused == set() or role in managed, f"{role} may no longer call them"
 
 
 def test_every_placeholder_has_a_value_or_is_a_resource_of_a_stack() -> None:
