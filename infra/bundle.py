@@ -39,6 +39,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/answers",
     "tidemark/cli",
     "tidemark/web",
+    "tidemark/costs",
     "tidemark/crawl",
     "tidemark/index",
     "tidemark/workflows",

@@ -16,6 +16,7 @@ PREFIXES = {
     "stepfunctions": "states",
     "efs": "elasticfilesystem",
     "resourcegroupstaggingapi": "tag",
+    "service-quotas": "servicequotas",
 }
 ACTIONS = {
     ("lambda", "Invoke"): ("lambda:InvokeFunction",),

@@ -16,7 +16,7 @@ from localcloud.core.accounts import Accounts
 from localcloud.iam.conditions import Keys
 from localcloud.iam.permissions import as_list, statements_of_role
 from localcloud.iam.resource_policies import Decision, decide
-from localcloud.iam.roles import managed_policy, role_of, user_of
+from localcloud.iam.roles import document_of, managed_policy, role_of, user_of
 
 Statement = Mapping[str, Any]
 
@@ -72,25 +72,25 @@ def identity_decision(caller: Credentials, *, action: str, resource: str, keys: 
     if caller.principal.endswith(":root"):
         return "Allow"
     decisions = [
-        decide(statements, action=action, resource=resource, keys=keys) for statements in _policy_sets(caller)
+        decide(statements, action=action, resource=resource, keys=keys) for statements in policy_sets(caller)
     ]
     if "Deny" in decisions:
         return "Deny"
     return "Allow" if all(decision == "Allow" for decision in decisions) else None
 
 
-def _policy_sets(caller: Credentials) -> Iterator[Sequence[Statement]]:
-    """Return sets of statements, each of which must allow a call."""
+def policy_sets(caller: Credentials) -> Iterator[Sequence[Statement]]:
+    """Return sets of statements, each of which must allow a call: the policies, then a boundary, if any."""
     role, user = role_of(caller.principal), user_of(caller.principal)
     if user is not None:
-        documents = [*user.policies.values(), *(one.document for one in user.managed_policies.values())]
+        documents = [*user.policies.values(), *map(document_of, user.managed_policies.values())]
         yield [statement for document in documents for statement in _statements(document)]
     else:
         yield statements_of_role(role) if role is not None else []
     boundary = getattr(role, "permissions_boundary_arn", None)
     if boundary:
         policy = managed_policy(boundary)
-        yield list(_statements(policy.document)) if policy is not None else []
+        yield list(_statements(document_of(policy))) if policy is not None else []
     if caller.session is not None and caller.session.policies:
         yield [statement for document in caller.session.policies for statement in _statements(document)]
 

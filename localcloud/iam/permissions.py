@@ -19,7 +19,7 @@ from moto.iam.models import Role
 
 from localcloud.core.cloud import AwsError
 from localcloud.iam.required_permissions import Check
-from localcloud.iam.roles import role_of
+from localcloud.iam.roles import document_of, role_of
 
 # Codes of errors that differ from AccessDeniedException. Source: "Common errors" of each API reference.
 CODES = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied"}
@@ -105,7 +105,7 @@ def _document_of(name: str) -> dict[str, Any] | None:
 def _statements(role: Role) -> Iterator[dict[str, Any]]:
     for document in (
         *role.policies.values(),
-        *(policy.document for policy in role.managed_policies.values()),
+        *map(document_of, role.managed_policies.values()),
     ):
         policy = json.loads(document) if isinstance(document, str) else document
         yield from as_list(policy["Statement"])

@@ -45,13 +45,17 @@ def decide(
     effects = {
         statement["Effect"]
         for statement in statements
-        if _names_action(statement, action.lower())
-        and _names_resource(statement, resource, keys)
+        if applies(statement, action=action, resource=resource, keys=keys)
         and conditions_hold(statement, keys)
     }
     if "Deny" in effects:
         return "Deny"
     return "Allow" if "Allow" in effects else None
+
+
+def applies(statement: Mapping[str, Any], *, action: str, resource: str, keys: Keys) -> bool:
+    """Return whether a statement names the action and the resource, whatever its conditions."""
+    return _names_action(statement, action.lower()) and _names_resource(statement, resource, keys)
 
 
 def names_principal(statement: Mapping[str, Any], arns: set[str]) -> bool:

@@ -32,6 +32,12 @@ def managed_policy(arn: str) -> ManagedPolicy | None:
     return backend.managed_policies.get(arn) if backend else None
 
 
+def document_of(policy: ManagedPolicy) -> str:
+    """Return the text of a customer managed policy: that of its default version."""
+    default = next(version for version in policy.versions if version.version_id == policy.default_version_id)
+    return str(default.document)
+
+
 def assumable(role_arn: str, service: str) -> bool:
     """Return whether the role exists and trusts the service, such as ecs-tasks.amazonaws.com."""
     role = role_of(role_arn)

@@ -51,6 +51,7 @@ SERVICES = {
     "elasticfilesystem": "efs",
     "monitoring": "cloudwatch",
     "tagging": "resourcegroupstaggingapi",
+    "servicequotas": "service-quotas",
 }
 ENDPOINTS = {name: signing_name for signing_name, name in SERVICES.items()}
 MOTO_ACCOUNT = "HTTP_X_MOTO_ACCOUNT_ID"  # the header from which moto takes the account

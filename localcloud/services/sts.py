@@ -17,7 +17,7 @@ from localcloud.core.cloud import ApiCall, AwsError, Cloud
 from localcloud.iam.callers import caller_keys, identity_decision, owner_keys, user_id_of
 from localcloud.iam.permissions import NotPermitted, as_list
 from localcloud.iam.resource_policies import account_of, decide, names_account, names_principal
-from localcloud.iam.roles import managed_policy, role_of
+from localcloud.iam.roles import document_of, managed_policy, role_of
 
 SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 900, 43_200, 3_600
 LONGEST_OF_A_CHAIN = 3_600
@@ -107,7 +107,7 @@ def _new_session(call: ApiCall) -> RoleSession:
         policy = managed_policy(named["arn"])
         if policy is None or account_of(named["arn"]) != account_of(params["RoleArn"]):
             raise AwsError("ValidationError", f"The policy {named['arn']} is not in the account of the role")
-        documents.append(policy.document)
+        documents.append(document_of(policy))
     for document in documents:
         try:
             json.loads(document)

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.aws.account import ACCOUNT, REGION, the_clients
-from tidemark.aws.reachability import SERVICES, missing_services
+from tidemark.aws.reachability import SERVICES, endpoints_for_workers, missing_services, way_out
 
 EVERYTHING = set(SERVICES.values())
 LOCAL = {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}
@@ -143,3 +143,40 @@ def test_an_endpoint_that_the_subnet_cannot_use_does_not_count(
 ) -> None:
     others = [one for one in [*INTERFACES, s3_gateway()] if not one["ServiceName"].endswith(f".{lacking}")]
     assert missing(endpoints=[*others, unusable]) == {SERVICES[lacking]}
+
+
+def ways(*routes: dict[str, Any], endpoints: list[dict[str, Any]] | None = None, public: bool = False):
+    client = the_clients().of("ec2", REGION)
+    table = {
+        "VpcId": "vpc-1",
+        "RouteTableId": "rtb-1",
+        "Associations": [{"SubnetId": "subnet-1"}],
+        "Routes": [LOCAL, *routes],
+    }
+    with Stubber(client) as stub:
+        stub.add_response("describe_subnets", {"Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1"}]})
+        stub.add_response("describe_route_tables", {"RouteTables": [table]})
+        stub.add_response("describe_vpc_endpoints", {"VpcEndpoints": endpoints or []})
+        found = way_out(client, ["subnet-1"], region=REGION, public_address=public)
+        return found.way, found.gateways, found.endpoints
+
+
+def test_the_route_to_the_services_and_its_resources_are_known():
+    logs = endpoint("logs", SubnetIds=["subnet-1", "subnet-2"])
+    assert ways(to_anywhere(NatGatewayId="nat-1")) == ("nat", 1, 0)
+    assert ways(to_anywhere(GatewayId="igw-1"), public=True) == ("public", 0, 0)
+    assert ways(to_anywhere(GatewayId="igw-1")) == ("unknown", 0, 0), "needs a public address"
+    assert ways(to_anywhere(TransitGatewayId="tgw-1")) == ("other", 0, 0)
+    assert ways(endpoints=[logs, endpoint("dynamodb", SubnetIds=["subnet-1"])]) == ("endpoints", 0, 2)
+    assert ways(to_anywhere(NatGatewayId="nat-1"), endpoints=[logs]) == ("nat", 1, 2)
+
+
+def test_the_security_groups_of_a_workers_endpoints_are_known():
+    client = the_clients().of("ec2", REGION)
+    own = endpoint("logs", VpcEndpointId="vpce-1", Groups=[{"GroupId": "sg-1"}])
+    other = endpoint("dynamodb", VpcEndpointId="vpce-2", Groups=[{"GroupId": "sg-2"}])
+    with Stubber(client) as stub:
+        stub.add_response("describe_subnets", {"Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1"}]})
+        stub.add_response("describe_route_tables", {"RouteTables": []})
+        stub.add_response("describe_vpc_endpoints", {"VpcEndpoints": [own, other]})
+        assert endpoints_for_workers(client, ["subnet-1"], region=REGION) == {"vpce-1": ["sg-1"]}

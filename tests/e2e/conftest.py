@@ -20,8 +20,10 @@ from localcloud import LocalCloud
 from tests.crawl.trees import make_pitfalls
 from tests.e2e.account import make_mount_targets, make_network
 from tests.infra.assemblies import assembly
+from tidemark.answers.connection import Connection, connect
 from tidemark.cli.support.local_deployment import configuration
 from tidemark.errors import SessionNotFound
+from tidemark.policy.policy import Policy
 
 TIDEMARK = Path(sys.executable).with_name("tidemark")
 SECONDS = 240  # for a session on a busy machine
@@ -279,3 +281,22 @@ def deployed(_deployments: Deployments, tmp_path_factory: pytest.TempPathFactory
 def _no_faults(deployed: Deployed) -> Iterator[None]:
     yield
     deployed.cloud.faults.clear()
+
+
+@pytest.fixture
+def connection(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """A connection of this process to the deployment."""
+    for name, value in deployed.cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    return connect()
+
+
+@pytest.fixture
+def undo() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def home(connection: Connection) -> Policy:
+    return connection.policy("home")

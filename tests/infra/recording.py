@@ -24,6 +24,7 @@ from tests.infra.recorded_restores import (
     leave_restore,
     restores,
 )
+from tests.infra.recorded_stacks import stack_resources
 from tests.infra.recorded_tags import tags_of
 from tests.infra.recorded_tests import check_restore_test, start_restore_test
 from tidemark.policy.documents import documents, list_parameter
@@ -377,6 +378,7 @@ def _services(cloud: LocalCloud) -> dict[str, Any]:
         if "RoleArn" in target
     ]
     found = {
+        "stack_resources": stack_resources(cloud),
         "schedules": schedules,
         "targets": targets,
         "machines": machines,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemark.costs.prices import DATED
 from tidemark.restore.estimate import JOB_OVERHEAD_SECONDS, Job, estimate, restore_seconds
-from tidemark.restore.prices import PRICES, prices_of
 
 REGION = "us-east-1"
 JOBS = st.lists(
@@ -94,7 +94,7 @@ def test_the_estimate_states_its_assumptions():
     text = assumptions(job())
     assert "1,500 files or 200 MB per second" in text
     assert f"Each is assumed to need {JOB_OVERHEAD_SECONDS} more seconds" in text
-    assert f"the list prices of us-east-1 of {PRICES[REGION].dated}." in text
+    assert f"the list prices of us-east-1 of {DATED}." in text
     assert "cold storage" not in text
     assert "not counted" not in text
     assert "cold storage take longer" in assumptions(job(), job(is_cold=True))
@@ -123,11 +123,3 @@ def test_the_jobs_and_the_charge_of_the_lowest_documented_number_of_paths_are_st
 def test_prices_of_another_region_are_marked():
     assert "us-east-1 of" in assumptions(job(), region="mars-north-1")
     assert "because those of mars-north-1 are not recorded" in assumptions(job(), region="mars-north-1")
-
-
-@pytest.mark.parametrize("region", PRICES)
-def test_every_price_is_recorded_for_its_region(region):
-    prices = prices_of(region)
-    assert prices.region == region
-    assert prices.restore_cold_gb >= prices.restore_warm_gb > 0
-    assert prices.efs_standard_gb_month > 0 < prices.restore_items_job

@@ -21,10 +21,12 @@ from tidemark.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_efs import EFSClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
@@ -59,6 +61,8 @@ class Clients:
     @overload
     def of(self, service: Literal["backup"], region: str | None = None) -> BackupClient: ...
     @overload
+    def of(self, service: Literal["cloudformation"], region: str | None = None) -> CloudFormationClient: ...
+    @overload
     def of(self, service: Literal["dynamodb"], region: str | None = None) -> DynamoDBClient: ...
     @overload
     def of(self, service: Literal["ec2"], region: str | None = None) -> EC2Client: ...
@@ -67,9 +71,13 @@ class Clients:
     @overload
     def of(self, service: Literal["efs"], region: str | None = None) -> EFSClient: ...
     @overload
+    def of(self, service: Literal["iam"], region: str | None = None) -> IAMClient: ...
+    @overload
     def of(self, service: Literal["kms"], region: str | None = None) -> KMSClient: ...
     @overload
     def of(self, service: Literal["s3"], region: str | None = None) -> S3Client: ...
+    @overload
+    def of(self, service: Literal["service-quotas"], region: str | None = None) -> Any: ...  # no stubs
     @overload
     def of(self, service: Literal["sns"], region: str | None = None) -> SNSClient: ...
     @overload

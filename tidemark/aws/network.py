@@ -169,9 +169,9 @@ def choose_security_groups(
     admitted: list[str] = []
     for group in mount_target_groups:
         for rule in group.get("IpPermissions", []):
-            if not _is_for_nfs(rule):
+            if not is_for_port(rule, NFS_PORT):
                 continue
-            if _admits_addresses(rule, subnet_cidr):
+            if admits_addresses(rule, subnet_cidr):
                 return (group["GroupId"],)
             admitted += [pair["GroupId"] for pair in rule.get("UserIdGroupPairs", []) if "GroupId" in pair]
     for candidate in admitted:
@@ -180,13 +180,15 @@ def choose_security_groups(
     return (admitted[0],) if admitted else None
 
 
-def _is_for_nfs(rule: IpPermissionOutputTypeDef) -> bool:
+def is_for_port(rule: IpPermissionOutputTypeDef, port: int) -> bool:
+    """Return whether a rule of a security group is about TCP traffic to a port."""
     if rule.get("IpProtocol") == "-1":
         return True
-    return rule.get("IpProtocol") == "tcp" and rule.get("FromPort", 0) <= NFS_PORT <= rule.get("ToPort", 0)
+    return rule.get("IpProtocol") == "tcp" and rule.get("FromPort", 0) <= port <= rule.get("ToPort", 0)
 
 
-def _admits_addresses(rule: IpPermissionOutputTypeDef, subnet_cidr: str) -> bool:
+def admits_addresses(rule: IpPermissionOutputTypeDef, subnet_cidr: str) -> bool:
+    """Return whether a rule names all addresses of a subnet."""
     subnet = ipaddress.IPv4Network(subnet_cidr)
     ranges = [entry["CidrIp"] for entry in rule.get("IpRanges", []) if "CidrIp" in entry]
     return any(subnet.subnet_of(ipaddress.IPv4Network(allowed, strict=False)) for allowed in ranges)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import Clients
@@ -12,6 +14,9 @@ from tidemark.aws.vaults import vault_error
 from tidemark.errors import FileSystemNotFound, FileSystemNotInPolicy, NotOptedIn
 from tidemark.policy.policy import Policy, check_file_system_id
 from tidemark.sessions.session import FileSystem, PointKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_backup.type_defs import DescribeBackupVaultOutputTypeDef
 
 
 def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem) -> None:
@@ -52,18 +57,32 @@ def check_opt_in(clients: Clients, policy: Policy) -> None:
     Source: AWS Backup Developer Guide, "How AWS Backup works with other AWS services". A Region that does
     not list EFS at all passes; its first job reports any problem.
     """
-    for region in dict.fromkeys([policy.region, *(target.region for target in policy.copies)]):
-        settings = clients.of("backup", region).describe_region_settings()
-        if not settings.get("ResourceTypeOptInPreference", {}).get("EFS", True):
-            raise NotOptedIn(region)
+    for region in regions_of(policy):
+        check_opt_in_of(clients, region)
+
+
+def regions_of(policy: Policy) -> list[str]:
+    """Return the Regions of a policy's backups and copies."""
+    return list(dict.fromkeys([policy.region, *(target.region for target in policy.copies)]))
+
+
+def check_opt_in_of(clients: Clients, region: str) -> None:
+    """Check that AWS Backup is opted in for EFS in a Region, as `check_opt_in` does."""
+    settings = clients.of("backup", region).describe_region_settings()
+    if not settings.get("ResourceTypeOptInPreference", {}).get("EFS", True):
+        raise NotOptedIn(region)
 
 
 def _check_vault(clients: Clients, vault: str, region: str, kind: PointKind, keep_days: int | None) -> None:
+    check_vault_lock(describe_vault(clients, vault, region), kind, keep_days, region)
+
+
+def describe_vault(clients: Clients, vault: str, region: str) -> DescribeBackupVaultOutputTypeDef:
+    """Return AWS Backup's description of a vault; raises VaultNotFound, and AccessDenied for both causes."""
     try:
-        described = clients.of("backup", region).describe_backup_vault(BackupVaultName=vault)
+        return clients.of("backup", region).describe_backup_vault(BackupVaultName=vault)
     except ClientError as error:
         known = vault_error(error, vault, region)
         if known is None:
             raise
         raise known from error
-    check_vault_lock(described, kind, keep_days, region)

@@ -9,7 +9,8 @@ Source: Amazon VPC User Guide, "Route tables", "Enable internet access"; AWS Pri
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         FilterTypeDef,
         RouteTableTypeDef,
         RouteTypeDef,
+        SubnetTypeDef,
         VpcEndpointTypeDef,
     )
 
@@ -53,13 +55,7 @@ def missing_services(
     account shares counts as connected, because its VPC's endpoints are not visible.
     Source: Amazon VPC User Guide, "Share your VPC subnets with other accounts".
     """
-    found = client.describe_subnets(SubnetIds=list(subnets))["Subnets"]
-    vpcs = sorted({subnet["VpcId"] for subnet in found})
-    in_vpcs: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": vpcs}]
-    pages = client.get_paginator("describe_route_tables").paginate(Filters=in_vpcs)
-    tables = [table for page in pages for table in page["RouteTables"]]
-    endpoint_pages = client.get_paginator("describe_vpc_endpoints").paginate(Filters=in_vpcs)
-    endpoints = [endpoint for page in endpoint_pages for endpoint in page["VpcEndpoints"]]
+    found, tables, endpoints = _describe(client, subnets)
     missing: dict[str, list[str]] = {}
     for subnet in found:
         table = _route_table(tables, subnet["SubnetId"], subnet["VpcId"])
@@ -71,6 +67,68 @@ def missing_services(
         reached = set(_by_endpoint(own, region, table))
         missing[subnet["SubnetId"]] = [words for name, words in SERVICES.items() if name not in reached]
     return missing
+
+
+Way = Literal["nat", "endpoints", "public", "other", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayOut:
+    """How a worker reaches the services that it calls, and the resources that its VPC has for this."""
+
+    way: Way
+    gateways: int  # NAT gateways in the routes of its subnets
+    endpoints: int  # interface endpoints of the services, each counted in each of its zones
+
+
+def way_out(client: EC2Client, subnets: Sequence[str], *, region: str, public_address: bool) -> WayOut:
+    """Return how a worker in one of these subnets reaches the services."""
+    found, tables, endpoints = _describe(client, subnets)
+    own = [_route_table(tables, subnet["SubnetId"], subnet["VpcId"]) for subnet in found]
+    routes = [route for table in own if table is not None for route in table.get("Routes", [])]
+    open_routes = [route for route in routes if _is_a_way(route, public_address=public_address)]
+    gateways = {route["NatGatewayId"] for route in open_routes if "NatGatewayId" in route}
+    zones = sum(
+        len(endpoint.get("SubnetIds", []))
+        for endpoint in endpoints
+        if set(_by_endpoint([endpoint], region, None)) & SERVICES.keys()
+    )
+    if gateways:
+        way: Way = "nat"
+    elif any(route.get("GatewayId", "").startswith("igw-") for route in open_routes):
+        way = "public"
+    elif open_routes:
+        way = "other"
+    else:
+        way = "endpoints" if zones else "unknown"
+    return WayOut(way=way, gateways=len(gateways), endpoints=zones)
+
+
+def endpoints_for_workers(client: EC2Client, subnets: Sequence[str], *, region: str) -> dict[str, list[str]]:
+    """Return the security groups of each interface endpoint on which a worker in the subnets depends.
+
+    A subnet with a route out depends on endpoints, too, because private DNS names lead to them.
+    """
+    _, _, endpoints = _describe(client, subnets)
+    return {
+        endpoint["VpcEndpointId"]: [group["GroupId"] for group in endpoint.get("Groups", [])]
+        for endpoint in endpoints
+        if set(_by_endpoint([endpoint], region, None)) & SERVICES.keys()
+    }
+
+
+def _describe(
+    client: EC2Client, subnets: Sequence[str]
+) -> tuple[list[SubnetTypeDef], list[RouteTableTypeDef], list[VpcEndpointTypeDef]]:
+    """Return the subnets, and the route tables and endpoints of their VPCs."""
+    found = client.describe_subnets(SubnetIds=list(subnets))["Subnets"]
+    in_vpcs: list[FilterTypeDef] = [
+        {"Name": "vpc-id", "Values": sorted({subnet["VpcId"] for subnet in found})}
+    ]
+    pages = client.get_paginator("describe_route_tables").paginate(Filters=in_vpcs)
+    tables = [table for page in pages for table in page["RouteTables"]]
+    endpoint_pages = client.get_paginator("describe_vpc_endpoints").paginate(Filters=in_vpcs)
+    return found, tables, [endpoint for page in endpoint_pages for endpoint in page["VpcEndpoints"]]
 
 
 def _route_table(

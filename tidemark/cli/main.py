@@ -30,6 +30,8 @@ _COMMANDS = {
     "sessions": "sessions.sessions",
     "session": "session.session",
     "protection": "protection.protection",
+    "check": "check.check",
+    "estimate": "estimate.estimate",
     "recovery-points": "recovery_points.recovery_points",
     "restore": "restore.restore",
     "drill": "drill.drill",

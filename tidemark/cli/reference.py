@@ -51,6 +51,15 @@ The credentials need these permissions on the resources of the deployment:
 `states:DescribeExecution` |
 | `recovery-points`, `protection` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` \
 (in every Region), `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
+| `estimate` | `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeMountTargets`, \
+`elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`), \
+`ec2:DescribeSubnets`, `ec2:DescribeSecurityGroups`, `ec2:DescribeRouteTables`, `ec2:DescribeVpcEndpoints`, \
+`s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |
+| `check`; each check that lacks one is a warning | those of `run` and `estimate`; \
+`backup:DescribeRegionSettings`, `backup:ListBackupVaults` and `kms:DescribeKey` (in every Region), \
+`elasticfilesystem:DescribeFileSystemPolicy`, `ec2:DescribeVpcAttribute`, `ec2:DescribeInstanceTypes`, \
+`servicequotas:GetServiceQuota`, `s3:GetEncryptionConfiguration`, `cloudformation:ListStackResources`, \
+`iam:SimulatePrincipalPolicy` on the roles, `sns:ListSubscriptionsByTopic` |
 | `restore --new-file-system`, to read the settings of the original | \
 `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeLifecycleConfiguration`, \
 `elasticfilesystem:DescribeFileSystemPolicy`, `elasticfilesystem:DescribeMountTargets`, \

@@ -42,6 +42,7 @@
     ├── WorkerNotRecorded                 48   stopped during its launch; Lambda retries the event
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
     ├── TagKeyDamaged                     51   a data key of the tags is missing, or KMS does not open it
+    ├── CheckFailed                       54   a session would fail
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -85,6 +86,7 @@ from tidemark.errors.setup import (
     AccessDenied,
     AwsThrottled,
     AwsUnreachable,
+    CheckFailed,
     ConfigurationError,
     ExtraNotInstalled,
     FileSystemNotFound,
@@ -109,6 +111,7 @@ __all__ = [
     "AwsThrottled",
     "AwsUnreachable",
     "BackupJobFailed",
+    "CheckFailed",
     "ConfigurationError",
     "CopyJobFailed",
     "CrawlFailed",

@@ -207,6 +207,15 @@ class ExtraNotInstalled(TidemarkError):
         super().__init__(f"{command} cannot run without {shown}{more}; {installation}")
 
 
+class CheckFailed(TidemarkError):
+    """A check of `tidemark check` failed, so a session would fail."""
+
+    exit_code = 54
+
+    def __init__(self, failed: int, checks: int) -> None:
+        super().__init__(f"{failed} of {checks} checks failed; fix them, and check again")
+
+
 class LocalCloudError(TidemarkError):
     """The local cloud did not start, deploy or stop."""
 

@@ -1,6 +1,6 @@
 """Estimates the duration and the cost of a restore.
 
-Sources: EFS user guide, "Backing up EFS file systems", for the speeds; prices.py for the prices. AWS
+Sources: tidemark/costs, for speeds and prices. AWS
 documents no durations of small jobs and of cold storage. The overheads are assumptions, which every estimate
 states.
 """
@@ -11,11 +11,9 @@ import dataclasses
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
+from tidemark.costs import speeds
+from tidemark.costs.prices import GB, Prices, origin
 from tidemark.restore.plan import CostPart, Estimate
-from tidemark.restore.prices import GB, Prices, prices_of
-
-FILES_PER_SECOND = 1_500
-BYTES_PER_SECOND = 200_000_000
 
 # Assumed, as AWS documents nothing: scheduling a restore job, writing little, and recording its end.
 JOB_OVERHEAD_SECONDS = 300
@@ -27,6 +25,7 @@ WORKER_VCPUS, WORKER_GB = 1, 2  # the default size of a worker
 
 DOCUMENTED_PATHS = 5  # of one job, in the API Reference, StartRestoreJob; the lowest of AWS's documents
 
+_USED = ("restore_warm", "restore_cold", "restore_items", "efs_standard", "fargate_vcpu", "fargate_gb")
 _CENT_OF_A_CENT = Decimal("0.0001")
 _HOUR = 3600
 DAYS_PER_MONTH = 30
@@ -51,7 +50,7 @@ def estimate(
     `is_counted` is whether the indexes contain everything that the jobs write; `is_temporary`, whether it is
     removed within a day.
     """
-    prices = prices_of(region)
+    prices = Prices(region)
     entries, size = sum(job.entries for job in jobs), sum(job.bytes for job in jobs)
     fastest = sum(restore_seconds(job) for job in jobs)
     placing = WORKER_START_SECONDS + _ceil(entries, PLACED_PER_SECOND) if jobs else 0
@@ -70,21 +69,21 @@ def estimate(
 
 def restore_seconds(job: Job) -> int:
     """Return the seconds that AWS Backup needs at its documented speeds, whichever is slower."""
-    return max(_ceil(job.entries, FILES_PER_SECOND), _ceil(job.bytes, BYTES_PER_SECOND))
+    return speeds.restore_seconds(job.entries, job.bytes)
 
 
 def _parts(jobs: Sequence[Job], prices: Prices, placing: int, *, is_temporary: bool) -> tuple[CostPart, ...]:
     warm = sum(job.bytes for job in jobs if not job.is_cold)
     cold = sum(job.bytes for job in jobs if job.is_cold)
-    with_items = sum(not job.is_whole for job in jobs)
-    per_hour = WORKER_VCPUS * prices.fargate_vcpu_hour + WORKER_GB * prices.fargate_gb_hour
+    with_items, items = sum(not job.is_whole for job in jobs), prices.usd("restore_items")
+    per_hour = WORKER_VCPUS * prices.usd("fargate_vcpu") + WORKER_GB * prices.usd("fargate_gb")
     parts = (
-        _per_gb("restore from warm storage", warm, prices.restore_warm_gb, ""),
-        _per_gb("restore from cold storage", cold, prices.restore_cold_gb, ""),
+        _per_gb("restore from warm storage", warm, prices.usd("restore_warm"), ""),
+        _per_gb("restore from cold storage", cold, prices.usd("restore_cold"), ""),
         _part(
             "item-level restores",
-            with_items * prices.restore_items_job,
-            f"{with_items:,} {'job' if with_items == 1 else 'jobs'} at ${prices.restore_items_job} each",
+            with_items * items,
+            f"{with_items:,} {'job' if with_items == 1 else 'jobs'} at ${items} each",
         ),
         _stored(warm + cold, prices, is_temporary=is_temporary),
         _part(
@@ -99,12 +98,12 @@ def _parts(jobs: Sequence[Job], prices: Prices, placing: int, *, is_temporary: b
 
 def _stored(size: int, prices: Prices, *, is_temporary: bool) -> CostPart:
     if is_temporary:
-        price = prices.efs_standard_gb_month / DAYS_PER_MONTH
+        price = prices.usd("efs_standard") / DAYS_PER_MONTH
         return _per_gb("EFS Standard storage, one day", size, price.quantize(_CENT_OF_A_CENT), " and day")
     return _per_gb(
         "EFS Standard storage, one month",
         size,
-        prices.efs_standard_gb_month,
+        prices.usd("efs_standard"),
         " and month, less if it is deleted or moved to another storage class",
     )
 
@@ -118,17 +117,18 @@ def _part(name: str, usd: Decimal, explanation: str) -> CostPart:
 
 
 def _assumptions(jobs: Sequence[Job], region: str, prices: Prices, *, is_counted: bool) -> tuple[str, ...]:
-    megabytes = BYTES_PER_SECOND // 1_000_000
-    speeds = f"{FILES_PER_SECOND:,} files or {megabytes} MB per second for restores, whichever is slower"
+    megabytes = speeds.RESTORE_BYTES_PER_SECOND // 1_000_000
+    files = f"{speeds.RESTORE_FILES_PER_SECOND:,} files"
+    documented = f"{files} or {megabytes} MB per second for restores, whichever is slower"
     worker = f"start in {WORKER_START_SECONDS} seconds and to place {PLACED_PER_SECOND:,} entries per second"
     found = [
-        f"AWS documents {speeds}.",
+        f"AWS documents {documented}.",
         f"Jobs run one after another. Each is assumed to need {JOB_OVERHEAD_SECONDS} more seconds.",
         f"The worker is assumed to {worker}.",
     ]
     fewer = sum(1 if job.is_whole else _ceil(job.paths, DOCUMENTED_PATHS) for job in jobs)
     if fewer > len(jobs):
-        charge = prices.restore_items_job * (fewer - sum(job.is_whole for job in jobs))
+        charge = prices.usd("restore_items") * (fewer - sum(job.is_whole for job in jobs))
         found.append(
             f"AWS's documents disagree on the number of paths of a job. If AWS Backup takes "
             f"{DOCUMENTED_PATHS}, this plan needs {fewer:,} jobs, for ${charge:,.2f}; --items-per-job "
@@ -141,8 +141,7 @@ def _assumptions(jobs: Sequence[Job], region: str, prices: Prices, *, is_counted
             "Directories that an index excludes or could not read are restored with the directories above "
             "them, but not counted."
         )
-    other = f", because those of {region} are not recorded" if prices.region != region else ""
-    found.append(f"Prices are the list prices of {prices.region} of {prices.dated.isoformat()}{other}.")
+    found += origin({region: _USED})
     return tuple(found)
 
 

@@ -17,10 +17,12 @@ from rich.console import Console
 from rich.text import Text
 
 from tidemark.answers import points
+from tidemark.answers.checks.runner import run_checks, scope_of
 from tidemark.answers.connection import Connection
 from tidemark.answers.session_progress import View
 from tidemark.aws.clock import utc_now
 from tidemark.cli.commands import browse, recovery_points, restore, run
+from tidemark.cli.commands import check as check_command
 from tidemark.cli.commands.run import Started
 from tidemark.cli.output import terminal
 from tidemark.cli.output.entry_lines import entry_line
@@ -55,10 +57,10 @@ _SAMPLE = 5
 
 HELP = f"""Demonstrate Tidemark on this machine, with your files.
 
-Runs AWS on this machine, deploys the same CDK template that goes to AWS, and runs a policy for a file system
-that contains DIR. Then starts a session while an indexing session is running, and shows that both share one
-index. Backups are real copies in a temporary directory and take two to six times the space of DIR while the
-demo runs. DIR is only read.
+Runs AWS on this machine, deploys the same CDK template that goes to AWS, checks that sessions can run, and
+runs a policy for a file system that contains DIR. Then starts a session while an indexing session is running,
+and shows that both share one index. Backups are real copies in a temporary directory and take two to six
+times the space of DIR while the demo runs. DIR is only read.
 
 JSON describes the first session (with --json, the others are not run): session_id, status,
 recovery_point_arn, copies[] with recovery_point_arn, region, vault; index with index_id, location, files,
@@ -104,6 +106,9 @@ def demo(
             view = _run(connection, policy, Console(quiet=True))
             terminal.print_json(_document(connection, view))
             return
+        _heading(out, "Check that sessions can run, without starting one")
+        out.print(terminal.commands((f"tidemark check {NAME}", "")))
+        check_command.show(out, run_checks(scope_of(connection, NAME)))
         what = terminal.printable(str(root)) if directory else "the Python standard library"
         _heading(out, f"A session: back up {what}, copy, index")
         out.print(terminal.commands((f"tidemark run {NAME} --wait", "")))

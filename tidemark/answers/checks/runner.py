@@ -1,0 +1,56 @@
+"""All checks of a deployment, a policy or a file system. They start and change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from tidemark.answers.checks.backup import backup_checks
+from tidemark.answers.checks.mounting import mounting_checks
+from tidemark.answers.checks.permissions import permission_checks
+from tidemark.answers.checks.quotas import quota_checks
+from tidemark.answers.checks.result import CheckResult
+from tidemark.answers.checks.scope import Scope
+from tidemark.answers.checks.storage import notification_checks, storage_checks
+from tidemark.answers.connection import Connection
+from tidemark.errors import FileSystemNotInPolicy
+from tidemark.policy.policy import FILE_SYSTEM_ID, Policy
+
+
+def scope_of(connection: Connection, target: str | None) -> Scope:
+    """Return the scope of a policy, of a file system in all policies that name it, or of everything.
+
+    Raises PolicyNotFound, and FileSystemNotInPolicy if no policy names the file system.
+    """
+    if target is None:
+        return Scope(connection=connection, policies=tuple(_deployed(connection)))
+    if not FILE_SYSTEM_ID.fullmatch(target):
+        return Scope(connection=connection, policies=(connection.policy(target),))
+    deployed = list(_deployed(connection))
+    found = tuple(
+        dataclasses.replace(policy, file_systems=(target,))
+        for policy in deployed
+        if target in policy.file_systems
+    )
+    if not found:
+        names = ", ".join(policy.name for policy in deployed) or "(none)"
+        known = sorted({each for policy in deployed for each in policy.file_systems})
+        raise FileSystemNotInPolicy(target, names, known)
+    return Scope(connection=connection, policies=found)
+
+
+def run_checks(scope: Scope) -> Iterator[CheckResult]:
+    """Yield the results, each as soon as it is known."""
+    yield from backup_checks(scope)
+    yield from mounting_checks(scope)
+    yield from quota_checks(scope)
+    yield from storage_checks(scope)
+    yield from permission_checks(scope)
+    yield from notification_checks(scope)
+
+
+def _deployed(connection: Connection) -> Iterator[Policy]:
+    for name in connection.policy_names():
+        policy = connection.policy_if_any(name)
+        if policy is not None:
+            yield policy
