@@ -183,7 +183,7 @@ class JobEngine:
         soonest = job.created_at + timedelta(seconds=self.cloud.clock.seconds(self.durations.created))
         # Only backups and copies exclude each other. Source: AWS Backup's quotas.
         if now >= soonest and (isinstance(job, RestoreJob) or not self._held_back(job)):
-            self._begin(job, now)
+            self._begin(job)
 
     def _advance_running(self, job: Job, now: datetime) -> None:
         work = self._work[job.id]
@@ -219,9 +219,10 @@ class JobEngine:
             for job in self._jobs.values()
         )
 
-    def _begin(self, job: Job, now: datetime) -> None:
+    def _begin(self, job: Job) -> None:
         due_at = self.cloud.clock.deadline(self.durations.of(job))
-        started = replace(job, state="RUNNING", initiated_at=now, due_at=due_at)
+        # Not the time of the round: a job that ended during it is over before this one begins.
+        started = replace(job, state="RUNNING", initiated_at=self.cloud.clock.now(), due_at=due_at)
         try:
             self.workers[type(job)].begin(started)
         except AwsError as error:  # the vault is gone

@@ -61,7 +61,8 @@ def key_accesses(asked: Asked) -> Iterator[Access]:
             yield from _uses(asked, key, action)
     elif asked.operation in _READS:
         found = bucket.keys.get(str(asked.params.get("Key")))
-        encrypted = found is not None and found.encryption == "aws:kms"
+        # A delete marker, the latest version of a deleted object, has no encryption.
+        encrypted = getattr(found, "encryption", None) == "aws:kms"
         if encrypted and bucket.account_id != asked.account:
             yield from _uses(asked, _qualified(found.kms_key_id, bucket), "Decrypt")
 

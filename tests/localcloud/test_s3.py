@@ -115,3 +115,13 @@ def test_what_a_policy_wants_written_once_is_not_replaced(s3: Any, bucket: str) 
         s3.put_object(Bucket=bucket, Key=key, Body=b"2", IfNoneMatch="*")
     s3.put_object(Bucket=bucket, Key="kept/a/b/other.json", Body=b"2")
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"1"
+
+
+def test_a_deleted_object_of_a_versioned_bucket_does_not_exist(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="gone", Body=b"1")
+    s3.delete_object(Bucket=bucket, Key="gone")
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket=bucket, Key="gone")
+    with pytest.raises(ClientError, match="404"):
+        s3.head_object(Bucket=bucket, Key="gone")
