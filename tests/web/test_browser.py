@@ -107,6 +107,10 @@ def test_the_chosen_row_keeps_the_focus_when_later_results_replace_it(reader):
     page.keyboard.press("ArrowDown")
     expect(link).to_be_focused()
     page.evaluate("document.activeElement.dataset.old = 'yes'")
+    # When a swap has ended, a key can be pressed at once.
+    page.evaluate("""() => document.addEventListener("htmx:afterSwap", () => {
+        window.focusedBySwap = [...(window.focusedBySwap ?? []), document.activeElement.tagName];
+    })""")
     # Another input, as if the user's last key had been handled late.
     page.evaluate("""() => {
         const box = document.getElementById("q");
@@ -115,6 +119,7 @@ def test_the_chosen_row_keeps_the_focus_when_later_results_replace_it(reader):
     }""")
     expect(page.locator("[data-old]")).to_have_count(0)
     expect(link).to_be_focused()
+    assert set(page.evaluate("window.focusedBySwap")) == {"A"}
 
 
 def test_a_deleted_file_is_found_in_all_backups_with_its_versions(reader):

@@ -76,10 +76,15 @@ document.addEventListener("htmx:beforeSwap", () => {
   const row = document.activeElement?.closest?.(".row");
   if (row) chosen = document.activeElement.getAttribute("href");
 });
-document.addEventListener("htmx:afterSettle", () => {
+function keepFocus() {
   if (chosen && document.activeElement === document.body) {
     rows().find((link) => link.getAttribute("href") === chosen)?.focus();
   }
+}
+// Immediately: htmx settles 20 ms later, and a key pressed in between must reach the row.
+document.addEventListener("htmx:afterSwap", keepFocus);
+document.addEventListener("htmx:afterSettle", () => {
+  keepFocus();
   if (document.activeElement !== document.body) chosen = null;
   prepare();
 });
