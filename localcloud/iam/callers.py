@@ -7,7 +7,7 @@ Source: IAM User Guide, "AWS global condition context keys", "Policy evaluation 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,9 +71,14 @@ def identity_decision(caller: Credentials, *, action: str, resource: str, keys: 
     """
     if caller.principal.endswith(":root"):
         return "Allow"
-    decisions = [
-        decide(statements, action=action, resource=resource, keys=keys) for statements in policy_sets(caller)
-    ]
+    return decision_of_sets(policy_sets(caller), action=action, resource=resource, keys=keys)
+
+
+def decision_of_sets(
+    sets: Iterable[Sequence[Statement]], *, action: str, resource: str, keys: Keys
+) -> Decision | None:
+    """Return the decision of sets of statements, each of which must allow a call; see `policy_sets`."""
+    decisions = [decide(statements, action=action, resource=resource, keys=keys) for statements in sets]
     if "Deny" in decisions:
         return "Deny"
     return "Allow" if all(decision == "Allow" for decision in decisions) else None

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from localcloud.core.cloud import ApiCall, AwsError, Cloud
-from localcloud.iam.callers import caller_keys, identity_decision, policy_sets
+from localcloud.iam.callers import caller_keys, decision_of_sets, identity_decision, policy_sets
 from localcloud.iam.permissions import NotPermitted, as_list
 from localcloud.iam.resource_policies import applies, decide
 from localcloud.iam.roles import role_of, user_of
@@ -65,11 +65,10 @@ def _context(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _results(
     cloud: Cloud, source: str, actions: Sequence[str], resources: Sequence[str], keys: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    identity = cloud.issuer.anonymous(source)
-    sets = list(policy_sets(identity))
+    sets = list(policy_sets(cloud.issuer.anonymous(source)))
     for action in actions:
         for resource in resources:
-            decision = identity_decision(identity, action=action, resource=resource, keys=keys)
+            decision = decision_of_sets(sets, action=action, resource=resource, keys=keys)
             result: dict[str, Any] = {
                 "EvalActionName": action,
                 "EvalResourceName": resource,

@@ -100,7 +100,7 @@ def test_with_the_same_blocks_every_day_each_older_point_holds_them_once(retenti
 @settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_with_random_blocks_measured_changes_give_the_bytes_of_a_simulation(seed):
-    """The changes are measured in the same history, as differences of days so many days apart."""
+    """The changes are measured in the same history: each measurement compares two of its days."""
     chance, blocks, days = random.Random(seed), 2_000, 60  # noqa: S311 - not a secret
     simulated, points, states = Simulation(blocks), [], []
     for day in range(days):

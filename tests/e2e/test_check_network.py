@@ -11,7 +11,9 @@ import pytest
 
 from tests.e2e.checking import not_passed, only, results
 from tests.e2e.conftest import Deployed
+from tidemark.answers.checks.mounting import mounting_checks
 from tidemark.answers.checks.result import Status
+from tidemark.answers.checks.scope import Scope
 from tidemark.answers.connection import Connection
 from tidemark.policy.policy import Policy, WorkerSettings
 
@@ -191,3 +193,11 @@ def test_endpoints_that_do_not_admit_the_worker_are_found(
     found = only(connection, home)
     assert (found.name, found.status) == ("security-groups", Status.FAILED)
     assert f"of endpoint {endpoint} do not admit the worker in {subnet} on port 443" in found.message
+
+
+def test_a_file_system_is_checked_for_its_index_although_another_policy_makes_none(
+    connection: Connection, home: Policy
+) -> None:
+    without_index = dataclasses.replace(home, name="unindexed", index=False)
+    scope = Scope(connection=connection, policies=(without_index, home))
+    assert {"network", "security-groups", "dns"} <= {result.name for result in mounting_checks(scope)}

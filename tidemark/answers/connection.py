@@ -65,8 +65,12 @@ class Connection:
 
     def file_system_ids(self) -> frozenset[str]:
         """Return the ids of the file systems that the deployed policies name."""
-        policies = (self.policy_if_any(name) for name in self.policy_names())
-        return frozenset(each for policy in policies if policy is not None for each in policy.file_systems)
+        return frozenset(each for policy in self.policies() for each in policy.file_systems)
+
+    def policies(self) -> list[Policy]:
+        """Return the deployed policies, sorted by name."""
+        found = (self.policy_if_any(name) for name in self.policy_names())
+        return [policy for policy in found if policy is not None]
 
     def policy_if_any(self, name: str) -> Policy | None:
         """Return a policy, or None if it is no longer deployed."""

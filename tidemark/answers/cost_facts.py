@@ -63,16 +63,12 @@ def file_system_use(
         )
     total = _size(metered, newest)
     measured = list(changed_files(connection.repository, indexes)) if daily_percent is None else []
-    rate = [
-        (each.interval.total_seconds() / 86_400, each.bytes)
-        for each in measured
-        if each.interval.total_seconds() / 86_400 >= _SHORTEST_DAYS
-    ]
+    rate = [(each.days, each.bytes) for each in measured if each.days >= _SHORTEST_DAYS]
     files = newest.totals.files if newest else -(-total // BYTES_OF_A_FILE)
     if rate:
         changes = ChangeRate(size=total, measured=tuple(rate))
         last = measured[-1]
-        changed_daily = last.files / (last.interval.total_seconds() / 86_400)
+        changed_daily = last.files / last.days
         assumptions.append(
             f"changes are those between its newest {count(len(measured) + 1, 'index', 'indexes')}: "
             f"{size(round(changes.over(1)))} within a day"
@@ -81,7 +77,7 @@ def file_system_use(
         percent = DAILY_PERCENT if daily_percent is None else daily_percent
         changes = ChangeRate.of_daily(total, total * percent / 100)
         changed_daily = files * percent / 100
-        given = "" if daily_percent is not None else ", as its indexes do not tell"
+        given = "" if daily_percent is not None else " (its indexes do not show it)"
         assumptions.append(f"{percent:g}% of {size(total)} change each day{given}, different files each day")
     entries = newest.totals.entries if newest else files
     return FileSystemUse(

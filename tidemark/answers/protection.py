@@ -78,8 +78,7 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
 
     Makes one listing of each vault for each file system, and one request for the tags of each point.
     """
-    found = [connection.policy_if_any(name) for name in connection.policy_names()]
-    policies = [policy for policy in found if policy is not None]
+    policies = connection.policies()
     ids = sorted({each for policy in policies for each in policy.file_systems})
     drills: dict[str, RestoreSession] = {}
     for each in restores_since(connection.records, now - _A_YEAR, now):

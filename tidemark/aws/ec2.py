@@ -20,12 +20,12 @@ from tidemark.aws.workers import (
     client_token,
 )
 from tidemark.errors import WorkerNotLaunched
+from tidemark.policy.policy import DEFAULT_INSTANCE_TYPE
 from tidemark.settings import LambdaSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-DEFAULT_INSTANCE_TYPE = "m7g.large"
 # Amazon Linux 2023 for Graviton, whichever is current. Source: EC2, "Reference AMIs using Systems Manager".
 _IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 _SCRATCH_GIB = 30

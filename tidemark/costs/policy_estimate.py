@@ -160,7 +160,7 @@ def _assumptions(policy: Policy, file_systems: Sequence[FileSystemUse], *, is_st
         yield "The policy has no schedule. One run a day is assumed."
     if policy.drill.schedule is not None:
         yield "Drills are not included; see the cost of one with: tidemark drill"
-    if any(kept.cold_after_days is not None for kept in _lifecycles(policy)):
+    if any(kept.cold_after_days is not None for kept in (policy, *policy.for_each_flag())):
         yield (
             "AWS documents neither how points in cold storage share data, nor a charge for moving them. They "
             "are taken to share data with each other, and none with points in warm storage."
@@ -168,9 +168,3 @@ def _assumptions(policy: Policy, file_systems: Sequence[FileSystemUse], *, is_st
     for use in file_systems:
         for text in use.assumptions:
             yield f"{use.file_system_id}: {text}"
-
-
-def _lifecycles(policy: Policy) -> Iterator[Policy]:
-    yield policy
-    for recurrence in policy.calendar.recurrences if policy.calendar else ():
-        yield policy.for_run((recurrence.flag,))

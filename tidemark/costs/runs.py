@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Self
@@ -33,9 +32,7 @@ def planned_runs(policy: Policy, start: datetime, days: int) -> list[PlannedRun]
 
     A rate begins at `start`. A policy without a schedule is taken to run once a day.
     """
-    if policy.calendar is None and (
-        policy.schedule is None or re.match(r"rate\(", policy.schedule.expression)
-    ):
+    if policy.calendar is None and (policy.schedule is None or policy.schedule.is_rate):
         between = float(ASSUMED_DAYS_BETWEEN_MANUAL_RUNS)
         if policy.schedule is not None:
             between = shortest_interval_minutes(policy.schedule.expression) / (24 * 60)
@@ -75,11 +72,8 @@ def indexes(policy: Policy, runs: Sequence[PlannedRun]) -> list[KeptPoint]:
     """Return the indexes of the runs, each kept as long as its point and the copies of it."""
     found = []
     for point, run in zip(backups(policy, runs), runs, strict=True):
-        keeps = [point.keep_days, *(copy.keep_days for copy in policy.for_run(run.flags).copies)]
-        longest_keep = None if None in keeps else max(days for days in keeps if days is not None)
-        found.append(
-            KeptPoint(created=run.day, keep_days=longest_keep, cold_after_days=None, label=point.label)
-        )
+        keep = _longest([point.keep_days, *(copy.keep_days for copy in policy.for_run(run.flags).copies)])
+        found.append(KeptPoint(created=run.day, keep_days=keep, cold_after_days=None, label=point.label))
     return found
 
 
@@ -112,14 +106,15 @@ class Plan:
 
 def longest_keep_days(policy: Policy) -> int | None:
     """Return the longest retention of a policy's points and copies; None: forever."""
-    return max(_keeps(policy), key=lambda days: (days is None, days or 0))
+    return _longest(_keeps(policy))
+
+
+def _longest(keeps: Iterable[int | None]) -> int | None:
+    return max(keeps, key=lambda days: (days is None, days or 0))
 
 
 def _keeps(policy: Policy) -> Iterator[int | None]:
-    recurrences = policy.calendar.recurrences if policy.calendar else ()
-    flag_sets: list[tuple[str, ...]] = [(each.flag,) for each in recurrences] or [()]
-    for flags in flag_sets:
-        run = policy.for_run(flags)
+    for run in policy.for_each_flag() or [policy.for_run(())]:
         yield run.keep_days
         yield from (copy.keep_days for copy in run.copies)
 

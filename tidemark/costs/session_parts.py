@@ -13,12 +13,10 @@ from tidemark.costs.part import Usage, at_price, of_bytes
 from tidemark.costs.prices import GB, Prices, has_price
 from tidemark.costs.runs import Plan, PlannedRun
 from tidemark.costs.stored_bytes import KeptPoint
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import DEFAULT_INSTANCE_TYPE, Policy
 
 METERED_BYTES = 4_096  # of each metadata operation, at least. Source: EFS User Guide, "Metering"
-WORKER_START_SECONDS = 120  # assumed, as for restores: launching a task or instance, and mounting
 NETWORK_BYTES = 300_000_000  # of a worker, besides the index: its image and its calls
-DEFAULT_INSTANCE = "m7g.large"
 _HOUR = 3_600
 
 
@@ -40,7 +38,7 @@ def _crawls(
     metered = sum(use.entries * METERED_BYTES for use in file_systems if use.is_elastic) * runs
     note = " for the crawls' metadata operations, each metered as at least 4 KiB"
     yield of_bytes("EFS, Elastic throughput", region, "efs_elastic_read", metered, "GB", note)
-    hours = sum(use.crawl_seconds + WORKER_START_SECONDS for use in file_systems) * runs / _HOUR
+    hours = sum(use.crawl_seconds + speeds.WORKER_START_SECONDS for use in file_systems) * runs / _HOUR
     yield from _worker(policy, hours)
     size = sum(use.index_bytes + NETWORK_BYTES for use in file_systems) * runs
     if network.way == "nat":
@@ -54,7 +52,7 @@ def _crawls(
 def _worker(policy: Policy, hours: float) -> Iterator[Usage]:
     region, worker = policy.region, policy.worker
     if worker.kind == "ec2":
-        kind = worker.instance_type or DEFAULT_INSTANCE
+        kind = worker.instance_type or DEFAULT_INSTANCE_TYPE
         if has_price(kind):
             yield at_price("worker, EC2", region, kind, hours, f"hours of {kind}")
         else:

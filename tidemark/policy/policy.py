@@ -28,6 +28,8 @@ MANUAL = "manual"  # stands for a flag: runs that carry none, because they were 
 # Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
 _OMITTED = ("calendar", "cold_after_days", "retentions")
 
+DEFAULT_INSTANCE_TYPE = "m7g.large"  # of EC2 workers
+
 WorkerKind = Literal["fargate", "ec2"]
 
 
@@ -57,6 +59,11 @@ class Schedule:
 
     expression: str  # cron(...) with six fields, or rate(...)
     time_zone: str = "UTC"  # IANA name; Scheduler handles daylight saving time
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it counts from its deployment; otherwise it is a cron."""
+        return self.expression.startswith("rate(")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +97,7 @@ class WorkerSettings:
     kind: WorkerKind = "fargate"
     cpu_units: int = 1024  # 1024 units are one vCPU; Fargate only
     memory_mib: int = 2048  # Fargate only
-    instance_type: str | None = None  # EC2 only; None: the default of `tidemark/aws/ec2.py`
+    instance_type: str | None = None  # EC2 only; None: DEFAULT_INSTANCE_TYPE
     subnets: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
     security_groups: tuple[str, ...] = ()  # empty: chosen from the file system's mount targets
     public_address: bool = False  # for subnets whose only route out is an internet gateway
@@ -154,6 +161,10 @@ class Policy:
             cold_after_days=kept.cold_after_days,
             copies=tuple(made for copy in self.copies if (made := copy.for_run(flags)) is not None),
         )
+
+    def for_each_flag(self) -> list[Policy]:
+        """Return `for_run` of each flag of the calendar alone; empty without a calendar."""
+        return [self.for_run((flag,)) for flag in (self.calendar.flags if self.calendar else ())]
 
     def to_json(self) -> str:
         """Return the policy as one line of JSON with sorted keys; equal policies give equal text."""

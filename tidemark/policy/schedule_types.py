@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from tidemark.policy.calendars import FLAG_NAMES
 from tidemark.policy.day_rules import DayRule, day_rule, weekday_numbers
 from tidemark.policy.policy import MANUAL
-from tidemark.policy.value_types import keep_days
+from tidemark.policy.value_types import KEEP_SCHEMA, keep_days
 
 MOST_TIMES = 48  # a day; SSM parameters are small
 _OF_MONTH = "write a day from 1 to 28, 'last day', or a weekday such as 'first monday' or 'last friday'"
@@ -119,7 +119,6 @@ def _one_or_many(**schema: Any) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
 
 
-_KEEP_SCHEMA = {"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}
 _COLD_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,6} (day|week|year)s?$"}
 
 
@@ -143,7 +142,7 @@ MonthDays = Annotated[tuple[Any, ...], BeforeValidator(month_days), _one_or_many
 YearDays = Annotated[tuple[Any, ...], BeforeValidator(year_days), _one_or_many(type="string")]
 ColdAfter = Annotated[int, BeforeValidator(cold_days), WithJsonSchema(_COLD_SCHEMA)]
 KeepByFlag = Annotated[
-    int | dict[str, int | None] | None, BeforeValidator(_by_flag(keep_days)), _schema_by_flag(_KEEP_SCHEMA)
+    int | dict[str, int | None] | None, BeforeValidator(_by_flag(keep_days)), _schema_by_flag(KEEP_SCHEMA)
 ]
 ColdAfterByFlag = Annotated[
     int | dict[str, int], BeforeValidator(_by_flag(cold_days)), _schema_by_flag(_COLD_SCHEMA)

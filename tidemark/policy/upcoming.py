@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -45,7 +44,7 @@ def expiry(at: datetime, days: int | None) -> date | None:
 
 def _runs_of_cron(policy: Policy, schedule: Schedule, after: datetime) -> Iterator[datetime]:
     """Yield the times of a cron. Scheduler skips those that a clock change skips."""
-    if re.match(r"rate\(", schedule.expression):
+    if schedule.is_rate:
         raise NextRunUnknown(policy.name, schedule.expression)
     zone = ZoneInfo(schedule.time_zone)
     first = after.astimezone(zone).date() - timedelta(days=1)

@@ -157,10 +157,11 @@ FileSystemId = Annotated[
     AfterValidator(_file_system_id),
     WithJsonSchema({"type": "string", "pattern": f"^{FILE_SYSTEM_ID.pattern}$"}),
 ]
+KEEP_SCHEMA = {"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}
 Keep = Annotated[
     int | None,
     BeforeValidator(keep_days),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}),
+    WithJsonSchema(KEEP_SCHEMA),
 ]
 ExcludePattern = Annotated[
     str, AfterValidator(excluded), WithJsonSchema({"type": "string", "pattern": "^(?!!)/*[^/]"})

@@ -17,8 +17,6 @@ from tidemark.restore.plan import CostPart, Estimate
 
 # Assumed, as AWS documents nothing: scheduling a restore job, writing little, and recording its end.
 JOB_OVERHEAD_SECONDS = 300
-# Assumed: launching a task with an image of 100 MB, and mounting.
-WORKER_START_SECONDS = 120
 # Assumed for comparing and moving over NFS: about a millisecond for each of the few operations of an entry.
 PLACED_PER_SECOND = 1_000
 WORKER_VCPUS, WORKER_GB = 1, 2  # the default size of a worker
@@ -53,7 +51,7 @@ def estimate(
     prices = Prices(region)
     entries, size = sum(job.entries for job in jobs), sum(job.bytes for job in jobs)
     fastest = sum(restore_seconds(job) for job in jobs)
-    placing = WORKER_START_SECONDS + _ceil(entries, PLACED_PER_SECOND) if jobs else 0
+    placing = speeds.WORKER_START_SECONDS + _ceil(entries, PLACED_PER_SECOND) if jobs else 0
     parts = _parts(jobs, prices, placing, is_temporary=is_temporary)
     return Estimate(
         jobs=len(jobs),
@@ -120,7 +118,8 @@ def _assumptions(jobs: Sequence[Job], region: str, prices: Prices, *, is_counted
     megabytes = speeds.RESTORE_BYTES_PER_SECOND // 1_000_000
     files = f"{speeds.RESTORE_FILES_PER_SECOND:,} files"
     documented = f"{files} or {megabytes} MB per second for restores, whichever is slower"
-    worker = f"start in {WORKER_START_SECONDS} seconds and to place {PLACED_PER_SECOND:,} entries per second"
+    start = f"start in {speeds.WORKER_START_SECONDS} seconds"
+    worker = f"{start} and to place {PLACED_PER_SECOND:,} entries per second"
     found = [
         f"AWS documents {documented}.",
         f"Jobs run one after another. Each is assumed to need {JOB_OVERHEAD_SECONDS} more seconds.",

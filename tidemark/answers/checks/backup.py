@@ -78,7 +78,7 @@ def _missing_or_denied(scope: Scope, vault: str, region: str, outcomes: Outcomes
     else:
         if vault not in names:
             raise VaultNotFound(vault, region)
-    outcomes.warn(f"could not be checked: needs permission {needed}", f"grant {needed} to these credentials")
+    outcomes.warn_of_missing(needed)
 
 
 def _lock(
@@ -99,10 +99,7 @@ def _lock(
 
 
 def _retentions(policy: Policy, vault: str, region: str) -> Iterator[tuple[PointKind, int | None]]:
-    flag_sets: list[tuple[str, ...]] = [()]
-    flag_sets += [(flag,) for flag in (policy.calendar.flags if policy.calendar else ())]
-    for flags in flag_sets:
-        run = policy.for_run(flags)
+    for run in (policy.for_run(()), *policy.for_each_flag()):
         if (run.region, run.vault) == (region, vault):
             yield "backup", run.keep_days
         for target in run.copies:

@@ -11,7 +11,6 @@ from tidemark.aws.file_system_policy import READ, WRITE, denied_actions, mount_c
 from tidemark.aws.network import WorkerNetwork, choose_networks
 from tidemark.aws.preflight import check_file_system
 from tidemark.aws.reachability import missing_services
-from tidemark.errors import WorkerCutOff
 from tidemark.policy.policy import Policy
 from tidemark.sessions.session import FileSystem
 
@@ -23,7 +22,8 @@ def mounting_checks(scope: Scope) -> Iterator[CheckResult]:
         for each in policy.file_systems:
             if (each, policy.worker) not in seen or not policy.index:
                 yield from _of(scope, policy, scope.connection.resources.file_system(each))
-            seen.add((each, policy.worker))
+            if policy.index:  # only then its network was checked
+                seen.add((each, policy.worker))
 
 
 def _of(scope: Scope, policy: Policy, file_system: FileSystem) -> Iterator[CheckResult]:
@@ -38,13 +38,8 @@ def _of(scope: Scope, policy: Policy, file_system: FileSystem) -> Iterator[Check
     networks: list[WorkerNetwork] = []
     passes = "the worker's subnet has a mount target, and reaches the services that it calls"
     with check("network", subject, passes) as outcomes:
-        try:
-            networks = choose_networks(efs, ec2, file_system, policy.worker)
-        except WorkerCutOff as error:
-            fact, _, step = str(error).rpartition("; ")
-            outcomes.fail(fact, step)
-        else:
-            _warn_of_skipped(scope, policy, networks, outcomes)
+        networks = choose_networks(efs, ec2, file_system, policy.worker)
+        _warn_of_skipped(scope, policy, networks, outcomes)
     yield from outcomes.results
     if networks:
         yield from traffic_checks(scope, file_system, networks)
@@ -108,15 +103,15 @@ def _file_system_policy(scope: Scope, policy: Policy, file_system: FileSystem) -
     kind = "RolesTask" if policy.worker.kind == "fargate" else "RolesInstance"
     with check("file-system-policy", subject, "the file-system policy admits the workers") as outcomes:
         document = policy_of(scope.clients.of("efs", scope.region), subject)
-        owner = f"arn:{scope.partition}:elasticfilesystem:{scope.region}:{file_system.account}"
-        resource = f"{owner}:file-system/{subject}"
         for stack, logical, actions in (("main", f"Workers{kind}", READ), ("restore", kind, WRITE)):
             name = scope.role_of(stack, logical, subject) if document else None
             if document is None or name is None:
                 continue
             arn = scope.role_arn(name)
             context = mount_context(arn, file_system.account)
-            answers = denied_actions(document, actions, resource=resource, role_arn=arn, context=context)
+            answers = denied_actions(
+                document, actions, resource=file_system.arn, role_arn=arn, context=context
+            )
             denied = [action for action, answer in answers.items() if answer == "denied"]
             unknown = [action for action, answer in answers.items() if answer == "unknown"]
             step = (

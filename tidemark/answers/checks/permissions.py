@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.answers.checks.result import CheckResult, check
 from tidemark.answers.checks.role_calls import RoleCall, recorded_calls
-from tidemark.answers.checks.scope import Scope
+from tidemark.answers.checks.scope import ROLES_OF_FILE_SYSTEMS, Scope
 from tidemark.aws.errors import code_of
 from tidemark.aws.simulation import Refusal, refusals
 
@@ -19,7 +19,6 @@ NAME = "permissions"
 STACKS = ("main", "restore")
 _AT_ONCE = 4  # roles; IAM throttles simulations
 _SHOWN = 3
-_OF_A_FILE_SYSTEM = ("RolesTask", "RolesInstance")  # roles of which each file system has its own
 
 
 def permission_checks(scope: Scope) -> Iterator[CheckResult]:
@@ -35,21 +34,20 @@ def permission_checks(scope: Scope) -> Iterator[CheckResult]:
                     "deploy all stacks: cdk deploy --all",
                 )
         yield from outcomes.results
-    roles = [role for stack in found for role in _roles(scope, stack, scope.resources_of(stack) or {})]
+    roles = [role for stack in found for role in _roles(scope, stack)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for results in pool.map(partial(_of_role, scope), roles):
             yield from results
 
 
-def _roles(
-    scope: Scope, stack: str, resources: Mapping[str, str]
-) -> Iterator[tuple[str, str, list[RoleCall]]]:
+def _roles(scope: Scope, stack: str) -> Iterator[tuple[str, str, list[RoleCall]]]:
     """Yield name, ARN and calls of each role of a stack that exists."""
+    resources = scope.resources_of(stack) or {}
     for key, made in recorded_calls().by_role.items():
         owner, _, logical = key.partition(".")
         if owner != stack:
             continue
-        for file_system in scope.file_systems if logical.endswith(_OF_A_FILE_SYSTEM) else (None,):
+        for file_system in scope.file_systems if key in ROLES_OF_FILE_SYSTEMS else (None,):
             name = (
                 resources.get(logical) if file_system is None else scope.role_of(stack, logical, file_system)
             )

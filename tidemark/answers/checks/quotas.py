@@ -11,13 +11,12 @@ from collections.abc import Iterator
 
 from tidemark.answers.checks.result import CheckResult, Outcomes, check
 from tidemark.answers.checks.scope import Scope
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import DEFAULT_INSTANCE_TYPE, Policy
 
 FARGATE_VCPUS = ("fargate", "L-3032A538")
 STANDARD_VCPUS = ("ec2", "L-1216C47A")  # instances of the families A, C, D, H, I, M, R, T and Z
 LAMBDA_AT_ONCE = ("lambda", "L-B99A9384")
 _STANDARD_FAMILIES = "acdhimrtz"
-_DEFAULT_INSTANCE = "m7g.large"
 
 
 def quota_checks(scope: Scope) -> Iterator[CheckResult]:
@@ -27,7 +26,7 @@ def quota_checks(scope: Scope) -> Iterator[CheckResult]:
             yield from _of_worker(scope, policy)
     most = max((len(policy.file_systems) for policy in scope.policies), default=0)
     with check("quota", "Lambda", f"functions of {most} sessions can run concurrently") as outcomes:
-        limit = _value(scope, LAMBDA_AT_ONCE)
+        limit = scope.quota(*LAMBDA_AT_ONCE)
         if limit < most:
             outcomes.warn(
                 f"{limit:,.0f} functions can run concurrently, and a run has {most} sessions",
@@ -37,7 +36,7 @@ def quota_checks(scope: Scope) -> Iterator[CheckResult]:
 
 
 def _of_worker(scope: Scope, policy: Policy) -> Iterator[CheckResult]:
-    instance = policy.worker.instance_type or _DEFAULT_INSTANCE
+    instance = policy.worker.instance_type or DEFAULT_INSTANCE_TYPE
     is_fargate = policy.worker.kind == "fargate"
     subject = f"workers of {policy.name}"
     with check("quota", subject, "the vCPUs of the workers are within the account's quota") as outcomes:
@@ -58,7 +57,7 @@ def _of_worker(scope: Scope, policy: Policy) -> Iterator[CheckResult]:
 
 
 def _compare(scope: Scope, outcomes: Outcomes, quota: tuple[str, str], vcpus: float, workers: int) -> None:
-    limit = _value(scope, quota)
+    limit = scope.quota(*quota)
     if limit < vcpus:
         outcomes.fail(
             f"a worker needs {vcpus:g} vCPUs, and the account's quota is {limit:g}", _increase(scope, quota)
@@ -69,15 +68,6 @@ def _compare(scope: Scope, outcomes: Outcomes, quota: tuple[str, str], vcpus: fl
             f"is {limit:g}, so some of them may fail",
             _increase(scope, quota),
         )
-
-
-def _value(scope: Scope, quota: tuple[str, str]) -> float:
-    service, code = quota
-    answer = scope.clients.of("service-quotas", scope.region).get_service_quota(
-        ServiceCode=service, QuotaCode=code
-    )
-    value: float = answer["Quota"]["Value"]
-    return value
 
 
 def _increase(scope: Scope, quota: tuple[str, str]) -> str:

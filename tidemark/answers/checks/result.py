@@ -57,6 +57,12 @@ class Outcomes:
         """Add a warning."""
         self.add(Status.WARNED, message, fix)
 
+    def warn_of_missing(self, permission: str) -> None:
+        """Add a warning that the check needs a permission."""
+        self.warn(
+            f"could not be checked: needs permission {permission}", f"grant {permission} to these credentials"
+        )
+
 
 @contextmanager
 def check(name: str, subject: str, passes: str) -> Iterator[Outcomes]:
@@ -76,10 +82,7 @@ def check(name: str, subject: str, passes: str) -> Iterator[Outcomes]:
         outcomes.fail(fact, step)
     except ClientError as error:
         if is_denied(error):
-            needed = action_of(error)
-            outcomes.warn(
-                f"could not be checked: needs permission {needed}", f"grant {needed} to these credentials"
-            )
+            outcomes.warn_of_missing(action_of(error))
         elif (known := translate(error)) is not None:
             raise known from error
         else:

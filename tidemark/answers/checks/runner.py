@@ -14,7 +14,7 @@ from tidemark.answers.checks.scope import Scope
 from tidemark.answers.checks.storage import notification_checks, storage_checks
 from tidemark.answers.connection import Connection
 from tidemark.errors import FileSystemNotInPolicy
-from tidemark.policy.policy import FILE_SYSTEM_ID, Policy
+from tidemark.policy.policy import FILE_SYSTEM_ID
 
 
 def scope_of(connection: Connection, target: str | None) -> Scope:
@@ -23,10 +23,10 @@ def scope_of(connection: Connection, target: str | None) -> Scope:
     Raises PolicyNotFound, and FileSystemNotInPolicy if no policy names the file system.
     """
     if target is None:
-        return Scope(connection=connection, policies=tuple(_deployed(connection)))
+        return Scope(connection=connection, policies=tuple(connection.policies()))
     if not FILE_SYSTEM_ID.fullmatch(target):
         return Scope(connection=connection, policies=(connection.policy(target),))
-    deployed = list(_deployed(connection))
+    deployed = connection.policies()
     found = tuple(
         dataclasses.replace(policy, file_systems=(target,))
         for policy in deployed
@@ -47,10 +47,3 @@ def run_checks(scope: Scope) -> Iterator[CheckResult]:
     yield from storage_checks(scope)
     yield from permission_checks(scope)
     yield from notification_checks(scope)
-
-
-def _deployed(connection: Connection) -> Iterator[Policy]:
-    for name in connection.policy_names():
-        policy = connection.policy_if_any(name)
-        if policy is not None:
-            yield policy

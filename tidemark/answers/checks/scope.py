@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from tidemark.answers.checks.role_calls import RoleCall
 from tidemark.answers.connection import Connection
 from tidemark.aws.clients import Clients
+from tidemark.aws.s3_url import place_of
 from tidemark.aws.stack_resources import stack_resources
 from tidemark.policy.policy import Policy
+from tidemark.sessions.session import partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -62,6 +64,18 @@ class Scope:
     def _stacks(self) -> dict[str, Mapping[str, str] | None]:
         return {}
 
+    def quota(self, service: str, code: str) -> float:
+        """Return the account's value of a quota; each is read once."""
+        if (service, code) not in self._quotas:
+            client = self.clients.of("service-quotas", self.region)
+            answer = client.get_service_quota(ServiceCode=service, QuotaCode=code)
+            self._quotas[service, code] = answer["Quota"]["Value"]
+        return self._quotas[service, code]
+
+    @cached_property
+    def _quotas(self) -> dict[tuple[str, str], float]:
+        return {}
+
     def role_of(self, stack: str, logical: str, file_system: str) -> str | None:
         """Return the name of a file system's own role, or of the role that all share; None without one."""
         resources = self.resources_of(stack) or {}
@@ -94,19 +108,19 @@ class Scope:
     @property
     def partition(self) -> str:
         """The partition of the deployment."""
-        return self.connection.resources.tag_key.split(":")[1]
+        return partition_of(self.region)
 
     @cached_property
     def _values(self) -> dict[str, str]:
         resources = self.connection.resources
-        bucket, _, prefix = resources.repository.removeprefix("s3://").partition("/")
+        bucket, prefix = place_of(resources.repository)
         values = {
             "account": resources.account,
             "region": resources.region,
             "partition": self.partition,
             "deployment": self.connection.deployment,
             "bucket": bucket,
-            "prefix": f"{prefix}/" if prefix else "",
+            "prefix": prefix,
             "vault": resources.vaults[resources.region],
         }
         for stack, found in self._stacks.items():

@@ -10,6 +10,7 @@ from tidemark.answers.checks.keys import check_key
 from tidemark.answers.checks.result import CheckResult, check
 from tidemark.answers.checks.scope import Scope
 from tidemark.aws.errors import code_of
+from tidemark.aws.s3_url import place_of
 
 _TOPIC = "NotificationsTopic"
 _PENDING = "PendingConfirmation"
@@ -18,7 +19,7 @@ _PENDING = "PendingConfirmation"
 def storage_checks(scope: Scope) -> Iterator[CheckResult]:
     """Yield the results for what all policies of the deployment use."""
     resources, clients = scope.connection.resources, scope.clients
-    bucket, _, prefix = resources.repository.removeprefix("s3://").partition("/")
+    bucket, prefix = place_of(resources.repository)
     s3 = clients.of("s3", scope.region)
     key = None
     with check("repository", resources.repository, "the bucket is reachable, and encrypted") as outcomes:

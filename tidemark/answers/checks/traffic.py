@@ -15,7 +15,6 @@ from tidemark.sessions.session import FileSystem
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SecurityGroupTypeDef, SubnetTypeDef
-    from mypy_boto3_efs.type_defs import MountTargetDescriptionTypeDef
 
 HTTPS_PORT = 443
 
@@ -61,14 +60,10 @@ def _mount_targets(scope: Scope, file_system: FileSystem) -> Iterator[_Server]:
         yield _Server(
             what=f"mount target {target['MountTargetId']}",
             port=NFS_PORT,
-            zone=_zone(target),
+            zone=target.get("AvailabilityZoneName"),
             addresses=(target["IpAddress"],) if "IpAddress" in target else (),
             groups=tuple(answer["SecurityGroups"]),
         )
-
-
-def _zone(target: MountTargetDescriptionTypeDef) -> str | None:
-    return target.get("AvailabilityZoneName")
 
 
 def _endpoints(scope: Scope, subnets: Sequence[str]) -> Iterator[_Server]:

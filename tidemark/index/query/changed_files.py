@@ -25,6 +25,11 @@ class ChangedFiles:
     files: int
     bytes: int
 
+    @property
+    def days(self) -> float:
+        """The interval in days."""
+        return self.interval / timedelta(days=1)
+
 
 def changed_files(store: Store, indexes: Sequence[Manifest]) -> Iterator[ChangedFiles]:
     """Yield the changes up to the newest index: since the one before it, then since ever earlier ones.
