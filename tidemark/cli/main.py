@@ -46,6 +46,7 @@ _COMMANDS = {
     "access-points": "access_points.access_points",
 }
 _POLICY_COMMANDS = {"next": "policy_next.next_"}
+_DAMAGE_COMMANDS = {"show": "damage_show.show"}
 _LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {
     "build": "index_build.build",
@@ -70,6 +71,7 @@ app = typer.Typer(
 )
 for _name, _help in (
     ("policy", "Show what policies will do."),
+    ("damage", "Show suspicious changes, and release alarms."),
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
     ("tag-key", "Manage the data keys of recovery point tags."),
@@ -107,6 +109,7 @@ def command() -> Any:
     top: Any = typer.main.get_command(app)
     groups = {
         "policy": _POLICY_COMMANDS,
+        "damage": _DAMAGE_COMMANDS,
         "local": _LOCAL_COMMANDS,
         "index": _INDEX_COMMANDS,
         "tag-key": _TAG_KEY_COMMANDS,

@@ -43,6 +43,7 @@
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
     ├── TagKeyDamaged                     51   a data key of the tags is missing, or KMS does not open it
     ├── CheckFailed                       54   a session would fail
+    ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -68,6 +69,7 @@ from tidemark.errors.sessions import (
     BackupJobFailed,
     CopyJobFailed,
     CrawlFailed,
+    DamageSuspected,
     IndexingFailed,
     IndexShared,
     LeaseLost,
@@ -115,6 +117,7 @@ __all__ = [
     "ConfigurationError",
     "CopyJobFailed",
     "CrawlFailed",
+    "DamageSuspected",
     "ExtraNotInstalled",
     "FileSystemNotFound",
     "FileSystemNotInPolicy",
