@@ -81,7 +81,7 @@ class Target:
         return Wish(
             paths=paths,
             destination=destination,
-            # Of a new file system only the root exists, which gets the restored attributes.
+            # A new file system has only its root, which gets the restored attributes.
             on_conflict=self.on_conflict if new is None else "replace",
             new_file_system=new,
             items_per_job=ITEMS_PER_JOB,

@@ -22,7 +22,7 @@ from tidemark.web.state import READ, Route, state
 from tidemark.web.streaming import streamed
 from tidemark.web.work import Step
 
-# Of the treemap, in about pixels: the stylesheet shows the picture that suits the screen.
+# The size of the treemap, in about pixels: the stylesheet shows the picture that suits the screen.
 SIZES = {"wide": (1200, 620), "narrow": (360, 480)}
 _HEADING, _MARGIN = 24, 4
 _LETTER = 7.4  # width of a letter in these units
