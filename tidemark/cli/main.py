@@ -45,8 +45,15 @@ _COMMANDS = {
     "usage": "usage.usage",
     "access-points": "access_points.access_points",
 }
-_POLICY_COMMANDS = {"next": "policy_next.next_"}
-_DAMAGE_COMMANDS = {"show": "damage_show.show"}
+_POLICY_COMMANDS = {
+    "list": "policy_list.list_",
+    "show": "policy_show.show",
+    "next": "policy_next.next_",
+    "run": "run.run",
+    "pause": "policy_pause.pause",
+    "resume": "policy_resume.resume",
+    "export": "policy_export.export",
+}
 _LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {
     "build": "index_build.build",
@@ -54,6 +61,7 @@ _INDEX_COMMANDS = {
     "show": "index_show.show",
     "verify": "index_verify.verify",
 }
+_DAMAGE_COMMANDS = {"show": "damage_show.show"}
 _TAG_KEY_COMMANDS = {"rotate": "tag_key_rotate.rotate"}
 
 app = typer.Typer(
@@ -70,10 +78,10 @@ app = typer.Typer(
     ),
 )
 for _name, _help in (
-    ("policy", "Show what policies will do."),
-    ("damage", "Show suspicious changes, and release alarms."),
+    ("policy", "Show, run, pause and export policies."),
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
+    ("damage", "Show suspicious changes, and release alarms."),
     ("tag-key", "Manage the data keys of recovery point tags."),
 ):
     app.add_typer(typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_help), name=_name)
