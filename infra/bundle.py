@@ -60,6 +60,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/schedule_rules.py",
     "tidemark/policy/schedule_types.py",
     "tidemark/policy/schema.py",
+    "tidemark/policy/site_rules.py",
     "tidemark/policy/value_types.py",
     "tidemark/policy/yaml_lines.py",
 )

@@ -88,9 +88,7 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
     def of(file_system_id: str) -> Protection:
         its_own = tuple(policy for policy in policies if file_system_id in policy.file_systems)
         points = find(connection, file_system_id)
-        session = next(
-            sessions_of(connection.records, connection.resources.file_system(file_system_id)), None
-        )
+        session = next(sessions_of(connection.records, connection.file_system(file_system_id)), None)
         return protection_of(
             file_system_id, its_own, points.points, points.unlisted, session, drills.get(file_system_id), now
         )
