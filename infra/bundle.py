@@ -50,6 +50,7 @@ NOT_IN_LAMBDAS = (
     ),
     "tidemark/policy/capacity.py",
     "tidemark/policy/configuration.py",
+    "tidemark/policy/copy_rules.py",
     "tidemark/policy/cron_schedules.py",
     "tidemark/policy/fargate.py",
     "tidemark/policy/models.py",

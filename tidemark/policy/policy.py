@@ -159,6 +159,12 @@ class Policy:
         vault = dict(self.vaults or ()).get(region, self.vault)
         return dataclasses.replace(self, account=account, region=region, vault=vault)
 
+    @property
+    def at_home(self) -> Policy:
+        """The policy with the file systems in the home site only."""
+        own = tuple(name for name in self.file_systems if "/" not in name)
+        return self if own == self.file_systems else dataclasses.replace(self, file_systems=own)
+
     def flags_at(self, scheduled_time: str | None) -> tuple[str, ...]:
         """Return the flags of the run that was scheduled for a time in ISO 8601 form.
 

@@ -101,10 +101,8 @@ def preflight(connection: Connection, policy: Policy, file_system: str | None) -
     Checks file systems in the deployment's account. Raises the first error. The errors of further file
     systems are its notes; if some file systems are valid, the last note lists the commands that run them.
     """
-    asked, account = (
-        policy.file_systems if file_system is None else (file_system,),
-        connection.resources.account,
-    )
+    asked = policy.file_systems if file_system is None else (file_system,)
+    account = connection.resources.account
     # Only sessions can call in other accounts, and they repeat these checks with their own permissions.
     own = {each: there for each in asked if (there := connection.file_system(each)).account == account}
     for site in dict.fromkeys(there.site for there in own.values()):
@@ -136,15 +134,16 @@ def start(connection: Connection, policy: Policy, file_system: str | None) -> St
     now = utc_now()
     if file_system is None:
         # The time names the sessions, so that they can be followed before they exist.
-        request = {"policy": policy.name, "scheduled_time": now.isoformat(timespec="seconds")}
+        moment = now.isoformat(timespec="seconds")
+        request = {"policy": policy.name, "scheduled_time": moment, "manual": True}
         arn = executions.start(client, resources.policy_run, None, request)
         sessions = {
             session_id(policy.name, file_system_id_of(each), now): each for each in policy.file_systems
         }
     else:
         name = session_id(policy.name, file_system_id_of(file_system), now)
-        request = {"policy": policy.name, "file_system": file_system}
-        arn = executions.start(client, resources.backup_session, name, request)
+        one = {"policy": policy.name, "file_system": file_system}
+        arn = executions.start(client, resources.backup_session, name, one)
         sessions = {name: file_system}
     return Started(execution_arn=arn, sessions=sessions)
 
