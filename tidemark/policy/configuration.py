@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from tidemark.damage.settings import DamageSettings
 from tidemark.policy import (
     capacity,
     copy_rules,
@@ -26,6 +27,7 @@ from tidemark.policy.models import (
     AccountPart,
     ConfigurationFile,
     CopyPart,
+    DamagePart,
     DrillPart,
     IndexPart,
     NetworkPart,
@@ -266,6 +268,8 @@ def _policy_problems(
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
             yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
+    if policy.damage != DamagePart() and policy.index is None:
+        yield (*where, "damage"), "the damage alarm judges the index, and index is false; remove one of them"
     if policy.restore_testing:
         at = (*where, "restore_testing")
         yield from schedule_rules.schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
@@ -352,7 +356,16 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             most_bytes=policy.drill.size,
             schedule=schedule_rules.schedule(policy.drill.schedule) if policy.drill.schedule else None,
         ),
+        damage=_damage(policy.damage),
+        hold_days=policy.damage.hold if policy.damage.on_damage == "hold" else None,
     )
+
+
+def _damage(part: DamagePart) -> DamageSettings | None:
+    """Return the thresholds; None if all are the defaults, which a later version may improve."""
+    names = [field.name for field in dataclasses.fields(DamageSettings)]
+    settings = DamageSettings(**{name: getattr(part, name) for name in names})
+    return None if settings == DamageSettings() else settings
 
 
 def _crawl(index: IndexPart) -> CrawlSettings:
