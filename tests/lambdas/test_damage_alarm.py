@@ -12,10 +12,11 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from lambdas import _handler
-from tests.aws.account import ACCOUNT, FS, NIGHTLY, REGION
+from tests.aws.account import FS as OWN
+from tests.aws.account import NIGHTLY, REGION
 from tests.damage.building import comparison, scope
 from tests.lambdas.answers import answered
-from tests.lambdas.conftest import POINT, deploy_policy, hold_lease
+from tests.lambdas.conftest import POINT, deploy_policy
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
@@ -23,14 +24,14 @@ from tidemark.damage.document import next_document
 from tidemark.damage.settings import DamageSettings
 from tidemark.errors import DamageSuspected, IndexingFailed
 from tidemark.policy.policy import Policy
-from tidemark.sessions.damage_alarms import DamageAlarm, Suspicion, raise_alarm, read_alarm, release_alarm
+from tidemark.sessions.damage_alarms import DamageAlarm, read_alarm, release_alarm
 from tidemark.sessions.indexing import Association
 from tidemark.sessions.overlap import open_session
 from tidemark.sessions.schema import INDEXES
-from tidemark.sessions.session import FileSystem, Point
+from tidemark.sessions.session import Point
 from tidemark.sessions.transactions import Put
 
-OWN = FileSystem(ACCOUNT, REGION, FS)
+FS, ACCOUNT = OWN.file_system_id, OWN.account
 HOLDING = replace(NIGHTLY, hold_days=90)
 
 
@@ -192,18 +193,3 @@ def test_copies_start_unless_an_open_alarm_holds_them(call, clients, deployment,
             release_alarm(deployment.records, alarm(deployment), utc_now())
         stub.add_response("start_copy_job", {"CopyJobId": "copy"})
         assert call("start_copy", copy_event())["job_id"] == "copy"
-
-
-def test_the_worker_gets_thresholds_and_accepted_changes(call, clients, deployment, notes, file_system):
-    policy = replace(NIGHTLY, file_systems=(file_system,), damage=DamageSettings(files=7))
-    deploy_policy(clients, policy)
-    index_id = f"{file_system}-1-a"
-    hold_lease(deployment, file_system, index_id)
-    own = FileSystem(ACCOUNT, REGION, file_system)
-    raised = raise_alarm(
-        deployment.records, Suspicion(file_system=own, index_id="index-009"), holds=False, now=utc_now()
-    )
-    release_alarm(deployment.records, raised, utc_now())
-    worker = call("prepare_worker", {"index_id": index_id, "file_system": file_system, "policy": "nightly"})
-    assert DamageSettings.from_json(json.loads(worker["damage"])) == DamageSettings(files=7)
-    assert worker["accepted_until"] == "index-009"
