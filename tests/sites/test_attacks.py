@@ -31,8 +31,9 @@ PART, MANIFEST = "attempt-0123456789abcdef/part-00000.parquet", "manifest.json"
 
 
 @pytest.fixture(scope="module")
-def attacker(organization: Deployed) -> str:
+def attacker(organization: Deployed, calls: list[dict[str, Any]]) -> str:
     """Return the ARN of a role of the production account, with all rights and the name of a worker's."""
+    assert calls, "recorded before the attacks"
     iam = organization.cloud.account("production").client("iam")
     trust = {
         "Effect": "Allow",
