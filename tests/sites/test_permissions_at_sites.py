@@ -75,4 +75,4 @@ def test_the_roles_of_sites_may_do_no_more(organization: Deployed, calls: list[d
         for statement in granted
         for action in as_list(statement["Action"])
     }
-    assert allowed - made == UNUSED
+    assert allowed - made <= UNUSED
