@@ -101,10 +101,10 @@ def _suspicion(file_system: FileSystem, document: DamageDocument) -> Suspicion:
 
 
 def _notification(deployment: Deployment, alarm: DamageAlarm) -> Notification:
-    file_system_id = alarm.file_system.file_system_id
+    name = deployment.name_of(alarm.file_system)
     good = next(last_good_points(deployment.records, alarm), None)
     lines = [
-        f"{file_system_id}: the changes of index {alarm.newest_index_id} look like damage",
+        f"{name}: the changes of index {alarm.newest_index_id} look like damage",
         *(f"  {finding}" for finding in alarm.findings),
     ]
     if good is None:
@@ -115,11 +115,11 @@ def _notification(deployment: Deployment, alarm: DamageAlarm) -> Notification:
         arn = point.recovery_point_arn
         lines += [
             f"  last good recovery point: {arn} in vault {point.vault}, index {index_id}",
-            f"  restore with: {restore_line(alarm.directories, file_system_id, ['--point', arn])}",
+            f"  restore with: {restore_line(alarm.directories, name, ['--point', arn])}",
         ]
     if alarm.holds:
         lines.append("  held until you release the alarm: copies, and the deletion of the last good points")
         lines += [f"  {problem}" for problem in alarm.problems]
-    lines.append(f"  more: tidemark damage show {file_system_id}")
-    lines.append(f"  if the changes are intended: tidemark damage release {file_system_id}")
-    return Notification(status="damage", subject=file_system_id, lines=tuple(lines))
+    lines.append(f"  more: tidemark damage show {name}")
+    lines.append(f"  if the changes are intended: tidemark damage release {name}")
+    return Notification(status="damage", subject=name, lines=tuple(lines))

@@ -36,7 +36,7 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     if alarm is not None and alarm.is_open and alarm.holds:
         raise DamageSuspected(
             f"not copied to {event['target']['region']}: the damage alarm of index {alarm.first_index_id} "
-            f"holds copies; show it with: tidemark damage show {file_system.file_system_id}"
+            f"holds copies; show it with: tidemark damage show {deployment.name_of(file_system)}"
         )
     place = deployment.at(file_system, session_id)
     policy = deployment.policy(event["session"]["policy"]).at(*file_system.site)

@@ -17,6 +17,7 @@ from typing import Any
 from localcloud import Account, Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
+from tests.infra.recorded_alarms import raise_alarm
 from tests.infra.recorded_restores import (
     MANY,
     RESTORE_LEFT_BEHIND,
@@ -27,9 +28,6 @@ from tests.infra.recorded_restores import (
 from tests.infra.recorded_stacks import stack_resources
 from tests.infra.recorded_tags import tags_of
 from tests.infra.recorded_tests import check_restore_test, start_restore_test
-from tidemark.damage.document import DamageDocument
-from tidemark.damage.settings import DamageSettings
-from tidemark.damage.verdict import Finding, Status, Verdict
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter
 
@@ -129,7 +127,7 @@ def record(directory: Path) -> Recording:
             _leave_something_behind(cloud)
             _leave_jobs_behind(cloud)
             leave_restore(cloud)
-            _raise_alarm(cloud)
+            raise_alarm(cloud)
             check_restore_test(cloud, tested)
         for _ in range(2):  # the mount target of the drill, then its file system
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
@@ -233,36 +231,6 @@ def _leave_jobs_behind(cloud: LocalCloud) -> None:
     stopped = {name: {"S": text} for name, text in {**texts, "status": "running", "running": "yes"}.items()}
     item: Any = {**left, **stopped, "opened_at": long_ago, "points": {"M": {}}}
     dynamodb.put_item(TableName="tidemark-sessions", Item=item)
-
-
-def _raise_alarm(cloud: LocalCloud) -> None:
-    """Raise a damage alarm that holds the points of the index of `nightly`, as for a later index."""
-    items = cloud.client("dynamodb").scan(TableName="tidemark-indexes")["Items"]
-    home = cloud.file_systems["home"].id
-    good, whose = next(
-        (item["index_id"]["S"], item["file_system"]["S"])
-        for item in items
-        if item["record"]["S"].startswith("association#") and item["file_system"]["S"].endswith(home)
-    )
-    index_id = f"{home}-20990101T000000Z-000000"
-    finding = Finding(rule="deleted", directory="/", amount=9, of=9, usual=0, indexes=1)
-    document = DamageDocument(
-        index_id=index_id,
-        settings=DamageSettings(),
-        verdict=Verdict(status=Status.SUSPICIOUS, findings=(finding,), last_good_index_id=good),
-        comparisons=(),
-        extensions=(),
-    )
-    key = f"indexes/{whose}/{index_id}/attempt-0123456789abcdef/damage.json"
-    s3 = cloud.client("s3")
-    (bucket,) = (one["Name"] for one in s3.list_buckets()["Buckets"] if one["Name"].startswith("tidemark-"))
-    s3.put_object(Bucket=bucket, Key=key, Body=document.to_json(), IfNoneMatch="*")
-    event = {"index_id": index_id, "file_system": home, "policy": "nightly", "damage_key": key}
-    answer = cloud.client("lambda").invoke(
-        FunctionName="tidemark-raise-damage-alarm", Payload=json.dumps(event).encode()
-    )
-    held = json.load(answer["Payload"])["held"]
-    assert len(held) == 2, "the backup and its copy are kept for fewer days than an alarm holds them"
 
 
 def _check_swept(cloud: LocalCloud) -> None:

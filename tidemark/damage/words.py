@@ -37,13 +37,13 @@ def directories(verdict: Verdict) -> list[str]:
     return [each for each in found if not any(_is_below(each, other) for other in found)]
 
 
-def restore_line(places: Sequence[str], file_system_id: str, source: Sequence[str]) -> str:
+def restore_line(places: Sequence[str], file_system: str, source: Sequence[str]) -> str:
     """Return a shell command that restores directories, or the whole file system for the root.
 
     `source` are the options that choose the recovery point. Names are as `visible` shows them.
     """
     paths = [] if "/" in places else [visible(each) for each in places]
-    words = ["tidemark", "restore", *paths, "--file-system", file_system_id, *source]
+    words = ["tidemark", "restore", *paths, "--file-system", file_system, *source]
     return shlex.join([*words, "--to", "/restored"])
 
 

@@ -13,7 +13,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.support.confirmation import check_can_ask
 from tidemark.cli.support.exit_codes import INTERRUPTED
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 from tidemark.sessions.damage_alarms import DamageAlarm
 
 HELP = """Accept the suspicious changes of a file system, and release what their alarm holds.
@@ -34,7 +34,7 @@ def release_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    check_file_system_id(file_system)
+    id_of(file_system)  # raises MalformedFileSystemId
     check_can_ask(dry_run=False, yes=yes, as_json=as_json)
     connection = connect()
     alarm = alarm_of(connection, file_system)
