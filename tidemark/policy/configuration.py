@@ -19,6 +19,7 @@ from tidemark.policy import (
     fargate,
     restore_testing_rules,
     schedule_rules,
+    selection_rules,
     site_rules,
     yaml_lines,
 )
@@ -42,6 +43,7 @@ from tidemark.policy.policy import (
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
+from tidemark.policy.selection_models import ExcludePart, SelectPart
 from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
@@ -150,6 +152,10 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return AccountPart
         case ("policies", _, "copies", _):
             return CopyPart
+        case ("policies", _, "select", _):
+            return SelectPart
+        case ("policies", _, "exclude"):
+            return ExcludePart
         case ("policies", _, "index"):
             return IndexPart
         case (*_, "worker"):
@@ -240,6 +246,7 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
     yield from restore_testing_rules.deployment_problems(file)
+    yield from selection_rules.priority_problems(file)
     yield from site_rules.deployment_problems(file)
     yield from capacity.vault_problems(file.vaults)
     yield from capacity.deployment_problems(
@@ -274,6 +281,7 @@ def _policy_problems(
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
         yield from _worker_problems((*where, "worker"), policy.worker)
+    yield from selection_rules.selection_problems(where, file, policy)
     yield from site_rules.policy_problems(where, file, policy)
     yield from copy_rules.copies_problems((*where, "copies"), file, policy)
     yield from capacity.policy_problems(where, _policy(file, name, policy))
@@ -331,6 +339,7 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         region=file.region,
         file_systems=tuple(site_rules.stored_name(file, one) for one in policy.file_systems),
         vault=file.vaults.get(file.region, ""),
+        selection=selection_rules.selection(file, name, policy),
         vaults=site_rules.vaults_of(file, policy),
         keep_days=policy.keep,
         cold_after_days=policy.cold_after,

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 from tidemark.errors import FileSystemNotInPolicy, MalformedFileSystemId
 from tidemark.policy.calendars import Calendar, Retention, longest
+from tidemark.policy.selection import Selection, place_of
 from tidemark.policy.sites import file_system_id_of
 
 # Source: botocore's efs model, shape FileSystemId.
@@ -27,7 +28,7 @@ SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Li
 MANUAL = "manual"  # stands for a flag: runs that carry none, because they were started manually
 
 # Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
-_OMITTED = ("calendar", "cold_after_days", "retentions", "vaults")
+_OMITTED = ("calendar", "cold_after_days", "retentions", "selection", "vaults")
 
 DEFAULT_INSTANCE_TYPE = "m7g.large"  # of EC2 workers
 
@@ -131,6 +132,7 @@ class Policy:
     # Ids in the deployment's account and Region; <Region>/ID in another Region, <account>/<Region>/ID in
     # another account.
     file_systems: tuple[str, ...]
+    selection: Selection | None = None  # of further file systems, when the policy runs
     vault: str
     vaults: tuple[tuple[str, str], ...] | None = None  # of other Regions with file systems: Region, vault
     keep_days: int | None  # of the points of runs without flags; None keeps forever
@@ -146,12 +148,15 @@ class Policy:
     def named(self, text: str) -> str:
         """Return the name of one of its file systems by that name or by its id.
 
-        Raises MalformedFileSystemId, FileSystemNotInPolicy.
+        A policy that selects file systems has those of all places of its selection. Raises
+        MalformedFileSystemId, FileSystemNotInPolicy.
         """
         file_system_id = check_file_system_id(file_system_id_of(text))
         for name in self.file_systems:
             if name == text or ("/" not in text and file_system_id_of(name) == file_system_id):
                 return name
+        if self.selection is not None and place_of(text) in self.selection.places:
+            return text
         raise FileSystemNotInPolicy(text, self.name, list(self.file_systems))
 
     def at(self, account: str, region: str) -> Policy:
@@ -211,6 +216,7 @@ class Policy:
             **_known(cls, fields)
             | {
                 "file_systems": tuple(fields["file_systems"]),
+                "selection": Selection.from_fields(fields["selection"]) if fields.get("selection") else None,
                 "vaults": tuple((region, vault) for region, vault in fields.get("vaults") or ()) or None,
                 "copies": tuple(_copy(copy) for copy in fields.get("copies", ())),
                 "schedule": _schedule(fields.get("schedule")),

@@ -51,6 +51,11 @@ class Selection:
     exclude_tags: TagPatterns = ()  # excludes a file system with any of these
     priority: int = 0  # lower is first; unique among the policies of a deployment
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The prefixes of the names of all file systems that may be selected."""
+        return tuple(dict.fromkeys(place for each in self.any_of for place in each.places))
+
     def excludes(self, file_system: FoundFileSystem) -> bool:
         """Return whether no run of the policy includes the file system."""
         return file_system.name in self.exclude or any(
