@@ -47,6 +47,7 @@ from tidemark.policy.selection_models import ExcludePart, SelectPart
 from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
+_USUAL_ID = "fs-0123456789abcdef0"  # as long as those that EFS gives today
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
 _MOMENT = "20261122T020000Z-r99"  # a rerun appends its number to the time
 
@@ -263,11 +264,9 @@ def _policy_problems(
         if file_system in named:
             yield at, f"{file_system} is listed twice; remove one"
         named.add(file_system)
-        session_id = f"{name}-{file_system_id_of(file_system)}-{_MOMENT}"
-        if len(session_id) > LONGEST_SESSION_ID:
-            too_long = len(session_id) - LONGEST_SESSION_ID
-            limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
-            yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
+        yield from _name_problems(at, name, file_system_id_of(file_system))
+    if policy.select:
+        yield from _name_problems((*where, "select"), name, _USUAL_ID)
     yield from schedule_rules.policy_problems(where, policy)
     if policy.drill.schedule:
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
@@ -285,6 +284,13 @@ def _policy_problems(
     yield from site_rules.policy_problems(where, file, policy)
     yield from copy_rules.copies_problems((*where, "copies"), file, policy)
     yield from capacity.policy_problems(where, _policy(file, name, policy))
+
+
+def _name_problems(where: KeyPath, policy: str, file_system_id: str) -> Iterator[tuple[KeyPath, str]]:
+    too_long = len(f"{policy}-{file_system_id}-{_MOMENT}") - LONGEST_SESSION_ID
+    if too_long > 0:
+        limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
+        yield where, f"with this id, session names exceed {limit}; shorten the policy's name"
 
 
 def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:

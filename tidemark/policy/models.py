@@ -219,8 +219,8 @@ class PolicyPart(Part):
     )
     select: list[SelectPart] = Field(
         [],
-        description="Further file systems, selected when the policy runs: each that meets the conditions of any "
-        "item, unless another policy names it, or selects it and has a lower `priority`.",
+        description="Further file systems, selected when the policy runs: each that meets the conditions of "
+        "any item, unless another policy names it, or selects it and has a lower `priority`.",
         examples=[[{"tags": {"backup": "daily"}}]],
     )
     exclude: ExcludePart | None = Field(
@@ -230,8 +230,8 @@ class PolicyPart(Part):
         None,
         ge=1,
         le=10_000,
-        description="Of the policies that select a file system, the one with the lowest priority includes it. "
-        "Default: policies without a priority follow the others, in the order of this file.",
+        description="Of the policies that select a file system, the one with the lowest priority includes "
+        "it. Default: policies without a priority follow the others, in the order of this file.",
     )
     schedule: SchedulePart | None = Field(
         None, description="When the policy runs. Default: only when started manually."

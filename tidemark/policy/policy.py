@@ -159,6 +159,15 @@ class Policy:
             return text
         raise FileSystemNotInPolicy(text, self.name, list(self.file_systems))
 
+    @property
+    def listed_places(self) -> tuple[str, ...]:
+        """The places whose file systems must be listed to know which of them a run includes."""
+        if self.selection is None:
+            return ()
+        # File systems that the policy names may have a tag that excludes them.
+        named = map(place_of, self.file_systems) if self.selection.exclude_tags else ()
+        return tuple(dict.fromkeys([*self.selection.places, *named]))
+
     def at(self, account: str, region: str) -> Policy:
         """Return the policy for the file systems of a site: with its account, Region and vault."""
         vault = dict(self.vaults or ()).get(region, self.vault)

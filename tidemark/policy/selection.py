@@ -62,6 +62,17 @@ class Selection:
             has_tags(file_system.tags, (pattern,)) for pattern in self.exclude_tags
         )
 
+    def admits(self, file_system_id: str, tags: Mapping[str, str], *, named: bool) -> bool:
+        """Return whether a run may include a file system of one of the selection's places.
+
+        `named` is whether the policy names it. What other policies include is not considered.
+        """
+        if any(name.rpartition("/")[2] == file_system_id for name in self.exclude):
+            return False
+        if any(has_tags(tags, (pattern,)) for pattern in self.exclude_tags):
+            return False
+        return named or any(has_tags(tags, each.tags) for each in self.any_of)
+
     def to_fields(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return dataclasses.asdict(self)

@@ -83,13 +83,14 @@ def _selector_problems(where: KeyPath, file: ConfigurationFile, part: SelectPart
 
 
 def _order(file: ConfigurationFile) -> list[str]:
-    """Return the names of the policies by priority; those without one last, in the order of the file."""
+    """Return the policies with a selection by priority; those without one last, in the file's order."""
 
     def rank(name: str) -> tuple[bool, int]:
         priority = file.policies[name].priority
         return priority is None, priority or 0
 
-    return sorted(file.policies, key=rank)
+    selecting = [name for name, part in file.policies.items() if part.select or part.exclude is not None]
+    return sorted(selecting, key=rank)
 
 
 def _patterns(tags: Tags) -> TagPatterns:

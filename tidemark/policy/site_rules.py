@@ -151,8 +151,10 @@ def policy_problems(where: KeyPath, file: ConfigurationFile, policy: PolicyPart)
         ("restore_testing", policy.restore_testing is not None),
         ("drill", policy.drill.schedule is not None),
     ):
-        if elsewhere and wanted:
-            fact = f"{elsewhere[0]} is not in the account and Region of the deployment"
+        selected = [place for each in policy.select for place in selected_places(file, each)]
+        outside = [in_words(place) for place in selected if place != (HOME, file.region)]
+        if wanted and (elsewhere or outside):
+            fact = f"{[*elsewhere, *outside][0]} is not in the account and Region of the deployment"
             yield (*where, key), f"{fact}; remove {key}, or move the file system to another policy"
 
 
