@@ -128,7 +128,8 @@ class RestoreGrants:
 
     def drills(self) -> dict[str, list[Grant]]:
         """Return the grants of the functions of drill-run that need no index, by the name of their file."""
-        return {"resolve_drills": self.read_policies}
+        # Drills of policies that select file systems are of those of the last run.
+        return {"resolve_drills": [*self.read_policies, *self.records.items(get=(INDEXES,))]}
 
     def planning(self) -> dict[str, list[Grant]]:
         """Return the grants of the functions that read indexes, by the name of their file."""

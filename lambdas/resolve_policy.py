@@ -12,8 +12,7 @@ from tidemark.aws.file_systems import existing_file_systems
 from tidemark.aws.notification import Notification, publish
 from tidemark.aws.scopes import resolve_scope, scope_lines
 from tidemark.errors import ConfigurationError
-from tidemark.policy import capacity
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import MOST_FILE_SYSTEMS, Policy
 from tidemark.policy.selection import FoundFileSystem
 from tidemark.policy.sites import ANY_ID, file_system_id_of
 from tidemark.sessions.naming import session_id
@@ -95,10 +94,10 @@ def included_now(deployment: Deployment, policy: Policy, now: datetime) -> tuple
     resolved = resolve_scope(
         policy, deployment.policies(), list_at, before.file_systems if before is not None else ()
     )
-    if len(resolved.scope.file_systems) > capacity.MOST_FILE_SYSTEMS:
+    if len(resolved.scope.file_systems) > MOST_FILE_SYSTEMS:
         raise ConfigurationError(
             f"policy {policy.name} selects {len(resolved.scope.file_systems):,} file systems; the limit is "
-            f"{capacity.MOST_FILE_SYSTEMS:,}; divide its selection among several policies"
+            f"{MOST_FILE_SYSTEMS:,}; divide its selection among several policies"
         )
     changed = record_scope(records, policy.name, resolved.scope.file_systems, now)
     lines = scope_lines(changed, resolved.unlisted)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from lambdas import resolve_policy
 from lambdas._handler import Deployment
 from tests.aws.account import NIGHTLY, REGION
 from tests.lambdas.conftest import deploy_policy, opened
 from tidemark.aws.clients import Clients
 from tidemark.aws.workers import TEMPORARY_TAG
 from tidemark.errors import ConfigurationError, FileSystemNotInPolicy, FileSystemNotSelected
-from tidemark.policy import capacity
 from tidemark.policy.selection import Selection, Selector
 from tidemark.sessions.scopes import read_scope
 
@@ -98,6 +98,6 @@ def test_a_selection_above_the_limit_is_refused(
     deploy_policy(clients, TAGGED)
     for number in range(3):
         made(clients, backup="daily", n=str(number))
-    monkeypatch.setattr(capacity, "MOST_FILE_SYSTEMS", 2)
+    monkeypatch.setattr(resolve_policy, "MOST_FILE_SYSTEMS", 2)
     with pytest.raises(ConfigurationError, match="selects 3 file systems; the limit is 2"):
         run(call)

@@ -48,7 +48,7 @@ def resolve_scope(
 
 
 def scope_lines(changed: RecordedScope, unlisted: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what people should know of a run's scope, in sentences; empty if nothing changed."""
+    """Return what has changed in the scope of a run, in sentences; empty if nothing has."""
     lines = [
         f"{name} is new: the policy includes it from now on." for name in changed.appeared[:_MOST_LISTED]
     ]

@@ -230,7 +230,7 @@ class PolicyPart(Part):
         None,
         ge=1,
         le=10_000,
-        description="Of the policies that select a file system, the one with the lowest priority includes "
+        description="Among policies that select a file system, the one with the lowest priority includes "
         "it. Default: policies without a priority follow the others, in the order of this file.",
     )
     schedule: SchedulePart | None = Field(

@@ -22,6 +22,9 @@ from tidemark.policy.sites import file_system_id_of
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
 
+# The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
+# 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
+MOST_FILE_SYSTEMS = 1_000
 MOST_DRILLED = 1_000  # files of a drill; more is a restore of the file system
 LONGEST_KEEP_DAYS = 36_500  # 100 years. Source: StartBackupJob, Lifecycle
 SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Lifecycle

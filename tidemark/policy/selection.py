@@ -5,7 +5,7 @@ A selection is resolved when the policy runs. Rules, in this order:
 1. An excluded file system is in no run of the policy, even if the policy names it.
 2. A policy always includes the file systems that it names.
 3. No policy selects a file system that another policy names.
-4. Of the policies that select a file system, the one with the lowest `priority` includes it.
+4. Among policies that select a file system, the one with the lowest `priority` includes it.
 
 Imports only the standard library, like `policy.py`.
 """
