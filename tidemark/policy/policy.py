@@ -21,6 +21,8 @@ from tidemark.policy.sites import file_system_id_of
 
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
+# Optionally after an account, by its id or by its name in tidemark.yaml, and a Region.
+_NAME = re.compile(rf"(([a-z0-9-]+/)?[a-z0-9-]+/)?{FILE_SYSTEM_ID.pattern}")
 
 # The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
 # 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
@@ -46,6 +48,16 @@ def check_file_system_id(text: str) -> str:
     if not FILE_SYSTEM_ID.fullmatch(text):
         raise MalformedFileSystemId(text)
     return text
+
+
+def id_of(name: str) -> str:
+    """Return the id in the name of a file system: an id, or an id after its site as in tidemark.yaml.
+
+    Ids are unique in a deployment. Raises MalformedFileSystemId.
+    """
+    if not _NAME.fullmatch(name):
+        raise MalformedFileSystemId(name)
+    return file_system_id_of(name)
 
 
 def policy_parameter(deployment: str, policy: str) -> str:
