@@ -225,7 +225,7 @@ class FunctionGrants:
         return {
             # policy-run
             "resolve_policy": policies,
-            "fail_policy_run": [],
+            "fail_policy_run": [*items(get=session), *policies, *self.notifications.publish()],
             # backup-session
             "open_session": [
                 *items(get=both, put=session, update=index),
@@ -245,7 +245,7 @@ class FunctionGrants:
             "check_copy": [*settle, *self.poll_copy_jobs(), *self.describe_points()],
             "claim_index": [*share, *self.tag_points()],
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
-            "close_session": [*settle, *self.notifications.publish()],
+            "close_session": [*settle, *policies, *self.notifications.publish()],
             "fail_session": items(get=both, update=both),
             # indexing-session
             "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task()],

@@ -71,7 +71,8 @@ class Monitoring(Construct):
         super().__init__(scope, identifier)
         self._names = names
         alarm = functools.partial(add_alarm, self, names=names, notifications=notifications)
-        failed = machines["backup-session"].metric_failed(period=PERIOD, statistic="Sum")
+        # policy-run fails after the last retry; a failed session may be retried, or was started by a user.
+        failed = machines["policy-run"].metric_failed(period=PERIOD, statistic="Sum")
         expired = self._ours(EXPIRED_LEASES, "Sum", PERIOD)
         waiting = dead_letters.metric_approximate_number_of_messages_visible(
             period=PERIOD, statistic="Maximum"
@@ -79,7 +80,8 @@ class Monitoring(Construct):
         alarm(
             "failed-session",
             failed,
-            "A backup session failed: a file system has no new recovery point. See: tidemark sessions",
+            "Sessions of a policy failed, also after its retries: file systems have no new recovery point. "
+            "See: tidemark policy list",
         )
         alarm(
             "expired-lease",

@@ -16,7 +16,7 @@ from tidemark.aws.pauses import read_pauses
 from tidemark.aws.records import Records
 from tidemark.errors import PolicyNotFound, TidemarkError
 from tidemark.policy.pause import Pause
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import NotifySettings, Policy
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
 from tidemark.sessions.metrics import (
     DEPLOYMENT,
@@ -78,6 +78,13 @@ class Deployment:
         """Return the recorded pause of a policy, if any."""
         client = self.clients.of("ssm", self.settings.region)
         return read_pauses(client, self.settings.deployment, [policy]).get(policy)
+
+    def notify_settings(self, policy: str) -> NotifySettings | None:
+        """Return which ends of a policy's sessions are notified; None for the defaults."""
+        try:
+            return self.policy(policy).notify
+        except PolicyNotFound:
+            return None
 
     def worker_of(self, policy: str) -> PolicyWorker:
         """Return the worker settings of a policy; the defaults without one, or if it no longer exists."""

@@ -72,7 +72,8 @@ def resolve_policy(event: Any) -> Any:
     return {
         "sessions": [
             {"session_id": f"session-{one}", "policy": event["policy"], "file_system": one} for one in systems
-        ]
+        ],
+        "retries_left": 0,
     }
 
 

@@ -20,7 +20,9 @@ from tidemark.policy.policy import (
     CopyTarget,
     CrawlSettings,
     DrillSettings,
+    NotifySettings,
     Policy,
+    RetrySettings,
     Schedule,
     WorkerSettings,
 )
@@ -91,6 +93,19 @@ excludes = st.lists(
 )
 
 
+retries = st.builds(
+    RetrySettings,
+    times=st.integers(1, 10),
+    interval_seconds=st.integers(1, 24).map(lambda hours: 3600 * hours)
+    | st.integers(1, 1440).map(lambda minutes: 60 * minutes),
+)
+notify = st.builds(
+    NotifySettings,
+    on=st.lists(st.sampled_from(["success", "warning", "failure"]), unique=True).map(tuple),
+    after_last_retry=st.booleans(),
+)
+
+
 @st.composite
 def policies(draw: st.DrawFn, name: str) -> Policy:
     calendar = draw(st.none() | calendars().map(as_read))
@@ -101,6 +116,7 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         exclude=tuple(draw(excludes)),
         operations_per_second=draw(st.none() | st.integers(1, 1000)),
     )
+    schedule = None if calendar else draw(st.none() | crons | rates)
     drill = DrillSettings(
         files=draw(st.integers(1, 1000)),
         most_bytes=draw(st.integers(1, 999_999)) * draw(st.sampled_from([10**6, 10**9, 10**12])),
@@ -119,10 +135,12 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         ),
         index=index,
         crawl=crawl if index else CrawlSettings(),
-        schedule=None if calendar else draw(st.none() | crons | rates),
+        schedule=schedule,
         calendar=calendar,
         worker=draw(workers),
         drill=drill,
+        retries=draw(st.none() | retries) if calendar or schedule else None,
+        notify=draw(st.none() | notify),
     )
 
 
@@ -172,6 +190,8 @@ def test_every_field_of_a_policy_is_exported() -> None:
         ),
         worker=WorkerSettings(kind="ec2"),
         drill=DrillSettings(files=3),
+        retries=RetrySettings(times=2, interval_seconds=600),
+        notify=NotifySettings(on=("success",)),
     )
     plain = Policy(
         name="n", region="eu-central-1", file_systems=("fs-7654321f",), vault="tidemark", keep_days=4

@@ -13,6 +13,7 @@ from tidemark.aws.errors import code_of
 from tidemark.sessions.session import partition_of
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_stepfunctions import SFNClient
 
 # A redrive that was requested but has not begun counts as running.
@@ -85,8 +86,8 @@ def console(region: str) -> str:
     return f"https://{region}.{_CONSOLES.get(partition_of(region), _CONSOLES['aws'])}"
 
 
-def console_url(client: SFNClient, execution: str) -> str | None:
-    """Return the URL of an execution in the AWS console; None if the client's endpoint is not AWS's.
+def console_url(client: BaseClient, execution: str) -> str | None:
+    """Return the URL of an execution in the AWS console; None if the endpoint of any client is not AWS's.
 
     For any other endpoint (AWS_ENDPOINT_URL) the console does not show the execution.
     """

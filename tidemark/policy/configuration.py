@@ -20,14 +20,18 @@ from tidemark.policy.models import (
     DrillPart,
     IndexPart,
     NetworkPart,
+    PolicyNotificationsPart,
     PolicyPart,
     RestoreTestingPart,
+    RetriesPart,
     WorkerPart,
 )
 from tidemark.policy.policy import (
     CrawlSettings,
     DrillSettings,
+    NotifySettings,
     Policy,
+    RetrySettings,
     WorkerSettings,
 )
 from tidemark.policy.regions import Regions
@@ -135,6 +139,10 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return RestoreTestingPart
         case ("policies", _, "drill"):
             return DrillPart
+        case ("policies", _, "retries"):
+            return RetriesPart
+        case ("policies", _, "notifications"):
+            return PolicyNotificationsPart
         case ("policies", *_, "schedule"):
             return SchedulePart
         case ("policies", _, "schedules"):
@@ -170,6 +178,8 @@ def _example(where: KeyPath) -> str:
         "at": "'02:00'",
         "cold_after": "30 days",
         "email": "you@example.com",
+        "retries": "{times: 3, interval: 10 minutes}",
+        "times": "3",
     }
     key = str(where[-1]) if where else ""
     return f", for example {key}: {examples[key]}" if key in examples else ""
@@ -234,6 +244,8 @@ def _policy_problems(
             limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
             yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
     yield from schedule_rules.policy_problems(where, policy)
+    if policy.retries and not (policy.schedule or policy.schedules):
+        yield (*where, "retries"), "only scheduled runs are retried; add a schedule, or remove retries"
     if policy.drill.schedule:
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
@@ -344,7 +356,19 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             most_bytes=policy.drill.size,
             schedule=schedule_rules.schedule(policy.drill.schedule) if policy.drill.schedule else None,
         ),
+        retries=_retries(policy.retries),
+        notify=_notify(policy.notifications),
     )
+
+
+def _retries(part: RetriesPart | None) -> RetrySettings | None:
+    return RetrySettings(times=part.times, interval_seconds=part.interval) if part else None
+
+
+def _notify(part: PolicyNotificationsPart | None) -> NotifySettings | None:
+    if part is None:
+        return None
+    return NotifySettings(on=tuple(dict.fromkeys(part.on)), after_last_retry=part.after_last_retry)
 
 
 def _crawl(index: IndexPart) -> CrawlSettings:

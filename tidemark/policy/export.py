@@ -14,7 +14,9 @@ from tidemark.policy.policy import (
     CopyTarget,
     CrawlSettings,
     DrillSettings,
+    NotifySettings,
     Policy,
+    RetrySettings,
     Schedule,
     WorkerSettings,
 )
@@ -47,6 +49,8 @@ def policy_keys(policy: Policy) -> Keys:
         **_index(policy.index, policy.crawl),
         "worker": _worker(policy.worker),
         **_drill(policy.drill),
+        **_retries(policy.retries),
+        **_notify(policy.notify),
     }
 
 
@@ -130,6 +134,25 @@ def _drill(drill: DrillSettings) -> Keys:
     if drill.most_bytes != usual.most_bytes:
         keys["size"] = _size(drill.most_bytes)
     return {"drill": keys} if keys else {}
+
+
+def _retries(retries: RetrySettings | None) -> Keys:
+    if retries is None:
+        return {}
+    hours, rest = divmod(retries.interval_seconds, 3600)
+    number, unit = (retries.interval_seconds // 60, "minute") if rest else (hours, "hour")
+    return {
+        "retries": {
+            "times": retries.times,
+            "interval": f"{number} {unit}" if number == 1 else f"{number} {unit}s",
+        }
+    }
+
+
+def _notify(notify: NotifySettings | None) -> Keys:
+    if notify is None:
+        return {}
+    return {"notifications": {"on": list(notify.on), "after_last_retry": notify.after_last_retry}}
 
 
 def _size(number: int) -> str:

@@ -31,6 +31,7 @@ from tidemark.policy.value_types import (
     ExcludePattern,
     FileSystemId,
     GravitonType,
+    Interval,
     Keep,
     Memory,
     NoNumber,
@@ -46,6 +47,7 @@ from tidemark.policy.value_types import (
 )
 
 FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS serves to one client
+MOST_RETRIES = 10  # of a run; with the interval, they must end before the next run
 _SWITCH = TypeAdapter(bool)
 
 
@@ -199,6 +201,33 @@ class DrillPart(Part):
     )
 
 
+class RetriesPart(Part):
+    """Retries of the failed file systems of a scheduled run."""
+
+    times: Annotated[int, NoSwitch] = Field(
+        ge=1, le=MOST_RETRIES, description="Most retries after the first attempt."
+    )
+    interval: Interval = Field(
+        "10 minutes",
+        validate_default=True,
+        description="Time from the end of an attempt to the next.",
+        examples=["10 minutes", "2 hours"],
+    )
+
+
+class PolicyNotificationsPart(Part):
+    """The ends of sessions that the deployment's topic is notified of."""
+
+    on: list[Literal["success", "warning", "failure"]] = Field(
+        ["warning", "failure"],
+        max_length=3,
+        description="Ends of sessions to notify of. An empty list: none.",
+    )
+    after_last_retry: Annotated[bool, NoNumber] = Field(
+        True, description="Whether to notify of a failure only if no retry follows."
+    )
+
+
 class PolicyPart(Part):
     """File systems to back up, with their schedule and retention."""
 
@@ -235,6 +264,12 @@ class PolicyPart(Part):
     )
     restore_testing: RestoreTestingPart | None = Field(
         None, description="Restore testing of the policy's recovery points. Default: none."
+    )
+    retries: RetriesPart | None = Field(
+        None, description="Retries of the failed file systems of a scheduled run. Default: none."
+    )
+    notifications: PolicyNotificationsPart | None = Field(
+        None, description="Which ends of sessions are notified. Default: warnings and failures."
     )
 
 
