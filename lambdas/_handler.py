@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.deployment import read_policy
+from tidemark.aws.deployment import policy_names, read_policy
 from tidemark.aws.errors import translated
 from tidemark.aws.pauses import read_pauses
 from tidemark.aws.records import Records
@@ -18,11 +20,15 @@ from tidemark.errors import PolicyNotFound, TidemarkError
 from tidemark.policy.pause import Pause
 from tidemark.policy.policy import NotifySettings, Policy
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
+from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.metrics import (
     DEPLOYMENT,
     DRILLED_FILES,
     DRILLS_FAILED,
     DRILLS_SUCCEEDED,
+    INDEX_LAG,
+    INDEXED_ENTRIES,
+    INDEXING_SPEED,
     NAMESPACE,
     POLICY,
     SESSION_DURATION,
@@ -73,6 +79,21 @@ class Deployment:
     def policy(self, name: str) -> Policy:
         """Return the currently deployed policy; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
+
+    def policies(self) -> list[Policy]:
+        """Return the deployed policies, sorted by name."""
+        ssm = self.clients.of("ssm", self.settings.region)
+        found = []
+        for name in policy_names(ssm, self.settings.deployment):
+            with suppress(PolicyNotFound):  # removed meanwhile
+                found.append(self.policy(name))
+        return found
+
+    def pauses(self, policies: Sequence[str], now: datetime) -> dict[str, Pause]:
+        """Return the pauses that hold now, by policy."""
+        client = self.clients.of("ssm", self.settings.region)
+        found = read_pauses(client, self.settings.deployment, policies)
+        return {name: pause for name, pause in found.items() if pause.holds_at(now)}
 
     def pause_of(self, policy: str) -> Pause | None:
         """Return the recorded pause of a policy, if any."""
@@ -135,13 +156,29 @@ def count(name: str, value: int) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def count_session(session: Session) -> None:
-    """Count an ended session in the metrics of its deployment and its policy."""
+def measure(name: str, seconds: float) -> None:
+    """Add a duration to a metric of the deployment."""
+    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
+
+
+def count_index(index: Index, entries: int) -> None:
+    """Count a completed index, and its speed."""
+    count(INDEXED_ENTRIES, entries)
+    if index.ended_at is not None:
+        seconds = max(1.0, (index.ended_at - index.started_at).total_seconds())
+        metrics.add_metric(name=INDEXING_SPEED, unit=MetricUnit.CountPerSecond, value=entries / seconds)
+
+
+def count_session(session: Session, index: Index | None = None) -> None:
+    """Count an ended session in the metrics of its deployment and its policy, with the lag of its index."""
     metrics.add_dimensions(**{POLICY: session.policy})
     count(sessions_ended(session.status), 1)
     if session.ended_at is not None:
         seconds = (session.ended_at - session.opened_at).total_seconds()
-        metrics.add_metric(name=SESSION_DURATION, unit=MetricUnit.Seconds, value=seconds)
+        measure(SESSION_DURATION, seconds)
+        backups = [point.completed_at for point in session.points if point.kind == "backup"]
+        if index is not None and index.status is IndexStatus.COMPLETE and index.ended_at and backups:
+            measure(INDEX_LAG, max(0.0, (index.ended_at - max(backups)).total_seconds()))
     metrics.flush_metrics()  # the next session may belong to another policy
 
 

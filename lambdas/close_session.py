@@ -67,7 +67,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
     except AWS_FAILURES as error:  # the session ends nevertheless
         outcome = with_problem(outcome, f"no notification was sent: {translate(error) or error}")
         closed = close_session(deployment.records, session.session_id, outcome, now)
-    count_session(closed)
+    count_session(closed, index)
     return {
         "session_id": closed.session_id,
         "status": outcome.status.value,

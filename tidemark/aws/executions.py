@@ -86,6 +86,13 @@ def console(region: str) -> str:
     return f"https://{region}.{_CONSOLES.get(partition_of(region), _CONSOLES['aws'])}"
 
 
+def dashboard_url(client: BaseClient, region: str, deployment: str) -> str | None:
+    """Return the URL of the deployment's dashboard; None if the endpoint of any client is not AWS's."""
+    asked = urlsplit(client.meta.endpoint_url).hostname or ""
+    path = f"cloudwatch/home?region={region}#dashboards:name={deployment}"
+    return f"{console(region)}/{path}" if asked.endswith(_AWS_DOMAINS) else None
+
+
 def console_url(client: BaseClient, execution: str) -> str | None:
     """Return the URL of an execution in the AWS console; None if the endpoint of any client is not AWS's.
 
