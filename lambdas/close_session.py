@@ -84,10 +84,11 @@ def _notify(deployment: Deployment, session: Session, retries_left: int) -> None
         return
     sns = deployment.clients.of("sns", deployment.settings.region)
     link = executions.console_url(sns, session.execution_arn)
+    name = deployment.name_of(session.file_system)
     notification = Notification(
         status=session.status.value,
-        subject=f"{session.policy} {session.file_system.file_system_id}",
-        lines=session_lines(session, session.reasons, link),
+        subject=f"{session.policy} {name}",
+        lines=session_lines(session, name, link),
         policy=session.policy,
     )
     publish(sns, deployment.settings.topic, notification)

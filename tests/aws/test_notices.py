@@ -41,11 +41,9 @@ def test_a_session_is_notified_if_its_policy_asks_and_no_retry_may_follow(
     [(SessionStatus.FAILED, True), (SessionStatus.WARNING, True), (SessionStatus.SUCCESS, False)],
 )
 def test_a_message_says_what_why_and_what_to_do(status: SessionStatus, again: bool) -> None:
-    session = dataclasses.replace(new_session("s"), status=status)
-    text = "\n".join(session_lines(session, ("the vault is gone; create it",), "https://console"))
-    assert text.startswith(
-        f"{session.policy}: {session.file_system.file_system_id} ended with {status.value}\n"
-    )
+    session = dataclasses.replace(new_session("s"), status=status, reasons=("the vault is gone; create it",))
+    text = "\n".join(session_lines(session, "fs-01234567", "https://console"))
+    assert text.startswith(f"{session.policy}: fs-01234567 ended with {status.value}\n")
     assert "  - the vault is gone; create it" in text
     assert "tidemark session s" in text
     assert ("tidemark run" in text) == again

@@ -35,14 +35,13 @@ def is_held_back(settings: NotifySettings | None, retries_left: int) -> bool:
     return retries_left > 0 and (settings or NotifySettings()).after_last_retry
 
 
-def session_lines(session: Session, reasons: Sequence[str], link: str | None) -> tuple[str, ...]:
-    """Return the message about an ended session."""
-    system = session.file_system.file_system_id
+def session_lines(session: Session, system: str, link: str | None) -> tuple[str, ...]:
+    """Return the message about an ended session; `system` is the name of its file system in the policy."""
     made = sum(point.kind == "backup" for point in session.points)
     copies = len(session.points) - made
     lines = [f"{session.policy}: {system} ended with {session.status.value}"]
-    if reasons:
-        lines += ["", "Why:", *(f"  - {reason}" for reason in reasons)]
+    if session.reasons:
+        lines += ["", "Why:", *(f"  - {reason}" for reason in session.reasons)]
     lines += ["", f"Recovery points: {made}, copies: {copies}, index: {session.index_id or 'none'}."]
     lines += ["", "Next step:", f"  show the steps of the session: tidemark session {session.session_id}"]
     if session.status in (SessionStatus.FAILED, SessionStatus.WARNING):
