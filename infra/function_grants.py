@@ -21,10 +21,12 @@ from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
 from tidemark.policy.sites import Site, sites_parameter
 from tidemark.sessions.schema import (
+    BY_FILE_SYSTEM,
     BY_MONTH,
     INDEXES,
     LEASES,
     RESTORES,
+    RESTORES_BY_MONTH,
     RESTORES_RUNNING,
     RUNNING,
     SESSIONS,
@@ -222,6 +224,12 @@ class FunctionGrants(BackupGrants):
                 *sites,
             ],
             "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers(), *sites],  # on a schedule
+            "report_protection": [
+                *policies,
+                *items(),
+                *self.records.search(BY_FILE_SYSTEM, BY_MONTH, RESTORES_BY_MONTH),
+                *self.notifications.publish(),
+            ],
             "sweep": [
                 *end,
                 *items(get=restore, update=restore),

@@ -44,6 +44,7 @@ NAMES = (
     "remove_file_system",
     "remove_test_mount_targets",
     "remove_worker",
+    "report_protection",
     "resolve_drills",
     "resolve_policy",
     "start_backup",
@@ -267,6 +268,10 @@ def close_restore_test(event: Any) -> Any:
 
 
 fail_restore_test = fail_restore
+
+
+def report_protection(_event: Any) -> None:
+    pass
 
 
 def sweep(_event: Any) -> None:

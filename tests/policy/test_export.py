@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.policy.other_calendar import calendars
 from tests.policy.test_configuration import REGIONS
 from tidemark.policy.calendars import Calendar, Recurrence, Retention
-from tidemark.policy.configuration import load
+from tidemark.policy.configuration import Configuration, load
 from tidemark.policy.day_rules import WEEKDAYS, day_rule
 from tidemark.policy.export import Keys, configuration
 from tidemark.policy.policy import (
@@ -153,13 +153,49 @@ def loaded(text: str) -> tuple[str, tuple[Policy, ...]]:
 
 
 def exported(given: tuple[Policy, ...]) -> Keys:
-    return configuration("tidemark", "eu-central-1", VAULTS, given)
+    return configuration("tidemark", ("123456789012", "eu-central-1"), VAULTS, given)
 
 
 @settings(max_examples=25)  # reading a calendar computes 28 years of days
 @given(st.sampled_from(["nightly", "on", "1e5", "0"]).flatmap(policies))
 def test_an_exported_policy_is_read_back(given: Policy) -> None:
     assert loaded(yaml_text(exported((given,)))) == ("tidemark", (given,))
+
+
+SEVERAL_SITES = """\
+account: "123456789012"
+region: eu-central-1
+regions: [eu-west-1]
+vaults: {eu-central-1: tidemark, eu-west-1: copies}
+accounts:
+  production: {id: "111111111111", regions: [eu-central-1, eu-west-1], external_id: 0123456789abcdef}
+policies:
+  wide:
+    file_systems: [fs-01234567, eu-west-1/fs-01234568, production/eu-central-1/fs-01234569]
+    keep: 3 days
+  copied:
+    file_systems: [production/eu-west-1/fs-0123456a]
+    keep: 3 days
+    copies:
+      - {region: eu-central-1, keep: 3 days}
+      - {region: eu-west-1, account: home, keep: 3 days}
+"""
+
+
+def test_file_systems_and_copies_in_other_sites_are_read_back() -> None:
+    def read(text: str) -> Configuration:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "tidemark.yaml"
+            path.write_text(text)
+            return load(path, REGIONS)
+
+    given = read(SEVERAL_SITES)
+    keys = configuration(
+        "tidemark", ("123456789012", "eu-central-1"), given.vaults, given.policies, given.sites
+    )
+    again = read(yaml_text(keys))
+    assert again.policies == given.policies
+    assert again.sites == given.sites
 
 
 def test_several_policies_are_read_back_from_json() -> None:
@@ -172,12 +208,7 @@ def test_several_policies_are_read_back_from_json() -> None:
 
 def test_every_field_of_a_policy_is_exported() -> None:
     """A field that is added to policies must be exported, or named here with a reason."""
-    elsewhere = {
-        "name",
-        "region",
-        "vault",
-        "account",
-    }  # keys of the deployment; only one account is supported
+    elsewhere = {"name", "region", "vault", "vaults", "account"}  # keys of the deployment
     changed = dataclasses.replace(
         Policy(name="n", region="eu-central-1", file_systems=("fs-01234567",), vault="tidemark", keep_days=3),
         cold_after_days=5,

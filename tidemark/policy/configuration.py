@@ -17,6 +17,7 @@ from tidemark.policy import (
     capacity,
     copy_rules,
     fargate,
+    notification_rules,
     restore_testing_rules,
     schedule_rules,
     site_rules,
@@ -26,6 +27,7 @@ from tidemark.policy.models import (
     AccountPart,
     ConfigurationFile,
     CopyPart,
+    DailyReportPart,
     DrillPart,
     IndexPart,
     NetworkPart,
@@ -35,14 +37,7 @@ from tidemark.policy.models import (
     RetriesPart,
     WorkerPart,
 )
-from tidemark.policy.policy import (
-    CrawlSettings,
-    DrillSettings,
-    NotifySettings,
-    Policy,
-    RetrySettings,
-    WorkerSettings,
-)
+from tidemark.policy.policy import CrawlSettings, DrillSettings, Policy, Schedule, WorkerSettings
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
@@ -64,6 +59,7 @@ class Configuration:
     vaults: Mapping[str, str]  # Region -> vault name
     policies: tuple[Policy, ...]
     email: str | None  # receives results and alarms
+    daily_report: Schedule | None = None  # when the report of a day is sent
     log_days: int
     keep_on_destroy: bool
     restore_testing: tuple[RestoreTesting, ...] = ()  # of the policies that have it
@@ -164,6 +160,8 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return RestoreTestingPart
         case ("policies", _, "drill"):
             return DrillPart
+        case ("notifications", "daily_report"):
+            return DailyReportPart
         case ("policies", _, "retries"):
             return RetriesPart
         case ("policies", _, "notifications"):
@@ -205,6 +203,7 @@ def _example(where: KeyPath) -> str:
         "email": "you@example.com",
         "retries": "{times: 3, interval: 10 minutes}",
         "times": "3",
+        "daily_report": "{at: '07:00'}",
     }
     key = str(where[-1]) if where else ""
     return f", for example {key}: {examples[key]}" if key in examples else ""
@@ -272,8 +271,7 @@ def _policy_problems(
             limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
             yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
     yield from schedule_rules.policy_problems(where, policy)
-    if policy.retries and not (policy.schedule or policy.schedules):
-        yield (*where, "retries"), "only scheduled runs are retried; add a schedule, or remove retries"
+    yield from notification_rules.policy_problems(where, policy)
     if policy.drill.schedule:
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
@@ -325,6 +323,7 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         vaults=dict(file.vaults),
         policies=tuple(_policy(file, name, policy) for name, policy in file.policies.items()),
         email=file.notifications.email if file.notifications else None,
+        daily_report=notification_rules.daily_report(file.notifications),
         log_days=file.log_days,
         keep_on_destroy=file.keep_on_destroy,
         restore_testing=tuple(
@@ -364,19 +363,9 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             most_bytes=policy.drill.size,
             schedule=schedule_rules.schedule(policy.drill.schedule) if policy.drill.schedule else None,
         ),
-        retries=_retries(policy.retries),
-        notify=_notify(policy.notifications),
+        retries=notification_rules.retries(policy.retries),
+        notify=notification_rules.notify(policy.notifications),
     )
-
-
-def _retries(part: RetriesPart | None) -> RetrySettings | None:
-    return RetrySettings(times=part.times, interval_seconds=part.interval) if part else None
-
-
-def _notify(part: PolicyNotificationsPart | None) -> NotifySettings | None:
-    if part is None:
-        return None
-    return NotifySettings(on=tuple(dict.fromkeys(part.on)), after_last_retry=part.after_last_retry)
 
 
 def _crawl(index: IndexPart) -> CrawlSettings:

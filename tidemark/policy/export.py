@@ -20,6 +20,7 @@ from tidemark.policy.policy import (
     Schedule,
     WorkerSettings,
 )
+from tidemark.policy.sites import HOME, Site
 
 Keys = dict[str, Any]  # of YAML: text, numbers, switches, lists and mappings
 _NAMES = {str(flag): name for flag, name in FLAG_NAMES.items()} | {MANUAL: MANUAL}
@@ -27,25 +28,38 @@ _WEEK = 7
 
 
 def configuration(
-    deployment: str, region: str, vaults: Mapping[str, str], policies: Iterable[Policy]
+    deployment: str,
+    home: tuple[str, str],
+    vaults: Mapping[str, str],
+    policies: Iterable[Policy],
+    sites: Sequence[Site] = (),
 ) -> Keys:
-    """Return the keys of a `tidemark.yaml` with these policies."""
+    """Return the keys of a `tidemark.yaml` with these policies; `home` is the home account and Region."""
+    account, region = home
+    names = {site.account: site.name for site in sites if site.is_foreign}
+    own = [site.region for site in sites if not site.is_foreign]
     return {
         "deployment": deployment,
+        **({"account": account} if names else {}),
         "region": region,
+        **({"regions": own} if own else {}),
+        **({"accounts": _accounts(sites)} if names else {}),
         "vaults": dict(vaults),
-        "policies": {policy.name: policy_keys(policy) for policy in policies},
+        "policies": {policy.name: policy_keys(policy, names) for policy in policies},
     }
 
 
-def policy_keys(policy: Policy) -> Keys:
-    """Return the keys of a policy. The worker is complete, because another file may have another default."""
+def policy_keys(policy: Policy, accounts: Mapping[str, str]) -> Keys:
+    """Return the keys of a policy; `accounts` has the names of other accounts by their ids.
+
+    The worker is complete, because another file may have another default.
+    """
     return {
-        "file_systems": list(policy.file_systems),
+        "file_systems": [_file_system(name, accounts) for name in policy.file_systems],
         **({"schedule": _schedule(policy.schedule)} if policy.schedule else {}),
         **({"schedules": schedules_keys(policy.calendar)} if policy.calendar else {}),
         **_kept(policy.keep_days, policy.cold_after_days),
-        **({"copies": [_copy(copy) for copy in policy.copies]} if policy.copies else {}),
+        **({"copies": [_copy(copy, accounts) for copy in policy.copies]} if policy.copies else {}),
         **_index(policy.index, policy.crawl),
         "worker": _worker(policy.worker),
         **_drill(policy.drill),
@@ -83,8 +97,24 @@ def _schedule(schedule: Schedule) -> Keys:
     return {kind: rest.removesuffix(")"), **zone}
 
 
-def _copy(copy: CopyTarget) -> Keys:
-    where = {"region": copy.region, "vault": copy.vault}
+def _accounts(sites: Sequence[Site]) -> Keys:
+    found: Keys = {}
+    for site in sites:
+        if site.is_foreign:
+            usual = {"id": site.account, "regions": [], "external_id": site.external_id}
+            found.setdefault(site.name, usual)["regions"].append(site.region)
+    return found
+
+
+def _file_system(name: str, accounts: Mapping[str, str]) -> str:
+    account, slash, rest = name.partition("/")
+    return f"{accounts.get(account, account)}/{rest}" if slash else name
+
+
+def _copy(copy: CopyTarget, accounts: Mapping[str, str]) -> Keys:
+    where: Keys = {"region": copy.region, "vault": copy.vault}
+    if copy.account is not None:
+        where["account"] = accounts.get(copy.account, HOME)
     if copy.retentions is None:
         return where | _kept(copy.keep_days, copy.cold_after_days)
     kept = {_NAMES[flag]: each for flag, each in copy.retentions}

@@ -22,8 +22,8 @@ from pydantic_core import CoreSchema, core_schema
 from tidemark.policy.part import Part
 from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
-from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
-from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag
+from tidemark.policy.schedule_models import SchedulePart, SchedulesPart, TimeZone
+from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag, TimeOfDay
 from tidemark.policy.value_types import (
     AccountId,
     AccountName,
@@ -299,10 +299,23 @@ class AccountPart(Part):
     )
 
 
+class DailyReportPart(Part):
+    """The time of the daily report."""
+
+    at: TimeOfDay = Field(description="Local time.", examples=["07:00"])
+    time_zone: TimeZone | None = Field(None, description="IANA time zone. Default: UTC.")
+
+
 class NotificationsPart(Part):
     """The recipient of failed sessions and alarms."""
 
     email: EmailAddress = Field(description="Receives an email to confirm the subscription first.")
+    daily_report: DailyReportPart | None = Field(
+        None,
+        description="When one message a day reports sessions, failures and unprotected file systems. "
+        "Default: never.",
+        examples=[{"at": "07:00", "time_zone": "Europe/Berlin"}],
+    )
 
 
 class ConfigurationFile(Part):

@@ -34,7 +34,8 @@ def export(
         [connection.policy(name) for name in dict.fromkeys(policies)] if policies else connection.policies()
     )
     resources = connection.resources
-    keys = configuration(connection.deployment, resources.region, resources.vaults, found)
+    home = (resources.account, resources.region)
+    keys = configuration(connection.deployment, home, resources.vaults, found, connection.sites)
     if as_json:
         terminal.print_json(keys)
     else:
