@@ -45,6 +45,7 @@
     ├── SiteNotDeployed                   52   an account or Region has no stack of the deployment
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
+    ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -70,6 +71,7 @@ from tidemark.errors.sessions import (
     BackupJobFailed,
     CopyJobFailed,
     CrawlFailed,
+    DamageSuspected,
     IndexingFailed,
     IndexShared,
     LeaseLost,
@@ -119,6 +121,7 @@ __all__ = [
     "ConfigurationError",
     "CopyJobFailed",
     "CrawlFailed",
+    "DamageSuspected",
     "ExtraNotInstalled",
     "FileSystemNotFound",
     "FileSystemNotInPolicy",
