@@ -46,6 +46,8 @@
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
     ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
+    ├── OutputExists                      58
+    ├── NotImportable                     59   an exported policy lacks what Tidemark needs
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -101,7 +103,9 @@ from tidemark.errors.setup import (
     NoCredentials,
     NoMountTarget,
     NotDeployed,
+    NotImportable,
     NotOptedIn,
+    OutputExists,
     PolicyNotFound,
     RetentionNotAllowed,
     SiteNotAccessible,
@@ -138,8 +142,10 @@ __all__ = [
     "NoCredentials",
     "NoMountTarget",
     "NotDeployed",
+    "NotImportable",
     "NotOptedIn",
     "NotRestorable",
+    "OutputExists",
     "PathNotFound",
     "PolicyNotFound",
     "RecoveryPointNotFound",
