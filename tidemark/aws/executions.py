@@ -81,6 +81,9 @@ _AWS_DOMAINS = (
 )
 
 
+_PARTS_OF_AN_ARN = 8  # of an execution, separated by colons
+
+
 def console(region: str) -> str:
     """Return the URL of the AWS console of a Region."""
     return f"https://{region}.{_CONSOLES.get(partition_of(region), _CONSOLES['aws'])}"
@@ -96,10 +99,12 @@ def dashboard_url(client: BaseClient, region: str, deployment: str) -> str | Non
 def console_url(client: BaseClient, execution: str) -> str | None:
     """Return the URL of an execution in the AWS console; None if the endpoint of any client is not AWS's.
 
-    For any other endpoint (AWS_ENDPOINT_URL) the console does not show the execution.
+    For any other endpoint (AWS_ENDPOINT_URL) the console does not show the execution. Also None for text that
+    is not the ARN of an execution: a message without a link is better than none.
     """
     asked = urlsplit(client.meta.endpoint_url).hostname or ""
-    if not asked.endswith(_AWS_DOMAINS):
+    parts = execution.split(":")
+    if not asked.endswith(_AWS_DOMAINS) or len(parts) < _PARTS_OF_AN_ARN:
         return None
-    region = execution.split(":")[3]
+    region = parts[3]
     return f"{console(region)}/states/home?region={region}#/v2/executions/details/{execution}"
