@@ -46,6 +46,7 @@ class FunctionGrants(BackupGrants):
     notifications: Notifications
     workers: Workers
     sites: tuple[Site, ...] = ()  # other than the home site
+    selects: bool = False  # whether policies select file systems when they run
 
     def reach_sites(self) -> list[Grant]:
         """Find the other sites, and assume their roles for functions; empty if there are none."""
@@ -180,7 +181,19 @@ class FunctionGrants(BackupGrants):
         sites = self.reach_sites()
         return {
             # policy-run
-            "resolve_policy": policies,
+            "resolve_policy": [
+                *policies,
+                *(
+                    [
+                        *items(get=index, put=index),
+                        *self.list_file_systems(),
+                        *self.notifications.publish(),
+                        *sites,
+                    ]
+                    if self.selects
+                    else []
+                ),
+            ],
             "fail_policy_run": [*items(get=session), *policies, *self.notifications.publish()],
             # backup-session
             "open_session": [
@@ -226,7 +239,7 @@ class FunctionGrants(BackupGrants):
             "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers(), *sites],  # on a schedule
             "report_protection": [
                 *policies,
-                *items(),
+                *items(get=index if self.selects else ()),
                 *self.records.search(BY_FILE_SYSTEM, BY_MONTH, RESTORES_BY_MONTH),
                 *self.notifications.publish(),
             ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +11,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.deployment import policy_names, read_policy
+from tidemark.aws.deployment import read_policies, read_policy
 from tidemark.aws.errors import translated
 from tidemark.aws.pauses import read_pauses
 from tidemark.aws.records import Records
@@ -83,13 +82,8 @@ class Deployment:
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
 
     def policies(self) -> list[Policy]:
-        """Return the deployed policies, sorted by name."""
-        ssm = self.clients.of("ssm", self.settings.region)
-        found = []
-        for name in policy_names(ssm, self.settings.deployment):
-            with suppress(PolicyNotFound):  # removed meanwhile
-                found.append(self.policy(name))
-        return found
+        """Return all deployed policies."""
+        return read_policies(self.clients.of("ssm", self.settings.region), self.settings.deployment)
 
     def pauses(self, policies: Sequence[str], now: datetime) -> dict[str, Pause]:
         """Return the pauses that hold now, by policy."""

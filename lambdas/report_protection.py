@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -11,9 +12,11 @@ from tidemark.aws.clock import utc_now
 from tidemark.aws.coverage import Coverage, coverages
 from tidemark.aws.daily_report import report_lines, subject
 from tidemark.aws.notification import Notification, publish
+from tidemark.policy.policy import Policy
 from tidemark.sessions.metrics import OLDEST_BACKUP_AGE, UNPROTECTED
 from tidemark.sessions.queries import sessions_since
 from tidemark.sessions.restores import restores_since
+from tidemark.sessions.scopes import read_scope
 
 _A_DAY = timedelta(days=1)
 
@@ -35,7 +38,7 @@ class Result(TypedDict):
 def handler(event: Event, deployment: Deployment) -> Result:
     """Measure; send the report if the event asks for it. The dashboard reads the log lines."""
     now = utc_now()
-    policies = deployment.policies()
+    policies = [_with_last_scope(deployment, policy) for policy in deployment.policies()]
     covered = coverages(deployment.records, policies, deployment.file_system, now)
     unprotected = [each.file_system_id for each in covered if each.why]
     for each in covered:
@@ -47,6 +50,12 @@ def handler(event: Event, deployment: Deployment) -> Result:
     if event.get("report"):
         _report(deployment, covered, [policy.name for policy in policies], now)
     return {"file_systems": len(covered), "unprotected": unprotected}
+
+
+def _with_last_scope(deployment: Deployment, policy: Policy) -> Policy:
+    """Return a policy that selects file systems with those of its last run."""
+    scope = None if policy.selection is None else read_scope(deployment.records, policy.name)
+    return policy if scope is None else replace(policy, file_systems=scope.file_systems)
 
 
 def _fields(each: Coverage, now: datetime) -> dict[str, object]:

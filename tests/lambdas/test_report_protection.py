@@ -19,9 +19,11 @@ from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.policy.policy import Policy, Schedule
+from tidemark.policy.selection import Selection
 from tidemark.sessions.outcome import Outcome
 from tidemark.sessions.overlap import open_session
 from tidemark.sessions.queries import close_session
+from tidemark.sessions.scopes import record_scope
 from tidemark.sessions.session import Point, SessionStatus
 
 DAILY = replace(NIGHTLY, schedule=Schedule(expression="rate(1 day)"))
@@ -127,3 +129,12 @@ def test_many_file_systems_are_measured_and_some_are_listed(
     deploy_policy(clients, many)
     assert len(call("report_protection", {"report": True})["unprotected"]) == 60
     assert "and 10 more" in text_of(published[0])
+
+
+def test_a_policy_that_selects_file_systems_covers_those_of_its_last_run(
+    call: Any, deployment: Deployment, clients: Clients
+) -> None:
+    deploy_policy(clients, replace(DAILY, file_systems=(), selection=Selection()))
+    assert call("report_protection", {})["file_systems"] == 0
+    record_scope(deployment.records, "nightly", [FS.file_system_id], utc_now())
+    assert call("report_protection", {})["unprotected"] == [FS.file_system_id]

@@ -20,9 +20,11 @@ from tidemark.policy import (
     notification_rules,
     restore_testing_rules,
     schedule_rules,
+    selection_rules,
     site_rules,
     yaml_lines,
 )
+from tidemark.policy.examples import example_of
 from tidemark.policy.models import (
     AccountPart,
     ConfigurationFile,
@@ -41,9 +43,11 @@ from tidemark.policy.policy import CrawlSettings, DrillSettings, Policy, Schedul
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
+from tidemark.policy.selection_models import ExcludePart, SelectPart
 from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
+_USUAL_ID = "fs-0123456789abcdef0"  # as long as those that EFS gives today
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
 _MOMENT = "20261122T020000Z-r99"  # a rerun appends its number to the time
 
@@ -111,13 +115,13 @@ def _shape_problems(document: Document, error: ValidationError) -> Iterator[Prob
             case "extra_forbidden":
                 message = _unknown_key(where)
             case "missing":
-                message = f"{where[-1]!r} is missing{_example(where)}"
+                message = f"{where[-1]!r} is missing{example_of(where)}"
             case "value_error":
                 message = found["msg"].removeprefix("Value error, ")
             case _ if found["input"] is None:
-                message = f"the value is missing; write one{_example(where)}, or remove the key"
+                message = f"the value is missing; write one{example_of(where)}, or remove the key"
             case "dict_type" | "model_type":
-                message = f"{_shown(found['input'])} should be keys with values{_example(where)}"
+                message = f"{_shown(found['input'])} should be keys with values{example_of(where)}"
             case "list_type":
                 message = f"{_shown(found['input'])} should be a list, with one '- item' per line"
             case "bool_type" | "bool_parsing":
@@ -125,7 +129,7 @@ def _shape_problems(document: Document, error: ValidationError) -> Iterator[Prob
             case "string_type":
                 message = f"{_shown(found['input'])} should be text; put it in quotes"
             case "too_short" if found["input"] == {}:
-                message = f"there are none; write at least one{_example(where)}"
+                message = f"there are none; write at least one{example_of(where)}"
             case _:
                 message = f"{_shown(found['input'])}: {found['msg'][0].lower()}{found['msg'][1:]}"
         yield document.problem(where, message)
@@ -150,6 +154,10 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return AccountPart
         case ("policies", _, "copies", _):
             return CopyPart
+        case ("policies", _, "select", _):
+            return SelectPart
+        case ("policies", _, "exclude"):
+            return ExcludePart
         case ("policies", _, "index"):
             return IndexPart
         case (*_, "worker"):
@@ -183,30 +191,6 @@ def _model_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     annotation = model.model_fields[name].annotation
     candidates = [annotation, *getattr(annotation, "__args__", ())]
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-
-
-def _example(where: KeyPath) -> str:
-    examples = {
-        "region": "eu-central-1",
-        "keep": "35 days",
-        "file_systems": "[fs-0123456789abcdef0]",
-        "vaults": "{eu-central-1: tidemark}",
-        "policies": "{nightly: {file_systems: [fs-0123456789abcdef0], keep: 35 days}}",
-        "schedule": "{cron: '0 2 * * ? *'}",
-        "schedules": "{daily: {at: '02:00', keep: 14 days}}",
-        "daily": "{at: '02:00', keep: 14 days}",
-        "weekly": "{on: sunday, keep: 8 weeks}",
-        "monthly": "{on: last day, keep: 1 year}",
-        "yearly": "{on: 31 december, keep: 7 years}",
-        "at": "'02:00'",
-        "cold_after": "30 days",
-        "email": "you@example.com",
-        "retries": "{times: 3, interval: 10 minutes}",
-        "times": "3",
-        "daily_report": "{at: '07:00'}",
-    }
-    key = str(where[-1]) if where else ""
-    return f", for example {key}: {examples[key]}" if key in examples else ""
 
 
 def _shown(value: Any) -> str:
@@ -249,6 +233,7 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
     yield from restore_testing_rules.deployment_problems(file)
+    yield from selection_rules.priority_problems(file)
     yield from site_rules.deployment_problems(file)
     yield from capacity.vault_problems(file.vaults)
     yield from capacity.deployment_problems(
@@ -265,11 +250,9 @@ def _policy_problems(
         if file_system in named:
             yield at, f"{file_system} is listed twice; remove one"
         named.add(file_system)
-        session_id = f"{name}-{file_system_id_of(file_system)}-{_MOMENT}"
-        if len(session_id) > LONGEST_SESSION_ID:
-            too_long = len(session_id) - LONGEST_SESSION_ID
-            limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
-            yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
+        yield from _name_problems(at, name, file_system_id_of(file_system))
+    if policy.select:
+        yield from _name_problems((*where, "select"), name, _USUAL_ID)
     yield from schedule_rules.policy_problems(where, policy)
     yield from notification_rules.policy_problems(where, policy)
     if policy.drill.schedule:
@@ -284,9 +267,17 @@ def _policy_problems(
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
         yield from _worker_problems((*where, "worker"), policy.worker)
+    yield from selection_rules.selection_problems(where, file, policy)
     yield from site_rules.policy_problems(where, file, policy)
     yield from copy_rules.copies_problems((*where, "copies"), file, policy)
     yield from capacity.policy_problems(where, _policy(file, name, policy))
+
+
+def _name_problems(where: KeyPath, policy: str, file_system_id: str) -> Iterator[tuple[KeyPath, str]]:
+    too_long = len(f"{policy}-{file_system_id}-{_MOMENT}") - LONGEST_SESSION_ID
+    if too_long > 0:
+        limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
+        yield where, f"with this id, session names exceed {limit}; shorten the policy's name"
 
 
 def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:
@@ -342,6 +333,7 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         region=file.region,
         file_systems=tuple(site_rules.stored_name(file, one) for one in policy.file_systems),
         vault=file.vaults.get(file.region, ""),
+        selection=selection_rules.selection(file, name, policy),
         vaults=site_rules.vaults_of(file, policy),
         keep_days=policy.keep,
         cold_after_days=policy.cold_after,
