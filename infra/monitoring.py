@@ -16,6 +16,7 @@ from constructs import Construct
 from infra.names import Names
 from infra.notifications import Notifications
 from tidemark.sessions.metrics import (
+    DAMAGE_ALARMS,
     DEPLOYMENT,
     DRILLED_FILES,
     DRILLS_FAILED,
@@ -72,7 +73,7 @@ def add_alarm(
 
 
 class Monitoring(Construct):
-    """Four alarms and one dashboard."""
+    """Alarms and one dashboard."""
 
     def __init__(
         self,
@@ -117,6 +118,11 @@ class Monitoring(Construct):
             waiting,
             "A schedule could not start its target. The queue's messages name it; run the policy with: "
             "tidemark run",
+        )
+        alarm(
+            "damage",
+            self._ours(DAMAGE_ALARMS, "Sum", PERIOD),
+            "The changes of a file system look like damage. See: tidemark protection",
         )
         self._dashboard(machines, functions, expired, waiting)
 
@@ -220,11 +226,16 @@ class Monitoring(Construct):
                 title="Drills",
                 left=[self._ours(name, "Sum", HOUR) for name in (DRILLS_SUCCEEDED, DRILLS_FAILED)],
                 right=[self._ours(DRILLED_FILES, "Sum", HOUR)],
-                width=12,
+                width=8,
             ),
             cloudwatch.GraphWidget(
                 title="Restore tests",
                 left=[self._ours(restore_tests_ended(status), "Sum", HOUR) for status in ENDS],
-                width=12,
+                width=8,
+            ),
+            cloudwatch.GraphWidget(
+                title="Indexes with suspicious changes",
+                left=[self._ours(DAMAGE_ALARMS, "Sum", HOUR)],
+                width=8,
             ),
         ]

@@ -15,6 +15,7 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
         "cellar-failed-drill": "ExecutionsFailed",
         "cellar-failed-restore-test": "RestoreTestsFailed",
         "cellar-expired-lease": "ExpiredLeases",
+        "cellar-damage": "DamageAlarms",
         "cellar-dead-letters": "ApproximateNumberOfMessagesVisible",
     }
     (topic,) = resources(main, "AWS::SNS::Topic")
@@ -30,6 +31,7 @@ def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template)
         "ExpiredLeases",
         "RestoreTestsFailed",
         "UnprotectedFileSystems",
+        "DamageAlarms",
     }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "deployment", "Value": "cellar"}]
@@ -45,7 +47,7 @@ def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template)
     tests = {f"RestoreTests{status}" for status in ("Success", "Warning", "Failed", "Aborted")}
     indexes = {"IndexedEntries", "IndexedEntriesPerSecond", "IndexLag"}
     protection = {"UnprotectedFileSystems", "OldestBackupAge"}
-    names = {*sessions, *drills, *tests, *indexes, *protection, "ExpiredLeases"}
+    names = {*sessions, *drills, *tests, *indexes, *protection, "ExpiredLeases", "DamageAlarms"}
     assert ours == {(name, "deployment", "cellar") for name in names}
 
 

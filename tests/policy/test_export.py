@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.policy.other_calendar import calendars
 from tests.policy.test_configuration import REGIONS
+from tidemark.damage.settings import DamageSettings
 from tidemark.policy.calendars import Calendar, Recurrence, Retention
 from tidemark.policy.configuration import Configuration, load
 from tidemark.policy.day_rules import WEEKDAYS, day_rule
@@ -157,6 +158,10 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         drill=drill,
         retries=draw(st.none() | retries) if calendar or schedule else None,
         notify=draw(st.none() | notify),
+        damage=draw(st.sampled_from([None, DamageSettings(files=7), DamageSettings(factor=2.5, share=9)]))
+        if index
+        else None,
+        hold_days=draw(st.none() | st.integers(1, 400)) if index else None,
     )
 
 
@@ -240,6 +245,8 @@ def test_every_field_of_a_policy_is_exported() -> None:
         drill=DrillSettings(files=3),
         retries=RetrySettings(times=2, interval_seconds=600),
         notify=NotifySettings(on=("success",)),
+        damage=DamageSettings(files=3),
+        hold_days=9,
     )
     plain = Policy(
         name="n", region="eu-central-1", file_systems=("fs-7654321f",), vault="tidemark", keep_days=4

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tidemark.policy import (
     capacity,
     copy_rules,
+    damage_rules,
     fargate,
     notification_rules,
     restore_testing_rules,
@@ -29,16 +30,14 @@ from tidemark.policy.models import (
     AccountPart,
     ConfigurationFile,
     CopyPart,
-    DailyReportPart,
     DrillPart,
     IndexPart,
     NetworkPart,
-    PolicyNotificationsPart,
     PolicyPart,
     RestoreTestingPart,
-    RetriesPart,
     WorkerPart,
 )
+from tidemark.policy.notification_models import DailyReportPart, PolicyNotificationsPart, RetriesPart
 from tidemark.policy.policy import CrawlSettings, DrillSettings, Policy, Schedule, WorkerSettings
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
@@ -259,6 +258,7 @@ def _policy_problems(
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
             yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
+    yield from damage_rules.policy_problems((*where, "damage"), policy)
     if policy.restore_testing:
         at = (*where, "restore_testing")
         yield from schedule_rules.schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
@@ -357,6 +357,8 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         ),
         retries=notification_rules.retries(policy.retries),
         notify=notification_rules.notify(policy.notifications),
+        damage=damage_rules.settings(policy.damage),
+        hold_days=policy.damage.hold if policy.damage.on_damage == "hold" else None,
     )
 
 

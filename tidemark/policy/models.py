@@ -19,23 +19,24 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from tidemark.damage.settings import LONGEST_HISTORY
+from tidemark.policy.notification_models import NotificationsPart, PolicyNotificationsPart, RetriesPart
 from tidemark.policy.part import Part
 from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
-from tidemark.policy.schedule_models import SchedulePart, SchedulesPart, TimeZone
-from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag, TimeOfDay
+from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
+from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag
 from tidemark.policy.selection_models import ExcludePart, SelectPart
 from tidemark.policy.value_types import (
     AccountId,
     AccountName,
     BucketName,
     DeploymentName,
-    EmailAddress,
     ExcludePattern,
     ExternalId,
     FileSystemName,
     GravitonType,
-    Interval,
+    Hold,
     Keep,
     Memory,
     NoNumber,
@@ -51,7 +52,6 @@ from tidemark.policy.value_types import (
 )
 
 FASTEST_CRAWL = 1_000_000  # operations per second; more than EFS serves to one client
-MOST_RETRIES = 10  # of a run; with the interval, they must end before the next run
 _SWITCH = TypeAdapter(bool)
 
 
@@ -210,30 +210,43 @@ class DrillPart(Part):
     )
 
 
-class RetriesPart(Part):
-    """Retries of the failed file systems of a scheduled run."""
+class DamagePart(Part):
+    """When the changes of an index are suspicious, and the reaction. docs/damage.md describes the rules."""
 
-    times: Annotated[int, NoSwitch] = Field(
-        ge=1, le=MOST_RETRIES, description="Most retries after the first attempt."
+    history: Annotated[int, NoSwitch] = Field(
+        7, ge=1, lt=LONGEST_HISTORY, description="Earlier comparisons that a judgment requires."
     )
-    interval: Interval = Field(
-        "10 minutes",
+    files: Annotated[int, NoSwitch] = Field(
+        50, ge=1, description="Changes of fewer files in a directory are never suspicious."
+    )
+    factor: Annotated[float, NoSwitch] = Field(
+        3,
+        ge=1,
+        le=1_000,
+        description="A change is suspicious from this multiple of the largest earlier one in the directory.",
+    )
+    share: Annotated[int, NoSwitch] = Field(
+        20,
+        ge=1,
+        le=100,
+        description="Least percentage of a directory's files that are overwritten or replaced.",
+    )
+    deleted_share: Annotated[int, NoSwitch] = Field(
+        30, ge=1, le=100, description="Least percentage of a directory's files or bytes that are deleted."
+    )
+    old_days: Annotated[int, NoSwitch] = Field(
+        30, ge=1, le=3_650, description="Files without modification for this long are old."
+    )
+    on_damage: Literal["notify", "hold"] = Field(
+        "notify",
+        description="notify: record and notify. hold: also postpone the deletion of the last good recovery "
+        "points, and start no copies, until you release the alarm.",
+    )
+    hold: Hold = Field(
+        "90 days",
         validate_default=True,
-        description="Time from the end of an attempt to the next.",
-        examples=["10 minutes", "2 hours"],
-    )
-
-
-class PolicyNotificationsPart(Part):
-    """The ends of sessions that the deployment's topic is notified of."""
-
-    on: list[Literal["success", "warning", "failure"]] = Field(
-        ["warning", "failure"],
-        max_length=3,
-        description="Ends of sessions to notify of. An empty list: none.",
-    )
-    after_last_retry: Annotated[bool, NoNumber] = Field(
-        True, description="Whether to notify of a failure only if no retry follows."
+        description="How long `hold` keeps the last good recovery points, from the alarm.",
+        examples=["90 days"],
     )
 
 
@@ -292,6 +305,9 @@ class PolicyPart(Part):
     drill: DrillPart = Field(
         DrillPart(), description="Drills of the policy: sample restores that prove that its backups restore."
     )
+    damage: DamagePart = Field(
+        DamagePart(), description="Thresholds of the damage alarm, and the reaction to it."
+    )
     restore_testing: RestoreTestingPart | None = Field(
         None, description="Restore testing of the policy's recovery points. Default: none."
     )
@@ -313,25 +329,6 @@ class AccountPart(Part):
     external_id: ExternalId = Field(
         description="A value that the deployment sends when it assumes a role in this account. Choose a "
         "random one for each account, for example with: openssl rand -hex 16"
-    )
-
-
-class DailyReportPart(Part):
-    """The time of the daily report."""
-
-    at: TimeOfDay = Field(description="Local time.", examples=["07:00"])
-    time_zone: TimeZone | None = Field(None, description="IANA time zone. Default: UTC.")
-
-
-class NotificationsPart(Part):
-    """The recipient of failed sessions and alarms."""
-
-    email: EmailAddress = Field(description="Receives an email to confirm the subscription first.")
-    daily_report: DailyReportPart | None = Field(
-        None,
-        description="When one message a day reports sessions, failures and unprotected file systems. "
-        "Default: never.",
-        examples=[{"at": "07:00", "time_zone": "Europe/Berlin"}],
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tidemark.policy.models import NotificationsPart, PolicyNotificationsPart, PolicyPart, RetriesPart
+from tidemark.policy.models import PolicyPart
+from tidemark.policy.notification_models import NotificationsPart, PolicyNotificationsPart, RetriesPart
 from tidemark.policy.policy import NotifySettings, RetrySettings, Schedule
 from tidemark.policy.yaml_lines import KeyPath
 
