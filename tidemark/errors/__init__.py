@@ -46,6 +46,8 @@
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
     ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
+    ├── OutputExists                      58
+    ├── NotImportable                     59   an exported policy lacks what Tidemark needs
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -102,7 +104,9 @@ from tidemark.errors.setup import (
     NoCredentials,
     NoMountTarget,
     NotDeployed,
+    NotImportable,
     NotOptedIn,
+    OutputExists,
     PolicyNotFound,
     RetentionNotAllowed,
     SiteNotAccessible,
@@ -140,8 +144,10 @@ __all__ = [
     "NoCredentials",
     "NoMountTarget",
     "NotDeployed",
+    "NotImportable",
     "NotOptedIn",
     "NotRestorable",
+    "OutputExists",
     "PathNotFound",
     "PolicyNotFound",
     "RecoveryPointNotFound",
