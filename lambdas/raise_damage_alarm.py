@@ -69,7 +69,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
         refused = [problem for point in planned.points if (problem := hold(clients_of, point))]
         alarm = update_alarm(records, alarm, problems=(*planned.problems, *refused))
     if alarm.is_open and alarm.notified_index_id < event["index_id"]:
-        notification = _notification(deployment, alarm)
+        notification = _notification(deployment, alarm, event["policy"])
         publish(clients.of("sns", settings.region), settings.topic, notification)
         alarm = update_alarm(records, alarm, notified_index_id=event["index_id"])
         count(DAMAGE_ALARMS, 1)
@@ -100,7 +100,7 @@ def _suspicion(file_system: FileSystem, document: DamageDocument) -> Suspicion:
     )
 
 
-def _notification(deployment: Deployment, alarm: DamageAlarm) -> Notification:
+def _notification(deployment: Deployment, alarm: DamageAlarm, policy: str) -> Notification:
     name = deployment.name_of(alarm.file_system)
     good = next(last_good_points(deployment.records, alarm), None)
     lines = [
@@ -122,4 +122,4 @@ def _notification(deployment: Deployment, alarm: DamageAlarm) -> Notification:
         lines += [f"  {problem}" for problem in alarm.problems]
     lines.append(f"  more: tidemark damage show {name}")
     lines.append(f"  if the changes are intended: tidemark damage release {name}")
-    return Notification(status="damage", subject=name, lines=tuple(lines))
+    return Notification(status="damage", subject=name, lines=tuple(lines), policy=policy)

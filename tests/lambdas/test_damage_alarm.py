@@ -104,7 +104,8 @@ def test_an_alarm_is_recorded_and_names_directory_point_and_command(call, client
     text = json.loads(note["Message"])["default"]
     assert "/home/: 400 of 500 files were replaced" in text
     assert f"tidemark restore /home --file-system {FS} --point {POINT} --to /restored" in text
-    assert note["MessageAttributes"]["status"]["StringValue"] == "damage"
+    attributes = {name: value["StringValue"] for name, value in note["MessageAttributes"].items()}
+    assert attributes == {"status": "damage", "policy": "nightly"}
 
 
 def test_a_step_that_is_called_twice_notifies_once(call, clients, deployment, notes):
