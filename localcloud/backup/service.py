@@ -12,6 +12,7 @@ from botocore.model import OperationModel
 
 from localcloud.backup import air_gapped_vaults, automatic_vault
 from localcloud.backup.engine import Durations, JobEngine
+from localcloud.backup.expiry import Expiry
 from localcloud.backup.global_settings import GlobalSettings
 from localcloud.backup.job_execution import BackupWork, CopyWork
 from localcloud.backup.job_operations import JobOperations
@@ -101,7 +102,7 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "GetRestoreTestingInferredMetadata": runs.inferred_metadata,
         "PutRestoreValidationResult": runs.put_validation_result,
     }
-    policies = VaultPolicies(cloud, points)
+    policies, expiry = VaultPolicies(cloud, points), Expiry(engine, points)
     operations |= {
         "PutBackupVaultAccessPolicy": policies.put,
         "GetBackupVaultAccessPolicy": policies.get,
@@ -112,19 +113,24 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
     operations["CreateLogicallyAirGappedBackupVault"] = air_gapped_vaults.create
     model = botocore.session.get_session().get_service_model("backup")
     for name, operation in operations.items():
-        checked = _checked(model.operation_model(name), operation, policies)
+        checked = _checked(model.operation_model(name), operation, policies, expiry)
         cloud.answer("backup", **{name: checked})
     cloud.control("POST", "restore-items", restores.limit.set)
     cloud.control("POST", "recovery-point-directory", functools.partial(_directory, points))
+    cloud.control("POST", "expire-recovery-points", expiry.delete_by)
     cloud.control("POST", "backup-durations", functools.partial(_set_durations, engine.durations))
     cloud.at_shutdown(engine.close)
 
 
 def _checked(
-    model: OperationModel, operation: Callable[[ApiCall], Mapping[str, Any] | None], policies: VaultPolicies
+    model: OperationModel,
+    operation: Callable[[ApiCall], Mapping[str, Any] | None],
+    policies: VaultPolicies,
+    expiry: Expiry,
 ) -> Operation:
     def answer(call: ApiCall) -> Mapping[str, Any]:
         check_request(model, call.params)
+        expiry.delete_expired()
         policies.check(model.name, call)
         return check_answer(model, operation(call) or {})
 
