@@ -12,8 +12,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from tidemark.aws.clients import Clients
 from tidemark.aws.deployment import read_policy
 from tidemark.aws.errors import translated
+from tidemark.aws.pauses import read_pauses
 from tidemark.aws.records import Records
 from tidemark.errors import PolicyNotFound, TidemarkError
+from tidemark.policy.pause import Pause
 from tidemark.policy.policy import Policy
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
 from tidemark.sessions.metrics import (
@@ -71,6 +73,11 @@ class Deployment:
     def policy(self, name: str) -> Policy:
         """Return the currently deployed policy; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
+
+    def pause_of(self, policy: str) -> Pause | None:
+        """Return the recorded pause of a policy, if any."""
+        client = self.clients.of("ssm", self.settings.region)
+        return read_pauses(client, self.settings.deployment, [policy]).get(policy)
 
     def worker_of(self, policy: str) -> PolicyWorker:
         """Return the worker settings of a policy; the defaults without one, or if it no longer exists."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NotRequired, TypedDict
 
-from lambdas._handler import Deployment, lambda_handler
+from lambdas._handler import Deployment, lambda_handler, logger
 from tidemark.sessions.naming import session_id
 
 # Scheduler delivers at least once: a duplicate within this time gets the same session names, so that no
@@ -20,6 +20,9 @@ class Event(TypedDict):
     scheduled_time: str | None  # ISO 8601, from Scheduler
     started_at: str  # ISO 8601
     only_if_due: NotRequired[bool]  # from a schedule that is also due when the policy has no run
+    manual: NotRequired[
+        bool
+    ]  # from the CLI, whose scheduled time is that of the call and only names sessions
 
 
 class SessionInput(TypedDict):
@@ -38,11 +41,20 @@ class Result(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
-    """Return the sessions to run, none at a time at which none are due; raise PolicyNotFound."""
+    """Return the sessions to run, none if none are due or the policy is paused; raise PolicyNotFound.
+
+    A pause does not affect runs that a user starts.
+    """
     policy = deployment.policy(event["policy"])
-    if event.get("only_if_due") and not policy.flags_at(event["scheduled_time"]):
+    scheduled_time = event["scheduled_time"]
+    if scheduled_time and not event.get("manual"):
+        pause = deployment.pause_of(policy.name)
+        if pause is not None and pause.holds_at(datetime.fromisoformat(scheduled_time)):
+            logger.warning("policy %s is paused by %s since %s", policy.name, pause.by, pause.since)
+            return {"sessions": []}
+    if event.get("only_if_due") and not policy.flags_at(scheduled_time):
         return {"sessions": []}
-    moment = naming_moment(event["scheduled_time"], event["started_at"])
+    moment = naming_moment(scheduled_time, event["started_at"])
     return {
         "sessions": [
             {

@@ -33,6 +33,25 @@ def test_a_size_is_parsed_with_its_unit(texts, expected):
     assert conditions.size_range(texts) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3d", NOW + timedelta(days=3)),
+        ("90min", NOW + timedelta(minutes=90)),
+        ("2026-12-24", datetime(2026, 12, 24, tzinfo=UTC)),
+        ("2026-12-24T06:00+01:00", datetime(2026, 12, 24, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_later_time_is_a_time_or_a_span_from_now(text, expected):
+    assert conditions.later_of(text, NOW, "--until") == expected
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0d", "2026-11-22", "2026-11-22T02:00", "999999999y", "-3d"])
+def test_a_later_time_must_be_valid_and_in_the_future(text):
+    with pytest.raises(InvalidRequest):
+        conditions.later_of(text, NOW, "--until")
+
+
 @given(st.integers(0, 2**63 - 1))
 def test_a_size_in_bytes_is_unchanged(number):
     assert conditions.size_range([f"+{number}"]) == (number, None)

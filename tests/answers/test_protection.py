@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +13,9 @@ from tests.aws.account import NIGHTLY
 from tidemark.answers.protection import Level, protection_of
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted
 from tidemark.errors import AccessDenied
+from tidemark.policy.calendars import Calendar, Recurrence, Retention
+from tidemark.policy.day_rules import day_rule
+from tidemark.policy.pause import Pause
 from tidemark.policy.policy import CopyTarget, DrillSettings, Schedule
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
@@ -63,7 +66,7 @@ def session(status=SessionStatus.SUCCESS, reasons=()):
     )
 
 
-def protection(*points, policies=None, unlisted=(), last=None, drill=None):
+def protection(*points, policies=None, unlisted=(), last=None, drill=None, pauses=None, now=NOW):
     return protection_of(
         OWN,
         policies or (policy(),),
@@ -71,7 +74,8 @@ def protection(*points, policies=None, unlisted=(), last=None, drill=None):
         unlisted,
         last or session(),
         drill,
-        NOW,
+        now,
+        pauses=pauses,
     )
 
 
@@ -95,6 +99,33 @@ def test_a_backup_is_late_after_two_intervals(days, age_days):
     daily = policy(schedule=Schedule(expression=f"rate({days} days)"), copies=())
     found = protection(point(DAY * age_days), policies=(daily,))
     assert (found.level is Level.UNPROTECTED) == (age_days > max(2 * days, 26 / 24))
+
+
+WEEKLY = Recurrence(flag="W", at=(time(2),), on=(day_rule("sunday"),), retention=Retention(keep_days=60))
+
+
+@pytest.mark.parametrize(
+    "weekly",
+    [
+        policy(schedule=Schedule(expression="cron(0 2 ? * SUN *)"), copies=()),
+        policy(schedule=None, calendar=Calendar(recurrences=(WEEKLY,)), copies=()),
+    ],
+)
+@pytest.mark.parametrize(("age_days", "late"), [(0.5, False), (6.9, False), (13.9, False), (14.1, True)])
+def test_a_backup_on_some_days_is_late_after_two_of_these_days(weekly, age_days, late):
+    """Made at 02:10 on a Sunday; the second Sunday after it is 14 days later."""
+    made = datetime(2026, 11, 29, 2, 10, tzinfo=UTC)
+    found = protection(point(created_at=made), last=session(), policies=(weekly,), now=made + age_days * DAY)
+    assert found.level is (Level.UNPROTECTED if late else Level.OK), found.findings
+
+
+def test_a_pause_is_a_warning_with_the_command_that_ends_it():
+    pause = Pause(since=NOW - DAY, by="arn:me", reason="moving", until=NOW + DAY)
+    found = protection(point(), copy(), pauses={"nightly": pause, "other": pause})
+    assert found.level is Level.WARNING
+    (finding,) = found.findings
+    assert "paused until 2026-11-30 12:00:00 UTC by arn:me: moving" in finding.what
+    assert finding.next_step == "tidemark policy resume nightly"
 
 
 def test_the_most_frequent_policy_decides():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -121,13 +123,71 @@ def test_a_running_session_is_followed_until_it_ends(window, deployed):
     expect(page.get_by_role("link", name="Browse its files")).to_be_visible()
 
 
+def test_a_restore_to_a_new_file_system_is_planned_as_the_command_plans_it(window, deployed):
+    desk = deployed.cloud.file_systems["desk"].id
+    page = window.open(f"/restore/plan?file_system={desk}&path=/home/ann/thesis.tex")
+    expect(page.get_by_label("Directory", exact=True)).to_be_hidden()
+    page.get_by_label("a new file system").check()
+    expect(page.get_by_label("If a target exists")).to_be_hidden()
+    page.get_by_label("tags", exact=True).check()
+    page.get_by_role("button", name="Plan again").click()
+    command = shlex.split(page.locator("#command").inner_text())
+    planned = deployed.tidemark(*command[1:], "--dry-run", "--json").json["plan"]
+    assert planned["new_file_system"]["tags"] == []
+    page.get_by_role("link", name="Restore…").click()
+    expect(page.get_by_text("creates a file system")).to_be_visible()
+    page.get_by_role("button", name="Yes, restore").click()
+    expect(page.get_by_text("Everything is in place")).to_be_visible(timeout=SECONDS)
+    restore_id = page.url.rpartition("/")[2]
+    recorded = deployed.tidemark("restore-session", restore_id, "--json").json
+    created = recorded["new_file_system"]
+    assert created not in (None, desk)
+    expect(page.get_by_text(f"New file system: {created}")).to_be_visible()
+    found = deployed.cloud.client("efs").describe_file_systems(FileSystemId=created)["FileSystems"][0]
+    assert "team" not in {tag["Key"] for tag in found["Tags"]}
+
+
+def test_what_was_not_placed_is_listed_on_the_page_of_the_restore(window, deployed):
+    desk = deployed.cloud.file_systems["desk"].id
+    page = window.open(f"/restore/plan?file_system={desk}&path=/home/ann/thesis.tex")
+    page.get_by_role("link", name="Restore…").click()
+    page.get_by_role("button", name="Yes, restore").click()
+    expect(page.get_by_role("heading", name="Not placed", exact=True)).to_be_visible(timeout=SECONDS)
+    restore_id = page.url.rpartition("/")[2]
+    recorded = deployed.tidemark("restore-session", restore_id, "--json").json
+    assert recorded["problems"]
+    for each in recorded["problems"]:
+        expect(page.get_by_text(f"{each['path']}: {each['outcome']}: {each['reason']}")).to_be_visible()
+    for name in recorded["left_directories"]:
+        expect(page.get_by_text(f"/{name}", exact=True)).to_be_visible()
+        shutil.rmtree(root_of(deployed, "desk") / name)  # other tests restore to the same directory
+    window.open(f"/restore/plan?file_system={desk}&path=/home/ann/thesis.tex&where=new-file-system&subnets=x")
+    expect(page.get_by_text("is not an id such as subnet-")).to_be_visible()
+    window.problems.clear()  # the browser reports the status 400 as an error
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_wrong_on_pages_about_a_deployment(browser, address, scheme):
+def test_axe_finds_nothing_wrong_on_pages_about_a_deployment(browser, address, deployed, scheme):
+    desk = deployed.cloud.file_systems["desk"].id
     window = Reader(browser, address, color_scheme=scheme)
     window.context.set_default_timeout(SECONDS)
+    page = window.page
     try:
         for path in PAGES:
             window.open(path)
             assert window.violations() == [], path
+        page.get_by_role("link", name="Sessions").click()
+        page.locator("a[href^='/sessions/']").first.click()
+        expect(page.locator(".steps")).to_be_visible()
+        assert window.violations() == [], page.url
+        for target in ("in-place", "new-file-system"):
+            window.open(f"/restore/plan?file_system={desk}&path=/home/ann/thesis.tex&where={target}")
+            assert window.violations() == [], page.url
+        page.get_by_role("link", name="Restore…").click()
+        expect(page.get_by_role("button", name="Yes, restore")).to_be_visible()
+        assert window.violations() == [], page.url
+        for restore in deployed.tidemark("restores", "--json").json["restores"][:3]:
+            window.open(f"/restores/{restore['restore_id']}")
+            assert window.violations() == [], page.url
     finally:
         window.close()

@@ -102,6 +102,20 @@ def test_nothing_is_started_at_a_time_of_the_schedule_of_skipped_times_that_has_
     assert run(deployed, scheduled_time="2026-11-22T02:10:00Z", only_if_due=True) == []
 
 
+def test_a_paused_policy_starts_no_sessions_on_schedule(deployed: Deployed) -> None:
+    paused = deployed.tidemark("policy", "pause", "flagged", "--reason", "moving", "--json")
+    assert paused.code == 0, paused.err
+    try:
+        now = datetime.now(UTC)
+        assert run(deployed, scheduled_time=f"{now:%Y-%m-%dT%H:%M:%SZ}") == []
+        listed = deployed.tidemark("policy", "list", "--json")
+        states = {each["name"]: each["state"] for each in listed.json["policies"]}
+        assert (states["flagged"], states["drilled"]) == ("paused", "manual")
+    finally:
+        resumed = deployed.tidemark("policy", "resume", "flagged", "--json")
+    assert resumed.json == {"policy": "flagged", "was_paused": True}
+
+
 def test_a_manual_run_is_kept_for_the_policys_own_retention_and_not_copied(deployed: Deployed) -> None:
     session = deployed.run("flagged")
     assert session["flags"] == []

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from lambdas._handler import Deployment
 from lambdas.fail_policy_run import again
 from lambdas.resolve_policy import naming_moment
-from tests.aws.account import FS
+from tests.aws.account import FS, REGION
 from tests.sessions.examples import times
-from tidemark.errors import PolicyNotFound, SessionFailed
+from tidemark.aws.clients import Clients
+from tidemark.aws.pauses import write_pause
+from tidemark.errors import ConfigurationError, PolicyNotFound, SessionFailed
+from tidemark.policy.pause import Pause, pause_parameter
 
 SCHEDULED = "2026-11-22T02:00:00Z"
 
@@ -49,6 +52,44 @@ def test_a_policy_becomes_one_session_for_each_file_system(call: Any) -> None:
 def test_a_policy_that_is_not_deployed_is_an_error(call: Any) -> None:
     with pytest.raises(PolicyNotFound, match="nightly"):
         call("resolve_policy", {"policy": "weekly", "scheduled_time": None, "started_at": SCHEDULED})
+
+
+def paused(clients: Clients, until: str | None) -> None:
+    """Record a pause of the policy."""
+    end = None if until is None else datetime.fromisoformat(until)
+    pause = Pause(since=datetime.fromisoformat(SCHEDULED), by="arn", until=end)
+    write_pause(clients.of("ssm", REGION), "tidemark", "nightly", pause)
+
+
+@pytest.mark.parametrize(
+    ("until", "given", "sessions"),
+    [
+        (None, {}, 0),
+        (minutes_later(1), {}, 0),
+        (SCHEDULED, {}, 1),
+        (None, {"manual": True}, 1),
+        (None, {"manual": False}, 0),
+        (None, {"scheduled_time": None}, 1),
+    ],
+)
+def test_a_paused_policy_starts_no_sessions_on_schedule(
+    call: Any, clients: Clients, until: str | None, given: dict[str, Any], sessions: int
+) -> None:
+    paused(clients, until)
+    event = {"policy": "nightly", "scheduled_time": SCHEDULED, "started_at": minutes_later(1), **given}
+    assert len(call("resolve_policy", event)["sessions"]) == sessions
+
+
+def test_a_pause_that_cannot_be_read_fails_the_run(call: Any, clients: Clients) -> None:
+    """Neither a backup that a user did not want, nor a policy that never runs again without a notice."""
+    clients.of("ssm", REGION).put_parameter(
+        Name=pause_parameter("tidemark", "nightly"), Value="soon", Type="String"
+    )
+    with pytest.raises(ConfigurationError, match="tidemark policy resume nightly"):
+        call(
+            "resolve_policy",
+            {"policy": "nightly", "scheduled_time": SCHEDULED, "started_at": minutes_later(1)},
+        )
 
 
 def results(*failed: bool) -> list[dict[str, Any]]:

@@ -197,3 +197,4 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(reader, address):
     page = window.open(address)
     window.problems[:] = [each for each in window.problems if "404" not in each]
     assert page.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth") <= 0
+    assert window.violations() == []

@@ -52,7 +52,7 @@ class Recorder:
         with suppress(Raised):  # an execution that fails evaluates expressions too
             script.run(machine, given)
 
-    def run_policy(self, *, redriven: bool) -> None:
+    def run_policy(self, *, redriven: bool = False, **extra: Any) -> None:
         self.machine = "policy-run"
         sessions = [{"session_id": f"s{n}", "policy": "nightly", "file_system": f"fs-{n}"} for n in (1, 2)]
         started: list[str] = []
@@ -70,6 +70,7 @@ class Recorder:
                 raise Raised("SessionFailed", "s1")
             return {"sessions": [{**sessions[0], "session_id": "s1-1"}], "attempt": 1}
 
+        given = {"policy": "nightly", **extra}
         walk = Walk(
             {
                 "ResolvePolicyFunction": lambda _: {"sessions": sessions},
@@ -78,14 +79,13 @@ class Recorder:
             },
             {
                 "Execution": {
-                    "Input": {"policy": "nightly"},
+                    "Input": given,
                     "Id": "arn",
                     "StartTime": "now",
                     "RedriveCount": 1,
                 }
             },
         )
-        given = {"policy": "nightly"} | ({"scheduled_time": "2026-11-22T01:00:00Z"} if redriven else {})
         with suppress(Raised):
             walk.run(definition("policy-run"), given, {})
 
@@ -100,8 +100,9 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[Evaluation]:
     recorder.run(_redriven(), "backup-session", GIVEN)
     for steps in ({}, {"PrepareWorker": "Failed"}, {"LaunchWorker": "Failed"}, {"CompleteIndex": "Failed"}):
         recorder.run(Script(**steps), "indexing-session", INDEXING)
-    recorder.run_policy(redriven=False)
-    recorder.run_policy(redriven=True)
+    recorder.run_policy()
+    recorder.run_policy(redriven=True, scheduled_time="2026-11-22T01:00:00Z", only_if_due=True, manual=False)
+    recorder.run_policy(scheduled_time="2026-11-22T01:00:00Z", manual=True)
     return recorder.found
 
 

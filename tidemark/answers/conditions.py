@@ -136,6 +136,28 @@ def moment_of(text: str, now: datetime, option: str) -> datetime:
         ) from error
 
 
+def later_of(text: str, now: datetime, option: str) -> datetime:
+    """Return the time in UTC after a span such as `12h` or `30d`, or of `2026-11-22` or `2026-11-22T02:00`.
+
+    Raises InvalidRequest for any other text, and for a time that is past.
+    """
+    try:
+        if found := _AGE.fullmatch(text):
+            moment = now + int(found["number"]) * _UNITS[found["unit"]]
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(
+            f"{text!r} is neither a time such as 2026-11-22 or 2026-11-22T02:00 (UTC) nor a span such as "
+            f"90min, 12h, 30d, 2w, 1y",
+            option=option,
+        ) from error
+    if moment <= now:
+        raise InvalidRequest(f"{text!r} is not in the future", option=option)
+    return moment
+
+
 def owner_of(text: str) -> tuple[int | None, int | None]:
     """Return the user id and the group id of `1000`, `1000:100` or `:100`."""
     found = _OWNER.fullmatch(text)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 from tidemark.answers.connection import Connection
 from tidemark.answers.points import find
+from tidemark.answers.policies import pauses_of
 from tidemark.answers.text import duration, moment
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted
+from tidemark.policy.pause import Pause
 from tidemark.policy.policy import CopyTarget, Policy
+from tidemark.policy.upcoming import next_runs
 from tidemark.policy.windows import shortest_interval_minutes
 from tidemark.sessions.queries import sessions_of
 from tidemark.sessions.restore_session import RestoreSession
@@ -79,6 +83,7 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
     Makes one listing of each vault for each file system, and one request for the tags of each point.
     """
     policies = connection.policies()
+    pauses = pauses_of(connection, [policy.name for policy in policies], now)
     ids = sorted({each for policy in policies for each in policy.file_systems})
     drills: dict[str, RestoreSession] = {}
     for each in restores_since(connection.records, now - _A_YEAR, now):
@@ -92,7 +97,14 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
             sessions_of(connection.records, connection.resources.file_system(file_system_id)), None
         )
         return protection_of(
-            file_system_id, its_own, points.points, points.unlisted, session, drills.get(file_system_id), now
+            file_system_id,
+            its_own,
+            points.points,
+            points.unlisted,
+            session,
+            drills.get(file_system_id),
+            now,
+            pauses=pauses,
         )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -109,6 +121,8 @@ def protection_of(
     session: Session | None,
     drill: RestoreSession | None,
     now: datetime,
+    *,
+    pauses: Mapping[str, Pause] | None = None,
 ) -> Protection:
     """Return the protection that follows from these facts: the points, newest first, with their index."""
     usable = [(point, index_id) for point, index_id in points if point.status in _USABLE]
@@ -121,6 +135,7 @@ def protection_of(
     )
     findings = [
         *_backup_findings(file_system_id, policies, newest, now),
+        *_pause_findings(policies, pauses or {}),
         *_copy_findings(file_system_id, newest, copies, now),
         *_index_findings(file_system_id, policies, newest, index_id, now),
         *_session_findings(session),
@@ -174,12 +189,8 @@ def _backup_findings(
     if newest is None:
         yield Finding(level=Level.UNPROTECTED, what="There is no backup.", next_step=run)
         return
-    intervals = [
-        timedelta(minutes=shortest_interval_minutes(policy.schedule.expression))
-        for policy in policies
-        if policy.schedule is not None
-    ]
-    if not intervals:
+    scheduled = [policy for policy in policies if policy.schedule or policy.calendar]
+    if not scheduled:
         yield Finding(
             level=Level.WARNING,
             what="No policy has a schedule, so backups are made only by hand.",
@@ -187,13 +198,34 @@ def _backup_findings(
         )
         return
     age = now - newest.created_at
-    if age > max(2 * min(intervals), _SOONEST_LATE):
+    late = [policy for policy in scheduled if _second_run(policy, newest.created_at) < now]
+    if late and age > _SOONEST_LATE:
         yield Finding(
             level=Level.UNPROTECTED,
-            what=f"The newest backup is {duration(age)} old; the schedule makes one every "
-            f"{duration(min(intervals))}.",
+            what=f"The newest backup is {duration(age)} old; policy {late[0].name} has had two runs since.",
             next_step=run,
         )
+
+
+def _second_run(policy: Policy, after: datetime) -> datetime:
+    """Return when the second run of a policy after a time was or will be due."""
+    if policy.schedule is not None and policy.schedule.is_rate:
+        return after + 2 * timedelta(minutes=shortest_interval_minutes(policy.schedule.expression))
+    runs = [run.at for run in islice(next_runs(policy, after), 2)]
+    return runs[1] if len(runs) == 2 else datetime.max.replace(tzinfo=UTC)
+
+
+def _pause_findings(policies: Sequence[Policy], pauses: Mapping[str, Pause]) -> Iterator[Finding]:
+    for policy in policies:
+        pause = pauses.get(policy.name)
+        if pause is not None:
+            until = "" if pause.until is None else f" until {moment(pause.until)} UTC"
+            reason = f": {pause.reason}" if pause.reason else ""
+            yield Finding(
+                level=Level.WARNING,
+                what=f"Policy {policy.name} is paused{until} by {pause.by}{reason}",
+                next_step=f"tidemark policy resume {policy.name}",
+            )
 
 
 def _copy_findings(

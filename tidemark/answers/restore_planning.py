@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -12,7 +13,7 @@ from tidemark.answers.connection import Connection
 from tidemark.answers.requests import InvalidRequest
 from tidemark.answers.text import quoted, visible
 from tidemark.aws import executions
-from tidemark.aws.new_file_systems import NewFileSystemWish, settings_for
+from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part, settings_for
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.aws.restore_jobs import RESTORABLE
 from tidemark.aws.restore_plans import write_plan
@@ -213,3 +214,21 @@ def conflict_policy(text: str) -> OnConflict:
     if text not in CONFLICT_POLICIES:
         raise InvalidRequest(f"{text!r} is not one of {', '.join(CONFLICT_POLICIES)}", option="--on-conflict")
     return cast("OnConflict", text)
+
+
+def new_file_system_wish(
+    without: Sequence[str], subnets: Sequence[str], security_groups: Sequence[str]
+) -> NewFileSystemWish:
+    """Return the options of a restore to a new file system; raise InvalidRequest."""
+    for part in without:
+        if part not in PARTS:
+            raise InvalidRequest(f"{quoted(part)} is not one of {', '.join(PARTS)}", option="--without")
+    for option, kind, given in (("--subnet", "subnet", subnets), ("--security-group", "sg", security_groups)):
+        for one in given:
+            if re.fullmatch(rf"{kind}-[0-9a-f]{{8,40}}", one) is None:
+                raise InvalidRequest(
+                    f"{quoted(one)} is not an id such as {kind}-0123456789abcdef0", option=option
+                )
+    return NewFileSystemWish(
+        without=cast("list[Part]", list(without)), subnets=subnets, security_groups=security_groups
+    )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -76,6 +77,8 @@ class Clients:
     def of(self, service: Literal["kms"], region: str | None = None) -> KMSClient: ...
     @overload
     def of(self, service: Literal["s3"], region: str | None = None) -> S3Client: ...
+    @overload
+    def of(self, service: Literal["scheduler"], region: str | None = None) -> EventBridgeSchedulerClient: ...
     @overload
     def of(self, service: Literal["service-quotas"], region: str | None = None) -> Any: ...  # no stubs
     @overload

@@ -44,7 +44,7 @@ def way_out(ended: str, policy: str) -> str:
     return again if ended in ("MISSING", "SUCCEEDED") else f"redrive it, or {again}"
 
 
-def start(client: SFNClient, state_machine_arn: str, name: str | None, request: Mapping[str, str]) -> str:
+def start(client: SFNClient, state_machine_arn: str, name: str | None, request: Mapping[str, object]) -> str:
     """Start an execution and return its ARN. If `name` is None, Step Functions chooses the name."""
     text = json.dumps(request)
     if name is None:

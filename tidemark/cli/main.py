@@ -45,7 +45,15 @@ _COMMANDS = {
     "usage": "usage.usage",
     "access-points": "access_points.access_points",
 }
-_POLICY_COMMANDS = {"next": "policy_next.next_"}
+_POLICY_COMMANDS = {
+    "list": "policy_list.list_",
+    "show": "policy_show.show",
+    "next": "policy_next.next_",
+    "run": "run.run",
+    "pause": "policy_pause.pause",
+    "resume": "policy_resume.resume",
+    "export": "policy_export.export",
+}
 _LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {
     "build": "index_build.build",
@@ -69,7 +77,7 @@ app = typer.Typer(
     ),
 )
 for _name, _help in (
-    ("policy", "Show what policies will do."),
+    ("policy", "Show, run, pause and export policies."),
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
     ("tag-key", "Manage the data keys of recovery point tags."),

@@ -47,9 +47,14 @@ The credentials need these permissions on the resources of the deployment:
 | all commands | `ssm:GetParameter`, `ssm:GetParametersByPath` |
 | `run` | `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeMountTargets`, \
 `backup:DescribeBackupVault` (in every Region), `states:StartExecution` |
+| `policy list`, `policy show` | `ssm:GetParameters`, `scheduler:ListSchedules` (without it, states are \
+unknown), `dynamodb:Query` |
+| `policy pause` | `ssm:PutParameter` on `parameter/<deployment>/policies/<policy>/pause` |
+| `policy resume` | `ssm:DeleteParameter` on the same parameter |
 | `run --wait`, `sessions`, `session` | `dynamodb:GetItem`, `dynamodb:Query`, `s3:GetObject`, \
 `states:DescribeExecution` |
-| `recovery-points`, `protection` | `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` \
+| `recovery-points`, `protection` | `ssm:GetParameters` (`protection`), \
+`backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` \
 (in every Region), `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
 | `estimate` | `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeMountTargets`, \
 `elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`), \

@@ -5,32 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from typing import Literal, cast, get_args
 from urllib.parse import urlencode
 
 from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from tidemark.answers.directory_names import DirectoryNames
 from tidemark.answers.requests import InvalidRequest
 from tidemark.answers.restore_facts import plan_facts
 from tidemark.answers.restore_planning import (
-    CONFLICT_POLICIES,
     ITEMS_PER_JOB,
     Wish,
     checked_paths,
     conflict_policy,
     destination_of,
     held_points,
+    new_file_system_wish,
     plan_restore,
     start_restore,
 )
 from tidemark.answers.restore_progress import restore_steps, restore_view
+from tidemark.answers.restore_results import HEADINGS, restore_results
 from tidemark.answers.text import quoted, visible
 from tidemark.aws import executions
+from tidemark.aws.new_file_systems import PARTS
 from tidemark.errors import RestoreNotFound
 from tidemark.escape import unescape
 from tidemark.policy.policy import check_file_system_id
-from tidemark.restore.plan import Plan
+from tidemark.restore.plan import Destination, OnConflict, Plan
 from tidemark.sessions.naming import is_session_id
 from tidemark.sessions.restores import restores_since
 from tidemark.web.basket import Group
@@ -42,6 +46,8 @@ _IN_ADDRESS = 100  # paths of a plan that are in its address; others are only in
 _SHOWN = 10  # restore sessions
 _WRITE = ("POST",)
 _A_YEAR = timedelta(days=366)
+Kind = Literal["in-place", "directory", "new-file-system"]
+KINDS = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,69 @@ class Answer:
     plan: Plan
     facts: list[tuple[str, str]]
     warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a plan restores to, as the form describes it."""
+
+    kind: Kind
+    to: str = ""  # as typed; only for a directory
+    on_conflict: OnConflict = "fail"
+    without: tuple[str, ...] = ()  # settings that the new file system does not get
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+
+    def wish(self, paths: list[str], group: Group) -> Wish:
+        """Return what to plan for these paths; raise InvalidRequest."""
+        destination, new = Destination(kind="new-file-system"), None
+        if self.kind == "new-file-system":
+            new = new_file_system_wish(self.without, self.subnets, self.security_groups)
+        else:
+            directory = DirectoryNames().resolve(self.to, group.file_system_id) if self.to else None
+            destination = destination_of(None if directory is None else directory.path)
+        return Wish(
+            paths=paths,
+            destination=destination,
+            # A new file system has only its root, which gets the restored attributes.
+            on_conflict=self.on_conflict if new is None else "replace",
+            new_file_system=new,
+            items_per_job=ITEMS_PER_JOB,
+            point=group.point or None,
+            at=None,
+        )
+
+    def options(self) -> list[str]:
+        """Return the options of the command that makes the same plan."""
+        if self.kind != "new-file-system":
+            conflict = self.on_conflict if self.on_conflict != "fail" else None
+            return [*option("--to", self.to), *option("--on-conflict", conflict)]
+        return [
+            "--new-file-system",
+            *(word for part in self.without for word in option("--without", part)),
+            *(word for subnet in self.subnets for word in option("--subnet", subnet)),
+            *(word for group in self.security_groups for word in option("--security-group", group)),
+        ]
+
+
+def _target(given: MultiDict[str, str]) -> Target:
+    """Return the target of a form; raise InvalidRequest."""
+    to, where = given.get("to", "").strip(), given.get("where", "")
+    kind = cast(Kind, where) if where in KINDS else "directory" if to else "in-place"
+    if kind == "directory" and not to:
+        raise InvalidRequest("name the directory to restore below, such as /restored")
+    if kind == "new-file-system":
+        return Target(
+            kind=kind,
+            without=tuple(given.getlist("without")),
+            subnets=tuple(given.get("subnets", "").replace(",", " ").split()),
+            security_groups=tuple(given.get("security_groups", "").replace(",", " ").split()),
+        )
+    return Target(
+        kind=kind,
+        to=to if kind == "directory" else "",
+        on_conflict=conflict_policy(given.get("on_conflict", "fail")),
+    )
 
 
 def page() -> ResponseReturnValue:
@@ -95,17 +164,9 @@ def plan() -> ResponseReturnValue:
     paths = listed or basket.paths_of(group)
     if not paths:
         raise InvalidRequest("the basket holds no path of this file system; choose files on another page")
-    to, conflict = given.get("to", "").strip(), given.get("on_conflict", "fail")
-    directory = DirectoryNames().resolve(to, group.file_system_id) if to else None
+    target = _target(given)
     now = source.now()
-    wish = Wish(
-        paths=paths,
-        destination=destination_of(None if directory is None else directory.path),
-        on_conflict=conflict_policy(conflict),
-        items_per_job=ITEMS_PER_JOB,
-        point=group.point or None,
-        at=None,
-    )
+    wish = target.wish(paths, group)
 
     def compute(_store: object) -> Answer:
         held = held_points(connection, group.file_system_id, now, skip_index=lambda _error: None)
@@ -122,15 +183,14 @@ def plan() -> ResponseReturnValue:
         )
 
     # Not shared between requests: a plan is of the moment.
-    work = state().works.start(("plan", now, group, to, conflict), source.store, compute)
+    work = state().works.start(("plan", now, group, target), source.store, compute)
     return streamed(
         "plan.html",
         group=group,
         paths=paths,
         listed=bool(listed),
-        to=to,
-        on_conflict=conflict,
-        policies=CONFLICT_POLICIES,
+        target=target,
+        parts=PARTS,
         steps=work.steps(),
         command=command_line(
             "restore",
@@ -138,8 +198,7 @@ def plan() -> ResponseReturnValue:
             options=[
                 *option("--file-system", group.file_system_id),
                 *option("--point", group.point),
-                *option("--to", to),
-                *option("--on-conflict", conflict if conflict != "fail" else None),
+                *target.options(),
             ],
             repository_url=None,
         )
@@ -191,11 +250,14 @@ def progress(restore_id: str) -> ResponseReturnValue:
         ended = executions.ended_as(client, view.session.execution_arn)
         view = restore_view(connection, restore_id) if ended is not None else view
     part = "HX-Request" in request.headers
+    over = view is not None and (view.ended or ended is not None)
     return render_template(
         "restore_session_part.html" if part else "restore_session.html",
         restore_id=restore_id,
         view=view,
-        over=view is not None and (view.ended or ended is not None),
+        over=over,
+        results=restore_results(connection, view.session) if over and view is not None else None,
+        headings=HEADINGS,
         execution_ended=ended if view is not None and not view.ended else None,
         steps=[] if view is None else restore_steps(view, source.now()),
         command=command_line("restore-session", restore_id, repository_url=None),

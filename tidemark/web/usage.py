@@ -22,9 +22,11 @@ from tidemark.web.state import READ, Route, state
 from tidemark.web.streaming import streamed
 from tidemark.web.work import Step
 
-WIDTH, HEIGHT = 1200, 620  # of the treemap, in its own units
+# The size of the treemap, in about pixels: the stylesheet shows the picture that suits the screen.
+SIZES = {"wide": (1200, 620), "narrow": (360, 480)}
 _HEADING, _MARGIN = 24, 4
 _LETTER = 7.4  # width of a letter in these units
+_FEWEST_LETTERS = 5  # of a label that does not fit
 _SMALLEST = 4  # narrower boxes are not drawn
 _COLOURS = 8  # classes of the stylesheet
 _ROWS = 200
@@ -43,11 +45,21 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A treemap: its name in the stylesheet, its size and its rectangles."""
+
+    name: str
+    width: int
+    height: int
+    drawn: list[Drawn]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The summary of a directory, and its treemap."""
+    """The summary of a directory, and its treemap for wide and for narrow screens."""
 
     summary: Summary
-    drawn: list[Drawn]
+    pictures: list[Picture]
     by: By
 
     @property
@@ -73,7 +85,12 @@ def page() -> ResponseReturnValue:
 
     def compute(store: Store) -> Answer:
         summary = summary_of(store, index, path, by, largest=0, now=now)
-        return Answer(summary=summary, drawn=drawn_of(boxes_of(store, index, path, by, summary.rows)), by=by)
+        boxes = boxes_of(store, index, path, by, summary.rows)
+        pictures = [
+            Picture(name=name, width=width, height=height, drawn=drawn_of(boxes, width, height))
+            for name, (width, height) in SIZES.items()
+        ]
+        return Answer(summary=summary, pictures=pictures, by=by)
 
     def largest(store: Store) -> list[Entry]:
         return largest_files(store, index, under=path, limit=_LARGEST) if index.parts else []
@@ -96,8 +113,6 @@ def page() -> ResponseReturnValue:
         file_systems=source.newest(),
         steps=work.steps(),
         largest=largest_steps(),
-        width=WIDTH,
-        height=HEIGHT,
         command=command_line(
             "usage",
             index.index_id,
@@ -110,9 +125,9 @@ def page() -> ResponseReturnValue:
     )
 
 
-def drawn_of(boxes: list[Box]) -> list[Drawn]:
+def drawn_of(boxes: list[Box], width: int, height: int) -> list[Drawn]:
     """Return the rectangles of a treemap; each directory contains those of its subdirectories."""
-    whole = Area(left=0, top=0, width=WIDTH, height=HEIGHT)
+    whole = Area(left=0, top=0, width=width, height=height)
     drawn = []
     for number, (box, area) in enumerate(arrange(boxes, whole)):
         if min(area.width, area.height) < _SMALLEST:
@@ -140,7 +155,7 @@ def drawn_of(boxes: list[Box]) -> list[Drawn]:
 
 def _fitting(label: str, area: Area) -> str:
     letters = int((area.width - 2 * _MARGIN) / _LETTER)
-    if area.height < _HEADING - 4 or letters < 3:
+    if area.height < _HEADING - 4 or letters < min(len(label), _FEWEST_LETTERS):
         return ""
     return label if len(label) <= letters else f"{label[: letters - 1]}…"
 

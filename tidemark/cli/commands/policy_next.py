@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, date
 from itertools import islice
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.text import Text
 
 from tidemark.answers.connection import connect
+from tidemark.answers.policies import zone_of
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.terminal import json_time
-from tidemark.errors import ConfigurationError
-from tidemark.policy.policy import Policy
 from tidemark.policy.upcoming import UpcomingRun, expiry, next_runs
 
 MOST = 1000
@@ -40,7 +39,7 @@ def next_(
 ) -> None:
     """See HELP."""
     deployed = connect().policy(policy)
-    zone = _zone(deployed)
+    zone = zone_of(deployed)
     found = list(islice(next_runs(deployed, utc_now()), count))
     if as_json:
         runs = [_json(run, zone) for run in found]
@@ -51,16 +50,6 @@ def next_(
         err = terminal.console(stderr=True)
         err.print(f"Policy {deployed.name} has no run in the future. Start it with:")
         err.print(terminal.commands((f"tidemark run {deployed.name}", "")))
-
-
-def _zone(policy: Policy) -> ZoneInfo:
-    schedule = policy.calendar or policy.schedule
-    name = schedule.time_zone if schedule else "UTC"
-    try:
-        return ZoneInfo(name)
-    except ZoneInfoNotFoundError as error:
-        fact = f"this machine has no data for the time zone {name}"
-        raise ConfigurationError(f"{fact}; install it with: pip install tzdata") from error
 
 
 def _json(run: UpcomingRun, zone: ZoneInfo) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,6 +21,7 @@ from tidemark.answers.restore_planning import (
     conflict_policy,
     destination_of,
     held_points,
+    new_file_system_wish,
     plan_restore,
     split_paths,
     start_restore,
@@ -29,7 +29,7 @@ from tidemark.answers.restore_planning import (
 from tidemark.answers.restore_progress import RestoreView
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
-from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part
+from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
 from tidemark.cli.output.restore_plan import show_plan
@@ -295,18 +295,7 @@ def _new_file_system(
         if without or subnets or security_groups:
             raise typer.BadParameter("--without, --subnet and --security-group require --new-file-system")
         return None
-    for part in without:
-        if part not in PARTS:
-            raise typer.BadParameter(f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--without")
-    for option, kind, given in (("--subnet", "subnet", subnets), ("--security-group", "sg", security_groups)):
-        for one in given:
-            if re.fullmatch(rf"{kind}-[0-9a-f]{{8,40}}", one) is None:
-                raise typer.BadParameter(
-                    f"{terminal.quoted(one)} is not an id such as {kind}-0123456789abcdef0", param_hint=option
-                )
-    return NewFileSystemWish(
-        without=cast(list[Part], without), subnets=subnets, security_groups=security_groups
-    )
+    return new_file_system_wish(without, subnets, security_groups)
 
 
 def _nothing(plan: Plan) -> NotRestorable:

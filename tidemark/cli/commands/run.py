@@ -127,13 +127,14 @@ def start(connection: Connection, policy: Policy, file_system: str | None) -> St
     now = utc_now()
     if file_system is None:
         # The time names the sessions, so that they can be followed before they exist.
-        request = {"policy": policy.name, "scheduled_time": now.isoformat(timespec="seconds")}
+        moment = now.isoformat(timespec="seconds")
+        request = {"policy": policy.name, "scheduled_time": moment, "manual": True}
         arn = executions.start(client, resources.policy_run, None, request)
         sessions = {session_id(policy.name, each, now): each for each in policy.file_systems}
     else:
         name = session_id(policy.name, file_system, now)
-        request = {"policy": policy.name, "file_system": file_system}
-        arn = executions.start(client, resources.backup_session, name, request)
+        one = {"policy": policy.name, "file_system": file_system}
+        arn = executions.start(client, resources.backup_session, name, one)
         sessions = {name: file_system}
     return Started(execution_arn=arn, sessions=sessions)
 

@@ -1,0 +1,149 @@
+"""Deployed policies as the values of a `tidemark.yaml` that gives the same policies.
+
+Imports only the standard library, because the command line is installed without pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tidemark.policy.calendars import FLAG_NAMES, Calendar, Recurrence
+from tidemark.policy.policy import (
+    MANUAL,
+    CopyTarget,
+    CrawlSettings,
+    DrillSettings,
+    Policy,
+    Schedule,
+    WorkerSettings,
+)
+
+Keys = dict[str, Any]  # of YAML: text, numbers, switches, lists and mappings
+_NAMES = {str(flag): name for flag, name in FLAG_NAMES.items()} | {MANUAL: MANUAL}
+_WEEK = 7
+
+
+def configuration(
+    deployment: str, region: str, vaults: Mapping[str, str], policies: Iterable[Policy]
+) -> Keys:
+    """Return the keys of a `tidemark.yaml` with these policies."""
+    return {
+        "deployment": deployment,
+        "region": region,
+        "vaults": dict(vaults),
+        "policies": {policy.name: policy_keys(policy) for policy in policies},
+    }
+
+
+def policy_keys(policy: Policy) -> Keys:
+    """Return the keys of a policy. The worker is complete, because another file may have another default."""
+    return {
+        "file_systems": list(policy.file_systems),
+        **({"schedule": _schedule(policy.schedule)} if policy.schedule else {}),
+        **({"schedules": schedules_keys(policy.calendar)} if policy.calendar else {}),
+        **_kept(policy.keep_days, policy.cold_after_days),
+        **({"copies": [_copy(copy) for copy in policy.copies]} if policy.copies else {}),
+        **_index(policy.index, policy.crawl),
+        "worker": _worker(policy.worker),
+        **_drill(policy.drill),
+    }
+
+
+def schedules_keys(calendar: Calendar) -> Keys:
+    """Return the keys of `schedules`."""
+    zone = {} if calendar.time_zone == "UTC" else {"time_zone": calendar.time_zone}
+    return zone | {FLAG_NAMES[each.flag]: _recurrence(each) for each in calendar.recurrences}
+
+
+def keep_text(days: int | None) -> str:
+    """Return a retention such as `35 days` or `forever`."""
+    if days is None:
+        return "forever"
+    return f"{days} day" if days == 1 else f"{days} days"
+
+
+def _recurrence(each: Recurrence) -> Keys:
+    days = [int(text) if text.isdecimal() else text for text in map(str, each.on)]
+    every_day = each.flag == "D" and len(days) == _WEEK
+    return {
+        "at": _one_or_more([f"{at:%H:%M}" for at in each.at]),
+        **({} if every_day else {"on": _one_or_more(days)}),
+        **_kept(each.retention.keep_days, each.retention.cold_after_days),
+    }
+
+
+def _schedule(schedule: Schedule) -> Keys:
+    kind, _, rest = schedule.expression.partition("(")
+    zone = {} if schedule.is_rate or schedule.time_zone == "UTC" else {"time_zone": schedule.time_zone}
+    return {kind: rest.removesuffix(")"), **zone}
+
+
+def _copy(copy: CopyTarget) -> Keys:
+    where = {"region": copy.region, "vault": copy.vault}
+    if copy.retentions is None:
+        return where | _kept(copy.keep_days, copy.cold_after_days)
+    kept = {_NAMES[flag]: each for flag, each in copy.retentions}
+    cold = {name: each.cold_after_days for name, each in kept.items() if each.cold_after_days is not None}
+    return {
+        **where,
+        "keep": {name: keep_text(each.keep_days) for name, each in kept.items()},
+        **({"cold_after": {name: keep_text(days) for name, days in cold.items()}} if cold else {}),
+    }
+
+
+def _index(wanted: bool, crawl: CrawlSettings) -> Keys:
+    if not wanted:
+        return {"index": False}
+    settings: Keys = {"exclude": list(crawl.exclude)} if crawl.exclude else {}
+    if crawl.operations_per_second is not None:
+        settings["operations_per_second"] = crawl.operations_per_second
+    return {"index": settings} if settings else {}
+
+
+def _worker(worker: WorkerSettings) -> Keys:
+    keys: Keys = {"type": worker.kind}
+    if worker.kind == "fargate":
+        vcpus = worker.cpu_units / 1024
+        whole, rest = divmod(worker.memory_mib, 1024)
+        keys["cpu"] = int(vcpus) if vcpus.is_integer() else vcpus
+        keys["memory"] = f"{worker.memory_mib} MB" if rest else f"{whole} GB"
+    elif worker.instance_type is not None:
+        keys["instance_type"] = worker.instance_type
+    network: Keys = {}
+    if worker.subnets:
+        network["subnets"] = list(worker.subnets)
+    if worker.security_groups:
+        network["security_groups"] = list(worker.security_groups)
+    if worker.public_address:
+        network["public_address"] = True
+    return keys | ({"network": network} if network else {})
+
+
+def _drill(drill: DrillSettings) -> Keys:
+    usual = DrillSettings()
+    keys: Keys = {}
+    if drill.schedule is not None:
+        keys["schedule"] = _schedule(drill.schedule)
+    if drill.files != usual.files:
+        keys["files"] = drill.files
+    if drill.most_bytes != usual.most_bytes:
+        keys["size"] = _size(drill.most_bytes)
+    return {"drill": keys} if keys else {}
+
+
+def _size(number: int) -> str:
+    """Return a size that is a multiple of a million bytes, in the largest unit that divides it."""
+    for unit, power in (("TB", 10**12), ("GB", 10**9)):
+        if number % power == 0:
+            return f"{number // power} {unit}"
+    return f"{number // 10**6} MB"
+
+
+def _kept(days: int | None, cold_after_days: int | None) -> Keys:
+    cold = {} if cold_after_days is None else {"cold_after": keep_text(cold_after_days)}
+    return {"keep": keep_text(days), **cold}
+
+
+def _one_or_more(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else list(values)
