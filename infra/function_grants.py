@@ -218,7 +218,7 @@ class FunctionGrants:
         session, index, both, restore = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES), (RESTORES,)
         read_or_change = items(get=session, update=session)
         # For steps that record points or end an index: each writes its half and reads the other's.
-        settle = [*items(get=both, put=index, update=session), *self.tag_points()]
+        settle = [*items(get=both, put=index, update=both), *self.tag_points()]
         share = items(get=both, put=index, update=both)
         end = [*items(get=both, put=index, update=both, delete=index), *self.tag_points()]
         hold = items(get=index, update=index)

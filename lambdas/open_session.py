@@ -42,6 +42,7 @@ def handler(event: Event, deployment: Deployment) -> SessionValue:
         opened_at=now,
         index_wanted=policy.index,
         flags=flags,
+        index_keep_days=policy.index_keep_days,
     )
     opened = open_session(deployment.records, session, now)
     return {

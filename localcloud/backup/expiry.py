@@ -1,9 +1,9 @@
 """Deletes recovery points whose retention has ended, as AWS Backup does.
 
-AWS Backup deletes a point at a random time within some hours after the end of its retention; here it is gone
-for the first request after it. A point that a job still reads is deleted after the job. Time is the machine's;
-`POST /_localcloud/expire-recovery-points` with {"at": "2026-12-24T00:00:00+00:00"} deletes what AWS Backup
-would have deleted by then.
+AWS Backup deletes a point at a random time within some hours after the end of its retention; here it is
+gone for the first request after that. A point that a job reads is deleted after the job. Time is the
+machine's; `POST /_localcloud/expire-recovery-points` with {"at": "2026-12-24T00:00:00+00:00"} deletes what
+AWS Backup would have deleted by then.
 Source: AWS Backup Developer Guide, "Deleting backups".
 """
 

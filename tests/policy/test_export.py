@@ -119,6 +119,7 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         ),
         index=index,
         crawl=crawl if index else CrawlSettings(),
+        index_keep_days=draw(st.sampled_from([0, 1, 365, None])) if index else 0,
         schedule=None if calendar else draw(st.none() | crons | rates),
         calendar=calendar,
         worker=draw(workers),

@@ -31,6 +31,7 @@ class Ledger:
     """What happened, recorded independently of the rules under test."""
 
     indexes: dict[str, str] = field(default_factory=dict)  # point -> the index that it was first given
+    by_session: dict[str, str] = field(default_factory=dict)  # session -> its complete index
     own_until: dict[str, datetime | None] = field(default_factory=dict)  # index -> None: forever
     manual: set[str] = field(default_factory=set)  # indexes without a record
 
@@ -63,7 +64,7 @@ class Histories(RuleBasedStateMachine):
         name = f"s{self.number:03}"
         new = replace(new_session(name), opened_at=self.now, index_keep_days=keep)
         open_session(self.store, new, self.now)
-        own = index_id(FS.file_system_id, self.now, self.number % 16)
+        own = self._new_index_id()
         answer = claim(self.store, name, own, self.now)
         self.running[name] = days
         if answer.step is Step.LAUNCH and holds_history:
@@ -77,8 +78,9 @@ class Histories(RuleBasedStateMachine):
         self._create(name, self.running[name], kind)
 
     @precondition(lambda self: read_lease(self.store, FS) is not None)
-    @rule(succeeds=st.booleans())
-    def crawl_ends(self, succeeds: bool) -> None:
+    @rule(succeeds=st.booleans(), crashes=st.booleans())
+    def crawl_ends(self, succeeds: bool, crashes: bool) -> None:
+        """End the index; after a crash, no step associates it with sessions that have ended before."""
         lease = read_lease(self.store, FS)
         assert lease is not None
         if not succeeds:
@@ -93,13 +95,18 @@ class Histories(RuleBasedStateMachine):
             )
         assert ended is not None
         for each in sorted(ended.sessions):
+            if succeeds and read_session(self.store, each).index_id == lease.index_id:
+                self.ledger.by_session[each] = lease.index_id
+        for each in sorted(ended.sessions if not crashes else ()):
             settle(self.store, each, lambda *_: "")
         self._associated()
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), aborts=st.booleans())
     def session_ends(self, data: st.DataObject, aborts: bool) -> None:
-        name = data.draw(st.sampled_from(sorted(self.running)))
+        self._end_session(data.draw(st.sampled_from(sorted(self.running))), aborts=aborts)
+
+    def _end_session(self, name: str, *, aborts: bool) -> None:
         days = self.running.pop(name)
         settle(self.store, name, lambda *_: "")
         status = SessionStatus.ABORTED if aborts else SessionStatus.WARNING
@@ -114,6 +121,17 @@ class Histories(RuleBasedStateMachine):
         then, days = self.aborted.pop(name)
         if self.now - then < timedelta(days=14):  # Step Functions refuses it otherwise
             self._create(name, days, "backup")
+
+    @rule(days=st.integers(2, 40), aborts=st.booleans(), crashes=st.booleans(), backs_up=st.booleans())
+    def a_whole_session(self, days: int, aborts: bool, crashes: bool, backs_up: bool) -> None:
+        """Run a session from its start to its end, after which its index ends."""
+        self.opens(days=days, keep=0, holds_history=False)
+        name = f"s{self.number:03}"
+        if backs_up:
+            self._create(name, days, "backup")
+        self._end_session(name, aborts=aborts)
+        if read_lease(self.store, FS) is not None:
+            self.crawl_ends(succeeds=True, crashes=crashes)
 
     @precondition(lambda self: self.vault)
     @rule(data=st.data())
@@ -142,7 +160,7 @@ class Histories(RuleBasedStateMachine):
     @rule(has_manifest=st.booleans())
     def files_appear(self, has_manifest: bool) -> None:
         self.number += 1
-        found = index_id(FS.file_system_id, self.now, self.number % 16)
+        found = self._new_index_id()
         if read_index(self.store, FS, found) is None:
             self._store(found, has_manifest=has_manifest)
             if has_manifest:
@@ -152,9 +170,13 @@ class Histories(RuleBasedStateMachine):
     def retention_is_interrupted(self, steps: int) -> None:
         self._prune(steps)
 
-    @rule()
-    def retention_runs(self) -> None:
+    @rule(days=st.integers(0, 3), is_denied=st.booleans())
+    def retention_runs(self, days: int, is_denied: bool) -> None:
+        self.now += days * DAY
+        self._expire()
+        denied, self.denied = self.denied, set(self.vault) if is_denied else self.denied
         self._prune(10_000)
+        self.denied = denied
 
     # the contract
 
@@ -166,6 +188,8 @@ class Histories(RuleBasedStateMachine):
                 needed = self.ledger.indexes[arn]
                 assert found.get(arn) == needed, f"{arn} has lost its index {needed}"
                 assert self._is_whole(needed), f"{arn} exists, its index {needed} does not"
+            needed = self.ledger.by_session.get(arn.split(":")[1], "")
+            assert not needed or self._is_whole(needed), f"{arn} exists, the index of its session does not"
         for needed, until in self.ledger.own_until.items():
             if until is None or self.now < until:
                 assert self._is_whole(needed), f"the own time of {needed} has not passed"
@@ -190,12 +214,12 @@ class Histories(RuleBasedStateMachine):
         needed = {self.ledger.indexes[arn] for arn in self.vault if arn in self.ledger.indexes}
         needed |= {each for each, until in self.ledger.own_until.items() if until is None or self.now < until}
         needed |= self.ledger.manual
-        # A living point refers to the index of its session even if its association was never written.
-        needed |= {str(read_session(self.store, arn.split(":")[1]).index_id) for arn in self.vault}
+        needed |= {self.ledger.by_session.get(arn.split(":")[1], "") for arn in self.vault}
         recorded = {index.index_id for index in indexes_of(self.store, FS)}
         orphans = (recorded | set(self.stored)) - needed
         assert orphans <= self.history
         assert len(orphans) <= 1, "the log of versions of the newest index"
+        assert not orphans or max(orphans) < max(needed, default="")
         for association in associations_in(self.store, FS):
             assert association.recovery_point_arn in self.vault
 
@@ -208,6 +232,9 @@ class Histories(RuleBasedStateMachine):
         self.vault[arn] = self.now + days * DAY
         add_point(self.store, name, replace(made, completed_at=self.now), lambda *_: "")
         self._associated()
+
+    def _new_index_id(self) -> str:
+        return index_id(FS.file_system_id, self.now + timedelta(microseconds=self.number), 0)
 
     def _store(self, name: str, *, has_manifest: bool) -> None:
         self.stored[name] = Stored(has_manifest=has_manifest, objects=3, size_bytes=100, modified_at=self.now)
@@ -238,6 +265,7 @@ class Histories(RuleBasedStateMachine):
             self.store,
             FS,
             stored=dict(self.stored),
+            exact={},
             listed=lambda: set(self.vault) - self.denied,
             look_up=self._look_up,
         )
@@ -246,6 +274,11 @@ class Histories(RuleBasedStateMachine):
             *(each.index_id for each in decided.removals if each.why is not Why.LEFTOVER),
             *(each.index_id for each in decided.kept),
         }
+        for association in decided.associations:
+            if not steps:
+                return
+            steps -= 1
+            forget_association(self.store, association)
         for removal in decided.removals:
             for write in ("retire", "manifest", "files", "forget"):
                 if not steps:
@@ -260,11 +293,6 @@ class Histories(RuleBasedStateMachine):
                     self.stored.pop(removal.index_id, None)
                 elif write == "forget":
                     forget_index(self.store, FS, removal.index_id)
-        for association in decided.associations:
-            if not steps:
-                return
-            steps -= 1
-            forget_association(self.store, association)
 
     def _look_up(self, unlisted: Mapping[str, Point | None]) -> Mapping[str, PointState]:
         return {arn: PointState.UNKNOWN if arn in self.denied else PointState.GONE for arn in unlisted}
@@ -272,7 +300,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tidemark.sessions.indexing import Association, Index, IndexStatus
+from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 
 # The steps that follow the end of an index associate it with its sessions, and retry for some hours.
@@ -85,24 +86,28 @@ class Facts:
     points: Mapping[str, PointState]  # by ARN: of every association and of the sessions' points
     stored: Mapping[str, Stored]  # by index id
     is_restoring: bool  # whether a restore session of the file system is running
+    # The indexes of restored points and the sessions of their restore tests, by restore id.
+    exact: Mapping[str, Stored] = field(default_factory=dict)
+    tests: Mapping[str, RestoreSession] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """An index to be removed, or with LEFTOVER the files next to it."""
 
-    index_id: str
+    index_id: str  # with TESTED, the id of the restore test
     why: Why
     objects: int
     size_bytes: int
-    record: Index | None  # as read; its removal is refused if it has changed since
+    record: Index | None = None  # as read; its removal is refused if it has changed since
+    files: tuple[str, ...] = ()  # with LEFTOVER: the files, relative to the index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptIndex:
     """An index that is kept."""
 
-    index_id: str
+    index_id: str  # of the index of a restored point: the id of the restore test
     why: Kept
     detail: str = ""  # the ARN, session or time, in words
 
@@ -142,6 +147,14 @@ def plan(facts: Facts, now: datetime, holds_history: Container[str] = ()) -> Pla
     removals = [each for each in decided.values() if isinstance(each, Removal)]
     kept = [each for each in decided.values() if isinstance(each, KeptIndex)]
     removals += _leftovers(facts, kept, now)
+    for restore_id, stored in sorted(facts.exact.items()):
+        why = _why_exact_is_kept(facts, facts.tests.get(restore_id), now)
+        if why is not None:
+            kept.append(KeptIndex(index_id=restore_id, why=why))
+            continue
+        removals.append(
+            Removal(index_id=restore_id, why=Why.TESTED, objects=stored.objects, size_bytes=stored.size_bytes)
+        )
     return Plan(
         file_system=facts.file_system,
         removals=tuple(sorted(removals, key=lambda each: each.index_id)),
@@ -264,7 +277,20 @@ def _leftovers(facts: Facts, kept: list[KeptIndex], now: datetime) -> Iterator[R
                 objects=len(stored.leftovers),
                 size_bytes=sum(stored.leftovers.values()),
                 record=record,
+                files=tuple(stored.leftovers),
             )
+
+
+def _why_exact_is_kept(facts: Facts, session: RestoreSession | None, now: datetime) -> Kept | None:
+    """Return why the index of a restored point is kept; None if the point no longer exists."""
+    if session is None or session.test is None:
+        return Kept.NO_RECORD
+    state = facts.points[session.test.recovery_point_arn]
+    if state is not PointState.GONE:
+        return Kept.POINTS if state is PointState.LIVING else Kept.UNCLEAR
+    if session.status is SessionStatus.RUNNING or session.ended_at is None:
+        return Kept.RESTORE
+    return Kept.YOUNG if now - session.ended_at < SAFETY_AGE else None
 
 
 def _removal(facts: Facts, index_id: str, why: Why) -> Removal:
