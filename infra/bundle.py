@@ -50,6 +50,7 @@ NOT_IN_LAMBDAS = (
     ),
     "tidemark/policy/capacity.py",
     "tidemark/policy/configuration.py",
+    "tidemark/policy/copy_rules.py",
     "tidemark/policy/cron_schedules.py",
     "tidemark/policy/fargate.py",
     "tidemark/policy/models.py",
@@ -60,6 +61,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/schedule_rules.py",
     "tidemark/policy/schedule_types.py",
     "tidemark/policy/schema.py",
+    "tidemark/policy/site_rules.py",
     "tidemark/policy/value_types.py",
     "tidemark/policy/yaml_lines.py",
 )

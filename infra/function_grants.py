@@ -8,18 +8,18 @@ from __future__ import annotations
 import dataclasses
 
 from aws_cdk import Aws
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
-from infra.file_systems import on_file_systems, remove_temporary_file_systems
-from infra.grants import NO_LEVEL, Grant, pass_role
-from infra.names import Names
+from infra.backup_grants import BackupGrants
+from infra.file_systems import remove_temporary_file_systems
+from infra.grants import NO_LEVEL, Grant
 from infra.notifications import Notifications
 from infra.records import Records
 from infra.repository import Repository
 from infra.workers import Workers
 from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
+from tidemark.policy.sites import Site, sites_parameter
 from tidemark.sessions.schema import (
     BY_MONTH,
     INDEXES,
@@ -30,20 +30,52 @@ from tidemark.sessions.schema import (
     SESSIONS,
 )
 
+# A role's policies have room for the ARNs of a few accounts; each account's own trust policy decides, too.
+MOST_ACCOUNTS_NAMED = 5
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionGrants:
+class FunctionGrants(BackupGrants):
     """Grants by purpose."""
 
-    names: Names
-    vaults: dict[str, str]  # Region -> name
-    file_systems: list[str]
     records: Records
     repository: Repository
     tag_key: kms.Key
-    backup_role: iam.Role
     notifications: Notifications
     workers: Workers
+    sites: tuple[Site, ...] = ()  # other than the home site
+
+    def reach_sites(self) -> list[Grant]:
+        """Find the other sites, and assume their roles for functions; empty if there are none."""
+        if not self.sites:
+            return []
+        role = f"role/{self.names.named('functions')}-*"
+        accounts = list(
+            dict.fromkeys(site.account if site.is_foreign else Aws.ACCOUNT_ID for site in self.sites)
+        )
+        if len(accounts) > MOST_ACCOUNTS_NAMED:
+            accounts = ["*"]
+        return [
+            Grant(
+                actions=("ssm:GetParameter",),
+                resources=(self.names.arn("ssm", f"parameter{sites_parameter(self.names.deployment)}"),),
+            ),
+            Grant(
+                actions=("sts:AssumeRole",),
+                resources=tuple(f"arn:{Aws.PARTITION}:iam::{account}:{role}" for account in accounts),
+                why_pattern="An account has a role in each of its Regions; limited to this deployment's.",
+            ),
+        ]
+
+    def _machines(self, workflow: str) -> list[str]:
+        """Return the names of a workflow's state machines, with a pattern of those of other accounts."""
+        has_others = any(site.is_foreign for site in self.sites)
+        return [workflow, f"{workflow}-*"] if has_others else [workflow]
+
+    def _indexes(self) -> str:
+        """Return the prefix of the deployment's indexes."""
+        has_others = any(site.is_foreign for site in self.sites)
+        return "indexes/" if has_others else f"indexes/{Aws.ACCOUNT_ID}/"
 
     def read_policies(self) -> list[Grant]:
         """Read a policy and its lists of file systems, and list the names of policies."""
@@ -69,93 +101,19 @@ class FunctionGrants:
 
     def publish_indexes(self) -> list[Grant]:
         """Publish an index that its worker has proposed."""
-        return self.repository.publish(f"indexes/{Aws.ACCOUNT_ID}/")
+        return self.repository.publish(self._indexes())
 
     def remove_leftovers(self) -> list[Grant]:
         """Remove files that lost workers left next to the latest indexes."""
-        return self.repository.clean(f"indexes/{Aws.ACCOUNT_ID}/")
+        return self.repository.clean(self._indexes())
 
     def tag_points(self) -> list[Grant]:
         """Read and write the tags of recovery points, to record their index."""
         return [
             *self.repository.read("tag-keys/"),
             Grant(actions=("kms:Decrypt",), resources=(self.tag_key.key_arn,)),
-            Grant(
-                actions=("backup:ListTags", "backup:TagResource"),
-                resources=self._points(),
-                why_pattern="AWS Backup generates the ids of recovery points.",
-            ),
+            *self.change_tags(),
         ]
-
-    def describe_vaults(self) -> list[Grant]:
-        """Check that the vaults exist and that AWS Backup is opted in for EFS."""
-        return [
-            Grant(actions=("backup:DescribeBackupVault",), resources=self._vaults()),
-            Grant(actions=("backup:DescribeRegionSettings",), resources=("*",), why_pattern=NO_LEVEL),
-        ]
-
-    def describe_points(self) -> list[Grant]:
-        """Read the retention of a recovery point."""
-        return [
-            Grant(
-                actions=("backup:DescribeRecoveryPoint",),
-                resources=self._points(),
-                why_pattern="AWS Backup generates the ids of recovery points.",
-            )
-        ]
-
-    def list_jobs(self) -> list[Grant]:
-        """Find the job that prevented another job of the same file system from starting."""
-        return [
-            Grant(
-                actions=("backup:ListBackupJobs", "backup:ListCopyJobs"),
-                resources=("*",),
-                why_pattern=NO_LEVEL,
-            )
-        ]
-
-    def check_file_systems(self) -> list[Grant]:
-        """Check that the policies' file systems exist and can be mounted."""
-        return self._on_file_systems("DescribeFileSystems", "DescribeMountTargets")
-
-    def start_backup(self) -> list[Grant]:
-        """Start a backup job with tags, into the Region's vault."""
-        return [
-            Grant(
-                actions=("backup:StartBackupJob",),
-                resources=(self.names.vault_arn(self.names.region, self.vaults[self.names.region]),),
-            ),
-            Grant(
-                actions=("backup:TagResource",),
-                resources=(self.names.recovery_point_arns(self.names.region),),
-                why_pattern="AWS Backup generates the ids of recovery points.",
-            ),
-            Grant(
-                actions=("iam:CreateServiceLinkedRole",),
-                resources=(self.names.service_linked_role_arn("backup", "AWSServiceRoleForBackup"),),
-                conditions={"StringEquals": {"iam:AWSServiceName": "backup.amazonaws.com"}},
-            ),
-            pass_role(self.backup_role, "backup.amazonaws.com"),
-        ]
-
-    def start_copy(self) -> list[Grant]:
-        """Start a copy job."""
-        return [
-            Grant(
-                actions=("backup:StartCopyJob",),
-                resources=(self.names.recovery_point_arns(self.names.region),),
-                why_pattern="AWS Backup generates the ids of recovery points.",
-            ),
-            pass_role(self.backup_role, "backup.amazonaws.com"),
-        ]
-
-    def poll_backup_jobs(self) -> list[Grant]:
-        """Poll a backup job."""
-        return [Grant(actions=("backup:DescribeBackupJob",), resources=("*",), why_pattern=NO_LEVEL)]
-
-    def poll_copy_jobs(self) -> list[Grant]:
-        """Poll a copy job."""
-        return [Grant(actions=("backup:DescribeCopyJob",), resources=("*",), why_pattern=NO_LEVEL)]
 
     def answer_sessions(self) -> list[Grant]:
         """Send results to the sessions that wait for an index."""
@@ -172,7 +130,7 @@ class FunctionGrants:
             Grant(
                 actions=("states:DescribeExecution",),
                 resources=(
-                    self.names.execution_arns("indexing-session"),
+                    *map(self.names.execution_arns, self._machines("indexing-session")),
                     self.names.execution_arns("backup-session"),
                     self.names.execution_arns("restore-session"),
                     self.names.execution_arns("restore-test"),
@@ -196,20 +154,15 @@ class FunctionGrants:
             Grant(
                 actions=("states:SendTaskFailure",),
                 resources=tuple(
-                    map(self.names.state_machine_arn, ("indexing-session", "restore-session", "restore-test"))
+                    map(
+                        self.names.state_machine_arn,
+                        (*self._machines("indexing-session"), "restore-session", "restore-test"),
+                    )
                 ),
+                why_pattern="Each other account has a state machine; limited to this deployment's.",
             ),
             Grant(actions=("ec2:DescribeInstances",), resources=("*",), why_pattern=NO_LEVEL),
         ]
-
-    def _on_file_systems(self, *operations: str) -> list[Grant]:
-        return on_file_systems(self.names, self.file_systems, *operations)
-
-    def _vaults(self) -> tuple[str, ...]:
-        return tuple(self.names.vault_arn(region, name) for region, name in self.vaults.items())
-
-    def _points(self) -> tuple[str, ...]:
-        return tuple(self.names.recovery_point_arns(region) for region in self.vaults)
 
     def table(self) -> dict[str, list[Grant]]:
         """Return the grants of each function, by the name of its file."""
@@ -222,6 +175,7 @@ class FunctionGrants:
         share = items(get=both, put=index, update=both)
         end = [*items(get=both, put=index, update=both, delete=index), *self.tag_points()]
         hold = items(get=index, update=index)
+        sites = self.reach_sites()
         return {
             # policy-run
             "resolve_policy": policies,
@@ -232,6 +186,7 @@ class FunctionGrants:
                 *policies,
                 *self.describe_vaults(),
                 *self.check_file_systems(),
+                *sites,
             ],
             "start_backup": [
                 *read_or_change,
@@ -239,26 +194,34 @@ class FunctionGrants:
                 *policies,
                 *self.seal_tags(),
                 *self.start_backup(),
+                *sites,
             ],
-            "check_backup": [*settle, *self.poll_backup_jobs(), *self.list_jobs(), *self.describe_points()],
-            "start_copy": [*read_or_change, *policies, *self.start_copy()],
-            "check_copy": [*settle, *self.poll_copy_jobs(), *self.describe_points()],
-            "claim_index": [*share, *self.tag_points()],
+            "check_backup": [
+                *settle,
+                *sites,
+                *self.poll_backup_jobs(),
+                *self.list_jobs(),
+                *self.describe_points(),
+            ],
+            "start_copy": [*read_or_change, *policies, *self.start_copy(), *sites],
+            "check_copy": [*settle, *self.poll_copy_jobs(), *self.describe_points(), *sites],
+            "claim_index": [*share, *self.tag_points(), *sites],
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
-            "close_session": [*settle, *self.notifications.publish()],
+            "close_session": [*settle, *self.notifications.publish(), *sites],
             "fail_session": items(get=both, update=both),
             # indexing-session
-            "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task()],
-            "launch_worker": [*hold, *worker.launch(), *worker.remove_workers()],
-            "complete_index": [*end, *self.publish_indexes(), *self.answer_sessions()],
-            "fail_index": [*end, *self.answer_sessions()],
+            "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task(), *sites],
+            "launch_worker": [*hold, *worker.launch(), *worker.remove_workers(), *sites],
+            "complete_index": [*end, *self.publish_indexes(), *self.answer_sessions(), *sites],
+            "fail_index": [*end, *self.answer_sessions(), *sites],
             "remove_worker": [
                 *items(get=index),
                 *worker.remove_workers(),
                 *worker.deregister_tasks(),
                 *self.remove_leftovers(),
+                *sites,
             ],
-            "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers()],  # on a schedule
+            "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers(), *sites],  # on a schedule
             "sweep": [
                 *end,
                 *items(get=restore, update=restore),
@@ -274,5 +237,6 @@ class FunctionGrants:
                 *worker.deregister_tasks(),
                 *remove_temporary_file_systems(self.names),
                 *self.start_missed_tests(),
+                *sites,
             ],
         }

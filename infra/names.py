@@ -17,10 +17,16 @@ _DOCUMENTED_SUFFIX = "amazonaws.com"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Names of one deployment in one Region; account and partition are resolved at deployment."""
+    """Names of one deployment in one Region; the partition is resolved at deployment."""
 
     deployment: str
     region: str
+    account: str | None = None  # None: that of the stack, which is resolved at deployment
+
+    @property
+    def account_id(self) -> str:
+        """The id of the account."""
+        return self.account or Aws.ACCOUNT_ID
 
     def named(self, suffix: str) -> str:
         """Return `<deployment>-<suffix>`."""
@@ -33,7 +39,7 @@ class Names:
     def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
         """Return an ARN in the deployment's account, by default in its Region; IAM's ARNs have no Region."""
         region = self.region if region is None else region
-        return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
+        return f"arn:{Aws.PARTITION}:{service}:{region}:{self.account_id}:{resource}"
 
     def amazons_arn(self, service: str, resource: str) -> str:
         """Return an ARN of a resource that Amazon provides to every account in the deployment's Region."""
@@ -42,7 +48,7 @@ class Names:
     def service_linked_role_arn(self, service: str, role: str) -> str:
         """Return the ARN of a service-linked role."""
         path = f"aws-service-role/{service}.amazonaws.com/{role}"
-        return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{path}"
+        return f"arn:{Aws.PARTITION}:iam::{self.account_id}:role/{path}"
 
     def via_service(self, service: str) -> list[str]:
         """Return the values of kms:ViaService for a service in the deployment's Region.
@@ -65,6 +71,14 @@ class Names:
     def execution_arns(self, workflow: str) -> str:
         """Return the pattern of a state machine's executions, which are named at run time."""
         return self.arn("states", f"execution:{self.named(workflow)}:*")
+
+    def cluster_name(self) -> str:
+        """Return the name of the workers' ECS cluster."""
+        return self.named("workers")
+
+    def cluster_arn(self) -> str:
+        """Return the ARN of the workers' ECS cluster."""
+        return self.arn("ecs", f"cluster/{self.cluster_name()}")
 
     def vault_arn(self, region: str, vault: str) -> str:
         """Return the ARN of a backup vault."""

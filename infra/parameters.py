@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.names import Names
 from tidemark.policy.documents import documents, list_parameter
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
+from tidemark.policy.sites import Site, sites_parameter, to_json
 from tidemark.settings import LambdaSettings
 
 
@@ -24,7 +25,9 @@ class Parameters(Construct):
         settings: LambdaSettings,
         vaults: dict[str, str],
         policies: tuple[Policy, ...],
+        sites: tuple[Site, ...] = (),
     ) -> None:
+        """`sites` are those other than the home site."""
         super().__init__(scope, identifier)
         resources = {
             "account": Aws.ACCOUNT_ID,
@@ -39,10 +42,13 @@ class Parameters(Construct):
             "restores_table": settings.restores_table,
             "restore_session": names.state_machine_arn("restore-session"),
             "vaults": vaults,
+            **({"sites": settings.sites} if settings.sites else {}),
         }
         self._parameter(
             "Resources", resources_parameter(names.deployment), Stack.of(self).to_json_string(resources)
         )
+        if sites:
+            self._parameter("Sites", sites_parameter(names.deployment), to_json(sites))
         for policy in policies:
             self._policy(names.deployment, policy)
 

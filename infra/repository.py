@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -11,16 +13,14 @@ from infra.grants import Grant
 from infra.keys import key
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.repository_access import share_bucket, share_key
+from infra.repository_grants import EXACT_INDEXES, MANIFEST, RepositoryGrants, bucket_name_of
 
-MANIFEST, PROPOSAL = "manifest.json", "proposal.json"
 # The files of an index: see docs/index-format.md, "Files".
 WRITTEN_ONCE = (MANIFEST, "attempt-*")
-RESULTS = "results"  # of restore sessions
-EXACT_INDEXES = "indexes"  # below a restore test: of the restored point
-WRITTEN_BY_WORKERS = ("attempt-*", "checkpoint/*", "progress.json")
 
 
-class Repository(Construct):
+class Repository(Construct, RepositoryGrants):
     """A versioned, encrypted, private bucket; indexes are written once and never modified."""
 
     def __init__(
@@ -32,11 +32,13 @@ class Repository(Construct):
         bucket_name: str | None,
         prefix: str,
         removal: RemovalPolicy,
+        accounts: Sequence[str] = (),
     ) -> None:
+        """`accounts` are the other accounts, whose workers write their indexes."""
         super().__init__(scope, identifier)
         self._prefix = f"{prefix}/" if prefix else ""
         self.key = key(self, "Key", description=f"Tidemark {names.deployment}: repository", removal=removal)
-        name = bucket_name or f"{names.deployment}-repository-{Aws.ACCOUNT_ID}-{names.region}"
+        name = bucket_name_of(names, bucket_name)
         # Built from the name: cdk-nag cannot see the ARN of another stack's resource.
         self._arn = f"arn:{Aws.PARTITION}:s3:::{name}"
         self.bucket = s3.Bucket(
@@ -69,6 +71,9 @@ class Repository(Construct):
             removal_policy=removal,
         )
         self.bucket.add_to_resource_policy(self._refuse_replacing())
+        if accounts:
+            share_bucket(self.bucket, names, self._prefix, accounts)
+            share_key(self.key, names, self._arn, accounts)
         acknowledge(
             self.bucket,
             "AwsSolutions-S1",
@@ -76,84 +81,6 @@ class Repository(Construct):
             "indexes, enable CloudTrail data events, which name the principal.",
         )
         self.url = f"s3://{self.bucket.bucket_name}{f'/{prefix}' if prefix else ''}"
-
-    def read(self, below: str, *names: str) -> list[Grant]:
-        """Return the grants to read objects below a prefix of the repository, by default all of them."""
-        return [
-            self._objects(("s3:GetObject",), below, *names),
-            self._list(below),
-            Grant(actions=("kms:Decrypt",), resources=(self.key.key_arn,)),
-        ]
-
-    def read_versions(self, below: str) -> list[Grant]:
-        """Return the grants to list earlier versions of objects below a prefix."""
-        return [
-            Grant(
-                actions=("s3:ListBucketVersions",),
-                resources=(self._arn,),
-                conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
-            )
-        ]
-
-    def write(self, below: str) -> list[Grant]:
-        """Return the grants to read and write, but not delete, objects below a prefix."""
-        return [
-            self._objects(("s3:GetObject", "s3:PutObject"), below),
-            self._list(below),
-            self._encrypt(),
-        ]
-
-    def hand_over(self, below: str, name: str) -> list[Grant]:
-        """Return the grants to write objects of a name below a prefix, without reading them."""
-        return [self._objects(("s3:PutObject",), below, name), self._encrypt()]
-
-    def propose(self, below: str) -> list[Grant]:
-        """Return the grants of a worker, which proposes indexes below a prefix but cannot publish them."""
-        return [
-            self._objects(("s3:GetObject",), below),
-            self._objects(("s3:PutObject",), below, *(f"*/{name}" for name in WRITTEN_BY_WORKERS)),
-            self._list(below),
-            self._encrypt(),
-        ]
-
-    def report(self, below: str) -> list[Grant]:
-        """Return the grants of a restore worker: read plans and write results below a prefix."""
-        return [
-            self._objects(("s3:GetObject",), below),
-            self._objects(("s3:PutObject",), below, f"*/{RESULTS}/*"),
-            self._list(below),
-            self._encrypt(),
-        ]
-
-    def verify(self, below: str) -> list[Grant]:
-        """Return the grants of a verification worker: write results and the index of a restored point."""
-        written = (f"*/{RESULTS}/*", f"*/{EXACT_INDEXES}/*")
-        return [
-            self._objects(("s3:GetObject",), below),
-            self._objects(("s3:PutObject",), below, *written),
-            self._list(below),
-            self._encrypt(),
-        ]
-
-    def publish(self, below: str) -> list[Grant]:
-        """Return the grants to read proposals and write manifests below a prefix."""
-        return [
-            self._objects(("s3:GetObject",), below, f"*/{PROPOSAL}", f"*/{MANIFEST}"),
-            self._objects(("s3:PutObject",), below, f"*/{MANIFEST}"),
-            self._encrypt(),
-        ]
-
-    def clean(self, below: str) -> list[Grant]:
-        """Return the grants to find and remove leftovers of workers below a prefix.
-
-        The bucket is versioned: removed objects can be restored while earlier versions are kept.
-        """
-        return [
-            self._objects(("s3:GetObject",), below, f"*/{MANIFEST}"),
-            self._objects(("s3:DeleteObject",), below, *(f"*/{name}" for name in WRITTEN_BY_WORKERS)),
-            self._list(below),
-            self._encrypt(),
-        ]
 
     def _refuse_replacing(self) -> iam.PolicyStatement:
         """Return the statement that denies every principal to replace a manifest or a file that it names.
@@ -176,20 +103,5 @@ class Repository(Construct):
             },
         )
 
-    def _list(self, below: str) -> Grant:
-        return Grant(
-            # Without it, S3 returns AccessDenied instead of NoSuchKey for a missing object.
-            actions=("s3:ListBucket",),
-            resources=(self._arn,),
-            conditions={"StringLike": {"s3:prefix": f"{self._prefix}{below}*"}},
-        )
-
-    def _encrypt(self) -> Grant:
-        return Grant(actions=("kms:Decrypt", "kms:GenerateDataKey"), resources=(self.key.key_arn,))
-
-    def _objects(self, actions: tuple[str, ...], below: str, *names: str) -> Grant:
-        return Grant(
-            actions=actions,
-            resources=tuple(f"{self._arn}/{self._prefix}{below}{name}" for name in names or ("*",)),
-            why_pattern=f"Objects below {below} are named at run time; limited to this prefix.",
-        )
+    def _key_grant(self, *actions: str) -> Grant:
+        return Grant(actions=actions, resources=(self.key.key_arn,))

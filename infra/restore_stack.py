@@ -46,7 +46,7 @@ class RestoreStack(Stack):
         super().__init__(
             scope,
             f"Tidemark-{configuration.deployment}-restore",
-            env=Environment(region=configuration.region),
+            env=Environment(account=configuration.account, region=configuration.region),
             description=f"Tidemark {configuration.deployment}: restores",
             suppress_template_indentation=True,
         )
@@ -65,7 +65,7 @@ class RestoreStack(Stack):
         )
         grants = RestoreGrants(
             names=names,
-            vaults=dict(configuration.vaults),
+            vaults=configuration.home_vaults,
             records=main.records,
             repository=main.repository,
             notifications=main.notifications,

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.backup_role import RESTORE_ROLE, backup_role
 from infra.bundle import Bundle
+from infra.copies import copy_accounts
 from infra.function_grants import FunctionGrants
 from infra.functions import Functions
 from infra.keys import key
@@ -18,13 +19,22 @@ from infra.parameters import Parameters
 from infra.records import Records
 from infra.repository import Repository
 from infra.schedules import Schedules
+from infra.site_events import SiteEventsAtHome
 from infra.vault import Vault
 from infra.worker_events import WorkerEvents
-from infra.worker_roles import RESTORE_NEW_TASK, VERIFICATION_TASK, file_systems_by_worker, role_pattern
+from infra.worker_roles import (
+    RESTORE_NEW_TASK,
+    VERIFICATION_TASK,
+    at_site,
+    file_systems_by_worker,
+    indexing,
+    role_pattern,
+)
 from infra.workers import Workers
 from infra.workflows import WORKFLOWS, Workflows
 from tidemark.aws.executions import console
 from tidemark.policy.configuration import Configuration
+from tidemark.policy.sites import sites_parameter
 from tidemark.sessions.schema import INDEXES, RESTORES, SESSIONS
 from tidemark.settings import LambdaSettings
 
@@ -49,7 +59,7 @@ class CopyStack(Stack):
         super().__init__(
             scope,
             f"Tidemark-{configuration.deployment}-{region}",
-            env=Environment(region=region),
+            env=Environment(account=configuration.account, region=region),
             description=f"Tidemark {configuration.deployment}: copies of recovery points in {region}",
         )
         Vault(
@@ -58,6 +68,7 @@ class CopyStack(Stack):
             deployment=configuration.deployment,
             name=configuration.vaults[region],
             removal=removal_policy(configuration),
+            copies=copy_accounts(configuration, None, region),
         )
 
 
@@ -70,14 +81,14 @@ class TidemarkStack(Stack):
         super().__init__(
             scope,
             f"Tidemark-{configuration.deployment}",
-            env=Environment(region=configuration.region),
+            env=Environment(account=configuration.account, region=configuration.region),
             description=f"Tidemark {configuration.deployment}: backups of EFS and their indexes",
             suppress_template_indentation=True,  # a third of a large template; the limit is 1 MB
         )
         names = Names(deployment=configuration.deployment, region=configuration.region)
-        vaults = dict(configuration.vaults)
-        self.file_systems = file_systems = sorted(
-            {one for policy in configuration.policies for one in policy.file_systems}
+        vaults, sites = configuration.home_vaults, configuration.sites
+        self.file_systems = file_systems = at_site(
+            one for policy in configuration.policies for one in policy.file_systems
         )
         removal = removal_policy(configuration)
         retention = RETENTION[configuration.log_days]
@@ -90,6 +101,7 @@ class TidemarkStack(Stack):
             bucket_name=configuration.bucket,
             prefix=configuration.prefix,
             removal=removal,
+            accounts=configuration.accounts,
         )
         tag_key = key(
             self,
@@ -97,7 +109,14 @@ class TidemarkStack(Stack):
             description=f"Tidemark {names.deployment}: tags of recovery points",
             removal=removal,
         )
-        Vault(self, "Vault", deployment=names.deployment, name=vaults[names.region], removal=removal)
+        Vault(
+            self,
+            "Vault",
+            deployment=names.deployment,
+            name=vaults[names.region],
+            removal=removal,
+            copies=copy_accounts(configuration, None, names.region),
+        )
         backups = backup_role(self, "BackupRole")
         self.notifications = notifications = Notifications(
             self, "Notifications", names=names, email=configuration.email
@@ -107,7 +126,7 @@ class TidemarkStack(Stack):
             "Workers",
             names=names,
             context=worker_context,
-            repository=repository,
+            work=indexing(names, repository),
             file_systems=file_systems_by_worker(configuration.policies),
             log_retention=retention,
         )
@@ -137,6 +156,7 @@ class TidemarkStack(Stack):
             restore_instance_profile=role_pattern(names, "instance-profile", names.named("restore-ec2")),
             restore_new_task_role=names.arn("iam", f"role/{names.named(RESTORE_NEW_TASK)}", region=""),
             verification_task_role=names.arn("iam", f"role/{names.named(VERIFICATION_TASK)}", region=""),
+            sites=sites_parameter(names.deployment) if sites else "",
         )
         self.grants = grants = FunctionGrants(
             names=names,
@@ -148,6 +168,7 @@ class TidemarkStack(Stack):
             backup_role=backups,
             notifications=notifications,
             workers=workers,
+            sites=sites,
         )
         functions = Functions(
             self,
@@ -165,6 +186,7 @@ class TidemarkStack(Stack):
             workflows=WORKFLOWS,
             functions=functions.by_file,
             log_retention=retention,
+            accounts=configuration.accounts,
         )
         WorkerEvents(
             self,
@@ -172,7 +194,14 @@ class TidemarkStack(Stack):
             names=names,
             cluster=workers.cluster,
             worker_stopped=functions.by_file["worker_stopped"],
+            other_clusters=[
+                Names(
+                    deployment=names.deployment, region=site.region, account=site.account or None
+                ).cluster_arn()
+                for site in sites
+            ],
         )
+        SiteEventsAtHome(self, "SiteEvents", names=names, accounts=configuration.accounts)
         schedules = Schedules(
             self,
             "Schedules",
@@ -189,6 +218,7 @@ class TidemarkStack(Stack):
             settings=settings,
             vaults=vaults,
             policies=configuration.policies,
+            sites=sites,
         )
         Monitoring(
             self,

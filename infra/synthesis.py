@@ -8,7 +8,9 @@ from pathlib import Path
 from aws_cdk import App
 
 from infra import bundle
+from infra.accounts_stack import AccountsStack
 from infra.restore_stack import RestoreStack
+from infra.site_stack import SiteStack
 from infra.stack import CopyStack, TidemarkStack
 from tidemark.aws.regions import sdk_regions
 from tidemark.policy.configuration import Configuration, load
@@ -37,17 +39,24 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
 
     Raises ConfigurationError if the Lambdas' dependencies are missing and cannot be fetched.
     """
-    lambda_asset = bundle.lambda_asset()
+    lambda_asset, worker_context = bundle.lambda_asset(), bundle.worker_context()
     main = TidemarkStack(
         app,
         configuration=configuration,
         lambda_asset=lambda_asset,
-        worker_context=bundle.worker_context(),
+        worker_context=worker_context,
     )
+    sites = {site.region for site in configuration.sites if not site.is_foreign}
     for region in configuration.vaults:
-        if region != configuration.region:
+        if region != configuration.region and region not in sites:
             # Copies first: the first session already needs their vaults.
             main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
+    for site in configuration.sites:
+        stack = SiteStack(app, configuration=configuration, site=site, worker_context=worker_context)
+        if not site.is_foreign:  # the administrator of another account deploys its stacks
+            main.add_stack_dependency(stack)
+    if configuration.accounts:
+        AccountsStack(app, configuration=configuration).add_stack_dependency(main)
     has_drills = any(policy.drill.schedule for policy in configuration.policies)
     RestoreStack(
         app,

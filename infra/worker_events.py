@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -22,7 +24,9 @@ class WorkerEvents(Construct):
         names: Names,
         cluster: ecs.CfnCluster,
         worker_stopped: lambda_.Function,
+        other_clusters: Sequence[str] = (),
     ) -> None:
+        """`other_clusters` are the ARNs of those in other sites, which forward their events here."""
         super().__init__(scope, identifier)
         target = targets.LambdaFunction(worker_stopped)
         events.Rule(
@@ -30,11 +34,7 @@ class WorkerEvents(Construct):
             "Tasks",
             rule_name=names.named("worker-tasks"),
             description="Fargate workers that have stopped",
-            event_pattern=events.EventPattern(
-                source=["aws.ecs"],
-                detail_type=["ECS Task State Change"],
-                detail={"clusterArn": [cluster.attr_arn], "lastStatus": ["STOPPED"]},
-            ),
+            event_pattern=stopped_tasks([cluster.attr_arn, *other_clusters]),
             targets=[target],
         )
         events.Rule(
@@ -43,12 +43,25 @@ class WorkerEvents(Construct):
             rule_name=names.named("worker-instances"),
             # These events carry no tags: the function looks at the instance's own.
             description="EC2 instances that stop or have stopped; instances that are not workers are ignored",
-            event_pattern=events.EventPattern(
-                source=["aws.ec2"],
-                detail_type=["EC2 Instance State-change Notification"],
-                # During the first state the instance still has its tags; a failed launch may send only the
-                # last.
-                detail={"state": ["shutting-down", "stopping", "terminated"]},
-            ),
+            event_pattern=stopped_instances(),
             targets=[target],
         )
+
+
+def stopped_tasks(clusters: Sequence[str]) -> events.EventPattern:
+    """Return the pattern of events of stopped tasks in clusters with these ARNs."""
+    return events.EventPattern(
+        source=["aws.ecs"],
+        detail_type=["ECS Task State Change"],
+        detail={"clusterArn": list(clusters), "lastStatus": ["STOPPED"]},
+    )
+
+
+def stopped_instances() -> events.EventPattern:
+    """Return the pattern of events of instances that stop, of any purpose."""
+    return events.EventPattern(
+        source=["aws.ec2"],
+        detail_type=["EC2 Instance State-change Notification"],
+        # During the first state the instance still has its tags; a failed launch may send only the last.
+        detail={"state": ["shutting-down", "stopping", "terminated"]},
+    )

@@ -17,10 +17,11 @@ from constructs import Construct
 from infra.file_systems import MOST_NAMED, read_files, write_files
 from infra.grants import Grant, role
 from infra.names import Names
-from infra.repository import Repository
+from infra.repository_grants import RepositoryGrants
 from infra.services import service
 from tidemark.aws.workers import FILE_SYSTEM, arn_for
 from tidemark.policy.policy import Policy, WorkerKind
+from tidemark.policy.sites import file_system_id_of
 
 RESTORE_NEW_TASK = "restore-new-task"  # its name in a deployment
 VERIFICATION_TASK = "verification-task"  # the same
@@ -31,14 +32,22 @@ Work = Callable[[str, Collection[str]], list[Grant]]
 
 
 def file_systems_by_worker(
-    policies: Iterable[Policy], *, all_policies: bool = False
+    policies: Iterable[Policy], *, all_policies: bool = False, prefix: str = ""
 ) -> dict[WorkerKind, list[str]]:
-    """Return the file systems of each kind of worker: those it indexes, or those of all policies."""
+    """Return the file systems of each kind of worker: those it indexes, or those of all policies.
+
+    `prefix` is that of a site; by default, the file systems are those of the home site.
+    """
     found: dict[WorkerKind, set[str]] = {"fargate": set(), "ec2": set()}
     for policy in policies:
         if policy.index or all_policies:
-            found[policy.worker.kind].update(policy.file_systems)
+            found[policy.worker.kind].update(at_site(policy.file_systems, prefix))
     return {kind: sorted(file_systems) for kind, file_systems in found.items()}
+
+
+def at_site(names: Iterable[str], prefix: str = "") -> list[str]:
+    """Return the ids of the named file systems that are in a site, sorted; by default in the home site."""
+    return sorted({file_system_id_of(name) for name in names if name == f"{prefix}{file_system_id_of(name)}"})
 
 
 class WorkerRoles(Construct):
@@ -59,15 +68,18 @@ class WorkerRoles(Construct):
         description: str,
         work: Work,
         start: list[Grant],
+        shared_suffix: str | None = None,
     ) -> None:
         """Create the roles, named `<task>-<file system>` and `<instance>-<file system>`.
 
+        With `shared_suffix`, that follows the names of roles that all file systems share, too.
         `description` is what they permit. `start` are the grants to start a worker; on an instance, its own
         role needs them.
         """
         super().__init__(scope, identifier)
         self._names = names
         self._work = work
+        self._shared_suffix = shared_suffix
         self._file_systems = file_systems
         self._are_shared = len(set().union(*file_systems.values())) > MOST_NAMED
         self.task_role_arn = role_pattern(names, "role", task)
@@ -112,32 +124,38 @@ class WorkerRoles(Construct):
         """Yield identifier, name and grants of each role of a kind of worker. None: CloudFormation's name."""
         file_systems = self._file_systems[kind]
         if file_systems and self._are_shared:
-            yield "Shared", None, self._work(f"{Aws.ACCOUNT_ID}/", file_systems)
+            name = None
+            if self._shared_suffix:
+                name = arn.rpartition("/")[2].replace(FILE_SYSTEM, self._shared_suffix)
+            yield "Shared", name, self._work(f"{Aws.ACCOUNT_ID}/", file_systems)
         for one in () if self._are_shared else file_systems:
             below = f"{Aws.ACCOUNT_ID}/{self._names.region}/{one}/"
             yield one.removeprefix("fs-"), arn_for(arn, one).rpartition("/")[2], self._work(below, [one])
 
 
-def indexing(names: Names, repository: Repository) -> Work:
-    """Return the work of an indexing worker: read the file system, propose indexes."""
+def indexing(names: Names, repository: RepositoryGrants, answer: Grant | None = None) -> Work:
+    """Return the work of an indexing worker: read the file system, propose indexes.
+
+    `answer` is the grant to answer its session; by default, that of a worker in the home site.
+    """
     return lambda below, file_systems: [
         *repository.propose(f"indexes/{below}"),
         *read_files(names, file_systems),
-        _answer(names, "indexing-session"),
+        answer or answering(names, "indexing-session"),
     ]
 
 
-def placing(names: Names, repository: Repository) -> Work:
+def placing(names: Names, repository: RepositoryGrants) -> Work:
     """Return the work of a restore worker: read plans and indexes, change the file system, write results."""
     return lambda below, file_systems: [
         *repository.read(f"indexes/{below}"),
         *repository.report(f"restores/{below}"),
         *write_files(names, file_systems),
-        _answer(names, "restore-session"),
+        answering(names, "restore-session"),
     ]
 
 
-def placing_in_new(scope: Construct, names: Names, repository: Repository) -> iam.Role:
+def placing_in_new(scope: Construct, names: Names, repository: RepositoryGrants) -> iam.Role:
     """Return the role of Fargate workers that place files in new file systems, without access to EFS.
 
     One for all: the file systems do not exist yet, and their workers mount without IAM.
@@ -151,12 +169,12 @@ def placing_in_new(scope: Construct, names: Names, repository: Repository) -> ia
         grants=[
             *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
             *repository.report(f"restores/{Aws.ACCOUNT_ID}/"),
-            _answer(names, "restore-session"),
+            answering(names, "restore-session"),
         ],
     )
 
 
-def verifying(scope: Construct, names: Names, repository: Repository) -> iam.Role:
+def verifying(scope: Construct, names: Names, repository: RepositoryGrants) -> iam.Role:
     """Return the role of Fargate workers that verify the file systems of restore tests.
 
     One for all, as for new file systems. Without access to EFS: AWS Backup creates the file systems without a
@@ -171,7 +189,7 @@ def verifying(scope: Construct, names: Names, repository: Repository) -> iam.Rol
         grants=[
             *repository.read(f"indexes/{Aws.ACCOUNT_ID}/"),
             *repository.verify(f"restores/{Aws.ACCOUNT_ID}/"),
-            _answer(names, "restore-test"),
+            answering(names, "restore-test"),
         ],
     )
 
@@ -189,7 +207,8 @@ def _task_without_efs(
     )
 
 
-def _answer(names: Names, workflow: str) -> Grant:
+def answering(names: Names, workflow: str) -> Grant:
+    """Return the grant to answer the sessions of a state machine in the deployment's account."""
     # The task token identifies the execution; a call without a valid token has no effect.
     return Grant(
         actions=("states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"),

@@ -11,9 +11,8 @@ from constructs import Construct
 from infra.bundle import Bundle
 from infra.grants import Grant, role
 from infra.names import Names
-from infra.repository import Repository
 from infra.worker_grants import WorkerGrants
-from infra.worker_roles import FileSystems, WorkerRoles, indexing, tasks
+from infra.worker_roles import FileSystems, Work, WorkerRoles, tasks
 from tidemark.aws.workers import INDEXING
 
 
@@ -27,14 +26,16 @@ class Workers(Construct):
         *,
         names: Names,
         context: Bundle,
-        repository: Repository,
+        work: Work,
         file_systems: FileSystems,
         log_retention: logs.RetentionDays,
+        shared_suffix: str | None = None,
     ) -> None:
+        """`work` is that of indexing workers; `shared_suffix` is as in WorkerRoles."""
         super().__init__(scope, identifier)
         self._names = names
         # The L1 resource: the CDK's Cluster would create a VPC, but workers run in the file system's VPC.
-        self.cluster_name = names.named("workers")
+        self.cluster_name = names.cluster_name()
         self.cluster = ecs.CfnCluster(
             self,
             "Cluster",
@@ -76,8 +77,9 @@ class Workers(Construct):
             task=names.named("task"),
             instance=names.named("ec2"),
             description="read its file system, write its index",
-            work=indexing(names, repository),
+            work=work,
             start=self.start(),
+            shared_suffix=shared_suffix,
         )
 
     def start(self) -> list[Grant]:

@@ -34,12 +34,18 @@ class Workflows(Construct):
         *,
         names: Names,
         workflows: Sequence[str],
-        functions: Mapping[str, lambda_.Function],
+        functions: Mapping[str, lambda_.IFunction],
         log_retention: logs.RetentionDays,
+        suffix: str = "",
+        accounts: Sequence[str] = (),
     ) -> None:
+        """`suffix` follows the names of the state machines. A workflow that starts one without waiting for it
+        may also start those of `accounts`, which have their ids as suffixes.
+        """
         super().__init__(scope, identifier)
         self._names = names
         self._log_retention = log_retention
+        self._suffix, self._accounts = suffix, accounts
         values = {f"{_camel(file)}Function": function.function_arn for file, function in functions.items()}
         values |= {f"{_camel(name)}StateMachine": names.state_machine_arn(name) for name in workflows}
         values["Partition"] = Aws.PARTITION
@@ -53,7 +59,7 @@ class Workflows(Construct):
             self,
             f"{_camel(name)}Log",
             # For this prefix, Step Functions needs no resource policy that grows with every log group.
-            log_group_name=f"/aws/vendedlogs/states/{self._names.named(name)}",
+            log_group_name=f"/aws/vendedlogs/states/{self._named(name)}",
             retention=self._log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -64,10 +70,10 @@ class Workflows(Construct):
             self,
             f"{_camel(name)}Role",
             assumed_by=service("states.amazonaws.com"),
-            description=f"Permissions of the state machine {self._names.named(name)}",
+            description=f"Permissions of the state machine {self._named(name)}",
             grants=[
                 Grant(actions=("lambda:InvokeFunction",), resources=tuple(functions)),
-                *(self._start(workflow) for workflow in nested),
+                *(self._start(workflow, waits=workflow in waited_for) for workflow in nested),
                 *(grant for workflow in waited_for for grant in self._wait_for(workflow)),
                 *_observe(),
             ],
@@ -75,7 +81,7 @@ class Workflows(Construct):
         return sfn.StateMachine(
             self,
             _camel(name),
-            state_machine_name=self._names.named(name),
+            state_machine_name=self._named(name),
             state_machine_type=sfn.StateMachineType.STANDARD,
             definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions={placeholder: values[placeholder] for placeholder in used},
@@ -85,8 +91,15 @@ class Workflows(Construct):
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
         )
 
-    def _start(self, workflow: str) -> Grant:
-        return Grant(actions=("states:StartExecution",), resources=(self._names.state_machine_arn(workflow),))
+    def _named(self, workflow: str) -> str:
+        return self._names.named(workflow) + self._suffix
+
+    def _start(self, workflow: str, *, waits: bool) -> Grant:
+        others = () if waits else self._accounts
+        names = (workflow, *(f"{workflow}-{account}" for account in others))
+        return Grant(
+            actions=("states:StartExecution",), resources=tuple(map(self._names.state_machine_arn, names))
+        )
 
     def _wait_for(self, workflow: str) -> list[Grant]:
         """Source: AWS Step Functions Developer Guide, IAM policies for startExecution.sync."""
@@ -103,6 +116,17 @@ class Workflows(Construct):
                 ),
             ),
         ]
+
+
+def functions_of(workflow: str) -> list[str]:
+    """Return the files of the functions that a workflow invokes, without .py, sorted."""
+    definition = (DIRECTORY / f"{workflow}.asl.json").read_text()
+    named = {
+        found.removesuffix("Function")
+        for found in PLACEHOLDER.findall(definition)
+        if found.endswith("Function")
+    }
+    return sorted(re.sub("(?<!^)(?=[A-Z])", "_", name).lower() for name in named)
 
 
 def _observe() -> list[Grant]:

@@ -14,6 +14,7 @@ from tidemark.aws.deployment import read_policy
 from tidemark.aws.errors import translated
 from tidemark.aws.pauses import read_pauses
 from tidemark.aws.records import Records
+from tidemark.aws.sites import Place, Sites
 from tidemark.errors import PolicyNotFound, TidemarkError
 from tidemark.policy.pause import Pause
 from tidemark.policy.policy import Policy
@@ -64,6 +65,7 @@ class Deployment:
 
         return PointTags(
             clients=self.clients,
+            clients_of=self.sites.clients_of,
             deployment=self.settings.deployment,
             region=self.settings.region,
             repository=self.settings.repository,
@@ -86,9 +88,22 @@ class Deployment:
         except PolicyNotFound:
             return PolicyWorker()
 
-    def file_system(self, file_system_id: str) -> FileSystem:
-        """Return a file system of the deployment's account and Region."""
-        return FileSystem(self.settings.account, self.settings.region, file_system_id)
+    @cached_property
+    def sites(self) -> Sites:
+        """The deployment's accounts and Regions."""
+        return Sites(self.clients, self.settings)
+
+    def at(self, file_system: FileSystem, run: str) -> Place:
+        """Return the site of a file system; `run` names the session of its role."""
+        return self.sites.at(file_system.account, file_system.region, run)
+
+    def file_system(self, name: str) -> FileSystem:
+        """Return a file system by its name in a policy: an id, or an id after its site."""
+        return FileSystem.parse(name, home=self.sites.home)
+
+    def name_of(self, file_system: FileSystem) -> str:
+        """Return the name of a file system in policies."""
+        return file_system.name_at(self.sites.home)
 
 
 Event = TypeVar("Event")

@@ -26,19 +26,21 @@ class Event(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job's current state; raise BackupJobFailed if it ended without a recovery point."""
-    settings, session_id = deployment.settings, event["session"]["session_id"]
-    client = deployment.clients.of("backup", settings.region)
+    session_id = event["session"]["session_id"]
+    file_system = deployment.file_system(event["session"]["file_system"])
+    account, region = file_system.site
+    client = deployment.at(file_system, session_id).clients.of("backup", region)
     job = describe_backup(client, event["backup"]["job_id"])
     if job.is_done:
         session = read_session(deployment.records, session_id)
-        point = job.point("backup", account=settings.account, region=settings.region, now=utc_now())
+        point = job.point("backup", account=account, region=region, now=utc_now())
         kept, cold = session.keep_days_of(job.job_id), session.cold_after_days_of(job.job_id)
-        point = with_retention_checked(client, point, kept, cold)
+        own = deployment.sites.clients_of(account, session_id)
+        point = with_retention_checked(own, point, kept, cold)
         add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
     if not job.is_running:  # after recording the point: an ended job is not polled again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)
     if not (job.is_running or job.is_done):
-        file_system = deployment.file_system(event["session"]["file_system"])
         raise BackupJobFailed(
             f"backup job {job.job_id} of {file_system.file_system_id} ended {job.end}; "
             f"{way_out(client, job, file_system)}"

@@ -25,17 +25,18 @@ class Event(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     """Return the job's current state; raise CopyJobFailed if it ended without a copy."""
-    settings, copy, target = deployment.settings, event["copy"], event["copy"]["target"]
+    copy, target = event["copy"], event["copy"]["target"]
     session_id = event["session"]["session_id"]
-    job = describe_copy(deployment.clients.of("backup", settings.region), copy["job_id"])
+    file_system = deployment.file_system(event["session"]["file_system"])
+    place = deployment.at(file_system, session_id)
+    job = describe_copy(place.clients.of("backup", file_system.region), copy["job_id"])
     if job.is_done:
-        account = target["account"] or settings.account
+        account = target["account"] or file_system.account
         point = job.point("copy", account=account, region=target["region"], now=utc_now())
-        if account == settings.account:  # points of another account cannot be described from this one
-            session = read_session(deployment.records, session_id)
-            there = deployment.clients.of("backup", target["region"])
-            kept, cold = session.keep_days_of(job.job_id), session.cold_after_days_of(job.job_id)
-            point = with_retention_checked(there, point, kept, cold)
+        session = read_session(deployment.records, session_id)
+        there = deployment.sites.clients_of(account, session_id)
+        kept, cold = session.keep_days_of(job.job_id), session.cold_after_days_of(job.job_id)
+        point = with_retention_checked(there, point, kept, cold)
         add_point(deployment.records, session_id, point, deployment.tags.tag_with_index)
     if not job.is_running:  # after recording the point: an ended job is not polled again
         update_job(deployment.records, session_id, job.job_id, state=job.state, message=job.message)

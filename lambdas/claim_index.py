@@ -8,6 +8,7 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import SessionValue
 from tidemark.aws.clock import utc_now
+from tidemark.aws.sites import machine_suffix
 from tidemark.sessions.naming import index_id
 from tidemark.sessions.overlap import claim, settle
 
@@ -23,19 +24,21 @@ class Result(TypedDict):
 
     step: str  # launch | share
     index_id: str
+    machine_suffix: str  # of the state machine that launches it
 
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return the session's next step for its index."""
-    session = event["session"]
-    now = utc_now()
+    session, now = event["session"], utc_now()
+    file_system = deployment.file_system(session["file_system"])
     answer = claim(
         deployment.records,
         session["session_id"],
-        index_id(session["file_system"], now, secrets.randbelow(16)),
+        index_id(file_system.file_system_id, now, secrets.randbelow(16)),
         now,
     )
     # The index may have been completed before this session's backup; no later step would associate it.
     settle(deployment.records, session["session_id"], deployment.tags.tag_with_index)
-    return {"step": answer.step.value, "index_id": answer.index_id}
+    suffix = machine_suffix(deployment.settings.account, file_system.account)
+    return {"step": answer.step.value, "index_id": answer.index_id, "machine_suffix": suffix}

@@ -75,12 +75,12 @@ def handler(event: Event, deployment: Deployment) -> Result:
 
 
 def _notify(deployment: Deployment, session: Session, outcome: Outcome) -> None:
-    file_system_id = session.file_system.file_system_id
+    file_system = deployment.name_of(session.file_system)
     notification = Notification(
         status=outcome.status.value,
-        subject=f"{session.policy} {file_system_id}",
+        subject=f"{session.policy} {file_system}",
         lines=(
-            f"{session.policy}: {file_system_id} ended with {outcome.status.value}",
+            f"{session.policy}: {file_system} ended with {outcome.status.value}",
             *(f"  {reason}" for reason in outcome.reasons),
             f"  recovery points: {len(session.points)}; index: {session.index_id or 'none'}",
             f"  more: tidemark session {session.session_id}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TypedDict
 
 from lambdas._handler import Deployment, lambda_handler, logger
@@ -27,9 +27,10 @@ class Event(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> None:
     """Return nothing: the worker sends the result. Raise LeaseLost, WorkerNotLaunched."""
-    settings, clients = deployment.settings, deployment.clients
     file_system, token = deployment.file_system(event["file_system"]), event["task_token"]
+    place = deployment.at(file_system, event["index_id"])
     hold(deployment.records, file_system, event["index_id"], utc_now())
+    settings, clients = place.settings, place.clients
     # The worker of an earlier attempt may still run: two workers must not write one index.
     for worker_id in remove_workers(clients, settings, event["index_id"], "replaced by another worker"):
         logger.warning("removed a worker of an earlier attempt: %s", worker_id)
@@ -37,12 +38,13 @@ def handler(event: Event, deployment: Deployment) -> None:
     environment = WorkerSettings(
         task_token=event["task_token"],
         index_id=event["index_id"],
-        account=settings.account,
-        region=settings.region,
-        file_system_id=event["file_system"],
+        account=file_system.account,
+        region=file_system.region,
+        file_system_id=file_system.file_system_id,
         repository=settings.repository,
         exclude=tuple(request.get("exclude", ())),
         operations_per_second=request.get("operations_per_second") or 0,
+        **asdict(place.callback),
     )
     # For worker_stopped, which finds the token by the machine.
     attempt = Attempt(worker_id="", task_token=token)

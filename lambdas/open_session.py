@@ -6,9 +6,10 @@ from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import CopyTargetValue, SessionValue
+from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
-from tidemark.policy.policy import CopyTarget, check_file_system_id
+from tidemark.policy.policy import CopyTarget
 from tidemark.sessions.overlap import open_session
 from tidemark.sessions.session import Session
 
@@ -19,7 +20,7 @@ class Event(TypedDict):
     session_id: str
     execution_arn: str
     policy: str
-    file_system: str
+    file_system: str  # its name in the policy, or its id
     scheduled_time: NotRequired[str | None]  # ISO 8601; of the run, if a schedule started it
 
 
@@ -29,13 +30,20 @@ def handler(event: Event, deployment: Deployment) -> SessionValue:
     policy = deployment.policy(event["policy"])
     flags = policy.flags_at(event.get("scheduled_time"))
     policy = policy.for_run(flags)
-    file_system = deployment.file_system(check_file_system_id(event["file_system"]))
-    check_file_system(deployment.clients, policy, file_system)
-    check_opt_in(deployment.clients, policy)
-    check_vaults(deployment.clients, policy)
+    session_id = event["session_id"]
+    file_system = deployment.file_system(policy.named(event["file_system"]))
+    policy = policy.at(*file_system.site)
+    check_file_system(deployment.at(file_system, session_id).clients, policy, file_system)
+
+    def clients_of(account: str) -> Clients:
+        return deployment.sites.clients_of(account, session_id)
+
+    own = clients_of(file_system.account)
+    check_opt_in(own, policy, clients_of)
+    check_vaults(own, policy, clients_of)
     now = utc_now()
     session = Session(
-        session_id=event["session_id"],
+        session_id=session_id,
         policy=policy.name,
         file_system=file_system,
         execution_arn=event["execution_arn"],
@@ -48,7 +56,7 @@ def handler(event: Event, deployment: Deployment) -> SessionValue:
     return {
         "session_id": opened.session_id,
         "policy": policy.name,
-        "file_system": file_system.file_system_id,
+        "file_system": deployment.name_of(file_system),
         "index_wanted": policy.index,
         "copies": [_target(copy) for copy in policy.copies],
     }

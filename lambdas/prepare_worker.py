@@ -27,19 +27,22 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
 
     Raises LeaseLost, NoMountTarget, WorkerNetworkNotFound, WorkerCutOff.
     """
-    settings, clients = deployment.settings, deployment.clients
     file_system = deployment.file_system(event["file_system"])
     # In a redrive days later the lease is lost, and another index may be in progress.
     hold(deployment.records, file_system, event["index_id"], utc_now())
     policy = deployment.policy(event["policy"])
     worker, crawl = policy.worker, policy.crawl
-    networks = choose_networks(
-        clients.of("efs", settings.region), clients.of("ec2", settings.region), file_system, worker
-    )
+    place, region = deployment.at(file_system, event["index_id"]), file_system.region
+    efs, ec2 = place.clients.of("efs", region), place.clients.of("ec2", region)
+    networks = choose_networks(efs, ec2, file_system, worker, place.callback)
     task_definition = ""
     if worker.kind == "fargate":
         task_definition = register_task_definition(
-            clients.of("ecs", settings.region), settings, event["file_system"], event["index_id"], worker
+            place.clients.of("ecs", region),
+            place.settings,
+            file_system.file_system_id,
+            event["index_id"],
+            worker,
         )
     return {
         **request_for(worker, networks, kind=worker.kind, task_definition=task_definition),

@@ -30,14 +30,18 @@ class Result(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Remove the resources and return them; raises no error if none is left."""
-    settings, clients = deployment.settings, deployment.clients
-    removed = remove_workers(clients, settings, event["index_id"], "the indexing session has ended")
+    file_system = deployment.file_system(event["file_system"])
+    place = deployment.at(file_system, event["index_id"])
+    removed = remove_workers(
+        place.clients, place.settings, event["index_id"], "the indexing session has ended"
+    )
     task_definition = event["worker"]["task_definition"] if event["worker"] else ""
     if task_definition:
-        deregister_task_definition(clients.of("ecs", settings.region), task_definition)
+        deregister_task_definition(place.clients.of("ecs", file_system.region), task_definition)
     leftovers = Failures()
     removed_keys: list[str] = []
     with leftovers.collecting("leftovers of lost workers"):  # the next session retries
-        s3, file_system = clients.of("s3", settings.region), deployment.file_system(event["file_system"])
+        settings = deployment.settings
+        s3 = deployment.clients.of("s3", settings.region)
         removed_keys = remove_leftovers(s3, deployment.records, settings.repository, file_system)
     return {"workers": removed, "task_definition": task_definition, "leftovers": len(removed_keys)}

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, lambda_handler, logger
+from tidemark.policy.sites import file_system_id_of
 from tidemark.sessions.naming import session_id
 
 # Scheduler delivers at least once: a duplicate within this time gets the same session names, so that no
@@ -58,7 +59,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
     return {
         "sessions": [
             {
-                "session_id": session_id(policy.name, file_system, moment),
+                "session_id": session_id(policy.name, file_system_id_of(file_system), moment),
                 "policy": policy.name,
                 "file_system": file_system,
             }

@@ -25,12 +25,14 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
     """Return the job; raise VaultNotFound. Idempotent: returns the same job when called again."""
     records = deployment.records
     session = read_session(records, event["session"]["session_id"])
-    policy = deployment.policy(event["session"]["policy"]).for_run(session.flags)
+    file_system = session.file_system
+    place = deployment.at(file_system, session.session_id)
+    policy = deployment.policy(event["session"]["policy"]).for_run(session.flags).at(*file_system.site)
     job_id, recovery_point_arn = start_backup(
-        deployment.clients.of("backup", policy.region),
+        place.clients.of("backup", policy.region),
         policy,
-        session.file_system,
-        role=deployment.settings.backup_role,
+        file_system,
+        role=place.settings.backup_role,
         token=idempotency_token(session.session_id, event["attempt"], policy.vault),
         tags=deployment.tags.for_new_point(
             session,
@@ -41,7 +43,7 @@ def handler(event: Event, deployment: Deployment) -> JobValue:
     job = Job(
         job_id=job_id,
         kind="backup",
-        account=session.file_system.account,
+        account=file_system.account,
         region=policy.region,
         vault=policy.vault,
         started_at=utc_now(),

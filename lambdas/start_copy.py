@@ -25,17 +25,20 @@ class Event(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
     """Return the job; raise VaultNotFound. Idempotent: returns the same job when called again."""
-    policy = deployment.policy(event["session"]["policy"])
+    session_id = event["session"]["session_id"]
+    file_system = deployment.file_system(event["session"]["file_system"])
+    place = deployment.at(file_system, session_id)
+    policy = deployment.policy(event["session"]["policy"]).at(*file_system.site)
     target = CopyTarget(**event["target"])
-    account = deployment.settings.account
+    account = file_system.account
     job_id = start_copy(
-        deployment.clients.of("backup", policy.region),
+        place.clients.of("backup", policy.region),
         policy,
         target,
         account=account,
         recovery_point_arn=event["recovery_point_arn"],
-        role=deployment.settings.backup_role,
-        token=idempotency_token(event["session"]["session_id"], event["attempt"], vault_arn(target, account)),
+        role=place.settings.backup_role,
+        token=idempotency_token(session_id, event["attempt"], vault_arn(target, account)),
     )
     job = Job(
         job_id=job_id,
@@ -47,5 +50,5 @@ def handler(event: Event, deployment: Deployment) -> CopyJobValue:
         keep_days=target.keep_days,
         cold_after_days=target.cold_after_days,
     )
-    record_job(deployment.records, event["session"]["session_id"], job)
+    record_job(deployment.records, session_id, job)
     return {**started_job(job_id, ""), "target": event["target"]}

@@ -20,6 +20,7 @@ from tidemark.aws.fargate import deregister_task_definition, registered_task_def
 from tidemark.aws.missed_tests import missed_tests, start_missed
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.retention import with_retention_checked
+from tidemark.aws.sites import Place, machine_of
 from tidemark.aws.temporary_file_systems import remove_file_system, remove_mount_targets
 from tidemark.aws.workers import (
     INDEXING,
@@ -109,7 +110,9 @@ def _sweep_leases(
             lease = read_lease(deployment.records, FileSystem.parse(listed))
             if lease is None:
                 continue  # the list is eventually consistent; the lease has ended
-            ended = ended_as(states, execution_arn(deployment.settings.indexing_session, lease.index_id))
+            settings = deployment.settings
+            machine = machine_of(settings.indexing_session, settings.account, lease.file_system.account)
+            ended = ended_as(states, execution_arn(machine, lease.index_id))
             if ended is None:
                 renew(deployment.records, lease, now)
                 result["renewed"].append(lease.index_id)
@@ -163,13 +166,12 @@ def _close_stopped(deployment: Deployment, session: Session, ended: str, now: da
     """Record the results of the session's jobs and its final status."""
     records = deployment.records
     for job in session.open_jobs:
-        client = deployment.clients.of("backup", session.file_system.region)
-        stands = describe_left(client, job)
+        place = deployment.at(session.file_system, session.session_id)
+        stands = describe_left(place.clients.of("backup", place.region), job)
         if stands.is_done:
             point = stands.point(job.kind, account=job.account, region=job.region, now=now)
-            if job.account == deployment.settings.account:
-                there = deployment.clients.of("backup", job.region)
-                point = with_retention_checked(there, point, job.keep_days, job.cold_after_days)
+            there = deployment.sites.clients_of(job.account, session.session_id)
+            point = with_retention_checked(there, point, job.keep_days, job.cold_after_days)
             add_point(records, session.session_id, point, deployment.tags.tag_with_index)
         # after recording the point: an ended job is not polled again
         update_job(records, session.session_id, job.job_id, state=stands.state, message=stands.message)
@@ -264,34 +266,45 @@ def _sweep_workers(
     deployment: Deployment, _now: datetime, result: Result, failures: Failures, alive: set[str]
 ) -> None:
     """Remove the workers and task definitions of indexes and restores that are not in progress."""
-    settings, clients = deployment.settings, deployment.clients
+    for place in deployment.sites.all("sweep"):
+        with failures.collecting(f"account {place.account} in {place.region}"):
+            _sweep_workers_at(place, deployment, result, failures, alive)
+
+
+def _sweep_workers_at(
+    place: Place, deployment: Deployment, result: Result, failures: Failures, alive: set[str]
+) -> None:
+    settings, clients = place.settings, place.clients
     ecs = clients.of("ecs", settings.region)
     for purpose in (INDEXING, PLACING):
         for worker in find_workers(clients, settings, purpose=purpose):
             with failures.collecting(f"worker {worker.worker_id}"):
-                if _is_over(deployment, purpose, worker.run_id, alive):
+                if _is_over(deployment, place, purpose, worker.run_id, alive):
                     remove_worker(clients, settings, worker, "its session is over")
                     result["workers"].append(worker.worker_id)
         for arn, run_id in registered_task_definitions(ecs, settings, purpose):
             with failures.collecting(f"task definition {arn}"):
-                if _is_over(deployment, purpose, run_id, alive):
+                if _is_over(deployment, place, purpose, run_id, alive):
                     deregister_task_definition(ecs, arn)
                     result["task_definitions"].append(arn)
 
 
-def _is_over(deployment: Deployment, purpose: Purpose, run_id: str, alive: set[str]) -> bool:
+def _is_over(deployment: Deployment, place: Place, purpose: Purpose, run_id: str, alive: set[str]) -> bool:
     """Return whether a run is not in progress. The lists are eventually consistent, so the record decides."""
     if run_id in alive:
         return False
-    over = _index_is_over if purpose is INDEXING else _restore_is_over
-    if not over(deployment, run_id):
+    if purpose is INDEXING:
+        is_over = _index_is_over(deployment, place, run_id)
+    else:
+        is_over = _restore_is_over(deployment, run_id)
+    if not is_over:
         return False
     logger.info("removed the leftovers of %s %s", purpose.name, run_id)
     return True
 
 
-def _index_is_over(deployment: Deployment, index_id: str) -> bool:
-    file_system = deployment.file_system(index_id.rsplit("-", 2)[0])
+def _index_is_over(deployment: Deployment, place: Place, index_id: str) -> bool:
+    file_system = place.file_system(index_id.rsplit("-", 2)[0])
     index = read_index(deployment.records, file_system, index_id)
     return index is None or index.ended_at is not None
 

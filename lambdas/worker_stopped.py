@@ -6,12 +6,13 @@ event. Ignores a worker that has sent its result or has been replaced.
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from botocore.exceptions import ClientError
 
 from lambdas._handler import Deployment, lambda_handler, logger
 from tidemark.aws.errors import code_of
+from tidemark.aws.sites import Place
 from tidemark.aws.stopped_workers import instance_error, task_error
 from tidemark.aws.workers import INDEXING, PLACING, Purpose, stopped_instance
 from tidemark.errors import RestoreNotFound, TidemarkError, WorkerNotRecorded
@@ -26,7 +27,16 @@ _CAUSE_LENGTH = 32_768  # Source: SendTaskFailure, cause
 
 
 # `detail-type` is not an identifier.
-Event = TypedDict("Event", {"source": str, "detail-type": str, "detail": dict[str, Any]})
+Event = TypedDict(
+    "Event",
+    {
+        "source": str,
+        "detail-type": str,
+        "account": NotRequired[str],  # of the machine; EventBridge sets both
+        "region": NotRequired[str],
+        "detail": dict[str, Any],
+    },
+)
 Event.__doc__ = """An event of `aws.ecs` or `aws.ec2`, as EventBridge delivers it."""
 
 
@@ -40,35 +50,44 @@ class Result(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return the error sent to the session. Raise WorkerNotRecorded, which makes Lambda retry."""
+    home_account, home_region = deployment.sites.home
+    place = deployment.sites.at(
+        event.get("account", home_account), event.get("region", home_region), "worker_stopped"
+    )
     if event["source"] == "aws.ecs":
-        return _task(deployment, event["detail"])
-    return _instance(deployment, event["detail"]["instance-id"])
+        return _task(deployment, place, event["detail"])
+    return _instance(deployment, place, event["detail"]["instance-id"])
 
 
-def _task(deployment: Deployment, detail: dict[str, Any]) -> Result:
+def _task(deployment: Deployment, place: Place, detail: dict[str, Any]) -> Result:
     run_id = detail.get("startedBy", "")
     purpose = INDEXING if is_index_id(run_id) else PLACING
     error = task_error(f"{purpose.name} {run_id}", detail)  # type: ignore[arg-type]  # as ECS documents it
-    return _fail(deployment, purpose, run_id, detail["taskArn"], error)
+    return _fail(deployment, place, purpose, run_id, detail["taskArn"], error)
 
 
-def _instance(deployment: Deployment, instance_id: str) -> Result:
+def _instance(deployment: Deployment, place: Place, instance_id: str) -> Result:
     """Handle an instance. All instances of the account send events; only workers have the deployment's
     tag."""
-    found = stopped_instance(deployment.clients, deployment.settings, instance_id)
+    found = stopped_instance(place.clients, deployment.settings.deployment, place.region, instance_id)
     if found is None:
         return {"run_id": "", "error": ""}
     error = instance_error(f"{found.purpose.name} {found.run_id}", found.code, found.message)
-    return _fail(deployment, found.purpose, found.run_id, instance_id, error)
+    return _fail(deployment, place, found.purpose, found.run_id, instance_id, error)
 
 
 def _fail(
-    deployment: Deployment, purpose: Purpose, run_id: str, worker_id: str, error: TidemarkError | None
+    deployment: Deployment,
+    place: Place,
+    purpose: Purpose,
+    run_id: str,
+    worker_id: str,
+    error: TidemarkError | None,
 ) -> Result:
     nothing: Result = {"run_id": run_id, "error": ""}
     if error is None or not run_id:
         return nothing
-    attempt = _attempt(deployment, purpose, run_id)
+    attempt = _attempt(deployment, place, purpose, run_id)
     if attempt is None:
         return nothing
     if not attempt.worker_id:
@@ -87,10 +106,13 @@ def _fail(
     return {"run_id": run_id, "error": name}
 
 
-def _attempt(deployment: Deployment, purpose: Purpose, run_id: str) -> Attempt | None:
-    """Return the launch that the run waits for; None if it waits for none."""
+def _attempt(deployment: Deployment, place: Place, purpose: Purpose, run_id: str) -> Attempt | None:
+    """Return the launch that the run waits for; None if it waits for none.
+
+    A machine belongs to a run of its own site, whatever its tags name.
+    """
     if purpose is INDEXING:
-        return read_attempt(deployment.records, deployment.file_system(run_id.rsplit("-", 2)[0]), run_id)
+        return read_attempt(deployment.records, place.file_system(run_id.rsplit("-", 2)[0]), run_id)
     try:
         session = read_restore(deployment.records, run_id)
     except RestoreNotFound:

@@ -73,6 +73,7 @@ class _FromEnvironment:
             if field.type == _TEXTS
             else str(getattr(self, field.name))
             for field in dataclasses.fields(self)
+            if not (field.default == "" and getattr(self, field.name) == "")
         }
 
 
@@ -112,10 +113,20 @@ class LambdaSettings(_FromEnvironment):
     restore_instance_profile: str
     restore_new_task_role: str  # ARN, for workers that place files in a new file system
     verification_task_role: str  # ARN, for workers that verify the file system of a restore test
+    sites: str = ""  # SSM parameter that lists the other sites; empty if there are none
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings(_FromEnvironment):
+class _AnyWorkerSettings(_FromEnvironment):
+    """How a worker reaches the deployment from another site; all empty in the home site."""
+
+    home_region: str = ""  # of the repository and of the session; empty: the Region of the file system
+    callback_role: str = ""  # ARN of the role that may answer the session; empty: the worker's own role
+    callback_external_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings(_AnyWorkerSettings):
     """The settings that the launching Lambda passes to an indexing worker."""
 
     task_token: str
@@ -136,7 +147,7 @@ class WorkerSettings(_FromEnvironment):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreWorkerSettings(_FromEnvironment):
+class RestoreWorkerSettings(_AnyWorkerSettings):
     """The settings that the launching Lambda passes to a restore worker."""
 
     task_token: str
@@ -156,7 +167,7 @@ class RestoreWorkerSettings(_FromEnvironment):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationWorkerSettings(_FromEnvironment):
+class VerificationWorkerSettings(_AnyWorkerSettings):
     """The settings that the launching Lambda passes to the worker of a restore test. Times are ISO 8601."""
 
     task_token: str

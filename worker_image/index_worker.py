@@ -39,6 +39,7 @@ from tidemark.index.format.manifest import PROPOSAL, IndexIdentity, Manifest
 from tidemark.scratch import scratch_directory
 from tidemark.settings import WorkerSettings
 from worker_image.answers import report_failure, stop_on_sigterm
+from worker_image.callback import home_region, session_client
 from worker_image.heartbeat import Heartbeat, worker_stopped
 from worker_image.log import log_json_lines
 
@@ -59,8 +60,8 @@ def main() -> int:
     try:
         settings = WorkerSettings.from_environment()
         clients = Clients()
-        store = open_store(settings.repository, clients.of("s3", settings.region))
-        states = clients.of("stepfunctions", settings.region)
+        store = open_store(settings.repository, clients.of("s3", home_region(settings)))
+        states = session_client(clients, settings)
     except TidemarkError as error:
         _LOG.error("the worker cannot start", extra={"reason": str(error)})
         return error.exit_code

@@ -23,6 +23,7 @@ from tidemark.index.storage.object_store import Store
 from tidemark.restore.plan import Plan
 from tidemark.settings import RestoreWorkerSettings
 from worker_image.answers import in_words, report_failure, stop_on_sigterm
+from worker_image.callback import home_region, session_client
 from worker_image.heartbeat import worker_stopped
 from worker_image.log import log_json_lines
 from worker_image.restored_jobs import JobPlacer, RestoreResults
@@ -40,8 +41,8 @@ def main() -> int:
     try:
         settings = RestoreWorkerSettings.from_environment()
         clients = Clients()
-        store = open_store(settings.repository, clients.of("s3", settings.region))
-        states = clients.of("stepfunctions", settings.region)
+        store = open_store(settings.repository, clients.of("s3", home_region(settings)))
+        states = session_client(clients, settings)
     except TidemarkError as error:
         _LOG.error("the worker cannot start", extra={"reason": str(error)})
         return error.exit_code

@@ -201,6 +201,7 @@ def aws(arguments: list[str]) -> None:
     from botocore.exceptions import ClientError
 
     service, operation, options = arguments[0], arguments[1], _options(arguments[2:])
+    query, output = options.pop("query", None), options.pop("output", "json")
     session = botocore.session.get_session()
     client = session.create_client(service, region_name=options.pop("region", None))
     names = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
@@ -220,7 +221,20 @@ def aws(arguments: list[str]) -> None:
         fail(str(error), 254)
     answer.pop("ResponseMetadata", None)
     if answer:
-        sys.stdout.write(json.dumps(answer, indent=4, default=str) + "\n")
+        _print(answer, query, output)
+
+
+def _print(answer: Any, query: str | None, output: str) -> None:
+    """Print an answer like the AWS CLI. Source: AWS CLI User Guide, "Filtering output", "Text format"."""
+    import jmespath  # type: ignore[import-untyped]  # botocore requires it
+
+    found = jmespath.search(query, answer) if query else answer
+    if output == "json":
+        sys.stdout.write(json.dumps(found, indent=4, default=str) + "\n")
+    elif output == "text" and isinstance(found, list | str):
+        sys.stdout.write("\t".join(map(str, [found] if isinstance(found, str) else found)) + "\n")
+    else:
+        fail("aws: the local cloud supports --output json, and text for a list of texts", 252)
 
 
 def curl(arguments: list[str]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from localcloud.core.cloud import AwsError
-from localcloud.core.partitions import url_suffix
+from localcloud.core.partitions import partition_of, url_suffix
 from localcloud.iam.cross_account import Access, Asked
 from localcloud.iam.permissions import NotPermitted
 from localcloud.iam.resource_policies import account_of
@@ -54,20 +54,20 @@ def key_accesses(asked: Asked) -> Iterator[Access]:
     if bucket is None or asked.service != "s3":
         return
     if asked.operation in _WRITES:
-        yield from _uses(asked, _key_of_write(asked, bucket), "GenerateDataKey")
+        yield from _uses(asked, _key_of_write(asked, bucket), "GenerateDataKey", bucket)
     elif asked.operation in _PARTS:
         key = _default_key(bucket)
         for action in ("GenerateDataKey", "Decrypt"):
-            yield from _uses(asked, key, action)
+            yield from _uses(asked, key, action, bucket)
     elif asked.operation in _READS:
         found = bucket.keys.get(str(asked.params.get("Key")))
         # A delete marker, the latest version of a deleted object, has no encryption.
         encrypted = getattr(found, "encryption", None) == "aws:kms"
         if encrypted and bucket.account_id != asked.account:
-            yield from _uses(asked, _qualified(found.kms_key_id, bucket), "Decrypt")
+            yield from _uses(asked, _qualified(found.kms_key_id, bucket), "Decrypt", bucket)
 
 
-def _uses(asked: Asked, key: str | None, operation: str) -> Iterator[Access]:
+def _uses(asked: Asked, key: str | None, operation: str, bucket: object) -> Iterator[Access]:
     if key is None:
         return
     owner = account_of(key)
@@ -82,10 +82,23 @@ def _uses(asked: Asked, key: str | None, operation: str) -> Iterator[Access]:
         "kms:ViaService": f"s3.{asked.region}.{url_suffix(asked.region)}",
         "kms:CallerAccount": asked.account,
         "aws:ViaAWSService": "true",
+        "kms:EncryptionContext:aws:s3:arn": _encryption_context(asked, bucket),
+        "kms:EncryptionContextKeys": "aws:s3:arn",
     }
     arn = key_arn(owner, asked.region, key) or key
     action = f"kms:{operation}"
     yield Access(service="kms", action=action, resource=arn, owner=owner, context=context, called="s3")
+
+
+def _encryption_context(asked: Asked, bucket: object) -> str:
+    """Return S3's encryption context: the ARN of the object or, with a bucket key, of the bucket.
+
+    Source: Amazon S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys".
+    """
+    arn = f"arn:{partition_of(asked.region)}:s3:::{asked.params.get('Bucket')}"
+    rule = (getattr(bucket, "encryption", None) or {}).get("Rule") or {}
+    with_bucket_key = str(rule.get("BucketKeyEnabled", "false")).lower() == "true"
+    return arn if with_bucket_key else f"{arn}/{asked.params.get('Key')}"
 
 
 def _key_of_write(asked: Asked, bucket: object) -> str | None:

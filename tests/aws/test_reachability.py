@@ -20,6 +20,7 @@ def missing(
     public_address: bool = False,
     main: bool = False,
     owner: str = ACCOUNT,
+    **answering: Any,
 ) -> set[str]:
     """Return the services that a subnet with these routes, in its own or the main table, cannot reach."""
     client = the_clients().of("ec2", REGION)
@@ -46,7 +47,9 @@ def missing(
         stub.add_response("describe_subnets", {"Subnets": subnets})  # type: ignore[arg-type]  # as far as read
         stub.add_response("describe_route_tables", {"RouteTables": tables})  # type: ignore[arg-type]
         stub.add_response("describe_vpc_endpoints", {"VpcEndpoints": endpoints or []})  # type: ignore[arg-type]
-        found = missing_services(client, ACCOUNT, REGION, ["subnet-1"], public_address=public_address)
+        found = missing_services(
+            client, ACCOUNT, REGION, ["subnet-1"], public_address=public_address, **answering
+        )
         return set(found["subnet-1"])
 
 
@@ -180,3 +183,20 @@ def test_the_security_groups_of_a_workers_endpoints_are_known():
         stub.add_response("describe_route_tables", {"RouteTables": []})
         stub.add_response("describe_vpc_endpoints", {"VpcEndpoints": [own, other]})
         assert endpoints_for_workers(client, ["subnet-1"], region=REGION) == {"vpce-1": ["sg-1"]}
+
+
+def test_endpoints_of_another_region_do_not_lead_home() -> None:
+    everything = [endpoint(name, PrivateDnsEnabled=True) for name in SERVICES]
+    assert missing(endpoints=everything, home_region=REGION) == set()
+    assert missing(endpoints=everything, home_region="us-east-1") == {
+        "S3 (s3) in us-east-1",
+        "Step Functions (states) in us-east-1",
+    }
+    assert missing(to_anywhere(NatGatewayId="nat-1"), home_region="us-east-1") == set()
+
+
+def test_a_worker_that_assumes_a_role_needs_sts() -> None:
+    everything = [endpoint(name, PrivateDnsEnabled=True) for name in SERVICES]
+    assert missing(endpoints=everything, assumes_role=True) == {"STS (sts)"}
+    with_sts = [*everything, endpoint("sts", PrivateDnsEnabled=True)]
+    assert missing(endpoints=with_sts, assumes_role=True) == set()

@@ -140,12 +140,12 @@ def test_a_stopped_instance_is_known_by_the_tag_of_its_run(
 ) -> None:
     instance = run_instance(clients, deployment="tidemark", restore=RUN)
     clients.of("ec2", REGION).terminate_instances(InstanceIds=[instance])
-    found = stopped_instance(clients, settings, instance)
+    found = stopped_instance(clients, settings.deployment, REGION, instance)
     assert found is not None
     assert (found.purpose, found.run_id) == (PLACING, RUN)
     assert "Client.UserInitiatedShutdown" in found.code
     for foreign in (run_instance(clients, deployment="cellar", restore=RUN), run_instance(clients, x="y")):
-        assert stopped_instance(clients, settings, foreign) is None
+        assert stopped_instance(clients, settings.deployment, REGION, foreign) is None
 
 
 def launched(request: Any, answer: dict[str, Any]) -> dict[str, Any]:

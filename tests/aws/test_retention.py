@@ -37,7 +37,7 @@ def issues(point: Point, keep_days: int | None, cold_days: int | None = None, **
     expected = {"BackupVaultName": point.vault, "RecoveryPointArn": point.recovery_point_arn}
     with Stubber(client) as stub:
         stub.add_response("describe_recovery_point", answer, expected)
-        return with_retention_checked(client, point, keep_days, cold_days).issues
+        return with_retention_checked(the_clients(), point, keep_days, cold_days).issues
 
 
 def after(days: int) -> datetime:
@@ -150,7 +150,7 @@ def test_a_point_that_cannot_be_described_is_recorded_with_both_possible_causes(
     client = the_clients().of("backup", COPY.region)
     with Stubber(client) as stub:
         stub.add_client_error("describe_recovery_point", code, "Insufficient privileges")
-        point = with_retention_checked(client, COPY, 35)
+        point = with_retention_checked(the_clients(), COPY, 35)
     assert replace(point, issues="") == COPY
     for word in words:
         assert word in point.issues
@@ -159,7 +159,7 @@ def test_a_point_that_cannot_be_described_is_recorded_with_both_possible_causes(
 def test_a_job_without_recorded_retention_is_not_checked() -> None:
     client = the_clients().of("backup", REGION)
     with Stubber(client):
-        assert with_retention_checked(client, BACKUP, UNKNOWN_DAYS) == BACKUP
+        assert with_retention_checked(the_clients(), BACKUP, UNKNOWN_DAYS) == BACKUP
 
 
 limits = st.none() | st.integers(1, 36_500)

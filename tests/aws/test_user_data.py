@@ -42,11 +42,14 @@ def commands(tmp_path: Path) -> Path:
     return directory
 
 
-def run(commands: Path, fails: str = "nothing") -> tuple[int, list[str]]:
-    """Run the script with one command failing; return its exit code and the commands that it called."""
+def run(commands: Path, fails: str = "nothing", **changes: str) -> tuple[int, list[str]]:
+    """Run the script with one command failing; return its exit code and the commands that it called.
+
+    `changes` are those of the worker's environment.
+    """
     calls = commands / "calls"
     calls.touch()
-    script = user_data(SETTINGS, environment(commands / "root"))
+    script = user_data(SETTINGS, replace(environment(commands / "root"), **changes))  # type: ignore[arg-type]  # texts
     done = subprocess.run(
         ["bash", "-c", script],
         env={"PATH": f"{commands}:/usr/bin:/bin", "CALLS": str(calls), "FAILS": fails},
@@ -126,3 +129,34 @@ def test_bash_and_shellcheck_find_no_error_in_the_script(tmp_path: Path) -> None
     subprocess.run(["bash", "-n", str(script)], check=True)
     if shutil.which("shellcheck"):
         subprocess.run(["shellcheck", str(script)], check=True)
+
+
+KEYS_OF_ROLE = """#!/bin/bash
+echo "aws $* as ${AWS_ACCESS_KEY_ID:-itself}" >> "$CALLS"
+if [[ "$1 $2" == "sts assume-role" ]]; then printf 'AKIA\\tsecret\\ttoken\\n'; fi
+"""
+
+
+def test_a_worker_of_another_account_answers_with_the_role_for_it(commands: Path) -> None:
+    (commands / "aws").write_text(KEYS_OF_ROLE)
+    role = f"arn:aws:iam::{ACCOUNT}:role/tidemark-callback-111111111111"
+    code, calls = run(
+        commands,
+        "mount*",
+        home_region="us-east-1",
+        callback_role=role,
+        callback_external_id="0123456789abcdef",
+    )
+    asked, failed = [call for call in calls if call.startswith("aws ")]
+    assert f"sts assume-role --region {REGION} --role-arn {role} --role-session-name index-1" in asked
+    assert "--external-id 0123456789abcdef" in asked
+    assert asked.endswith(" as itself")
+    assert failed.startswith("aws stepfunctions send-task-failure --region us-east-1 --task-token AQCE")
+    assert failed.endswith(" as AKIA")
+    assert code != 0
+
+
+def test_a_worker_whose_role_is_refused_ends_its_instance(commands: Path) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/tidemark-callback-111111111111"
+    _, calls = run(commands, "aws sts*", callback_role=role, callback_external_id="0123456789abcdef")
+    assert calls[-1] == "shutdown -h now"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from localcloud import Fault, LocalCloud
+from localcloud import Account, Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
 from tests.infra.recorded_restores import (
@@ -129,7 +129,7 @@ def record(directory: Path) -> Recording:
         for _ in range(2):  # the mount target of the drill, then its file system
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
-        statements = _statements(cloud)
+        statements = statements_of_roles(cloud)
         return Recording(
             account=cloud.account_id,
             region=cloud.region,
@@ -244,7 +244,7 @@ def _check_swept(cloud: LocalCloud) -> None:
     assert cloud.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
 
 
-def _statements(cloud: LocalCloud) -> dict[str, list[Statement]]:
+def statements_of_roles(cloud: LocalCloud | Account) -> dict[str, list[Statement]]:
     """Return the statements of each deployed role, from IAM."""
     iam = cloud.client("iam")
     found: dict[str, list[Statement]] = {}

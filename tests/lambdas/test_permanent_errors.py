@@ -179,7 +179,8 @@ def check_copy(account: Account, call: Any) -> None:
     account.answer("backup", "DescribeRecoveryPoint", {"CreationDate": AT_TWO})
     target = {"region": REGION, "vault": "v", "account": None, "keep_days": None}
     copy = {**STARTED, "target": target}
-    assert call("check_copy", {"session": {"session_id": "s"}, "copy": copy})["finished"]
+    session = {"session_id": "s", "file_system": FS.file_system_id}
+    assert call("check_copy", {"session": session, "copy": copy})["finished"]
 
 
 def claim_index(account: Account, call: Any) -> None:

@@ -82,7 +82,7 @@ def inputs_of(machine: str) -> set[str]:
         set(state["Arguments"]["Input"]) - {LINK}
         for name in MACHINES
         for _, state in states_of(definition(name))
-        if state.get("Arguments", {}).get("StateMachineArn") == "${" + machine + "}"
+        if "${" + machine + "}" in state.get("Arguments", {}).get("StateMachineArn", "")
     ]
     assert len(found) == 1
     return found[0]

@@ -10,17 +10,18 @@ from typing import Any, cast
 
 from tidemark.answers.session_progress import View
 from tidemark.aws.clients import Clients
-from tidemark.aws.deployment import Resources, discover, policy_names, read_policy
+from tidemark.aws.deployment import Resources, discover, policy_names, read_policy, read_sites
 from tidemark.aws.recorded_repository import RecordedRepository
 from tidemark.aws.s3_store import open_store
 from tidemark.aws.tag_keys import TagKeys
 from tidemark.errors import PolicyNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.storage.object_store import Store as Repository
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import Policy, check_file_system_id
+from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.records import read_index, read_lease, read_session
-from tidemark.sessions.session import Session
+from tidemark.sessions.session import FileSystem, Session
 from tidemark.sessions.transactions import Store
 from tidemark.settings import CliSettings
 
@@ -65,7 +66,29 @@ class Connection:
 
     def file_system_ids(self) -> frozenset[str]:
         """Return the ids of the file systems that the deployed policies name."""
-        return frozenset(each for policy in self.policies() for each in policy.file_systems)
+        return frozenset(
+            file_system_id_of(each) for policy in self.policies() for each in policy.file_systems
+        )
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """The sites other than the home site."""
+        return read_sites(self.clients.of("ssm", self.resources.region), self.resources.sites)
+
+    def file_system(self, text: str) -> FileSystem:
+        """Return a file system by its name in tidemark.yaml or in a stored policy, or by its id alone.
+
+        An id is that of a file system of a policy or, without one, of a file system in the home site. Raises
+        MalformedFileSystemId.
+        """
+        check_file_system_id(file_system_id_of(text))
+        if "/" not in text and self.resources.sites:
+            named = (name for policy in self.policies() for name in policy.file_systems)
+            text = next((name for name in named if file_system_id_of(name) == text), text)
+        account, slash, rest = text.partition("/")
+        ids = {site.name: site.account for site in self.sites if site.is_foreign} if slash else {}
+        stored = f"{ids[account]}/{rest}" if account in ids else text
+        return FileSystem.parse(stored, home=self.resources.home)
 
     def policies(self) -> list[Policy]:
         """Return the deployed policies, sorted by name."""

@@ -99,7 +99,7 @@ def network_use(connection: Connection, policy: Policy) -> tuple[NetworkUse, tup
     if not policy.index:
         return NetworkUse(way="unknown"), ()
     clients, region = connection.clients, connection.resources.region
-    file_system = connection.resources.file_system(policy.file_systems[0])
+    file_system = connection.file_system(policy.file_systems[0])
     ec2 = clients.of("ec2", region)
     try:
         networks = choose_networks(clients.of("efs", region), ec2, file_system, policy.worker)

@@ -22,7 +22,7 @@ class Found:
 
 def find(connection: Connection, file_system: str) -> Found:
     """Return a file system's points and the vaults that could not be listed."""
-    whose = connection.resources.file_system(file_system)
+    whose = connection.file_system(file_system)
     listing = recovery_points_of(
         connection.clients,
         whose,

@@ -78,11 +78,11 @@ class Protection:
 
 
 def protections(connection: Connection, now: datetime) -> list[Protection]:
-    """Return the protection of each file system that a policy names, the worst first.
+    """Return the protection of each file system of the home site that a policy names, the worst first.
 
     Makes one listing of each vault for each file system, and one request for the tags of each point.
     """
-    policies = connection.policies()
+    policies = [policy.at_home for policy in connection.policies()]
     pauses = pauses_of(connection, [policy.name for policy in policies], now)
     ids = sorted({each for policy in policies for each in policy.file_systems})
     drills: dict[str, RestoreSession] = {}
@@ -93,9 +93,7 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
     def of(file_system_id: str) -> Protection:
         its_own = tuple(policy for policy in policies if file_system_id in policy.file_systems)
         points = find(connection, file_system_id)
-        session = next(
-            sessions_of(connection.records, connection.resources.file_system(file_system_id)), None
-        )
+        session = next(sessions_of(connection.records, connection.file_system(file_system_id)), None)
         return protection_of(
             file_system_id,
             its_own,

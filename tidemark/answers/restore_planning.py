@@ -61,7 +61,7 @@ def held_points(connection: Connection, file_system_id: str, now: datetime, skip
     """Return what can be restored of a file system; raise IndexNotFound if it has no readable index."""
     from tidemark.index.storage.catalog import list_indexes
 
-    file_system = connection.resources.file_system(file_system_id)
+    file_system = connection.file_system(file_system_id)
     listing = recovery_points_of(
         connection.clients,
         file_system,
@@ -102,7 +102,7 @@ def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: 
     from tidemark.restore.items import Limits
     from tidemark.restore.planner import Order, make_plan
 
-    file_system = connection.resources.file_system(file_system_id)
+    file_system = connection.file_system(file_system_id)
     point = None
     if wish.point is not None:
         point = next((each for each in held.points if each.recovery_point_arn == wish.point), None)

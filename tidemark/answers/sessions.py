@@ -23,7 +23,7 @@ def recent_sessions(
     if file_system_id is None:
         found = sessions_since(connection.records, now - _A_YEAR, now)
     else:
-        found = sessions_of(connection.records, connection.resources.file_system(file_system_id))
+        found = sessions_of(connection.records, connection.file_system(file_system_id))
     return (session for session in found if policy in (None, session.policy))
 
 

@@ -7,7 +7,7 @@ Lambda cold start, for resources and transfers that are not used here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
@@ -52,6 +52,18 @@ class Clients:
         self._session = session or _new_session()
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._creating = threading.Lock()  # using clients is thread-safe, creating them is not
+
+    def with_credentials(self, credentials: Any, *, after_call: Callable[..., None]) -> Clients:
+        """Return clients with botocore's `credentials` and the service models that are loaded here.
+
+        `after_call` is called with the response of every call, as botocore's event of this name.
+        """
+        session: Any = _new_session()
+        session.register_component("data_loader", self._session.get_component("data_loader"))
+        # botocore's providers set the attribute, too; `set_credentials` accepts no refreshable ones.
+        session._credentials = credentials  # noqa: SLF001
+        session.register("after-call", after_call)
+        return Clients(session)
 
     @property
     def region(self) -> str | None:

@@ -14,6 +14,7 @@ from tidemark.aws.records import Records
 from tidemark.errors import ConfigurationError, NoCredentials, NotDeployed, PolicyNotFound
 from tidemark.policy.documents import joined, list_parameter, lists_of
 from tidemark.policy.policy import Policy, policy_parameter, resources_parameter
+from tidemark.policy.sites import Site, from_json
 from tidemark.sessions.session import FileSystem
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class Resources:
     vaults: dict[str, str]  # Region -> vault name
     restores_table: str
     restore_session: str  # ARN of the state machine
+    sites: str = ""  # SSM parameter that lists the other sites; empty if there are none
+
+    @property
+    def home(self) -> tuple[str, str]:
+        """The account and the Region of the deployment."""
+        return self.account, self.region
 
     def to_json(self) -> str:
         """Return the value of the SSM parameter."""
@@ -51,8 +58,8 @@ class Resources:
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     def file_system(self, file_system_id: str) -> FileSystem:
-        """Return a file system of the deployment's account and Region."""
-        return FileSystem(self.account, self.region, file_system_id)
+        """Return a file system by its name in a stored policy."""
+        return FileSystem.parse(file_system_id, home=self.home)
 
     def records(self, clients: Clients) -> Records:
         """Return the store of the deployment's tables."""
@@ -108,6 +115,11 @@ def read_policy(client: SSMClient, deployment: str, name: str) -> Policy:
     raise ConfigurationError(
         f"policy {name} is incomplete: there is no parameter {', '.join(missing)}; deploy again"
     )
+
+
+def read_sites(client: SSMClient, parameter: str) -> tuple[Site, ...]:
+    """Return the sites other than the home site; `parameter` empty: there are none."""
+    return from_json(client.get_parameter(Name=parameter)["Parameter"]["Value"]) if parameter else ()
 
 
 def policy_names(client: SSMClient, deployment: str) -> list[str]:

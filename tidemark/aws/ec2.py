@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from tidemark.aws.assumed_roles import session_name
 from tidemark.aws.errors import code_of, message_of
 from tidemark.aws.workers import (
     DEPLOYMENT_TAG,
@@ -120,6 +121,8 @@ def user_data(settings: LambdaSettings, environment: WorkerEnvironment, purpose:
     image = shlex.quote(settings.worker_image)
     registry = shlex.quote(settings.worker_image.split("/")[0])
     region = shlex.quote(settings.region)
+    states = f"{'as_callback ' if environment.callback_role else ''}aws stepfunctions"
+    home = shlex.quote(environment.home_region or settings.region)
     token = shlex.quote(environment.task_token)
     variables = " ".join(
         f"--env {shlex.quote(f'{name}={value}')}"
@@ -133,8 +136,8 @@ def user_data(settings: LambdaSettings, environment: WorkerEnvironment, purpose:
     arguments = "".join(f" {shlex.quote(argument)}" for argument in purpose.command[1:])
     return f"""#!/bin/bash
 set -euo pipefail
-failed() {{
-  aws stepfunctions send-task-failure --region {region} --task-token {token} --error "$1" --cause "$2" || true
+{_callback(settings, environment)}failed() {{
+  {states} send-task-failure --region {home} --task-token {token} --error "$1" --cause "$2" || true
 }}
 worker={worker}
 step="begin"
@@ -162,7 +165,7 @@ mount -t efs -o {options} {environment.file_system_id}:/ {root}
 step="get its image from ECR"
 aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}
 # Boot took minutes, and pulling the image may take more; five minutes without a heartbeat end the attempt.
-aws stepfunctions send-task-heartbeat --region {region} --task-token {token} || true
+{states} send-task-heartbeat --region {home} --task-token {token} || true
 docker pull {image}
 step=run
 docker run --rm --read-only --stop-timeout 60 --volume {volume} --volume /var/scratch:/tmp \\
@@ -170,4 +173,21 @@ docker run --rm --read-only --stop-timeout 60 --volume {volume} --volume /var/sc
   --log-opt awslogs-group={shlex.quote(settings.worker_log_group)} \\
   --log-opt awslogs-stream={shlex.quote(environment.run_id)} \\
   {variables} {entry_point}{image}{arguments}
+"""
+
+
+def _callback(settings: LambdaSettings, environment: WorkerEnvironment) -> str:
+    """Return the shell function that runs a command with the credentials of the callback role, if any."""
+    if not environment.callback_role:
+        return ""
+    return f"""as_callback() (
+  keys=$(aws sts assume-role --region {shlex.quote(settings.region)} \\
+    --role-arn {shlex.quote(environment.callback_role)} \\
+    --role-session-name {shlex.quote(session_name(environment.run_id))} \\
+    --external-id {shlex.quote(environment.callback_external_id)} \\
+    --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text)
+  read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<< "$keys"
+  export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+  "$@"
+)
 """

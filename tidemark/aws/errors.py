@@ -104,6 +104,11 @@ _UNAVAILABLE = {
 }
 
 
+def are_credentials_refused(code: str) -> bool:
+    """Return whether an error code means that AWS does not accept the caller's credentials."""
+    return code in _BAD_CREDENTIALS
+
+
 # The errors of a single call, for callers that handle many items and continue with the others.
 AWS_FAILURES = (BotoCoreError, ClientError, TidemarkError)
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of
 from tidemark.aws.reachability import missing_services
+from tidemark.aws.workers import AT_HOME, Callback
 from tidemark.errors import FileSystemNotFound, NoMountTarget, WorkerCutOff, WorkerNetworkNotFound
 from tidemark.policy.policy import WorkerSettings
 from tidemark.sessions.session import FileSystem
@@ -57,15 +58,19 @@ def available_mount_targets(
 
 
 def choose_networks(
-    efs: EFSClient, ec2: EC2Client, file_system: FileSystem, settings: WorkerSettings
+    efs: EFSClient,
+    ec2: EC2Client,
+    file_system: FileSystem,
+    settings: WorkerSettings,
+    callback: Callback = AT_HOME,
 ) -> list[WorkerNetwork]:
     """Return one or more networks for the worker: those in the policy, otherwise by mount targets.
 
     Each mount target contributes its own subnet, so that traffic stays in its Availability Zone; the next one
     is used if the zone has no capacity. If the policy names subnets, ECS chooses among them, and EC2 tries
-    them in order. Subnets without a route to the AWS services that a worker calls are omitted. Raises
-    NoMountTarget, FileSystemNotFound, WorkerNetworkNotFound if no mount target allows a known security group,
-    and WorkerCutOff if no subnet is left.
+    them in order. `callback` is how the worker answers its session. Subnets without a route to the AWS
+    services that a worker calls are omitted. Raises NoMountTarget, FileSystemNotFound, WorkerNetworkNotFound
+    if no mount target allows a known security group, and WorkerCutOff if no subnet is left.
     """
     targets = {
         target["SubnetId"]: target["MountTargetId"] for target in available_mount_targets(efs, file_system)
@@ -75,7 +80,7 @@ def choose_networks(
         answer = efs.describe_mount_target_security_groups(MountTargetId=targets[subnet])
         return answer["SecurityGroups"]
 
-    return _networks(ec2, file_system, tuple(targets), groups_of, settings)
+    return _networks(ec2, file_system, tuple(targets), groups_of, settings, callback)
 
 
 def planned_networks(
@@ -88,7 +93,7 @@ def planned_networks(
 
     `file_system` is for errors.
     """
-    return _networks(ec2, file_system, tuple(mount_targets), mount_targets.__getitem__, settings)
+    return _networks(ec2, file_system, tuple(mount_targets), mount_targets.__getitem__, settings, AT_HOME)
 
 
 def _networks(
@@ -97,6 +102,7 @@ def _networks(
     targets: Sequence[str],
     groups_of: Callable[[str], Sequence[str]],
     settings: WorkerSettings,
+    callback: Callback,
 ) -> list[WorkerNetwork]:
     """`targets` are the subnets of the mount targets."""
     if not settings.subnets:
@@ -106,16 +112,20 @@ def _networks(
             places = _admitted(ec2, file_system, targets, groups_of)
         return [
             WorkerNetwork(subnets=(subnet,), security_groups=places[subnet])
-            for subnet in _connected(ec2, file_system, tuple(places), settings)
+            for subnet in _connected(ec2, file_system, tuple(places), settings, callback)
         ]
     groups = settings.security_groups or next(iter(_admitted(ec2, file_system, targets, groups_of).values()))
-    subnets = _connected(ec2, file_system, settings.subnets, settings)
+    subnets = _connected(ec2, file_system, settings.subnets, settings, callback)
     together = [subnets] if settings.kind == "fargate" else [(one,) for one in subnets]
     return [WorkerNetwork(subnets=group, security_groups=groups) for group in together]
 
 
 def _connected(
-    ec2: EC2Client, file_system: FileSystem, subnets: tuple[str, ...], settings: WorkerSettings
+    ec2: EC2Client,
+    file_system: FileSystem,
+    subnets: tuple[str, ...],
+    settings: WorkerSettings,
+    callback: Callback,
 ) -> tuple[str, ...]:
     """Return the subnets with a route to every service that a worker calls; raise WorkerCutOff if none."""
     missing = missing_services(
@@ -124,6 +134,8 @@ def _connected(
         file_system.region,
         subnets,
         public_address=settings.public_address,
+        home_region=callback.home_region,
+        assumes_role=bool(callback.callback_role),
     )
     connected = tuple(subnet for subnet in subnets if not missing[subnet])
     if not connected:

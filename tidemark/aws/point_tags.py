@@ -32,6 +32,8 @@ class PointTags:
     region: str
     repository: str
     kms_key: str
+    # By account, and the session that calls. None: all points are in the account of `clients`.
+    clients_of: Callable[[str, str], Clients] | None = None
 
     @cached_property
     def keys(self) -> TagKeys:
@@ -92,7 +94,10 @@ class PointTags:
         return ""
 
     def _tag_with_index(self, session: Session, point: Point, index: Index) -> None:
-        client = self.clients.of("backup", point.region)
+        there = self.clients
+        if self.clients_of is not None:
+            there = self.clients_of(point.account, session.session_id)
+        client = there.of("backup", point.region)
         tags = all_tags(client, point.recovery_point_arn)
         data_keys = self.keys.needed_by(tags)
         opened = open_tags(

@@ -32,6 +32,10 @@ SERVICES: Mapping[str, str] = {
     "logs": "CloudWatch Logs (logs)",
     "states": "Step Functions (states)",
 }
+# The services of the home Region, which endpoints in a VPC of another Region do not reach.
+_AT_HOME = ("s3", "states")
+# What a worker of another account calls in addition, for the role that may answer its session.
+_OF_OTHER_ACCOUNTS: Mapping[str, str] = {"sts": "STS (sts)"}
 _ANYWHERE = "0.0.0.0/0"
 # Targets of routes into networks that cannot be inspected. They count for any destination: a company may
 # reach its own endpoints by private addresses.
@@ -47,9 +51,19 @@ _ONWARD = (
 
 
 def missing_services(
-    client: EC2Client, account: str, region: str, subnets: Sequence[str], *, public_address: bool
+    client: EC2Client,
+    account: str,
+    region: str,
+    subnets: Sequence[str],
+    *,
+    public_address: bool,
+    home_region: str = "",
+    assumes_role: bool = False,
 ) -> dict[str, list[str]]:
     """Return, for each of the subnets, the names of the services that a worker in it cannot reach.
+
+    `home_region`: the Region of the repository and the sessions, if it may be another one. `assumes_role`:
+    whether the worker assumes a role to answer its session.
 
     `public_address`: whether the worker gets one, which an internet gateway requires. A subnet that another
     account shares counts as connected, because its VPC's endpoints are not visible.
@@ -65,7 +79,11 @@ def missing_services(
             continue
         own = [endpoint for endpoint in endpoints if endpoint["VpcId"] == subnet["VpcId"]]
         reached = set(_by_endpoint(own, region, table))
-        missing[subnet["SubnetId"]] = [words for name, words in SERVICES.items() if name not in reached]
+        needed = {**SERVICES, **(_OF_OTHER_ACCOUNTS if assumes_role else {})}
+        if home_region not in ("", region):
+            reached -= set(_AT_HOME)
+            needed |= {name: f"{SERVICES[name]} in {home_region}" for name in _AT_HOME}
+        missing[subnet["SubnetId"]] = [words for name, words in needed.items() if name not in reached]
     return missing
 
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from tidemark.aws.clients import Clients
 from tidemark.aws.errors import AWS_FAILURES, code_of, is_denied, message_of
 from tidemark.errors import RetentionNotAllowed
 from tidemark.policy.policy import LONGEST_KEEP_DAYS
 from tidemark.sessions.session import UNKNOWN_DAYS, Point, PointKind
 
 if TYPE_CHECKING:
-    from mypy_boto3_backup import BackupClient
     from mypy_boto3_backup.type_defs import (
         DescribeBackupVaultOutputTypeDef,
         DescribeRecoveryPointOutputTypeDef,
@@ -67,17 +67,17 @@ def _limit(vault: Mapping[str, object], name: str) -> int | None:
 
 
 def with_retention_checked(
-    client: BackupClient, point: Point, keep_days: int | None, cold_after_days: int | None = None
+    clients: Clients, point: Point, keep_days: int | None, cold_after_days: int | None = None
 ) -> Point:
     """Return the point, with an issue if AWS Backup will not keep it as long, and where, as requested.
 
-    `client` must be for the point's Region. With `keep_days` UNKNOWN_DAYS, nothing is checked. Does not raise
-    AWS errors: a point that cannot be described still counts.
+    `clients` must be those of the point's account. With `keep_days` UNKNOWN_DAYS, nothing is checked. Does
+    not raise AWS errors: a point that cannot be described still counts.
     """
     if keep_days == UNKNOWN_DAYS:
         return point
     try:
-        answer = client.describe_recovery_point(
+        answer = clients.of("backup", point.region).describe_recovery_point(
             BackupVaultName=point.vault, RecoveryPointArn=point.recovery_point_arn
         )
     except AWS_FAILURES as error:

@@ -60,6 +60,18 @@ VERIFYING = Purpose(
 PLACING_NEW = replace(PLACING, uses_iam=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """How a worker answers its session; the fields are those of `settings.WorkerSettings`."""
+
+    home_region: str = ""
+    callback_role: str = ""
+    callback_external_id: str = ""
+
+
+AT_HOME = Callback()
+
+
 class WorkerEnvironment(Protocol):
     """The settings that a worker of either purpose receives; see settings.py."""
 
@@ -78,6 +90,18 @@ class WorkerEnvironment(Protocol):
     @property
     def root(self) -> str:
         """Its mount point."""
+
+    @property
+    def home_region(self) -> str:
+        """The Region of its session; empty for the Region of the file system."""
+
+    @property
+    def callback_role(self) -> str:
+        """The ARN of the role that answers its session; empty for its own role."""
+
+    @property
+    def callback_external_id(self) -> str:
+        """The external id that this role demands."""
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables of the worker's environment."""
@@ -223,15 +247,17 @@ class StoppedInstance:
     message: str
 
 
-def stopped_instance(clients: Clients, settings: LambdaSettings, instance_id: str) -> StoppedInstance | None:
+def stopped_instance(
+    clients: Clients, deployment: str, region: str, instance_id: str
+) -> StoppedInstance | None:
     """Return the stopped worker with this instance id; None if it is not of this deployment or not found.
 
     A terminated instance stays visible for a while, its tags for less. Source: EC2 User Guide, "Terminate".
     """
-    answer = clients.of("ec2", settings.region).describe_instances(
+    answer = clients.of("ec2", region).describe_instances(
         Filters=[
             {"Name": "instance-id", "Values": [instance_id]},
-            {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [settings.deployment]},
+            {"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [deployment]},
         ]
     )
     for reservation in answer["Reservations"]:

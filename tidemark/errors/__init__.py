@@ -42,6 +42,8 @@
     ├── WorkerNotRecorded                 48   stopped during its launch; Lambda retries the event
     ├── ForeignTag                        50   a tag that this deployment did not write, or that was altered
     ├── TagKeyDamaged                     51   a data key of the tags is missing, or KMS does not open it
+    ├── SiteNotDeployed                   52   an account or Region has no stack of the deployment
+    ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
     └── LocalCloudError                   60   the local cloud did not start or stop
 
@@ -100,6 +102,8 @@ from tidemark.errors.setup import (
     NotOptedIn,
     PolicyNotFound,
     RetentionNotAllowed,
+    SiteNotAccessible,
+    SiteNotDeployed,
     VaultNotFound,
     WorkerCutOff,
     WorkerNetworkNotFound,
@@ -142,6 +146,8 @@ __all__ = [
     "SessionExists",
     "SessionFailed",
     "SessionNotFound",
+    "SiteNotAccessible",
+    "SiteNotDeployed",
     "TagKeyDamaged",
     "TidemarkError",
     "VaultNotFound",

@@ -207,6 +207,31 @@ class ExtraNotInstalled(TidemarkError):
         super().__init__(f"{command} cannot run without {shown}{more}; {installation}")
 
 
+class SiteNotDeployed(TidemarkError):
+    """The stack of an account and Region does not exist, or is of an older version."""
+
+    exit_code = 52
+
+    def __init__(self, deployment: str, account: str, region: str) -> None:
+        super().__init__(
+            f"deployment {deployment} has no stack in account {account} in {region}, or an older one; deploy "
+            f"the stack of this account and Region again"
+        )
+
+
+class SiteNotAccessible(TidemarkError):
+    """Another account does not let the deployment call in it."""
+
+    exit_code = 53
+
+    def __init__(self, account: str, region: str, why: str) -> None:
+        super().__init__(
+            f"account {account} in {region} cannot be reached ({why}): the account is suspended, its stack "
+            f"is not deployed, or its role does not trust the deployment with this external id; deploy the "
+            f"account's stack there again, or remove the account from tidemark.yaml"
+        )
+
+
 class CheckFailed(TidemarkError):
     """A check of `tidemark check` failed, so a session would fail."""
 

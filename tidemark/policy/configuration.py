@@ -13,8 +13,17 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tidemark.policy import capacity, fargate, restore_testing_rules, schedule_rules, yaml_lines
+from tidemark.policy import (
+    capacity,
+    copy_rules,
+    fargate,
+    restore_testing_rules,
+    schedule_rules,
+    site_rules,
+    yaml_lines,
+)
 from tidemark.policy.models import (
+    AccountPart,
     ConfigurationFile,
     CopyPart,
     DrillPart,
@@ -33,6 +42,7 @@ from tidemark.policy.policy import (
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
+from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
@@ -53,6 +63,19 @@ class Configuration:
     log_days: int
     keep_on_destroy: bool
     restore_testing: tuple[RestoreTesting, ...] = ()  # of the policies that have it
+    account: str | None = None  # None: the one to which it is deployed
+    sites: tuple[Site, ...] = ()  # other than the home site
+
+    @property
+    def home_vaults(self) -> dict[str, str]:
+        """The vaults of the deployment's account: Region -> name."""
+        own = {site.region: site.vault for site in self.sites if not site.is_foreign}
+        return {**self.vaults, **own}
+
+    @property
+    def accounts(self) -> list[str]:
+        """The ids of the other accounts, sorted."""
+        return sorted({site.account for site in self.sites if site.is_foreign})
 
 
 def load(path: Path, regions: Regions) -> Configuration:
@@ -123,6 +146,8 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return ConfigurationFile
         case ("policies", _):
             return PolicyPart
+        case ("accounts", _):
+            return AccountPart
         case ("policies", _, "copies", _):
             return CopyPart
         case ("policies", _, "index"):
@@ -188,6 +213,7 @@ def _region_problems(file: ConfigurationFile, regions: Regions) -> Iterator[tupl
     home = regions.partition(file.region)
     named: list[tuple[KeyPath, str]] = [(("region",), file.region)]
     named += [(("vaults", region), region) for region in file.vaults]
+    named += site_rules.named_regions(file)
     for name, policy in file.policies.items():
         named += [
             (("policies", name, "copies", number, "region"), copy.region)
@@ -209,10 +235,12 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
             ("vaults",),
             f"there is no vault for {file.region}, where backups are made; add: {file.region}: tidemark",
         )
+    yield from site_rules.site_problems(file)
     yield from _worker_problems(("worker",), file.worker)
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
     yield from restore_testing_rules.deployment_problems(file)
+    yield from site_rules.deployment_problems(file)
     yield from capacity.vault_problems(file.vaults)
     yield from capacity.deployment_problems(
         {name: _policy(file, name, policy) for name, policy in file.policies.items()}
@@ -228,7 +256,7 @@ def _policy_problems(
         if file_system in named:
             yield at, f"{file_system} is listed twice; remove one"
         named.add(file_system)
-        session_id = f"{name}-{file_system}-{_MOMENT}"
+        session_id = f"{name}-{file_system_id_of(file_system)}-{_MOMENT}"
         if len(session_id) > LONGEST_SESSION_ID:
             too_long = len(session_id) - LONGEST_SESSION_ID
             limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
@@ -246,36 +274,9 @@ def _policy_problems(
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
         yield from _worker_problems((*where, "worker"), policy.worker)
-    seen: set[str] = set()
-    for number, copy in enumerate(policy.copies):
-        yield from _copy_problems((*where, "copies", number), file, copy, seen)
-        seen.add(copy.region)
+    yield from site_rules.policy_problems(where, file, policy)
+    yield from copy_rules.copies_problems((*where, "copies"), file, policy)
     yield from capacity.policy_problems(where, _policy(file, name, policy))
-
-
-def _copy_problems(
-    where: KeyPath, file: ConfigurationFile, copy: CopyPart, seen: set[str]
-) -> Iterator[tuple[KeyPath, str]]:
-    known = file.vaults.get(copy.region)
-    vault = copy.vault or known
-    if copy.region == file.region:
-        yield (*where, "region"), f"{copy.region} is the Region of the backup itself; copy to another Region"
-    elif copy.region in seen:
-        yield (*where, "region"), f"there is already a copy in {copy.region}; remove one"
-    elif known is None:
-        near = difflib.get_close_matches(copy.region, file.vaults, n=1, cutoff=0.8)
-        hint = f"did you mean {near[0]}? Or " if near else ""
-        name = copy.vault or "tidemark-copies"
-        yield (*where, "region"), f"{copy.region} has no vault; {hint}add under vaults: {copy.region}: {name}"
-    elif vault != known:
-        homes = [region for region, name in file.vaults.items() if name == vault]
-        fact = (
-            f"vault {vault} is in {homes[0]}, not in {copy.region}" if homes else f"there is no vault {vault}"
-        )
-        yield (
-            (*where, "vault"),
-            f"{fact}; write {known}, the vault of {copy.region}, or omit vault",
-        )
 
 
 def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:
@@ -307,6 +308,8 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         region=file.region,
         bucket=file.repository.bucket,
         prefix=file.repository.prefix,
+        account=file.account,
+        sites=site_rules.sites(file),
         vaults=dict(file.vaults),
         policies=tuple(_policy(file, name, policy) for name, policy in file.policies.items()),
         email=file.notifications.email if file.notifications else None,
@@ -326,12 +329,17 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
     return Policy(
         name=name,
         region=file.region,
-        file_systems=tuple(policy.file_systems),
+        file_systems=tuple(site_rules.stored_name(file, one) for one in policy.file_systems),
         vault=file.vaults.get(file.region, ""),
+        vaults=site_rules.vaults_of(file, policy),
         keep_days=policy.keep,
         cold_after_days=policy.cold_after,
         copies=tuple(
-            schedule_rules.copy_target(copy, copy.vault or file.vaults.get(copy.region, ""))
+            schedule_rules.copy_target(
+                copy,
+                copy.vault or site_rules.vault_of(file, copy.region),
+                site_rules.account_of(file, copy),
+            )
             for copy in policy.copies
         ),
         index=policy.index is not None,

@@ -25,11 +25,14 @@ from tidemark.policy.restore_testing import LONGEST_VALIDATION
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
 from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag
 from tidemark.policy.value_types import (
+    AccountId,
+    AccountName,
     BucketName,
     DeploymentName,
     EmailAddress,
     ExcludePattern,
-    FileSystemId,
+    ExternalId,
+    FileSystemName,
     GravitonType,
     Keep,
     Memory,
@@ -87,9 +90,14 @@ class RepositoryPart(Part):
 
 
 class CopyPart(Part):
-    """A copy of each recovery point in another Region."""
+    """A copy of each recovery point in another Region or account."""
 
     region: RegionName = Field(description="Region of the copy. `vaults` must contain a vault for it.")
+    account: AccountName | None = Field(
+        None,
+        description="Account of the copy: a name under `accounts`, or home for the deployment's account. "
+        "Default: the account of the file system.",
+    )
     vault: VaultName | None = Field(
         None, description="Vault of the copy. Default: the vault of the Region under `vaults`."
     )
@@ -208,7 +216,12 @@ class DrillPart(Part):
 class PolicyPart(Part):
     """File systems to back up, with their schedule and retention."""
 
-    file_systems: list[FileSystemId] = Field(min_length=1, description="Ids of EFS file systems in `region`.")
+    file_systems: list[FileSystemName] = Field(
+        min_length=1,
+        description="EFS file systems: ids of those in `region`, <Region>/ID of those in another Region, "
+        "<account name>/<Region>/ID of those in another account.",
+        examples=[["fs-0123456789abcdef0", "production/eu-west-1/fs-0123456789abcdef1"]],
+    )
     schedule: SchedulePart | None = Field(
         None, description="When the policy runs. Default: only when started manually."
     )
@@ -227,7 +240,7 @@ class PolicyPart(Part):
         "90 more days. Default: never.",
         examples=["30 days"],
     )
-    copies: list[CopyPart] = Field([], description="Copies in other Regions.")
+    copies: list[CopyPart] = Field([], description="Copies in other Regions and accounts.")
     index: Annotated[IndexPart | None, _OrSwitch()] = Field(
         IndexPart(),
         description="Whether to index the files of each backup, or settings for the index.",
@@ -244,6 +257,19 @@ class PolicyPart(Part):
     )
 
 
+class AccountPart(Part):
+    """Another account whose file systems the deployment protects."""
+
+    id: AccountId = Field(description="Its id.", examples=["111111111111"])
+    regions: list[RegionName] = Field(
+        min_length=1, description="Regions of its file systems, and of copies in this account."
+    )
+    external_id: ExternalId = Field(
+        description="A value that the deployment sends when it assumes a role in this account. Choose a "
+        "random one for each account, for example with: openssl rand -hex 16"
+    )
+
+
 class NotificationsPart(Part):
     """The recipient of failed sessions and alarms."""
 
@@ -256,11 +282,24 @@ class ConfigurationFile(Part):
     deployment: DeploymentName = Field(
         "tidemark", description="Prefix of the names of all deployed resources."
     )
-    region: RegionName = Field(description="Region of the deployment and of its file systems.")
+    region: RegionName = Field(
+        description="Home Region: of the deployment, and of file systems that are named by their id alone."
+    )
+    regions: list[RegionName] = Field(
+        [], description="Further Regions with file systems in the account of the deployment."
+    )
+    account: AccountId | None = Field(
+        None, description="Id of the account of the deployment. Required with `accounts`."
+    )
+    accounts: dict[AccountName, AccountPart] = Field(
+        {}, description="Other accounts with file systems or copies, by name."
+    )
     repository: RepositoryPart = Field(RepositoryPart(), description="Where indexes are stored.")
     vaults: dict[RegionName, VaultName] = Field(
         min_length=1,
-        description="Vault to create in each Region: in `region` for backups, in others for copies.",
+        description="Vault to create in each Region: in `region` for backups, in others for copies. In a "
+        "Region that is not named here, other accounts and `regions` get a vault with the name of that in "
+        "`region`.",
     )
     policies: dict[PolicyName, PolicyPart] = Field(min_length=1, description="Policies by name.")
     worker: WorkerPart = Field(WorkerPart(), description="Default worker of policies.")

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from tidemark.errors import MalformedFileSystemId
+from tidemark.errors import FileSystemNotInPolicy, MalformedFileSystemId
 from tidemark.policy.calendars import Calendar, Retention, longest
+from tidemark.policy.sites import file_system_id_of
 
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
@@ -26,7 +27,7 @@ SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Li
 MANUAL = "manual"  # stands for a flag: runs that carry none, because they were started manually
 
 # Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
-_OMITTED = ("calendar", "cold_after_days", "retentions")
+_OMITTED = ("calendar", "cold_after_days", "retentions", "vaults")
 
 DEFAULT_INSTANCE_TYPE = "m7g.large"  # of EC2 workers
 
@@ -72,7 +73,7 @@ class CopyTarget:
 
     region: str
     vault: str
-    account: str | None = None  # None: the policy's account
+    account: str | None = None  # None: the account of the file system
     keep_days: int | None  # None keeps forever
     cold_after_days: int | None = None  # until a copy moves to cold storage; None: never
     # By flag, or MANUAL, instead of the two above. Runs without any of these are not copied.
@@ -126,9 +127,12 @@ class Policy:
 
     name: str
     account: str | None = None  # None: the account of the deployment
-    region: str  # of the file systems and of `vault`
+    region: str  # of the file systems without a Region in their names, and of `vault`
+    # Ids in the deployment's account and Region; <Region>/ID in another Region, <account>/<Region>/ID in
+    # another account.
     file_systems: tuple[str, ...]
     vault: str
+    vaults: tuple[tuple[str, str], ...] | None = None  # of other Regions with file systems: Region, vault
     keep_days: int | None  # of the points of runs without flags; None keeps forever
     cold_after_days: int | None = None  # until they move to cold storage; None: never
     copies: tuple[CopyTarget, ...] = ()
@@ -139,6 +143,28 @@ class Policy:
     calendar: Calendar | None = None  # instead of `schedule`; with neither, started manually only
     worker: WorkerSettings = WorkerSettings()
     drill: DrillSettings = DrillSettings()
+
+    def named(self, text: str) -> str:
+        """Return the name of one of its file systems by that name or by its id.
+
+        Raises MalformedFileSystemId, FileSystemNotInPolicy.
+        """
+        file_system_id = check_file_system_id(file_system_id_of(text))
+        for name in self.file_systems:
+            if name == text or ("/" not in text and file_system_id_of(name) == file_system_id):
+                return name
+        raise FileSystemNotInPolicy(text, self.name, list(self.file_systems))
+
+    def at(self, account: str, region: str) -> Policy:
+        """Return the policy for the file systems of a site: with its account, Region and vault."""
+        vault = dict(self.vaults or ()).get(region, self.vault)
+        return dataclasses.replace(self, account=account, region=region, vault=vault)
+
+    @property
+    def at_home(self) -> Policy:
+        """The policy with the file systems in the home site only."""
+        own = tuple(name for name in self.file_systems if "/" not in name)
+        return self if own == self.file_systems else dataclasses.replace(self, file_systems=own)
 
     def flags_at(self, scheduled_time: str | None) -> tuple[str, ...]:
         """Return the flags of the run that was scheduled for a time in ISO 8601 form.
@@ -186,6 +212,7 @@ class Policy:
             **_known(cls, fields)
             | {
                 "file_systems": tuple(fields["file_systems"]),
+                "vaults": tuple((region, vault) for region, vault in fields.get("vaults") or ()) or None,
                 "copies": tuple(_copy(copy) for copy in fields.get("copies", ())),
                 "schedule": _schedule(fields.get("schedule")),
                 "calendar": Calendar.from_fields(fields["calendar"]) if fields.get("calendar") else None,

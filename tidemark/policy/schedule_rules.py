@@ -54,13 +54,14 @@ def calendar(part: SchedulesPart) -> Calendar:
     )
 
 
-def copy_target(part: CopyPart, vault: str) -> CopyTarget:
-    """Return a copy's vault and retentions."""
+def copy_target(part: CopyPart, vault: str, account: str | None = None) -> CopyTarget:
+    """Return a copy's vault and retentions; `account` None is that of the file system."""
     keep, cold = part.keep, part.cold_after
     if not isinstance(keep, dict):
         return CopyTarget(
             region=part.region,
             vault=vault,
+            account=account,
             keep_days=keep,
             cold_after_days=None if isinstance(cold, dict) else cold,
         )
@@ -71,6 +72,7 @@ def copy_target(part: CopyPart, vault: str) -> CopyTarget:
     return CopyTarget(
         region=part.region,
         vault=vault,
+        account=account,
         # For earlier versions of the command line, which know one retention only.
         keep_days=max(retentions.values(), key=lambda kept: kept.rank).keep_days,
         retentions=tuple(sorted(retentions.items())),

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 from tidemark.errors import MalformedFileSystemId
 from tidemark.exclusions import Exclusion
 from tidemark.policy.policy import FILE_SYSTEM_ID, LONGEST_KEEP_DAYS, check_file_system_id
+from tidemark.policy.sites import file_system_id_of
 
 _DAYS = {"day": 1, "week": 7, "year": 365}
 
@@ -48,6 +49,19 @@ def _file_system_id(text: str) -> str:
         return check_file_system_id(text)
     except MalformedFileSystemId as error:
         raise ValueError(str(error)) from error
+
+
+def _file_system_name(text: str) -> str:
+    """Return the name of a file system: its id, after a Region, or after an account's name and a Region."""
+    *before, _ = text.split("/")
+    forms = (_REGION,) if len(before) == 1 else (_ACCOUNT_NAME, _REGION)
+    if before and (len(before) > 2 or not all(map(re.fullmatch, forms, before))):
+        raise ValueError(
+            f"{text!r} does not name a file system; write its id, or <Region>/ID in another Region, or "
+            f"<account name>/<Region>/ID in another account"
+        )
+    _file_system_id(file_system_id_of(text))
+    return text
 
 
 def keep_days(text: Any) -> int | None:
@@ -121,9 +135,8 @@ PolicyName = Annotated[
     str,
     _Form(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?", "a policy name: 1-30 of a-z, 0-9 and '-', such as nightly"),
 ]
-RegionName = Annotated[
-    str, _Form(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}", "an AWS Region, such as eu-central-1")
-]
+_REGION = r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}"
+RegionName = Annotated[str, _Form(_REGION, "an AWS Region, such as eu-central-1")]
 VaultName = Annotated[str, _Form(r"[a-zA-Z0-9_-]{2,50}", "a vault name: 2-50 letters, digits, '-' and '_'")]
 BucketName = Annotated[
     str,
@@ -156,6 +169,24 @@ FileSystemId = Annotated[
     str,
     AfterValidator(_file_system_id),
     WithJsonSchema({"type": "string", "pattern": f"^{FILE_SYSTEM_ID.pattern}$"}),
+]
+_ACCOUNT_NAME = r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?"
+FileSystemName = Annotated[
+    str,
+    AfterValidator(_file_system_name),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^(({_ACCOUNT_NAME}/)?{_REGION}/)?{FILE_SYSTEM_ID.pattern}$"}
+    ),
+]
+AccountName = Annotated[
+    str,
+    _Form(_ACCOUNT_NAME, "a name of an account: 1-20 of a-z, 0-9 and '-', beginning with a letter"),
+]
+AccountId = Annotated[str, _Form(r"[0-9]{12}", "an account id: 12 digits, in quotes")]
+# Source: AWS STS API Reference, AssumeRole, ExternalId. Shorter ones could be guessed.
+ExternalId = Annotated[
+    str,
+    _Form(r"[A-Za-z0-9+=,.@:/_-]{16,256}", "an external id: 16-256 of letters, digits and +=,.@:/_-"),
 ]
 KEEP_SCHEMA = {"type": "string", "pattern": "^([0-9]{1,6} (day|week|year)s?|forever)$"}
 Keep = Annotated[

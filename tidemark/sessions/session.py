@@ -24,10 +24,26 @@ class FileSystem:
         return f"{self.account}/{self.region}/{self.file_system_id}"
 
     @classmethod
-    def parse(cls, text: str) -> FileSystem:
-        """Return the file system from its `str` form."""
-        account, region, file_system_id = text.split("/")
+    def parse(cls, text: str, *, home: tuple[str, str] | None = None) -> FileSystem:
+        """Return the file system from its `str` form.
+
+        `home` is an account and a Region; with it, both may be missing in the text, or the account alone.
+        """
+        before = home or ()
+        parts = (*before[: 2 - text.count("/")], *text.split("/"))
+        account, region, file_system_id = parts
         return cls(account, region, file_system_id)
+
+    def name_at(self, home: tuple[str, str]) -> str:
+        """Return the shortest text from which `parse` with the same `home` returns the file system."""
+        if self.account != home[0]:
+            return str(self)
+        return self.file_system_id if self.region == home[1] else f"{self.region}/{self.file_system_id}"
+
+    @property
+    def site(self) -> tuple[str, str]:
+        """Its account and Region."""
+        return self.account, self.region
 
     @property
     def arn(self) -> str:

@@ -82,6 +82,22 @@ def _delete_rule(request: Request) -> None:
     events.delete_rule(Name=name)
 
 
+def _bus_policy(request: Request) -> Resource:
+    """Add one statement to the policy of a bus. Source: CloudFormation, AWS::Events::EventBusPolicy."""
+    properties, name = request.properties, request.properties["StatementId"]
+    policy = {"Version": "2012-10-17", "Statement": [{"Sid": name, **properties["Statement"]}]}
+    bus = properties.get("EventBusName", "default")
+    request.client("events").put_permission(EventBusName=bus, Policy=json.dumps(policy))
+    return Resource(ref=name)
+
+
+def _delete_bus_policy(request: Request) -> None:
+    bus = request.properties.get("EventBusName", "default")
+    events = request.client("events")
+    with suppress(events.exceptions.ResourceNotFoundException):
+        events.remove_permission(EventBusName=bus, StatementId=_ref(request))
+
+
 def _schedule(request: Request) -> Resource:
     scheduler = request.client("scheduler")
     name = request.name("Name")
@@ -143,6 +159,9 @@ MESSAGING = {
     ),
     "AWS::SQS::QueuePolicy": ResourceType(create=_queue_policy),
     "AWS::Events::Rule": ResourceType(create=_rule, delete=_delete_rule, names=("Name",)),
+    "AWS::Events::EventBusPolicy": ResourceType(
+        create=_bus_policy, delete=_delete_bus_policy, names=("StatementId", "EventBusName")
+    ),
     "AWS::Scheduler::Schedule": ResourceType(
         create=_schedule, delete=_delete_schedule, names=("Name", "GroupName")
     ),

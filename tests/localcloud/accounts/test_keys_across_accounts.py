@@ -6,6 +6,7 @@ Source: AWS KMS Developer Guide, "Allowing users in other accounts to use a KMS 
 from __future__ import annotations
 
 import base64
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -115,6 +116,11 @@ def test_writing_to_an_encrypted_bucket_needs_the_buckets_key(organization: Loca
     via = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
     grant("kms:GenerateDataKey", "kms:Decrypt", Condition=via)
     assert s3.get_object(Bucket=name, Key="encrypted")["Body"].read() == b"content"
+    for context, reads in ((f"arn:aws:s3:::{name}", False), (f"arn:aws:s3:::{name}/encrypted", True)):
+        within = {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": context}}
+        grant("kms:GenerateDataKey", "kms:Decrypt", Condition=within)
+        with nullcontext() if reads else denied("kms:Decrypt"):
+            s3.get_object(Bucket=name, Key="encrypted")
     with denied(BY_RESOURCE, "AccessDeniedException"):
         writer.client("kms").generate_data_key(KeyId=key, KeySpec="AES_256")
 

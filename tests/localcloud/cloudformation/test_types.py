@@ -206,6 +206,18 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
             "Targets": [{"Id": "queue", "Arn": arn("Queue")}],
         },
     ),
+    "BusPolicy": (
+        "AWS::Events::EventBusPolicy",
+        {
+            "StatementId": "all-types",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}},
+                "Action": "events:PutEvents",
+                "Resource": {"Fn::Sub": "arn:aws:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"},
+            },
+        },
+    ),
     "ScheduleGroup": ("AWS::Scheduler::ScheduleGroup", {"Name": "all-types"}),
     "Schedule": (
         "AWS::Scheduler::Schedule",

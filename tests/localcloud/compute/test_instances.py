@@ -148,3 +148,17 @@ shutdown -h now
     wait_for(lambda: state(site, instance) == "terminated")
     assert f"assumed-role/{site.role_name}" in console(site, instance)
     assert "refused" in console(site, instance)
+
+
+def test_the_aws_command_prints_what_a_query_selects(site: Site) -> None:
+    script = """#!/bin/bash
+read -r account arn <<< "$(aws sts get-caller-identity --query '[Account,Arn]' --output text)"
+echo "account=$account arn=$arn"
+shutdown -h now
+"""
+    instance = launch(site, "query", script=script)
+    wait_for(lambda: state(site, instance) == "terminated")
+    account = site.client("sts").get_caller_identity()["Account"]
+    assert f"account={account} arn=arn:aws:sts::{account}:assumed-role/{site.role_name}" in console(
+        site, instance
+    )

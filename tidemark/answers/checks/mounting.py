@@ -21,7 +21,7 @@ def mounting_checks(scope: Scope) -> Iterator[CheckResult]:
     for policy in scope.policies:
         for each in policy.file_systems:
             if (each, policy.worker) not in seen or not policy.index:
-                yield from _of(scope, policy, scope.connection.resources.file_system(each))
+                yield from _of(scope, policy, scope.connection.file_system(each))
             if policy.index:  # only then its network was checked
                 seen.add((each, policy.worker))
 

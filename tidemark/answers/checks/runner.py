@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tidemark.answers.checks.backup import backup_checks
 from tidemark.answers.checks.mounting import mounting_checks
 from tidemark.answers.checks.permissions import permission_checks
 from tidemark.answers.checks.quotas import quota_checks
-from tidemark.answers.checks.result import CheckResult
+from tidemark.answers.checks.result import CheckResult, check
 from tidemark.answers.checks.scope import Scope
 from tidemark.answers.checks.storage import notification_checks, storage_checks
 from tidemark.answers.connection import Connection
 from tidemark.errors import FileSystemNotInPolicy
-from tidemark.policy.policy import FILE_SYSTEM_ID
+from tidemark.policy.policy import FILE_SYSTEM_ID, Policy
 
 
 def scope_of(connection: Connection, target: str | None) -> Scope:
     """Return the scope of a policy, of a file system in all policies that name it, or of everything.
 
-    Raises PolicyNotFound, and FileSystemNotInPolicy if no policy names the file system.
+    It contains the file systems of the home site. Raises PolicyNotFound, and FileSystemNotInPolicy if no
+    policy names the file system there.
     """
     if target is None:
-        return Scope(connection=connection, policies=tuple(connection.policies()))
+        return _at_home(connection, connection.policies())
     if not FILE_SYSTEM_ID.fullmatch(target):
-        return Scope(connection=connection, policies=(connection.policy(target),))
+        return _at_home(connection, [connection.policy(target)])
     deployed = connection.policies()
     found = tuple(
         dataclasses.replace(policy, file_systems=(target,))
@@ -39,6 +40,15 @@ def scope_of(connection: Connection, target: str | None) -> Scope:
     return Scope(connection=connection, policies=found)
 
 
+def _at_home(connection: Connection, policies: Sequence[Policy]) -> Scope:
+    named = dict.fromkeys(name for policy in policies for name in policy.file_systems)
+    return Scope(
+        connection=connection,
+        policies=tuple(own for policy in policies if (own := policy.at_home).file_systems),
+        elsewhere=tuple(name for name in named if "/" in name),
+    )
+
+
 def run_checks(scope: Scope) -> Iterator[CheckResult]:
     """Yield the results, each as soon as it is known."""
     yield from backup_checks(scope)
@@ -47,3 +57,8 @@ def run_checks(scope: Scope) -> Iterator[CheckResult]:
     yield from storage_checks(scope)
     yield from permission_checks(scope)
     yield from notification_checks(scope)
+    for name in scope.elsewhere:
+        with check("site", name, "") as outcomes:
+            outcomes.warn(
+                "is not checked from the home site", "run its policy: its session checks it before the backup"
+            )

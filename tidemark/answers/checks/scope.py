@@ -28,6 +28,7 @@ class Scope:
 
     connection: Connection
     policies: tuple[Policy, ...]  # each with the file systems to check only
+    elsewhere: tuple[str, ...] = ()  # file systems in other sites, which are not checked
 
     @property
     def clients(self) -> Clients:

@@ -133,7 +133,7 @@ def _plans(
         try:
             plans.append(
                 plan_drill(
-                    connection.resources.file_system(each),
+                    connection.file_system(each),
                     wish,
                     items_per_job=items_per_job,
                     records=connection.records,

@@ -63,7 +63,10 @@ def estimate(
     if as_csv and as_json:
         raise typer.BadParameter("--csv and --json are mutually exclusive; omit one of them")
     connection = connect()
-    deployed = connection.policy(policy)
+    whole = connection.policy(policy)
+    deployed = whole.at_home
+    if not deployed.file_systems:
+        raise typer.BadParameter(f"{policy} has no file systems in the home site, which estimates cover")
     with skipping_unreadable() as skip_index:
         uses = list(
             file_system_uses(connection, deployed.file_systems, skip_index, daily_percent=daily_change)
@@ -78,6 +81,8 @@ def estimate(
             copy_regions=len(connection.resources.vaults) - 1,
         )
         assumptions = (*found.assumptions, *unknown)
+        if left_out := len(whole.file_systems) - len(deployed.file_systems):
+            assumptions += (f"without {left_out:,} file systems in other accounts and Regions",)
         if as_json:
             terminal.print_json(_document(found, assumptions, months))
         elif as_csv:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
 from tidemark.answers.connection import Connection, connect
 from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
-from tidemark.aws.errors import translated
+from tidemark.aws.errors import code_of, translated
 from tidemark.aws.preflight import check_file_system, check_opt_in, check_vaults
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import session_json
@@ -22,6 +23,7 @@ from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, SessionWatcher, follow
 from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
 from tidemark.policy.policy import Policy, check_file_system_id
+from tidemark.policy.sites import file_system_id_of
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.session import SessionStatus
 
@@ -58,9 +60,11 @@ def run(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        check_file_system_id(file_system_id_of(file_system))
     connection = connect()
     deployed = connection.policy(policy).for_run(())  # a manual run carries no flags
+    if file_system is not None:
+        file_system = connection.file_system(file_system).name_at(connection.resources.home)
     preflight(connection, deployed, file_system)
     started = start(connection, deployed, file_system)
     client = connection.clients.of("stepfunctions", connection.resources.region)
@@ -94,18 +98,21 @@ def run(
 def preflight(connection: Connection, policy: Policy, file_system: str | None) -> None:
     """Return if the policy can be run for one of its file systems, or for all.
 
-    Raises the first error. The errors of further file systems are its notes; if some file systems are valid,
-    the last note lists the commands that run them.
+    Checks file systems in the deployment's account. Raises the first error. The errors of further file
+    systems are its notes; if some file systems are valid, the last note lists the commands that run them.
     """
-    # The session repeats this check with its own permissions.
-    with contextlib.suppress(AccessDenied), translated():
-        check_opt_in(connection.clients, policy)
-    check_vaults(connection.clients, policy)
     asked = policy.file_systems if file_system is None else (file_system,)
+    account = connection.resources.account
+    # Only sessions can call in other accounts, and they repeat these checks with their own permissions.
+    own = {each: there for each in asked if (there := connection.file_system(each)).account == account}
+    for site in dict.fromkeys(there.site for there in own.values()):
+        with contextlib.suppress(AccessDenied), translated():
+            check_opt_in(connection.clients, policy.at(*site))
+        check_vaults(connection.clients, policy.at(*site))
     wrong: dict[str, TidemarkError] = {}
-    for each in asked:
+    for each, there in own.items():
         try:
-            check_file_system(connection.clients, policy, connection.resources.file_system(each))
+            check_file_system(connection.clients, policy, there)
         except (FileSystemNotFound, NoMountTarget) as error:
             wrong[each] = error
     if not wrong:
@@ -130,9 +137,11 @@ def start(connection: Connection, policy: Policy, file_system: str | None) -> St
         moment = now.isoformat(timespec="seconds")
         request = {"policy": policy.name, "scheduled_time": moment, "manual": True}
         arn = executions.start(client, resources.policy_run, None, request)
-        sessions = {session_id(policy.name, each, now): each for each in policy.file_systems}
+        sessions = {
+            session_id(policy.name, file_system_id_of(each), now): each for each in policy.file_systems
+        }
     else:
-        name = session_id(policy.name, file_system, now)
+        name = session_id(policy.name, file_system_id_of(file_system), now)
         one = {"policy": policy.name, "file_system": file_system}
         arn = executions.start(client, resources.backup_session, name, one)
         sessions = {name: file_system}
@@ -147,7 +156,7 @@ def print_outcome(connection: Connection, started: Started, watcher: SessionWatc
     for name in started.sessions:
         view = views.get(name)
         if view is None:
-            failed.append(f"{name}: {_reason(connection, started)}")
+            failed.append(f"{name}: {_reason(connection, started, name)}")
             continue
         if not view.ended:
             failed.append(f"{name}: its execution ended without closing it, see: tidemark session {name}")
@@ -163,10 +172,20 @@ def print_outcome(connection: Connection, started: Started, watcher: SessionWatc
         )
 
 
-def _reason(connection: Connection, started: Started) -> str:
+def _reason(connection: Connection, started: Started, session: str) -> str:
+    """Return why a session was not opened: the failure of its execution or, without one, of the run."""
     client = connection.clients.of("stepfunctions", connection.resources.region)
-    failure = executions.failure_of(client, started.execution_arn)
-    return failure or "its execution ended before it opened the session"
+    own = executions.execution_arn(connection.resources.backup_session, session)
+    for arn in dict.fromkeys((own, started.execution_arn)):
+        try:
+            failure = executions.failure_of(client, arn)
+        except ClientError as error:
+            if code_of(error) != "ExecutionDoesNotExist":
+                raise
+            continue
+        if failure:
+            return failure
+    return "its execution ended before it opened the session"
 
 
 def watch(
