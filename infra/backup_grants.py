@@ -37,6 +37,12 @@ class BackupGrants:
             )
         ]
 
+    def find_points(self) -> list[Grant]:
+        """List the recovery points of a file system in all vaults of a Region."""
+        return [
+            Grant(actions=("backup:ListRecoveryPointsByResource",), resources=("*",), why_pattern=NO_LEVEL)
+        ]
+
     def change_tags(self) -> list[Grant]:
         """Read and write the tags of recovery points."""
         return [

@@ -107,6 +107,14 @@ class FunctionGrants(BackupGrants):
         """Remove files that lost workers left next to the latest indexes."""
         return self.repository.clean(self._indexes())
 
+    def remove_indexes(self) -> list[Grant]:
+        """Remove indexes, also those of restored points."""
+        return [
+            *self.repository.remove(self._indexes()),
+            self.repository.remove_exact("restores/"),
+            self.repository.list("restores/"),
+        ]
+
     def tag_points(self) -> list[Grant]:
         """Read and write the tags of recovery points, to record their index."""
         return [
@@ -209,6 +217,17 @@ class FunctionGrants(BackupGrants):
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
             "close_session": [*settle, *self.notifications.publish(), *sites],
             "fail_session": items(get=both, update=both),
+            # prune-run
+            "resolve_prune": [*policies, self.repository.list("indexes/"), self.repository.list("restores/")],
+            "prune_file_system": [
+                *items(get=(*both, *restore), update=index, delete=index),
+                *self.records.list_items(INDEXES),
+                *self.records.search(RESTORES_RUNNING),
+                *self.remove_indexes(),
+                *self.find_points(),
+                *self.describe_points(),
+                *sites,
+            ],
             # indexing-session
             "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task(), *sites],
             "launch_worker": [*hold, *worker.launch(), *worker.remove_workers(), *sites],

@@ -55,7 +55,7 @@ def add_alarm(
 
 
 class Monitoring(Construct):
-    """Three alarms and one dashboard."""
+    """Four alarms and one dashboard."""
 
     def __init__(
         self,
@@ -86,6 +86,12 @@ class Monitoring(Construct):
             expired,
             "An indexing session stopped responding and its lease expired. The next session indexes again; "
             "look for the cause in the worker's log.",
+        )
+        alarm(
+            "failed-prune",
+            machines["prune-run"].metric_failed(period=PERIOD, statistic="Sum"),
+            "Retention could not remove the indexes of a file system. The execution's cause names it; run "
+            "again with: tidemark prune",
         )
         alarm(
             "dead-letters",

@@ -51,6 +51,7 @@ class SiteAccess(Construct):
                     *backups.poll_copy_jobs(),
                     *backups.list_jobs(),
                     *backups.describe_points(),
+                    *backups.find_points(),
                     *backups.change_tags(),
                     *on_file_systems(
                         names,

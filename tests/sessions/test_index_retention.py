@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -266,8 +266,8 @@ class Histories(RuleBasedStateMachine):
             FS,
             stored=dict(self.stored),
             exact={},
-            listed=lambda: set(self.vault) - self.denied,
             look_up=self._look_up,
+            exists=lambda each: each.recovery_point_arn in self.vault,
         )
         decided = plan(facts, self.now, self.history)
         assert set(facts.records) | set(facts.stored) == {
@@ -294,8 +294,13 @@ class Histories(RuleBasedStateMachine):
                 elif write == "forget":
                     forget_index(self.store, FS, removal.index_id)
 
-    def _look_up(self, unlisted: Mapping[str, Point | None]) -> Mapping[str, PointState]:
-        return {arn: PointState.UNKNOWN if arn in self.denied else PointState.GONE for arn in unlisted}
+    def _look_up(self, arns: Collection[str]) -> Mapping[str, PointState]:
+        return {arn: self._state(arn) for arn in arns}
+
+    def _state(self, arn: str) -> PointState:
+        if arn in self.denied:
+            return PointState.UNKNOWN
+        return PointState.LIVING if arn in self.vault else PointState.GONE
 
 
 TestHistories = Histories.TestCase

@@ -69,6 +69,9 @@ unknown), `dynamodb:Query` |
 `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeLifecycleConfiguration`, \
 `elasticfilesystem:DescribeFileSystemPolicy`, `elasticfilesystem:DescribeMountTargets`, \
 `elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`) |
+| `prune` | `dynamodb:GetItem`, `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject`, \
+`backup:ListRecoveryPointsByResource` and `backup:DescribeRecoveryPoint` (in every Region), \
+`states:StartExecution` and `states:DescribeExecution`; the deployment removes |
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |

@@ -45,6 +45,7 @@
     ├── SiteNotDeployed                   52   an account or Region has no stack of the deployment
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
+    ├── PruneFailed                       55   retention could not remove some indexes
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -74,6 +75,7 @@ from tidemark.errors.sessions import (
     IndexShared,
     LeaseLost,
     NotRestorable,
+    PruneFailed,
     RestoreFailed,
     RestoreNotFound,
     SessionExists,
@@ -139,6 +141,7 @@ __all__ = [
     "NotRestorable",
     "PathNotFound",
     "PolicyNotFound",
+    "PruneFailed",
     "RecoveryPointNotFound",
     "RestoreFailed",
     "RestoreNotFound",

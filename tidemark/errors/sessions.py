@@ -104,6 +104,15 @@ class IndexShared(TidemarkError):
         )
 
 
+class PruneFailed(TidemarkError):
+    """Retention could not remove the indexes of a file system."""
+
+    exit_code = 55
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; what was removed before stays removed; prune again")
+
+
 class WorkerStopped(TidemarkError):
     """The worker was stopped or killed before its index was complete; another worker may complete it."""
 

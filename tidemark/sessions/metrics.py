@@ -16,6 +16,8 @@ SESSION_DURATION = "SessionDuration"  # seconds
 DRILLS_SUCCEEDED = "DrillsSucceeded"
 DRILLS_FAILED = "DrillsFailed"  # also those that were stopped
 DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their index
+INDEXES_REMOVED = "IndexesRemoved"  # by retention
+INDEX_BYTES_REMOVED = "IndexBytesRemoved"
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 

@@ -39,6 +39,27 @@ def test_a_deleted_point_is_gone_with_its_bytes(backups: Backups) -> None:
         backups.client().list_tags(ResourceArn=point)
 
 
+def test_a_point_is_deleted_at_the_end_of_its_retention(backups: Backups) -> None:
+    client = backups.client()
+    short = backups.backed_up("other", Lifecycle={"DeleteAfterDays": 2})
+    long = backups.backed_up("other", Lifecycle={"DeleteAfterDays": 3})
+    forever = backups.backed_up("other")
+    described = client.describe_recovery_point(BackupVaultName="main", RecoveryPointArn=short)
+    ends = described["CalculatedLifecycle"]["DeleteAt"]
+    tree = backups.tree(short)
+    assert backups.cloud.expire_recovery_points(ends - timedelta(seconds=1)) == 0
+    assert backups.cloud.expire_recovery_points(ends + timedelta(seconds=1)) == 1
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.describe_recovery_point(BackupVaultName="main", RecoveryPointArn=short)
+    listed = client.list_recovery_points_by_resource(ResourceArn=backups.arn("other"))["RecoveryPoints"]
+    assert {long, forever} <= {one["RecoveryPointArn"] for one in listed}
+    assert short not in {one["RecoveryPointArn"] for one in listed}
+    until = time.monotonic() + 10
+    while tree.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not tree.exists()
+
+
 def test_a_point_that_is_being_made_cannot_be_deleted(backups: Backups) -> None:
     job = backups.start("other")
     while backups.job(job["BackupJobId"])["State"] == "CREATED":
