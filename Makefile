@@ -34,7 +34,7 @@ check: .venv/.ready-dev ## Run the checks of CI other than the tests: format, li
 	$(BIN)/python -m pytest -q tests/test_language.py
 
 # In one process per worker, without the tests that start a local cloud; `make test` runs those, unmeasured.
-FAST_TESTS := $(addprefix tests/,answers aws cli crawl index lambdas policy sessions tags web worker_image) $(wildcard tests/test_*.py)
+FAST_TESTS := $(addprefix tests/,answers aws cli crawl damage index lambdas policy sessions tags web worker_image) $(wildcard tests/test_*.py)
 
 coverage: .venv/.ready-dev ## Measure branch coverage of the fast tests; fails below the floor in pyproject.toml
 	$(BIN)/python -m pytest -n 2 -q -m "not cloud and not aws" --cov --cov-report=term:skip-covered $(FAST_TESTS)

@@ -112,7 +112,7 @@ class FunctionGrants(BackupGrants):
         return [
             *self.repository.remove(self._indexes()),
             self.repository.remove_exact("restores/"),
-            self.repository.list("restores/"),
+            self.repository.find("restores/"),
         ]
 
     def tag_points(self) -> list[Grant]:
@@ -218,7 +218,7 @@ class FunctionGrants(BackupGrants):
             "close_session": [*settle, *self.notifications.publish(), *sites],
             "fail_session": items(get=both, update=both),
             # prune-run
-            "resolve_prune": [*policies, self.repository.list("indexes/"), self.repository.list("restores/")],
+            "resolve_prune": [*policies, self.repository.find("indexes/"), self.repository.find("restores/")],
             "prune_file_system": [
                 *items(get=(*both, *restore), update=index, delete=index),
                 *self.records.list_items(INDEXES),

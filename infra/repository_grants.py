@@ -110,7 +110,7 @@ class RepositoryGrants:
         """Return the grant to remove the indexes of restored points below a prefix."""
         return self._objects(("s3:DeleteObject",), below, f"*/{EXACT_INDEXES}/*")
 
-    def list(self, below: str) -> Grant:
+    def find(self, below: str) -> Grant:
         """Return the grant to list the objects below a prefix."""
         return self._list(below)
 

@@ -40,6 +40,7 @@ AREAS = (
     "tests/bench",
     "tests/cli",
     "tests/crawl",
+    "tests/damage",
     "tests/index",
     "tests/lambdas",
     "tests/policy",

@@ -62,6 +62,7 @@ _INDEX_COMMANDS = {
     "show": "index_show.show",
     "verify": "index_verify.verify",
 }
+_DAMAGE_COMMANDS = {"show": "damage_show.show"}
 _TAG_KEY_COMMANDS = {"rotate": "tag_key_rotate.rotate"}
 
 app = typer.Typer(
@@ -81,6 +82,7 @@ for _name, _help in (
     ("policy", "Show, run, pause and export policies."),
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
+    ("damage", "Show suspicious changes, and release alarms."),
     ("tag-key", "Manage the data keys of recovery point tags."),
 ):
     app.add_typer(typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_help), name=_name)
@@ -116,6 +118,7 @@ def command() -> Any:
     top: Any = typer.main.get_command(app)
     groups = {
         "policy": _POLICY_COMMANDS,
+        "damage": _DAMAGE_COMMANDS,
         "local": _LOCAL_COMMANDS,
         "index": _INDEX_COMMANDS,
         "tag-key": _TAG_KEY_COMMANDS,

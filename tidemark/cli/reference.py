@@ -74,7 +74,8 @@ unknown), `dynamodb:Query` |
 `states:StartExecution` and `states:DescribeExecution`; the deployment removes |
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
-| `search`, `ls`, `history`, `diff`, `usage`, `index` | `s3:ListBucket`, `s3:GetObject`, `dynamodb:Query` |
+| `search`, `ls`, `history`, `diff`, `usage`, `index`, `damage show` | `s3:ListBucket`, `s3:GetObject`, \
+`dynamodb:Query` |
 | `browse` | those of the commands that its pages show: `search` to `usage`, `protection`, `sessions`, \
 `restore` |
 | `access-points`, and any command that is given the name of an access point or claim | \

@@ -46,6 +46,7 @@
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
     ├── PruneFailed                       55   retention could not remove some indexes
+    ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -71,6 +72,7 @@ from tidemark.errors.sessions import (
     BackupJobFailed,
     CopyJobFailed,
     CrawlFailed,
+    DamageSuspected,
     IndexingFailed,
     IndexShared,
     LeaseLost,
@@ -121,6 +123,7 @@ __all__ = [
     "ConfigurationError",
     "CopyJobFailed",
     "CrawlFailed",
+    "DamageSuspected",
     "ExtraNotInstalled",
     "FileSystemNotFound",
     "FileSystemNotInPolicy",

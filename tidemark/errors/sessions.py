@@ -41,6 +41,12 @@ class SessionFailed(TidemarkError):
     exit_code = 32
 
 
+class DamageSuspected(TidemarkError):
+    """Changes of a file system look like damage, and no person has accepted them."""
+
+    exit_code = 57
+
+
 class RestoreNotFound(TidemarkError):
     """No restore session has this id."""
 

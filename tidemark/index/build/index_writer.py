@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from tidemark.errors import IndexDamaged
 from tidemark.index.files.changes import ChangesBuilder
+from tidemark.index.files.damage_file import DamageBuilder
 from tidemark.index.files.dirs import DirsBuilder
 from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.files.history_log import HistoryBuilder
@@ -57,13 +59,15 @@ class IndexWriter:
         scratch: Path,
         schema: pa.Schema,
         options: BuildOptions,
+        damage: DamageBuilder | None,
     ) -> None:
-        self._folder = folder
+        self._folder, self._damage = folder, damage
         self._parts = PartWriter(folder, part_rows=options.part_rows, schema=schema)
-        self._counter, self._changes = Counter(), _Changes(store, identity, previous, unreadable)
+        self._counter = Counter()
+        self._changes = _Changes(store, identity, previous, unreadable, damage)
         self._scratch = tempfile.TemporaryDirectory(dir=scratch, prefix="tidemark-sides-")
         self._sides: list[_SideBuilder] = [
-            DirsBuilder(Path(self._scratch.name)),
+            DirsBuilder(Path(self._scratch.name), *([damage.note_directories] if damage else [])),
             TrigramsBuilder(block_rows=options.block_rows),
             TopBuilder(),
         ]
@@ -86,13 +90,18 @@ class IndexWriter:
             self._threads.submit(self._add_to_sides, rows),
         ]
 
-    def close(self, problems: ProblemsBuilder) -> dict[str, Any]:
+    def close(self, problems: ProblemsBuilder, index_id: str, crawled_at: datetime) -> dict[str, Any]:
         """Write the remaining rows; return the manifest's fields about all files."""
         self._wait()
         parts = self._threads.submit(self._parts.close)
+        changes = self._changes.close(self._folder)
+        if self._damage is not None:
+            self._damage.choose()  # before the directories are written, whose files it needs
         files = list(self._threads.map(lambda side: side.close(self._folder), self._sides))
-        files += self._changes.close(self._folder)
-        files.append(problems.close(self._folder))
+        files += [*changes, problems.close(self._folder)]
+        if self._damage is not None:
+            compared = self._changes.counts is not None
+            files.append(self._damage.close(self._folder, index_id, crawled_at, compared=compared))
         return {
             "totals": self._counter.totals(**problems.counts),
             "changes": self._changes.counts,
@@ -103,6 +112,8 @@ class IndexWriter:
     def _add_to_sides(self, rows: pa.Table) -> None:
         self._counter.add(rows)
         self._changes.add(rows)
+        if self._damage is not None:
+            self._damage.add(rows)
         for side in self._sides:
             side.add(rows)
 
@@ -119,14 +130,19 @@ class _Changes:
     """
 
     def __init__(
-        self, store: Store, identity: IndexIdentity, previous: Manifest | None, unreadable: Unreadable
+        self,
+        store: Store,
+        identity: IndexIdentity,
+        previous: Manifest | None,
+        unreadable: Unreadable,
+        damage: DamageBuilder | None,
     ) -> None:
-        self._identity = identity
+        self._identity, self._damage = identity, damage
         self._builder: ChangesBuilder | None = None
         if previous is not None:
             self._history = HistoryBuilder(store, previous)
             try:
-                self._builder = ChangesBuilder(store, previous, unreadable, self._history.add)
+                self._builder = ChangesBuilder(store, previous, unreadable, self._watch)
             except IndexDamaged:
                 self._builder = None
 
@@ -151,3 +167,8 @@ class _Changes:
             self._builder = None
             return []
         return [*changes, *self._history.close(self._identity.index_id, folder)]
+
+    def _watch(self, changes: pa.Table) -> None:
+        self._history.add(changes)
+        if self._damage is not None:
+            self._damage.watch(changes)

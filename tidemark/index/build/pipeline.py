@@ -14,12 +14,14 @@ import pyarrow as pa
 
 from tidemark.crawl.batch import Problem
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, Crawl
+from tidemark.damage.settings import DamageSettings
 from tidemark.errors import IndexDamaged, IndexFormatNotSupported
 from tidemark.exclusions import Exclusion
 from tidemark.index.build.checkpoint import Checkpoint, CheckpointWriter
 from tidemark.index.build.index_writer import BuildOptions, IndexWriter
 from tidemark.index.build.progress import BuildProgress
 from tidemark.index.build.publishing import propose, publish
+from tidemark.index.files.damage_file import DamageBuilder
 from tidemark.index.files.errors_file import ProblemsBuilder
 from tidemark.index.format.manifest import IndexIdentity, Manifest, RestoredPoint
 from tidemark.index.format.schema import NO_FLAGS, Flags, schema_sha256
@@ -70,6 +72,8 @@ def build_index(
     resume: Checkpoint | None = None,
     attempt: str = "",
     source: RestoredPoint | None = None,
+    damage: DamageSettings = DamageSettings(),  # noqa: B008 - frozen
+    accepted_until: str = "",
     options: BuildOptions = BuildOptions(),  # noqa: B008 - frozen
 ) -> Manifest:
     """Crawl, sort, write every file and finally the manifest; return the manifest.
@@ -108,6 +112,15 @@ def build_index(
             scratch=scratch,
             schema=flags.part_schema(),
             options=options,
+            damage=None
+            if source
+            else DamageBuilder.of(
+                store,
+                previous,
+                excluded=tuple(map(str, excluded)),
+                settings=damage,
+                accepted_until=accepted_until,
+            ),
         )
         with writing:
             for rows in row_groups(gathered.sorter.sorted(), options.row_group_rows):
@@ -118,7 +131,7 @@ def build_index(
                 writing.add(rows)
                 progress.wrote(len(rows))
             gathered.sorter.close()  # frees scratch space for the side files
-            written = writing.close(gathered.problems)
+            written = writing.close(gathered.problems, identity.index_id, gathered.started_at)
     finally:
         gathered.sorter.close()
     manifest = Manifest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ class DirsBuilder:
     again, through scratch if it is large.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, watch: Callable[[pa.Table], None] = lambda _rows: None) -> None:
+        self._watch = watch  # receives the file's rows, when it is written
         self._sorter = Sorter(scratch, run_rows=_RUN_ROWS)
         self._stack: list[_Open] = []
         self._done: list[tuple[str, str, int, int, int, int, int, int, int | None]] = []
@@ -103,6 +104,7 @@ class DirsBuilder:
         )
         waiting: list[pa.Table] = []
         for table in _without_stand_ins(self._sorter.sorted()):
+            self._watch(table)
             waiting.append(table)
             if sum(map(len, waiting)) >= _ROW_GROUP_ROWS:
                 whole = pa.concat_tables(waiting)

@@ -1,0 +1,1 @@
+"""How well the damage alarm detects attacks, and how often it is wrong: seeded histories of file systems."""
