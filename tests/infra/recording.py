@@ -17,6 +17,7 @@ from typing import Any
 from localcloud import Account, Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
+from tests.infra.recorded_prune import prune
 from tests.infra.recorded_restores import (
     MANY,
     RESTORE_LEFT_BEHIND,
@@ -129,6 +130,7 @@ def record(directory: Path) -> Recording:
         for _ in range(2):  # the mount target of the drill, then its file system
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
+        prune(cloud, cloud.file_systems["team"].id)
         statements = statements_of_roles(cloud)
         return Recording(
             account=cloud.account_id,
