@@ -30,6 +30,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
         "e2e/test_restore_page.py",
         "e2e/test_browse.py",
     ),
+    ("sites",),  # one organization
     ("e2e/test_partitions.py",),
     (
         "infra/test_documented_permissions.py",  # one recording, and the checks of one assembly

@@ -85,3 +85,11 @@ def _file_system(cloud: LocalCloud, name: str, directory: Path) -> str:
 def sessions(organization: Deployed) -> dict[str, dict[str, Any]]:
     """An ended session of each file system, by its name."""
     return {name: organization.run(name) for name in FILE_SYSTEMS}
+
+
+@pytest.fixture(scope="session")
+def calls(organization: Deployed, sessions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The calls of these sessions and of a sweep, without those of later tests."""
+    assert {session["status"] for session in sessions.values()} == {"success"}
+    organization.sweep()
+    return organization.cloud.calls()

@@ -11,7 +11,6 @@ from tests.infra.judge import Statement, allows
 from tests.infra.recording import statements_of_roles
 from tests.infra.template import as_list
 from tests.infra.test_permissions import OF_EFS, OF_NO_CONSEQUENCE
-from tests.sites.conftest import FILE_SYSTEMS
 
 pytestmark = pytest.mark.cloud
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
@@ -45,14 +44,13 @@ def tags(organization: Deployed) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_every_call_was_granted(organization: Deployed, sessions: dict[str, dict[str, Any]]) -> None:
-    assert sessions.keys() == FILE_SYSTEMS.keys()
+def test_every_call_was_granted(organization: Deployed, calls: list[dict[str, Any]]) -> None:
     granted, known = statements(organization), tags(organization)
-    calls = [call for call in organization.cloud.calls() if call["principal"] in granted]
     refused = {
         f"{call['principal']}: {call['action']} on {call['resource']} with {call['context']}"
         for call in calls
-        if call["action"] not in OF_NO_CONSEQUENCE | OF_EFS
+        if call["principal"] in granted
+        and call["action"] not in OF_NO_CONSEQUENCE | OF_EFS
         and not allows(
             granted[call["principal"]],
             call["action"],
@@ -63,22 +61,18 @@ def test_every_call_was_granted(organization: Deployed, sessions: dict[str, dict
     assert sorted(refused) == []
 
 
-def test_the_roles_of_sites_may_do_no_more(
-    organization: Deployed, sessions: dict[str, dict[str, Any]]
-) -> None:
-    assert sessions.keys() == FILE_SYSTEMS.keys()
-    organization.sweep()
+def test_the_roles_of_sites_may_do_no_more(organization: Deployed, calls: list[dict[str, Any]]) -> None:
     roles = {
         role: granted
         for role, granted in statements(organization).items()
         if ":role/tidemark-functions-" in role
     }
     assert len(roles) == len({role for role in roles if role.endswith(REGIONS)}) == 4, "one for each site"
-    made = {call["action"] for call in organization.cloud.calls() if call["principal"] in roles}
+    made = {call["action"] for call in calls if call["principal"] in roles}
     allowed = {
         action
         for granted in roles.values()
         for statement in granted
         for action in as_list(statement["Action"])
     }
-    assert allowed - made == UNUSED
+    assert allowed - made <= UNUSED

@@ -17,7 +17,7 @@ from tidemark.aws.tag_keys import TagKeys
 from tidemark.errors import PolicyNotFound
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.storage.object_store import Store as Repository
-from tidemark.policy.policy import Policy, check_file_system_id
+from tidemark.policy.policy import Policy, id_of
 from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.records import read_index, read_lease, read_session
@@ -70,6 +70,11 @@ class Connection:
             file_system_id_of(each) for policy in self.policies() for each in policy.file_systems
         )
 
+    def place(self, file_system: FileSystem) -> str:
+        """Return the account, by its name in tidemark.yaml or by its id, and the Region of a file system."""
+        names = {site.account: site.name for site in self.sites if site.is_foreign}
+        return f"{names.get(file_system.account, file_system.account)}/{file_system.region}"
+
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """The sites other than the home site."""
@@ -81,7 +86,7 @@ class Connection:
         An id is that of a file system of a policy or, without one, of a file system in the home site. Raises
         MalformedFileSystemId.
         """
-        check_file_system_id(file_system_id_of(text))
+        id_of(text)
         if "/" not in text and self.resources.sites:
             named = (name for policy in self.policies() for name in policy.file_systems)
             text = next((name for name in named if file_system_id_of(name) == text), text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tidemark.answers.connection import Connection
+from tidemark.answers.recorded_points import recorded_elsewhere
+from tidemark.aws.clock import utc_now
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.sessions.indexing import Index
 from tidemark.sessions.queries import associations_of
@@ -21,7 +23,10 @@ class Found:
 
 
 def find(connection: Connection, file_system: str) -> Found:
-    """Return a file system's points and the vaults that could not be listed."""
+    """Return a file system's points and the vaults that could not be listed.
+
+    The points in vaults of other accounts, which users of this one cannot list, are those of the records.
+    """
     whose = connection.file_system(file_system)
     listing = recovery_points_of(
         connection.clients,
@@ -30,7 +35,9 @@ def find(connection: Connection, file_system: str) -> Found:
         keys=connection.tag_keys,
         deployment=connection.deployment,
     )
-    points = [(point, _index_of(connection, point)) for point in listing.points]
+    found = [*listing.points, *recorded_elsewhere(connection, whose, utc_now())]
+    found.sort(key=lambda point: point.created_at, reverse=True)
+    points = [(point, _index_of(connection, point)) for point in found]
     named = {index_id for _, index_id in points if index_id is not None}  # a backup's copies share one
     recorded = {each: read_index(connection.records, whose, each) for each in named}
     return Found(

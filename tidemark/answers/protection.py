@@ -16,6 +16,7 @@ from tidemark.answers.text import duration, moment
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted
 from tidemark.policy.pause import Pause
 from tidemark.policy.policy import CopyTarget, Policy
+from tidemark.policy.sites import file_system_id_of
 from tidemark.policy.upcoming import next_runs
 from tidemark.policy.windows import shortest_interval_minutes
 from tidemark.sessions.queries import sessions_of
@@ -78,11 +79,11 @@ class Protection:
 
 
 def protections(connection: Connection, now: datetime) -> list[Protection]:
-    """Return the protection of each file system of the home site that a policy names, the worst first.
+    """Return the protection of each file system that a policy names, the worst first.
 
     Makes one listing of each vault for each file system, and one request for the tags of each point.
     """
-    policies = [policy.at_home for policy in connection.policies()]
+    policies = connection.policies()
     pauses = pauses_of(connection, [policy.name for policy in policies], now)
     ids = sorted({each for policy in policies for each in policy.file_systems})
     drills: dict[str, RestoreSession] = {}
@@ -100,7 +101,7 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
             points.points,
             points.unlisted,
             session,
-            drills.get(file_system_id),
+            drills.get(file_system_id_of(file_system_id)),
             now,
             pauses=pauses,
         )

@@ -40,6 +40,8 @@ class RecoveryPoint:
     size_bytes: int
     is_copy: bool
     tags: OpenedTags
+    # The account of a vault in another account, whose points are those that the records contain.
+    recorded_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

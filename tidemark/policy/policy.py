@@ -20,6 +20,8 @@ from tidemark.policy.sites import file_system_id_of
 
 # Source: botocore's efs model, shape FileSystemId.
 FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
+# Optionally after an account, by its id or by its name in tidemark.yaml, and a Region.
+_NAME = re.compile(rf"(([a-z0-9-]+/)?[a-z0-9-]+/)?{FILE_SYSTEM_ID.pattern}")
 
 MOST_DRILLED = 1_000  # files of a drill; more is a restore of the file system
 LONGEST_KEEP_DAYS = 36_500  # 100 years. Source: StartBackupJob, Lifecycle
@@ -42,6 +44,16 @@ def check_file_system_id(text: str) -> str:
     if not FILE_SYSTEM_ID.fullmatch(text):
         raise MalformedFileSystemId(text)
     return text
+
+
+def id_of(name: str) -> str:
+    """Return the id in the name of a file system: an id, or an id after its site as in tidemark.yaml.
+
+    Ids are unique in a deployment. Raises MalformedFileSystemId.
+    """
+    if not _NAME.fullmatch(name):
+        raise MalformedFileSystemId(name)
+    return file_system_id_of(name)
 
 
 def policy_parameter(deployment: str, policy: str) -> str:

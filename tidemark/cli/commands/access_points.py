@@ -17,7 +17,7 @@ from tidemark.answers.directory_names import (
 )
 from tidemark.cli.output import terminal
 from tidemark.escape import escape
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 
 HELP = f"""List the access points of file systems, with the names that commands accept.
 
@@ -53,7 +53,7 @@ def access_points(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        file_system = id_of(file_system)
     found = DirectoryNames().all_in(file_system)
     if as_json:
         terminal.print_json({"access_points": [access_point_json(point) for point in found]})

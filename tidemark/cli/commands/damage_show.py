@@ -14,7 +14,7 @@ from tidemark.cli.support.index_selection import Repository, skipping_unreadable
 from tidemark.damage.verdict import Finding, Status, Verdict
 from tidemark.damage.words import sentence
 from tidemark.errors import DamageSuspected
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 
 if TYPE_CHECKING:
     from tidemark.answers.damage import JudgedIndex, OpenAlarm
@@ -44,7 +44,7 @@ def show(
     """See HELP."""
     from tidemark.answers.damage import judged_indexes, open_alarm
 
-    check_file_system_id(file_system)
+    file_system = id_of(file_system)
     store, _ = deployment_or(repository)
     with skipping_unreadable() as skip_index:
         judged = judged_indexes(store, file_system, skip_index)

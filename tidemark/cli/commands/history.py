@@ -25,7 +25,7 @@ from tidemark.cli.support.index_selection import (
     skipping_unreadable,
 )
 from tidemark.errors import PathNotFound
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 
 if TYPE_CHECKING:
     pass
@@ -69,7 +69,7 @@ def history(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        file_system = id_of(file_system)
     directory = DirectoryNames(repository).resolve(path, file_system)
     shown = directory.from_root
     if directory.access_point is not None:

@@ -12,7 +12,7 @@ from tidemark.cli.output import terminal
 from tidemark.cli.support.index_selection import INDEX_FIELDS, Repository, manifest_json, skipping_unreadable
 from tidemark.errors import IndexNotFound
 from tidemark.index.storage.object_store import Store
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 
 if TYPE_CHECKING:
     from tidemark.index.format.manifest import Manifest
@@ -34,7 +34,7 @@ def list_(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        file_system = id_of(file_system)
     from tidemark.index.storage.catalog import list_indexes
 
     store, _ = deployment_or(repository)
@@ -53,11 +53,15 @@ def _print(store: Store, found: list[Manifest], *, as_json: bool) -> None:
     if not found:
         raise no_index_yet(store)
     out = terminal.console()
-    out.print(Text(f"{'crawled (UTC)':<19} {'entries':>13} {'size':>7}  index", terminal.QUIET))
+    places = {f"{one.identity.account}/{one.identity.region}" for one in found}
+    width = max(map(len, places)) if len(places) > 1 else 0
+    where = f"{'place':<{width}}  " if width else ""
+    out.print(Text(f"{'crawled (UTC)':<19} {'entries':>13} {'size':>7}  {where}index", terminal.QUIET))
     for manifest in found:
-        totals = manifest.totals
+        totals, identity = manifest.totals, manifest.identity
+        place = f"{f'{identity.account}/{identity.region}':<{width}}  " if width else ""
         out.print(
             f"{terminal.moment(manifest.crawl_started_at)} {totals.entries:>13,} "
-            f"{terminal.size(totals.bytes):>7}  {terminal.printable(manifest.index_id)}",
+            f"{terminal.size(totals.bytes):>7}  {place}{terminal.printable(manifest.index_id)}",
             soft_wrap=True,
         )

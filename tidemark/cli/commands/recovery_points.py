@@ -12,7 +12,7 @@ from tidemark.answers.connection import connect
 from tidemark.answers.points import find
 from tidemark.aws.recovery_points import RecoveryPoint
 from tidemark.cli.output import terminal
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 from tidemark.tags import PointMetadata
 
 HELP = """List the recovery points and copies of a file system.
@@ -22,8 +22,11 @@ index that the records do not name, are reported and not trusted. A vault that d
 listed is reported after the points of the other vaults, and its error determines the exit code. Makes one
 listing for each vault, and one request for the tags of each point.
 
-JSON: {"recovery_points": [...], "unlisted": [...]}, each point with recovery_point_arn, kind, region,
-vault, status, size_bytes, created_at, delete_at (null: kept forever), index_id (null: no index
+The vaults of other accounts are not listed: their points are those of the records.
+
+JSON: {"recovery_points": [...], "unlisted": [...]}, each point with account, recovery_point_arn, kind,
+region, vault, recorded (true in another account), status, size_bytes, created_at, delete_at (null: kept
+forever), index_id (null: no index
 describes it), made_by ("tidemark", "other" or "unknown": its tags cannot be trusted), metadata (or null) with
 session_id, policy, file_system, account, region, created_at, retention_days, index_id, manifest_sha256
 (of that index); problems[] with finding, tag_key, field, message. Each of unlisted[] with region, vault,
@@ -38,13 +41,16 @@ def recovery_points(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    check_file_system_id(file_system)
+    file_system = id_of(file_system)
     connection = connect()
     found = find(connection, file_system)
     if as_json:
         terminal.print_json(
             {
-                "recovery_points": [_document(point, index) for point, index in found.points],
+                "recovery_points": [
+                    {"account": point.recorded_in or connection.resources.account, **_document(point, index)}
+                    for point, index in found.points
+                ],
                 "unlisted": [
                     {"region": each.region, "vault": each.vault, "message": str(each.error)}
                     for each in found.unlisted
@@ -103,6 +109,8 @@ def _print(out: Console, point: RecoveryPoint, index_id: str | None) -> None:
         facts["  session"] = Text("not shown: the point's tags cannot be trusted", terminal.CAREFUL)
     else:
         facts["  made by"] = Text("another program: it has no Tidemark tags", terminal.QUIET)
+    if point.recorded_in:
+        facts["  account"] = f"{point.recorded_in}, as recorded: only its own users list its vaults"
     facts["  index"] = index_id or Text("none", terminal.QUIET)
     terminal.print_facts(out, facts)
     for problem in point.tags.problems:
@@ -116,6 +124,7 @@ def _document(point: RecoveryPoint, index_id: str | None) -> dict[str, Any]:
         "kind": "copy" if point.is_copy else "backup",
         "region": point.region,
         "vault": point.vault,
+        "recorded": bool(point.recorded_in),
         "status": point.status,
         "size_bytes": point.size_bytes,
         "created_at": terminal.json_time(point.created_at),

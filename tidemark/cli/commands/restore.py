@@ -39,7 +39,7 @@ from tidemark.cli.support.index_selection import print_directory_line, skipping_
 from tidemark.cli.support.restore_progress import watch_restore
 from tidemark.errors import NotRestorable, RestoreFailed
 from tidemark.escape import unescape
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 from tidemark.restore.plan import Destination, Plan
 from tidemark.sessions.session import SessionStatus
 
@@ -152,7 +152,7 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    check_file_system_id(file_system)
+    file_system = id_of(file_system)
     now = utc_now()
     names = DirectoryNames()
     named = [names.resolve(path, file_system) for path in paths or []]

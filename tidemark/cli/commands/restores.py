@@ -14,8 +14,9 @@ from tidemark.answers.connection import connect
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
+from tidemark.cli.support.places import places_of
 from tidemark.cli.support.session_progress import STATUS_STYLES
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 from tidemark.sessions.restores import restores_since
 
 _A_YEAR = timedelta(days=366)
@@ -38,7 +39,7 @@ def restores(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        file_system = id_of(file_system)
     connection = connect()
     now = utc_now()
     matching = (
@@ -55,13 +56,18 @@ def restores(
         terminal.console(stderr=True).print("No restores yet. Start one with:")
         terminal.console(stderr=True).print(terminal.commands(("tidemark restore PATH --file-system ID", "")))
         return
-    out.print(Text(f"{'status':<8} {'took':>12} {'placed':>9}  {'kind':<7}  restore session", terminal.QUIET))
+    places = places_of(connection, [session.file_system for session in found])
+    where = f"{'place':<{places.width}}  " if places.width else ""
+    out.print(
+        Text(f"{'status':<8} {'took':>12} {'placed':>9}  {'kind':<7}  {where}restore session", terminal.QUIET)
+    )
     for session in found:
         took = terminal.duration((session.ended_at or now) - session.started_at)
         out.print(
             Text.assemble(
                 (f"{session.status.value:<8}", STATUS_STYLES[session.status]),
                 f" {took:>12} {session.totals.get('placed', 0) or '-':>9}  {session.kind:<7}  ",
+                places.column(session.file_system),
                 session.restore_id,
             ),
             soft_wrap=True,

@@ -22,7 +22,7 @@ from tidemark.cli.support.exit_codes import INTERRUPTED
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.cli.support.session_watcher import INTERVAL_SECONDS, SessionWatcher, follow
 from tidemark.errors import AccessDenied, FileSystemNotFound, NoMountTarget, SessionFailed, TidemarkError
-from tidemark.policy.policy import Policy, check_file_system_id
+from tidemark.policy.policy import Policy, id_of
 from tidemark.policy.sites import file_system_id_of
 from tidemark.sessions.naming import session_id
 from tidemark.sessions.session import SessionStatus
@@ -60,7 +60,7 @@ def run(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system_id_of(file_system))
+        id_of(file_system)
     connection = connect()
     deployed = connection.policy(policy).for_run(())  # a manual run carries no flags
     if file_system is not None:

@@ -31,7 +31,7 @@ from tidemark.cli.support.index_selection import (
 )
 from tidemark.errors import IndexNotFound
 from tidemark.index.storage.object_store import Store
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 
 if TYPE_CHECKING:
     from tidemark.answers.connection import Connection
@@ -137,7 +137,7 @@ def search(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        file_system = id_of(file_system)
     for what, together in (
         ("--exact and --regex", exact and regex),
         ("--all and --index", every and index is not None),

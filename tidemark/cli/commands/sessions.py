@@ -14,8 +14,9 @@ from tidemark.answers.sessions import recent_sessions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, session_json
+from tidemark.cli.support.places import places_of
 from tidemark.cli.support.session_progress import STATUS_STYLES
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 
 HELP = f"""List backup sessions, newest first.
 
@@ -41,7 +42,7 @@ def sessions(
 ) -> None:
     """See HELP."""
     if file_system is not None:
-        check_file_system_id(file_system)
+        file_system = id_of(file_system)
     connection = connect()
     now = utc_now()
     found = list(islice(recent_sessions(connection, file_system, policy, now), limit))
@@ -52,14 +53,17 @@ def sessions(
         _print_nothing(file_system, policy)
         return
     out = terminal.console()
-    out.print(Text(f"{'status':<8} {'took':>12} {'points':>7}  session", terminal.QUIET))
+    places = places_of(connection, [session.file_system for session in found])
+    where = f"{'place':<{places.width}}  " if places.width else ""
+    out.print(Text(f"{'status':<8} {'took':>12} {'points':>7}  {where}session", terminal.QUIET))
     for session in found:
         took = terminal.duration((session.ended_at or now) - session.opened_at)
         # The id comes last and is never cut, because users copy it into other commands.
         out.print(
             Text.assemble(
                 (f"{session.status.value:<8}", STATUS_STYLES[session.status]),
-                f" {took:>12} {len(session.points) or '-':>7}  {session.session_id}",
+                f" {took:>12} {len(session.points) or '-':>7}  {places.column(session.file_system)}",
+                session.session_id,
             ),
             soft_wrap=True,
         )
