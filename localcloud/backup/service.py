@@ -18,6 +18,7 @@ from localcloud.backup.job_execution import BackupWork, CopyWork
 from localcloud.backup.job_operations import JobOperations
 from localcloud.backup.jobs import BackupJob, CopyJob, RestoreJob
 from localcloud.backup.jobs_store import load_jobs, save_job
+from localcloud.backup.legal_holds import LegalHolds
 from localcloud.backup.point_operations import PointOperations
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
@@ -52,7 +53,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
     engine.workers[RestoreJob] = RestoreWork(cloud, engine, points).worker()
     restores = RestoreOperations(cloud, engine, points)
     settings = RegionSettings()
-    jobs, held = JobOperations(cloud, engine, points, settings), PointOperations(engine, points)
+    holds = LegalHolds(cloud, points)
+    jobs, held = JobOperations(cloud, engine, points, settings), PointOperations(engine, points, holds)
     operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
         "StartBackupJob": jobs.start_backup_job,
         "DescribeBackupJob": jobs.describe_backup_job,
@@ -79,6 +81,10 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DescribeBackupVault": held.describe_vault,
         "ListBackupVaults": held.list_vaults,
         "DeleteBackupVault": held.delete_vault,
+        "CreateLegalHold": holds.create,
+        "CancelLegalHold": holds.cancel,
+        "ListLegalHolds": holds.list,
+        "ListRecoveryPointsByLegalHold": holds.list_points,
         "DescribeRegionSettings": settings.describe,
         "UpdateRegionSettings": settings.update,
         "DescribeGlobalSettings": global_settings.describe,
@@ -102,7 +108,7 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "GetRestoreTestingInferredMetadata": runs.inferred_metadata,
         "PutRestoreValidationResult": runs.put_validation_result,
     }
-    policies, expiry = VaultPolicies(cloud, points), Expiry(engine, points)
+    policies, expiry = VaultPolicies(cloud, points), Expiry(engine, points, holds)
     operations |= {
         "PutBackupVaultAccessPolicy": policies.put,
         "GetBackupVaultAccessPolicy": policies.get,

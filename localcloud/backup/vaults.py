@@ -10,7 +10,7 @@ from moto.backup.models import backup_backends
 from moto.efs.models import efs_backends
 
 from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
-from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
+from localcloud.backup.errors import AccessDenied, InvalidParameterValue, InvalidRequest, ResourceNotFound
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
 from localcloud.iam.roles import assumable
@@ -104,6 +104,16 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
             f"The retention of the recovery point is outside the limits of the lock of {vault.name} "
             f"(in days: {', '.join(limits)})"
         )
+
+
+def check_lock(vault: VaultArn) -> None:
+    """Raise InvalidRequest if the vault's lock prevents the deletion of its points.
+
+    Source: PutBackupVaultLockConfiguration in the API reference: the lock prevents "attempts to delete any
+    recovery point stored in" the vault. Assumed: the error.
+    """
+    if moto_vault(vault).locked:
+        raise InvalidRequest(f"Backup vault {vault.name} is locked; its recovery points cannot be deleted")
 
 
 def check_role(role_arn: str) -> None:
