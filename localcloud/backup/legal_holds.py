@@ -2,7 +2,8 @@
 
 Sources: CreateLegalHold in the API reference ("Any actions to delete or disassociate a recovery point will
 fail with an error if one or more active legal holds are on the recovery point"); AWS Backup Developer Guide,
-"Legal holds". Assumed, as neither names it: the error InvalidRequestException, which DeleteRecoveryPoint documents.
+"Legal holds". Assumed, as neither names it: the error InvalidRequestException, which DeleteRecoveryPoint
+documents.
 """
 
 from __future__ import annotations

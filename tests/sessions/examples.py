@@ -76,6 +76,7 @@ sessions: st.SearchStrategy[Session] = st.builds(
     waiting_token=st.none() | texts,
     jobs=st.lists(jobs, max_size=3).map(_one_after_the_other),
     flags=st.lists(st.sampled_from("DWMY"), unique=True).map(tuple),
+    is_manual=st.booleans(),
     index_keep_days=st.none() | st.integers(0, 36_500),
 )
 leases = st.builds(

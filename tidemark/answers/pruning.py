@@ -51,13 +51,7 @@ def plans(connection: Connection, file_systems: Sequence[str], now: datetime) ->
     """
     resources = connection.resources
     s3 = connection.clients.of("s3", resources.region)
-    if file_systems:
-        found = sorted({connection.file_system(each) for each in file_systems})
-    else:
-        named = {
-            connection.file_system(each) for policy in connection.policies() for each in policy.file_systems
-        }
-        found = sorted(named | set(indexed_file_systems(s3, resources.repository)))
+    found = known_file_systems(connection, file_systems)
 
     def clients_of(account: str) -> Clients:
         return connection.clients if account == resources.account else AccountClients(_refused(account))
@@ -67,6 +61,16 @@ def plans(connection: Connection, file_systems: Sequence[str], now: datetime) ->
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from pool.map(of, found)
+
+
+def known_file_systems(connection: Connection, named: Sequence[str]) -> list[FileSystem]:
+    """Return the named file systems; if none is named, those of the policies and of the repository."""
+    if named:
+        return sorted({connection.file_system(each) for each in named})
+    s3 = connection.clients.of("s3", connection.resources.region)
+    policies = connection.policies()
+    found = {connection.file_system(each) for policy in policies for each in policy.file_systems}
+    return sorted(found | set(indexed_file_systems(s3, connection.resources.repository)))
 
 
 def start_pruning(connection: Connection, file_systems: Sequence[FileSystem]) -> str:

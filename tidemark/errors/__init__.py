@@ -46,6 +46,7 @@
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
     ├── PruneFailed                       55   retention could not remove some indexes
+    ├── PointsNotRemoved                  56   a lock or a hold keeps them, or AWS Backup refused
     ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
     └── LocalCloudError                   60   the local cloud did not start or stop
 
@@ -77,6 +78,7 @@ from tidemark.errors.sessions import (
     IndexShared,
     LeaseLost,
     NotRestorable,
+    PointsNotRemoved,
     PruneFailed,
     RestoreFailed,
     RestoreNotFound,
@@ -143,6 +145,7 @@ __all__ = [
     "NotOptedIn",
     "NotRestorable",
     "PathNotFound",
+    "PointsNotRemoved",
     "PolicyNotFound",
     "PruneFailed",
     "RecoveryPointNotFound",

@@ -151,6 +151,7 @@ class Session:
     waiting_token: str | None = None  # the task token of its state that waits for the index
     jobs: tuple[Job, ...] = ()  # oldest first
     flags: tuple[str, ...] = ()  # of D, W, M and Y; empty for a run that was started manually or by a cron
+    is_manual: bool = False  # a user started the run; False if an earlier version recorded it
     # How long its index is kept after it ended, even without points, in days; None: forever.
     index_keep_days: int | None = 0
 
@@ -208,6 +209,8 @@ class Session:
             item["waiting_token"] = self.waiting_token
         if self.flags:
             item["flags"] = self.flags
+        if self.is_manual:
+            item["is_manual"] = True
         if self.index_keep_days != 0:
             item["index_keep_days"] = _FOREVER if self.index_keep_days is None else self.index_keep_days
         return item
@@ -247,6 +250,7 @@ class Session:
                 )
             ),
             flags=tuple(str(flag) for flag in cast(tuple[object, ...], item.get("flags", ()))),
+            is_manual=bool(item.get("is_manual", False)),
             index_keep_days=_days(item.get("index_keep_days", 0)),
         )
 
