@@ -73,7 +73,8 @@ unknown), `dynamodb:Query` |
 `backup:ListRecoveryPointsByResource` and `backup:DescribeRecoveryPoint` (in every Region), \
 `states:StartExecution` and `states:DescribeExecution`; the deployment removes |
 | `remove` | those of `recovery-points`; `backup:DeleteRecoveryPoint`, `backup:DescribeRecoveryPoint`, \
-`backup:DescribeBackupVault`, `backup:ListLegalHolds` and `backup:ListRecoveryPointsByLegalHold` (in every Region) |
+`backup:DescribeBackupVault`, `backup:ListLegalHolds` and `backup:ListRecoveryPointsByLegalHold` \
+(in every Region) |
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index`, `damage show` | `s3:ListBucket`, `s3:GetObject`, \

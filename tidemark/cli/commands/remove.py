@@ -31,12 +31,12 @@ _KEPT = {
 HELP = """Delete recovery points and copies.
 
 Selects the points that meet all given options; at least one is required. Points that another program has
-created are never selected. The last recovery point of a file system, copies included, is kept unless --last is
-given. A point in a locked vault or under a legal hold is reported and kept.
+created are never selected. The last recovery point of a file system, copies included, is kept unless --last
+is given. A point in a locked vault or under a legal hold is reported and kept.
 
 First prints the plan; --dry-run ends there; without --yes, it asks. Then deletes the points with your
-credentials, one after another, and verifies that AWS Backup has deleted each. Deleted points cannot be restored.
-Their indexes are removed by the next daily run, or with: tidemark prune.
+credentials, one after another, and verifies that AWS Backup has deleted each. Deleted points cannot be
+restored. Their indexes are removed by the next daily run, or with: tidemark prune.
 
 \b
   tidemark remove --policy nightly --older-than 1y --dry-run
@@ -44,9 +44,9 @@ Their indexes are removed by the next daily run, or with: tidemark prune.
 
 Costs one listing of each vault for each file system, and one request for the tags of each point.
 
-JSON: {"remove": [...], "kept": [...], "size_bytes", "removed": [...], "failed": [...]}; each of remove[] and
-kept[] with file_system, recovery_point_arn, kind, region, vault, created_at, policy, size_bytes; kept[] also with
-why, detail. removed[] has ARNs, failed[] recovery_point_arn, message.
+JSON: {"remove": [...], "kept": [...], "size_bytes", "removed": [...], "failed": [...]}; each of remove[]
+and kept[] with file_system, recovery_point_arn, kind, region, vault, created_at, policy, size_bytes; kept[]
+also with why, detail. removed[] has ARNs, failed[] recovery_point_arn, message.
 """
 
 
