@@ -33,6 +33,7 @@ class RestoreGrants:
     new_task_role: iam.Role  # of workers that mount a new file system
     read_policies: list[Grant]
     workers: WorkerGrants
+    selects: bool  # whether policies select file systems when they run
 
     def start_restore(self) -> list[Grant]:
         """Start a restore job of a recovery point."""
@@ -128,7 +129,9 @@ class RestoreGrants:
 
     def drills(self) -> dict[str, list[Grant]]:
         """Return the grants of the functions of drill-run that need no index, by the name of their file."""
-        return {"resolve_drills": self.read_policies}
+        # Drills of policies that select file systems are of those of the last run.
+        last_run = self.records.items(get=(INDEXES,)) if self.selects else []
+        return {"resolve_drills": [*self.read_policies, *last_run]}
 
     def planning(self) -> dict[str, list[Grant]]:
         """Return the grants of the functions that read indexes, by the name of their file."""

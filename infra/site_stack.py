@@ -56,9 +56,7 @@ class SiteStack(Stack):
             removal=removal_policy(configuration),
             copies=copy_accounts(configuration, site.account or None, site.region),
         )
-        named = at_site(
-            (one for policy in configuration.policies for one in policy.file_systems), site.prefix
-        )
+        named = at_site(configuration.policies, site.prefix)
         repository = DistantRepository(home, bucket_name=configuration.bucket, prefix=configuration.prefix)
         workers = Workers(
             self,
