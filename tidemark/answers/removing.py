@@ -82,7 +82,7 @@ def _locks(connection: Connection, points: Sequence[HeldPoint], now: datetime) -
 
 
 def _is_manual(connection: Connection, metadata: PointMetadata | None) -> bool:
-    """Return whether a user started the run of a point; False if no record says so."""
+    """Return whether a user started the run of a point; False without a record of it."""
     if metadata is None:
         return False
     try:

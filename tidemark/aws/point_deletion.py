@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,8 @@ def lock_of(client: BackupClient, vault: str, now: datetime) -> str | None:
     AWS Backup deletes no point from a locked vault. Source: PutBackupVaultLockConfiguration.
     """
     try:
-        answer = client.describe_backup_vault(BackupVaultName=vault)
+        # The stubs contain optional members as if they always existed.
+        answer: Mapping[str, Any] = client.describe_backup_vault(BackupVaultName=vault)
     except ClientError as error:
         if is_denied(error) or code_of(error) == "ResourceNotFoundException":
             return None
@@ -33,9 +34,9 @@ def lock_of(client: BackupClient, vault: str, now: datetime) -> str | None:
         return f"vault {vault} is logically air-gapped"
     if not answer.get("Locked"):
         return None
-    locked_at = answer.get("LockDate")
-    if locked_at is None:
+    if answer.get("LockDate") is None:
         return f"vault {vault} has a lock in governance mode"
+    locked_at = answer["LockDate"]
     if locked_at <= now:
         return f"vault {vault} has a lock in compliance mode, which cannot be removed"
     return f"vault {vault} has a lock in compliance mode, which can be removed until {locked_at:%Y-%m-%d}"
