@@ -52,6 +52,7 @@ class SiteAccess(Construct):
                     *backups.list_jobs(),
                     *backups.describe_points(),
                     *backups.find_points(),
+                    *backups.hold_points(),
                     *backups.change_tags(),
                     *on_file_systems(
                         names,

@@ -116,6 +116,18 @@ def check_lock(vault: VaultArn) -> None:
         raise InvalidRequest(f"Backup vault {vault.name} is locked; its recovery points cannot be deleted")
 
 
+def check_unlocked(vault: VaultArn) -> None:
+    """Raise InvalidRequest if the vault is locked: no retention of its points can change.
+
+    Source: AWS Backup API Reference, PutBackupVaultLockConfiguration. The name of the error is assumed.
+    """
+    record = moto_vault(vault)
+    if record.min_retention_days is not None or record.max_retention_days is not None or record.locked:
+        raise InvalidRequest(
+            f"The lifecycle of recovery points in {vault.name} cannot be changed, because the vault is locked"
+        )
+
+
 def check_role(role_arn: str) -> None:
     """Raise InvalidParameterValue unless AWS Backup can assume the role."""
     if not ROLE.match(role_arn):

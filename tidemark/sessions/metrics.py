@@ -18,6 +18,7 @@ DRILLS_FAILED = "DrillsFailed"  # also those that were stopped
 DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their index
 INDEXES_REMOVED = "IndexesRemoved"  # by retention
 INDEX_BYTES_REMOVED = "IndexBytesRemoved"
+DAMAGE_ALARMS = "DamageAlarms"  # indexes with suspicious changes
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 
