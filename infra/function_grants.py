@@ -21,10 +21,12 @@ from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
 from tidemark.policy.sites import Site, sites_parameter
 from tidemark.sessions.schema import (
+    BY_FILE_SYSTEM,
     BY_MONTH,
     INDEXES,
     LEASES,
     RESTORES,
+    RESTORES_BY_MONTH,
     RESTORES_RUNNING,
     RUNNING,
     SESSIONS,
@@ -204,7 +206,7 @@ class FunctionGrants(BackupGrants):
                     else []
                 ),
             ],
-            "fail_policy_run": [],
+            "fail_policy_run": [*items(get=session), *policies, *self.notifications.publish()],
             # backup-session
             "open_session": [
                 *items(get=both, put=session, update=index),
@@ -232,7 +234,7 @@ class FunctionGrants(BackupGrants):
             "check_copy": [*settle, *self.poll_copy_jobs(), *self.describe_points(), *sites],
             "claim_index": [*share, *self.tag_points(), *sites],
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
-            "close_session": [*settle, *self.notifications.publish(), *sites],
+            "close_session": [*settle, *policies, *self.notifications.publish(), *sites],
             "fail_session": items(get=both, update=both),
             # prune-run
             "resolve_prune": [*policies, self.repository.find("indexes/"), self.repository.find("restores/")],
@@ -268,6 +270,12 @@ class FunctionGrants(BackupGrants):
                 *sites,
             ],
             "worker_stopped": [*items(get=(*index, *restore)), *self.fail_workers(), *sites],  # on a schedule
+            "report_protection": [
+                *policies,
+                *items(get=index if self.selects else ()),
+                *self.records.search(BY_FILE_SYSTEM, BY_MONTH, RESTORES_BY_MONTH),
+                *self.notifications.publish(),
+            ],
             "sweep": [
                 *end,
                 *items(get=restore, update=restore),

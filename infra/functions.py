@@ -21,8 +21,8 @@ TIMEOUT = Duration.seconds(60)
 PLANNING_MEMORY_MIB = 2048  # reads an index, several parts at a time
 PLANNING_TIMEOUT = Duration.minutes(15)  # the longest; an index of ten million entries takes less than one
 LONG_TIMEOUT = Duration.minutes(10)
-# `sweep` checks every lease and worker of the deployment, `prune_file_system` removes many objects.
-LONG = ("sweep", "prune_file_system", "resolve_prune")
+# They check every lease and worker, read the records of each file system, or remove many objects.
+LONG = ("prune_file_system", "report_protection", "resolve_prune", "sweep")
 
 
 class Functions(Construct):

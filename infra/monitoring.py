@@ -23,12 +23,29 @@ from tidemark.sessions.metrics import (
     DRILLS_SUCCEEDED,
     ENDS,
     EXPIRED_LEASES,
+    INDEX_LAG,
+    INDEXED_ENTRIES,
+    INDEXING_SPEED,
     NAMESPACE,
+    OLDEST_BACKUP_AGE,
     SESSION_DURATION,
+    UNPROTECTED,
+    restore_tests_ended,
     sessions_ended,
 )
 
 PERIOD = Duration.minutes(5)
+HOUR = Duration.hours(1)
+_TABLE = (
+    "filter message = 'protection'",
+    (
+        "stats latest(age_hours) as hours, latest(newest_backup) as newest, "
+        "latest(unprotected) as why_unprotected, latest(policies) as policy by file_system"
+    ),
+    "sort hours desc",
+    "limit 100",
+)
+MEASURED_EVERY = Duration.hours(1)  # see MEASURE_EVERY in schedules.py
 
 
 def add_alarm(
@@ -56,7 +73,7 @@ def add_alarm(
 
 
 class Monitoring(Construct):
-    """Four alarms and one dashboard."""
+    """Alarms and one dashboard."""
 
     def __init__(
         self,
@@ -72,7 +89,8 @@ class Monitoring(Construct):
         super().__init__(scope, identifier)
         self._names = names
         alarm = functools.partial(add_alarm, self, names=names, notifications=notifications)
-        failed = machines["backup-session"].metric_failed(period=PERIOD, statistic="Sum")
+        # policy-run fails after the last retry; a failed session may be retried, or was started by a user.
+        failed = machines["policy-run"].metric_failed(period=PERIOD, statistic="Sum")
         expired = self._ours(EXPIRED_LEASES, "Sum", PERIOD)
         waiting = dead_letters.metric_approximate_number_of_messages_visible(
             period=PERIOD, statistic="Maximum"
@@ -80,7 +98,14 @@ class Monitoring(Construct):
         alarm(
             "failed-session",
             failed,
-            "A backup session failed: a file system has no new recovery point. See: tidemark sessions",
+            "Sessions of a policy failed, also after its retries: file systems have no new recovery point. "
+            "See: tidemark policy list",
+        )
+        alarm(
+            "unprotected",
+            self._ours(UNPROTECTED, "Maximum", MEASURED_EVERY),
+            "A file system has no backup, or its policy has had two runs since the newest one. See: tidemark "
+            "protection",
         )
         alarm(
             "expired-lease",
@@ -123,56 +148,100 @@ class Monitoring(Construct):
         functions: Mapping[str, lambda_.Function],
         *health: cloudwatch.IMetric,
     ) -> None:
-        hour = Duration.hours(1)
         executions = [
             cloudwatch.GraphWidget(
                 title=name,
                 left=[
-                    machine.metric_started(period=hour, statistic="Sum"),
-                    machine.metric_succeeded(period=hour, statistic="Sum"),
-                    machine.metric_failed(period=hour, statistic="Sum"),
+                    machine.metric_started(period=HOUR, statistic="Sum"),
+                    machine.metric_succeeded(period=HOUR, statistic="Sum"),
+                    machine.metric_failed(period=HOUR, statistic="Sum"),
                 ],
-                right=[machine.metric_time(period=hour)],
+                right=[machine.metric_time(period=HOUR)],
                 width=8,
             )
             for name, machine in machines.items()
         ]
         sessions = cloudwatch.GraphWidget(
             title="Sessions by final status",
-            left=[self._ours(sessions_ended(status), "Sum", hour) for status in ENDS],
-            right=[self._ours(SESSION_DURATION, "Maximum", hour)],
+            left=[self._ours(sessions_ended(status), "Sum", HOUR) for status in ENDS],
+            right=[self._ours(SESSION_DURATION, "Maximum", HOUR)],
             stacked=True,
             width=24,
         )
         errors = cloudwatch.GraphWidget(
             title="Errors of functions",
-            left=[function.metric_errors(period=hour) for function in functions.values()],
+            left=[function.metric_errors(period=HOUR) for function in functions.values()],
             width=16,
         )
-        drills = cloudwatch.GraphWidget(
-            title="Drills",
-            left=[self._ours(name, "Sum", hour) for name in (DRILLS_SUCCEEDED, DRILLS_FAILED)],
-            right=[self._ours(DRILLED_FILES, "Sum", hour)],
-            width=16,
-        )
-        damage = cloudwatch.GraphWidget(
-            title="Indexes with suspicious changes",
-            left=[self._ours(DAMAGE_ALARMS, "Sum", hour)],
-            width=8,
-        )
+        leases = cloudwatch.GraphWidget(title="Expired leases and dead letters", left=list(health), width=8)
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=self._names.deployment,
             widgets=[
+                self._protection(functions["report_protection"]),
                 [sessions],
+                self._indexing(),
                 executions,
-                [
-                    errors,
-                    cloudwatch.GraphWidget(
-                        title="Expired leases and dead letters", left=list(health), width=8
-                    ),
-                ],
-                [drills, damage],
+                [errors, leases],
+                self._restores(),
             ],
         )
+
+    def _protection(self, measured_by: lambda_.Function) -> list[cloudwatch.IWidget]:
+        """Return what an administrator looks at first: which file systems are unprotected, since when.
+
+        The table reads the log of the function that measures, because a metric for each file system would
+        cost more than the function.
+        """
+        now = [self._ours(UNPROTECTED, "Maximum", MEASURED_EVERY)]
+        oldest = [self._ours(OLDEST_BACKUP_AGE, "Maximum", MEASURED_EVERY)]
+        return [
+            cloudwatch.SingleValueWidget(title="Unprotected file systems", metrics=now, width=6, height=6),
+            cloudwatch.GraphWidget(
+                title="Age of the oldest newest backup (seconds)", left=oldest, width=6, height=6
+            ),
+            cloudwatch.LogQueryWidget(
+                title="File systems by the age of their newest backup",
+                log_group_names=[measured_by.log_group.log_group_name],
+                view=cloudwatch.LogQueryVisualizationType.TABLE,
+                query_lines=list(_TABLE),
+                width=12,
+                height=6,
+            ),
+        ]
+
+    def _indexing(self) -> list[cloudwatch.IWidget]:
+        return [
+            cloudwatch.GraphWidget(
+                title="Indexed entries, and entries a second",
+                left=[self._ours(INDEXED_ENTRIES, "Sum", HOUR)],
+                right=[self._ours(INDEXING_SPEED, "Average", HOUR)],
+                width=12,
+            ),
+            cloudwatch.GraphWidget(
+                title="Time from a backup to its index (seconds)",
+                left=[self._ours(INDEX_LAG, statistic, HOUR) for statistic in ("Average", "Maximum")],
+                width=12,
+            ),
+        ]
+
+    def _restores(self) -> list[cloudwatch.IWidget]:
+        return [
+            cloudwatch.GraphWidget(
+                title="Drills",
+                left=[self._ours(name, "Sum", HOUR) for name in (DRILLS_SUCCEEDED, DRILLS_FAILED)],
+                right=[self._ours(DRILLED_FILES, "Sum", HOUR)],
+                width=8,
+            ),
+            cloudwatch.GraphWidget(
+                title="Restore tests",
+                left=[self._ours(restore_tests_ended(status), "Sum", HOUR) for status in ENDS],
+                width=8,
+            ),
+            cloudwatch.GraphWidget(
+                title="Indexes with suspicious changes",
+                left=[self._ours(DAMAGE_ALARMS, "Sum", HOUR)],
+                width=8,
+            ),
+        ]

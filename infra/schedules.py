@@ -1,4 +1,4 @@
-"""Schedules of the policies, of retention and of the sweeper."""
+"""Schedules of the policies, of the sweeper, of retention, and of measurements and reports."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
 
 SWEEP_EVERY = Schedule(expression=f"rate({SWEEP_INTERVAL // timedelta(minutes=1)} minutes)")
 PRUNE_EVERY = Schedule(expression="rate(1 day)")
+MEASURE_EVERY = Schedule(expression="rate(1 hour)")
 # A nightly backup must not start in the afternoon; after this time the dead-letter queue's alarm fires.
 LATEST = Duration.hours(6)
 RETRIES = 30
@@ -42,6 +43,8 @@ class Schedules(Construct):
         policy_run_arn: str,
         sweep_arn: str,
         prune_run_arn: str,
+        report_arn: str,
+        daily_report: Schedule | None,
     ) -> None:
         super().__init__(scope, identifier)
         self._names = names
@@ -66,10 +69,10 @@ class Schedules(Construct):
             self,
             "Role",
             assumed_by=self._scheduler(),
-            description="Permissions of EventBridge Scheduler: start policies, retention and the sweeper",
+            description="Permissions of EventBridge Scheduler: start policies, retention, sweeper and reports",
             grants=[
                 Grant(actions=("states:StartExecution",), resources=tuple(started)),
-                Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn,)),
+                Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn, report_arn)),
                 Grant(actions=("sqs:SendMessage",), resources=(self.dead_letters.queue_arn,)),
                 Grant(actions=("kms:GenerateDataKey", "kms:Decrypt"), resources=(notifications.key.key_arn,)),
             ],
@@ -86,6 +89,9 @@ class Schedules(Construct):
                 self._schedule(f"drill-{policy.name}", policy.drill.schedule, drill_run_arn, run)
         self._schedule("sweep", SWEEP_EVERY, sweep_arn, {})
         self._schedule("prune", PRUNE_EVERY, prune_run_arn, {})
+        self._schedule("measure", MEASURE_EVERY, report_arn, {})
+        if daily_report is not None:
+            self._schedule("report", daily_report, report_arn, {"report": True})
 
     def _schedule(self, name: str, when: Schedule, target_arn: str, message: Mapping[str, object]) -> None:
         schedule = scheduler.CfnSchedule(

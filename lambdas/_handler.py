@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,13 +18,17 @@ from tidemark.aws.records import Records
 from tidemark.aws.sites import Place, Sites
 from tidemark.errors import PolicyNotFound, TidemarkError
 from tidemark.policy.pause import Pause
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import NotifySettings, Policy
 from tidemark.policy.policy import WorkerSettings as PolicyWorker
+from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.metrics import (
     DEPLOYMENT,
     DRILLED_FILES,
     DRILLS_FAILED,
     DRILLS_SUCCEEDED,
+    INDEX_LAG,
+    INDEXED_ENTRIES,
+    INDEXING_SPEED,
     NAMESPACE,
     POLICY,
     SESSION_DURATION,
@@ -80,10 +85,23 @@ class Deployment:
         """Return all deployed policies."""
         return read_policies(self.clients.of("ssm", self.settings.region), self.settings.deployment)
 
+    def pauses(self, policies: Sequence[str], now: datetime) -> dict[str, Pause]:
+        """Return the pauses that hold now, by policy."""
+        client = self.clients.of("ssm", self.settings.region)
+        found = read_pauses(client, self.settings.deployment, policies)
+        return {name: pause for name, pause in found.items() if pause.holds_at(now)}
+
     def pause_of(self, policy: str) -> Pause | None:
         """Return the recorded pause of a policy, if any."""
         client = self.clients.of("ssm", self.settings.region)
         return read_pauses(client, self.settings.deployment, [policy]).get(policy)
+
+    def notify_settings(self, policy: str) -> NotifySettings | None:
+        """Return which ends of a policy's sessions are notified; None for the defaults."""
+        try:
+            return self.policy(policy).notify
+        except PolicyNotFound:
+            return None
 
     def worker_of(self, policy: str) -> PolicyWorker:
         """Return the worker settings of a policy; the defaults without one, or if it no longer exists."""
@@ -147,13 +165,29 @@ def count(name: str, value: int) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
-def count_session(session: Session) -> None:
-    """Count an ended session in the metrics of its deployment and its policy."""
+def measure(name: str, seconds: float) -> None:
+    """Add a duration to a metric of the deployment."""
+    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
+
+
+def count_index(index: Index, entries: int) -> None:
+    """Count a completed index, and its speed."""
+    count(INDEXED_ENTRIES, entries)
+    if index.ended_at is not None:
+        seconds = max(1.0, (index.ended_at - index.started_at).total_seconds())
+        metrics.add_metric(name=INDEXING_SPEED, unit=MetricUnit.CountPerSecond, value=entries / seconds)
+
+
+def count_session(session: Session, index: Index | None = None) -> None:
+    """Count an ended session in the metrics of its deployment and its policy, with the lag of its index."""
     metrics.add_dimensions(**{POLICY: session.policy})
     count(sessions_ended(session.status), 1)
     if session.ended_at is not None:
         seconds = (session.ended_at - session.opened_at).total_seconds()
-        metrics.add_metric(name=SESSION_DURATION, unit=MetricUnit.Seconds, value=seconds)
+        measure(SESSION_DURATION, seconds)
+        backups = [point.completed_at for point in session.points if point.kind == "backup"]
+        if index is not None and index.status is IndexStatus.COMPLETE and index.ended_at and backups:
+            measure(INDEX_LAG, max(0.0, (index.ended_at - max(backups)).total_seconds()))
     metrics.flush_metrics()  # the next session may belong to another policy
 
 

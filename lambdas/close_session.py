@@ -6,10 +6,12 @@ from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, count_session, lambda_handler
 from lambdas.events import Failure, words
+from tidemark.aws import executions
 from tidemark.aws.clock import utc_now
 from tidemark.aws.errors import AWS_FAILURES, translate
+from tidemark.aws.notices import is_notified, session_lines
 from tidemark.aws.notification import Notification, publish
-from tidemark.sessions.outcome import Outcome, decide_outcome, with_problem
+from tidemark.sessions.outcome import decide_outcome, with_problem
 from tidemark.sessions.overlap import settle
 from tidemark.sessions.queries import close_session
 from tidemark.sessions.records import read_index
@@ -29,6 +31,7 @@ class Event(TypedDict):
     copies: NotRequired[list[BranchResult]]
     index: NotRequired[BranchResult]
     failure: NotRequired[Failure]
+    retries_left: NotRequired[int]  # of the run that started the session
 
 
 class Result(TypedDict):
@@ -60,11 +63,11 @@ def handler(event: Event, deployment: Deployment) -> Result:
     now = utc_now()
     closed = close_session(deployment.records, session.session_id, outcome, now)
     try:
-        _notify(deployment, closed, outcome)
+        _notify(deployment, closed, event.get("retries_left", 0))
     except AWS_FAILURES as error:  # the session ends nevertheless
         outcome = with_problem(outcome, f"no notification was sent: {translate(error) or error}")
         closed = close_session(deployment.records, session.session_id, outcome, now)
-    count_session(closed)
+    count_session(closed, index)
     return {
         "session_id": closed.session_id,
         "status": outcome.status.value,
@@ -74,16 +77,18 @@ def handler(event: Event, deployment: Deployment) -> Result:
     }
 
 
-def _notify(deployment: Deployment, session: Session, outcome: Outcome) -> None:
-    file_system = deployment.name_of(session.file_system)
+def _notify(deployment: Deployment, session: Session, retries_left: int) -> None:
+    settings = deployment.notify_settings(session.policy)
+    redriven = session.redriven_at is not None
+    if not is_notified(settings, session.status, retries_left=retries_left, redriven=redriven):
+        return
+    sns = deployment.clients.of("sns", deployment.settings.region)
+    link = executions.console_url(sns, session.execution_arn)
+    name = deployment.name_of(session.file_system)
     notification = Notification(
-        status=outcome.status.value,
-        subject=f"{session.policy} {file_system}",
-        lines=(
-            f"{session.policy}: {file_system} ended with {outcome.status.value}",
-            *(f"  {reason}" for reason in outcome.reasons),
-            f"  recovery points: {len(session.points)}; index: {session.index_id or 'none'}",
-            f"  more: tidemark session {session.session_id}",
-        ),
+        status=session.status.value,
+        subject=f"{session.policy} {name}",
+        lines=session_lines(session, name, link),
+        policy=session.policy,
     )
-    publish(deployment.clients.of("sns", deployment.settings.region), deployment.settings.topic, notification)
+    publish(sns, deployment.settings.topic, notification)

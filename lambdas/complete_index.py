@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from lambdas._handler import Deployment, lambda_handler
+from lambdas._handler import Deployment, count_index, lambda_handler
 from tidemark.aws.clock import utc_now
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.publication import publish, read_proposal
@@ -45,6 +45,7 @@ def handler(event: Event, deployment: Deployment) -> Result:
     manifest = read_proposal(s3, repository, file_system, index_id, key=key, sha256=sha256)
     totals = {**totals, "manifest_key": publish(s3, repository, file_system, index_id, manifest)}
     index = complete(records, file_system, index_id, totals, utc_now())
+    count_index(index, sum(int(totals.get(kind, 0)) for kind in ("files", "directories", "others")))
     notify_sessions(
         records,
         deployment.tags,

@@ -47,6 +47,7 @@ class Result(TypedDict):
     """The sessions to run."""
 
     sessions: list[SessionInput]
+    retries_left: int
 
 
 @lambda_handler
@@ -57,13 +58,14 @@ def handler(event: Event, deployment: Deployment) -> Result:
     """
     policy = deployment.policy(event["policy"])
     scheduled_time = event["scheduled_time"]
-    if scheduled_time and not event.get("manual"):
+    scheduled = bool(scheduled_time) and not event.get("manual")
+    if scheduled_time and scheduled:
         pause = deployment.pause_of(policy.name)
         if pause is not None and pause.holds_at(datetime.fromisoformat(scheduled_time)):
             logger.warning("policy %s is paused by %s since %s", policy.name, pause.by, pause.since)
-            return {"sessions": []}
+            return {"sessions": [], "retries_left": 0}
     if event.get("only_if_due") and not policy.flags_at(scheduled_time):
-        return {"sessions": []}
+        return {"sessions": [], "retries_left": 0}
     moment = naming_moment(scheduled_time, event["started_at"])
     included = policy.file_systems
     if policy.selection is not None:
@@ -76,7 +78,9 @@ def handler(event: Event, deployment: Deployment) -> Result:
                 "file_system": file_system,
             }
             for file_system in included
-        ]
+        ],
+        # A user who starts a run sees its failure, and starts it again when the cause is fixed.
+        "retries_left": policy.retries.times if policy.retries and scheduled else 0,
     }
 
 
@@ -107,6 +111,7 @@ def included_now(deployment: Deployment, policy: Policy, now: datetime) -> tuple
             status="warning",
             subject=f"{policy.name}, its file systems have changed",
             lines=lines,
+            policy=policy.name,
         )
         try:
             publish(

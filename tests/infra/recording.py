@@ -134,6 +134,7 @@ def record(directory: Path) -> Recording:
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
         prune(cloud, cloud.file_systems["team"].id)
+        _report(cloud)
         statements = statements_of_roles(cloud)
         return Recording(
             account=cloud.account_id,
@@ -199,6 +200,15 @@ def _resolve_many(cloud: LocalCloud) -> None:
     )
     sessions = json.load(answer["Payload"])["sessions"]
     assert tuple(session["file_system"] for session in sessions) == many
+
+
+def _report(cloud: LocalCloud) -> None:
+    answer = cloud.client("lambda").invoke(
+        FunctionName="tidemark-report-protection", Payload=json.dumps({"report": True}).encode()
+    )
+    # One policy with a schedule has no recovery point.
+    unlucky = cloud.file_systems["lost"].id
+    assert json.load(answer["Payload"]) == {"file_systems": 504, "unprotected": [unlucky]}
 
 
 def _leave_something_behind(cloud: LocalCloud) -> None:

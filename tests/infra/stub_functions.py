@@ -44,6 +44,7 @@ NAMES = (
     "remove_file_system",
     "remove_test_mount_targets",
     "remove_worker",
+    "report_protection",
     "resolve_drills",
     "resolve_policy",
     "start_backup",
@@ -72,7 +73,8 @@ def resolve_policy(event: Any) -> Any:
     return {
         "sessions": [
             {"session_id": f"session-{one}", "policy": event["policy"], "file_system": one} for one in systems
-        ]
+        ],
+        "retries_left": 0,
     }
 
 
@@ -266,6 +268,10 @@ def close_restore_test(event: Any) -> Any:
 
 
 fail_restore_test = fail_restore
+
+
+def report_protection(_event: Any) -> None:
+    pass
 
 
 def sweep(_event: Any) -> None:

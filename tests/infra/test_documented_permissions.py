@@ -29,6 +29,8 @@ OF_THE_COMMAND_LINE = {
     "efs DescribeAccessPoints",
     "efs DescribeFileSystemPolicy",
     "efs DescribeLifecycleConfiguration",
+    "ssm DeleteParameter",
+    "ssm PutParameter",
 }
 # Operations that tests/infra/recording.py calls only sometimes, or never.
 NOT_RECORDED = {

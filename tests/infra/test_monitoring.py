@@ -12,6 +12,7 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
     assert {name: alarm["MetricName"] for name, alarm in alarms.items()} == {
         "cellar-failed-session": "ExecutionsFailed",
         "cellar-failed-prune": "ExecutionsFailed",
+        "cellar-unprotected": "UnprotectedFileSystems",
         "cellar-failed-drill": "ExecutionsFailed",
         "cellar-failed-restore-test": "RestoreTestsFailed",
         "cellar-expired-lease": "ExpiredLeases",
@@ -30,6 +31,7 @@ def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template)
     assert {alarm["MetricName"] for alarm in alarms} == {
         "ExpiredLeases",
         "RestoreTestsFailed",
+        "UnprotectedFileSystems",
         "DamageAlarms",
     }
     for alarm in alarms:
@@ -38,14 +40,25 @@ def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template)
     ours = {
         tuple(metric[1:4])
         for widget in json.loads(text_of(dashboard["DashboardBody"]))["widgets"]
-        for metric in widget["properties"]["metrics"]
+        for metric in widget["properties"].get("metrics", ())
         if metric[0] == "Tidemark"
     }
     sessions = {"SessionsSuccess", "SessionsWarning", "SessionsFailed", "SessionsAborted", "SessionDuration"}
     drills = {"DrillsSucceeded", "DrillsFailed", "DrilledFiles"}
-    assert ours == {
-        (name, "deployment", "cellar") for name in {*sessions, *drills, "ExpiredLeases", "DamageAlarms"}
-    }
+    tests = {f"RestoreTests{status}" for status in ("Success", "Warning", "Failed", "Aborted")}
+    indexes = {"IndexedEntries", "IndexedEntriesPerSecond", "IndexLag"}
+    protection = {"UnprotectedFileSystems", "OldestBackupAge"}
+    names = {*sessions, *drills, *tests, *indexes, *protection, "ExpiredLeases", "DamageAlarms"}
+    assert ours == {(name, "deployment", "cellar") for name in names}
+
+
+def test_the_dashboard_lists_file_systems_from_the_log_of_the_function_that_measures(main: Template) -> None:
+    (dashboard,) = resources(main, "AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(text_of(dashboard["DashboardBody"]))["widgets"]
+    (query,) = [each["properties"]["query"] for each in widgets if each["type"] == "log"]
+    assert query.startswith("SOURCE '<FunctionsReportProtectionLog")
+    for field in ("age_hours", "newest_backup", "unprotected", "policies", "file_system"):
+        assert field in query, "tests/lambdas/test_report_protection.py checks that the log has it"
 
 
 def test_the_mail_address_is_subscribed(main: Template) -> None:

@@ -37,6 +37,7 @@ REASONS = {
     ("*", "ssm:GetParametersByPath"): "A policy that was removed meanwhile is answered with those there are.",
     ("*", "ssm:GetParameters"): "A policy of many file systems has lists; the recording only resolves one.",
     ("*", "s3:ListBucket"): "It distinguishes a missing key from a denied one.",
+    ("*FailPolicyRun*", "sns:Publish"): "A notification that was held back: tests/lambdas/test_retries.py.",
     ("*FailSession*", "dynamodb:*"): "A redrive: tests/lambdas/test_backup_session.py.",
     ("*FailSession*", "kms:Decrypt"): "The same.",
     ("*OpenRestore*", "dynamodb:GetItem"): "Step Functions calls it twice: the recorded session is returned.",

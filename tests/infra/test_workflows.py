@@ -95,7 +95,7 @@ def test_a_machine_may_invoke_only_the_functions_it_names(main: Template, name: 
     assert allowed == named
 
 
-def test_every_function_except_sweeper_and_event_handler_belongs_to_a_machine(main: Template) -> None:
+def test_every_function_belongs_to_a_machine_or_runs_on_a_schedule_or_an_event(main: Template) -> None:
     used = {
         text_of(value)
         for name in WORKFLOWS
@@ -106,7 +106,11 @@ def test_every_function_except_sweeper_and_event_handler_belongs_to_a_machine(ma
         for identifier, function in resources(main, "AWS::Lambda::Function").items()
         if f"<{identifier}.Arn>" not in used
     ]
-    assert sorted(unused) == ["lambdas.sweep.handler", "lambdas.worker_stopped.handler"]
+    assert sorted(unused) == [
+        "lambdas.report_protection.handler",
+        "lambdas.sweep.handler",
+        "lambdas.worker_stopped.handler",
+    ]
 
 
 def test_machines_are_traced_and_log_every_event_without_its_data(main: Template) -> None:

@@ -145,7 +145,7 @@ def session(call: Any, file_system: str) -> Any:
 def opened(call: Any, name: str, file_system: str) -> Any:
     event = {
         "session_id": name,
-        "execution_arn": f"arn:{name}",
+        "execution_arn": f"arn:aws:states:{REGION}:{ACCOUNT}:execution:tidemark-backup-session:{name}",
         "policy": "nightly",
         "file_system": file_system,
     }

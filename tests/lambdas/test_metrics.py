@@ -24,7 +24,8 @@ def written(out: str) -> list[dict[str, Any]]:
 def test_a_session_is_counted_for_its_deployment_and_for_its_policy(
     call: Any, deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    open_session(deployment.records, new_session("s"), START)
+    arn = execution_arn(f"{MACHINES}-backup-session", "s")
+    open_session(deployment.records, replace(new_session("s"), execution_arn=arn), START)
     call("close_session", {"session_id": "s", "failure": {"Error": "E", "Cause": "full of sand"}})
     (line,) = written(capsys.readouterr().out)
     (directive,) = line["_aws"]["CloudWatchMetrics"]

@@ -45,7 +45,8 @@ def test_a_policy_becomes_one_session_for_each_file_system(call: Any) -> None:
     event = {"policy": "nightly", "scheduled_time": SCHEDULED, "started_at": minutes_later(1)}
     name = f"nightly-{FS.file_system_id}-20261122T020000Z"
     assert call("resolve_policy", event) == {
-        "sessions": [{"session_id": name, "policy": "nightly", "file_system": FS.file_system_id}]
+        "sessions": [{"session_id": name, "policy": "nightly", "file_system": FS.file_system_id}],
+        "retries_left": 0,
     }
 
 
@@ -110,6 +111,9 @@ def test_every_redrive_runs_the_failed_ones_again_under_new_names(call: Any) -> 
     once = call("fail_policy_run", event)
     assert once == {
         "attempt": 1,
+        "reruns": 1,
+        "retries_left": 0,
+        "wait_seconds": 0,
         "sessions": [{"session_id": "s1-r1", "policy": "nightly", "file_system": "fs-1"}],
     }
     event = {**event, "results": [{**each, "failed": True} for each in once["sessions"]], "attempt": 1}
@@ -121,11 +125,10 @@ def test_every_redrive_runs_the_failed_ones_again_under_new_names(call: Any) -> 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6))
 def test_reruns_have_unique_names_that_do_not_grow(steps: list[int]) -> None:
-    # A redrive whose first state fails counts too, but never reaches this step.
-    name, attempt, names = "nightly-fs-0", 0, ["nightly-fs-0"]
+    name, number, names = "nightly-fs-0", 0, ["nightly-fs-0"]
     for step in steps:
-        attempt += step
-        name = again(name, attempt)
+        number += step
+        name = again(name, number)
         names.append(name)
     assert len(set(names)) == len(names)
     assert len(name) <= len("nightly-fs-0-r") + 2

@@ -15,7 +15,15 @@ from tidemark.aws.regions import sdk_regions
 from tidemark.damage.settings import DamageSettings
 from tidemark.errors import ConfigurationError
 from tidemark.policy.configuration import load
-from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
+from tidemark.policy.policy import (
+    CopyTarget,
+    CrawlSettings,
+    NotifySettings,
+    Policy,
+    RetrySettings,
+    Schedule,
+    WorkerSettings,
+)
 from tidemark.settings import WorkerSettings as WorkerEnvironment
 
 SOURCES = Path(__file__).parents[2]
@@ -87,6 +95,7 @@ def test_every_commented_line_of_the_example_is_valid(tmp_path: Path) -> None:
             "index",
             "worker",
             "restore_testing",
+            "retries",
             "log_days",
             "keep_on_destroy",
         ):
@@ -94,7 +103,7 @@ def test_every_commented_line_of_the_example_is_valid(tmp_path: Path) -> None:
         indent = " " * (len(line) - len(line.lstrip()))
         load(written(tmp_path, "\n".join([*lines[:number], indent + bare, *lines[number + 1 :]])), REGIONS)
         tried += 1
-    assert tried == 7
+    assert tried == 8
 
 
 def test_values_become_a_policy_in_its_units(tmp_path: Path) -> None:
@@ -155,6 +164,44 @@ def test_index_accepts_a_minimum_retention(tmp_path: Path, said: str, days: int 
 def test_index_accepts_a_boolean(tmp_path: Path, said: str, wanted: bool) -> None:
     (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
     assert (policy.index, policy.crawl) == (wanted, CrawlSettings())
+
+
+def test_retries_and_notifications_become_settings(tmp_path: Path) -> None:
+    (plain,) = load(written(tmp_path, RIGHT), REGIONS).policies
+    assert (plain.retries, plain.notify) == (None, None)
+    said = (
+        "index: on\n    retries: {times: 3, interval: 2 hours}\n    notifications: {on: [success, success]}"
+    )
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).policies
+    assert policy.retries == RetrySettings(times=3, interval_seconds=7200)
+    assert policy.notify == NotifySettings(on=("success",), after_last_retry=True)
+    (default,) = load(written(tmp_path, RIGHT.replace("index: on", "retries: {times: 1}")), REGIONS).policies
+    assert default.retries == RetrySettings(times=1, interval_seconds=600)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("retries: 3", "should be keys with values, for example retries: {times: 3"),
+        ("retries: {interval: 1 hour}", "'times' is missing, for example times: 3"),
+        ("retries: {times: 0}", "greater than or equal to 1"),
+        ("retries: {times: 11}", "less than or equal to 10"),
+        ("retries: {times: true}", "is not a number"),
+        ("retries: {times: 1, interval: 30}", "write it as '10 minutes'"),
+        ("retries: {times: 1, interval: 25 hours}", "write it as '10 minutes'"),
+        ("retries: {times: 1, intervall: 1 hour}", "did you mean 'interval'?"),
+        ("notifications: {on: [failed]}", "'failed'"),
+        ("notifications: {after_last_retry: 1}", "should be true or false"),
+        ("notifications: {email: you@example.com}", "the keys here are on, after_last_retry"),
+    ],
+)
+def test_invalid_retries_and_notifications_are_reported(tmp_path: Path, said: str, words: str) -> None:
+    assert words in problem_of(tmp_path, RIGHT.replace("index: on", said))
+
+
+def test_retries_without_a_schedule_are_reported(tmp_path: Path) -> None:
+    text = NO_POLICIES + "policies:\n  a: {file_systems: [fs-01234567], keep: 1 day, retries: {times: 1}}\n"
+    assert "only scheduled runs are retried" in problem_of(tmp_path, text)
 
 
 @pytest.mark.parametrize("name", ["directory", "Verzeichnis-Ä", '"quoted"'])

@@ -14,14 +14,16 @@ from tests.policy.other_calendar import calendars
 from tests.policy.test_configuration import REGIONS
 from tidemark.damage.settings import DamageSettings
 from tidemark.policy.calendars import Calendar, Recurrence, Retention
-from tidemark.policy.configuration import load
+from tidemark.policy.configuration import Configuration, load
 from tidemark.policy.day_rules import WEEKDAYS, day_rule
 from tidemark.policy.export import Keys, configuration
 from tidemark.policy.policy import (
     CopyTarget,
     CrawlSettings,
     DrillSettings,
+    NotifySettings,
     Policy,
+    RetrySettings,
     Schedule,
     WorkerSettings,
 )
@@ -93,6 +95,17 @@ excludes = st.lists(
 )
 
 
+retries = st.builds(
+    RetrySettings,
+    times=st.integers(1, 10),
+    interval_seconds=st.integers(1, 24).map(lambda hours: 3600 * hours)
+    | st.integers(1, 1440).map(lambda minutes: 60 * minutes),
+)
+notify = st.builds(
+    NotifySettings,
+    on=st.lists(st.sampled_from(["success", "warning", "failure"]), unique=True).map(tuple),
+    after_last_retry=st.booleans(),
+)
 tags = st.dictionaries(
     st.sampled_from(["backup", "a: b", "on"]),
     st.lists(st.sampled_from(["daily", "*", "1", ""]), min_size=1, unique=True).map(tuple),
@@ -115,6 +128,7 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         exclude=tuple(draw(excludes)),
         operations_per_second=draw(st.none() | st.integers(1, 1000)),
     )
+    schedule = None if calendar else draw(st.none() | crons | rates)
     drill = DrillSettings(
         files=draw(st.integers(1, 1000)),
         most_bytes=draw(st.integers(1, 999_999)) * draw(st.sampled_from([10**6, 10**9, 10**12])),
@@ -139,10 +153,12 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         index=index,
         crawl=crawl if index else CrawlSettings(),
         index_keep_days=draw(st.sampled_from([0, 1, 365, None])) if index else 0,
-        schedule=None if calendar else draw(st.none() | crons | rates),
+        schedule=schedule,
         calendar=calendar,
         worker=draw(workers),
         drill=drill,
+        retries=draw(st.none() | retries) if calendar or schedule else None,
+        notify=draw(st.none() | notify),
         damage=draw(st.sampled_from([None, DamageSettings(files=7), DamageSettings(factor=2.5, share=9)]))
         if index
         else None,
@@ -159,13 +175,49 @@ def loaded(text: str) -> tuple[str, tuple[Policy, ...]]:
 
 
 def exported(given: tuple[Policy, ...]) -> Keys:
-    return configuration("tidemark", "eu-central-1", VAULTS, given)
+    return configuration("tidemark", ("123456789012", "eu-central-1"), VAULTS, given)
 
 
 @settings(max_examples=25)  # reading a calendar computes 28 years of days
 @given(st.sampled_from(["nightly", "on", "1e5", "0"]).flatmap(policies))
 def test_an_exported_policy_is_read_back(given: Policy) -> None:
     assert loaded(yaml_text(exported((given,)))) == ("tidemark", (given,))
+
+
+SEVERAL_SITES = """\
+account: "123456789012"
+region: eu-central-1
+regions: [eu-west-1]
+vaults: {eu-central-1: tidemark, eu-west-1: copies}
+accounts:
+  production: {id: "111111111111", regions: [eu-central-1, eu-west-1], external_id: 0123456789abcdef}
+policies:
+  wide:
+    file_systems: [fs-01234567, eu-west-1/fs-01234568, production/eu-central-1/fs-01234569]
+    keep: 3 days
+  copied:
+    file_systems: [production/eu-west-1/fs-0123456a]
+    keep: 3 days
+    copies:
+      - {region: eu-central-1, keep: 3 days}
+      - {region: eu-west-1, account: home, keep: 3 days}
+"""
+
+
+def test_file_systems_and_copies_in_other_sites_are_read_back() -> None:
+    def read(text: str) -> Configuration:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "tidemark.yaml"
+            path.write_text(text)
+            return load(path, REGIONS)
+
+    given = read(SEVERAL_SITES)
+    keys = configuration(
+        "tidemark", ("123456789012", "eu-central-1"), given.vaults, given.policies, given.sites
+    )
+    again = read(yaml_text(keys))
+    assert again.policies == given.policies
+    assert again.sites == given.sites
 
 
 def test_several_policies_are_read_back_from_json() -> None:
@@ -178,13 +230,7 @@ def test_several_policies_are_read_back_from_json() -> None:
 
 def test_every_field_of_a_policy_is_exported() -> None:
     """A field that is added to policies must be exported, or named here with a reason."""
-    elsewhere = {
-        "name",
-        "region",
-        "vault",
-        "vaults",
-        "account",
-    }  # keys of the deployment
+    elsewhere = {"name", "region", "vault", "vaults", "account"}  # keys of the deployment
     changed = dataclasses.replace(
         Policy(name="n", region="eu-central-1", file_systems=("fs-01234567",), vault="tidemark", keep_days=3),
         cold_after_days=5,
@@ -198,6 +244,8 @@ def test_every_field_of_a_policy_is_exported() -> None:
         ),
         worker=WorkerSettings(kind="ec2"),
         drill=DrillSettings(files=3),
+        retries=RetrySettings(times=2, interval_seconds=600),
+        notify=NotifySettings(on=("success",)),
         damage=DamageSettings(files=3),
         hold_days=9,
     )

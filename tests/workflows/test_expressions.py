@@ -68,12 +68,13 @@ class Recorder:
         def fail(_: Any) -> Any:
             if not redriven:
                 raise Raised("SessionFailed", "s1")
-            return {"sessions": [{**sessions[0], "session_id": "s1-1"}], "attempt": 1}
+            again = [{**sessions[0], "session_id": "s1-1"}]
+            return {"sessions": again, "attempt": 1, "reruns": 1, "retries_left": 0, "wait_seconds": 0}
 
         given = {"policy": "nightly", **extra}
         walk = Walk(
             {
-                "ResolvePolicyFunction": lambda _: {"sessions": sessions},
+                "ResolvePolicyFunction": lambda _: {"sessions": sessions, "retries_left": 0},
                 "FailPolicyRunFunction": fail,
                 "BackupSessionStateMachine": nested,
             },

@@ -126,7 +126,7 @@ def test_a_failed_file_system_does_not_stop_the_others() -> None:
 
     walk = Walk(
         {
-            "ResolvePolicyFunction": lambda _: {"sessions": sessions},
+            "ResolvePolicyFunction": lambda _: {"sessions": sessions, "retries_left": 0},
             "FailPolicyRunFunction": fail,
             "BackupSessionStateMachine": nested,
         },
@@ -135,6 +135,47 @@ def test_a_failed_file_system_does_not_stop_the_others() -> None:
     with pytest.raises(Raised, match="SessionFailed"):
         walk.run(definition("policy-run"), {"policy": "nightly"}, {})
     assert [(each["session_id"], each["failed"]) for each in failed] == [("s1", True), ("s2", False)]
+
+
+def test_failed_sessions_are_run_again_after_the_interval_until_no_retry_is_left() -> None:
+    sessions = [{"session_id": f"s{n}", "policy": "nightly", "file_system": f"fs-{n}"} for n in (1, 2)]
+    started: list[tuple[str, int]] = []
+    given: list[Any] = []
+
+    def nested(arguments: Any) -> Any:
+        started.append((arguments["Name"], arguments["Input"]["retries_left"]))
+        if arguments["Name"].startswith("s1"):
+            raise Raised("States.TaskFailed", "no")
+        return {}
+
+    def fail(payload: Any) -> Any:
+        given.append(payload)
+        left, reruns = payload["retries_left"], payload["reruns"]
+        if not left:
+            raise Raised("SessionFailed", "s1")
+        again = [{**sessions[0], "session_id": f"s1-r{reruns + 1}"}]
+        return {
+            "sessions": again,
+            "attempt": 0,
+            "reruns": reruns + 1,
+            "retries_left": left - 1,
+            "wait_seconds": 600,
+        }
+
+    walk = Walk(
+        {
+            "ResolvePolicyFunction": lambda _: {"sessions": sessions, "retries_left": 2},
+            "FailPolicyRunFunction": fail,
+            "BackupSessionStateMachine": nested,
+        },
+        {"Execution": {"Input": {"policy": "nightly"}, "Id": "arn", "StartTime": "now", "RedriveCount": 0}},
+    )
+    with pytest.raises(Raised, match="SessionFailed"):
+        walk.run(definition("policy-run"), {"policy": "nightly"}, {})
+    assert started == [("s1", 2), ("s2", 2), ("s1-r1", 1), ("s1-r2", 0)]
+    assert walk.seconds == 1200
+    assert [each["started"] for each in given] == [2, 3, 4]
+    assert {each["execution_arn"] for each in given} == {"arn"}
 
 
 def test_an_indexing_session_that_timed_out_without_a_cause_fails() -> None:

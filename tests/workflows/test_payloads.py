@@ -88,8 +88,13 @@ def inputs_of(machine: str) -> set[str]:
     return found[0]
 
 
-def test_a_nested_backup_session_gets_the_input_that_a_user_would_type_and_the_time_of_its_run() -> None:
-    assert inputs_of("BackupSessionStateMachine") == {"policy", "file_system", "scheduled_time"}
+def test_a_nested_backup_session_gets_the_input_that_a_user_would_type_and_what_its_run_knows() -> None:
+    assert inputs_of("BackupSessionStateMachine") == {
+        "policy",
+        "file_system",
+        "scheduled_time",
+        "retries_left",
+    }
 
 
 # The types of variables that are not the unchanged result of a Lambda function.

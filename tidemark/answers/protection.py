@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
 
 from tidemark.answers.connection import Connection
 from tidemark.answers.points import find
 from tidemark.answers.policies import pauses_of
 from tidemark.answers.text import duration, moment
 from tidemark.aws.recovery_points import RecoveryPoint, Unlisted
+from tidemark.policy.lateness import SOONEST_LATE, has_schedule, late_policy
 from tidemark.policy.pause import Pause
 from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.policy.sites import file_system_id_of
-from tidemark.policy.upcoming import next_runs
 from tidemark.policy.windows import shortest_interval_minutes
 from tidemark.sessions.damage_alarms import DamageAlarm, read_alarm
 from tidemark.sessions.queries import sessions_of
@@ -26,7 +25,6 @@ from tidemark.sessions.restores import restores_since
 from tidemark.sessions.session import Session, SessionStatus
 
 _AT_ONCE = 4  # file systems
-_SOONEST_LATE = timedelta(hours=26)  # a backup is not late before this age, whatever its schedule
 _UNTIL_COPIED = timedelta(days=1)  # copies to other Regions take hours
 _UNTIL_INDEXED = timedelta(hours=6)
 _A_YEAR = timedelta(days=366)
@@ -204,30 +202,21 @@ def _backup_findings(
     if newest is None:
         yield Finding(level=Level.UNPROTECTED, what="There is no backup.", next_step=run)
         return
-    scheduled = [policy for policy in policies if policy.schedule or policy.calendar]
-    if not scheduled:
+    if not any(map(has_schedule, policies)):
         yield Finding(
             level=Level.WARNING,
             what="No policy has a schedule, so backups are made only by hand.",
             next_step="add a schedule to the policy in tidemark.yaml, and deploy",
         )
         return
-    age = now - newest.created_at
-    late = [policy for policy in scheduled if _second_run(policy, newest.created_at) < now]
-    if late and age > _SOONEST_LATE:
+    late = late_policy(policies, newest.created_at, now)
+    if late is not None:
+        age = duration(now - newest.created_at)
         yield Finding(
             level=Level.UNPROTECTED,
-            what=f"The newest backup is {duration(age)} old; policy {late[0].name} has had two runs since.",
+            what=f"The newest backup is {age} old; policy {late.name} has had two runs since.",
             next_step=run,
         )
-
-
-def _second_run(policy: Policy, after: datetime) -> datetime:
-    """Return when the second run of a policy after a time was or will be due."""
-    if policy.schedule is not None and policy.schedule.is_rate:
-        return after + 2 * timedelta(minutes=shortest_interval_minutes(policy.schedule.expression))
-    runs = [run.at for run in islice(next_runs(policy, after), 2)]
-    return runs[1] if len(runs) == 2 else datetime.max.replace(tzinfo=UTC)
 
 
 def _pause_findings(policies: Sequence[Policy], pauses: Mapping[str, Pause]) -> Iterator[Finding]:
@@ -305,7 +294,7 @@ def _drill_findings(
     if not schedules or newest is None:
         return
     interval = timedelta(minutes=min(shortest_interval_minutes(each.expression) for each in schedules))
-    if drill is not None and now - drill.started_at > max(2 * interval, _SOONEST_LATE):
+    if drill is not None and now - drill.started_at > max(2 * interval, SOONEST_LATE):
         age = duration(now - drill.started_at)
         what = f"The last drill was {age} ago; the schedule makes one every {duration(interval)}."
         yield Finding(level=Level.WARNING, what=what, next_step=again)

@@ -13,6 +13,7 @@ from tidemark.aws.errors import code_of
 from tidemark.sessions.session import partition_of
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_stepfunctions import SFNClient
 
 # A redrive that was requested but has not begun counts as running.
@@ -86,18 +87,30 @@ _AWS_DOMAINS = (
 )
 
 
+_PARTS_OF_AN_ARN = 8  # of an execution, separated by colons
+
+
 def console(region: str) -> str:
     """Return the URL of the AWS console of a Region."""
     return f"https://{region}.{_CONSOLES.get(partition_of(region), _CONSOLES['aws'])}"
 
 
-def console_url(client: SFNClient, execution: str) -> str | None:
-    """Return the URL of an execution in the AWS console; None if the client's endpoint is not AWS's.
+def dashboard_url(client: BaseClient, region: str, deployment: str) -> str | None:
+    """Return the URL of the deployment's dashboard; None if the endpoint of any client is not AWS's."""
+    asked = urlsplit(client.meta.endpoint_url).hostname or ""
+    path = f"cloudwatch/home?region={region}#dashboards:name={deployment}"
+    return f"{console(region)}/{path}" if asked.endswith(_AWS_DOMAINS) else None
 
-    For any other endpoint (AWS_ENDPOINT_URL) the console does not show the execution.
+
+def console_url(client: BaseClient, execution: str) -> str | None:
+    """Return the URL of an execution in the AWS console; None if the endpoint of any client is not AWS's.
+
+    For any other endpoint (AWS_ENDPOINT_URL) the console does not show the execution. Also None for text that
+    is not the ARN of an execution: a message without a link is better than none.
     """
     asked = urlsplit(client.meta.endpoint_url).hostname or ""
-    if not asked.endswith(_AWS_DOMAINS):
+    parts = execution.split(":")
+    if not asked.endswith(_AWS_DOMAINS) or len(parts) < _PARTS_OF_AN_ARN:
         return None
-    region = execution.split(":")[3]
+    region = parts[3]
     return f"{console(region)}/states/home?region={region}#/v2/executions/details/{execution}"

@@ -1,4 +1,4 @@
-"""Sends the notification of an ended session."""
+"""Publishes messages to the deployment's topic."""
 
 from __future__ import annotations
 
@@ -10,23 +10,35 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 _LONGEST_SUBJECT = 100  # source: Publish, Subject
+_MOST_BYTES = 240_000  # of the 256 KiB of a message. Source: Publish, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """How a session ended, for the subscribers of the deployment's topic."""
+    """A message for the subscribers of the deployment's topic."""
 
     status: str
-    subject: str  # which session; the status precedes it
+    subject: str  # of what; the status precedes it
     lines: tuple[str, ...]
+    policy: str = ""  # empty: of the whole deployment
 
 
 def publish(client: SNSClient, topic: str, notification: Notification) -> None:
-    """Publish the notification; subscribers can filter by the attribute `status`."""
+    """Publish the notification; subscribers can filter by the attributes `status` and `policy`."""
+    attributes = {"status": notification.status, "policy": notification.policy}
     client.publish(
         TopicArn=topic,
         Subject=f"Tidemark {notification.status}: {notification.subject}"[:_LONGEST_SUBJECT],
-        Message=json.dumps({"default": "\n".join(notification.lines)}),
+        Message=json.dumps({"default": _bounded("\n".join(notification.lines))}),
         MessageStructure="json",
-        MessageAttributes={"status": {"DataType": "String", "StringValue": notification.status}},
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
+        },
     )
+
+
+def _bounded(text: str) -> str:
+    """Return a text that fits into a message; JSON's escapes take up to twelve bytes for a character."""
+    if len(json.dumps(text)) <= _MOST_BYTES:
+        return text
+    return text[: _MOST_BYTES // 12] + "\n..."

@@ -55,6 +55,7 @@ _POLICY_COMMANDS = {
     "pause": "policy_pause.pause",
     "resume": "policy_resume.resume",
     "export": "policy_export.export",
+    "import": "policy_import.import_",
 }
 _LOCAL_COMMANDS = {"up": "local_up.up"}
 _INDEX_COMMANDS = {
@@ -80,7 +81,7 @@ app = typer.Typer(
     ),
 )
 for _name, _help in (
-    ("policy", "Show, run, pause and export policies."),
+    ("policy", "Show, run, pause, export and import policies."),
     ("local", "Run AWS on this machine, with Tidemark deployed in it."),
     ("index", "Build, list, show and verify indexes."),
     ("damage", "Show suspicious changes, and release alarms."),

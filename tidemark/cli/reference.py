@@ -47,6 +47,7 @@ The credentials need these permissions on the resources of the deployment:
 | all commands | `ssm:GetParameter`, `ssm:GetParametersByPath` |
 | `run` | `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeMountTargets`, \
 `backup:DescribeBackupVault` (in every Region), `states:StartExecution` |
+| `policy import` | none: it reads a file |
 | `policy list`, `policy show` | `ssm:GetParameters`, `scheduler:ListSchedules` (without it, states are \
 unknown), `dynamodb:Query` |
 | `policy pause` | `ssm:PutParameter` on `parameter/<deployment>/policies/<policy>/pause` |

@@ -48,6 +48,8 @@
     ├── PruneFailed                       55   retention could not remove some indexes
     ├── PointsNotRemoved                  56   a lock or a hold keeps them, or AWS Backup refused
     ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
+    ├── OutputExists                      58
+    ├── NotImportable                     59   an exported policy lacks what Tidemark needs
     └── LocalCloudError                   60   the local cloud did not start or stop
 
 The class name is a contract: Step Functions retries and catches by it. A message states one
@@ -106,7 +108,9 @@ from tidemark.errors.setup import (
     NoCredentials,
     NoMountTarget,
     NotDeployed,
+    NotImportable,
     NotOptedIn,
+    OutputExists,
     PolicyNotFound,
     RetentionNotAllowed,
     SiteNotAccessible,
@@ -144,8 +148,10 @@ __all__ = [
     "NoCredentials",
     "NoMountTarget",
     "NotDeployed",
+    "NotImportable",
     "NotOptedIn",
     "NotRestorable",
+    "OutputExists",
     "PathNotFound",
     "PointsNotRemoved",
     "PolicyNotFound",

@@ -252,6 +252,26 @@ class CheckFailed(TidemarkError):
         super().__init__(f"{failed} of {checks} checks failed; fix them, and check again")
 
 
+class OutputExists(TidemarkError):
+    """The file to write already exists."""
+
+    exit_code = 58
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} already exists; name another file, or write to standard output and redirect"
+        )
+
+
+class NotImportable(TidemarkError):
+    """An exported policy cannot become a policy of Tidemark."""
+
+    exit_code = 59
+
+    def __init__(self, fact: str, next_step: str) -> None:
+        super().__init__(f"{fact}; {next_step}")
+
+
 class LocalCloudError(TidemarkError):
     """The local cloud did not start, deploy or stop."""
 

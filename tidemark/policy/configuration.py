@@ -18,12 +18,14 @@ from tidemark.policy import (
     copy_rules,
     damage_rules,
     fargate,
+    notification_rules,
     restore_testing_rules,
     schedule_rules,
     selection_rules,
     site_rules,
     yaml_lines,
 )
+from tidemark.policy.examples import example_of
 from tidemark.policy.models import (
     AccountPart,
     ConfigurationFile,
@@ -35,12 +37,8 @@ from tidemark.policy.models import (
     RestoreTestingPart,
     WorkerPart,
 )
-from tidemark.policy.policy import (
-    CrawlSettings,
-    DrillSettings,
-    Policy,
-    WorkerSettings,
-)
+from tidemark.policy.notification_models import DailyReportPart, PolicyNotificationsPart, RetriesPart
+from tidemark.policy.policy import CrawlSettings, DrillSettings, Policy, Schedule, WorkerSettings
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
@@ -64,6 +62,7 @@ class Configuration:
     vaults: Mapping[str, str]  # Region -> vault name
     policies: tuple[Policy, ...]
     email: str | None  # receives results and alarms
+    daily_report: Schedule | None = None  # when the report of a day is sent
     log_days: int
     keep_on_destroy: bool
     restore_testing: tuple[RestoreTesting, ...] = ()  # of the policies that have it
@@ -115,13 +114,13 @@ def _shape_problems(document: Document, error: ValidationError) -> Iterator[Prob
             case "extra_forbidden":
                 message = _unknown_key(where)
             case "missing":
-                message = f"{where[-1]!r} is missing{_example(where)}"
+                message = f"{where[-1]!r} is missing{example_of(where)}"
             case "value_error":
                 message = found["msg"].removeprefix("Value error, ")
             case _ if found["input"] is None:
-                message = f"the value is missing; write one{_example(where)}, or remove the key"
+                message = f"the value is missing; write one{example_of(where)}, or remove the key"
             case "dict_type" | "model_type":
-                message = f"{_shown(found['input'])} should be keys with values{_example(where)}"
+                message = f"{_shown(found['input'])} should be keys with values{example_of(where)}"
             case "list_type":
                 message = f"{_shown(found['input'])} should be a list, with one '- item' per line"
             case "bool_type" | "bool_parsing":
@@ -129,7 +128,7 @@ def _shape_problems(document: Document, error: ValidationError) -> Iterator[Prob
             case "string_type":
                 message = f"{_shown(found['input'])} should be text; put it in quotes"
             case "too_short" if found["input"] == {}:
-                message = f"there are none; write at least one{_example(where)}"
+                message = f"there are none; write at least one{example_of(where)}"
             case _:
                 message = f"{_shown(found['input'])}: {found['msg'][0].lower()}{found['msg'][1:]}"
         yield document.problem(where, message)
@@ -168,6 +167,12 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return RestoreTestingPart
         case ("policies", _, "drill"):
             return DrillPart
+        case ("notifications", "daily_report"):
+            return DailyReportPart
+        case ("policies", _, "retries"):
+            return RetriesPart
+        case ("policies", _, "notifications"):
+            return PolicyNotificationsPart
         case ("policies", *_, "schedule"):
             return SchedulePart
         case ("policies", _, "schedules"):
@@ -185,27 +190,6 @@ def _model_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     annotation = model.model_fields[name].annotation
     candidates = [annotation, *getattr(annotation, "__args__", ())]
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-
-
-def _example(where: KeyPath) -> str:
-    examples = {
-        "region": "eu-central-1",
-        "keep": "35 days",
-        "file_systems": "[fs-0123456789abcdef0]",
-        "vaults": "{eu-central-1: tidemark}",
-        "policies": "{nightly: {file_systems: [fs-0123456789abcdef0], keep: 35 days}}",
-        "schedule": "{cron: '0 2 * * ? *'}",
-        "schedules": "{daily: {at: '02:00', keep: 14 days}}",
-        "daily": "{at: '02:00', keep: 14 days}",
-        "weekly": "{on: sunday, keep: 8 weeks}",
-        "monthly": "{on: last day, keep: 1 year}",
-        "yearly": "{on: 31 december, keep: 7 years}",
-        "at": "'02:00'",
-        "cold_after": "30 days",
-        "email": "you@example.com",
-    }
-    key = str(where[-1]) if where else ""
-    return f", for example {key}: {examples[key]}" if key in examples else ""
 
 
 def _shown(value: Any) -> str:
@@ -269,6 +253,7 @@ def _policy_problems(
     if policy.select:
         yield from _name_problems((*where, "select"), name, _USUAL_ID)
     yield from schedule_rules.policy_problems(where, policy)
+    yield from notification_rules.policy_problems(where, policy)
     if policy.drill.schedule:
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
@@ -329,6 +314,7 @@ def _configuration(file: ConfigurationFile) -> Configuration:
         vaults=dict(file.vaults),
         policies=tuple(_policy(file, name, policy) for name, policy in file.policies.items()),
         email=file.notifications.email if file.notifications else None,
+        daily_report=notification_rules.daily_report(file.notifications),
         log_days=file.log_days,
         keep_on_destroy=file.keep_on_destroy,
         restore_testing=tuple(
@@ -370,6 +356,8 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             most_bytes=policy.drill.size,
             schedule=schedule_rules.schedule(policy.drill.schedule) if policy.drill.schedule else None,
         ),
+        retries=notification_rules.retries(policy.retries),
+        notify=notification_rules.notify(policy.notifications),
         damage=damage_rules.settings(policy.damage),
         hold_days=policy.damage.hold if policy.damage.on_damage == "hold" else None,
     )

@@ -14,12 +14,14 @@ from tidemark.policy.policy import (
     MANUAL,
     CopyTarget,
     DrillSettings,
+    NotifySettings,
     Policy,
+    RetrySettings,
     Schedule,
     WorkerSettings,
 )
 from tidemark.policy.selection import Selection, TagPatterns
-from tidemark.policy.sites import HOME
+from tidemark.policy.sites import HOME, Site
 
 Keys = dict[str, Any]  # of YAML: text, numbers, switches, lists and mappings
 _NAMES = {str(flag): name for flag, name in FLAG_NAMES.items()} | {MANUAL: MANUAL}
@@ -27,29 +29,48 @@ _WEEK = 7
 
 
 def configuration(
-    deployment: str, region: str, vaults: Mapping[str, str], policies: Iterable[Policy]
+    deployment: str,
+    home: tuple[str, str],
+    vaults: Mapping[str, str],
+    policies: Iterable[Policy],
+    sites: Sequence[Site] = (),
 ) -> Keys:
-    """Return the keys of a `tidemark.yaml` with these policies."""
+    """Return the keys of a `tidemark.yaml` with these policies; `home` is the home account and Region."""
+    account, region = home
+    names = {site.account: site.name for site in sites if site.is_foreign}
+    own = [site.region for site in sites if not site.is_foreign]
     return {
         "deployment": deployment,
+        **({"account": account} if names else {}),
         "region": region,
+        **({"regions": own} if own else {}),
+        **({"accounts": _accounts(sites)} if names else {}),
         "vaults": dict(vaults),
-        "policies": {policy.name: policy_keys(policy) for policy in policies},
+        "policies": {policy.name: policy_keys(policy, names) for policy in policies},
     }
 
 
-def policy_keys(policy: Policy) -> Keys:
-    """Return the keys of a policy. The worker is complete, because another file may have another default."""
+def policy_keys(policy: Policy, accounts: Mapping[str, str]) -> Keys:
+    """Return the keys of a policy; `accounts` has the names of other accounts by their ids.
+
+    The worker is complete, because another file may have another default.
+    """
     return {
-        **({"file_systems": list(policy.file_systems)} if policy.file_systems else {}),
-        **_selection(policy.selection),
+        **(
+            {"file_systems": [_file_system(name, accounts) for name in policy.file_systems]}
+            if policy.file_systems
+            else {}
+        ),
+        **_selection(policy.selection, accounts),
         **({"schedule": _schedule(policy.schedule)} if policy.schedule else {}),
         **({"schedules": schedules_keys(policy.calendar)} if policy.calendar else {}),
         **_kept(policy.keep_days, policy.cold_after_days),
-        **({"copies": [_copy(copy) for copy in policy.copies]} if policy.copies else {}),
+        **({"copies": [_copy(copy, accounts) for copy in policy.copies]} if policy.copies else {}),
         **_index(policy),
         "worker": _worker(policy.worker),
         **_drill(policy.drill),
+        **_retries(policy.retries),
+        **_notify(policy.notify),
         **_damage(policy),
     }
 
@@ -67,19 +88,19 @@ def keep_text(days: int | None) -> str:
     return f"{days} day" if days == 1 else f"{days} days"
 
 
-def _selection(selection: Selection | None) -> Keys:
-    """Return the keys of a selection. Accounts are named by their ids."""
+def _selection(selection: Selection | None, accounts: Mapping[str, str]) -> Keys:
+    """Return the keys of a selection."""
     if selection is None:
         return {}
     excluded: Keys = {}
     if selection.exclude:
-        excluded["file_systems"] = list(selection.exclude)
+        excluded["file_systems"] = [_file_system(name, accounts) for name in selection.exclude]
     if selection.exclude_tags:
         excluded["tags"] = _tags(selection.exclude_tags)
     selectors = []
     for each in selection.any_of:
         tags = {"tags": _tags(each.tags)} if each.tags else {}
-        selectors += [{**tags, **keys} for keys in _places(each.places)]
+        selectors += [{**tags, **keys} for keys in _places(each.places, accounts)]
     return {
         **({"select": selectors} if selectors else {}),
         **({"exclude": excluded} if excluded else {}),
@@ -87,7 +108,7 @@ def _selection(selection: Selection | None) -> Keys:
     }
 
 
-def _places(places: Sequence[str]) -> list[Keys]:
+def _places(places: Sequence[str], accounts: Mapping[str, str]) -> list[Keys]:
     """Return the keys of each account of a selector with its Regions."""
     regions: dict[str, list[str]] = {}
     for place in places:
@@ -95,7 +116,7 @@ def _places(places: Sequence[str]) -> list[Keys]:
         regions.setdefault(account or HOME, []).append(region)
     # The home Region has no name in a place; without `regions`, all of the account are meant.
     return [
-        {"accounts": [account]} | ({"regions": found} if all(found) else {})
+        {"accounts": [accounts.get(account, account)]} | ({"regions": found} if all(found) else {})
         for account, found in regions.items()
     ]
 
@@ -120,8 +141,24 @@ def _schedule(schedule: Schedule) -> Keys:
     return {kind: rest.removesuffix(")"), **zone}
 
 
-def _copy(copy: CopyTarget) -> Keys:
-    where = {"region": copy.region, "vault": copy.vault}
+def _accounts(sites: Sequence[Site]) -> Keys:
+    found: Keys = {}
+    for site in sites:
+        if site.is_foreign:
+            usual = {"id": site.account, "regions": [], "external_id": site.external_id}
+            found.setdefault(site.name, usual)["regions"].append(site.region)
+    return found
+
+
+def _file_system(name: str, accounts: Mapping[str, str]) -> str:
+    account, slash, rest = name.partition("/")
+    return f"{accounts.get(account, account)}/{rest}" if slash else name
+
+
+def _copy(copy: CopyTarget, accounts: Mapping[str, str]) -> Keys:
+    where: Keys = {"region": copy.region, "vault": copy.vault}
+    if copy.account is not None:
+        where["account"] = accounts.get(copy.account, HOME)
     if copy.retentions is None:
         return where | _kept(copy.keep_days, copy.cold_after_days)
     kept = {_NAMES[flag]: each for flag, each in copy.retentions}
@@ -174,6 +211,25 @@ def _drill(drill: DrillSettings) -> Keys:
     if drill.most_bytes != usual.most_bytes:
         keys["size"] = _size(drill.most_bytes)
     return {"drill": keys} if keys else {}
+
+
+def _retries(retries: RetrySettings | None) -> Keys:
+    if retries is None:
+        return {}
+    hours, rest = divmod(retries.interval_seconds, 3600)
+    number, unit = (retries.interval_seconds // 60, "minute") if rest else (hours, "hour")
+    return {
+        "retries": {
+            "times": retries.times,
+            "interval": f"{number} {unit}" if number == 1 else f"{number} {unit}s",
+        }
+    }
+
+
+def _notify(notify: NotifySettings | None) -> Keys:
+    if notify is None:
+        return {}
+    return {"notifications": {"on": list(notify.on), "after_last_retry": notify.after_last_retry}}
 
 
 def _damage(policy: Policy) -> Keys:

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from tidemark.damage.settings import LONGEST_HISTORY
+from tidemark.policy.notification_models import NotificationsPart, PolicyNotificationsPart, RetriesPart
 from tidemark.policy.part import Part
 from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
@@ -31,7 +32,6 @@ from tidemark.policy.value_types import (
     AccountName,
     BucketName,
     DeploymentName,
-    EmailAddress,
     ExcludePattern,
     ExternalId,
     FileSystemName,
@@ -317,6 +317,12 @@ class PolicyPart(Part):
     restore_testing: RestoreTestingPart | None = Field(
         None, description="Restore testing of the policy's recovery points. Default: none."
     )
+    retries: RetriesPart | None = Field(
+        None, description="Retries of the failed file systems of a scheduled run. Default: none."
+    )
+    notifications: PolicyNotificationsPart | None = Field(
+        None, description="Which ends of sessions are notified. Default: warnings and failures."
+    )
 
 
 class AccountPart(Part):
@@ -330,12 +336,6 @@ class AccountPart(Part):
         description="A value that the deployment sends when it assumes a role in this account. Choose a "
         "random one for each account, for example with: openssl rand -hex 16"
     )
-
-
-class NotificationsPart(Part):
-    """The recipient of failed sessions and alarms."""
-
-    email: EmailAddress = Field(description="Receives an email to confirm the subscription first.")
 
 
 class ConfigurationFile(Part):

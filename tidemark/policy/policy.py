@@ -34,11 +34,22 @@ SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Li
 MANUAL = "manual"  # stands for a flag: runs that carry none, because they were started manually
 
 # Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
-_OMITTED = ("calendar", "cold_after_days", "damage", "hold_days", "retentions", "selection", "vaults")
+_OMITTED = (
+    "calendar",
+    "cold_after_days",
+    "damage",
+    "hold_days",
+    "notify",
+    "retentions",
+    "retries",
+    "selection",
+    "vaults",
+)
 
 DEFAULT_INSTANCE_TYPE = "m7g.large"  # of EC2 workers
 
 WorkerKind = Literal["fargate", "ec2"]
+Notified = Literal["success", "warning", "failure"]
 
 
 def check_file_system_id(text: str) -> str:
@@ -139,6 +150,22 @@ class DrillSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """How often, and after which time, the failed sessions of a scheduled run are run again."""
+
+    times: int
+    interval_seconds: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """Which ends of sessions are notified."""
+
+    on: tuple[Notified, ...] = ("warning", "failure")
+    after_last_retry: bool = True  # notify of a failure only if no retry follows
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What to back up, when, where to and for how long, and whether to index it."""
 
@@ -161,6 +188,8 @@ class Policy:
     calendar: Calendar | None = None  # instead of `schedule`; with neither, started manually only
     worker: WorkerSettings = WorkerSettings()
     drill: DrillSettings = DrillSettings()
+    retries: RetrySettings | None = None  # None: failed sessions are not run again
+    notify: NotifySettings | None = None  # None: the defaults of NotifySettings
     damage: DamageSettings | None = None  # thresholds of the damage alarm; None: the defaults
     hold_days: int | None = None  # how long an alarm keeps the last good points; None: it holds nothing
 
@@ -252,6 +281,8 @@ class Policy:
                 "drill": _drill(fields.get("drill", {})),
                 "crawl": _crawl(fields.get("crawl", {})),
                 "worker": _worker(fields.get("worker", {})),
+                "retries": _retries(fields.get("retries")),
+                "notify": _notify(fields.get("notify")),
                 "damage": DamageSettings.from_json(fields["damage"]) if fields.get("damage") else None,
             }
         )
@@ -291,6 +322,16 @@ def _worker(fields: dict[str, Any]) -> WorkerSettings:
             "security_groups": tuple(fields.get("security_groups", ())),
         }
     )
+
+
+def _retries(fields: dict[str, Any] | None) -> RetrySettings | None:
+    return RetrySettings(**_known(RetrySettings, fields)) if fields else None
+
+
+def _notify(fields: dict[str, Any] | None) -> NotifySettings | None:
+    if not fields:
+        return None
+    return NotifySettings(**_known(NotifySettings, fields) | {"on": tuple(fields.get("on", ()))})
 
 
 def _without_omitted(fields: dict[str, Any]) -> dict[str, Any]:

@@ -137,6 +137,11 @@ Times = Annotated[
     BeforeValidator(times),
     _one_or_many(type="string", pattern="^([01]?[0-9]|2[0-3]):[0-5][0-9]$"),
 ]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(lambda value: _time(value)),
+    WithJsonSchema({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$"}),
+]
 Weekdays = Annotated[tuple[Any, ...], BeforeValidator(weekdays), _one_or_many(type="string")]
 MonthDays = Annotated[tuple[Any, ...], BeforeValidator(month_days), _one_or_many(type=["string", "integer"])]
 YearDays = Annotated[tuple[Any, ...], BeforeValidator(year_days), _one_or_many(type="string")]

@@ -101,6 +101,17 @@ def memory_mib(text: Any) -> int:
     return int(match.group(1)) * (1024 if match.group(2) == "GB" else 1)
 
 
+def interval_seconds(text: Any) -> int:
+    """Return the seconds of a text such as `10 minutes`, 1 minute to 24 hours. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,4}) (minute|hour)s?", text) if isinstance(text, str) else None
+    seconds = int(match.group(1)) * (60 if match.group(2) == "minute" else 3600) if match else 0
+    if not 60 <= seconds <= 86_400:
+        raise ValueError(
+            f"{text!r} is not an interval of 1 minute to 24 hours; write it as '10 minutes' or '2 hours'"
+        )
+    return seconds
+
+
 def size_bytes(text: Any) -> int:
     """Return the bytes of a text such as `10 GB`, in powers of 1000. Raises ValueError."""
     match = re.fullmatch(r"([0-9]{1,6}) ?(MB|GB|TB)", text) if isinstance(text, str) else None
@@ -222,5 +233,10 @@ Size = Annotated[
 ]
 
 
+Interval = Annotated[
+    int,
+    BeforeValidator(interval_seconds),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,4} (minute|hour)s?$"}),
+]
 NoSwitch = BeforeValidator(_no_switch)
 NoNumber = BeforeValidator(no_number)

@@ -13,6 +13,11 @@ POLICY = "policy"
 
 EXPIRED_LEASES = "ExpiredLeases"  # indexing sessions whose lease expired and was taken away
 SESSION_DURATION = "SessionDuration"  # seconds
+UNPROTECTED = "UnprotectedFileSystems"  # whose newest backup is missing, or late for a schedule
+OLDEST_BACKUP_AGE = "OldestBackupAge"  # seconds; of the newest backups, the greatest age
+INDEXED_ENTRIES = "IndexedEntries"  # of an index, when it completes
+INDEXING_SPEED = "IndexedEntriesPerSecond"  # of an index, from its claim to its completion
+INDEX_LAG = "IndexLag"  # seconds from a backup to the completion of its index; 0 if the index was first
 DRILLS_SUCCEEDED = "DrillsSucceeded"
 DRILLS_FAILED = "DrillsFailed"  # also those that were stopped
 DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their index

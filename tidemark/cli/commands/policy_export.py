@@ -36,7 +36,8 @@ def export(
         else connection.stored_policies()
     )
     resources = connection.resources
-    keys = configuration(connection.deployment, resources.region, resources.vaults, found)
+    home = (resources.account, resources.region)
+    keys = configuration(connection.deployment, home, resources.vaults, found, connection.sites)
     if as_json:
         terminal.print_json(keys)
     else:
