@@ -69,7 +69,7 @@ class Schedules(Construct):
             self,
             "Role",
             assumed_by=self._scheduler(),
-            description="Permissions of EventBridge Scheduler: start policies, retention, sweeper and reports",
+            description="Permissions of EventBridge Scheduler: start policies, retention, reports",
             grants=[
                 Grant(actions=("states:StartExecution",), resources=tuple(started)),
                 Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn, report_arn)),
