@@ -18,32 +18,50 @@ from tidemark.policy.policy import (
     Schedule,
     WorkerSettings,
 )
+from tidemark.policy.sites import HOME, Site
 
 Keys = dict[str, Any]  # of YAML: text, numbers, switches, lists and mappings
 _NAMES = {str(flag): name for flag, name in FLAG_NAMES.items()} | {MANUAL: MANUAL}
 _WEEK = 7
+NO_ACCOUNTS: Mapping[str, str] = {}
 
 
 def configuration(
-    deployment: str, region: str, vaults: Mapping[str, str], policies: Iterable[Policy]
+    deployment: str,
+    region: str,
+    vaults: Mapping[str, str],
+    policies: Iterable[Policy],
+    *,
+    account: str = "",
+    sites: Sequence[Site] = (),
 ) -> Keys:
-    """Return the keys of a `tidemark.yaml` with these policies."""
+    """Return the keys of a `tidemark.yaml` with these policies.
+
+    `account` is that of the deployment, and `sites` are those other than the home site.
+    """
+    names = {site.account: site.name for site in sites if site.is_foreign}
+    if names:
+        names[account] = HOME
     return {
         "deployment": deployment,
         "region": region,
+        **_sites(account, sites),
         "vaults": dict(vaults),
-        "policies": {policy.name: policy_keys(policy) for policy in policies},
+        "policies": {policy.name: policy_keys(policy, names) for policy in policies},
     }
 
 
-def policy_keys(policy: Policy) -> Keys:
-    """Return the keys of a policy. The worker is complete, because another file may have another default."""
+def policy_keys(policy: Policy, names: Mapping[str, str] = NO_ACCOUNTS) -> Keys:
+    """Return the keys of a policy. The worker is complete, because another file may have another default.
+
+    `names` are those of accounts, by their ids.
+    """
     return {
-        "file_systems": list(policy.file_systems),
+        "file_systems": [_file_system(name, names) for name in policy.file_systems],
         **({"schedule": _schedule(policy.schedule)} if policy.schedule else {}),
         **({"schedules": schedules_keys(policy.calendar)} if policy.calendar else {}),
         **_kept(policy.keep_days, policy.cold_after_days),
-        **({"copies": [_copy(copy) for copy in policy.copies]} if policy.copies else {}),
+        **({"copies": [_copy(copy, names) for copy in policy.copies]} if policy.copies else {}),
         **_index(policy.index, policy.crawl),
         "worker": _worker(policy.worker),
         **_drill(policy.drill),
@@ -79,8 +97,30 @@ def _schedule(schedule: Schedule) -> Keys:
     return {kind: rest.removesuffix(")"), **zone}
 
 
-def _copy(copy: CopyTarget) -> Keys:
-    where = {"region": copy.region, "vault": copy.vault}
+def _sites(account: str, sites: Sequence[Site]) -> Keys:
+    """Return the keys of the other sites."""
+    accounts: Keys = {}
+    for site in (site for site in sites if site.is_foreign):
+        known = accounts.setdefault(
+            site.name, {"id": site.account, "regions": [], "external_id": site.external_id}
+        )
+        known["regions"].append(site.region)
+    own = [site.region for site in sites if not site.is_foreign]
+    return {
+        **({"account": account, "accounts": accounts} if accounts else {}),
+        **({"regions": own} if own else {}),
+    }
+
+
+def _file_system(name: str, names: Mapping[str, str]) -> str:
+    """Return the name of a file system in `tidemark.yaml`, with the name of its account."""
+    account, _, rest = name.partition("/")
+    return f"{names[account]}/{rest}" if account in names and rest else name
+
+
+def _copy(copy: CopyTarget, names: Mapping[str, str]) -> Keys:
+    account = {"account": names[copy.account]} if copy.account and copy.account in names else {}
+    where = {"region": copy.region, **account, "vault": copy.vault}
     if copy.retentions is None:
         return where | _kept(copy.keep_days, copy.cold_after_days)
     kept = {_NAMES[flag]: each for flag, each in copy.retentions}

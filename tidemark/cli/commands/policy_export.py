@@ -34,7 +34,14 @@ def export(
         [connection.policy(name) for name in dict.fromkeys(policies)] if policies else connection.policies()
     )
     resources = connection.resources
-    keys = configuration(connection.deployment, resources.region, resources.vaults, found)
+    keys = configuration(
+        connection.deployment,
+        resources.region,
+        resources.vaults,
+        found,
+        account=resources.account,
+        sites=connection.sites,
+    )
     if as_json:
         terminal.print_json(keys)
     else:
