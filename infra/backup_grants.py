@@ -6,7 +6,7 @@ import dataclasses
 
 from aws_cdk import aws_iam as iam
 
-from infra.file_systems import on_file_systems
+from infra.file_systems import EVERY, on_file_systems
 from infra.grants import NO_LEVEL, Grant, pass_role
 from infra.names import Names
 
@@ -56,6 +56,10 @@ class BackupGrants:
                 why_pattern=NO_LEVEL,
             )
         ]
+
+    def list_file_systems(self) -> list[Grant]:
+        """List the file systems from which policies select."""
+        return on_file_systems(self.names, [EVERY], "DescribeFileSystems")
 
     def check_file_systems(self) -> list[Grant]:
         """Check that the policies' file systems exist and can be mounted."""

@@ -57,6 +57,8 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/part.py",
     "tidemark/policy/restore_testing_rules.py",
     "tidemark/policy/schedule.py",
+    "tidemark/policy/selection_models.py",
+    "tidemark/policy/selection_rules.py",
     "tidemark/policy/schedule_models.py",
     "tidemark/policy/schedule_rules.py",
     "tidemark/policy/schedule_types.py",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from tidemark.policy.configuration import Configuration
+from tidemark.policy.selection import place_of
+from tidemark.policy.sites import ANY_ID
 from tidemark.sessions.session import FileSystem
 
 
@@ -29,8 +31,9 @@ def copy_accounts(configuration: Configuration, account: str | None, region: str
     here = (account or configuration.account, region)
     sources, targets = set[str](), set[str]()
     for policy in configuration.policies:
-        for name in policy.file_systems:
-            source = FileSystem.parse(name, home=(configuration.account, configuration.region))
+        selected = policy.selection.places if policy.selection else ()
+        for place in dict.fromkeys([*map(place_of, policy.file_systems), *selected]):
+            source = FileSystem.parse(f"{place}{ANY_ID}", home=(configuration.account, configuration.region))
             for copy in policy.copies:
                 target = (copy.account or source.account, copy.region)
                 if target[0] != source.account and target == here:

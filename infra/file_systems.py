@@ -16,14 +16,21 @@ from infra.grants import Grant
 from infra.names import Names
 from tidemark.aws.workers import DEPLOYMENT_TAG, TEMPORARY_TAG
 
+EVERY = "*"  # stands for all file systems of a site, of which policies select some when they run
 # With the longest ids and names, the largest role takes 8,700 characters: see tests/infra/test_limits.py.
 MOST_NAMED = 40
 WHY_PATTERN = (
     f"A role's policies cannot name more than {MOST_NAMED} file systems one by one; "
     "limited to this account and Region."
 )
+WHY_EVERY = "Policies select file systems when they run; limited to this account and Region."
 # Security groups of mount targets restrict clients in addition.
 VIA_MOUNT_TARGET = {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}
+
+
+def are_named(file_systems: Collection[str]) -> bool:
+    """Return whether roles name the file systems one by one; otherwise, all of the account and Region."""
+    return len(file_systems) <= MOST_NAMED and EVERY not in file_systems
 
 
 def read_files(names: Names, file_systems: Collection[str]) -> list[Grant]:
@@ -49,13 +56,13 @@ def on_file_systems(
     """Return the grant of EFS operations on a deployment's file systems; empty without file systems."""
     if not file_systems:
         return []
-    many = len(file_systems) > MOST_NAMED
+    many = not are_named(file_systems)
     return [
         Grant(
             actions=tuple(f"elasticfilesystem:{operation}" for operation in operations),
             resources=tuple(map(names.file_system_arn, ("*",) if many else file_systems)),
             conditions=conditions or {},
-            why_pattern=WHY_PATTERN if many else None,
+            why_pattern=(WHY_EVERY if EVERY in file_systems else WHY_PATTERN) if many else None,
         )
     ]
 

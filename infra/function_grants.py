@@ -44,6 +44,7 @@ class FunctionGrants(BackupGrants):
     notifications: Notifications
     workers: Workers
     sites: tuple[Site, ...] = ()  # other than the home site
+    selects: bool = False  # whether policies select file systems when they run
 
     def reach_sites(self, kind: Kind = "functions") -> list[Grant]:
         """Find the other sites, and assume their roles of a kind; empty if there are none."""
@@ -182,7 +183,19 @@ class FunctionGrants(BackupGrants):
         sites = self.reach_sites()
         return {
             # policy-run
-            "resolve_policy": policies,
+            "resolve_policy": [
+                *policies,
+                *(
+                    [
+                        *items(get=index, put=index),
+                        *self.list_file_systems(),
+                        *self.notifications.publish(),
+                        *sites,
+                    ]
+                    if self.selects
+                    else []
+                ),
+            ],
             "fail_policy_run": [],
             # backup-session
             "open_session": [

@@ -35,6 +35,7 @@ class RestoreGrants:
     workers: WorkerGrants
     sites: list[Grant]  # to reach the other sites
     has_accounts: bool  # whether file systems of other accounts are restored
+    selects: bool  # whether policies select file systems when they run
 
     def start_restore(self) -> list[Grant]:
         """Start a restore job of a recovery point."""
@@ -133,7 +134,9 @@ class RestoreGrants:
 
     def drills(self) -> dict[str, list[Grant]]:
         """Return the grants of the functions of drill-run that need no index, by the name of their file."""
-        return {"resolve_drills": self.read_policies}
+        # Drills of policies that select file systems are of those of the last run.
+        last_run = self.records.items(get=(INDEXES,)) if self.selects else []
+        return {"resolve_drills": [*self.read_policies, *last_run]}
 
     def planning(self) -> dict[str, list[Grant]]:
         """Return the grants of the functions that read indexes, by the name of their file."""

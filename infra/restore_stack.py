@@ -74,6 +74,7 @@ class RestoreStack(Stack):
             read_policies=main.grants.read_policies(),
             sites=main.grants.reach_sites("restores"),
             has_accounts=bool(configuration.accounts),
+            selects=main.grants.selects,
             workers=WorkerGrants(
                 names=names,
                 file_systems=main.file_systems,

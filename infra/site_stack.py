@@ -56,12 +56,9 @@ class SiteStack(Stack):
             removal=removal_policy(configuration),
             copies=copy_accounts(configuration, site.account or None, site.region),
         )
-        self.file_systems = named = at_site(
-            (one for policy in configuration.policies for one in policy.file_systems), site.prefix
-        )
-        self.repository = repository = DistantRepository(
-            home, bucket_name=configuration.bucket, prefix=configuration.prefix
-        )
+        self.file_systems = named = at_site(configuration.policies, site.prefix)
+        bucket, prefix = configuration.bucket, configuration.prefix
+        self.repository = repository = DistantRepository(home, bucket_name=bucket, prefix=prefix)
         self.workers = workers = Workers(
             self,
             "Workers",

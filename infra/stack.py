@@ -87,9 +87,7 @@ class TidemarkStack(Stack):
         )
         names = Names(deployment=configuration.deployment, region=configuration.region)
         vaults, sites = configuration.home_vaults, configuration.sites
-        self.file_systems = file_systems = at_site(
-            one for policy in configuration.policies for one in policy.file_systems
-        )
+        self.file_systems = file_systems = at_site(configuration.policies)
         removal = removal_policy(configuration)
         retention = RETENTION[configuration.log_days]
 
@@ -169,6 +167,7 @@ class TidemarkStack(Stack):
             notifications=notifications,
             workers=workers,
             sites=sites,
+            selects=any(policy.selection for policy in configuration.policies),
         )
         functions = Functions(
             self,

@@ -14,13 +14,14 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.file_systems import MOST_NAMED, read_files, write_files
+from infra.file_systems import EVERY, are_named, read_files, write_files
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.repository_grants import RepositoryGrants
 from infra.services import service
 from tidemark.aws.workers import FILE_SYSTEM, arn_for
 from tidemark.policy.policy import Policy, WorkerKind
+from tidemark.policy.selection import place_of
 from tidemark.policy.sites import file_system_id_of
 
 RESTORE_NEW_TASK = "restore-new-task"  # its name in a deployment
@@ -41,13 +42,21 @@ def file_systems_by_worker(
     found: dict[WorkerKind, set[str]] = {"fargate": set(), "ec2": set()}
     for policy in policies:
         if policy.index or all_policies:
-            found[policy.worker.kind].update(at_site(policy.file_systems, prefix))
+            found[policy.worker.kind].update(at_site([policy], prefix))
     return {kind: sorted(file_systems) for kind, file_systems in found.items()}
 
 
-def at_site(names: Iterable[str], prefix: str = "") -> list[str]:
-    """Return the ids of the named file systems that are in a site, sorted; by default in the home site."""
-    return sorted({file_system_id_of(name) for name in names if name == f"{prefix}{file_system_id_of(name)}"})
+def at_site(policies: Iterable[Policy], prefix: str = "") -> list[str]:
+    """Return the ids of the file systems of policies in a site, sorted; by default in the home site.
+
+    EVERY is among them if a policy selects file systems there when it runs.
+    """
+    found: set[str] = set()
+    for policy in policies:
+        found.update(file_system_id_of(name) for name in policy.file_systems if place_of(name) == prefix)
+        if prefix in policy.listed_places:
+            found.add(EVERY)
+    return sorted(found)
 
 
 class WorkerRoles(Construct):
@@ -81,7 +90,7 @@ class WorkerRoles(Construct):
         self._work = work
         self._shared_suffix = shared_suffix
         self._file_systems = file_systems
-        self._are_shared = len(set().union(*file_systems.values())) > MOST_NAMED
+        self._are_shared = not are_named(set().union(*file_systems.values()))
         self.task_role_arn = role_pattern(names, "role", task)
         self.instance_role_arn = role_pattern(names, "role", instance)
         self.instance_profile_arn = role_pattern(names, "instance-profile", instance)

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tidemark.aws.clients import Clients
-from tidemark.aws.deployment import read_policy
+from tidemark.aws.deployment import read_policies, read_policy
 from tidemark.aws.errors import translated
 from tidemark.aws.pauses import read_pauses
 from tidemark.aws.records import Records
@@ -75,6 +75,10 @@ class Deployment:
     def policy(self, name: str) -> Policy:
         """Return the currently deployed policy; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.settings.region), self.settings.deployment, name)
+
+    def policies(self) -> list[Policy]:
+        """Return all deployed policies."""
+        return read_policies(self.clients.of("ssm", self.settings.region), self.settings.deployment)
 
     def pause_of(self, policy: str) -> Pause | None:
         """Return the recorded pause of a policy, if any."""

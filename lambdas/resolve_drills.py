@@ -7,6 +7,7 @@ from typing import TypedDict
 from lambdas._handler import Deployment, lambda_handler
 from lambdas.resolve_policy import Event, naming_moment
 from tidemark.sessions.naming import drill_id
+from tidemark.sessions.scopes import read_scope
 
 
 class DrillInput(TypedDict):
@@ -27,6 +28,10 @@ class Result(TypedDict):
 def handler(event: Event, deployment: Deployment) -> Result:
     """Return the drills to run; raise PolicyNotFound."""
     policy = deployment.policy(event["policy"])
+    file_systems = policy.file_systems
+    if policy.selection is not None:  # those with backups, which its last run made
+        last = read_scope(deployment.records, policy.name)
+        file_systems = last.file_systems if last is not None else ()
     moment = naming_moment(event["scheduled_time"], event["started_at"])
     return {
         "drills": [
@@ -35,6 +40,6 @@ def handler(event: Event, deployment: Deployment) -> Result:
                 "policy": policy.name,
                 "file_system": file_system,
             }
-            for file_system in policy.file_systems
+            for file_system in file_systems
         ]
     }

@@ -25,7 +25,7 @@ from tests.lambdas.conftest import Call, deploy_policy
 from tests.workflows.walker import definition, source
 from tidemark.aws.clients import Clients
 from tidemark.errors import TidemarkError
-from tidemark.policy.capacity import MOST_FILE_SYSTEMS
+from tidemark.policy.policy import MOST_FILE_SYSTEMS
 
 # Policy and file system have the maximum lengths for session ids, including a rerun's -r1.
 LONGEST = replace(

@@ -8,8 +8,9 @@ import pytest
 
 from tidemark.aws.regions import sdk_regions
 from tidemark.errors import ConfigurationError
-from tidemark.policy.capacity import MOST_FILE_SYSTEMS, MOST_RESOURCES, MOST_VAULTS
+from tidemark.policy.capacity import MOST_RESOURCES, MOST_VAULTS
 from tidemark.policy.configuration import load
+from tidemark.policy.policy import MOST_FILE_SYSTEMS
 
 HEAD = "region: eu-central-1\nvaults: {eu-central-1: tidemark}\npolicies:\n"  # three lines
 WAY_OUT = "move some to a second deployment"

@@ -24,6 +24,7 @@ from tidemark.policy.policy import (
     Schedule,
     WorkerSettings,
 )
+from tidemark.policy.selection import Selection, Selector
 from tidemark.policy.sites import Site
 from tidemark.policy.yaml_text import yaml_text
 
@@ -92,6 +93,18 @@ excludes = st.lists(
 )
 
 
+tags = st.dictionaries(
+    st.sampled_from(["backup", "a: b", "on"]),
+    st.lists(st.sampled_from(["daily", "*", "1", ""]), min_size=1, unique=True).map(tuple),
+).map(lambda found: tuple(found.items()))
+selections = st.builds(
+    Selection,
+    any_of=st.lists(st.builds(Selector, places=st.just(("",)), tags=tags), max_size=2).map(tuple),
+    exclude=st.lists(ids, max_size=2, unique=True).map(tuple),
+    exclude_tags=tags,
+)
+
+
 @st.composite
 def policies(draw: st.DrawFn, name: str) -> Policy:
     calendar = draw(st.none() | calendars().map(as_read))
@@ -107,10 +120,15 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         most_bytes=draw(st.integers(1, 999_999)) * draw(st.sampled_from([10**6, 10**9, 10**12])),
         schedule=draw(st.none() | crons) if index else None,
     )
+    selection = draw(st.none() | selections)
+    if selection == Selection():
+        selection = None
+    fewest = 0 if selection is not None and selection.any_of else 1
     return Policy(
         name=name,
         region="eu-central-1",
-        file_systems=tuple(draw(st.lists(ids, min_size=1, max_size=3, unique=True))),
+        file_systems=tuple(draw(st.lists(ids, min_size=fewest, max_size=3, unique=True))),
+        selection=selection,
         vault=VAULTS["eu-central-1"],
         keep_days=own.keep_days,
         cold_after_days=own.cold_after_days,
@@ -166,6 +184,7 @@ def test_every_field_of_a_policy_is_exported() -> None:
         Policy(name="n", region="eu-central-1", file_systems=("fs-01234567",), vault="tidemark", keep_days=3),
         cold_after_days=5,
         copies=(CopyTarget(region="eu-west-1", vault="copies", keep_days=1),),
+        selection=Selection(any_of=(Selector(places=("",)),)),
         index=False,
         crawl=CrawlSettings(exclude=("/a",)),
         schedule=Schedule(expression="rate(1 day)"),

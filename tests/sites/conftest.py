@@ -48,6 +48,11 @@ policies:
     file_systems: [research/eu-west-1/{genome}]
     keep: 35 days
     copies: [{{account: production, region: us-east-1, keep: 60 days}}]
+  tagged:
+    select: [{{tags: {{backup: daily}}, accounts: [home, production], regions: [eu-west-1, us-east-1]}}]
+    exclude: {{tags: {{stage: test}}}}
+    keep: 35 days
+    index: false
   everything:
     file_systems: [eu-west-1/{shop}, production/us-east-1/{orders}, research/eu-west-1/{genome}]
     keep: 35 days

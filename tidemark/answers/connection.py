@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
 from tidemark.answers.session_progress import View
 from tidemark.aws.clients import Clients
-from tidemark.aws.deployment import Resources, discover, policy_names, read_policy, read_sites
+from tidemark.aws.deployment import Resources, discover, policy_names, read_policies, read_policy, read_sites
+from tidemark.aws.file_systems import existing_file_systems
 from tidemark.aws.recorded_repository import RecordedRepository
 from tidemark.aws.s3_store import open_store
+from tidemark.aws.scopes import Resolved, resolve_scope
 from tidemark.aws.tag_keys import TagKeys
-from tidemark.errors import PolicyNotFound
+from tidemark.errors import PolicyNotFound, SiteNotAccessible
 from tidemark.index.storage.object_store import ObjectMissing
 from tidemark.index.storage.object_store import Store as Repository
 from tidemark.policy.policy import Policy, id_of
-from tidemark.policy.sites import Site, file_system_id_of
+from tidemark.policy.selection import FoundFileSystem
+from tidemark.policy.sites import ANY_ID, Site, file_system_id_of
 from tidemark.sessions.indexing import Index, IndexStatus
 from tidemark.sessions.records import read_index, read_lease, read_session
+from tidemark.sessions.scopes import read_scope
 from tidemark.sessions.session import FileSystem, Session
 from tidemark.sessions.transactions import Store
 from tidemark.settings import CliSettings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Connection:
     """A deployment and the clients to reach it."""
 
@@ -57,7 +61,11 @@ class Connection:
         )
 
     def policy(self, name: str) -> Policy:
-        """Return a deployed policy; raise PolicyNotFound."""
+        """Return a deployed policy with the file systems that it includes now; raise PolicyNotFound."""
+        return self._included_now(self.stored_policy(name))
+
+    def stored_policy(self, name: str) -> Policy:
+        """Return a policy as it was deployed, without what it selects; raise PolicyNotFound."""
         return read_policy(self.clients.of("ssm", self.resources.region), self.deployment, name)
 
     def policy_names(self) -> list[str]:
@@ -96,9 +104,40 @@ class Connection:
         return FileSystem.parse(stored, home=self.resources.home)
 
     def policies(self) -> list[Policy]:
-        """Return the deployed policies, sorted by name."""
-        found = (self.policy_if_any(name) for name in self.policy_names())
-        return [policy for policy in found if policy is not None]
+        """Return the deployed policies with the file systems that they include now, sorted by name."""
+        return [self._included_now(policy) for policy in self.stored_policies()]
+
+    def stored_policies(self) -> list[Policy]:
+        """Return the policies as they were deployed, sorted by name."""
+        return read_policies(self.clients.of("ssm", self.resources.region), self.deployment)
+
+    def scope_of(self, policy: Policy) -> Resolved:
+        """Return what a policy that selects file systems includes now.
+
+        The user's credentials are those of the deployment's account. In other accounts, the policy includes
+        the file systems of its last run.
+        """
+        before = read_scope(self.records, policy.name)
+        remembered = before.file_systems if before is not None else ()
+        return resolve_scope(policy, self.stored_policies(), self._list_at, remembered)
+
+    def _included_now(self, policy: Policy) -> Policy:
+        if policy.selection is None:
+            return policy
+        return dataclasses.replace(policy, file_systems=self.scope_of(policy).scope.file_systems)
+
+    def _list_at(self, place: str) -> list[FoundFileSystem]:
+        account, region = FileSystem.parse(f"{place}{ANY_ID}", home=self.resources.home).site
+        if account != self.resources.account:
+            raise SiteNotAccessible(account, region, "your credentials are those of another account")
+        if place not in self._listed:
+            efs = self.clients.of("efs", region)
+            self._listed[place] = list(existing_file_systems(efs, place))
+        return self._listed[place]
+
+    @cached_property
+    def _listed(self) -> dict[str, list[FoundFileSystem]]:
+        return {}
 
     def policy_if_any(self, name: str) -> Policy | None:
         """Return a policy, or None if it is no longer deployed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Self
@@ -115,6 +116,15 @@ def read_policy(client: SSMClient, deployment: str, name: str) -> Policy:
     raise ConfigurationError(
         f"policy {name} is incomplete: there is no parameter {', '.join(missing)}; deploy again"
     )
+
+
+def read_policies(client: SSMClient, deployment: str) -> list[Policy]:
+    """Return all deployed policies, sorted by name."""
+    found = []
+    for name in policy_names(client, deployment):
+        with contextlib.suppress(PolicyNotFound):  # a deployment has just removed it
+            found.append(read_policy(client, deployment, name))
+    return found
 
 
 def read_sites(client: SSMClient, parameter: str) -> tuple[Site, ...]:

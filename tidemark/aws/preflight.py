@@ -12,7 +12,7 @@ from tidemark.aws.errors import code_of
 from tidemark.aws.network import available_mount_targets
 from tidemark.aws.retention import check_vault_lock
 from tidemark.aws.vaults import vault_error
-from tidemark.errors import FileSystemNotFound, FileSystemNotInPolicy, NotOptedIn
+from tidemark.errors import FileSystemNotFound, FileSystemNotInPolicy, FileSystemNotSelected, NotOptedIn
 from tidemark.policy.policy import CopyTarget, Policy, check_file_system_id
 from tidemark.policy.sites import file_system_id_of
 from tidemark.sessions.session import FileSystem, PointKind
@@ -32,15 +32,20 @@ def check_file_system(clients: Clients, policy: Policy, file_system: FileSystem)
     policy includes an index.
     """
     file_system_id = check_file_system_id(file_system.file_system_id)
-    if file_system_id not in map(file_system_id_of, policy.file_systems):
+    named = file_system_id in map(file_system_id_of, policy.file_systems)
+    if not named and policy.selection is None:
         raise FileSystemNotInPolicy(file_system_id, policy.name, list(policy.file_systems))
     efs = clients.of("efs", file_system.region)
     try:
-        efs.describe_file_systems(FileSystemId=file_system_id)
+        found = efs.describe_file_systems(FileSystemId=file_system_id)["FileSystems"][0]
     except ClientError as error:
         if code_of(error) == "FileSystemNotFound":
             raise FileSystemNotFound(file_system_id, file_system.region) from error
         raise
+    if policy.selection is not None:
+        tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        if not policy.selection.admits(file_system_id, tags, named=named):
+            raise FileSystemNotSelected(file_system_id, policy.name)
     if policy.index:
         available_mount_targets(efs, file_system)
 

@@ -50,6 +50,17 @@ class FileSystemNotInPolicy(TidemarkError):
         )
 
 
+class FileSystemNotSelected(FileSystemNotInPolicy):
+    """The policy excludes the file system, or does not select it."""
+
+    def __init__(self, file_system_id: str, policy: str) -> None:
+        TidemarkError.__init__(
+            self,
+            f"policy {policy} excludes {file_system_id}, or none of its selections matches the tags of the "
+            f"file system; change its tags, or name it in the policy in tidemark.yaml and deploy again",
+        )
+
+
 class MalformedFileSystemId(TidemarkError):
     """The text is not an EFS file system id."""
 

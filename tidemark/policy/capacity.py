@@ -11,12 +11,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tidemark.policy.cron_schedules import schedules_of
 from tidemark.policy.documents import LONGEST_PARAMETER, documents
-from tidemark.policy.policy import Policy
+from tidemark.policy.policy import MOST_FILE_SYSTEMS, Policy
 from tidemark.policy.yaml_lines import KeyPath
 
-# The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
-# 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
-MOST_FILE_SYSTEMS = 1_000
 # A role has 10,240 characters for its policies, and some name file systems and every vault.
 # Source: IAM User Guide, "IAM and AWS STS quotas".
 MOST_VAULTS = 20

@@ -19,6 +19,7 @@ from tidemark.policy import (
     fargate,
     restore_testing_rules,
     schedule_rules,
+    selection_rules,
     site_rules,
     yaml_lines,
 )
@@ -42,9 +43,11 @@ from tidemark.policy.policy import (
 from tidemark.policy.regions import Regions
 from tidemark.policy.restore_testing import RestoreTesting
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
+from tidemark.policy.selection_models import ExcludePart, SelectPart
 from tidemark.policy.sites import Site, file_system_id_of
 from tidemark.policy.yaml_lines import Document, KeyPath, Problem
 
+_USUAL_ID = "fs-0123456789abcdef0"  # as long as those that EFS gives today
 LONGEST_SESSION_ID = 80  # the name of a Step Functions execution
 _MOMENT = "20261122T020000Z-r99"  # a rerun appends its number to the time
 
@@ -150,6 +153,10 @@ def _model_at(where: KeyPath) -> type[BaseModel] | None:
             return AccountPart
         case ("policies", _, "copies", _):
             return CopyPart
+        case ("policies", _, "select", _):
+            return SelectPart
+        case ("policies", _, "exclude"):
+            return ExcludePart
         case ("policies", _, "index"):
             return IndexPart
         case (*_, "worker"):
@@ -240,6 +247,7 @@ def _cross_problems(file: ConfigurationFile) -> Iterator[tuple[KeyPath, str]]:
     for name, policy in file.policies.items():
         yield from _policy_problems(("policies", name), file, name, policy)
     yield from restore_testing_rules.deployment_problems(file)
+    yield from selection_rules.priority_problems(file)
     yield from site_rules.deployment_problems(file)
     yield from capacity.vault_problems(file.vaults)
     yield from capacity.deployment_problems(
@@ -256,11 +264,9 @@ def _policy_problems(
         if file_system in named:
             yield at, f"{file_system} is listed twice; remove one"
         named.add(file_system)
-        session_id = f"{name}-{file_system_id_of(file_system)}-{_MOMENT}"
-        if len(session_id) > LONGEST_SESSION_ID:
-            too_long = len(session_id) - LONGEST_SESSION_ID
-            limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
-            yield at, f"with this id, session names exceed {limit}; shorten the policy's name"
+        yield from _name_problems(at, name, file_system_id_of(file_system))
+    if policy.select:
+        yield from _name_problems((*where, "select"), name, _USUAL_ID)
     yield from schedule_rules.policy_problems(where, policy)
     if policy.drill.schedule:
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
@@ -274,9 +280,17 @@ def _policy_problems(
         yield from capacity.exclude_problems((*where, "index", "exclude"), policy.index.exclude)
     if policy.worker:
         yield from _worker_problems((*where, "worker"), policy.worker)
+    yield from selection_rules.selection_problems(where, file, policy)
     yield from site_rules.policy_problems(where, file, policy)
     yield from copy_rules.copies_problems((*where, "copies"), file, policy)
     yield from capacity.policy_problems(where, _policy(file, name, policy))
+
+
+def _name_problems(where: KeyPath, policy: str, file_system_id: str) -> Iterator[tuple[KeyPath, str]]:
+    too_long = len(f"{policy}-{file_system_id}-{_MOMENT}") - LONGEST_SESSION_ID
+    if too_long > 0:
+        limit = f"the limit of {LONGEST_SESSION_ID} characters by {too_long}"
+        yield where, f"with this id, session names exceed {limit}; shorten the policy's name"
 
 
 def _worker_problems(where: KeyPath, worker: WorkerPart) -> Iterator[tuple[KeyPath, str]]:
@@ -331,6 +345,7 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
         region=file.region,
         file_systems=tuple(site_rules.stored_name(file, one) for one in policy.file_systems),
         vault=file.vaults.get(file.region, ""),
+        selection=selection_rules.selection(file, name, policy),
         vaults=site_rules.vaults_of(file, policy),
         keep_days=policy.keep,
         cold_after_days=policy.cold_after,

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from tidemark.policy.models import ConfigurationFile, CopyPart, PolicyPart
-from tidemark.policy.site_rules import Found, has_sites, in_words, place_of, places, vault_of
+from tidemark.policy.site_rules import Found, has_sites, in_words, places, places_of, vault_of
 from tidemark.policy.sites import HOME
 from tidemark.policy.yaml_lines import KeyPath
 
@@ -63,7 +63,7 @@ def _problems(where: KeyPath, file: ConfigurationFile, policy: PolicyPart, numbe
             (*where, "vault"),
             f"there is no vault {copy.vault} in {copy.region}; write {known}, or omit vault",
         )
-    for place in dict.fromkeys(place_of(file, name) for name in policy.file_systems):
+    for place in places_of(file, policy):
         target = (copy.account or place[0], copy.region)
         if target == place:
             fact = f"{in_words(target)} is the place of a backup itself"

@@ -18,6 +18,7 @@ from tidemark.policy.policy import (
     Schedule,
     WorkerSettings,
 )
+from tidemark.policy.selection import Selection, TagPatterns
 from tidemark.policy.sites import HOME, Site
 
 Keys = dict[str, Any]  # of YAML: text, numbers, switches, lists and mappings
@@ -57,7 +58,12 @@ def policy_keys(policy: Policy, names: Mapping[str, str] = NO_ACCOUNTS) -> Keys:
     `names` are those of accounts, by their ids.
     """
     return {
-        "file_systems": [_file_system(name, names) for name in policy.file_systems],
+        **(
+            {"file_systems": [_file_system(name, names) for name in policy.file_systems]}
+            if policy.file_systems
+            else {}
+        ),
+        **_selection(policy.selection, names),
         **({"schedule": _schedule(policy.schedule)} if policy.schedule else {}),
         **({"schedules": schedules_keys(policy.calendar)} if policy.calendar else {}),
         **_kept(policy.keep_days, policy.cold_after_days),
@@ -79,6 +85,43 @@ def keep_text(days: int | None) -> str:
     if days is None:
         return "forever"
     return f"{days} day" if days == 1 else f"{days} days"
+
+
+def _selection(selection: Selection | None, names: Mapping[str, str]) -> Keys:
+    """Return the keys of a selection. Accounts without a name are named by their ids."""
+    if selection is None:
+        return {}
+    excluded: Keys = {}
+    if selection.exclude:
+        excluded["file_systems"] = [_file_system(name, names) for name in selection.exclude]
+    if selection.exclude_tags:
+        excluded["tags"] = _tags(selection.exclude_tags)
+    selectors = []
+    for each in selection.any_of:
+        tags = {"tags": _tags(each.tags)} if each.tags else {}
+        selectors += [{**tags, **keys} for keys in _places(each.places, names)]
+    return {
+        **({"select": selectors} if selectors else {}),
+        **({"exclude": excluded} if excluded else {}),
+        "priority": selection.priority + 1,
+    }
+
+
+def _places(places: Sequence[str], names: Mapping[str, str]) -> list[Keys]:
+    """Return the keys of each account of a selector with its Regions."""
+    regions: dict[str, list[str]] = {}
+    for place in places:
+        account, _, region = place.rstrip("/").rpartition("/")
+        regions.setdefault(account or HOME, []).append(region)
+    # The home Region has no name in a place; without `regions`, all of the account are meant.
+    return [
+        {"accounts": [names.get(account, account)]} | ({"regions": found} if all(found) else {})
+        for account, found in regions.items()
+    ]
+
+
+def _tags(patterns: TagPatterns) -> Keys:
+    return {key: _one_or_more(list(values)) for key, values in patterns}
 
 
 def _recurrence(each: Recurrence) -> Keys:

@@ -24,6 +24,7 @@ from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
 from tidemark.policy.schedule_models import SchedulePart, SchedulesPart
 from tidemark.policy.schedule_types import ColdAfter, ColdAfterByFlag, KeepByFlag
+from tidemark.policy.selection_models import ExcludePart, SelectPart
 from tidemark.policy.value_types import (
     AccountId,
     AccountName,
@@ -211,10 +212,26 @@ class PolicyPart(Part):
     """File systems to back up, with their schedule and retention."""
 
     file_systems: list[FileSystemName] = Field(
-        min_length=1,
+        [],
         description="EFS file systems: ids of those in `region`, <Region>/ID of those in another Region, "
         "<account name>/<Region>/ID of those in another account.",
         examples=[["fs-0123456789abcdef0", "production/eu-west-1/fs-0123456789abcdef1"]],
+    )
+    select: list[SelectPart] = Field(
+        [],
+        description="Further file systems, selected when the policy runs: each that meets the conditions of "
+        "any item, unless another policy names it, or selects it and has a lower `priority`.",
+        examples=[[{"tags": {"backup": "daily"}}]],
+    )
+    exclude: ExcludePart | None = Field(
+        None, description="File systems that no run of the policy includes. Default: none."
+    )
+    priority: Annotated[int | None, NoSwitch] = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Among policies that select a file system, the one with the lowest priority includes "
+        "it. Default: policies without a priority follow the others, in the order of this file.",
     )
     schedule: SchedulePart | None = Field(
         None, description="When the policy runs. Default: only when started manually."

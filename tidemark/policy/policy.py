@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 from tidemark.errors import FileSystemNotInPolicy, MalformedFileSystemId
 from tidemark.policy.calendars import Calendar, Retention, longest
+from tidemark.policy.selection import Selection, place_of
 from tidemark.policy.sites import file_system_id_of
 
 # Source: botocore's efs model, shape FileSystemId.
@@ -23,13 +24,16 @@ FILE_SYSTEM_ID = re.compile(r"fs-[0-9a-f]{8,40}")
 # Optionally after an account, by its id or by its name in tidemark.yaml, and a Region.
 _NAME = re.compile(rf"(([a-z0-9-]+/)?[a-z0-9-]+/)?{FILE_SYSTEM_ID.pattern}")
 
+# The sessions of one run pass through policy-run's states, which hold 256 KiB, and take 10 events each of the
+# 25,000 that an execution can have. Source: Step Functions Developer Guide, "Step Functions service quotas".
+MOST_FILE_SYSTEMS = 1_000
 MOST_DRILLED = 1_000  # files of a drill; more is a restore of the file system
 LONGEST_KEEP_DAYS = 36_500  # 100 years. Source: StartBackupJob, Lifecycle
 SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Lifecycle
 MANUAL = "manual"  # stands for a flag: runs that carry none, because they were started manually
 
 # Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
-_OMITTED = ("calendar", "cold_after_days", "retentions", "vaults")
+_OMITTED = ("calendar", "cold_after_days", "retentions", "selection", "vaults")
 
 DEFAULT_INSTANCE_TYPE = "m7g.large"  # of EC2 workers
 
@@ -143,6 +147,7 @@ class Policy:
     # Ids in the deployment's account and Region; <Region>/ID in another Region, <account>/<Region>/ID in
     # another account.
     file_systems: tuple[str, ...]
+    selection: Selection | None = None  # of further file systems, when the policy runs
     vault: str
     vaults: tuple[tuple[str, str], ...] | None = None  # of other Regions with file systems: Region, vault
     keep_days: int | None  # of the points of runs without flags; None keeps forever
@@ -158,13 +163,25 @@ class Policy:
     def named(self, text: str) -> str:
         """Return the name of one of its file systems by that name or by its id.
 
-        Raises MalformedFileSystemId, FileSystemNotInPolicy.
+        A policy that selects file systems has those of all places of its selection. Raises
+        MalformedFileSystemId, FileSystemNotInPolicy.
         """
         file_system_id = check_file_system_id(file_system_id_of(text))
         for name in self.file_systems:
             if name == text or ("/" not in text and file_system_id_of(name) == file_system_id):
                 return name
+        if self.selection is not None and place_of(text) in self.selection.places:
+            return text
         raise FileSystemNotInPolicy(text, self.name, list(self.file_systems))
+
+    @property
+    def listed_places(self) -> tuple[str, ...]:
+        """The places whose file systems must be listed to know which of them a run includes."""
+        if self.selection is None:
+            return ()
+        # File systems that the policy names may have a tag that excludes them.
+        named = map(place_of, self.file_systems) if self.selection.exclude_tags else ()
+        return tuple(dict.fromkeys([*self.selection.places, *named]))
 
     def at(self, account: str, region: str) -> Policy:
         """Return the policy for the file systems of a site: with its account, Region and vault."""
@@ -223,6 +240,7 @@ class Policy:
             **_known(cls, fields)
             | {
                 "file_systems": tuple(fields["file_systems"]),
+                "selection": Selection.from_fields(fields["selection"]) if fields.get("selection") else None,
                 "vaults": tuple((region, vault) for region, vault in fields.get("vaults") or ()) or None,
                 "copies": tuple(_copy(copy) for copy in fields.get("copies", ())),
                 "schedule": _schedule(fields.get("schedule")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidemark.policy.models import ConfigurationFile, CopyPart, PolicyPart
+from tidemark.policy.selection_models import SelectPart
 from tidemark.policy.sites import HOME, Site, file_system_id_of, to_json
 from tidemark.policy.yaml_lines import KeyPath
 
@@ -68,17 +69,21 @@ def place_of(file: ConfigurationFile, name: str) -> Place:
 
 def stored_name(file: ConfigurationFile, name: str) -> str:
     """Return the name of a file system in the stored policy, with the id of its account."""
-    account, region = place_of(file, name)
-    file_system_id = file_system_id_of(name)
+    return prefix_of(file, place_of(file, name)) + file_system_id_of(name)
+
+
+def prefix_of(file: ConfigurationFile, place: Place) -> str:
+    """Return what precedes the ids of a place's file systems in stored policies."""
+    account, region = place
     if account != HOME:
         known = file.accounts.get(account)
-        return f"{known.id if known else account}/{region}/{file_system_id}"
-    return file_system_id if region == file.region else f"{region}/{file_system_id}"
+        return f"{known.id if known else account}/{region}/"
+    return "" if region == file.region else f"{region}/"
 
 
 def vaults_of(file: ConfigurationFile, policy: PolicyPart) -> tuple[tuple[str, str], ...] | None:
     """Return the vaults of other Regions in which a policy has file systems; None without any."""
-    regions = dict.fromkeys(place_of(file, name)[1] for name in policy.file_systems)
+    regions = dict.fromkeys(region for _, region in places_of(file, policy))
     found = tuple((region, vault_of(file, region)) for region in regions if region != file.region)
     return found or None
 
@@ -146,15 +151,35 @@ def policy_problems(where: KeyPath, file: ConfigurationFile, policy: PolicyPart)
         ("restore_testing", policy.restore_testing is not None),
         ("drill", policy.drill.schedule is not None),
     ):
-        if elsewhere and wanted:
-            fact = f"{elsewhere[0]} is not in the account and Region of the deployment"
+        selected = [place for each in policy.select for place in selected_places(file, each)]
+        outside = [in_words(place) for place in selected if place != (HOME, file.region)]
+        if wanted and (elsewhere or outside):
+            fact = f"{[*elsewhere, *outside][0]} is not in the account and Region of the deployment"
             yield (*where, key), f"{fact}; remove {key}, or move the file system to another policy"
 
 
-def places(file: ConfigurationFile) -> set[Place]:
-    """Return the places of all sites."""
-    own = {(HOME, region) for region in (file.region, *file.regions)}
-    return own | {(name, region) for name, account in file.accounts.items() for region in account.regions}
+def places(file: ConfigurationFile) -> list[Place]:
+    """Return the places of all sites, the home site first, then in the order of the file."""
+    own = [(HOME, region) for region in (file.region, *file.regions)]
+    others = [(name, region) for name, account in file.accounts.items() for region in account.regions]
+    return list(dict.fromkeys([*own, *others]))
+
+
+def selected_places(file: ConfigurationFile, part: SelectPart) -> list[Place]:
+    """Return the places of a selector, in the order of `places`."""
+    return [
+        (account, region)
+        for account, region in places(file)
+        if (part.accounts == "all" or account in part.accounts)
+        and (part.regions == "all" or region in part.regions)
+    ]
+
+
+def places_of(file: ConfigurationFile, policy: PolicyPart) -> list[Place]:
+    """Return the places of the file systems that a policy names, and of those that it may select."""
+    named = [place_of(file, name) for name in policy.file_systems]
+    selected = [place for each in policy.select for place in selected_places(file, each)]
+    return list(dict.fromkeys([*named, *selected]))
 
 
 def in_words(place: Place) -> str:

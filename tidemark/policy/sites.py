@@ -17,6 +17,9 @@ Kind = Literal["functions", "restores"]
 HOME = "home"  # stands for the account of the deployment in `account` of a copy
 
 
+ANY_ID = "fs-00000000"  # stands for the file systems of a site where a name is required
+
+
 def sites_parameter(deployment: str) -> str:
     """Return the name of the SSM parameter that lists the other sites, in the home site."""
     return f"/{deployment}/sites"

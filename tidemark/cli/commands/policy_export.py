@@ -31,7 +31,9 @@ def export(
     """See HELP."""
     connection = connect()
     found = (
-        [connection.policy(name) for name in dict.fromkeys(policies)] if policies else connection.policies()
+        [connection.stored_policy(name) for name in dict.fromkeys(policies)]
+        if policies
+        else connection.stored_policies()
     )
     resources = connection.resources
     keys = configuration(

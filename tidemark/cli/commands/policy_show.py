@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.text import Text
 from tidemark.answers.connection import connect
 from tidemark.answers.policies import PolicyFacts, facts_of, zone_of
 from tidemark.aws.clock import utc_now
+from tidemark.aws.scopes import Resolved
 from tidemark.cli.commands.policy_list import STATE_STYLES
 from tidemark.cli.output import terminal
 from tidemark.cli.output.policy_output import (
@@ -24,6 +26,7 @@ from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.cron_schedules import schedules_of
 from tidemark.policy.kinds import runs_by_kind
 from tidemark.policy.policy import Policy, WorkerSettings
+from tidemark.sessions.scopes import RecordedScope, read_scope
 from tidemark.sessions.session import SessionStatus
 
 MOST_NAMED = 10  # file systems in one line
@@ -33,7 +36,9 @@ HELP = f"""Show a policy: file systems, schedules, retention, copies, next and l
 JSON: policy with {POLICY_FIELDS};
 schedules[] of EventBridge Scheduler with name, expression, time_zone, state (ENABLED, DISABLED, MISSING, or
 null if not visible); exclude[], operations_per_second; sessions[] of the last run with session_id,
-file_system, status, reasons[].
+file_system, status, reasons[]; selection (null, or of a policy that selects file systems: excluded[],
+left_to[] with file_system and policy, unlisted[] with place and why, last_run_at, appeared[] and vanished[]
+in the last run).
 """
 
 
@@ -43,12 +48,18 @@ def show(
 ) -> None:
     """See HELP."""
     connection = connect()
-    (facts,) = facts_of(connection, [connection.policy(policy)], utc_now())
+    stored = connection.policy(policy)
+    (facts,) = facts_of(connection, [stored], utc_now())
     schedules = _schedules(facts, connection.deployment)
+    selected = None if stored.selection is None else connection.scope_of(stored)
+    last = None if stored.selection is None else read_scope(connection.records, policy)
     if as_json:
-        terminal.print_json({"policy": policy_json(facts) | _details(facts, schedules)})
+        selection = None if selected is None else _selection_json(selected, last)
+        terminal.print_json(
+            {"policy": {**policy_json(facts), **_details(facts, schedules), "selection": selection}}
+        )
     else:
-        _print(facts, schedules)
+        _print(facts, schedules, [] if selected is None else list(_selection_lines(selected, last)))
 
 
 def _schedules(facts: PolicyFacts, deployment: str) -> list[dict[str, Any]]:
@@ -84,12 +95,37 @@ def _details(facts: PolicyFacts, schedules: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _print(facts: PolicyFacts, schedules: list[dict[str, Any]]) -> None:
+def _selection_json(selected: Resolved, last: RecordedScope | None) -> dict[str, Any]:
+    return {
+        "excluded": list(selected.scope.excluded),
+        "left_to": [{"file_system": name, "policy": other} for name, other in selected.scope.left_to],
+        "unlisted": [{"place": place, "why": why} for place, why in selected.unlisted.items()],
+        "last_run_at": terminal.json_time(last.resolved_at) if last is not None else None,
+        "appeared": list(last.appeared) if last is not None else [],
+        "vanished": list(last.vanished) if last is not None else [],
+    }
+
+
+def _selection_lines(selected: Resolved, last: RecordedScope | None) -> Iterator[tuple[str, str]]:
+    scope = selected.scope
+    if scope.excluded:
+        yield "excluded", _some(scope.excluded)
+    if scope.left_to:
+        yield "left to others", _some([f"{name} ({other})" for name, other in scope.left_to])
+    for place, why in selected.unlisted.items():
+        yield "not listed", f"{place.rstrip('/') or 'the home Region'}: {why}"
+    if last is not None and last.appeared:
+        yield "new in last run", _some(last.appeared)
+    if last is not None and last.vanished:
+        yield "gone in last run", _some(last.vanished)
+
+
+def _print(facts: PolicyFacts, schedules: list[dict[str, Any]], selection: list[tuple[str, str]]) -> None:
     policy, out = facts.policy, terminal.console()
     out.print(
         Text.assemble((policy.name, terminal.STRONG), "  ", (facts.state.value, STATE_STYLES[facts.state]))
     )
-    lines: list[tuple[str, str]] = [("file systems", _named(policy))]
+    lines: list[tuple[str, str]] = [("file systems", _some(policy.file_systems) or "none"), *selection]
     lines += [("schedule", _schedule_text(each)) for each in schedules] or [("schedule", "none")]
     if facts.pause is not None:
         lines.append(("pause", pause_text(facts.pause)))
@@ -117,8 +153,8 @@ def _print(facts: PolicyFacts, schedules: list[dict[str, Any]]) -> None:
         out.print(Text(f"    tidemark session {session.session_id}", terminal.QUIET))
 
 
-def _named(policy: Policy) -> str:
-    names, more = policy.file_systems[:MOST_NAMED], len(policy.file_systems) - MOST_NAMED
+def _some(listed: Sequence[str]) -> str:
+    names, more = listed[:MOST_NAMED], len(listed) - MOST_NAMED
     return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
 
 
