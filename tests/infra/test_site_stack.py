@@ -43,11 +43,12 @@ policies:
     copies: [{{account: home, region: eu-west-1, keep: 90 days}}]
     worker: {{type: ec2}}
 """
+# As many in a site, and as many in the home site, as roles name one by one.
 MANY = "".join(
-    f"      - production/us-east-1/fs-1123456789abcd{number:03x}\n" for number in range(MOST_NAMED - 2)
+    f"      - {place}fs-1123456789abc{kind}{number:03x}\n"
+    for kind, place, named in ((0, "production/us-east-1/", 2), (1, "", 1))
+    for number in range(MOST_NAMED - named)
 )
-
-
 WORKERS = {"Workers": INDEXING_ROLES, "RestoreWorkers": RESTORE_ROLES}
 
 
@@ -222,10 +223,10 @@ def test_vaults_admit_the_copies_of_the_configuration(
     assert copy_accounts(configuration, RESEARCH, "us-east-1") == CopyAccounts()
 
 
-def test_a_role_of_a_site_with_many_file_systems_stays_below_the_limit() -> None:
+def test_roles_with_many_file_systems_in_several_sites_stay_below_the_limit() -> None:
     many = CONFIGURATION.replace("    keep: 35 days\n  far", f"{MANY}    keep: 35 days\n  far")
-    for stack in ("production-us-east-1", "production-us-east-1-restore"):
-        path = checked_assembly(many) / f"Tidemark-cellar-{stack}.template.json"
+    for stack in ("", "-restore", "-production-us-east-1", "-production-us-east-1-restore"):
+        path = checked_assembly(many) / f"Tidemark-cellar{stack}.template.json"
         for role in resources(json.loads(path.read_text()), "AWS::IAM::Role").values():
             documents = [one["PolicyDocument"] for one in role.get("Policies", [])]
             sizes = [len(json.dumps(_as_text(one), separators=(",", ":"))) for one in documents]

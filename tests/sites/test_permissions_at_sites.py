@@ -18,6 +18,7 @@ REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
 UNUSED = {
     "backup:ListBackupJobs",  # after an expired job
     "backup:ListCopyJobs",
+    "ec2:TerminateInstances",
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
     "ecs:StopTask",
