@@ -37,6 +37,16 @@ class BackupGrants:
             )
         ]
 
+    def hold_points(self) -> list[Grant]:
+        """Change the retention of a recovery point."""
+        return [
+            Grant(
+                actions=("backup:UpdateRecoveryPointLifecycle",),
+                resources=self._points(),
+                why_pattern="AWS Backup generates the ids of recovery points.",
+            )
+        ]
+
     def change_tags(self) -> list[Grant]:
         """Read and write the tags of recovery points."""
         return [

@@ -52,6 +52,7 @@ NOT_IN_LAMBDAS = (
     "tidemark/policy/configuration.py",
     "tidemark/policy/copy_rules.py",
     "tidemark/policy/cron_schedules.py",
+    "tidemark/policy/damage_rules.py",
     "tidemark/policy/fargate.py",
     "tidemark/policy/models.py",
     "tidemark/policy/part.py",

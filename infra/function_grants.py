@@ -108,6 +108,10 @@ class FunctionGrants(BackupGrants):
         """Remove files that lost workers left next to the latest indexes."""
         return self.repository.clean(self._indexes())
 
+    def read_damage(self) -> list[Grant]:
+        """Read what indexes record about damage."""
+        return self.repository.read_damage(self._indexes())
+
     def tag_points(self) -> list[Grant]:
         """Read and write the tags of recovery points, to record their index."""
         return [
@@ -220,7 +224,7 @@ class FunctionGrants(BackupGrants):
                 *self.list_jobs(),
                 *self.describe_points(),
             ],
-            "start_copy": [*read_or_change, *policies, *self.start_copy(), *sites],
+            "start_copy": [*items(get=both, update=session), *policies, *self.start_copy(), *sites],
             "check_copy": [*settle, *self.poll_copy_jobs(), *self.describe_points(), *sites],
             "claim_index": [*share, *self.tag_points(), *sites],
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
@@ -230,6 +234,16 @@ class FunctionGrants(BackupGrants):
             "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task(), *sites],
             "launch_worker": [*hold, *worker.launch(), *worker.remove_workers(), *sites],
             "complete_index": [*end, *self.publish_indexes(), *self.answer_sessions(), *sites],
+            "raise_damage_alarm": [
+                *items(get=both, put=index),
+                *self.records.list_items(*index),
+                *policies,
+                *self.read_damage(),
+                *self.describe_points(),
+                *self.hold_points(),
+                *self.notifications.publish(),
+                *sites,
+            ],
             "fail_index": [*end, *self.answer_sessions(), *sites],
             "remove_worker": [
                 *items(get=index),

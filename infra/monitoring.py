@@ -16,6 +16,7 @@ from constructs import Construct
 from infra.names import Names
 from infra.notifications import Notifications
 from tidemark.sessions.metrics import (
+    DAMAGE_ALARMS,
     DEPLOYMENT,
     DRILLED_FILES,
     DRILLS_FAILED,
@@ -55,7 +56,7 @@ def add_alarm(
 
 
 class Monitoring(Construct):
-    """Three alarms and one dashboard."""
+    """Four alarms and one dashboard."""
 
     def __init__(
         self,
@@ -92,6 +93,11 @@ class Monitoring(Construct):
             waiting,
             "A schedule could not start its target. The queue's messages name it; run the policy with: "
             "tidemark run",
+        )
+        alarm(
+            "damage",
+            self._ours(DAMAGE_ALARMS, "Sum", PERIOD),
+            "The changes of a file system look like damage. See: tidemark protection",
         )
         self._dashboard(machines, functions, expired, waiting)
 
@@ -141,7 +147,12 @@ class Monitoring(Construct):
             title="Drills",
             left=[self._ours(name, "Sum", hour) for name in (DRILLS_SUCCEEDED, DRILLS_FAILED)],
             right=[self._ours(DRILLED_FILES, "Sum", hour)],
-            width=24,
+            width=16,
+        )
+        damage = cloudwatch.GraphWidget(
+            title="Indexes with suspicious changes",
+            left=[self._ours(DAMAGE_ALARMS, "Sum", hour)],
+            width=8,
         )
         self.dashboard = cloudwatch.Dashboard(
             self,
@@ -156,6 +167,6 @@ class Monitoring(Construct):
                         title="Expired leases and dead letters", left=list(health), width=8
                     ),
                 ],
-                [drills],
+                [drills, damage],
             ],
         )

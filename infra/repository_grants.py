@@ -7,7 +7,7 @@ from aws_cdk import Aws
 from infra.grants import Grant
 from infra.names import Names
 
-MANIFEST, PROPOSAL = "manifest.json", "proposal.json"
+MANIFEST, PROPOSAL, DAMAGE = "manifest.json", "proposal.json", "damage.json"
 RESULTS = "results"  # of restore sessions
 EXACT_INDEXES = "indexes"  # below a restore test: of the restored point
 WRITTEN_BY_WORKERS = ("attempt-*", "checkpoint/*", "progress.json")
@@ -93,6 +93,10 @@ class RepositoryGrants:
             self._objects(("s3:PutObject",), below, f"*/{MANIFEST}"),
             self._encrypt(),
         ]
+
+    def read_damage(self, below: str) -> list[Grant]:
+        """Return the grants to read what indexes below a prefix record about damage."""
+        return [self._objects(("s3:GetObject",), below, f"*/{DAMAGE}"), self._key_grant("kms:Decrypt")]
 
     def clean(self, below: str) -> list[Grant]:
         """Return the grants to find and remove leftovers of workers below a prefix.

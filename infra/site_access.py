@@ -52,6 +52,7 @@ class SiteAccess(Construct):
                     *backups.poll_copy_jobs(),
                     *backups.list_jobs(),
                     *backups.describe_points(),
+                    *backups.hold_points(),
                     *backups.change_tags(),
                     *on_file_systems(
                         names,

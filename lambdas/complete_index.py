@@ -8,6 +8,7 @@ from lambdas._handler import Deployment, lambda_handler
 from tidemark.aws.clock import utc_now
 from tidemark.aws.notify_sessions import notify_sessions
 from tidemark.aws.publication import publish, read_proposal
+from tidemark.damage.verdict import Status
 from tidemark.sessions.overlap import complete, hold
 
 
@@ -20,10 +21,12 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """The sessions that share the index."""
+    """The sessions that share the index, and what it records about damage."""
 
     index_id: str
     sessions: list[str]
+    suspicious: bool  # whether the worker judges the changes as damage
+    damage_key: str  # of the record about damage, relative to the repository
 
 
 @lambda_handler
@@ -48,4 +51,9 @@ def handler(event: Event, deployment: Deployment) -> Result:
         deployment.clients.of("stepfunctions", deployment.settings.region),
         index,
     )
-    return {"index_id": index.index_id, "sessions": sorted(index.sessions)}
+    return {
+        "index_id": index.index_id,
+        "sessions": sorted(index.sessions),
+        "suspicious": totals.get("damage") == Status.SUSPICIOUS,
+        "damage_key": str(totals.get("damage_key", "")),
+    }

@@ -44,6 +44,8 @@ def handler(event: Event, deployment: Deployment) -> None:
         repository=settings.repository,
         exclude=tuple(request.get("exclude", ())),
         operations_per_second=request.get("operations_per_second") or 0,
+        damage=request.get("damage", ""),
+        accepted_until=request.get("accepted_until", ""),
         **asdict(place.callback),
     )
     # For worker_stopped, which finds the token by the machine.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypedDict
 
 from lambdas._handler import Deployment, lambda_handler
@@ -10,6 +11,7 @@ from tidemark.aws.fargate import register_task_definition
 from tidemark.aws.network import choose_networks
 from tidemark.aws.worker_launcher import request_for
 from tidemark.aws.workers import WorkerRequest
+from tidemark.sessions.damage_alarms import read_alarm
 from tidemark.sessions.overlap import hold
 
 
@@ -35,6 +37,7 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
     place, region = deployment.at(file_system, event["index_id"]), file_system.region
     efs, ec2 = place.clients.of("efs", region), place.clients.of("ec2", region)
     networks = choose_networks(efs, ec2, file_system, worker, place.callback)
+    alarm = read_alarm(deployment.records, file_system)
     task_definition = ""
     if worker.kind == "fargate":
         task_definition = register_task_definition(
@@ -48,4 +51,6 @@ def handler(event: Event, deployment: Deployment) -> WorkerRequest:
         **request_for(worker, networks, kind=worker.kind, task_definition=task_definition),
         "exclude": list(crawl.exclude),
         "operations_per_second": crawl.operations_per_second,
+        "damage": "" if policy.damage is None else json.dumps(policy.damage.to_json(), separators=(",", ":")),
+        "accepted_until": "" if alarm is None else alarm.accepted_until,
     }

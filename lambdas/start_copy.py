@@ -8,7 +8,9 @@ from lambdas._handler import Deployment, lambda_handler
 from lambdas.events import CopyJobValue, CopyTargetValue, SessionValue, started_job
 from tidemark.aws.backup_jobs import idempotency_token, start_copy, vault_arn
 from tidemark.aws.clock import utc_now
+from tidemark.errors import DamageSuspected
 from tidemark.policy.policy import CopyTarget
+from tidemark.sessions.damage_alarms import read_alarm
 from tidemark.sessions.queries import record_job
 from tidemark.sessions.session import Job
 
@@ -24,9 +26,18 @@ class Event(TypedDict):
 
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> CopyJobValue:
-    """Return the job; raise VaultNotFound. Idempotent: returns the same job when called again."""
+    """Return the job; raise VaultNotFound, and DamageSuspected while an alarm holds copies.
+
+    Idempotent: returns the same job when called again.
+    """
     session_id = event["session"]["session_id"]
     file_system = deployment.file_system(event["session"]["file_system"])
+    alarm = read_alarm(deployment.records, file_system)
+    if alarm is not None and alarm.is_open and alarm.holds:
+        raise DamageSuspected(
+            f"not copied to {event['target']['region']}: the damage alarm of index {alarm.first_index_id} "
+            f"holds copies; show it with: tidemark damage show {deployment.name_of(file_system)}"
+        )
     place = deployment.at(file_system, session_id)
     policy = deployment.policy(event["session"]["policy"]).at(*file_system.site)
     target = CopyTarget(**event["target"])

@@ -138,6 +138,8 @@ class WorkerSettings(_AnyWorkerSettings):
     root: str = MOUNT_POINT  # where the file system is mounted
     exclude: tuple[str, ...] = ()  # patterns of directories; see exclusions.py
     operations_per_second: int = 0  # 0: no limit
+    damage: str = ""  # JSON of the thresholds of the damage alarm; empty: the defaults
+    accepted_until: str = ""  # index id: a person has accepted suspicious changes up to this index
     heartbeat_seconds: int = 60
 
     @property

@@ -24,6 +24,7 @@ from tidemark.aws.errors import translated
 from tidemark.aws.s3_store import open_store
 from tidemark.crawl import open_crawl
 from tidemark.crawl.crawler import RESTORE_DIRECTORIES, ROOT, CrawlOptions, CrawlStopped
+from tidemark.damage.settings import DamageSettings
 from tidemark.errors import (
     ConfigurationError,
     IndexingFailed,
@@ -35,6 +36,7 @@ from tidemark.index.build.checkpoint import Checkpoint, load_checkpoint
 from tidemark.index.build.pipeline import build_index
 from tidemark.index.build.progress import BuildProgress
 from tidemark.index.build.publishing import find_written
+from tidemark.index.files.damage_file import DAMAGE, read_damage
 from tidemark.index.format.manifest import PROPOSAL, IndexIdentity, Manifest
 from tidemark.scratch import scratch_directory
 from tidemark.settings import WorkerSettings
@@ -87,12 +89,12 @@ def run(
         with translated():
             if (written := find_written(store, identity)) is not None:
                 # Written by an earlier worker that ended before it could report.
-                result = _result(written.manifest, written.key, written.sha256)
+                result = _result(store, written.manifest, written.key, written.sha256)
                 _LOG.info("an earlier worker wrote the index", extra={"index_id": identity.index_id})
                 states.send_task_success(taskToken=settings.task_token, output=json.dumps(result))
                 return 0
             earlier, pending = _where_to_begin(store, identity)
-            options = _options(settings)
+            options, damage = _options(settings), _damage(settings)
             crawl = open_crawl(os.fsencode(settings.root), options, pending)
     except Exception as error:
         return _fail(states, settings, error)
@@ -129,6 +131,8 @@ def run(
                     progress=progress,
                     resume=earlier,
                     attempt=attempt,
+                    damage=damage,
+                    accepted_until=settings.accepted_until,
                 )
             except CrawlStopped:
                 heartbeat.check()  # raises the reason
@@ -136,7 +140,7 @@ def run(
             finally:
                 heartbeat.close()
             sha256 = hashlib.sha256(manifest.to_json()).hexdigest()
-            result = _result(manifest, f"{identity.prefix}{attempt}/{PROPOSAL}", sha256)
+            result = _result(store, manifest, f"{identity.prefix}{attempt}/{PROPOSAL}", sha256)
             states.send_task_success(taskToken=settings.task_token, output=json.dumps(result))
     except Exception as error:
         return _fail(states, settings, error)
@@ -152,6 +156,15 @@ def _options(settings: WorkerSettings) -> CrawlOptions:
         exclude=(*RESTORE_DIRECTORIES, *map(_exclusion, settings.exclude)),
         operations_per_second=settings.operations_per_second or None,
     )
+
+
+def _damage(settings: WorkerSettings) -> DamageSettings:
+    if not settings.damage:
+        return DamageSettings()
+    try:
+        return DamageSettings.from_json(json.loads(settings.damage))
+    except (ValueError, TypeError, AttributeError) as error:  # in a policy that another version accepted
+        raise ConfigurationError(f"the policy has invalid thresholds for damage: {error}") from error
 
 
 def _exclusion(pattern: str) -> Exclusion:
@@ -192,8 +205,8 @@ def _in_words(error: Exception) -> TidemarkError:
     return IndexingFailed(f"{type(error).__name__}: {error}; see the worker's log, then rerun the session")
 
 
-def _result(manifest: Manifest, key: str, sha256: str) -> dict[str, str | int]:
-    totals = manifest.totals
+def _result(store: Store, manifest: Manifest, key: str, sha256: str) -> dict[str, str | int]:
+    totals, damage, record = manifest.totals, read_damage(store, manifest), manifest.side_file(DAMAGE)
     return {
         "index_id": manifest.index_id,
         "manifest_key": key,
@@ -207,6 +220,8 @@ def _result(manifest: Manifest, key: str, sha256: str) -> dict[str, str | int]:
         "unmatched": len(manifest.unmatched),
         "crawl_started_at": manifest.crawl_started_at.isoformat(),
         "crawl_ended_at": manifest.crawl_ended_at.isoformat(),
+        "damage": damage.verdict.status.value if damage else "",
+        "damage_key": manifest.identity.prefix + record.file if record else "",
     }
 
 

@@ -33,6 +33,18 @@ def check_lifecycle(lifecycle: Mapping[str, Any]) -> None:
         )
 
 
+def check_cold_change(
+    created_at: datetime, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime
+) -> None:
+    """Raise InvalidParameterValue for another move to cold storage after the move has taken place.
+
+    Source: UpdateRecoveryPointLifecycle.
+    """
+    moved_at = calculated_lifecycle(created_at, before).get("MoveToColdStorageAt")
+    if moved_at is not None and moved_at <= now and after.get(COLD) != before.get(COLD):
+        raise InvalidParameterValue("The recovery point is in cold storage, so its transition cannot change")
+
+
 def lifecycle_of_copy(asked: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the lifecycle of a copy: the source's values where the request has none or -1."""
     if not asked:

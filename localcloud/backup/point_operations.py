@@ -22,14 +22,14 @@ from localcloud.backup.errors import (
     ResourceNotFound,
 )
 from localcloud.backup.jobs import BackupJob
-from localcloud.backup.lifecycle import calculated_lifecycle, check_lifecycle
+from localcloud.backup.lifecycle import calculated_lifecycle, check_cold_change, check_lifecycle
 from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.recovery_points import RecoveryPoint
 from localcloud.backup.tags import check_resource_tags
 from localcloud.backup.vaults import (
     INSUFFICIENT,
-    check_retention,
+    check_unlocked,
     describe_vault,
     vault_by_its_policy,
     vault_named,
@@ -75,7 +75,8 @@ class PointOperations:
         """Change the lifecycle of a point."""
         point, lifecycle = self._point(call), call.params.get("Lifecycle") or {}
         check_lifecycle(lifecycle)
-        check_retention(point.vault, lifecycle.get("DeleteAfterDays"))
+        check_unlocked(point.vault)
+        check_cold_change(point.created_at, point.lifecycle, lifecycle, self.engine.cloud.clock.now())
         self.points.change(point.arn, lifecycle=lifecycle)
         return {
             "BackupVaultArn": str(point.vault),

@@ -10,7 +10,7 @@ from moto.backup.models import backup_backends
 from moto.efs.models import efs_backends
 
 from localcloud.backup.arns import ROLE, FileSystemArn, VaultArn
-from localcloud.backup.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
+from localcloud.backup.errors import AccessDenied, InvalidParameterValue, InvalidRequest, ResourceNotFound
 from localcloud.core.cloud import Cloud
 from localcloud.core.partitions import regional_arn
 from localcloud.iam.roles import assumable
@@ -103,6 +103,18 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
         raise InvalidParameterValue(
             f"The retention of the recovery point is outside the limits of the lock of {vault.name} "
             f"(in days: {', '.join(limits)})"
+        )
+
+
+def check_unlocked(vault: VaultArn) -> None:
+    """Raise InvalidRequest if the vault is locked: no retention of its points can change.
+
+    Source: AWS Backup API Reference, PutBackupVaultLockConfiguration. The name of the error is assumed.
+    """
+    record = moto_vault(vault)
+    if record.min_retention_days is not None or record.max_retention_days is not None or record.locked:
+        raise InvalidRequest(
+            f"The lifecycle of recovery points in {vault.name} cannot be changed, because the vault is locked"
         )
 
 

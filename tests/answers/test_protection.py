@@ -17,6 +17,7 @@ from tidemark.policy.calendars import Calendar, Recurrence, Retention
 from tidemark.policy.day_rules import day_rule
 from tidemark.policy.pause import Pause
 from tidemark.policy.policy import CopyTarget, DrillSettings, Schedule
+from tidemark.sessions.damage_alarms import DamageAlarm
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.session import FileSystem, Session, SessionStatus
 from tidemark.tags import open_tags
@@ -66,7 +67,7 @@ def session(status=SessionStatus.SUCCESS, reasons=()):
     )
 
 
-def protection(*points, policies=None, unlisted=(), last=None, drill=None, pauses=None, now=NOW):
+def protection(*points, policies=None, unlisted=(), last=None, drill=None, pauses=None, alarm=None, now=NOW):
     return protection_of(
         OWN,
         policies or (policy(),),
@@ -76,6 +77,7 @@ def protection(*points, policies=None, unlisted=(), last=None, drill=None, pause
         drill,
         now,
         pauses=pauses,
+        alarm=alarm,
     )
 
 
@@ -85,6 +87,22 @@ def test_a_recent_backup_with_copy_and_index_is_protected():
     assert found.newest == point()
     assert found.index_id == "index-1"
     assert found.backups == 1
+
+
+def test_an_open_damage_alarm_is_a_warning_with_its_findings():
+    alarm = DamageAlarm(
+        file_system=FileSystem("1", "eu-central-1", OWN),
+        first_index_id="index-1",
+        newest_index_id="index-2",
+        last_good_index_id="index-0",
+        raised_at=NOW,
+        findings=("/home/: 400 of 500 files were replaced",),
+        directories=("/home",),
+    )
+    found = protection(point(), copy(), alarm=alarm)
+    assert (found.level, found.alarm) == (Level.WARNING, alarm)
+    assert "since index index-1 look like damage: /home/: 400 of 500" in found.findings[0].what
+    assert found.findings[0].next_step == f"tidemark damage show {OWN}"
 
 
 def test_no_backup_and_no_usable_backup_are_unprotected():

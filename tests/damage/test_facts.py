@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.damage.building import DIRECTORIES, comparison, scope, trees
 from tidemark.damage.facts import LISTED_PER_SIGNAL, ROOT, SIGNALS, Comparison, Counts
+from tidemark.damage.rules import GROWTH, RULES
 
 
 @given(trees(), st.sampled_from([ROOT, *DIRECTORIES, "/d/e/f/g/h/"]), st.sampled_from(SIGNALS))
@@ -19,14 +20,21 @@ def test_a_trimmed_comparison_keeps_bounds_of_every_directory(scopes, path, sign
     assert trimmed.at_least(path, signal) <= true <= trimmed.at_most(path, signal)
 
 
+def test_every_count_of_a_rule_is_kept():
+    """Otherwise only the upper bound of other directories would be known."""
+    for rule in (*RULES.values(), GROWTH):
+        many = {f"/{number}/": scope(100, **{rule.signal: number + 1}) for number in range(50)}
+        assert "/49/" in comparison(1, many).trimmed().scopes
+
+
 def test_the_directories_with_most_changes_of_each_kind_are_kept():
-    many = {f"/{number}/": scope(1_000, deleted=number, added=500 - number) for number in range(200)}
-    many[ROOT] = scope(200_000, deleted=20_000, added=80_000)
+    many = {f"/{number}/": scope(1_000, deleted=number, replaced=500 - number) for number in range(200)}
+    many[ROOT] = scope(200_000, deleted=20_000, replaced=80_000)
     trimmed = comparison(1, many).trimmed()
     most = LISTED_PER_SIGNAL - 1  # in addition to the root
     kept = {f"/{number}/" for number in (*range(most), *range(200 - most, 200))}
     assert set(trimmed.scopes) == {ROOT, *kept}
-    assert trimmed.limits == Counts(deleted=199 - most, added=500 - most)
+    assert trimmed.limits == Counts(deleted=199 - most, replaced=500 - most)
     assert trimmed.at_most("/100/", "deleted") == 199 - most
     assert trimmed.at_most("/new/", "overwritten") == 0
 

@@ -17,6 +17,7 @@ from typing import Any
 from localcloud import Account, Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
+from tests.infra.recorded_alarms import raise_alarm
 from tests.infra.recorded_restores import (
     MANY,
     RESTORE_LEFT_BEHIND,
@@ -40,6 +41,7 @@ policies:
     copies: [{{region: eu-west-1, keep: 5 days}}]
     restore_testing: {{schedule: {{cron: 0 4 1 1 ? 2099}}}}
     drill: {{schedule: {{cron: 0 2 1 1 ? 2099}}, files: 3}}
+    damage: {{on_damage: hold}}
   instance:
     file_systems: [{team}]
     keep: 5 days
@@ -125,6 +127,7 @@ def record(directory: Path) -> Recording:
             _leave_something_behind(cloud)
             _leave_jobs_behind(cloud)
             leave_restore(cloud)
+            raise_alarm(cloud)
             check_restore_test(cloud, tested)
         for _ in range(2):  # the mount target of the drill, then its file system
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")

@@ -14,6 +14,7 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
         "cellar-failed-drill": "ExecutionsFailed",
         "cellar-failed-restore-test": "RestoreTestsFailed",
         "cellar-expired-lease": "ExpiredLeases",
+        "cellar-damage": "DamageAlarms",
         "cellar-dead-letters": "ApproximateNumberOfMessagesVisible",
     }
     (topic,) = resources(main, "AWS::SNS::Topic")
@@ -25,7 +26,11 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
 def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template) -> None:
     """tests/lambdas/test_metrics.py checks the names of the published metrics."""
     alarms = [a for a in resources(main, "AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Tidemark"]
-    assert {alarm["MetricName"] for alarm in alarms} == {"ExpiredLeases", "RestoreTestsFailed"}
+    assert {alarm["MetricName"] for alarm in alarms} == {
+        "ExpiredLeases",
+        "RestoreTestsFailed",
+        "DamageAlarms",
+    }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "deployment", "Value": "cellar"}]
     (dashboard,) = resources(main, "AWS::CloudWatch::Dashboard").values()
@@ -37,7 +42,9 @@ def test_alarms_and_dashboard_use_the_metrics_of_this_deployment(main: Template)
     }
     sessions = {"SessionsSuccess", "SessionsWarning", "SessionsFailed", "SessionsAborted", "SessionDuration"}
     drills = {"DrillsSucceeded", "DrillsFailed", "DrilledFiles"}
-    assert ours == {(name, "deployment", "cellar") for name in {*sessions, *drills, "ExpiredLeases"}}
+    assert ours == {
+        (name, "deployment", "cellar") for name in {*sessions, *drills, "ExpiredLeases", "DamageAlarms"}
+    }
 
 
 def test_the_mail_address_is_subscribed(main: Template) -> None:

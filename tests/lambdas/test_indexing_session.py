@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,11 @@ from tests.lambdas.conftest import deploy_policy, hold_lease, propose
 from tests.sessions.world import new_session
 from tidemark.aws.clients import Clients
 from tidemark.aws.clock import utc_now
+from tidemark.damage.settings import DamageSettings
 from tidemark.errors import IndexingFailed, LeaseLost, NoMountTarget
 from tidemark.policy.policy import CrawlSettings, WorkerSettings
 from tidemark.sessions.attempts import read_attempt
+from tidemark.sessions.damage_alarms import Suspicion, raise_alarm, release_alarm
 from tidemark.sessions.indexing import Attempt, IndexStatus
 from tidemark.sessions.overlap import claim, fail, open_session
 from tidemark.sessions.records import read_index
@@ -63,6 +66,19 @@ def test_a_worker_gets_the_index_settings_of_its_policy(
     deploy_policy(clients, replace(NIGHTLY, crawl=crawl, worker=replace(WORKER, kind=kind)))
     worker = prepare(call, deployment, file_system)
     assert (worker["exclude"], worker["operations_per_second"]) == (["/scratch"], 500)
+
+
+def test_a_worker_gets_the_thresholds_and_what_a_person_has_accepted(
+    call: Any, clients: Clients, file_system: str, deployment: Deployment
+) -> None:
+    thresholds = DamageSettings(files=7)
+    deploy_policy(clients, replace(NIGHTLY, damage=thresholds, worker=WORKER))
+    suspicion = Suspicion(file_system=deployment.file_system(file_system), index_id="index-9")
+    alarm = raise_alarm(deployment.records, suspicion, holds=False, now=utc_now())
+    release_alarm(deployment.records, alarm, utc_now())
+    worker = prepare(call, deployment, file_system)
+    assert DamageSettings.from_json(json.loads(worker["damage"])) == thresholds
+    assert worker["accepted_until"] == "index-9"
 
 
 def test_an_ec2_worker_needs_no_task_definition(

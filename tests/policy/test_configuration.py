@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from tidemark.aws.regions import sdk_regions
+from tidemark.damage.settings import DamageSettings
 from tidemark.errors import ConfigurationError
 from tidemark.policy.configuration import load
 from tidemark.policy.policy import CopyTarget, CrawlSettings, Policy, Schedule, WorkerSettings
@@ -174,9 +175,20 @@ def test_the_longest_exclude_fits_into_the_overrides_of_a_worker(tmp_path: Path,
         repository="s3://" + "r" * 400,
         exclude=policy.crawl.exclude,
         operations_per_second=1_000_000,
+        damage=json.dumps(DamageSettings().to_json(), separators=(",", ":")),
+        accepted_until="i" * 80,
     ).to_environment()
     overrides = [{"name": name, "value": value} for name, value in environment.items()]
     assert len(json.dumps({"containerOverrides": [{"name": "worker", "environment": overrides}]})) <= 8192
+
+
+def test_thresholds_of_the_damage_alarm_become_those_of_the_policy(tmp_path: Path) -> None:
+    said = "damage: {files: 7, factor: 2.5, on_damage: hold, hold: 5 weeks}"
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).policies
+    assert policy.damage == DamageSettings(files=7, factor=2.5)
+    assert policy.hold_days == 35
+    (policy,) = load(written(tmp_path, RIGHT), REGIONS).policies
+    assert (policy.damage, policy.hold_days) == (None, None)
 
 
 SUNDAYS = "{cron: 0 4 ? * SUN *}"
@@ -222,6 +234,13 @@ WRONG = [
     (1, "log_days: yes", 1, "input should be"),
     (1, "keep_on_destroy: 1", 1, "1 should be true or false"),
     (20, "    index: 1", 20, "should be true or false"),
+    (20, "    damage: {files: 0}", 20, "greater than or equal to 1"),
+    (20, "    damage: {share: 120}", 20, "less than or equal to 100"),
+    (20, "    damage: {share: yes}", 20, "a valid integer"),
+    (20, "    damage: {on_damage: stop}", 20, "'notify' or 'hold'"),
+    (20, "    damage: {hold: forever}", 20, "write '90 days'"),
+    (20, "    damage: {hlod: 9 days}", 20, "is not a key of tidemark.yaml"),
+    (20, "    index: false\n    damage: {files: 9}", 21, "index is false; remove one of them"),
     (20, "    index: {operations_per_second: true}", 20, "true is not a number; write a number"),
     (23, "      cpu: true", 23, "true is not a number; write a number"),
     (25, "      network:\n        public_address: 0", 26, "0 should be true or false"),

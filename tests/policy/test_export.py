@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.policy.other_calendar import calendars
 from tests.policy.test_configuration import REGIONS
+from tidemark.damage.settings import DamageSettings
 from tidemark.policy.calendars import Calendar, Recurrence, Retention
 from tidemark.policy.configuration import load
 from tidemark.policy.day_rules import WEEKDAYS, day_rule
@@ -142,6 +143,10 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         calendar=calendar,
         worker=draw(workers),
         drill=drill,
+        damage=draw(st.sampled_from([None, DamageSettings(files=7), DamageSettings(factor=2.5, share=9)]))
+        if index
+        else None,
+        hold_days=draw(st.none() | st.integers(1, 400)) if index else None,
     )
 
 
@@ -193,6 +198,8 @@ def test_every_field_of_a_policy_is_exported() -> None:
         ),
         worker=WorkerSettings(kind="ec2"),
         drill=DrillSettings(files=3),
+        damage=DamageSettings(files=3),
+        hold_days=9,
     )
     plain = Policy(
         name="n", region="eu-central-1", file_systems=("fs-7654321f",), vault="tidemark", keep_days=4

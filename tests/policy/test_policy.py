@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policy.other_calendar import calendars
+from tidemark.damage.settings import DamageSettings
 from tidemark.errors import MalformedFileSystemId
 from tidemark.policy.calendars import Retention
 from tidemark.policy.policy import (
@@ -70,6 +71,8 @@ policies = st.builds(
     ),
     schedule=st.none() | st.builds(Schedule, expression=text, time_zone=text),
     worker=workers,
+    damage=st.none() | st.builds(DamageSettings, files=st.integers(1), share=st.integers(1, 100)),
+    hold_days=st.none() | st.integers(1, 36_500),
 )
 
 
@@ -84,6 +87,7 @@ def test_a_policy_written_by_a_newer_version_is_still_read(policy: Policy) -> No
     calendar = fields.get("calendar") or {"recurrences": []}
     retentions = [kept for copy in fields["copies"] for _, kept in copy.get("retentions") or ()]
     parts = [fields, fields["crawl"], fields["worker"], *fields["copies"], *retentions]
+    parts += [fields["damage"]] if "damage" in fields else []
     for part in (*parts, calendar, *calendar["recurrences"]):
         part["invented_tomorrow"] = 1
     assert Policy.from_json(json.dumps(fields)) == policy

@@ -23,10 +23,10 @@ SESSION = {
 class Script:
     """Lambdas that return the results of a session with jobs of `job_seconds`; each can be made to fail."""
 
-    def __init__(self, job_seconds: int = 600, **failing: str) -> None:
+    def __init__(self, job_seconds: int = 600, *, suspicious: bool = False, **failing: str) -> None:
         self.called: list[tuple[str, Any]] = []
         self.redrives = 0
-        self._job_seconds = job_seconds
+        self._job_seconds, self._suspicious = job_seconds, suspicious
         self._failing = failing
         self._started: dict[str, float] = {}
         context = {
@@ -59,7 +59,13 @@ class Script:
             "FailSession": self._fail_session,
             "PrepareWorker": lambda _: {"kind": "fargate", "task_definition": "arn:task"},
             "LaunchWorker": lambda _: {"index_id": "index", "files": 1},
-            "CompleteIndex": lambda _: {"index_id": "index", "sessions": ["s"]},
+            "CompleteIndex": lambda _: {
+                "index_id": "index",
+                "sessions": ["s"],
+                "suspicious": self._suspicious,
+                "damage_key": "key",
+            },
+            "RaiseDamageAlarm": lambda _: {"index_id": "index"},
             "RemoveWorker": lambda _: {"workers": [], "task_definition": ""},
         }
         return {f"{name}Function": self._noted(name, answer) for name, answer in answers.items()} | {

@@ -100,6 +100,7 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[Evaluation]:
     recorder.run(_redriven(), "backup-session", GIVEN)
     for steps in ({}, {"PrepareWorker": "Failed"}, {"LaunchWorker": "Failed"}, {"CompleteIndex": "Failed"}):
         recorder.run(Script(**steps), "indexing-session", INDEXING)
+    recorder.run(Script(suspicious=True, RaiseDamageAlarm="Failed"), "indexing-session", INDEXING)
     recorder.run_policy()
     recorder.run_policy(redriven=True, scheduled_time="2026-11-22T01:00:00Z", only_if_due=True, manual=False)
     recorder.run_policy(scheduled_time="2026-11-22T01:00:00Z", manual=True)

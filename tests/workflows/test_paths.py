@@ -151,3 +151,23 @@ def test_an_indexing_session_that_timed_out_without_a_cause_fails() -> None:
     script.walk.lambdas = {**script.walk.lambdas, "LaunchWorkerFunction": silent}
     with pytest.raises(Raised, match=r"States\.HeartbeatTimeout: AWS gave no reason"):
         script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})
+
+
+def test_suspicious_changes_raise_an_alarm_after_the_index_is_complete() -> None:
+    script = Script(suspicious=True)
+    script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})
+    assert script.names()[-3:] == ["CompleteIndex", "RaiseDamageAlarm", "RemoveWorker"]
+    assert script.payload("RaiseDamageAlarm") == {
+        "index_id": "index",
+        "file_system": "fs-0",
+        "policy": "nightly",
+        "damage_key": "key",
+    }
+
+
+def test_an_alarm_that_cannot_be_raised_fails_only_the_execution() -> None:
+    script = Script(suspicious=True, RaiseDamageAlarm="AccessDenied")
+    with pytest.raises(Raised):
+        script.run("indexing-session", {"index_id": "index", "file_system": "fs-0", "policy": "nightly"})
+    assert script.names()[-3:] == ["CompleteIndex", "RaiseDamageAlarm", "RemoveWorker"]
+    assert "FailIndex" not in script.names()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING
 from tidemark.answers.text import moment
 from tidemark.damage.document import DamageDocument
 from tidemark.damage.verdict import Status, Verdict
-from tidemark.damage.words import directories
-from tidemark.escape import visible
+from tidemark.damage.words import directories, restore_line
 from tidemark.index.storage.object_store import Store
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing the AWS SDK takes longer than reading a local repository
+    from tidemark.answers.connection import Connection
     from tidemark.index.format.manifest import Manifest
     from tidemark.index.storage.catalog import SkipIndex
+    from tidemark.sessions.damage_alarms import DamageAlarm
 
 _NO_RECORD = Verdict(status=Status.UNKNOWN, reason="an earlier version made this index, without a judgment")
 
@@ -66,6 +66,13 @@ def with_records(store: Store, indexes: Sequence[Manifest]) -> list[JudgedIndex]
         ]
 
 
+def recorded_alarm(connection: Connection, file_system_id: str) -> DamageAlarm | None:
+    """Return the alarm that the deployment has recorded for a file system, open or released, if any."""
+    from tidemark.sessions.damage_alarms import read_alarm
+
+    return read_alarm(connection.records, connection.file_system(file_system_id))
+
+
 def open_alarm(judged: Sequence[JudgedIndex], accepted_until: str = "") -> OpenAlarm | None:
     """Return the alarm that is open; None if no index is suspicious, or all such indexes are accepted.
 
@@ -93,16 +100,8 @@ def restore_command(alarm: OpenAlarm) -> str | None:
     """
     if alarm.last_good is None:
         return None
-    places = [visible(each) for each in directories(alarm.newest.verdict)]
     return restore_line(
-        places,
+        directories(alarm.newest.verdict),
         alarm.last_good.identity.file_system_id,
         ["--at", f"{moment(alarm.last_good.crawl_ended_at)}Z"],
     )
-
-
-def restore_line(places: Sequence[str], file_system_id: str, source: Sequence[str]) -> str:
-    """Return a shell command that restores directories, or the whole file system for the root."""
-    paths = [] if "/" in places else list(places)
-    words = ["tidemark", "restore", *paths, "--file-system", file_system_id, *source]
-    return shlex.join([*words, "--to", "/restored"])

@@ -19,6 +19,7 @@ from tidemark.policy.policy import CopyTarget, Policy
 from tidemark.policy.sites import file_system_id_of
 from tidemark.policy.upcoming import next_runs
 from tidemark.policy.windows import shortest_interval_minutes
+from tidemark.sessions.damage_alarms import DamageAlarm, read_alarm
 from tidemark.sessions.queries import sessions_of
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.restores import restores_since
@@ -69,6 +70,7 @@ class Protection:
     copies: tuple[Copies, ...]
     session: Session | None  # the last one
     drill: RestoreSession | None  # the last one of the past year
+    alarm: DamageAlarm | None  # the open one
     findings: tuple[Finding, ...]
 
     @property
@@ -94,7 +96,9 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
     def of(file_system_id: str) -> Protection:
         its_own = tuple(policy for policy in policies if file_system_id in policy.file_systems)
         points = find(connection, file_system_id)
-        session = next(sessions_of(connection.records, connection.file_system(file_system_id)), None)
+        file_system = connection.file_system(file_system_id)
+        session = next(sessions_of(connection.records, file_system), None)
+        alarm = read_alarm(connection.records, file_system)
         return protection_of(
             file_system_id,
             its_own,
@@ -104,6 +108,7 @@ def protections(connection: Connection, now: datetime) -> list[Protection]:
             drills.get(file_system_id_of(file_system_id)),
             now,
             pauses=pauses,
+            alarm=alarm if alarm is not None and alarm.is_open else None,
         )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -122,6 +127,7 @@ def protection_of(
     now: datetime,
     *,
     pauses: Mapping[str, Pause] | None = None,
+    alarm: DamageAlarm | None = None,
 ) -> Protection:
     """Return the protection that follows from these facts: the points, newest first, with their index."""
     usable = [(point, index_id) for point, index_id in points if point.status in _USABLE]
@@ -133,6 +139,7 @@ def protection_of(
         for target in policy.copies
     )
     findings = [
+        *_damage_findings(file_system_id, alarm),
         *_backup_findings(file_system_id, policies, newest, now),
         *_pause_findings(policies, pauses or {}),
         *_copy_findings(file_system_id, newest, copies, now),
@@ -166,6 +173,7 @@ def protection_of(
         copies=copies,
         session=session,
         drill=drill,
+        alarm=alarm,
         findings=tuple(findings),
     )
 
@@ -179,6 +187,14 @@ def _newest_copy(points: Sequence[RecoveryPoint], target: CopyTarget) -> Recover
         ),
         None,
     )
+
+
+def _damage_findings(file_system_id: str, alarm: DamageAlarm | None) -> Iterator[Finding]:
+    if alarm is not None:
+        what = (
+            f"The changes since index {alarm.first_index_id} look like damage: {'; '.join(alarm.findings)}."
+        )
+        yield Finding(level=Level.WARNING, what=what, next_step=f"tidemark damage show {file_system_id}")
 
 
 def _backup_findings(

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tidemark.aws.errors import code_of, is_taken
 from tidemark.aws.s3_url import place_of
+from tidemark.damage.document import DamageDocument
 from tidemark.errors import IndexingFailed
 from tidemark.sessions.session import FileSystem
 
@@ -77,6 +78,29 @@ def publish(s3: S3Client, repository: str, file_system: FileSystem, index_id: st
                 f"then run the session again"
             ) from error
     return key
+
+
+def read_damage_document(
+    s3: S3Client, repository: str, file_system: FileSystem, index_id: str, *, key: str
+) -> DamageDocument:
+    """Return the record about damage of a complete index, by the key that its worker reported.
+
+    Raises IndexingFailed if it is missing, damaged, or of another index.
+    """
+    url = f"{repository.rstrip('/')}/{key}"
+    if not key.startswith(f"indexes/{file_system}/{index_id}/"):
+        raise IndexingFailed(f"{url} is not a file of the index {index_id}; run the session again")
+    try:
+        document = DamageDocument.from_json(_get(s3, repository, key))
+    except ValueError as error:
+        raise IndexingFailed(f"{url} is no record about damage: {error}; run the session again") from error
+    except ClientError as error:
+        if code_of(error) not in {"NoSuchKey", "AccessDenied"}:
+            raise
+        raise IndexingFailed(f"{url} cannot be read ({code_of(error)}); run the session again") from error
+    if document.index_id != index_id:
+        raise IndexingFailed(f"{url} is the record of {document.index_id}; run the session again")
+    return document
 
 
 def _get(s3: S3Client, repository: str, key: str) -> bytes:

@@ -132,6 +132,8 @@ class WorkerRequest(TypedDict):
     # Prepared once, so that a worker which resumes another's work applies the same exclusions.
     exclude: NotRequired[list[str]]
     operations_per_second: NotRequired[int | None]
+    damage: NotRequired[str]  # as in settings.WorkerSettings, with the next one
+    accepted_until: NotRequired[str]
     public_address: NotRequired[bool]
 
 

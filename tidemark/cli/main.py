@@ -61,7 +61,7 @@ _INDEX_COMMANDS = {
     "show": "index_show.show",
     "verify": "index_verify.verify",
 }
-_DAMAGE_COMMANDS = {"show": "damage_show.show"}
+_DAMAGE_COMMANDS = {"show": "damage_show.show", "release": "damage_release.release_"}
 _TAG_KEY_COMMANDS = {"rotate": "tag_key_rotate.rotate"}
 
 app = typer.Typer(

@@ -55,7 +55,7 @@ unknown), `dynamodb:Query` |
 `states:DescribeExecution` |
 | `recovery-points`, `protection` | `ssm:GetParameters` (`protection`), \
 `backup:ListRecoveryPointsByBackupVault` and `backup:ListTags` \
-(in every Region), `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject` |
+(in every Region), `dynamodb:Query`, `dynamodb:GetItem`, `s3:ListBucket`, `s3:GetObject` |
 | `estimate` | `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeMountTargets`, \
 `elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`), \
 `ec2:DescribeSubnets`, `ec2:DescribeSecurityGroups`, `ec2:DescribeRouteTables`, `ec2:DescribeVpcEndpoints`, \
@@ -69,10 +69,12 @@ unknown), `dynamodb:Query` |
 `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeLifecycleConfiguration`, \
 `elasticfilesystem:DescribeFileSystemPolicy`, `elasticfilesystem:DescribeMountTargets`, \
 `elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`) |
+| `damage release` | `dynamodb:GetItem` and `dynamodb:PutItem` on the table of indexes; \
+`backup:DescribeRecoveryPoint` and `backup:UpdateRecoveryPointLifecycle` (in every Region) |
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \
 `kms:GenerateDataKey` and `kms:Decrypt` with the key of the tags |
 | `search`, `ls`, `history`, `diff`, `usage`, `index`, `damage show` | `s3:ListBucket`, `s3:GetObject`, \
-`dynamodb:Query` |
+`dynamodb:Query`, `dynamodb:GetItem` |
 | `browse` | those of the commands that its pages show: `search` to `usage`, `protection`, `sessions`, \
 `restore` |
 | `access-points`, and any command that is given the name of an access point or claim | \

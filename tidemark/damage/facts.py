@@ -35,6 +35,17 @@ class Counts:
         return int(getattr(self, signal))
 
 
+# Those that rules compare with earlier ones.
+_JUDGED = (
+    "replaced",
+    "overwritten",
+    "emptied",
+    "disguised",
+    "changed",
+    "deleted",
+    "lost_bytes",
+    "gained_bytes",
+)
 SIGNALS = tuple(field.name for field in fields(Counts))
 
 
@@ -82,7 +93,7 @@ class Comparison:
     def trimmed(self) -> Comparison:
         """Return the comparison with few directories, as later indexes need it."""
         kept = {ROOT}
-        for signal in SIGNALS:
+        for signal in _JUDGED:
             order = sorted(self.scopes, key=lambda path: (-self.scopes[path].counts.of(signal), path))
             kept |= {path for path in order[:LISTED_PER_SIGNAL] if self.scopes[path].counts.of(signal)}
         left = [scope.counts for path, scope in self.scopes.items() if path not in kept]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from tidemark.damage.rules import GROWTH, RULES
 from tidemark.damage.verdict import Finding, Verdict
 from tidemark.escape import visible
@@ -32,6 +35,16 @@ def directories(verdict: Verdict) -> list[str]:
     """Return the directories of the findings, the worst first, without the slash at the end."""
     found = dict.fromkeys(each.directory.rstrip("/") or "/" for each in verdict.findings)
     return [each for each in found if not any(_is_below(each, other) for other in found)]
+
+
+def restore_line(places: Sequence[str], file_system: str, source: Sequence[str]) -> str:
+    """Return a shell command that restores directories, or the whole file system for the root.
+
+    `source` are the options that choose the recovery point. Names are as `visible` shows them.
+    """
+    paths = [] if "/" in places else [visible(each) for each in places]
+    words = ["tidemark", "restore", *paths, "--file-system", file_system, *source]
+    return shlex.join([*words, "--to", "/restored"])
 
 
 def _is_below(path: str, other: str) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tidemark.policy import (
     capacity,
     copy_rules,
+    damage_rules,
     fargate,
     restore_testing_rules,
     schedule_rules,
@@ -272,6 +273,7 @@ def _policy_problems(
         yield from schedule_rules.schedule_problems((*where, "drill", "schedule"), policy.drill.schedule)
         if policy.index is None:
             yield (*where, "drill"), "a drill compares with the index, and index is false; remove one of them"
+    yield from damage_rules.policy_problems((*where, "damage"), policy)
     if policy.restore_testing:
         at = (*where, "restore_testing")
         yield from schedule_rules.schedule_problems((*at, "schedule"), policy.restore_testing.schedule)
@@ -367,6 +369,8 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             most_bytes=policy.drill.size,
             schedule=schedule_rules.schedule(policy.drill.schedule) if policy.drill.schedule else None,
         ),
+        damage=damage_rules.settings(policy.damage),
+        hold_days=policy.damage.hold if policy.damage.on_damage == "hold" else None,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tidemark.damage.settings import DamageSettings
 from tidemark.policy.calendars import FLAG_NAMES, Calendar, Recurrence
 from tidemark.policy.policy import (
     MANUAL,
@@ -71,6 +72,7 @@ def policy_keys(policy: Policy, names: Mapping[str, str] = NO_ACCOUNTS) -> Keys:
         **_index(policy.index, policy.crawl),
         "worker": _worker(policy.worker),
         **_drill(policy.drill),
+        **_damage(policy),
     }
 
 
@@ -213,6 +215,15 @@ def _drill(drill: DrillSettings) -> Keys:
     if drill.most_bytes != usual.most_bytes:
         keys["size"] = _size(drill.most_bytes)
     return {"drill": keys} if keys else {}
+
+
+def _damage(policy: Policy) -> Keys:
+    usual = DamageSettings().to_json()
+    settings = {} if policy.damage is None else policy.damage.to_json()
+    keys: Keys = {name: value for name, value in settings.items() if value != usual[name]}
+    if policy.hold_days is not None:
+        keys |= {"on_damage": "hold", "hold": keep_text(policy.hold_days)}
+    return {"damage": keys} if keys else {}
 
 
 def _size(number: int) -> str:

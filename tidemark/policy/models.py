@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from tidemark.damage.settings import LONGEST_HISTORY
 from tidemark.policy.part import Part
 from tidemark.policy.policy import MOST_DRILLED
 from tidemark.policy.restore_testing import LONGEST_VALIDATION
@@ -35,6 +36,7 @@ from tidemark.policy.value_types import (
     ExternalId,
     FileSystemName,
     GravitonType,
+    Hold,
     Keep,
     Memory,
     NoNumber,
@@ -208,6 +210,46 @@ class DrillPart(Part):
     )
 
 
+class DamagePart(Part):
+    """When the changes of an index are suspicious, and the reaction. docs/damage.md describes the rules."""
+
+    history: Annotated[int, NoSwitch] = Field(
+        7, ge=1, lt=LONGEST_HISTORY, description="Earlier comparisons that a judgment requires."
+    )
+    files: Annotated[int, NoSwitch] = Field(
+        50, ge=1, description="Changes of fewer files in a directory are never suspicious."
+    )
+    factor: Annotated[float, NoSwitch] = Field(
+        3,
+        ge=1,
+        le=1_000,
+        description="A change is suspicious from this multiple of the largest earlier one in the directory.",
+    )
+    share: Annotated[int, NoSwitch] = Field(
+        20,
+        ge=1,
+        le=100,
+        description="Least percentage of a directory's files that are overwritten or replaced.",
+    )
+    deleted_share: Annotated[int, NoSwitch] = Field(
+        30, ge=1, le=100, description="Least percentage of a directory's files or bytes that are deleted."
+    )
+    old_days: Annotated[int, NoSwitch] = Field(
+        30, ge=1, le=3_650, description="Files without modification for this long are old."
+    )
+    on_damage: Literal["notify", "hold"] = Field(
+        "notify",
+        description="notify: record and notify. hold: also postpone the deletion of the last good recovery "
+        "points, and start no copies, until you release the alarm.",
+    )
+    hold: Hold = Field(
+        "90 days",
+        validate_default=True,
+        description="How long `hold` keeps the last good recovery points, from the alarm.",
+        examples=["90 days"],
+    )
+
+
 class PolicyPart(Part):
     """File systems to back up, with their schedule and retention."""
 
@@ -262,6 +304,9 @@ class PolicyPart(Part):
     )
     drill: DrillPart = Field(
         DrillPart(), description="Drills of the policy: sample restores that prove that its backups restore."
+    )
+    damage: DamagePart = Field(
+        DamagePart(), description="Thresholds of the damage alarm, and the reaction to it."
     )
     restore_testing: RestoreTestingPart | None = Field(
         None, description="Restore testing of the policy's recovery points. Default: none."

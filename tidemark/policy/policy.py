@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Self
 
+from tidemark.damage.settings import DamageSettings
 from tidemark.errors import FileSystemNotInPolicy, MalformedFileSystemId
 from tidemark.policy.calendars import Calendar, Retention, longest
 from tidemark.policy.selection import Selection, place_of
@@ -33,7 +34,7 @@ SHORTEST_COLD_DAYS = 90  # in cold storage. Source: AWS Backup API Reference, Li
 MANUAL = "manual"  # stands for a flag: runs that carry none, because they were started manually
 
 # Omitted from JSON if None, so that the document of a policy without them is that of earlier versions.
-_OMITTED = ("calendar", "cold_after_days", "retentions", "selection", "vaults")
+_OMITTED = ("calendar", "cold_after_days", "damage", "hold_days", "retentions", "selection", "vaults")
 
 DEFAULT_INSTANCE_TYPE = "m7g.large"  # of EC2 workers
 
@@ -159,6 +160,8 @@ class Policy:
     calendar: Calendar | None = None  # instead of `schedule`; with neither, started manually only
     worker: WorkerSettings = WorkerSettings()
     drill: DrillSettings = DrillSettings()
+    damage: DamageSettings | None = None  # thresholds of the damage alarm; None: the defaults
+    hold_days: int | None = None  # how long an alarm keeps the last good points; None: it holds nothing
 
     def named(self, text: str) -> str:
         """Return the name of one of its file systems by that name or by its id.
@@ -248,6 +251,7 @@ class Policy:
                 "drill": _drill(fields.get("drill", {})),
                 "crawl": _crawl(fields.get("crawl", {})),
                 "worker": _worker(fields.get("worker", {})),
+                "damage": DamageSettings.from_json(fields["damage"]) if fields.get("damage") else None,
             }
         )
 

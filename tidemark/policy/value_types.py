@@ -85,6 +85,14 @@ def keep_days(text: Any) -> int | None:
     return days
 
 
+def hold_days(text: Any) -> int:
+    """Return the days of a text such as `90 days`, as `keep_days` does. Raises ValueError for `forever`."""
+    days = keep_days(text)
+    if days is None:
+        raise ValueError("'forever' is not a time to hold points; write '90 days', '5 weeks' or '1 year'")
+    return days
+
+
 def memory_mib(text: Any) -> int:
     """Return the MiB of a text such as `2 GB` or `512 MB`. Raises ValueError."""
     match = re.fullmatch(r"([0-9]{1,6}) ?(GB|MB)", text) if isinstance(text, str) else None
@@ -193,6 +201,11 @@ Keep = Annotated[
     int | None,
     BeforeValidator(keep_days),
     WithJsonSchema(KEEP_SCHEMA),
+]
+Hold = Annotated[
+    int,
+    BeforeValidator(hold_days),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,6} (day|week|year)s?$"}),
 ]
 ExcludePattern = Annotated[
     str, AfterValidator(excluded), WithJsonSchema({"type": "string", "pattern": "^(?!!)/*[^/]"})

@@ -16,6 +16,7 @@ SESSION_DURATION = "SessionDuration"  # seconds
 DRILLS_SUCCEEDED = "DrillsSucceeded"
 DRILLS_FAILED = "DrillsFailed"  # also those that were stopped
 DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their index
+DAMAGE_ALARMS = "DamageAlarms"  # indexes with suspicious changes
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 
 

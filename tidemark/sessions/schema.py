@@ -55,7 +55,7 @@ LEASES = SecondaryIndex(name="leases", partition_key="lease", sort_key="file_sys
 INDEXES = TableSchema(
     suffix="indexes",
     partition_key="file_system",  # <account>/<region>/<file-system-id>
-    sort_key="record",  # lease | restore | index#<index id> | association#<recovery point ARN>
+    sort_key="record",  # lease | restore | damage | index#<index id> | association#<recovery point ARN>
     secondary_indexes=(BY_RECOVERY_POINT, LEASES),
 )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from tidemark.answers.alarms import alarms_of
+from tidemark.answers.alarms import alarms_between
 from tidemark.answers.comparison import Branch, ChangeTree, change_tree
 from tidemark.index.format.manifest import Manifest
 from tidemark.index.storage.object_store import Store
@@ -38,12 +38,13 @@ def page() -> ResponseReturnValue:
     after = _after(source)
     before = _before(source, after)
     path = f"/{request.args.get('path', '/').strip('/')}"
+    series = source.series(after)
     shown = {
         "after": after,
         "before": before,
         "path": path,
         "crumbs": crumbs_of(path),
-        "series": list(reversed(source.series(after))),
+        "series": list(reversed(series)),
         "file_systems": source.newest(),
     }
     if before is None:
@@ -51,7 +52,7 @@ def page() -> ResponseReturnValue:
 
     def compute(store: Store) -> Answer:
         tree = change_tree(store, before, after, path)
-        alarms = alarms_of(before, after, tree.totals) if path == "/" else []
+        alarms = alarms_between(store, series, before, after, tree.totals) if path == "/" else []
         heaviest = max((sum(_bytes(each)) for each in tree.branches), default=0)
         return Answer(tree=tree, alarms=alarms, heaviest=max(heaviest, 1))
 

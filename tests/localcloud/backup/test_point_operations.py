@@ -142,10 +142,11 @@ def test_a_locked_vault_refuses_other_retentions(backups: Backups) -> None:
         assert job["State"] == "FAILED", lifecycle
         assert "retention" in job["StatusMessage"]
     point = backups.backed_up("other", BackupVaultName="locked", Lifecycle={"DeleteAfterDays": 30})
-    with pytest.raises(ClientError, match="InvalidParameterValueException"):
-        backups.client().update_recovery_point_lifecycle(
-            BackupVaultName="locked", RecoveryPointArn=point, Lifecycle={"DeleteAfterDays": 31}
-        )
+    for days in (20, 31):  # also one that the lock would allow for a new point
+        with pytest.raises(ClientError, match="InvalidRequestException"):
+            backups.client().update_recovery_point_lifecycle(
+                BackupVaultName="locked", RecoveryPointArn=point, Lifecycle={"DeleteAfterDays": days}
+            )
 
 
 def test_a_locked_vault_refuses_copies_by_the_retention_that_they_would_have(backups: Backups) -> None:

@@ -18,6 +18,7 @@ from tidemark.policy.policy import id_of
 
 if TYPE_CHECKING:
     from tidemark.answers.damage import JudgedIndex, OpenAlarm
+    from tidemark.sessions.damage_alarms import DamageAlarm
 
 HELP = f"""Show whether the changes of a file system look like damage.
 
@@ -25,12 +26,14 @@ Prints the verdict on each index, newest first: normal, suspicious, or unknown w
 changes, names the directories, the last good index, and the command that restores it. Reads a few kilobytes
 of each index. docs/damage.md describes the rules.
 
-Exits with code {DamageSuspected.exit_code} if suspicious changes are not accepted.
+Exits with code {DamageSuspected.exit_code} if suspicious changes are not accepted; accept them with:
+damage release.
 
 JSON: file_system; alarm (null, or first_index_id, newest_index_id, last_good_index_id, restore (a command or
-null)); indexes[], newest first, each with index_id, crawl_started_at, status (normal, suspicious or unknown),
-reason (of unknown), last_good_index_id, and findings[] and growth[] with rule, directory, amount and of
-(files or bytes), usual (the most in earlier comparisons), indexes (over which the amount accumulated),
+null), holds (whether copies are held), held[] (ARNs of points whose deletion is postponed), problems[] (why
+others are not)); indexes[], newest first, each with index_id, crawl_started_at, status (normal, suspicious or
+unknown), reason (of unknown), last_good_index_id, and findings[] and growth[] with rule, directory, amount
+and of (files or bytes), usual (the most in earlier comparisons), indexes (over which the amount accumulated),
 example, sentence.
 """
 _STYLES = {Status.NORMAL: terminal.GOOD, Status.UNKNOWN: terminal.QUIET, Status.SUSPICIOUS: terminal.BAD}
@@ -42,25 +45,30 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """See HELP."""
-    from tidemark.answers.damage import judged_indexes, open_alarm
+    from tidemark.answers.damage import judged_indexes, open_alarm, recorded_alarm
 
-    file_system = id_of(file_system)
-    store, _ = deployment_or(repository)
+    named, file_system = file_system, id_of(file_system)
+    store, connection = deployment_or(repository)
+    recorded = None if connection is None else recorded_alarm(connection, named)
     with skipping_unreadable() as skip_index:
         judged = judged_indexes(store, file_system, skip_index)
-        alarm = open_alarm(judged)
+        alarm = open_alarm(judged, "" if recorded is None else recorded.accepted_until)
         if as_json:
-            terminal.print_json(_document(file_system, judged, alarm))
+            terminal.print_json(_document(file_system, judged, alarm, recorded))
         else:
-            _print(terminal.console(), judged, alarm)
+            _print(terminal.console(), judged, alarm, recorded)
     if alarm is not None:
+        newest = alarm.newest.manifest
         raise DamageSuspected(
             f"{file_system} has suspicious changes since index {alarm.first.manifest.index_id}; look at them "
-            f"with: tidemark diff {alarm.newest.manifest.previous_index_id} {alarm.newest.manifest.index_id}"
+            f"with: tidemark diff {newest.previous_index_id} {newest.index_id}; "
+            f"if they are intended: tidemark damage release {file_system}"
         )
 
 
-def _print(out: Console, judged: list[JudgedIndex], alarm: OpenAlarm | None) -> None:
+def _print(
+    out: Console, judged: list[JudgedIndex], alarm: OpenAlarm | None, recorded: DamageAlarm | None
+) -> None:
     from tidemark.answers.damage import restore_command
 
     for each in reversed(judged):
@@ -82,11 +90,19 @@ def _print(out: Console, judged: list[JudgedIndex], alarm: OpenAlarm | None) -> 
         else f"{good.index_id}, crawled {terminal.moment(good.crawl_started_at)} UTC",
         "restore it with": restore_command(alarm),
     }
+    if recorded is not None and recorded.is_open:
+        facts["copies"] = "held until you release the alarm" if recorded.holds else "not held"
+        for point in recorded.held:
+            facts[f"held for {terminal.kept(point.held_days)}"] = terminal.printable(point.recovery_point_arn)
+        for problem in recorded.problems:
+            facts["not held"] = terminal.printable(problem)
     out.print()
     terminal.print_facts(out, facts)
 
 
-def _document(file_system: str, judged: list[JudgedIndex], alarm: OpenAlarm | None) -> dict[str, Any]:
+def _document(
+    file_system: str, judged: list[JudgedIndex], alarm: OpenAlarm | None, recorded: DamageAlarm | None
+) -> dict[str, Any]:
     from tidemark.answers.damage import restore_command
 
     return {
@@ -97,6 +113,9 @@ def _document(file_system: str, judged: list[JudgedIndex], alarm: OpenAlarm | No
             "newest_index_id": alarm.newest.manifest.index_id,
             "last_good_index_id": alarm.last_good.index_id if alarm.last_good else None,
             "restore": restore_command(alarm),
+            "holds": recorded is not None and recorded.is_open and recorded.holds,
+            "held": [each.recovery_point_arn for each in recorded.held] if recorded else [],
+            "problems": list(recorded.problems) if recorded else [],
         },
         "indexes": [
             {

@@ -21,8 +21,8 @@ intervals of the schedule. Makes the requests of "recovery-points" for each file
 
 JSON: file_systems[], the worst first, each with file_system, policies[], level (ok, warning or unprotected),
 newest_recovery_point_arn, newest_created_at, backups (number), index_id, copies[] with region, vault,
-newest_created_at; session_id, session_status, drill_id and drill_status of the last ones; findings[] with
-level, what, next_step.
+newest_created_at; session_id, session_status, drill_id and drill_status of the last ones;
+damage_since_index_id (of an open damage alarm); findings[] with level, what, next_step.
 """
 _STYLES = {Level.OK: terminal.GOOD, Level.WARNING: terminal.CAREFUL, Level.UNPROTECTED: terminal.BAD}
 
@@ -82,6 +82,7 @@ def _document(each: Protection) -> dict[str, Any]:
         "session_id": None if each.session is None else each.session.session_id,
         "drill_id": None if each.drill is None else each.drill.restore_id,
         "drill_status": None if each.drill is None else each.drill.status.value,
+        "damage_since_index_id": None if each.alarm is None else each.alarm.first_index_id,
         "session_status": None if each.session is None else each.session.status.value,
         "findings": [
             {"level": finding.level.value, "what": finding.what, "next_step": finding.next_step}
