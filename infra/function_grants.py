@@ -19,7 +19,7 @@ from infra.repository import Repository
 from infra.workers import Workers
 from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
-from tidemark.policy.sites import Site, sites_parameter
+from tidemark.policy.sites import Kind, Site, sites_parameter
 from tidemark.sessions.schema import (
     BY_FILE_SYSTEM,
     BY_MONTH,
@@ -48,11 +48,11 @@ class FunctionGrants(BackupGrants):
     sites: tuple[Site, ...] = ()  # other than the home site
     selects: bool = False  # whether policies select file systems when they run
 
-    def reach_sites(self) -> list[Grant]:
-        """Find the other sites, and assume their roles for functions; empty if there are none."""
+    def reach_sites(self, kind: Kind = "functions") -> list[Grant]:
+        """Find the other sites, and assume their roles of a kind; empty if there are none."""
         if not self.sites:
             return []
-        role = f"role/{self.names.named('functions')}-*"
+        role = f"role/{self.names.named(kind)}-*"
         accounts = list(
             dict.fromkeys(site.account if site.is_foreign else Aws.ACCOUNT_ID for site in self.sites)
         )
@@ -146,8 +146,8 @@ class FunctionGrants(BackupGrants):
                 actions=("states:DescribeExecution",),
                 resources=(
                     *map(self.names.execution_arns, self._machines("indexing-session")),
+                    *map(self.names.execution_arns, self._machines("restore-session")),
                     self.names.execution_arns("backup-session"),
-                    self.names.execution_arns("restore-session"),
                     self.names.execution_arns("restore-test"),
                 ),
                 why_pattern="Executions are named at run time; limited to this deployment's state machines.",
@@ -171,7 +171,11 @@ class FunctionGrants(BackupGrants):
                 resources=tuple(
                     map(
                         self.names.state_machine_arn,
-                        (*self._machines("indexing-session"), "restore-session", "restore-test"),
+                        (
+                            *self._machines("indexing-session"),
+                            *self._machines("restore-session"),
+                            "restore-test",
+                        ),
                     )
                 ),
                 why_pattern="Each other account has a state machine; limited to this deployment's.",
