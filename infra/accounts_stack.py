@@ -15,12 +15,12 @@ from constructs import Construct
 from infra.grants import Grant, role
 from infra.names import Names
 from infra.stack import RETENTION
-from infra.worker_names import worker_role_arns
+from infra.worker_names import INDEXING_ROLES, RESTORE_ROLES, worker_role_arns
 from infra.workflows import Workflows, functions_of
 from tidemark.aws.sites import callback_role_name
 from tidemark.policy.configuration import Configuration
 
-OF_ACCOUNTS = ("indexing-session",)  # the workflows whose workers run in other accounts
+OF_ACCOUNTS = ("indexing-session", "restore-session")  # the workflows whose workers run in other accounts
 
 
 class AccountsStack(Stack):
@@ -64,7 +64,9 @@ class AccountsStack(Stack):
                 {
                     "StringEquals": {"sts:ExternalId": external_id},
                     "ArnLike": {
-                        "aws:PrincipalArn": worker_role_arns(names.deployment, Aws.PARTITION, account)
+                        "aws:PrincipalArn": worker_role_arns(
+                            names.deployment, Aws.PARTITION, account, (*INDEXING_ROLES, *RESTORE_ROLES)
+                        )
                     },
                 },
             ),

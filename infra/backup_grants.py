@@ -37,6 +37,12 @@ class BackupGrants:
             )
         ]
 
+    def find_points(self) -> list[Grant]:
+        """List the recovery points of a file system in all vaults of a Region."""
+        return [
+            Grant(actions=("backup:ListRecoveryPointsByResource",), resources=("*",), why_pattern=NO_LEVEL)
+        ]
+
     def hold_points(self) -> list[Grant]:
         """Change the retention of a recovery point."""
         return [

@@ -19,7 +19,7 @@ from infra.repository import Repository
 from infra.workers import Workers
 from tidemark.aws.workers import PLACING
 from tidemark.policy.policy import policy_parameter
-from tidemark.policy.sites import Site, sites_parameter
+from tidemark.policy.sites import Kind, Site, sites_parameter
 from tidemark.sessions.schema import (
     BY_FILE_SYSTEM,
     BY_MONTH,
@@ -48,11 +48,11 @@ class FunctionGrants(BackupGrants):
     sites: tuple[Site, ...] = ()  # other than the home site
     selects: bool = False  # whether policies select file systems when they run
 
-    def reach_sites(self) -> list[Grant]:
-        """Find the other sites, and assume their roles for functions; empty if there are none."""
+    def reach_sites(self, kind: Kind = "functions") -> list[Grant]:
+        """Find the other sites, and assume their roles of a kind; empty if there are none."""
         if not self.sites:
             return []
-        role = f"role/{self.names.named('functions')}-*"
+        role = f"role/{self.names.named(kind)}-*"
         accounts = list(
             dict.fromkeys(site.account if site.is_foreign else Aws.ACCOUNT_ID for site in self.sites)
         )
@@ -110,6 +110,14 @@ class FunctionGrants(BackupGrants):
         """Remove files that lost workers left next to the latest indexes."""
         return self.repository.clean(self._indexes())
 
+    def remove_indexes(self) -> list[Grant]:
+        """Remove indexes, also those of restored points."""
+        return [
+            *self.repository.remove(self._indexes()),
+            self.repository.remove_exact("restores/"),
+            self.repository.find("restores/"),
+        ]
+
     def read_damage(self) -> list[Grant]:
         """Read what indexes record about damage."""
         return self.repository.read_damage(self._indexes())
@@ -138,8 +146,8 @@ class FunctionGrants(BackupGrants):
                 actions=("states:DescribeExecution",),
                 resources=(
                     *map(self.names.execution_arns, self._machines("indexing-session")),
+                    *map(self.names.execution_arns, self._machines("restore-session")),
                     self.names.execution_arns("backup-session"),
-                    self.names.execution_arns("restore-session"),
                     self.names.execution_arns("restore-test"),
                 ),
                 why_pattern="Executions are named at run time; limited to this deployment's state machines.",
@@ -163,7 +171,11 @@ class FunctionGrants(BackupGrants):
                 resources=tuple(
                     map(
                         self.names.state_machine_arn,
-                        (*self._machines("indexing-session"), "restore-session", "restore-test"),
+                        (
+                            *self._machines("indexing-session"),
+                            *self._machines("restore-session"),
+                            "restore-test",
+                        ),
                     )
                 ),
                 why_pattern="Each other account has a state machine; limited to this deployment's.",
@@ -178,7 +190,7 @@ class FunctionGrants(BackupGrants):
         session, index, both, restore = (SESSIONS,), (INDEXES,), (SESSIONS, INDEXES), (RESTORES,)
         read_or_change = items(get=session, update=session)
         # For steps that record points or end an index: each writes its half and reads the other's.
-        settle = [*items(get=both, put=index, update=session), *self.tag_points()]
+        settle = [*items(get=both, put=index, update=both), *self.tag_points()]
         share = items(get=both, put=index, update=both)
         end = [*items(get=both, put=index, update=both, delete=index), *self.tag_points()]
         hold = items(get=index, update=index)
@@ -228,6 +240,17 @@ class FunctionGrants(BackupGrants):
             "await_index": [*items(get=both, update=session), *self.answer_sessions()],
             "close_session": [*settle, *policies, *self.notifications.publish(), *sites],
             "fail_session": items(get=both, update=both),
+            # prune-run
+            "resolve_prune": [*policies, self.repository.find("indexes/"), self.repository.find("restores/")],
+            "prune_file_system": [
+                *items(get=(*both, *restore), update=index, delete=index),
+                *self.records.list_items(INDEXES),
+                *self.records.search(RESTORES_RUNNING),
+                *self.remove_indexes(),
+                *self.find_points(),
+                *self.describe_points(),
+                *sites,
+            ],
             # indexing-session
             "prepare_worker": [*hold, *policies, *worker.find_network(), *worker.register_task(), *sites],
             "launch_worker": [*hold, *worker.launch(), *worker.remove_workers(), *sites],

@@ -20,8 +20,9 @@ MEMORY_MIB = 512  # half would suffice, but CPU is proportional to memory and sh
 TIMEOUT = Duration.seconds(60)
 PLANNING_MEMORY_MIB = 2048  # reads an index, several parts at a time
 PLANNING_TIMEOUT = Duration.minutes(15)  # the longest; an index of ten million entries takes less than one
-LONG = ("report_protection", "sweep")  # they read the records of each file system
-SWEEP_TIMEOUT = Duration.minutes(10)  # checks every lease and worker of the deployment
+LONG_TIMEOUT = Duration.minutes(10)
+# They check every lease and worker, read the records of each file system, or remove many objects.
+LONG = ("prune_file_system", "report_protection", "resolve_prune", "sweep")
 
 
 class Functions(Construct):
@@ -75,7 +76,7 @@ class Functions(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=self._memory_mib,
-            timeout=SWEEP_TIMEOUT if file in LONG else self._timeout,
+            timeout=LONG_TIMEOUT if file in LONG else self._timeout,
             environment=self._environment,
             role=run_as.without_policy_updates(),
             log_group=log_group,

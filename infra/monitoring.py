@@ -114,6 +114,12 @@ class Monitoring(Construct):
             "look for the cause in the worker's log.",
         )
         alarm(
+            "failed-prune",
+            machines["prune-run"].metric_failed(period=PERIOD, statistic="Sum"),
+            "Retention could not remove the indexes of a file system. The execution's cause names it; run "
+            "again with: tidemark prune",
+        )
+        alarm(
             "dead-letters",
             waiting,
             "A schedule could not start its target. The queue's messages name it; run the policy with: "

@@ -38,6 +38,7 @@ class Parameters(Construct):
             "tag_key": settings.tag_key,
             "policy_run": names.state_machine_arn("policy-run"),
             "backup_session": names.state_machine_arn("backup-session"),
+            "prune_run": names.state_machine_arn("prune-run"),
             "indexing_session": names.state_machine_arn("indexing-session"),
             "restores_table": settings.restores_table,
             "restore_session": names.state_machine_arn("restore-session"),

@@ -67,6 +67,13 @@ class Repository(Construct, RepositoryGrants):
                     noncurrent_version_expiration=Duration.days(30),
                     expired_object_delete_marker=True,
                 ),
+                # Retention also removes the indexes of restored points.
+                s3.LifecycleRule(
+                    id="noncurrent-versions-of-restores",
+                    prefix=f"{self._prefix}restores/",
+                    noncurrent_version_expiration=Duration.days(30),
+                    expired_object_delete_marker=True,
+                ),
             ],
             removal_policy=removal,
         )

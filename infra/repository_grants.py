@@ -94,6 +94,26 @@ class RepositoryGrants:
             self._encrypt(),
         ]
 
+    def remove(self, below: str, *names: str) -> list[Grant]:
+        """Return the grants to find and remove indexes below a prefix; `names` are as in `read`.
+
+        The bucket is versioned: removed objects can be restored while earlier versions are kept.
+        """
+        return [
+            self._objects(("s3:GetObject",), below, f"*/{MANIFEST}"),
+            self._objects(("s3:DeleteObject",), below, *names),
+            self._list(below),
+            self._key_grant("kms:Decrypt"),
+        ]
+
+    def remove_exact(self, below: str) -> Grant:
+        """Return the grant to remove the indexes of restored points below a prefix."""
+        return self._objects(("s3:DeleteObject",), below, f"*/{EXACT_INDEXES}/*")
+
+    def find(self, below: str) -> Grant:
+        """Return the grant to list the objects below a prefix."""
+        return self._list(below)
+
     def read_damage(self, below: str) -> list[Grant]:
         """Return the grants to read what indexes below a prefix record about damage."""
         return [self._objects(("s3:GetObject",), below, f"*/{DAMAGE}"), self._key_grant("kms:Decrypt")]

@@ -33,6 +33,8 @@ class RestoreGrants:
     new_task_role: iam.Role  # of workers that mount a new file system
     read_policies: list[Grant]
     workers: WorkerGrants
+    sites: list[Grant]  # to reach the other sites
+    has_accounts: bool  # whether file systems of other accounts are restored
     selects: bool  # whether policies select file systems when they run
 
     def start_restore(self) -> list[Grant]:
@@ -52,11 +54,14 @@ class RestoreGrants:
 
     def read_plans(self) -> list[Grant]:
         """Read restore plans."""
-        return self.repository.read(f"restores/{Aws.ACCOUNT_ID}/", "*/plans/*")
+        return self.repository.read(self._restores(), "*/plans/*")
 
     def write_jobs(self) -> list[Grant]:
         """Write the completed jobs of a session, for its worker."""
-        return self.repository.hand_over(f"restores/{Aws.ACCOUNT_ID}/", "*/jobs.json")
+        return self.repository.hand_over(self._restores(), "*/jobs.json")
+
+    def _restores(self) -> str:
+        return "restores/" if self.has_accounts else f"restores/{Aws.ACCOUNT_ID}/"
 
     def configure_file_systems(self) -> list[Grant]:
         """Apply the settings of the original to a new file system."""
@@ -148,14 +153,16 @@ class RestoreGrants:
                 *self.read_plans(),
                 *self.read_policies,
                 *worker.find_network(),
+                *self.sites,
             ],
             "take_restore_turn": items(get=(*restore, *turn), put=turn, update=restore),
             "start_restore_job": [
                 *items(get=(*restore, *turn), put=turn, update=restore),
                 *self.read_plans(),
                 *self.start_restore(),
+                *self.sites,
             ],
-            "check_restore_job": [*change, *self.poll_restore_jobs()],
+            "check_restore_job": [*change, *self.poll_restore_jobs(), *self.sites],
             "launch_restore_worker": [
                 *items(get=(*restore, *turn), put=turn, update=restore),
                 *self.write_jobs(),
@@ -165,6 +172,7 @@ class RestoreGrants:
                 *worker.launch(),
                 *worker.remove_workers(),
                 pass_role(self.new_task_role, "ecs-tasks.amazonaws.com"),
+                *self.sites,
             ],
             "configure_file_system": [
                 *items(get=(*restore, *turn), put=turn, update=restore),
@@ -186,6 +194,7 @@ class RestoreGrants:
                 *worker.remove_workers(),
                 *worker.find_task_definitions(),
                 *worker.deregister_tasks(),
+                *self.sites,
             ],
             "fail_restore": items(get=restore, update=restore),
         }

@@ -72,6 +72,8 @@ class RestoreStack(Stack):
             restore_role=restore_role(self, "RestoreRole", name=names.named(RESTORE_ROLE)),
             new_task_role=placing_in_new(self, names, main.repository),
             read_policies=main.grants.read_policies(),
+            sites=main.grants.reach_sites("restores"),
+            has_accounts=bool(configuration.accounts),
             selects=main.grants.selects,
             workers=WorkerGrants(
                 names=names,

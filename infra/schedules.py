@@ -1,4 +1,4 @@
-"""Schedules of the policies, of the sweeper, and of measurements and reports."""
+"""Schedules of the policies, of the sweeper, of retention, and of measurements and reports."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tidemark.policy.policy import Policy, Schedule
 from tidemark.sessions.sweep_schedule import SWEEP_INTERVAL
 
 SWEEP_EVERY = Schedule(expression=f"rate({SWEEP_INTERVAL // timedelta(minutes=1)} minutes)")
+PRUNE_EVERY = Schedule(expression="rate(1 day)")
 MEASURE_EVERY = Schedule(expression="rate(1 hour)")
 # A nightly backup must not start in the afternoon; after this time the dead-letter queue's alarm fires.
 LATEST = Duration.hours(6)
@@ -41,6 +42,7 @@ class Schedules(Construct):
         notifications: Notifications,
         policy_run_arn: str,
         sweep_arn: str,
+        prune_run_arn: str,
         report_arn: str,
         daily_report: Schedule | None,
     ) -> None:
@@ -61,13 +63,13 @@ class Schedules(Construct):
         # By name, because the stack of restores depends on this one.
         drill_run_arn = names.state_machine_arn("drill-run")
         has_drills = any(policy.drill.schedule for policy in policies)
-        started = [policy_run_arn, *([drill_run_arn] if has_drills else [])]
+        started = [policy_run_arn, prune_run_arn, *([drill_run_arn] if has_drills else [])]
         self._group = scheduler.CfnScheduleGroup(self, "Group", name=names.deployment)
         self._role = role(
             self,
             "Role",
             assumed_by=self._scheduler(),
-            description="Permissions of EventBridge Scheduler: start policies, sweeper and reports",
+            description="Permissions of EventBridge Scheduler: start policies, retention, reports",
             grants=[
                 Grant(actions=("states:StartExecution",), resources=tuple(started)),
                 Grant(actions=("lambda:InvokeFunction",), resources=(sweep_arn, report_arn)),
@@ -86,6 +88,7 @@ class Schedules(Construct):
             if policy.drill.schedule:
                 self._schedule(f"drill-{policy.name}", policy.drill.schedule, drill_run_arn, run)
         self._schedule("sweep", SWEEP_EVERY, sweep_arn, {})
+        self._schedule("prune", PRUNE_EVERY, prune_run_arn, {})
         self._schedule("measure", MEASURE_EVERY, report_arn, {})
         if daily_report is not None:
             self._schedule("report", daily_report, report_arn, {"report": True})

@@ -12,7 +12,8 @@ from infra.file_systems import on_file_systems
 from infra.grants import NO_LEVEL, Grant, role
 from infra.names import Names
 from infra.worker_grants import WorkerGrants
-from tidemark.aws.sites import functions_role_name
+from tidemark.aws.sites import site_role_name
+from tidemark.aws.workers import PLACING
 from tidemark.policy.sites import Site, site_parameter
 
 
@@ -35,7 +36,7 @@ class SiteAccess(Construct):
         self.role = role(
             self,
             "Role",
-            role_name=functions_role_name(names.deployment, names.region),
+            role_name=site_role_name(names.deployment, names.region),
             assumed_by=trusted(site, home),
             description="Assumed by the functions of Tidemark's deployment",
             grants=distinct(
@@ -51,6 +52,7 @@ class SiteAccess(Construct):
                     *backups.poll_copy_jobs(),
                     *backups.list_jobs(),
                     *backups.describe_points(),
+                    *backups.find_points(),
                     *backups.hold_points(),
                     *backups.change_tags(),
                     *on_file_systems(
@@ -71,6 +73,7 @@ class SiteAccess(Construct):
                     *workers.register_task(),
                     *workers.launch(),
                     *workers.remove_workers(),
+                    workers.terminate(PLACING),  # what the sweeper finds
                     *workers.find_task_definitions(),
                     *workers.deregister_tasks(),
                 ]

@@ -44,8 +44,8 @@ class SiteStack(Stack):
             description=f"Tidemark {configuration.deployment}: backups and indexes in {site.region}",
             suppress_template_indentation=True,
         )
-        names = Names(deployment=configuration.deployment, region=site.region)
-        home = Names(
+        self.names = names = Names(deployment=configuration.deployment, region=site.region)
+        self.home = home = Names(
             deployment=configuration.deployment, region=configuration.region, account=configuration.account
         )
         Vault(
@@ -56,14 +56,15 @@ class SiteStack(Stack):
             removal=removal_policy(configuration),
             copies=copy_accounts(configuration, site.account or None, site.region),
         )
-        named = at_site(configuration.policies, site.prefix)
-        repository = DistantRepository(home, bucket_name=configuration.bucket, prefix=configuration.prefix)
-        workers = Workers(
+        self.file_systems = named = at_site(configuration.policies, site.prefix)
+        bucket, prefix = configuration.bucket, configuration.prefix
+        self.repository = repository = DistantRepository(home, bucket_name=bucket, prefix=prefix)
+        self.workers = workers = Workers(
             self,
             "Workers",
             names=names,
             context=worker_context,
-            work=indexing(names, repository, _answer(home, site)),
+            work=indexing(names, repository, answer_of(home, site, "indexing-session")),
             file_systems=file_systems_by_worker(configuration.policies, prefix=site.prefix),
             log_retention=RETENTION[configuration.log_days],
             shared_suffix=f"all-{site.region}",
@@ -103,9 +104,9 @@ class SiteStack(Stack):
         )
 
 
-def _answer(home: Names, site: Site) -> Grant:
-    """Return the grant with which workers answer their sessions in the home site."""
+def answer_of(home: Names, site: Site, workflow: str) -> Grant:
+    """Return the grant with which workers of a site answer the sessions of a workflow in the home site."""
     if not site.is_foreign:
-        return answering(home, "indexing-session")
+        return answering(home, workflow)
     name = callback_role_name(home.deployment, site.account)
     return Grant(actions=("sts:AssumeRole",), resources=(home.arn("iam", f"role/{name}", region=""),))

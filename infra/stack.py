@@ -209,6 +209,7 @@ class TidemarkStack(Stack):
             notifications=notifications,
             policy_run_arn=workflows.by_name["policy-run"].state_machine_arn,
             sweep_arn=functions.by_file["sweep"].function_arn,
+            prune_run_arn=workflows.by_name["prune-run"].state_machine_arn,
             report_arn=functions.by_file["report_protection"].function_arn,
             daily_report=configuration.daily_report,
         )

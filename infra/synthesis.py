@@ -10,6 +10,7 @@ from aws_cdk import App
 from infra import bundle
 from infra.accounts_stack import AccountsStack
 from infra.restore_stack import RestoreStack
+from infra.site_restore_stack import SiteRestoreStack
 from infra.site_stack import SiteStack
 from infra.stack import CopyStack, TidemarkStack
 from tidemark.aws.regions import sdk_regions
@@ -53,18 +54,20 @@ def compose(app: App, configuration: Configuration) -> TidemarkStack:
             main.add_stack_dependency(CopyStack(app, configuration=configuration, region=region))
     for site in configuration.sites:
         stack = SiteStack(app, configuration=configuration, site=site, worker_context=worker_context)
+        SiteRestoreStack(app, configuration=configuration, site=site, main=stack)
         if not site.is_foreign:  # the administrator of another account deploys its stacks
             main.add_stack_dependency(stack)
-    if configuration.accounts:
-        AccountsStack(app, configuration=configuration).add_stack_dependency(main)
     has_drills = any(policy.drill.schedule for policy in configuration.policies)
-    RestoreStack(
+    restores = RestoreStack(
         app,
         configuration=configuration,
         main=main,
         lambda_asset=lambda_asset,
         planning_asset=bundle.planning_asset() if has_drills else None,
     )
+    if configuration.accounts:
+        # After the functions that its state machines invoke.
+        AccountsStack(app, configuration=configuration).add_stack_dependency(restores)
     return main
 
 

@@ -154,13 +154,16 @@ def indexing(names: Names, repository: RepositoryGrants, answer: Grant | None = 
     ]
 
 
-def placing(names: Names, repository: RepositoryGrants) -> Work:
-    """Return the work of a restore worker: read plans and indexes, change the file system, write results."""
+def placing(names: Names, repository: RepositoryGrants, answer: Grant | None = None) -> Work:
+    """Return the work of a restore worker: read plans and indexes, change the file system, write results.
+
+    `answer` is as in `indexing`.
+    """
     return lambda below, file_systems: [
         *repository.read(f"indexes/{below}"),
         *repository.report(f"restores/{below}"),
         *write_files(names, file_systems),
-        answering(names, "restore-session"),
+        answer or answering(names, "restore-session"),
     ]
 
 

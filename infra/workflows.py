@@ -17,7 +17,7 @@ from infra.names import Names
 from infra.services import service
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "tidemark" / "workflows"
-WORKFLOWS = ("policy-run", "backup-session", "indexing-session")
+WORKFLOWS = ("policy-run", "backup-session", "indexing-session", "prune-run")
 RESTORE_WORKFLOWS = ("restore-session",)
 DRILL_WORKFLOWS = ("drill-run", "restore-session")  # for policies with drills on a schedule
 RESTORE_TEST_WORKFLOWS = ("restore-test",)  # for policies with restore testing

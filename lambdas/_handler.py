@@ -115,6 +115,11 @@ class Deployment:
         """The deployment's accounts and Regions."""
         return Sites(self.clients, self.settings)
 
+    @cached_property
+    def restore_sites(self) -> Sites:
+        """The same, for functions that restore."""
+        return Sites(self.clients, self.settings, "restores")
+
     def at(self, file_system: FileSystem, run: str) -> Place:
         """Return the site of a file system; `run` names the session of its role."""
         return self.sites.at(file_system.account, file_system.region, run)

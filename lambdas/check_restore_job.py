@@ -28,7 +28,8 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
     recorded = next((job for job in session.jobs if job.job_id == value["job_id"]), None)
     if recorded is None:
         raise RestoreFailed(f"restore session {restore_id} has no record of job {value['job_id']}; rerun it")
-    client = deployment.clients.of("backup", deployment.settings.region)
+    place = deployment.restore_sites.at(*session.file_system.site, restore_id)
+    client = place.clients.of("backup", place.region)
     job = describe_restore(client, recorded)
     record_restore_job(deployment.records, restore_id, job)
     waited = timedelta(seconds=value["waited_seconds"] + value["wait_seconds"])

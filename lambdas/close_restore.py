@@ -38,8 +38,8 @@ class Result(TypedDict):
 def handler(event: Event, deployment: Deployment) -> Result:
     """Record the session's final status and return it. Idempotent."""
     restore_id = event["restore"]["restore_id"]
-    _remove_worker(deployment, restore_id)
     session = read_restore(deployment.records, restore_id)
+    _remove_worker(deployment, session)
     totals = event.get("totals") or {}
     failure = words(event["failure"]) if "failure" in event else None
     outcome = decide_restore_outcome(session, totals, failure=failure)
@@ -68,10 +68,12 @@ def handler(event: Event, deployment: Deployment) -> Result:
     }
 
 
-def _remove_worker(deployment: Deployment, restore_id: str) -> None:
-    settings, clients = deployment.settings, deployment.clients
-    remove_workers(clients, settings, restore_id, "the restore session has ended", PLACING)
-    deregister_task_definitions(clients.of("ecs", settings.region), settings, restore_id, PLACING)
+def _remove_worker(deployment: Deployment, session: RestoreSession) -> None:
+    restore_id = session.restore_id
+    place = deployment.restore_sites.at(*session.file_system.site, restore_id)
+    remove_workers(place.clients, place.settings, restore_id, "the restore session has ended", PLACING)
+    ecs = place.clients.of("ecs", place.region)
+    deregister_task_definitions(ecs, place.settings, restore_id, PLACING)
 
 
 def _notification(session: RestoreSession, outcome: RestoreOutcome, totals: dict[str, int]) -> Notification:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import NotRequired, TypedDict
 
 from lambdas._handler import Deployment, lambda_handler, logger
@@ -26,8 +27,10 @@ class Event(TypedDict):
 @lambda_handler
 def handler(event: Event, deployment: Deployment) -> None:
     """Return nothing: the worker sends the result. Raise NoMountTarget, WorkerNotLaunched."""
-    settings, clients, restore = deployment.settings, deployment.clients, event["restore"]
+    restore = event["restore"]
     file_system, restore_id = deployment.file_system(restore["file_system"]), restore["restore_id"]
+    place = deployment.restore_sites.at(*file_system.site, restore_id)
+    settings, clients = place.settings, place.clients
     worker = deployment.worker_of(restore["policy"])
     # The worker of an earlier attempt may still run: two workers must not place the same files.
     for worker_id in remove_workers(clients, settings, restore_id, "replaced by another worker", PLACING):
@@ -35,13 +38,15 @@ def handler(event: Event, deployment: Deployment) -> None:
     session = hold_turn(deployment.records, file_system, restore_id)
     enter_phase(deployment.records, restore_id, "placing")
     done = [job for job in session.jobs if job.is_done]
-    write_jobs(clients.of("s3", settings.region), settings.repository, file_system, restore_id, done)
-    ec2, target = clients.of("ec2", settings.region), deployment.file_system(session.target)
+    s3 = deployment.clients.of("s3", deployment.settings.region)
+    write_jobs(s3, settings.repository, file_system, restore_id, done)
+    ec2, target = clients.of("ec2", settings.region), place.file_system(session.target)
     if session.is_new:
         # Not read from EFS: the role of this function may only describe the file systems of policies.
         networks = planned_networks(ec2, target, event["setup"]["mount_targets"], worker)
     else:
-        networks = choose_networks(clients.of("efs", settings.region), ec2, target, worker)
+        efs = clients.of("efs", settings.region)
+        networks = choose_networks(efs, ec2, target, worker, place.callback)
     purpose = PLACING_NEW if session.is_new else PLACING
     # Instances have the role of an existing file system, so new ones are always mounted by a task.
     kind = "fargate" if session.is_new else worker.kind
@@ -57,8 +62,9 @@ def handler(event: Event, deployment: Deployment) -> None:
         plan_id=restore["plan"],
         account=settings.account,
         region=settings.region,
-        file_system_id=restore["file_system"],
+        file_system_id=file_system.file_system_id,
         repository=settings.repository,
+        **asdict(place.callback),
     )
     token = event["task_token"]
     # For worker_stopped, which finds the token by the machine.

@@ -11,7 +11,7 @@ from tidemark.aws.clock import utc_now
 from tidemark.aws.network import choose_networks, planned_networks
 from tidemark.aws.restore_plans import read_plan
 from tidemark.errors import ConfigurationError, NotRestorable
-from tidemark.policy.policy import check_file_system_id
+from tidemark.policy.policy import id_of
 from tidemark.restore.plan import Plan
 from tidemark.sessions.restore_session import RestoreSession
 from tidemark.sessions.restores import open_restore
@@ -46,15 +46,21 @@ def handler(event: Event, deployment: Deployment) -> RestoreValue:
             f"of a run; start it again with a name of letters, digits, hyphens and underscores"
         )
     settings, clients = deployment.settings, deployment.clients
-    file_system = deployment.file_system(check_file_system_id(event["file_system"]))
+    id_of(event["file_system"])
+    file_system = deployment.file_system(event["file_system"])
     plan = read_plan(
         clients.of("s3", settings.region), settings.repository, file_system, event["plan"], event["sha256"]
     )
-    _check(plan, file_system)
-    ec2, worker = clients.of("ec2", settings.region), deployment.worker_of(event["policy"])
+    _check(plan, file_system, is_at_home=file_system.site == deployment.sites.home)
+    place, worker = (
+        deployment.restore_sites.at(*file_system.site, event["restore_id"]),
+        deployment.worker_of(event["policy"]),
+    )
+    ec2 = place.clients.of("ec2", place.region)
     new = plan.new_file_system
     if new is None:
-        choose_networks(clients.of("efs", settings.region), ec2, file_system, worker)
+        efs = place.clients.of("efs", place.region)
+        choose_networks(efs, ec2, file_system, worker, place.callback)
     else:
         targets = {target.subnet: target.security_groups for target in new.mount_targets}
         planned_networks(ec2, file_system, targets, worker)
@@ -79,7 +85,7 @@ def handler(event: Event, deployment: Deployment) -> RestoreValue:
     }
 
 
-def _check(plan: Plan, target: FileSystem) -> None:
+def _check(plan: Plan, target: FileSystem, *, is_at_home: bool) -> None:
     """Raise NotRestorable if the plan is not a restore of the file system that can be executed."""
     source = FileSystem(plan.account, plan.region, plan.file_system_id)
     if source != target:
@@ -88,6 +94,11 @@ def _check(plan: Plan, target: FileSystem) -> None:
             f"start it for the file system of the plan"
         )
     new = plan.new_file_system
+    if new is not None and not is_at_home:
+        raise NotRestorable(
+            f"the plan {plan.plan_id} creates a file system in account {target.account} in {target.region}, "
+            f"where restores go to existing file systems only; restore to the file system itself"
+        )
     if (plan.destination.kind == "new-file-system") != (new is not None and bool(new.mount_targets)):
         raise NotRestorable(
             f"the plan {plan.plan_id} does not match its destination {plan.destination.kind}: only a new "

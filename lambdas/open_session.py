@@ -50,6 +50,8 @@ def handler(event: Event, deployment: Deployment) -> SessionValue:
         opened_at=now,
         index_wanted=policy.index,
         flags=flags,
+        is_manual=not event.get("scheduled_time"),
+        index_keep_days=policy.index_keep_days,
     )
     opened = open_session(deployment.records, session, now)
     return {

@@ -65,13 +65,14 @@ def handler(event: Event, deployment: Deployment) -> RestoreJobValue:
                 f"tidemark restore --new-file-system"
             )
         try:
+            place = deployment.restore_sites.at(*file_system.site, session.restore_id)
             job_id = start_restore(
-                deployment.clients.of("backup", point.region),
+                place.clients.of("backup", place.region),
                 point,
                 paths,
                 target=target,
-                original=restore["file_system"],
-                role=settings.restore_role,
+                original=file_system.file_system_id,
+                role=place.settings.restore_role,
                 token=restore_token(session.restore_id, event["attempt"], batch),
             )
         except ItemsRefused as refused:

@@ -22,6 +22,7 @@ from localcloud.backup.errors import (
     ResourceNotFound,
 )
 from localcloud.backup.jobs import BackupJob
+from localcloud.backup.legal_holds import LegalHolds
 from localcloud.backup.lifecycle import calculated_lifecycle, check_cold_change, check_lifecycle
 from localcloud.backup.listing import page
 from localcloud.backup.points_store import PointsStore
@@ -29,6 +30,7 @@ from localcloud.backup.recovery_points import RecoveryPoint
 from localcloud.backup.tags import check_resource_tags
 from localcloud.backup.vaults import (
     INSUFFICIENT,
+    check_lock,
     check_unlocked,
     describe_vault,
     vault_by_its_policy,
@@ -43,8 +45,8 @@ Answer = dict[str, Any]
 class PointOperations:
     """Operations on recovery points and vaults."""
 
-    def __init__(self, engine: JobEngine, points: PointsStore) -> None:
-        self.engine, self.points = engine, points
+    def __init__(self, engine: JobEngine, points: PointsStore, holds: LegalHolds) -> None:
+        self.engine, self.points, self.holds = engine, points, holds
 
     def describe_recovery_point(self, call: ApiCall) -> Answer:
         """Return a recovery point."""
@@ -69,6 +71,8 @@ class PointOperations:
         if not point.finished or point.arn in making:
             raise InvalidResourceState(f"The recovery point is {point.status} and cannot be deleted now")
         check_deletion(point, self.engine.cloud.clock.now())
+        check_lock(point.vault)
+        self.holds.check_deletion(point)
         self.points.remove(point)
 
     def update_lifecycle(self, call: ApiCall) -> Answer:

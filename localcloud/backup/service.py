@@ -12,11 +12,13 @@ from botocore.model import OperationModel
 
 from localcloud.backup import air_gapped_vaults, automatic_vault
 from localcloud.backup.engine import Durations, JobEngine
+from localcloud.backup.expiry import Expiry
 from localcloud.backup.global_settings import GlobalSettings
 from localcloud.backup.job_execution import BackupWork, CopyWork
 from localcloud.backup.job_operations import JobOperations
 from localcloud.backup.jobs import BackupJob, CopyJob, RestoreJob
 from localcloud.backup.jobs_store import load_jobs, save_job
+from localcloud.backup.legal_holds import LegalHolds
 from localcloud.backup.point_operations import PointOperations
 from localcloud.backup.points_store import PointsStore
 from localcloud.backup.region_settings import RegionSettings
@@ -51,7 +53,8 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
     engine.workers[RestoreJob] = RestoreWork(cloud, engine, points).worker()
     restores = RestoreOperations(cloud, engine, points)
     settings = RegionSettings()
-    jobs, held = JobOperations(cloud, engine, points, settings), PointOperations(engine, points)
+    holds = LegalHolds(cloud, points)
+    jobs, held = JobOperations(cloud, engine, points, settings), PointOperations(engine, points, holds)
     operations: dict[str, Callable[[ApiCall], Mapping[str, Any] | None]] = {
         "StartBackupJob": jobs.start_backup_job,
         "DescribeBackupJob": jobs.describe_backup_job,
@@ -78,6 +81,10 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "DescribeBackupVault": held.describe_vault,
         "ListBackupVaults": held.list_vaults,
         "DeleteBackupVault": held.delete_vault,
+        "CreateLegalHold": holds.create,
+        "CancelLegalHold": holds.cancel,
+        "ListLegalHolds": holds.list,
+        "ListRecoveryPointsByLegalHold": holds.list_points,
         "DescribeRegionSettings": settings.describe,
         "UpdateRegionSettings": settings.update,
         "DescribeGlobalSettings": global_settings.describe,
@@ -101,7 +108,7 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
         "GetRestoreTestingInferredMetadata": runs.inferred_metadata,
         "PutRestoreValidationResult": runs.put_validation_result,
     }
-    policies = VaultPolicies(cloud, points)
+    policies, expiry = VaultPolicies(cloud, points), Expiry(engine, points, holds)
     operations |= {
         "PutBackupVaultAccessPolicy": policies.put,
         "GetBackupVaultAccessPolicy": policies.get,
@@ -112,19 +119,24 @@ def install(cloud: Cloud, durations: Durations | None = None) -> None:
     operations["CreateLogicallyAirGappedBackupVault"] = air_gapped_vaults.create
     model = botocore.session.get_session().get_service_model("backup")
     for name, operation in operations.items():
-        checked = _checked(model.operation_model(name), operation, policies)
+        checked = _checked(model.operation_model(name), operation, policies, expiry)
         cloud.answer("backup", **{name: checked})
     cloud.control("POST", "restore-items", restores.limit.set)
     cloud.control("POST", "recovery-point-directory", functools.partial(_directory, points))
+    cloud.control("POST", "expire-recovery-points", expiry.delete_by)
     cloud.control("POST", "backup-durations", functools.partial(_set_durations, engine.durations))
     cloud.at_shutdown(engine.close)
 
 
 def _checked(
-    model: OperationModel, operation: Callable[[ApiCall], Mapping[str, Any] | None], policies: VaultPolicies
+    model: OperationModel,
+    operation: Callable[[ApiCall], Mapping[str, Any] | None],
+    policies: VaultPolicies,
+    expiry: Expiry,
 ) -> Operation:
     def answer(call: ApiCall) -> Mapping[str, Any]:
         check_request(model, call.params)
+        expiry.delete_expired()
         policies.check(model.name, call)
         return check_answer(model, operation(call) or {})
 

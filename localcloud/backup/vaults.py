@@ -106,6 +106,16 @@ def check_retention(vault: VaultArn, delete_after_days: int | None) -> None:
         )
 
 
+def check_lock(vault: VaultArn) -> None:
+    """Raise InvalidRequest if the vault's lock prevents the deletion of its points.
+
+    Source: PutBackupVaultLockConfiguration in the API reference: the lock prevents "attempts to delete any
+    recovery point stored in" the vault. Assumed: the error.
+    """
+    if moto_vault(vault).locked:
+        raise InvalidRequest(f"Backup vault {vault.name} is locked; its recovery points cannot be deleted")
+
+
 def check_unlocked(vault: VaultArn) -> None:
     """Raise InvalidRequest if the vault is locked: no retention of its points can change.
 

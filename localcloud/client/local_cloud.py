@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.request import Request, urlopen
@@ -308,6 +309,10 @@ class LocalCloud:
     def set_restore_items(self, most: int | None) -> None:
         """Set how many ItemsToRestore a restore job may have; None for any number. The default is 5."""
         self._control.ask("POST", "restore-items", {"most": most})
+
+    def expire_recovery_points(self, at: datetime) -> int:
+        """Delete the recovery points whose retention ends by a time, and return their number."""
+        return int(self._control.ask("POST", "expire-recovery-points", {"at": at.isoformat()}))
 
     def set_job_durations(self, **seconds: float) -> None:
         """Change how long later jobs of AWS Backup run, in unscaled seconds.

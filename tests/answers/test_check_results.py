@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tidemark.answers.checks.result import Status, check
 from tidemark.answers.checks.role_calls import FILE, RoleCall, RoleCalls, recorded_calls
+from tidemark.answers.checks.runner import elsewhere_checks, scope_of
 from tidemark.errors import AccessDenied, AwsThrottled, NotOptedIn, WorkerCutOff
+from tidemark.policy.policy import Policy
 
 
 def denied(message: str, operation: str = "DescribeKey", code: str = "AccessDeniedException") -> ClientError:
@@ -85,3 +88,18 @@ def test_placeholders_are_filled_in_resource_and_context():
     assert filled == RoleCall(
         action="s3:ListBucket", resource="arn:aws:s3:::b", context=(("s3:prefix", "below/x/"),)
     )
+
+
+def test_file_systems_of_other_sites_are_reported_as_not_checked() -> None:
+    names = ("eu-west-1/fs-0123456789abcdef1", "111111111111/us-east-1/fs-0123456789abcdef2")
+    policy = Policy(
+        name="wide",
+        region="eu-central-1",
+        file_systems=("fs-0123456789abcdef0", *names),
+        vault="tidemark",
+        keep_days=1,
+    )
+    scope = scope_of(SimpleNamespace(policies=lambda: [policy]), None)  # type: ignore[arg-type]  # as far as read
+    assert scope.file_systems == ("fs-0123456789abcdef0",)
+    found = list(elsewhere_checks(scope))
+    assert [(one.subject, one.status) for one in found] == [(name, Status.WARNED) for name in names]

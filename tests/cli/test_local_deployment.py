@@ -30,6 +30,46 @@ def test_the_written_configuration_is_a_valid_one(tmp_path):
     assert set(loaded.vaults) == {local_deployment.REGION, local_deployment.COPY_REGION}
 
 
+def test_a_configuration_of_an_organization_is_a_valid_one(tmp_path):
+    named = {
+        "home": "fs-0123456789abcdef0",
+        "eu-west-1/near": "fs-0123456789abcdef1",
+        "production/us-east-1/far": "fs-0123456789abcdef2",
+        "research/eu-central-1/lab": "fs-0123456789abcdef3",
+    }
+    path = tmp_path / "tidemark.yaml"
+    path.write_text(local_deployment.configuration(named, account="123456789012"))
+    loaded = load(path, sdk_regions())
+    ids = {site.name: site.account for site in loaded.sites}
+    assert {policy.name: policy.file_systems for policy in loaded.policies} == {
+        "home": ("fs-0123456789abcdef0",),
+        "near": ("eu-west-1/fs-0123456789abcdef1",),
+        "far": (f"{ids['production']}/us-east-1/fs-0123456789abcdef2",),
+        "lab": (f"{ids['research']}/eu-central-1/fs-0123456789abcdef3",),
+    }
+    copies = {policy.name: (policy.copies[0].account, policy.copies[0].region) for policy in loaded.policies}
+    assert copies.pop("home") == (None, "eu-west-1")
+    assert set(copies.values()) == {("123456789012", "eu-central-1")}
+
+
+@pytest.mark.parametrize("names", [("a/b/c/d",), ("Production/eu-west-1/a",), ("eu-west-1/a", "a")])
+def test_invalid_places_start_nothing(names, tmp_path, monkeypatch):
+    monkeypatch.setattr("localcloud.client.local_cloud.LocalCloud.start", None)
+    directories = dict.fromkeys(names, tmp_path)
+    with pytest.raises(ConfigurationError), local_deployment.deploy_locally(directories, time_scale=1):
+        pass
+
+
+def test_the_state_of_an_organization_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("localcloud.client.local_cloud.LocalCloud.start", None)
+    named = {"production/eu-west-1/a": tmp_path}
+    with (
+        pytest.raises(ConfigurationError, match="--state"),
+        local_deployment.deploy_locally(named, time_scale=1, state=tmp_path),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     "text", ["home", "home=", "=x", "home=/nowhere/at/all", "Home=.", "a b=.", "a/../b=."]
 )

@@ -23,7 +23,7 @@ def test_every_command_and_option_has_a_help_text():
 def test_every_command_is_in_the_reference():
     text = reference.reference()
     paths = [" ".join(path) for path, _ in reference.commands()]
-    assert len(paths) == 35
+    assert len(paths) == 37
     for path in paths:
         assert f"## {path}\n" in text
 

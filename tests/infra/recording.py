@@ -18,6 +18,7 @@ from localcloud import Account, Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
 from tests.infra.recorded_alarms import raise_alarm
+from tests.infra.recorded_prune import prune
 from tests.infra.recorded_restores import (
     MANY,
     RESTORE_LEFT_BEHIND,
@@ -132,6 +133,7 @@ def record(directory: Path) -> Recording:
         for _ in range(2):  # the mount target of the drill, then its file system
             cloud.client("lambda").invoke(FunctionName="tidemark-sweep", Payload=b"{}")
         _check_swept(cloud)
+        prune(cloud, cloud.file_systems["team"].id)
         _report(cloud)
         statements = statements_of_roles(cloud)
         return Recording(

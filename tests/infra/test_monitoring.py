@@ -11,6 +11,7 @@ def test_the_alarms_notify_the_topic(main: Template) -> None:
     alarms = {alarm["AlarmName"]: alarm for alarm in resources(main, "AWS::CloudWatch::Alarm").values()}
     assert {name: alarm["MetricName"] for name, alarm in alarms.items()} == {
         "cellar-failed-session": "ExecutionsFailed",
+        "cellar-failed-prune": "ExecutionsFailed",
         "cellar-unprotected": "UnprotectedFileSystems",
         "cellar-failed-drill": "ExecutionsFailed",
         "cellar-failed-restore-test": "RestoreTestsFailed",

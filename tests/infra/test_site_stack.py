@@ -13,7 +13,7 @@ import pytest
 
 from infra.copies import CopyAccounts, copy_accounts
 from infra.file_systems import MOST_NAMED
-from infra.worker_names import INDEXING_ROLES
+from infra.worker_names import INDEXING_ROLES, RESTORE_ROLES
 from tests.infra.assemblies import checked_assembly
 from tests.infra.template import Template, as_list, resources, statements, text_of
 from tidemark.aws.regions import sdk_regions
@@ -43,9 +43,13 @@ policies:
     copies: [{{account: home, region: eu-west-1, keep: 90 days}}]
     worker: {{type: ec2}}
 """
+# As many in a site, and as many in the home site, as roles name one by one.
 MANY = "".join(
-    f"      - production/us-east-1/fs-1123456789abcd{number:03x}\n" for number in range(MOST_NAMED - 2)
+    f"      - {place}fs-1123456789abc{kind}{number:03x}\n"
+    for kind, place, named in ((0, "production/us-east-1/", 2), (1, "", 1))
+    for number in range(MOST_NAMED - named)
 )
+WORKERS = {"Workers": INDEXING_ROLES, "RestoreWorkers": RESTORE_ROLES}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +69,11 @@ def test_there_is_a_stack_for_each_site(templates: dict[str, Template]) -> None:
         "Tidemark-cellar",
         "Tidemark-cellar-accounts",
         "Tidemark-cellar-eu-west-1",
+        "Tidemark-cellar-eu-west-1-restore",
         "Tidemark-cellar-production-us-east-1",
+        "Tidemark-cellar-production-us-east-1-restore",
         "Tidemark-cellar-research-us-east-1",
+        "Tidemark-cellar-research-us-east-1-restore",
         "Tidemark-cellar-restore",
     }
     manifest = json.loads((checked_assembly(CONFIGURATION) / "manifest.json").read_text())["artifacts"]
@@ -151,14 +158,13 @@ def test_a_worker_of_another_account_answers_with_the_role_for_its_account(
         (trust,) = callback["AssumeRolePolicyDocument"]["Statement"]
         assert text_of(trust["Principal"]["AWS"]).endswith(f"::{account}:root")
         assert trust["Condition"]["StringEquals"].keys() == {"sts:ExternalId"}
-        assert {
-            text_of(one).split(":role/")[1] for one in trust["Condition"]["ArnLike"]["aws:PrincipalArn"]
-        } == {
-            "cellar-task-*",
-            "cellar-ec2-*",
+        admitted = map(text_of, trust["Condition"]["ArnLike"]["aws:PrincipalArn"])
+        assert {one.partition(":role/")[2] for one in admitted} == {
+            f"cellar-{name}-*" for name in (*INDEXING_ROLES, *RESTORE_ROLES)
         }
         (grant,) = callback["Policies"][0]["PolicyDocument"]["Statement"]
-        assert text_of(grant["Resource"]).endswith(f":stateMachine:cellar-indexing-session-{account}")
+        machines = [text_of(each).rpartition(":stateMachine:cellar-")[2] for each in grant["Resource"]]
+        assert machines == [f"indexing-session-{account}", f"restore-session-{account}"]
 
 
 def test_a_worker_in_another_region_answers_in_the_home_region(templates: dict[str, Template]) -> None:
@@ -172,26 +178,29 @@ def test_a_worker_in_another_region_answers_in_the_home_region(templates: dict[s
     ]
 
 
-def test_the_repository_admits_each_account_to_its_own_indexes(templates: dict[str, Template]) -> None:
+def test_the_repository_admits_each_account_to_its_own_indexes_and_restores(
+    templates: dict[str, Template],
+) -> None:
     main = templates["Tidemark-cellar"]
     (policy,) = resources(main, "AWS::S3::BucketPolicy").values()
     shared: dict[str, Any] = {
         one["Sid"]: one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"
     }
-    assert shared.keys() == {"WorkersRead", "WorkersPropose", "WorkersList"}
-    own = "some/where/indexes/${aws:PrincipalAccount}/"
+    actions = {"Read": "s3:GetObject", "Write": "s3:PutObject", "List": "s3:ListBucket"}
+    expected = {f"{who}{what}": action for who in WORKERS for what, action in actions.items()}
+    assert {sid: one["Action"] for sid, one in shared.items()} == expected
+    own = "/${aws:PrincipalAccount}/"
     for sid, one in shared.items():
         principals = {text_of(each).split("::")[-1] for each in as_list(one["Principal"]["AWS"])}
         assert principals == {f"{PRODUCTION}:root", f"{RESEARCH}:root"}
+        roles = [text_of(each) for each in one["Condition"]["ArnLike"]["aws:PrincipalArn"]]
+        named = WORKERS[sid.removesuffix("Read").removesuffix("Write").removesuffix("List")]
+        assert [role.rpartition(":role/cellar-")[2] for role in roles] == [f"{name}-*" for name in named]
         texts = [text_of(each) for each in as_list(one["Resource"])]
-        limited = texts if sid != "WorkersList" else as_list(one["Condition"]["StringLike"]["s3:prefix"])
-        assert all(own in text for text in limited)
-        assert as_list(one["Action"]) == [
-            {"WorkersRead": "s3:GetObject", "WorkersPropose": "s3:PutObject", "WorkersList": "s3:ListBucket"}[
-                sid
-            ]
-        ]
-    assert not any("manifest" in text_of(each) for each in shared["WorkersPropose"]["Resource"])
+        limited = as_list(one["Condition"]["StringLike"]["s3:prefix"]) if sid.endswith("List") else texts
+        assert all(f"some/where/indexes{own}" in each or f"restores{own}" in each for each in limited)
+    for who in WORKERS:
+        assert not any("manifest" in text_of(each) for each in as_list(shared[f"{who}Write"]["Resource"]))
 
 
 def test_vaults_admit_the_copies_of_the_configuration(
@@ -214,13 +223,21 @@ def test_vaults_admit_the_copies_of_the_configuration(
     assert copy_accounts(configuration, RESEARCH, "us-east-1") == CopyAccounts()
 
 
-def test_a_role_of_a_site_with_many_file_systems_stays_below_the_limit() -> None:
+def test_roles_with_many_file_systems_in_several_sites_stay_below_the_limit() -> None:
     many = CONFIGURATION.replace("    keep: 35 days\n  far", f"{MANY}    keep: 35 days\n  far")
-    path = checked_assembly(many) / "Tidemark-cellar-production-us-east-1.template.json"
-    for role in resources(json.loads(path.read_text()), "AWS::IAM::Role").values():
-        documents = [one["PolicyDocument"] for one in role.get("Policies", [])]
-        sizes = [len(json.dumps(_as_text(one), separators=(",", ":"))) for one in documents]
-        assert sum(sizes) < 10_240
+    for stack in ("", "-restore", "-production-us-east-1", "-production-us-east-1-restore"):
+        path = checked_assembly(many) / f"Tidemark-cellar{stack}.template.json"
+        for role in resources(json.loads(path.read_text()), "AWS::IAM::Role").values():
+            documents = [one["PolicyDocument"] for one in role.get("Policies", [])]
+            sizes = [len(json.dumps(_as_text(one), separators=(",", ":"))) for one in documents]
+            assert sum(sizes) < 10_240
+
+
+def test_only_the_stack_of_restores_has_roles_that_change_files(templates: dict[str, Template]) -> None:
+    for name, template in templates.items():
+        actions = {action for _, one in statements(template) for action in as_list(one["Action"])}
+        may_write = "elasticfilesystem:ClientWrite" in actions or "backup:StartRestoreJob" in actions
+        assert may_write == name.endswith("-restore"), name
 
 
 def _as_text(value: Any) -> Any:

@@ -151,6 +151,14 @@ def test_index_accepts_exclusions_and_a_rate_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "days"), [("{keep: 1 year}", 365), ("{keep: forever}", None), ("{exclude: [/a]}", 0), ("on", 0)]
+)
+def test_index_accepts_a_minimum_retention(tmp_path: Path, said: str, days: int | None) -> None:
+    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
+    assert policy.index_keep_days == days
+
+
+@pytest.mark.parametrize(
     ("said", "wanted"), [("true", True), ("on", True), ("{}", True), ("false", False), ("off", False)]
 )
 def test_index_accepts_a_boolean(tmp_path: Path, said: str, wanted: bool) -> None:

@@ -28,6 +28,7 @@ from tidemark.policy.policy import (
     WorkerSettings,
 )
 from tidemark.policy.selection import Selection, Selector
+from tidemark.policy.sites import Site
 from tidemark.policy.yaml_text import yaml_text
 
 VAULTS = {"eu-central-1": "tidemark", "eu-west-1": "copies", "us-east-1": "far"}
@@ -152,6 +153,7 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
         ),
         index=index,
         crawl=crawl if index else CrawlSettings(),
+        index_keep_days=draw(st.sampled_from([0, 1, 365, None])) if index else 0,
         schedule=schedule,
         calendar=calendar,
         worker=draw(workers),
@@ -247,6 +249,7 @@ def test_every_field_of_a_policy_is_exported() -> None:
         notify=NotifySettings(on=("success",)),
         damage=DamageSettings(files=3),
         hold_days=9,
+        index_keep_days=30,
     )
     plain = Policy(
         name="n", region="eu-central-1", file_systems=("fs-7654321f",), vault="tidemark", keep_days=4
@@ -259,3 +262,28 @@ def test_every_field_of_a_policy_is_exported() -> None:
         one = dataclasses.replace(plain, **{field.name: value})
         assert exported((one,)) != exported((plain,)), field.name
     assert exported((dataclasses.replace(plain, crawl=changed.crawl),)) != exported((plain,))
+
+
+def test_policies_of_several_accounts_and_regions_are_read_back() -> None:
+    sites = (
+        Site(account="123456789012", region="eu-west-1", vault="copies"),
+        Site(account="111111111111", region="us-east-1", vault="american", name="p", external_id="x" * 16),
+        Site(account="111111111111", region="eu-west-1", vault="copies", name="p", external_id="x" * 16),
+    )
+    given = Policy(
+        name="wide",
+        region="eu-central-1",
+        file_systems=("fs-01234567", "eu-west-1/fs-01234568", "111111111111/us-east-1/fs-01234569"),
+        vault="tidemark",
+        vaults=(("eu-west-1", "copies"), ("us-east-1", "american")),
+        keep_days=3,
+        copies=(CopyTarget(region="us-west-2", vault="far", account="123456789012", keep_days=9),),
+    )
+    vaults = {"eu-central-1": "tidemark", "eu-west-1": "copies", "us-east-1": "american", "us-west-2": "far"}
+    keys = configuration("tidemark", ("123456789012", "eu-central-1"), vaults, (given,), sites)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tidemark.yaml"
+        path.write_text(yaml_text(keys))
+        read = load(path, REGIONS)
+    assert read.policies == (given,)
+    assert (read.sites, read.account) == (sites, "123456789012")

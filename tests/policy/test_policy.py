@@ -64,6 +64,7 @@ policies = st.builds(
     calendar=st.none() | calendars(),
     copies=st.lists(copies, max_size=3).map(tuple),
     index=st.booleans(),
+    index_keep_days=st.just(0) | days,
     crawl=st.builds(
         CrawlSettings,
         exclude=st.lists(text, max_size=3).map(tuple),

@@ -76,6 +76,8 @@ sessions: st.SearchStrategy[Session] = st.builds(
     waiting_token=st.none() | texts,
     jobs=st.lists(jobs, max_size=3).map(_one_after_the_other),
     flags=st.lists(st.sampled_from("DWMY"), unique=True).map(tuple),
+    is_manual=st.booleans(),
+    index_keep_days=st.none() | st.integers(0, 36_500),
 )
 leases = st.builds(
     Lease, file_system=file_systems, index_id=names, owner=names, expires_at=times, sessions=attached
@@ -90,6 +92,7 @@ indexes = st.builds(
     reason=st.none() | texts,
     sessions=st.just(frozenset()) | attached,
     totals=st.dictionaries(names, st.integers(0, 10**15) | texts, max_size=4),
+    last_associated=st.none() | texts,
 )
 associations = st.builds(
     Association, file_system=file_systems, recovery_point_arn=texts, index_id=names, session_id=names

@@ -15,7 +15,7 @@ import pytest
 
 from tests.sessions.explorer import Scenario, explore
 from tests.sessions.world import World, after_every_write, with_an_old_session
-from tidemark.sessions import overlap, queries
+from tidemark.sessions import overlap, queries, removal
 
 ENDS = ("complete", "fail", "lost")
 # The sweeper, an hour after no other actor can continue while one still waits.
@@ -25,6 +25,7 @@ AN_HOUR_LATER = {"late sweep": ("late sweep", ())}
 SWEEPER = ("sweeper", ("sweep", ()))
 CLOCK = ("clock", ("tick", ()))  # more time passes than a lease lasts, at any moment
 REDRIVEN = ("redriven", ("open", ("redriven", "fail backup")))
+PRUNER = ("pruner", ("prune", ("index-of-s0-0", "index-of-s1-0")))
 OLD_WORKER = ("indexing/index-of-old-0", ("complete", ("index-of-old-0",)))
 
 Actor = tuple[str, tuple[str, tuple[str, ...]]]
@@ -122,6 +123,23 @@ def test_a_failed_session_that_is_redriven_holds_the_invariants(ends: Any) -> No
     explore(scenario(World(ends=ends, copies=False), 1, REDRIVEN, preemptions=1, hours=1))
 
 
+@pytest.mark.parametrize("ends", ["complete", "fail"])
+def test_retention_at_any_time_removes_no_index_that_a_session_uses(ends: Any) -> None:
+    world = World(ends=ends, copies=False)
+    explore(scenario(world, 2, PRUNER, preemptions=2, hours=1))
+    assert "removes a complete index" not in world.met
+    assert ("removes a failed index" in world.met) == (ends == "fail")
+
+
+def test_an_index_is_removed_or_associated_but_never_both_and_the_session_reports_it() -> None:
+    # As if the session had come back after its index had expired.
+    world = World(ends="complete", knows_sessions=False)
+    explore(scenario(world, 1, PRUNER, preemptions=2, hours=1))
+    assert "removes a complete index" in world.met
+    assert "a removal is refused" in world.met
+    explore(scenario(world, 1, PRUNER, preemptions=1, crashes=1, hours=1))
+
+
 # Each breaks the rule in one place, and names the scenario that detects it.
 MUTANTS = {
     "opens without asking for a lease": (
@@ -141,12 +159,12 @@ MUTANTS = {
         {},
     ),
     "launches although it shares": (
-        "if index is not None and index.status is not IndexStatus.FAILED:",
+        "if index is not None and index.status in USABLE:",
         "if False:",
         {},
     ),
     "shares an index that has failed": (
-        "if index is not None and index.status is not IndexStatus.FAILED:",
+        "if index is not None and index.status in USABLE:",
         "if index is not None:",
         {"ends": "fail", "meets": "a session indexes again after its shared index failed"},
     ),
@@ -203,10 +221,15 @@ MUTANTS = {
         ),
         {"copies": True, "close settles": False},
     ),
-    "associates before the index is complete": (
-        "if index is None or index.status is not IndexStatus.COMPLETE:\n        return session",
-        "if index is None:\n        return session",
-        {},
+    "associates with an index that is being removed": (
+        'conditions=(equal("status", IndexStatus.COMPLETE.value),),\n            set={LAST',
+        "conditions=(),\n            set={LAST",
+        {"prunes": True, "sessions": 1, "copies": True},
+    ),
+    "removes an index that was just associated": (
+        'conditions=(equal("status", index.status.value), unchanged(item, LAST_ASSOCIATED))',
+        'conditions=(equal("status", index.status.value),)',
+        {"prunes": True, "sessions": 1, "copies": True},
     ),
     "associates one point only": (
         "        for point in session.points\n    )",
@@ -237,7 +260,7 @@ MUTANTS = {
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_broken_rule_is_detected(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, needs = MUTANTS[mutant]
-    broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, queries)}
+    broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, queries, removal)}
     assert any(module is not whole for whole, module in broken.items()), "the rule reads otherwise by now"
     world = World(
         ends=needs.get("ends", "complete"),
@@ -246,15 +269,20 @@ def test_a_broken_rule_is_detected(mutant: str, monkeypatch: pytest.MonkeyPatch)
         close_settles=needs.get("close settles", True),
         rule=broken[overlap],
         records=broken[queries],
+        removal=broken[removal],
+        knows_sessions="prunes" not in needs,
     )
     bounds = {name: needs[name] for name in ("crashes", "twins") if name in needs}
     others: tuple[Actor, ...] = needs.get("others", ())
     sessions = needs.get("sessions", 2)
+    if "prunes" in needs:
+        others = (PRUNER,)
+        bounds |= {"preemptions": 2, "hours": 1}
     if "old" in needs:
         bounds["stored"] = with_an_old_session()
         others = (CLOCK, *others)
         sessions = needs.get("sessions", 1)
-    bounds["preemptions"] = needs.get("preemptions", 1)
+    bounds.setdefault("preemptions", needs.get("preemptions", 1))
     with pytest.raises((AssertionError, KeyError)):
         explore_and_meet(needs.get("meets"), world, scenario(world, sessions, *others, **bounds))
 

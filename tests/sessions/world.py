@@ -13,7 +13,8 @@ from tests.sessions.calls import Aws
 from tests.sessions.explorer import Next, Step
 from tests.sessions.memory_store import ItemKey, MemoryStore, item_key
 from tidemark.errors import LeaseLost
-from tidemark.sessions import overlap, queries, records
+from tidemark.sessions import index_retention, overlap, queries, records, removal
+from tidemark.sessions.index_retention import Facts, PointState
 from tidemark.sessions.indexing import (
     LEASE_DURATION,
     Association,
@@ -35,6 +36,7 @@ START = datetime(2026, 11, 22, 2, tzinfo=UTC)
 AFTER_EXPIRY = START + LEASE_DURATION + timedelta(seconds=1)
 LATER = AFTER_EXPIRY + LEASE_DURATION + timedelta(seconds=1)
 
+POINT_KINDS: tuple[Literal["backup", "copy"], ...] = ("backup", "copy")
 LEASE: ItemKey = (INDEXES.suffix, *lease_key(FS).values())
 # Represents the time, which is in neither table.
 CLOCK: ItemKey = ("clock",)
@@ -50,6 +52,8 @@ class World:
     close_settles: bool = True
     rule: ModuleType = overlap
     records: ModuleType = queries
+    removal: ModuleType = removal
+    knows_sessions: bool = True  # whether retention reads the sessions of an index
     met: set[str] = field(
         default_factory=set
     )  # events that occurred in some order, so that no test is vacuous
@@ -74,6 +78,7 @@ class World:
             "sweep": self.sweep,
             "late sweep": partial(self.sweep, late=True),
             "tick": self.tick,
+            "prune": self.prune,
         }
 
     # backup-session
@@ -114,6 +119,8 @@ class World:
     def await_index(self, aws: Aws, name: str, _index_id: str) -> Next:
         token = f"token {aws.attempt} of {name}"
         index = self.records.wait_for_index(aws, name, token)
+        if index is None and not self.knows_sessions:
+            return None  # the step fails, and its session reports it
         assert index is not None, f"{name} has claimed an index that has no record"
         if index.status is IndexStatus.RUNNING:
             aws.wait(("answered", token))
@@ -196,6 +203,32 @@ class World:
         aws.write(CLOCK, {"now": AFTER_EXPIRY.isoformat()})
         return None
 
+    def prune(self, aws: Aws, *index_ids: str) -> Next:
+        """Remove indexes that no point refers to, long after they have ended; all points exist."""
+        now = LATER + index_retention.REDRIVABLE
+        found = {each: records.read_index(aws, FS, each) for each in index_ids}
+        arns = [point(name, kind).recovery_point_arn for name in ("s0", "s1") for kind in POINT_KINDS]
+        items = [aws.get(INDEXES, association_key(FS, arn)) for arn in arns]
+        associations = tuple(Association.from_item(item) for item in items if item is not None)
+        names = sorted({name for index in found.values() if index for name in index.sessions})
+        facts = Facts(
+            file_system=FS,
+            records={each: index for each, index in found.items() if index is not None},
+            associations=associations,
+            sessions={each: records.read_session(aws, each) for each in names} if self.knows_sessions else {},
+            points=dict.fromkeys(arns, PointState.LIVING),
+            stored={},
+            is_restoring=False,
+        )
+        for planned in index_retention.plan(facts, now).removals:
+            assert planned.record is not None
+            self.met.add(f"removes a {planned.record.status.value} index")
+            if self.removal.retire(aws, planned.record):
+                self.removal.forget_index(aws, FS, planned.index_id)
+            else:
+                self.met.add("a removal is refused")
+        return None
+
     def _now(self, aws: Aws) -> datetime:
         if not self.clock_moves:
             return START
@@ -226,9 +259,10 @@ class World:
                 assert session.reasons, f"I3/I4: {name} is silently without an index"
             if stored.get(("attached at open", name), {}).get("index_id"):
                 shared = _index(stored, str(stored["attached at open", name]["index_id"]))
-                assert shared is not None
                 own = [actor for actor in started if actor.startswith(f"indexing/index-of-{name}-")]
-                if shared.status is IndexStatus.FAILED:
+                if shared is None:
+                    self.met.add("the index that a session was attached to has been removed")
+                elif shared.status is IndexStatus.FAILED:
                     if own:
                         self.met.add("a session indexes again after its shared index failed")
                 else:
@@ -246,10 +280,11 @@ def after_every_write(stored: Mapping[ItemKey, Item]) -> None:
     for lease in leases:
         assert lease.owner in lease.sessions, "an owner without its index"
     for key, item in stored.items():
-        if key[0] == SESSIONS.suffix and "index_id" in item:
+        if key[0] == SESSIONS.suffix and item.get("index_id") in indexes:  # others have been removed
             assert key[1] in _attached(indexes, leases, str(item["index_id"])), f"{key[1]} will get no answer"
     for item in _of_kind(stored, "association#"):
-        assert indexes[item["index_id"]]["status"] == "complete", "I5: the associated index is not complete"
+        associated = indexes.get(item["index_id"], {})
+        assert associated.get("status") == "complete", "I5: the associated index is not complete"
         tag = stored["tag", str(item["recovery_point_arn"])]
         assert tag["index_id"] == item["index_id"], "an association that the point's tags do not know"
 

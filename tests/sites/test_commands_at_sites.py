@@ -37,6 +37,15 @@ def test_lists_show_account_and_region(organization: Deployed, sessions: dict[st
         "orders": "production/us-east-1",
         "genome": "research/eu-west-1",
     }
+    for arguments, expected in (
+        (("--account", "production"), {"orders"}),
+        (("--account", PRODUCTION, "--region", "eu-west-1"), set()),
+        (("--region", "eu-west-1"), {"shop", "genome"}),
+        (("--account", "home"), {"shop"}),
+    ):
+        listed = organization.tidemark("sessions", "--json", *arguments).json["sessions"]
+        assert {one["policy"] for one in listed} - {"everything"} == expected, arguments
+    assert "use production, research, home" in organization.tidemark("sessions", "--account", "x").err
     indexes = organization.tidemark("index", "list").out
     for account, region in ((home, "eu-west-1"), (PRODUCTION, "us-east-1"), (RESEARCH, "eu-west-1")):
         assert f"{account}/{region}" in indexes

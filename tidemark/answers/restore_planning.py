@@ -10,18 +10,23 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from tidemark.answers.connection import Connection
+from tidemark.answers.recorded_points import recorded_elsewhere
 from tidemark.answers.requests import InvalidRequest
 from tidemark.answers.text import quoted, visible
 from tidemark.aws import executions
 from tidemark.aws.new_file_systems import PARTS, NewFileSystemWish, Part, settings_for
-from tidemark.aws.recovery_points import RecoveryPoint, Unlisted, recovery_points_of
+from tidemark.aws.recovery_points import Listing, RecoveryPoint, Unlisted, recovery_points_of
 from tidemark.aws.restore_jobs import RESTORABLE
 from tidemark.aws.restore_plans import write_plan
-from tidemark.errors import IndexNotFound, RecoveryPointNotFound
+from tidemark.aws.sites import machine_of
+from tidemark.errors import IndexNotFound, NotRestorable, RecoveryPointNotFound
 from tidemark.escape import escape, unescape
+from tidemark.policy.policy import FILE_SYSTEM_ID
+from tidemark.policy.sites import file_system_id_of
 from tidemark.restore.plan import Destination, OnConflict, Plan
 from tidemark.sessions.naming import restore_id as new_restore_id
 from tidemark.sessions.queries import associations_in
+from tidemark.sessions.session import FileSystem
 
 if TYPE_CHECKING:  # these import pyarrow, which the help of commands does not need
     from tidemark.index.format.manifest import Manifest
@@ -62,13 +67,7 @@ def held_points(connection: Connection, file_system_id: str, now: datetime, skip
     from tidemark.index.storage.catalog import list_indexes
 
     file_system = connection.file_system(file_system_id)
-    listing = recovery_points_of(
-        connection.clients,
-        file_system,
-        vaults=connection.resources.vaults,
-        keys=connection.tag_keys,
-        deployment=connection.deployment,
-    )
+    listing = _listed(connection, file_system, now)
     index_of = {
         association.recovery_point_arn: association.index_id
         for association in associations_in(connection.records, file_system)
@@ -97,6 +96,21 @@ def held_points(connection: Connection, file_system_id: str, now: datetime, skip
     )
 
 
+def _listed(connection: Connection, file_system: FileSystem, now: datetime) -> Listing:
+    """Return the points in the account of the file system: AWS Backup restores into a point's own account."""
+    if file_system.account == connection.resources.account:
+        return recovery_points_of(
+            connection.clients,
+            file_system,
+            vaults=connection.resources.vaults,
+            keys=connection.tag_keys,
+            deployment=connection.deployment,
+        )
+    recorded = recorded_elsewhere(connection, file_system, now)
+    own = [point for point in recorded if point.recorded_in == file_system.account]
+    return Listing(points=own, unlisted=[])
+
+
 def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: Wish, now: datetime) -> Plan:
     """Return the plan of a restore. Raises RecoveryPointNotFound for an unknown point, and IndexDamaged."""
     from tidemark.restore.items import Limits
@@ -113,6 +127,11 @@ def plan_restore(connection: Connection, file_system_id: str, held: Held, wish: 
             )
     new = None
     if wish.new_file_system is not None:
+        if file_system.site != connection.resources.home:
+            raise NotRestorable(
+                f"{file_system_id} is in {connection.place(file_system)}, where restores go to existing file "
+                f"systems only; restore to the file system itself"
+            )
         efs = connection.clients.of("efs", file_system.region)
         new = settings_for(efs, file_system, wish.new_file_system)
     return make_plan(
@@ -141,9 +160,18 @@ def worker_policy(connection: Connection, file_system_id: str) -> str:
     """Return the name of a policy whose worker settings apply to the file system; empty if none names it."""
     for name in connection.policy_names():
         policy = connection.policy_if_any(name)
-        if policy is not None and file_system_id in policy.file_systems:
+        if policy is not None and file_system_id in map(file_system_id_of, policy.file_systems):
             return name
     return ""
+
+
+def restore_execution(connection: Connection, restore_id: str) -> str:
+    """Return the ARN of the execution of a restore session, which is named by its file system."""
+    resources = connection.resources
+    named = re.search(FILE_SYSTEM_ID, restore_id)
+    account = connection.file_system(named[0]).account if named else resources.account
+    machine = machine_of(resources.restore_session, resources.account, account)
+    return executions.execution_arn(machine, restore_id)
 
 
 def split_paths(raw: bytes) -> Iterable[bytes]:
@@ -171,14 +199,16 @@ def start_restore(connection: Connection, plan: Plan, now: datetime) -> tuple[st
     resources = connection.resources
     restore_id = new_restore_id(plan.file_system_id, now)
     digest = write_plan(connection.clients.of("s3", resources.region), resources.repository, plan)
+    file_system = FileSystem(plan.account, plan.region, plan.file_system_id)
     request = {
         "plan": plan.plan_id,
         "sha256": digest,
-        "file_system": plan.file_system_id,
+        "file_system": file_system.name_at(resources.home),
         "policy": worker_policy(connection, plan.file_system_id),
     }
     client = connection.clients.of("stepfunctions", resources.region)
-    return restore_id, executions.start(client, resources.restore_session, restore_id, request)
+    machine = machine_of(resources.restore_session, resources.account, plan.account)
+    return restore_id, executions.start(client, machine, restore_id, request)
 
 
 def checked_paths(raw_paths: Iterable[bytes]) -> list[str]:

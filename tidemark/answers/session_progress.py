@@ -142,6 +142,8 @@ def _index(view: View, now: datetime, *, backed_up: bool) -> Step:
         return Step(name="index", state=State.FAILED, detail=visible(index.reason or "failed"))
     if index.status is IndexStatus.COMPLETE:
         return Step(name="index", state=State.DONE, detail=_totals(index, view))
+    if index.status is IndexStatus.REMOVING:
+        return Step(name="index", state=State.FAILED, detail="removed by retention")
     return Step(name="index", state=State.RUNNING, detail=_working(view, now))
 
 

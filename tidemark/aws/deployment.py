@@ -41,6 +41,7 @@ class Resources:
     vaults: dict[str, str]  # Region -> vault name
     restores_table: str
     restore_session: str  # ARN of the state machine
+    prune_run: str = ""  # ARN of the state machine; empty in the parameter of an earlier version
     sites: str = ""  # SSM parameter that lists the other sites; empty if there are none
 
     @property

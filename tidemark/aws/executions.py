@@ -65,6 +65,12 @@ def failure_of(client: SFNClient, execution: str) -> str | None:
     return str(fields["errorMessage"]) if isinstance(fields, dict) and "errorMessage" in fields else cause
 
 
+def output_of(client: SFNClient, execution: str) -> dict[str, int]:
+    """Return the numbers that a successful execution reports."""
+    output: dict[str, int] = json.loads(client.describe_execution(executionArn=execution)["output"])
+    return output
+
+
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",

@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 LAST_INDEXES = 3
 # Keys that a worker's role may write; see infra/repository.py. The first versions stored an index's files
 # next to its manifest, which does not match.
-_BY_WORKERS = re.compile(r"(?P<folder>attempt-[0-9a-f]+|checkpoint)/.+|progress\.json")
+BY_WORKERS = re.compile(r"(?P<folder>attempt-[0-9a-f]+|checkpoint)/.+|progress\.json")
 
 
 def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system: FileSystem) -> list[str]:
@@ -53,14 +53,14 @@ def remove_leftovers(s3: S3Client, records: Store, repository: str, file_system:
 def _leftovers(s3: S3Client, bucket: str, whole: str) -> list[str]:
     names = [key.removeprefix(whole) for key in _keys(s3, bucket, whole)]
     # Listed first: if ListBucket is limited to a prefix, S3 returns AccessDenied for missing objects.
-    needed = _named_folders(s3, bucket, f"{whole}{MANIFEST}") if MANIFEST in names else frozenset()
+    needed = named_folders(s3, bucket, f"{whole}{MANIFEST}") if MANIFEST in names else frozenset()
     if needed is None:
         return []
-    by_workers = filter(None, map(_BY_WORKERS.fullmatch, names))
+    by_workers = filter(None, map(BY_WORKERS.fullmatch, names))
     return [found[0] for found in by_workers if found["folder"] not in needed]
 
 
-def _named_folders(s3: S3Client, bucket: str, key: str) -> frozenset[str] | None:
+def named_folders(s3: S3Client, bucket: str, key: str) -> frozenset[str] | None:
     """Return the folders of the files that a manifest names; None if it cannot be parsed."""
     content: Any = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:

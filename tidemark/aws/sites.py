@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -22,31 +22,26 @@ from tidemark.aws.deployment import read_sites
 from tidemark.aws.errors import code_of
 from tidemark.aws.workers import AT_HOME, Callback
 from tidemark.errors import SiteNotAccessible, SiteNotDeployed, TidemarkError
-from tidemark.policy.sites import Site, site_parameter
+from tidemark.policy.sites import Kind, Site, site_parameter
 from tidemark.sessions.session import FileSystem, partition_of
 from tidemark.settings import LambdaSettings
 
 # The settings that each site has its own values of; its stack writes them into its parameter.
-SITE_SETTINGS = (
-    "backup_role",
-    "cluster",
-    "worker_image",
-    "worker_task_role",
-    "worker_execution_role",
-    "worker_instance_profile",
-    "worker_log_group",
-)
+_WORKERS = ("cluster", "worker_image", "worker_execution_role", "worker_log_group")
+SITE_SETTINGS = (*_WORKERS, "backup_role", "worker_task_role", "worker_instance_profile")
+RESTORE_SETTINGS = (*_WORKERS, "restore_role", "restore_task_role", "restore_instance_profile")
+_OF_KIND: Mapping[Kind, tuple[str, ...]] = {"functions": SITE_SETTINGS, "restores": RESTORE_SETTINGS}
 _MOST_KEPT = 32  # clients of a role's session; a function's sandbox serves many sessions
 
 
-def functions_role(deployment: str, account: str, region: str) -> str:
-    """Return the ARN of the role that the functions assume in a site."""
-    return f"arn:{partition_of(region)}:iam::{account}:role/{functions_role_name(deployment, region)}"
+def site_role(deployment: str, account: str, region: str, kind: Kind) -> str:
+    """Return the ARN of the role that functions assume in a site."""
+    return f"arn:{partition_of(region)}:iam::{account}:role/{site_role_name(deployment, region, kind)}"
 
 
-def functions_role_name(deployment: str, region: str) -> str:
+def site_role_name(deployment: str, region: str, kind: Kind = "functions") -> str:
     """Return the name of that role; IAM's names are unique in an account, in all Regions."""
-    return f"{deployment}-functions-{region}"
+    return f"{deployment}-{kind}-{region}"
 
 
 def callback_role_name(deployment: str, account: str) -> str:
@@ -103,9 +98,9 @@ class AccountClients(Clients):
 class Sites:
     """The sites of a deployment, for a program in its home site."""
 
-    def __init__(self, clients: Clients, settings: LambdaSettings) -> None:
-        """`clients` are those of the home site."""
-        self._clients, self._settings = clients, settings
+    def __init__(self, clients: Clients, settings: LambdaSettings, kind: Kind = "functions") -> None:
+        """`clients` are those of the home site; `kind` is what the program does in the others."""
+        self._clients, self._settings, self._kind = clients, settings, kind
         self._kept: dict[tuple[str, str, str], Clients] = {}
 
     @property
@@ -180,7 +175,7 @@ class Sites:
             raise SiteNotAccessible(account, region, "the deployed configuration does not name it")
         return clients_of_role(
             self._clients,
-            functions_role(settings.deployment, account, region),
+            site_role(settings.deployment, account, region, self._kind),
             region=settings.region,
             name=run,
             external_id=site.external_id,
@@ -190,13 +185,16 @@ class Sites:
     def _settings_at(self, clients: Clients, account: str, region: str) -> LambdaSettings:
         settings = self._settings
         try:
-            answer = clients.of("ssm", region).get_parameter(Name=site_parameter(settings.deployment))
+            answer = clients.of("ssm", region).get_parameter(
+                Name=site_parameter(settings.deployment, self._kind)
+            )
         except ClientError as error:
             if code_of(error) == "ParameterNotFound":
                 raise SiteNotDeployed(settings.deployment, account, region) from error
             raise
         stored = json.loads(answer["Parameter"]["Value"])
-        if not stored.keys() >= set(SITE_SETTINGS):
+        needed = _OF_KIND[self._kind]
+        if not stored.keys() >= set(needed):
             raise SiteNotDeployed(settings.deployment, account, region)
-        known: dict[str, str] = {name: str(stored[name]) for name in SITE_SETTINGS}
+        known: dict[str, str] = {name: str(stored[name]) for name in needed}
         return dataclasses.replace(settings, account=account, region=region, **known)

@@ -33,6 +33,8 @@ _COMMANDS = {
     "check": "check.check",
     "estimate": "estimate.estimate",
     "recovery-points": "recovery_points.recovery_points",
+    "remove": "remove.remove",
+    "prune": "prune.prune",
     "restore": "restore.restore",
     "drill": "drill.drill",
     "restores": "restores.restores",

@@ -70,6 +70,12 @@ unknown), `dynamodb:Query` |
 `elasticfilesystem:DescribeFileSystems`, `elasticfilesystem:DescribeLifecycleConfiguration`, \
 `elasticfilesystem:DescribeFileSystemPolicy`, `elasticfilesystem:DescribeMountTargets`, \
 `elasticfilesystem:DescribeMountTargetSecurityGroups` (with `ec2:DescribeNetworkInterfaceAttribute`) |
+| `prune` | `dynamodb:GetItem`, `dynamodb:Query`, `s3:ListBucket`, `s3:GetObject`, \
+`backup:ListRecoveryPointsByResource` and `backup:DescribeRecoveryPoint` (in every Region), \
+`states:StartExecution` and `states:DescribeExecution`; the deployment removes |
+| `remove` | those of `recovery-points`; `backup:DeleteRecoveryPoint`, `backup:DescribeRecoveryPoint`, \
+`backup:DescribeBackupVault`, `backup:ListLegalHolds` and `backup:ListRecoveryPointsByLegalHold` \
+(in every Region) |
 | `damage release` | `dynamodb:GetItem` and `dynamodb:PutItem` on the table of indexes; \
 `backup:DescribeRecoveryPoint` and `backup:UpdateRecoveryPointLifecycle` (in every Region) |
 | `tag-key rotate` | `s3:ListBucket`, `s3:GetObject` and `s3:PutObject` below `tag-keys/`; \

@@ -10,7 +10,7 @@ from tidemark.costs.part import Usage, at_price
 from tidemark.costs.prices import HOURS_PER_MONTH
 
 KEYS = 5  # of the main stack: repository, tables, tags, topic, vault; and one for each vault of copies
-ALARMS = 3
+ALARMS = 5
 _NETWORK = "; the VPC may need it for other reasons, too"
 
 

@@ -45,6 +45,8 @@
     ├── SiteNotDeployed                   52   an account or Region has no stack of the deployment
     ├── SiteNotAccessible                 53   another account does not let the deployment call in it
     ├── CheckFailed                       54   a session would fail
+    ├── PruneFailed                       55   retention could not remove some indexes
+    ├── PointsNotRemoved                  56   a lock or a hold keeps them, or AWS Backup refused
     ├── DamageSuspected                   57   an index has suspicious changes that no person has accepted
     ├── OutputExists                      58
     ├── NotImportable                     59   an exported policy lacks what Tidemark needs
@@ -78,6 +80,8 @@ from tidemark.errors.sessions import (
     IndexShared,
     LeaseLost,
     NotRestorable,
+    PointsNotRemoved,
+    PruneFailed,
     RestoreFailed,
     RestoreNotFound,
     SessionExists,
@@ -149,7 +153,9 @@ __all__ = [
     "NotRestorable",
     "OutputExists",
     "PathNotFound",
+    "PointsNotRemoved",
     "PolicyNotFound",
+    "PruneFailed",
     "RecoveryPointNotFound",
     "RestoreFailed",
     "RestoreNotFound",

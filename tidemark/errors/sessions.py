@@ -110,6 +110,25 @@ class IndexShared(TidemarkError):
         )
 
 
+class PruneFailed(TidemarkError):
+    """Retention could not remove the indexes of a file system."""
+
+    exit_code = 55
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; what was removed before stays removed; prune again")
+
+
+class PointsNotRemoved(TidemarkError):
+    """Selected recovery points were kept: a lock or a hold keeps them, or AWS Backup refused."""
+
+    exit_code = 56
+
+    def __init__(self, number: int, lines: str) -> None:
+        points = "recovery point was" if number == 1 else "recovery points were"
+        super().__init__(f"{number:,} selected {points} not deleted:\n{lines}")
+
+
 class WorkerStopped(TidemarkError):
     """The worker was stopped or killed before its index was complete; another worker may complete it."""
 

@@ -346,6 +346,7 @@ def _policy(file: ConfigurationFile, name: str, policy: PolicyPart) -> Policy:
             for copy in policy.copies
         ),
         index=policy.index is not None,
+        index_keep_days=policy.index.keep if policy.index else 0,
         crawl=_crawl(policy.index or IndexPart()),
         schedule=schedule_rules.schedule(policy.schedule) if policy.schedule else None,
         calendar=schedule_rules.calendar(policy.schedules) if policy.schedules else None,

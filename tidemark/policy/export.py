@@ -13,7 +13,6 @@ from tidemark.policy.calendars import FLAG_NAMES, Calendar, Recurrence
 from tidemark.policy.policy import (
     MANUAL,
     CopyTarget,
-    CrawlSettings,
     DrillSettings,
     NotifySettings,
     Policy,
@@ -67,7 +66,7 @@ def policy_keys(policy: Policy, accounts: Mapping[str, str]) -> Keys:
         **({"schedules": schedules_keys(policy.calendar)} if policy.calendar else {}),
         **_kept(policy.keep_days, policy.cold_after_days),
         **({"copies": [_copy(copy, accounts) for copy in policy.copies]} if policy.copies else {}),
-        **_index(policy.index, policy.crawl),
+        **_index(policy),
         "worker": _worker(policy.worker),
         **_drill(policy.drill),
         **_retries(policy.retries),
@@ -171,12 +170,15 @@ def _copy(copy: CopyTarget, accounts: Mapping[str, str]) -> Keys:
     }
 
 
-def _index(wanted: bool, crawl: CrawlSettings) -> Keys:
-    if not wanted:
+def _index(policy: Policy) -> Keys:
+    if not policy.index:
         return {"index": False}
+    crawl = policy.crawl
     settings: Keys = {"exclude": list(crawl.exclude)} if crawl.exclude else {}
     if crawl.operations_per_second is not None:
         settings["operations_per_second"] = crawl.operations_per_second
+    if policy.index_keep_days != 0:
+        settings["keep"] = keep_text(policy.index_keep_days)
     return {"index": settings} if settings else {}
 
 

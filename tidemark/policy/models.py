@@ -155,7 +155,7 @@ class WorkerPart(Part):
 
 
 class IndexPart(Part):
-    """The directories that indexes omit, and the rate limit of the worker."""
+    """The directories that indexes omit, the rate limit of the worker, and the retention of indexes."""
 
     exclude: list[ExcludePattern] = Field(
         [],
@@ -170,6 +170,12 @@ class IndexPart(Part):
         le=FASTEST_CRAWL,
         description="Maximum metadata operations per second that the worker requests from the file system. "
         "Default: no limit.",
+    )
+    keep: Keep = Field(
+        default_factory=int,  # not in the schema, where it would not match the pattern
+        description="Minimum retention of each index. An index is always kept as long as its recovery "
+        "points. Default: no longer than they are.",
+        examples=["1 year"],
     )
 
 

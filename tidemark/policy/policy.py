@@ -182,6 +182,7 @@ class Policy:
     cold_after_days: int | None = None  # until they move to cold storage; None: never
     copies: tuple[CopyTarget, ...] = ()
     index: bool = True
+    index_keep_days: int | None = 0  # minimum retention of an index after its crawl; None keeps forever
     crawl: CrawlSettings = CrawlSettings()
     schedule: Schedule | None = None
     calendar: Calendar | None = None  # instead of `schedule`; with neither, started manually only

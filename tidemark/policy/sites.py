@@ -10,8 +10,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
+# What functions do in a site: back up and index, or restore. Each has its own stack and role there.
+Kind = Literal["functions", "restores"]
 HOME = "home"  # stands for the account of the deployment in `account` of a copy
 
 
@@ -23,9 +25,9 @@ def sites_parameter(deployment: str) -> str:
     return f"/{deployment}/sites"
 
 
-def site_parameter(deployment: str) -> str:
+def site_parameter(deployment: str, kind: Kind = "functions") -> str:
     """Return the name of the SSM parameter with the resources of a site, in that site."""
-    return f"/{deployment}/site"
+    return f"/{deployment}/site" + ("" if kind == "functions" else f"-{kind}")
 
 
 def file_system_id_of(name: str) -> str:

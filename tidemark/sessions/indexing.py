@@ -29,11 +29,22 @@ LEASE_MARK = "held"
 
 
 class IndexStatus(StrEnum):
-    """The status of an indexing session; `complete` and `failed` are final."""
+    """The status of an indexing session and its index.
+
+    `complete` and `failed` are final, until retention removes the index: `removing` is followed by the end of
+    the record.
+    """
 
     RUNNING = "running"
     COMPLETE = "complete"
     FAILED = "failed"
+    REMOVING = "removing"
+
+
+# The statuses of an index that a session can share.
+USABLE = (IndexStatus.RUNNING, IndexStatus.COMPLETE)
+# The attribute that every new association changes; see removal.py.
+LAST_ASSOCIATED = "last_associated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +101,7 @@ class Index:
     reason: str | None = None  # why it failed, in words
     sessions: frozenset[str] = frozenset()  # those attached when it ended; empty while it runs
     totals: Mapping[str, int | str] = field(default_factory=dict)  # the worker's result; see index_worker
+    last_associated: str | None = None  # the recovery point that was associated last
 
     @property
     def manifest_sha256(self) -> str | None:
@@ -112,6 +124,8 @@ class Index:
             item["reason"] = self.reason
         if self.sessions:
             item["sessions"] = self.sessions
+        if self.last_associated is not None:
+            item[LAST_ASSOCIATED] = self.last_associated
         return item
 
     @classmethod
@@ -126,6 +140,7 @@ class Index:
             reason=str(item["reason"]) if "reason" in item else None,
             sessions=cast(frozenset[str], item.get("sessions", frozenset())),
             totals=cast(Mapping[str, int | str], item.get("totals", {})),
+            last_associated=str(item[LAST_ASSOCIATED]) if LAST_ASSOCIATED in item else None,
         )
 
 

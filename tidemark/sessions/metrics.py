@@ -21,6 +21,8 @@ INDEX_LAG = "IndexLag"  # seconds from a backup to the completion of its index; 
 DRILLS_SUCCEEDED = "DrillsSucceeded"
 DRILLS_FAILED = "DrillsFailed"  # also those that were stopped
 DRILLED_FILES = "DrilledFiles"  # restored by drills and compared with their index
+INDEXES_REMOVED = "IndexesRemoved"  # by retention
+INDEX_BYTES_REMOVED = "IndexBytesRemoved"
 DAMAGE_ALARMS = "DamageAlarms"  # indexes with suspicious changes
 ENDS = (SessionStatus.SUCCESS, SessionStatus.WARNING, SessionStatus.FAILED, SessionStatus.ABORTED)
 

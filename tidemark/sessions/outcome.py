@@ -107,6 +107,8 @@ def _why_no_index(session: Session, index: Index | None) -> str | None:
         return f"not indexed: index {session.index_id} has no record; run the policy again"
     if index.status is IndexStatus.FAILED:
         return f"not indexed: index {index.index_id} failed: {index.reason}"
+    if index.status is IndexStatus.REMOVING:
+        return f"not indexed: index {index.index_id} was removed by retention; run the policy again"
     if index.status is IndexStatus.RUNNING:
         return f"not indexed yet: index {index.index_id} is in progress and will be associated when complete"
     return None

@@ -151,6 +151,9 @@ class Session:
     waiting_token: str | None = None  # the task token of its state that waits for the index
     jobs: tuple[Job, ...] = ()  # oldest first
     flags: tuple[str, ...] = ()  # of D, W, M and Y; empty for a run that was started manually or by a cron
+    is_manual: bool = False  # a user started the run; False if an earlier version recorded it
+    # How long its index is kept after it ended, even without points, in days; None: forever.
+    index_keep_days: int | None = 0
 
     def keep_days_of(self, job_id: str) -> int | None:
         """Return the requested retention of a job's point: None for forever, UNKNOWN_DAYS if not recorded."""
@@ -206,6 +209,10 @@ class Session:
             item["waiting_token"] = self.waiting_token
         if self.flags:
             item["flags"] = self.flags
+        if self.is_manual:
+            item["is_manual"] = True
+        if self.index_keep_days != 0:
+            item["index_keep_days"] = _FOREVER if self.index_keep_days is None else self.index_keep_days
         return item
 
     @classmethod
@@ -243,6 +250,8 @@ class Session:
                 )
             ),
             flags=tuple(str(flag) for flag in cast(tuple[object, ...], item.get("flags", ()))),
+            is_manual=bool(item.get("is_manual", False)),
+            index_keep_days=_days(item.get("index_keep_days", 0)),
         )
 
 
@@ -264,7 +273,7 @@ def _point_from_map(entry: Mapping[str, object]) -> Point:
 
 # Each job is a separate attribute, because older records may lack a map to add it to.
 _JOB = "job#"
-_FOREVER = -1  # the value of keep_days in a record, which cannot contain None
+_FOREVER = -1  # the value of days in a record, which cannot contain None
 
 
 def job_attribute(job_id: str) -> str:
@@ -284,11 +293,15 @@ def job_to_map(job: Job) -> dict[str, object]:
 def _job_from_map(entry: Mapping[str, object]) -> Job:
     fields = {**entry, "started_at": datetime.fromisoformat(str(entry["started_at"]))}
     if "keep_days" in entry:
-        days = int(str(entry["keep_days"]))
-        fields["keep_days"] = None if days == _FOREVER else days
+        fields["keep_days"] = _days(entry["keep_days"])
     if "cold_after_days" in entry:
         fields["cold_after_days"] = int(str(entry["cold_after_days"]))
     return Job(**fields)  # type: ignore[arg-type]  # the map is what job_to_map wrote
+
+
+def _days(value: object) -> int | None:
+    days = int(str(value))
+    return None if days == _FOREVER else days
 
 
 def _optional(item: Item, attribute: str) -> str | None:

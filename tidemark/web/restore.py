@@ -24,6 +24,7 @@ from tidemark.answers.restore_planning import (
     held_points,
     new_file_system_wish,
     plan_restore,
+    restore_execution,
     start_restore,
 )
 from tidemark.answers.restore_progress import restore_steps, restore_view
@@ -240,7 +241,7 @@ def progress(restore_id: str) -> ResponseReturnValue:
     try:
         view = restore_view(connection, restore_id)
     except RestoreNotFound:
-        execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+        execution = restore_execution(connection, restore_id)
         if executions.ended_as(client, execution) is not None:
             raise
         view = None  # its execution has not opened it yet

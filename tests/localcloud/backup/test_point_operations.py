@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,56 @@ def test_a_deleted_point_is_gone_with_its_bytes(backups: Backups) -> None:
         backups.client().describe_recovery_point(BackupVaultName="main", RecoveryPointArn=point)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         backups.client().list_tags(ResourceArn=point)
+
+
+def test_a_point_is_deleted_at_the_end_of_its_retention(backups: Backups) -> None:
+    client = backups.client()
+    short = backups.backed_up("other", Lifecycle={"DeleteAfterDays": 2})
+    long = backups.backed_up("other", Lifecycle={"DeleteAfterDays": 3})
+    forever = backups.backed_up("other")
+    described = client.describe_recovery_point(BackupVaultName="main", RecoveryPointArn=short)
+    ends = described["CalculatedLifecycle"]["DeleteAt"]
+    tree = backups.tree(short)
+    assert backups.cloud.expire_recovery_points(ends - timedelta(seconds=1)) == 0
+    assert backups.cloud.expire_recovery_points(ends + timedelta(seconds=1)) == 1
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.describe_recovery_point(BackupVaultName="main", RecoveryPointArn=short)
+    listed = client.list_recovery_points_by_resource(ResourceArn=backups.arn("other"))["RecoveryPoints"]
+    assert {long, forever} <= {one["RecoveryPointArn"] for one in listed}
+    assert short not in {one["RecoveryPointArn"] for one in listed}
+    until = time.monotonic() + 10
+    while tree.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not tree.exists()
+
+
+def test_a_point_under_a_legal_hold_is_neither_deleted_nor_expires(backups: Backups) -> None:
+    client = backups.client()
+    client.create_backup_vault(BackupVaultName="held")
+    point = backups.backed_up("other", BackupVaultName="held", Lifecycle={"DeleteAfterDays": 2})
+    hold = client.create_legal_hold(
+        Title="case", Description="a case", RecoveryPointSelection={"VaultNames": ["held"]}
+    )["LegalHoldId"]
+    (listed,) = client.list_recovery_points_by_legal_hold(LegalHoldId=hold)["RecoveryPoints"]
+    assert (listed["RecoveryPointArn"], listed["BackupVaultName"]) == (point, "held")
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        client.delete_recovery_point(BackupVaultName="held", RecoveryPointArn=point)
+    later = datetime.now(UTC) + timedelta(days=2, minutes=1)
+    assert backups.cloud.expire_recovery_points(later) == 0
+    client.cancel_legal_hold(LegalHoldId=hold, CancelDescription="closed")
+    assert [one["Status"] for one in client.list_legal_holds()["LegalHolds"]] == ["CANCELED"]
+    assert backups.cloud.expire_recovery_points(later) == 1
+
+
+def test_no_point_in_a_locked_vault_can_be_deleted(backups: Backups) -> None:
+    client = backups.client()
+    client.create_backup_vault(BackupVaultName="shut")
+    point = backups.backed_up("other", BackupVaultName="shut")
+    client.put_backup_vault_lock_configuration(BackupVaultName="shut", MinRetentionDays=1)
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        client.delete_recovery_point(BackupVaultName="shut", RecoveryPointArn=point)
+    client.delete_backup_vault_lock_configuration(BackupVaultName="shut")
+    client.delete_recovery_point(BackupVaultName="shut", RecoveryPointArn=point)
 
 
 def test_a_point_that_is_being_made_cannot_be_deleted(backups: Backups) -> None:

@@ -9,7 +9,7 @@ from tidemark.answers.checks.backup import backup_checks
 from tidemark.answers.checks.mounting import mounting_checks
 from tidemark.answers.checks.permissions import permission_checks
 from tidemark.answers.checks.quotas import quota_checks
-from tidemark.answers.checks.result import CheckResult, check
+from tidemark.answers.checks.result import CheckResult, Status
 from tidemark.answers.checks.scope import Scope
 from tidemark.answers.checks.storage import notification_checks, storage_checks
 from tidemark.answers.connection import Connection
@@ -57,8 +57,16 @@ def run_checks(scope: Scope) -> Iterator[CheckResult]:
     yield from storage_checks(scope)
     yield from permission_checks(scope)
     yield from notification_checks(scope)
+    yield from elsewhere_checks(scope)
+
+
+def elsewhere_checks(scope: Scope) -> Iterator[CheckResult]:
+    """Yield a warning for each file system of another site, which is not checked from here."""
     for name in scope.elsewhere:
-        with check("site", name, "") as outcomes:
-            outcomes.warn(
-                "is not checked from the home site", "run its policy: its session checks it before the backup"
-            )
+        yield CheckResult(
+            name="site",
+            subject=name,
+            status=Status.WARNED,
+            message="is not checked from the home site",
+            fix="run its policy: its session checks it before the backup",
+        )

@@ -33,7 +33,8 @@ HELP = """Run AWS on this machine, with Tidemark deployed in it, until Ctrl-C.
 For each NAME, creates an EFS file system with the contents of DIR, and a policy that backs it up, copies it
 to another Region and indexes it. The local cloud listens on loopback only, and also serves the AWS CLI and
 SDKs. It writes nothing into the directories, unless --writable is given. Backups are real copies: they take
-twice the space of DIR.
+twice the space of DIR. With names such as production/eu-west-1/home, creates these accounts as an
+organization, and file systems in them; their policies copy to the deployment's account.
 
 The local cloud answers only requests that are signed with the access key of this run. The key and the
 endpoint are in the profile "tidemark-local", below ~/.tidemark/local-PORT, in files that only you can read.
@@ -45,7 +46,11 @@ PROFILE = "tidemark-local"
 def up(
     file_system: Annotated[
         list[str],
-        typer.Option("--file-system", metavar="NAME=DIR", help="A file system and its contents; repeatable."),
+        typer.Option(
+            "--file-system",
+            metavar="[[ACCOUNT/]REGION/]NAME=DIR",
+            help="A file system and its contents; repeatable.",
+        ),
     ],
     state: Annotated[
         Path | None,
@@ -120,11 +125,15 @@ def _print_ready(out: Console, bench: LocalDeployment, profile: Profile) -> None
     from localcloud.client.profile import HIDE_A_PROFILE
 
     tidemark = terminal.program()
-    name, first = next(iter(bench.cloud.file_systems.items()))
+    name, first = next(iter(bench.file_systems.items()))
     out.print()
-    out.print(f"The local cloud is up in {REGION} and {COPY_REGION}:", style=terminal.STRONG)
-    width = max(len(name) for name in bench.cloud.file_systems)
-    for each in bench.cloud.file_systems.values():
+    regions = list(
+        dict.fromkeys([REGION, COPY_REGION, *(each.region for each in bench.file_systems.values())])
+    )
+    shown = f"{', '.join(regions[:-1])} and {regions[-1]}"
+    out.print(f"The local cloud is up in {shown}:", style=terminal.STRONG)
+    width = max(len(name) for name in bench.file_systems)
+    for each in bench.file_systems.values():
         out.print(
             Text.assemble(
                 "  policy ",

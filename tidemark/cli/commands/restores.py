@@ -14,7 +14,7 @@ from tidemark.answers.connection import connect
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import RESTORE_FIELDS, restore_json
-from tidemark.cli.support.places import places_of
+from tidemark.cli.support.places import Account, Region, account_id, places_of
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.policy import id_of
 from tidemark.sessions.restores import restores_since
@@ -32,6 +32,8 @@ def restores(
         str | None,
         typer.Option("--file-system", metavar="ID", help="List only restores of this file system."),
     ] = None,
+    account: Account = None,
+    region: Region = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=LARGEST, help="Maximum number of restores.")
     ] = 20,
@@ -42,10 +44,13 @@ def restores(
         file_system = id_of(file_system)
     connection = connect()
     now = utc_now()
+    whose = account_id(connection, account)
     matching = (
         session
         for session in restores_since(connection.records, now - _A_YEAR, now)
         if file_system in (None, session.file_system.file_system_id)
+        and whose in (None, session.file_system.account)
+        and region in (None, session.file_system.region)
     )
     found = list(islice(matching, limit))
     if as_json:

@@ -14,7 +14,7 @@ from tidemark.answers.sessions import recent_sessions
 from tidemark.aws.clock import utc_now
 from tidemark.cli.output import terminal
 from tidemark.cli.output.json_output import JOB_FIELDS, POINT_FIELDS, SESSION_FIELDS, session_json
-from tidemark.cli.support.places import places_of
+from tidemark.cli.support.places import Account, Region, account_id, places_of
 from tidemark.cli.support.session_progress import STATUS_STYLES
 from tidemark.policy.policy import id_of
 
@@ -35,6 +35,8 @@ def sessions(
     policy: Annotated[
         str | None, typer.Option("--policy", metavar="NAME", help="List only sessions of this policy.")
     ] = None,
+    account: Account = None,
+    region: Region = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=LARGEST, help="Maximum number of sessions.")
     ] = 20,
@@ -45,7 +47,13 @@ def sessions(
         file_system = id_of(file_system)
     connection = connect()
     now = utc_now()
-    found = list(islice(recent_sessions(connection, file_system, policy, now), limit))
+    whose = account_id(connection, account)
+    matching = (
+        session
+        for session in recent_sessions(connection, file_system, policy, now)
+        if whose in (None, session.file_system.account) and region in (None, session.file_system.region)
+    )
+    found = list(islice(matching, limit))
     if as_json:
         terminal.print_json({"sessions": [session_json(session) for session in found]})
         return

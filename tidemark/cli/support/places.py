@@ -1,11 +1,15 @@
-"""The column of lists that shows the account and Region of a file system."""
+"""Account and Region of file systems in lists: the column, and the options that select them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from tidemark.answers.connection import Connection
+from tidemark.policy.sites import HOME
 from tidemark.sessions.session import FileSystem
 
 
@@ -27,3 +31,30 @@ def places_of(connection: Connection, file_systems: Iterable[FileSystem]) -> Pla
         return Places(texts={}, width=0)
     texts = {each: connection.place(each) for each in file_systems}
     return Places(texts=texts, width=max(map(len, [*texts.values(), "place"])))
+
+
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        metavar="NAME|ID",
+        help="List only this account: a name in tidemark.yaml, home, or an id.",
+    ),
+]
+Region = Annotated[str | None, typer.Option("--region", metavar="REGION", help="List only this Region.")]
+
+
+def account_id(connection: Connection, account: str | None) -> str | None:
+    """Return the id of an account by its name or id; None for None.
+
+    Raises typer.BadParameter for a name that the deployment does not have.
+    """
+    if account is None:
+        return None
+    known = {site.name: site.account for site in connection.sites if site.is_foreign}
+    known[HOME] = connection.resources.account
+    if account in known.values():
+        return account
+    if account not in known:
+        raise typer.BadParameter(f"{account!r} is not an account of the deployment; use {', '.join(known)}")
+    return known[account]

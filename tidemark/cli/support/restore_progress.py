@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tidemark.answers.connection import Connection
+from tidemark.answers.restore_planning import restore_execution
 from tidemark.answers.restore_progress import RestoreView, restore_steps, restore_view
 from tidemark.answers.session_progress import State, line
 from tidemark.aws import executions
@@ -83,7 +84,7 @@ def watch_restore(
 
     def poll() -> bool:
         # Asked before the record is read, because an execution closes its session before it ends.
-        execution = executions.execution_arn(connection.resources.restore_session, restore_id)
+        execution = restore_execution(connection, restore_id)
         if watcher.view is not None:
             execution = watcher.view.session.execution_arn  # of a restore test, it has another name
         over = executions.ended_as(states, execution) is not None
