@@ -14,7 +14,7 @@ from tests.infra.test_permissions import OF_EFS, OF_NO_CONSEQUENCE
 
 pytestmark = pytest.mark.cloud
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
-# What functions do in other sites after failures or damage only, to prune, or to stop a worker that still runs.
+# What functions do in other sites only after failures or damage, to prune, or to stop a running worker.
 UNUSED = {
     "backup:ListBackupJobs",  # after an expired job
     "backup:ListCopyJobs",
