@@ -14,10 +14,11 @@ from tests.infra.test_permissions import OF_EFS, OF_NO_CONSEQUENCE
 
 pytestmark = pytest.mark.cloud
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
-# What functions do in other sites after failures or damage only, or if they find a worker that still runs.
+# What functions do in other sites only after failures or damage, to prune, or to stop a running worker.
 UNUSED = {
     "backup:ListBackupJobs",  # after an expired job
     "backup:ListCopyJobs",
+    "backup:ListRecoveryPointsByResource",  # before an index is pruned
     "backup:UpdateRecoveryPointLifecycle",  # holds points while a damage alarm is open
     "ec2:TerminateInstances",
     "ecs:DescribeTaskDefinition",
