@@ -7,6 +7,7 @@ happens inside AWS: logs, traces, images, mounts, undeliverable messages, alarms
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -118,7 +119,7 @@ def _of_machines(recording: Recording) -> Iterator[Request]:
             arguments = state.get("Arguments", {})
             if function := arguments.get("FunctionName"):
                 yield _by(recording, role, "lambda:InvokeFunction", function)
-            if nested := arguments.get("StateMachineArn"):
+            if nested := at_home(arguments.get("StateMachineArn", "")):
                 yield _by(recording, role, "states:StartExecution", nested)
                 if ".sync" in state["Resource"]:
                     execution = nested.replace(":stateMachine:", ":execution:") + ":one"
@@ -126,6 +127,12 @@ def _of_machines(recording: Recording) -> Iterator[Request]:
                         yield _by(recording, role, action, execution)
                     for action in EVENTS:
                         yield _by(recording, role, action, _arn(recording, "events", RULE))
+
+
+def at_home(state_machine: str) -> str:
+    """Return the ARN of a nested state machine; of an expression, the value in the deployment's account."""
+    found = re.fullmatch(r"{% '([^']+)' & \$claim\.machine_suffix %}", state_machine)
+    return found[1] if found else state_machine
 
 
 def _of_functions(recording: Recording) -> Iterator[Request]:

@@ -25,6 +25,9 @@ NOT_FOR_US = {
 }
 # Operations that only the CLI calls, with the permissions of its user.
 OF_THE_COMMAND_LINE = {
+    "backup DeleteRecoveryPoint",
+    "backup ListLegalHolds",
+    "backup ListRecoveryPointsByLegalHold",
     "backup ListRecoveryPointsByBackupVault",
     "efs DescribeAccessPoints",
     "efs DescribeFileSystemPolicy",
