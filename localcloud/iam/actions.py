@@ -51,6 +51,7 @@ WITHOUT_RESOURCE = {
     ("backup", "ListRestoreJobs"),
     ("backup", "ListRestoreJobsByProtectedResource"),
     ("backup", "ListProtectedResources"),
+    ("backup", "ListRecoveryPointsByResource"),
 }
 # Parameters that name the resource, by service, in order of precedence.
 ARN_PARAMETERS = (

@@ -18,6 +18,7 @@ from localcloud import Account, Fault, LocalCloud
 from tests.infra.assemblies import assembly
 from tests.infra.judge import Statement
 from tests.infra.recorded_alarms import raise_alarm
+from tests.infra.recorded_policies import resource_policies, trust_of
 from tests.infra.recorded_prune import prune
 from tests.infra.recorded_restores import (
     MANY,
@@ -140,8 +141,8 @@ def record(directory: Path) -> Recording:
             account=cloud.account_id,
             region=cloud.region,
             statements=statements,
-            trust=_trust(cloud),
-            resource_policies=_resource_policies(cloud),
+            trust=trust_of(cloud),
+            resource_policies=resource_policies(cloud),
             asked=list(_asked(cloud, statements)),
             services=_services(cloud),
         )
@@ -332,32 +333,6 @@ def _keys(cloud: LocalCloud) -> dict[str, str]:
         attributes = sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]
         found[topic["TopicArn"]] = attributes["KmsMasterKeyId"]
     return found
-
-
-def _trust(cloud: LocalCloud) -> dict[str, Any]:
-    """Return the trust policy of each role."""
-    pages = cloud.client("iam").get_paginator("list_roles").paginate()
-    return {role["Arn"]: role["AssumeRolePolicyDocument"] for page in pages for role in page["Roles"]}
-
-
-def _resource_policies(cloud: LocalCloud) -> dict[str, Any]:
-    """Return the policies of keys, buckets, topics and queues."""
-    kms, s3, sns, sqs = (cloud.client(service) for service in ("kms", "s3", "sns", "sqs"))
-    found = {}
-    for key in kms.list_keys()["Keys"]:
-        found[key["KeyArn"]] = kms.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"]
-    for bucket in s3.list_buckets()["Buckets"]:
-        if bucket["Name"].startswith("tidemark-"):
-            found[f"arn:aws:s3:::{bucket['Name']}"] = s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"]
-    for topic in sns.list_topics()["Topics"]:
-        attributes = sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]
-        found[topic["TopicArn"]] = attributes["Policy"]
-    for url in sqs.list_queues()["QueueUrls"]:
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "Policy"])[
-            "Attributes"
-        ]
-        found[attributes["QueueArn"]] = attributes["Policy"]
-    return {arn: json.loads(policy) for arn, policy in found.items()}
 
 
 def _services(cloud: LocalCloud) -> dict[str, Any]:

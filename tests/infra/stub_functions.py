@@ -41,12 +41,15 @@ NAMES = (
     "open_session",
     "plan_drill",
     "prepare_worker",
+    "prune_file_system",
+    "raise_damage_alarm",
     "remove_file_system",
     "remove_test_mount_targets",
     "remove_worker",
     "report_protection",
     "resolve_drills",
     "resolve_policy",
+    "resolve_prune",
     "start_backup",
     "start_copy",
     "start_restore_job",
@@ -134,7 +137,24 @@ def launch_worker(event: Any) -> None:
 
 
 def complete_index(event: Any) -> Any:
-    return {"index_id": event["index_id"], "files": event["totals"]["files"]}
+    return {
+        "index_id": event["index_id"],
+        "files": event["totals"]["files"],
+        "suspicious": False,
+        "damage_key": "",
+    }
+
+
+def raise_damage_alarm(event: Any) -> Any:
+    return {"index_id": event["index_id"], "held": [], "problems": []}
+
+
+def resolve_prune(event: Any) -> Any:
+    return {"file_systems": event.get("file_systems") or []}
+
+
+def prune_file_system(_event: Any) -> None:
+    pass
 
 
 def remove_worker(_event: Any) -> Any:

@@ -18,9 +18,7 @@ from tidemark.policy.configuration import load
 from tidemark.policy.policy import (
     CopyTarget,
     CrawlSettings,
-    NotifySettings,
     Policy,
-    RetrySettings,
     Schedule,
     WorkerSettings,
 )
@@ -151,57 +149,11 @@ def test_index_accepts_exclusions_and_a_rate_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "days"), [("{keep: 1 year}", 365), ("{keep: forever}", None), ("{exclude: [/a]}", 0), ("on", 0)]
-)
-def test_index_accepts_a_minimum_retention(tmp_path: Path, said: str, days: int | None) -> None:
-    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
-    assert policy.index_keep_days == days
-
-
-@pytest.mark.parametrize(
     ("said", "wanted"), [("true", True), ("on", True), ("{}", True), ("false", False), ("off", False)]
 )
 def test_index_accepts_a_boolean(tmp_path: Path, said: str, wanted: bool) -> None:
     (policy,) = load(written(tmp_path, RIGHT.replace("index: on", f"index: {said}")), REGIONS).policies
     assert (policy.index, policy.crawl) == (wanted, CrawlSettings())
-
-
-def test_retries_and_notifications_become_settings(tmp_path: Path) -> None:
-    (plain,) = load(written(tmp_path, RIGHT), REGIONS).policies
-    assert (plain.retries, plain.notify) == (None, None)
-    said = (
-        "index: on\n    retries: {times: 3, interval: 2 hours}\n    notifications: {on: [success, success]}"
-    )
-    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).policies
-    assert policy.retries == RetrySettings(times=3, interval_seconds=7200)
-    assert policy.notify == NotifySettings(on=("success",), after_last_retry=True)
-    (default,) = load(written(tmp_path, RIGHT.replace("index: on", "retries: {times: 1}")), REGIONS).policies
-    assert default.retries == RetrySettings(times=1, interval_seconds=600)
-
-
-@pytest.mark.parametrize(
-    ("said", "words"),
-    [
-        ("retries: 3", "should be keys with values, for example retries: {times: 3"),
-        ("retries: {interval: 1 hour}", "'times' is missing, for example times: 3"),
-        ("retries: {times: 0}", "greater than or equal to 1"),
-        ("retries: {times: 11}", "less than or equal to 10"),
-        ("retries: {times: true}", "is not a number"),
-        ("retries: {times: 1, interval: 30}", "write it as '10 minutes'"),
-        ("retries: {times: 1, interval: 25 hours}", "write it as '10 minutes'"),
-        ("retries: {times: 1, intervall: 1 hour}", "did you mean 'interval'?"),
-        ("notifications: {on: [failed]}", "'failed'"),
-        ("notifications: {after_last_retry: 1}", "should be true or false"),
-        ("notifications: {email: you@example.com}", "the keys here are on, after_last_retry"),
-    ],
-)
-def test_invalid_retries_and_notifications_are_reported(tmp_path: Path, said: str, words: str) -> None:
-    assert words in problem_of(tmp_path, RIGHT.replace("index: on", said))
-
-
-def test_retries_without_a_schedule_are_reported(tmp_path: Path) -> None:
-    text = NO_POLICIES + "policies:\n  a: {file_systems: [fs-01234567], keep: 1 day, retries: {times: 1}}\n"
-    assert "only scheduled runs are retried" in problem_of(tmp_path, text)
 
 
 @pytest.mark.parametrize("name", ["directory", "Verzeichnis-Ä", '"quoted"'])
@@ -235,15 +187,6 @@ def test_the_longest_exclude_fits_into_the_overrides_of_a_worker(tmp_path: Path,
     ).to_environment()
     overrides = [{"name": name, "value": value} for name, value in environment.items()]
     assert len(json.dumps({"containerOverrides": [{"name": "worker", "environment": overrides}]})) <= 8192
-
-
-def test_thresholds_of_the_damage_alarm_become_those_of_the_policy(tmp_path: Path) -> None:
-    said = "damage: {files: 7, factor: 2.5, on_damage: hold, hold: 5 weeks}"
-    (policy,) = load(written(tmp_path, RIGHT.replace("index: on", said)), REGIONS).policies
-    assert policy.damage == DamageSettings(files=7, factor=2.5)
-    assert policy.hold_days == 35
-    (policy,) = load(written(tmp_path, RIGHT), REGIONS).policies
-    assert (policy.damage, policy.hold_days) == (None, None)
 
 
 SUNDAYS = "{cron: 0 4 ? * SUN *}"

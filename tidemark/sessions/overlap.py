@@ -22,8 +22,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from tidemark.errors import IndexShared, LeaseLost, SessionExists
+from tidemark.sessions.associations import write_association
 from tidemark.sessions.indexing import (
-    LAST_ASSOCIATED,
     LEASE_DURATION,
     LONGEST_REASON,
     MOST_ATTACHED,
@@ -33,7 +33,6 @@ from tidemark.sessions.indexing import (
     IndexStatus,
     Lease,
     association_key,
-    index_key,
     lease_key,
 )
 from tidemark.sessions.records import read_index, read_lease, read_session, session_key, update_session
@@ -263,37 +262,8 @@ def _associate(store: Store, session: Session, point: Point, index: Index, tag_p
         point = replace(point, tag_problem=problem)
         update_session(store, session.session_id, {("points", point.recovery_point_arn): point_to_map(point)})
     if not written:
-        _write_association(store, association)
+        write_association(store, association)
     return point
-
-
-def _write_association(store: Store, association: Association) -> None:
-    """Write an association unless the point has one, or its index is being removed (I5).
-
-    Also changes the index's record, so that a removal that has not seen the association is refused; see
-    removal.py. If the index is removed first, the session reports it when it closes.
-    """
-    file_system, arn = association.file_system, association.recovery_point_arn
-    writes = (
-        Put(table=INDEXES, item=association.to_item(), conditions=(absent("record"),)),
-        Update(
-            table=INDEXES,
-            key=index_key(file_system, association.index_id),
-            conditions=(equal("status", IndexStatus.COMPLETE.value),),
-            set={LAST_ASSOCIATED: arn},
-        ),
-    )
-    while True:
-        try:
-            store.transact(*writes)
-        except ConditionNotMet:
-            if store.get(INDEXES, association_key(file_system, arn)) is not None:
-                return  # another writer was first
-            index = read_index(store, file_system, association.index_id)
-            if index is None or index.status is not IndexStatus.COMPLETE:
-                return
-            continue  # another point was associated with the index
-        return
 
 
 def _owns(store: Store, session: Session) -> bool:
