@@ -12,7 +12,7 @@ from typing import Any
 from localcloud import Fault, LocalCloud
 
 PLAN = "tidemark__nightly"
-# Nine seconds of the recording's time scale between two runs: enough to set the schedule back after the first.
+# Nine seconds of the recording between two runs: enough to set the schedule back after the first.
 _NEVER, _SOON = "cron(0 4 1 1 ? 2099)", "cron(0/15 * * * ? *)"
 SECONDS = 240
 

@@ -87,9 +87,11 @@ def test_a_finder_imports_no_extra() -> None:
         "tidemark/cli/output/treemap.py",
         "tidemark/policy/configuration.py",
         "tidemark/policy/models.py",
+        "tidemark/policy/notification_models.py",
         "tidemark/policy/part.py",
         "tidemark/policy/schedule_models.py",
         "tidemark/policy/schedule_types.py",
+        "tidemark/policy/selection_models.py",
         "tidemark/policy/value_types.py",
         "tidemark/policy/yaml_lines.py",
     }

@@ -15,7 +15,7 @@ import pytest
 
 from tests.sessions.explorer import Scenario, explore
 from tests.sessions.world import World, after_every_write, with_an_old_session
-from tidemark.sessions import overlap, queries, removal
+from tidemark.sessions import associations, overlap, queries, removal
 
 ENDS = ("complete", "fail", "lost")
 # The sweeper, an hour after no other actor can continue while one still waits.
@@ -256,18 +256,22 @@ MUTANTS = {
     ),
 }
 
+RULES = (associations, overlap, queries, removal)
+
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_broken_rule_is_detected(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, needs = MUTANTS[mutant]
-    broken = {module: mutated(module, old, new, monkeypatch) for module in (overlap, queries, removal)}
+    broken = {module: mutated(module, old, new, monkeypatch) for module in RULES}
     assert any(module is not whole for whole, module in broken.items()), "the rule reads otherwise by now"
+    rule = broken[overlap]
+    monkeypatch.setattr(rule, "write_association", broken[associations].write_association)
     world = World(
         ends=needs.get("ends", "complete"),
         clock_moves="old" in needs,
         copies=needs.get("copies", False),
         close_settles=needs.get("close settles", True),
-        rule=broken[overlap],
+        rule=rule,
         records=broken[queries],
         removal=broken[removal],
         knows_sessions="prunes" not in needs,

@@ -30,7 +30,8 @@ def transitions(backup_polls: int, copy_polls: list[int], *, index: bool) -> int
     """Return the state transitions of one session, with its indexing session."""
     # Open, start, copy and index, copies, close; a poll is a wait, a check and a choice.
     session = 5 + 3 * backup_polls + sum(2 + 3 * each for each in copy_polls)
-    return session + (5 + 4 if index else 2)
+    # An indexing session also makes a choice: whether its changes are suspicious.
+    return session + (5 + 5 if index else 2)
 
 
 def calls(backup_polls: int, copy_polls: list[int], *, index: bool) -> int:

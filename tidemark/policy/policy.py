@@ -259,6 +259,8 @@ class Policy:
         fields = dataclasses.asdict(self)
         fields["calendar"] = self.calendar.to_fields() if self.calendar else None
         fields["copies"] = [_without_omitted(copy) for copy in fields["copies"]]
+        if self.index_keep_days == 0:
+            del fields["index_keep_days"]  # the default, as in documents of earlier versions
         return json.dumps(_without_omitted(fields), sort_keys=True, separators=(",", ":"))
 
     @classmethod
