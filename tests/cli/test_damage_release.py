@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -96,11 +97,19 @@ def test_show_reports_what_is_held_until_the_release(tidemark, deployment, tmp_p
     own = deployment.resources.file_system(INDEXED)
     suspicion = Suspicion(file_system=own, index_id=attack.index_id)
     raised = raise_alarm(deployment.records, suspicion, holds=True, now=NOW)
-    update_alarm(deployment.records, raised, held=(POINT,))
+    other = dataclasses.replace(POINT, recovery_point_arn=f"{POINT.recovery_point_arn}-copy")
+    held = [POINT.recovery_point_arn, other.recovery_point_arn]
+    problems = ("one is locked", "one is gone")
+    update_alarm(deployment.records, raised, held=(POINT, other), problems=problems)
     shown = tidemark("damage", "show", INDEXED)
-    assert (shown.code, POINT.recovery_point_arn in shown.out) == (57, True)
+    assert shown.code == 57
+    lines = shown.out.splitlines()
+    assert [line.rpartition(": ")[2] for line in lines if line.startswith("held for ")] == held
+    assert [line for line in lines if line.startswith("not held: ")] == [
+        f"not held: {each}" for each in problems
+    ]
     document = tidemark("damage", "show", INDEXED, "--json").document["alarm"]
-    assert (document["holds"], document["held"]) == (True, [POINT.recovery_point_arn])
+    assert (document["holds"], document["held"]) == (True, held)
     update_alarm(deployment.records, raised, held=())
     assert tidemark("damage", "release", INDEXED, "--yes").code == 0
     assert tidemark("damage", "show", INDEXED).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,12 +93,19 @@ def _print(
     }
     if recorded is not None and recorded.is_open:
         facts["copies"] = "held until you release the alarm" if recorded.holds else "not held"
-        for point in recorded.held:
-            facts[f"held for {terminal.kept(point.held_days)}"] = terminal.printable(point.recovery_point_arn)
-        for problem in recorded.problems:
-            facts["not held"] = terminal.printable(problem)
     out.print()
     terminal.print_facts(out, facts)
+    if recorded is not None and recorded.is_open:
+        for line in _points(recorded):
+            out.print(Text(terminal.printable(line)), soft_wrap=True)
+
+
+def _points(alarm: DamageAlarm) -> Iterator[str]:
+    """Return a line for each point that is held, and for each problem."""
+    for point in alarm.held:
+        yield f"held for {terminal.kept(point.held_days)}: {point.recovery_point_arn}"
+    for problem in alarm.problems:
+        yield f"not held: {problem}"
 
 
 def _document(
